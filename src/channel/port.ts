@@ -1,0 +1,40 @@
+/**
+ * The two sides of a channel.
+ *
+ *   guest side                      Channel (pure state)                        host side
+ *   read/write/seek  <-->  counts, quotas, pending input, outbox  <--session-->  HostPort (live/*: file, pipe, terminal, memory)
+ *
+ * The guest side never waits: it answers data, 'blocked' (with `wanted` telling what is missing) or an error number.
+ * The session moves bytes: it asks the host (or the journal) for what is wanted, supplies it, and releases the outbox after commit.
+ */
+
+/** What a blocked channel needs next. Sequential: `length` more bytes at stream position `offset` (live: any). Random: the chunk at `offset`. */
+export interface Wanted { readonly offset: number; readonly length: number }
+
+/** One output operation, in order. */
+export type OutputOperation =
+  | { readonly kind: 'write'; readonly channel: string; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'truncate'; readonly channel: string; readonly size: number };
+
+/** Facts about one direction for the report. */
+export interface DirectionAccount { readonly operations: number; readonly bytes: number; readonly sha256: string }
+
+/** The host side of one channel. Errors are StillpointError E_CHANNEL_* (or E_DISK_FULL); nothing else is thrown. */
+export interface HostPort {
+  /**
+   * Sequential: the next bytes of the stream, at least 1 and at most `length`; undefined at its end. Random: exactly the bytes of the file in
+   * [offset, offset + length) clipped to its size.
+   */
+  read(wanted: Wanted): Promise<Uint8Array | undefined>;
+  /** Performs output operations in order; resolves when the host has taken all bytes (not: on disk). Back-pressure is its waiting. */
+  write(operations: readonly OutputOperation[]): Promise<void>;
+  /** Makes all that was written durable, as far as the sink can (fsync for files, nothing for pipes). */
+  sync(): Promise<void>;
+  /**
+   * Puts the sink back to the state at output position `position` of a recovered run: truncates a sequential or append file to its base plus
+   * position; nothing for random (writes are idempotent). Returns the position from which output must be written again: equal to
+   * `position` for files, and for a pipe the position its reader is known to hold.
+   */
+  rewind(position: number): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,37 @@
+/**
+ * A channel as declared before the start of a machine. The declaration is part of the run's identity; host paths are not (they live in
+ * the manifest's host part). Scenarios 3 and 4 of the ancestor (docs/quirks.md) fix the rules.
+ */
+
+export type ChannelAccess =
+  /** Bytes come in order, from a pipe, terminal or file; no seeking. */
+  | 'sequential'
+  /** Reads and writes at offsets; has a size. */
+  | 'random'
+  /** Reads at offsets; writes always go to the end. */
+  | 'append';
+
+export interface ChannelLimits {
+  /** Numbers of read and write calls that moved or could have moved data, and their bytes; Infinity-free: null is unlimited. */
+  readonly gets: number | null;
+  readonly getBytes: number | null;
+  readonly puts: number | null;
+  readonly putBytes: number | null;
+}
+
+export interface ChannelSpec {
+  /** Name in reports and limits: `stdin`, `stdout`, `stderr`, or the NAME of --in/--out/--append/--rw. Unique. */
+  readonly name: string;
+  /** Where the guest finds it: `/dev/stdin`, `/dev/in/NAME`, `/dev/out/NAME`, `/dev/rw/NAME`. Unique. */
+  readonly path: string;
+  readonly access: ChannelAccess;
+  readonly reads: boolean;
+  readonly writes: boolean;
+  /** One read returns what is there (terminal, --live) instead of the full length. Sequential only. */
+  readonly live: boolean;
+  /** What stat() shows. Sequential channels are pipes (or characters for a terminal), random ones regular files. */
+  readonly seenAs: 'pipe' | 'character' | 'file';
+  /** Size in bytes at the start, for random and append channels (an input of the run); 0 otherwise. */
+  readonly initialSize: number;
+  readonly limits: ChannelLimits;
+}

@@ -1,0 +1,8 @@
+/** core: words that every folder uses. */
+export { assert, unreachable } from './assert.ts';
+export * from './brands.ts';
+export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './errors.ts';
+export type { Digests, RunningDigest } from './digest.ts';
+export { encodeCanonical, decodeCanonical, type Canonical } from './canonical.ts';
+export { EntropyStream, seedFromNumber, type EntropyState } from './prng.ts';
+export * as limits from './limits.ts';

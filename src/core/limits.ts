@@ -1,0 +1,61 @@
+/**
+ * Every maximum of the machine, with its reason. Other files take their bounds from here.
+ */
+
+/** One page: the granule of memory rights, dirty marks and content addressing. RISC-V and Linux fix it. */
+export const PAGE_BYTES = 4096;
+export const PAGE_SHIFT = 12;
+
+/** Guest addresses below this never map: a null pointer (with a field offset) faults. Equal to the wasm bias. */
+export const LOWEST_ADDRESS = 0x10000;
+/** First address past the largest address space: 4 GiB less the bias and the area that the engine keeps for itself. */
+export const HIGHEST_ADDRESS = 0xff00_0000;
+
+/** `--memory` when none is given. */
+export const MEMORY_BYTES_DEFAULT = 1024 * 1024 * 1024;
+/** Smallest `--memory`: a static C program, its stack and a small heap. */
+export const MEMORY_BYTES_MIN = 2 * 1024 * 1024;
+/** Largest `--memory`. */
+export const MEMORY_BYTES_MAX = HIGHEST_ADDRESS - LOWEST_ADDRESS;
+/** Main stack as on Linux (ulimit -s). */
+export const STACK_BYTES = 8 * 1024 * 1024;
+
+/** Bytes of argv and environment together (Linux: a quarter of the stack limit). */
+export const ARGUMENT_BYTES_MAX = 2 * 1024 * 1024;
+/** Linux PATH_MAX and NAME_MAX. */
+export const PATH_BYTES_MAX = 4096;
+export const NAME_BYTES_MAX = 255;
+/** Linux follows at most this many symbolic links in one path. */
+export const SYMLINKS_MAX = 40;
+/** Descriptors of one process (Linux default soft limit). */
+export const DESCRIPTORS_MAX = 1024;
+/** Files and directories in the guest's file system; a guest that makes more sees ENOSPC. */
+export const INODES_MAX = 1_000_000;
+/** Largest file in the guest's file system; a larger one gives EFBIG. */
+export const FILE_BYTES_MAX = 2 * 1024 * 1024 * 1024;
+/** All file contents of the guest together (tmpfs habit: beyond it ENOSPC). */
+export const FILES_BYTES_MAX = 4 * 1024 * 1024 * 1024;
+/** IOV_MAX of Linux. */
+export const IOVECS_MAX = 1024;
+/** One read or write moves at most this much, as on Linux. */
+export const TRANSFER_BYTES_MAX = 0x7fff_f000;
+
+/** Channels of one machine; more than the ancestor's users ever declared, small enough to list. */
+export const CHANNELS_MAX = 1024;
+/** One input chunk fetched from the host and journaled as one frame. */
+export const CHUNK_BYTES = 64 * 1024;
+/** Input bytes at or above this go to the store by content, not into the frame. */
+export const INLINE_INPUT_BYTES_MAX = 2048;
+/** Output held back before the session must commit and release it. Bounds host memory. */
+export const OUTBOX_BYTES_MAX = 4 * 1024 * 1024;
+/** Input chunks of random channels kept in host memory; others are fetched again from the journal. */
+export const CHUNK_CACHE_MAX = 256;
+
+/** One encoded journal frame; larger ones are hostile. */
+export const FRAME_BYTES_MAX = 1024 * 1024;
+/** One state section; the largest (the file tree) stays far below. */
+export const SECTION_BYTES_MAX = 512 * 1024 * 1024;
+/** Program file size: the largest real one measured is 56 MB. */
+export const PROGRAM_BYTES_MAX = 1024 * 1024 * 1024;
+/** ELF program headers; real programs have about ten. */
+export const PROGRAM_HEADERS_MAX = 128;

@@ -1,0 +1,71 @@
+/**
+ * One processor of a machine: the register block, the executor over a guest memory, and the retired-instruction counter.
+ * Threads take turns on it: load() and save() move a thread's registers in and out.
+ */
+import { assert } from '../core/index.ts';
+import { CONTROL, CPU_STATE_BYTES, CPU_STATE_OFFSET, STOP, type CpuState, type Executor, type Isa, type Stop } from '../isa/index.ts';
+import type { GuestMemory } from './memory.ts';
+
+/** Budget of one executor call; larger requests are made of several. Fits a positive int32. */
+const SLICE_MAX = 1 << 30;
+
+export class Cpu {
+  readonly isa: Isa;
+  readonly memory: GuestMemory;
+  readonly state: CpuState;
+  readonly #block: Uint8Array;
+  readonly #executor: Executor;
+  /** Instructions retired by everything that ran on this processor, including completed system calls. */
+  retired = 0n;
+
+  constructor(isa: Isa, memory: GuestMemory) {
+    this.isa = isa;
+    this.memory = memory;
+    const buffer = new ArrayBuffer(CPU_STATE_BYTES);
+    this.#block = new Uint8Array(buffer);
+    this.state = {
+      x: new Int32Array(buffer, CPU_STATE_OFFSET.x, 64),
+      f: new Int32Array(buffer, CPU_STATE_OFFSET.f, 64),
+      f64: new Float64Array(buffer, CPU_STATE_OFFSET.f, 32),
+      f32: new Float32Array(buffer, CPU_STATE_OFFSET.f, 64),
+      control: new Int32Array(buffer, CPU_STATE_OFFSET.control, 64),
+    };
+    this.#executor = isa.createInterpreter(memory, this.state);
+  }
+
+  /** Runs until a stop or until `budget` more instructions have retired (exactly then STOP.budget). */
+  run(budget: number): Stop {
+    assert(Number.isSafeInteger(budget) && budget > 0, 'a budget is a positive integer');
+    let left = budget;
+    while (left > 0) {
+      this.state.control[CONTROL.retiredLow] = Number(BigInt.asIntN(32, this.retired));
+      this.state.control[CONTROL.retiredHigh] = Number(BigInt.asIntN(32, this.retired >> 32n));
+      const stop = this.#executor.run(Math.min(left, SLICE_MAX));
+      this.retired += BigInt(this.#executor.executed);
+      left -= this.#executor.executed;
+      if (stop !== STOP.budget) return stop;
+    }
+    return STOP.budget;
+  }
+
+  /** Faulting address of the last fault stop, unsigned 64 bits. */
+  get faultAddress(): bigint {
+    return (BigInt(this.#executor.faultHigh >>> 0) << 32n) | BigInt(this.#executor.faultLow >>> 0);
+  }
+
+  /** A copy of the register block, for a thread that leaves the processor. The same state gives the same bytes. */
+  save(): Uint8Array {
+    this.state.control[CONTROL.retiredLow] = 0;
+    this.state.control[CONTROL.retiredHigh] = 0;
+    return this.#block.slice();
+  }
+
+  load(block: Uint8Array): void {
+    assert(block.length === CPU_STATE_BYTES, 'a register block has its fixed size');
+    this.#block.set(block);
+  }
+
+  dropCaches(): void {
+    this.#executor.dropCaches();
+  }
+}

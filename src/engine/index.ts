@@ -1,0 +1,3 @@
+/** engine: guest memory, execution to an exact instruction count. Knows no system call, channel, journal or store. */
+export { GuestMemory } from './memory.ts';
+export { Cpu } from './cpu.ts';

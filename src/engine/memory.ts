@@ -1,0 +1,205 @@
+/**
+ * Guest memory: one linear, biased byte array with a flag byte a page, and the kernel side's access to it.
+ * Invariants: pages without any right hold zeros; content changes only on pages marked dirty; a multi-byte kernel access either happens
+ * whole or not at all. Addresses are plain numbers here; anything at or beyond `limit` or below BIAS fails.
+ * What this does NOT do: know segments, files or copy-on-write (posix/memory-map does).
+ */
+import { assert, limits } from '../core/index.ts';
+import { BIAS, PAGE_FLAG, type CpuMemory } from '../isa/index.ts';
+
+const { PAGE_BYTES, PAGE_SHIFT } = limits;
+const RIGHTS = PAGE_FLAG.read | PAGE_FLAG.write | PAGE_FLAG.execute;
+
+export class GuestMemory implements CpuMemory {
+  readonly limit: number;
+  readonly pageFlags: Uint8Array;
+  readonly buffer: ArrayBuffer;
+  readonly i8: Int8Array;
+  readonly u8: Uint8Array;
+  readonly i16: Int16Array;
+  readonly u16: Uint16Array;
+  readonly i32: Int32Array;
+  readonly #view: DataView;
+  readonly #listeners: ((pageIndex: number) => void)[] = [];
+  /** Pages marked dirty since the last clearDirty(), unordered, each once. */
+  #dirty: number[] = [];
+
+  /** `limit`: first address past the space, a multiple of 4096 above BIAS. The bytes are reserved, not touched. */
+  constructor(limit: number) {
+    assert(limit > BIAS && limit % PAGE_BYTES === 0 && limit <= limits.HIGHEST_ADDRESS, 'the address space has a sound limit');
+    this.limit = limit;
+    this.pageFlags = new Uint8Array(2 ** 32 / PAGE_BYTES);
+    this.buffer = new ArrayBuffer(limit - BIAS);
+    this.i8 = new Int8Array(this.buffer);
+    this.u8 = new Uint8Array(this.buffer);
+    this.i16 = new Int16Array(this.buffer);
+    this.u16 = new Uint16Array(this.buffer);
+    this.i32 = new Int32Array(this.buffer);
+    this.#view = new DataView(this.buffer);
+  }
+
+  /** Gives pages [first, first+count) the rights (PAGE_FLAG bits); keeps content and dirty marks. Rights 0 keeps content too (PROT_NONE). */
+  setRights(first: number, count: number, rights: number): void {
+    assert((rights & ~RIGHTS) === 0, 'rights are read, write, execute');
+    for (let page = first; page < first + count; page++) {
+      const flags = this.pageFlags[page]!;
+      if ((flags & PAGE_FLAG.code) !== 0 && (rights & PAGE_FLAG.execute) === 0) this.#dropCode(page);
+      this.pageFlags[page] = (this.pageFlags[page]! & ~RIGHTS) | rights;
+    }
+  }
+
+  /** Takes pages away: no rights, zero content. Pages that held anything but zeros become dirty. */
+  discard(first: number, count: number): void {
+    for (let page = first; page < first + count; page++) {
+      if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
+      this.#zeroPage(page);
+      this.pageFlags[page] = this.pageFlags[page]! & ~RIGHTS;
+    }
+  }
+
+  /** Zeroes the content of pages, keeping their rights (MADV_DONTNEED on private memory). */
+  zero(first: number, count: number): void {
+    for (let page = first; page < first + count; page++) {
+      if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
+      this.#zeroPage(page);
+    }
+  }
+
+  /** A view of guest bytes for reading, or undefined when any page of it is not readable. Empty ranges always succeed. Not kept by callers. */
+  readable(address: number, length: number): Uint8Array | undefined {
+    if (length === 0) return new Uint8Array(0);
+    if (!this.#allowed(address, length, PAGE_FLAG.read)) return undefined;
+    return this.u8.subarray(address - BIAS, address - BIAS + length);
+  }
+
+  /** A view of guest bytes to be overwritten, marked dirty, or undefined when any page of it is not writable. */
+  writable(address: number, length: number): Uint8Array | undefined {
+    if (length === 0) return new Uint8Array(0);
+    if (!this.#allowed(address, length, PAGE_FLAG.write)) return undefined;
+    this.#touch(address, length);
+    return this.u8.subarray(address - BIAS, address - BIAS + length);
+  }
+
+  /** How many bytes from `address`, at most `length`, are readable (or writable): Linux copies that much before EFAULT. */
+  reachable(address: number, length: number, right: number): number {
+    let reached = 0;
+    while (reached < length && this.#allowed(address + reached, 1, right)) {
+      reached = Math.min(length, reached + PAGE_BYTES - ((address + reached) % PAGE_BYTES));
+    }
+    return reached;
+  }
+
+  /** Copies in; false (nothing written) when any page is not writable. */
+  write(address: number, bytes: Uint8Array): boolean {
+    const target = this.writable(address, bytes.length);
+    if (target === undefined) return false;
+    target.set(bytes);
+    return true;
+  }
+
+  /** Writes regardless of rights (program loader, restore, read-only file mappings). The range must lie in the space. */
+  install(address: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    assert(address >= BIAS && address + bytes.length <= this.limit, 'installed bytes lie in the address space');
+    this.#touch(address, bytes.length);
+    this.u8.set(bytes, address - BIAS);
+  }
+
+  /** NUL-terminated bytes without the NUL. 'fault' when it runs into an unreadable page, 'long' when longer than `lengthMax`. */
+  readString(address: number, lengthMax: number): Uint8Array | 'fault' | 'long' {
+    const reach = this.reachable(address, lengthMax + 1, PAGE_FLAG.read);
+    if (reach === 0) return 'fault';
+    const start = address - BIAS;
+    const end = this.u8.subarray(start, start + reach).indexOf(0);
+    if (end >= 0) return this.u8.slice(start, start + end);
+    return reach > lengthMax ? 'long' : 'fault';
+  }
+
+  /** Little-endian scalars; undefined or false when not accessible. */
+  readU32(address: number): number | undefined {
+    return this.#allowed(address, 4, PAGE_FLAG.read) ? this.#view.getUint32(address - BIAS, true) : undefined;
+  }
+
+  readU64(address: number): bigint | undefined {
+    return this.#allowed(address, 8, PAGE_FLAG.read) ? this.#view.getBigUint64(address - BIAS, true) : undefined;
+  }
+
+  writeU32(address: number, value: number): boolean {
+    if (!this.#allowed(address, 4, PAGE_FLAG.write)) return false;
+    this.#touch(address, 4);
+    this.#view.setUint32(address - BIAS, value, true);
+    return true;
+  }
+
+  writeU64(address: number, value: bigint): boolean {
+    if (!this.#allowed(address, 8, PAGE_FLAG.write)) return false;
+    this.#touch(address, 8);
+    this.#view.setBigUint64(address - BIAS, value, true);
+    return true;
+  }
+
+  prepareStore(pageIndex: number): boolean {
+    const flags = this.pageFlags[pageIndex]!;
+    if ((flags & PAGE_FLAG.write) === 0) return false;
+    if ((flags & PAGE_FLAG.code) !== 0) this.#dropCode(pageIndex);
+    this.#markDirty(pageIndex);
+    return true;
+  }
+
+  onCodeChange(listener: (pageIndex: number) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Page numbers (address >>> 12) written since the last clearDirty(), ascending. */
+  dirtyPages(): readonly number[] {
+    return [...this.#dirty].sort((a, b) => a - b);
+  }
+
+  clearDirty(): void {
+    for (const page of this.#dirty) this.pageFlags[page]! &= ~PAGE_FLAG.dirty;
+    this.#dirty = [];
+  }
+
+  /** The 4096 bytes of one page, a view. */
+  page(pageNumber: number): Uint8Array {
+    const start = (pageNumber << PAGE_SHIFT >>> 0) - BIAS;
+    assert(start >= 0 && start + PAGE_BYTES <= this.buffer.byteLength, 'a page lies in the address space');
+    return this.u8.subarray(start, start + PAGE_BYTES);
+  }
+
+  #allowed(address: number, length: number, right: number): boolean {
+    if (address < BIAS || address + length > this.limit) return false;
+    const last = Math.floor((address + length - 1) / PAGE_BYTES);
+    for (let page = Math.floor(address / PAGE_BYTES); page <= last; page++) if ((this.pageFlags[page]! & right) === 0) return false;
+    return true;
+  }
+
+  #touch(address: number, length: number): void {
+    const last = Math.floor((address + length - 1) / PAGE_BYTES);
+    for (let page = Math.floor(address / PAGE_BYTES); page <= last; page++) {
+      if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
+      this.#markDirty(page);
+    }
+  }
+
+  #markDirty(pageIndex: number): void {
+    if ((this.pageFlags[pageIndex]! & PAGE_FLAG.dirty) !== 0) return;
+    this.pageFlags[pageIndex]! |= PAGE_FLAG.dirty;
+    this.#dirty.push(pageIndex);
+  }
+
+  #dropCode(pageIndex: number): void {
+    this.pageFlags[pageIndex]! &= ~PAGE_FLAG.code;
+    for (const listener of this.#listeners) listener(pageIndex);
+  }
+
+  #zeroPage(pageIndex: number): void {
+    const bytes = this.i32.subarray(((pageIndex << PAGE_SHIFT >>> 0) - BIAS) >>> 2, ((pageIndex << PAGE_SHIFT >>> 0) - BIAS + PAGE_BYTES) >>> 2);
+    for (let index = 0; index < bytes.length; index++) {
+      if (bytes[index] === 0) continue;
+      this.#markDirty(pageIndex);
+      bytes.fill(0);
+      return;
+    }
+  }
+}

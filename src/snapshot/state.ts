@@ -1,0 +1,38 @@
+/**
+ * What a snapshot is made from and gives back: named sections of canonical bytes, and page-addressed objects (guest memory, file contents).
+ * posix produces and consumes these shapes without knowing this folder (structural typing); snapshot never looks inside them.
+ */
+import type { BlobHash } from '../core/index.ts';
+
+/** A byte array of whole 4 KiB pages, most of them zero or unchanged since the last capture. */
+export interface PageObject {
+  /** Stable name inside the machine, e.g. `memory/1` or `file/17`. */
+  readonly name: string;
+  /** Pages changed since the last markClean(), ascending; at the first capture after boot or restore-by-copy: every page that may be non-zero. */
+  dirtyPages(): readonly number[];
+  /** 4096 bytes, a view that is valid until the guest runs again. All pages not reported dirty have the bytes of the last capture (zero at first). */
+  readPage(pageIndex: number): Uint8Array;
+  /** Called after a successful capture. */
+  markClean(): void;
+}
+
+/** Everything a machine is at one instruction count. */
+export interface MachineState {
+  /** Section name → canonical bytes. */
+  readonly sections: ReadonlyMap<string, Uint8Array>;
+  readonly objects: readonly PageObject[];
+}
+
+/** Gives a restored object its pages: only the non-zero ones, ascending. */
+export interface RestoredObject {
+  readonly name: string;
+  /** Indices of all non-zero pages, ascending. */
+  pages(): Iterable<{ readonly index: number; readonly bytes: Uint8Array }>;
+}
+export interface RestoredState {
+  readonly sections: ReadonlyMap<string, Uint8Array>;
+  readonly objects: readonly RestoredObject[];
+}
+
+/** Identity of a whole state. */
+export type Root = BlobHash;

@@ -1,0 +1,2 @@
+/** store: the Store interface and its in-memory twin. The LMDB adapter is store/live/lmdb-store.ts. */
+export { TABLES, type Store, type StoreBatch, type StoreDelete, type StoreExpectation, type StorePut, type Table } from './store.ts';

@@ -1,0 +1,46 @@
+/**
+ * The store as the rest of Stillpoint sees it: tables of byte strings under byte-string keys, and one atomic, durable, conditional commit.
+ * Narrow on purpose: an embedded database, a memory twin and a replicated engine all fit behind it.
+ * Implementations: store/memory-store.ts (twin), store/live/lmdb-store.ts. Both pass test/store/conformance.ts.
+ */
+
+/** Tables and their keys. Values are opaque here; the folder named on the right owns the format. */
+export const TABLES = [
+  'meta',         // text key                           format version, store id            store
+  'runs',         // run name (UTF-8)                   run record                          txn
+  'owners',       // run id                             owner and epoch                     txn
+  'frames',       // run id, u32 BE frame index         one journal frame                   journal
+  'checkpoints',  // run id, u32 BE checkpoint number   checkpoint record                   txn
+  'blobs',        // SHA-256                            programs and recorded inputs        journal
+  'pages',        // SHA-256                            page bytes                          snapshot
+  'nodes',        // SHA-256                            page-tree nodes, sections, roots    snapshot
+] as const;
+export type Table = (typeof TABLES)[number];
+
+export interface StorePut { readonly table: Table; readonly key: Uint8Array; readonly value: Uint8Array }
+export interface StoreDelete { readonly table: Table; readonly key: Uint8Array }
+/** Holds when the stored value equals `value` (undefined: the key is absent). */
+export interface StoreExpectation { readonly table: Table; readonly key: Uint8Array; readonly value: Uint8Array | undefined }
+
+export interface StoreBatch {
+  /** All must hold at the moment of the commit, else nothing is written and the commit answers 'conflict'. */
+  readonly expect?: readonly StoreExpectation[];
+  readonly deletes?: readonly StoreDelete[];
+  readonly puts?: readonly StorePut[];
+}
+
+export interface Store {
+  /** A copy of the value, or undefined. Throws E_STORE_CORRUPT when the engine reports damage. */
+  get(table: Table, key: Uint8Array): Uint8Array | undefined;
+  has(table: Table, key: Uint8Array): boolean;
+  /** Entries with from <= key < to in key order (unsigned bytes). */
+  range(table: Table, bounds: { readonly from: Uint8Array; readonly to: Uint8Array; readonly reverse?: boolean; readonly limit?: number }): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
+  /**
+   * Applies expectations, deletes, puts (in this order) as one transaction. When the promise resolves 'done' the batch is on disk.
+   * Throws E_DISK_FULL or E_STORE_WRITE with nothing applied.
+   */
+  commit(batch: StoreBatch): Promise<'done' | 'conflict'>;
+  /** Counts and sizes for `stats`. */
+  usage(): { readonly tables: Readonly<Record<Table, { readonly entries: number; readonly bytes: number }>>; readonly fileBytes: number };
+  close(): Promise<void>;
+}
