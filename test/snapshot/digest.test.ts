@@ -1,0 +1,62 @@
+/** NodeDigests against published vectors, sha256sum and itself under every chunking. */
+import { execFileSync } from 'node:child_process';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { StillpointError } from '../../src/core/index.ts';
+import { createNodeDigests } from '../../src/core/live/digest.ts';
+
+const digests = await createNodeDigests();
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+describe('one-shot digests', () => {
+  it('sha256 gives the vectors of FIPS 180-4', () => {
+    expect(digests.sha256(text(''))).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
+    expect(digests.sha256(text('abc'))).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  });
+
+  it('xxh64 gives the vectors of its specification', () => {
+    expect(digests.xxh64(text(''))).toBe(0xef46db3751d8e999n);
+    expect(digests.xxh64(text('abc'))).toBe(0x44bc2cf5ad770999n);
+  });
+});
+
+describe('running digests', () => {
+  it('equal sha256sum for any chunking, interleaved with another digest and moved through save and restore', () => {
+    const bytes = Uint8Array.from({ length: 5000 }, (_, index) => (index * 7) & 255);
+    const expected = execFileSync('sha256sum', { input: bytes }).toString().slice(0, 64);
+    fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 700 }), { maxLength: 12 }), (sizes) => {
+      let digest = digests.running();
+      const other = digests.running();
+      let at = 0;
+      for (const size of sizes) {
+        digest.update(bytes.subarray(at, at + size));
+        other.update(bytes.subarray(0, size));
+        digest.hex();
+        digest = digests.restore(digest.save());
+        at = Math.min(bytes.length, at + size);
+      }
+      digest.update(bytes.subarray(at));
+      expect(digest.hex()).toBe(expected);
+    }), { seed: 1, numRuns: 60 });
+  });
+
+  it('save the same bytes however the input was cut', () => {
+    const bytes = Uint8Array.from({ length: 200 }, (_, index) => index);
+    const whole = digests.running();
+    whole.update(bytes);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const parts = digests.running();
+      parts.update(bytes.subarray(0, cut));
+      parts.update(bytes.subarray(cut));
+      expect(parts.save()).toEqual(whole.save());
+    }
+  });
+
+  it('refuse foreign bytes with E_STATE_FORMAT', () => {
+    const digest = digests.running();
+    digest.update(text('some input'));
+    const saved = digest.save();
+    const foreign = [new Uint8Array(0), saved.subarray(0, 20), saved.subarray(0, -1), Uint8Array.from([...saved, 0]), saved.map((byte, at) => (at === 0 ? byte ^ 1 : byte)), saved.map((byte, at) => (at === 11 ? 255 : byte))];
+    for (const bytes of foreign) expect(() => digests.restore(bytes)).toThrow(StillpointError);
+  });
+});
