@@ -4,7 +4,7 @@
  */
 import { assert } from '../core/index.ts';
 import { CONTROL, CPU_STATE_BYTES, CPU_STATE_OFFSET, STOP, type CpuState, type Executor, type Isa, type Stop } from '../isa/index.ts';
-import type { GuestMemory } from './memory.ts';
+import { VM_OFFSET, type GuestMemory } from './memory.ts';
 
 /** Budget of one executor call; larger requests are made of several. Fits a positive int32. */
 const SLICE_MAX = 1 << 30;
@@ -21,14 +21,15 @@ export class Cpu {
   constructor(isa: Isa, memory: GuestMemory) {
     this.isa = isa;
     this.memory = memory;
-    const buffer = new ArrayBuffer(CPU_STATE_BYTES);
-    this.#block = new Uint8Array(buffer);
+    const { buffer } = memory;
+    const base = memory.vmBase + VM_OFFSET.cpuState;
+    this.#block = new Uint8Array(buffer, base, CPU_STATE_BYTES);
     this.state = {
-      x: new Int32Array(buffer, CPU_STATE_OFFSET.x, 64),
-      f: new Int32Array(buffer, CPU_STATE_OFFSET.f, 64),
-      f64: new Float64Array(buffer, CPU_STATE_OFFSET.f, 32),
-      f32: new Float32Array(buffer, CPU_STATE_OFFSET.f, 64),
-      control: new Int32Array(buffer, CPU_STATE_OFFSET.control, 64),
+      x: new Int32Array(buffer, base + CPU_STATE_OFFSET.x, 64),
+      f: new Int32Array(buffer, base + CPU_STATE_OFFSET.f, 64),
+      f64: new Float64Array(buffer, base + CPU_STATE_OFFSET.f, 32),
+      f32: new Float32Array(buffer, base + CPU_STATE_OFFSET.f, 64),
+      control: new Int32Array(buffer, base + CPU_STATE_OFFSET.control, 64),
     };
     this.#executor = isa.createInterpreter(memory, this.state);
   }

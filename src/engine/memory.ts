@@ -1,6 +1,11 @@
 /**
  * Guest memory: one linear, biased byte array with a flag byte a page, and the kernel side's access to it.
- * Invariants: pages without any right hold zeros; content changes only on pages marked dirty; a multi-byte kernel access either happens
+ *
+ *   wasm memory:  0 ............................ limit-BIAS | register block 4 KiB | page flags 1 MiB | room for executors
+ *                 guest address BIAS           guest limit    vmBase
+ *
+ * Everything above vmBase is out of the guest's reach because every access is checked against the page flags.
+ * Invariants: content that no snapshot has seen is on pages marked dirty; a multi-byte kernel access either happens
  * whole or not at all. Addresses are plain numbers here; anything at or beyond `limit` or below BIAS fails.
  * What this does NOT do: know segments, files or copy-on-write (posix/memory-map does).
  */
@@ -8,12 +13,23 @@ import { assert, limits } from '../core/index.ts';
 import { BIAS, PAGE_FLAG, type CpuMemory } from '../isa/index.ts';
 
 const { PAGE_BYTES, PAGE_SHIFT } = limits;
+const WASM_PAGE_BYTES = 65536;
+const PAGE_FLAGS_BYTES = 2 ** 32 / PAGE_BYTES;
+/** Bytes that the engine keeps for itself above the guest: register block, page flags, decoded code, tables. */
+const VM_AREA_BYTES = 12 * 1024 * 1024;
 const RIGHTS = PAGE_FLAG.read | PAGE_FLAG.write | PAGE_FLAG.execute;
+
+/** Where things lie above vmBase, in bytes. */
+export const VM_OFFSET = { cpuState: 0, pageFlags: 4096, free: 4096 + PAGE_FLAGS_BYTES } as const;
 
 export class GuestMemory implements CpuMemory {
   readonly limit: number;
   readonly pageFlags: Uint8Array;
+  /** The whole linear memory, shared with translated code; `buffer` is its bytes. */
+  readonly wasmMemory: WebAssembly.Memory;
   readonly buffer: ArrayBuffer;
+  /** Byte offset in `buffer` of the engine's own area. */
+  readonly vmBase: number;
   readonly i8: Int8Array;
   readonly u8: Uint8Array;
   readonly i16: Int16Array;
@@ -28,8 +44,11 @@ export class GuestMemory implements CpuMemory {
   constructor(limit: number) {
     assert(limit > BIAS && limit % PAGE_BYTES === 0 && limit <= limits.HIGHEST_ADDRESS, 'the address space has a sound limit');
     this.limit = limit;
-    this.pageFlags = new Uint8Array(2 ** 32 / PAGE_BYTES);
-    this.buffer = new ArrayBuffer(limit - BIAS);
+    this.vmBase = Math.ceil((limit - BIAS) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+    const pages = (this.vmBase + VM_AREA_BYTES) / WASM_PAGE_BYTES;
+    this.wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.buffer = this.wasmMemory.buffer;
+    this.pageFlags = new Uint8Array(this.buffer, this.vmBase + VM_OFFSET.pageFlags, PAGE_FLAGS_BYTES);
     this.i8 = new Int8Array(this.buffer);
     this.u8 = new Uint8Array(this.buffer);
     this.i16 = new Int16Array(this.buffer);
@@ -163,7 +182,7 @@ export class GuestMemory implements CpuMemory {
   /** The 4096 bytes of one page, a view. */
   page(pageNumber: number): Uint8Array {
     const start = (pageNumber << PAGE_SHIFT >>> 0) - BIAS;
-    assert(start >= 0 && start + PAGE_BYTES <= this.buffer.byteLength, 'a page lies in the address space');
+    assert(start >= 0 && start + PAGE_BYTES <= this.limit - BIAS, 'a page lies in the address space');
     return this.u8.subarray(start, start + PAGE_BYTES);
   }
 

@@ -1,0 +1,20 @@
+/**
+ * Runs TypeScript files directly in development: `node --import ./scripts/typescript-loader.mjs FILE.ts`.
+ * Strips types with the compiler's own transpiler; does no type checking (npm run typecheck does).
+ */
+import { readFileSync } from 'node:fs';
+import { register } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+if (globalThis.stillpointLoader !== true) {
+  globalThis.stillpointLoader = true;
+  register(import.meta.url);
+}
+
+export async function load(url, context, next) {
+  if (!url.endsWith('.ts')) return next(url, context);
+  const { default: ts } = await import('typescript');
+  const options = { target: 'ES2022', module: 'ESNext', verbatimModuleSyntax: true };
+  const source = ts.transpileModule(readFileSync(fileURLToPath(url), 'utf8'), { compilerOptions: options }).outputText;
+  return { format: 'module', source, shortCircuit: true };
+}
