@@ -1,0 +1,81 @@
+// Independent oracles for guest programs: qemu-riscv64 runs the same executable, and the host runs its own build.
+//
+// Each run has a fresh temporary directory as working directory with the files given, an empty environment, no core
+// dumps and an 8 MiB stack. Results of the small C programs are kept in build/oracle by the digest of everything that
+// decides them. stderr is kept for messages only: qemu writes its own words there.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type BuildTarget, buildProgram, type GuestProgram, type ProgramEnd, repositoryRoot } from '../guests/build.ts';
+
+/** What an oracle saw. */
+export interface OracleResult {
+  readonly stdout: Uint8Array;
+  readonly stderr: string;
+  readonly end: ProgramEnd;
+}
+
+/** What is run: an executable, its arguments after argv[0], its input and the files around it. */
+export interface OracleJob {
+  readonly executable: string;
+  readonly args: readonly string[];
+  readonly stdin?: Uint8Array;
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+}
+
+/** The processor of the oracle: RV64GC without the vector extension, as the guest has it. */
+export const qemuCommand: readonly string[] = ['qemu-riscv64', '-cpu', 'rv64,v=false'];
+
+// A program that ends within milliseconds; the limit only keeps a broken one from hanging the suite.
+const timeoutMs = 60_000;
+const outputBytesMax = 256 * 1024 * 1024;
+
+function runCommand(command: readonly string[], job: OracleJob): OracleResult {
+  const cwd = mkdtempSync(join(tmpdir(), 'stillpoint-oracle-'));
+  try {
+    for (const [name, content] of Object.entries(job.files ?? {})) {
+      mkdirSync(dirname(join(cwd, name)), { recursive: true });
+      writeFileSync(join(cwd, name), content);
+    }
+    const script = 'ulimit -c 0; ulimit -s 8192; exec "$@"';
+    const result = spawnSync('/bin/sh', ['-c', script, 'sh', ...command, job.executable, ...job.args], {
+      cwd, env: { PATH: '/usr/local/bin:/usr/bin:/bin' }, input: job.stdin ?? new Uint8Array(0), timeout: timeoutMs, maxBuffer: outputBytesMax,
+    });
+    if (result.error !== undefined) throw new Error(`${command.join(' ')} ${job.executable}: ${result.error.message}`, { cause: result.error });
+    const end: ProgramEnd = result.signal === null ? { kind: 'exit', status: result.status! } : { kind: 'signal', signal: result.signal };
+    return { stdout: result.stdout, stderr: result.stderr.toString('utf8'), end };
+  } finally {
+    rmSync(cwd, { recursive: true, force: true });
+  }
+}
+
+/** Runs a riscv64 executable under qemu-riscv64. */
+export function runUnderQemu(job: OracleJob): OracleResult {
+  return runCommand(qemuCommand, job);
+}
+
+/** Runs a host executable. */
+export function runOnHost(job: OracleJob): OracleResult {
+  return runCommand([], job);
+}
+
+/** What the oracle says about a small C program built for `target`; computed once per content of everything involved. */
+export async function programOracle(program: GuestProgram, target: BuildTarget): Promise<OracleResult> {
+  const executable = await buildProgram(program, target);
+  const key = createHash('sha256').update(JSON.stringify([executable, program.args, program.files, [...program.stdin], qemuCommand])).digest('hex');
+  const cached = join(repositoryRoot, 'build/oracle', `${program.name}-${target}-${key.slice(0, 16)}.json`);
+  if (existsSync(cached)) {
+    // We wrote it ourselves, with this shape.
+    const { stdout, stderr, end } = JSON.parse(readFileSync(cached, 'utf8')) as { stdout: string; stderr: string; end: ProgramEnd };
+    return { stdout: Buffer.from(stdout, 'base64'), stderr, end };
+  }
+  const job: OracleJob = { executable, args: program.args, stdin: program.stdin, files: program.files };
+  const result = target === 'native' ? runOnHost(job) : runUnderQemu(job);
+  mkdirSync(dirname(cached), { recursive: true });
+  const temporary = `${cached}.${process.pid}`;
+  writeFileSync(temporary, JSON.stringify({ ...result, stdout: Buffer.from(result.stdout).toString('base64') }));
+  renameSync(temporary, cached);
+  return result;
+}
