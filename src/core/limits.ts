@@ -51,8 +51,8 @@ export const OUTBOX_BYTES_MAX = 4 * 1024 * 1024;
 /** Input chunks of random channels kept in host memory; others are fetched again from the journal. */
 export const CHUNK_CACHE_MAX = 256;
 
-/** One encoded journal frame; larger ones are hostile. */
-export const FRAME_BYTES_MAX = 1024 * 1024;
+/** One encoded journal frame; larger ones are hostile. The genesis frame holds the manifest: arguments and environment, up to 7 bytes each byte. */
+export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 /** One state section; the largest (the file tree) stays far below. */
 export const SECTION_BYTES_MAX = 512 * 1024 * 1024;
 /** Program file size: the largest real one measured is 56 MB. */

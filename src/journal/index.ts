@@ -1,2 +1,7 @@
 /** journal: what entered the machine, in order, as a hash chain. */
 export type * from './frame.ts';
+export { JOURNAL_VERSION, encodeFrame, decodeFrame, journalError, type FrameContext } from './format.ts';
+export { runId, isRunId, runKey, entryKey, entryIndexOfKey, entryRange, allEntriesRange, blobKey, type RunId } from './run-id.ts';
+export { JournalWriter, emptyTail, type FreshFrame, type FreshInput, type JournalBatch, type JournalTail } from './writer.ts';
+export { JournalReader, type IndexedFrame } from './reader.ts';
+export { InputIndex, type InputEntry, type StreamFacts } from './input-index.ts';
