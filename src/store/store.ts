@@ -12,7 +12,8 @@ export const TABLES = [
   'frames',       // run id, u32 BE frame index         one journal frame                   journal
   'checkpoints',  // run id, u32 BE checkpoint number   checkpoint record                   txn
   'blobs',        // SHA-256                            programs and recorded inputs        journal
-  'pages',        // SHA-256                            page bytes                          snapshot
+  'pages',        // SHA-256                            pack and slot that hold the page    snapshot
+  'packs',        // SHA-256 of the page hashes         up to 15 pages with guards          snapshot
   'nodes',        // SHA-256                            page-tree nodes, sections, roots    snapshot
 ] as const;
 export type Table = (typeof TABLES)[number];

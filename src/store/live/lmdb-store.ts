@@ -1,0 +1,268 @@
+/**
+ * The store on LMDB: one environment in one directory, one named database per table, binary keys and values.
+ * Invariants: commit() is one write transaction, expectations are checked inside it, and it is synced when the promise resolves. LMDB's lock lets
+ * any number of processes share a store. A directory is either not a store or a whole one: it is built aside and linked into place.
+ *
+ * Commits run synchronously on the calling thread (transactionSync, which syncs by default): the asynchronous queue of the lmdb package reports a full disk as an
+ * unhandled rejection, and a small commit costs a quarter of a millisecond either way.
+ * Reads see at least everything committed before the current turn of the event loop; decide on `expect`, not on an earlier get().
+ * What this does NOT do: checksum values (their owners do), cache, or check LMDB's tree pages.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, linkSync, mkdirSync, readdirSync, rmdirSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { open, type Database, type RootDatabase } from 'lmdb';
+import { assert, StillpointError } from '../../core/index.ts';
+import { decodeStoreMeta, encodeStoreMeta, KEY_BYTES_MAX, META_KEY, STORE_ID_BYTES, STORE_VERSION } from '../format.ts';
+import { TABLES, type Store, type StoreBatch, type StoreExpectation, type Table } from '../store.ts';
+import { buildName, checkDataFile, DATA_FILE, extendDataFile, fileError, inspectDirectory, isErrno, prepareLockFile, syncDirectory } from './lmdb-files.ts';
+
+type Cells = Database<Uint8Array, Uint8Array>;
+type Root = RootDatabase<Uint8Array, Uint8Array>;
+type RangeBounds = Parameters<Store['range']>[1];
+
+/** Databases an environment can name; the tables of today and of some later versions. */
+const DATABASES_MAX = 32;
+/** Entries that range() copies out at a time: no read transaction stays open while the caller works. */
+const RANGE_CHUNK = 64;
+/** Free space below which an I/O error of LMDB is a full disk: it reports a short write as EIO. */
+const FULL_SLACK_BYTES = 64 * 1024;
+const ERRNO = { EIO: 5, ENOSPC: 28, EDQUOT: 122 } as const;
+/** MDB_INVALID, MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_PANIC. */
+const DAMAGE_CODES: readonly number[] = [-30793, -30797, -30796, -30795];
+
+export interface LmdbStoreOptions {
+  readonly directory: string;
+  /** 'create' makes the store when there is none; 'existing' and 'read-only' want one. */
+  readonly mode: 'create' | 'existing' | 'read-only';
+}
+
+/**
+ * Opens a store. Throws E_STORE_OPEN (absent, no permission), E_STORE_FOREIGN (something else is there), E_STORE_VERSION (newer),
+ * E_STORE_CORRUPT (damaged), E_DISK_FULL. A failure leaves nothing behind.
+ */
+export async function openLmdbStore({ directory: path, mode }: LmdbStoreOptions): Promise<LmdbStore> {
+  const directory = resolve(path);
+  const found = inspectDirectory(directory);
+  if (found !== 'data') {
+    if (mode !== 'create') throw new StillpointError('E_STORE_OPEN', `${directory}: there is no store here`);
+    await createStore(directory, found);
+  }
+  const { shortBytes } = checkDataFile(directory);
+  if (mode !== 'read-only' || shortBytes > 0) prepareLockFile(directory);
+  const root = openEnvironment(directory, mode === 'read-only' && shortBytes === 0);
+  try {
+    if (shortBytes > 0) root.transactionSync(() => extendDataFile(directory));
+    return new LmdbStore(directory, root, openTables(directory, root));
+  } catch (cause) {
+    await root.close();
+    throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
+  }
+}
+
+function openEnvironment(directory: string, readOnly: boolean): Root {
+  try {
+    return open<Uint8Array, Uint8Array>(directory, { noSubdir: false, overlappingSync: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: DATABASES_MAX, readOnly });
+  } catch (cause) {
+    throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
+  }
+}
+
+/** Opens every table; the meta record first, and nothing is made in a database that is not ours. */
+function openTables(directory: string, root: Root): Readonly<Record<Table, Cells>> {
+  const openTable = (table: Table): Cells | undefined => root.openDB<Uint8Array, Uint8Array>(table, { encoding: 'binary', keyEncoding: 'binary', ...{ create: false } });
+  const meta = openTable('meta');
+  decodeStoreMeta(meta?.get(META_KEY), directory);
+  const tables = TABLES.map((table): [Table, Cells] => {
+    const cells = table === 'meta' ? meta : openTable(table);
+    if (cells === undefined) throw new StillpointError('E_STORE_CORRUPT', `${directory}: the store has no table ${table}`);
+    return [table, cells];
+  });
+  return Object.fromEntries(tables) as Record<Table, Cells>; // One entry per table by construction.
+}
+
+async function createStore(directory: string, found: 'absent' | 'empty'): Promise<void> {
+  let made: string | undefined;
+  let build: string | undefined;
+  try {
+    if (found === 'absent') made = mkdirSync(directory, { recursive: true, mode: 0o700 });
+    build = join(directory, buildName());
+    mkdirSync(build, { mode: 0o700 });
+    await buildStore(build);
+    chmodSync(join(build, DATA_FILE), 0o600);
+    try {
+      linkSync(join(build, DATA_FILE), join(directory, DATA_FILE));
+    } catch (cause) {
+      if (!isErrno(cause, 'EEXIST')) throw cause; // Another process made the store meanwhile: theirs is as good.
+    }
+    removeBuild(directory, build);
+    syncDirectory(directory);
+    syncDirectory(dirname(directory));
+  } catch (cause) {
+    if (build !== undefined) removeBuild(directory, build);
+    if (made !== undefined) removeEmptyDirectories(directory, made);
+    throw engineError(cause, { directory: build === undefined ? dirname(made ?? directory) : directory, otherwise: 'E_STORE_OPEN' });
+  }
+}
+
+async function buildStore(build: string): Promise<void> {
+  prepareLockFile(build);
+  const root = openEnvironment(build, false);
+  try {
+    for (const table of TABLES) root.openDB(table, { encoding: 'binary', keyEncoding: 'binary' });
+    const meta = root.openDB<Uint8Array, Uint8Array>('meta', { encoding: 'binary', keyEncoding: 'binary' });
+    root.transactionSync(() => meta.putSync(META_KEY, encodeStoreMeta({ version: STORE_VERSION, id: randomBytes(STORE_ID_BYTES) })));
+  } finally {
+    await root.close();
+  }
+}
+
+function removeBuild(directory: string, build: string): void {
+  assert(dirname(build) === directory, 'a store is built inside its directory');
+  rmSync(build, { recursive: true, force: true });
+}
+
+/** Removes `directory` and its parents up to `first`, as far as they are empty. */
+function removeEmptyDirectories(directory: string, first: string): void {
+  for (let path = directory; path.length >= first.length; path = dirname(path)) {
+    try {
+      if (readdirSync(path).length > 0) return;
+      rmdirSync(path);
+    } catch (cause) {
+      if (isErrno(cause, 'ENOENT', 'ENOTEMPTY')) return;
+      throw cause;
+    }
+  }
+}
+
+function numericCode(cause: unknown): number | undefined {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'number' ? cause.code : undefined;
+}
+
+/** What an error of LMDB (numeric code) or of the file system (errno name) means to us. */
+function engineError(cause: unknown, where: { readonly directory: string; readonly otherwise: 'E_STORE_OPEN' | 'E_STORE_WRITE' | 'E_STORE_CORRUPT'; readonly bytes?: number }): StillpointError {
+  const { directory, otherwise } = where;
+  if (cause instanceof StillpointError) return cause;
+  const code = numericCode(cause);
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  if (code === ERRNO.ENOSPC || code === ERRNO.EDQUOT || (code === ERRNO.EIO && isNearlyFull(directory, where.bytes ?? 0))) {
+    return new StillpointError('E_DISK_FULL', `${directory}: no space for the store; free some and go on`, { cause });
+  }
+  if (code !== undefined && DAMAGE_CODES.includes(code)) return new StillpointError('E_STORE_CORRUPT', `${directory}: the database is damaged: ${detail}`, { cause });
+  return fileError(cause, otherwise, directory);
+}
+
+function isNearlyFull(directory: string, bytes: number): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize < bytes * 2 + FULL_SLACK_BYTES;
+  } catch {
+    return false; // The directory is gone: not a full disk, whatever it is.
+  }
+}
+
+function batchBytes(batch: StoreBatch): number {
+  return (batch.puts ?? []).reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+}
+
+function isKey(key: Uint8Array): boolean {
+  return key.length > 0 && key.length <= KEY_BYTES_MAX;
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+export class LmdbStore implements Store {
+  readonly directory: string;
+  readonly #root: Root;
+  readonly #tables: Readonly<Record<Table, Cells>>;
+  #isClosed = false;
+
+  /** Use openLmdbStore(). */
+  constructor(directory: string, root: Root, tables: Readonly<Record<Table, Cells>>) {
+    this.directory = directory;
+    this.#root = root;
+    this.#tables = tables;
+  }
+
+  get(table: Table, key: Uint8Array): Uint8Array | undefined {
+    return this.#read(() => this.#cells(table).getBinary(key));
+  }
+
+  has(table: Table, key: Uint8Array): boolean {
+    return this.#read(() => this.#cells(table).getBinaryFast(key) !== undefined);
+  }
+
+  *range(table: Table, bounds: RangeBounds): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
+    let { from, to, limit = Infinity } = bounds;
+    const reverse = bounds.reverse === true;
+    for (let isFirst = true; limit > 0; isFirst = false) {
+      const count = Math.min(limit, RANGE_CHUNK);
+      const options = reverse
+        ? { start: to, end: from, exclusiveStart: true, inclusiveEnd: true, reverse, limit: count }
+        : { start: from, end: to, exclusiveStart: !isFirst, limit: count };
+      const chunk = this.#read(() => [...this.#cells(table).getRange(options)]);
+      yield* chunk;
+      const last = chunk.at(-1);
+      if (chunk.length < count || last === undefined) return;
+      limit -= count;
+      if (reverse) to = last.key;
+      else from = last.key;
+    }
+  }
+
+  async commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
+    assert(!this.#isClosed, 'a closed store is not used');
+    try {
+      return this.#root.transactionSync(() => (this.#meets(batch.expect ?? []) ? this.#apply(batch) : 'conflict'));
+    } catch (cause) {
+      throw engineError(cause, { directory: this.directory, otherwise: 'E_STORE_WRITE', bytes: batchBytes(batch) });
+    }
+  }
+
+  usage(): ReturnType<Store['usage']> {
+    const tables = Object.fromEntries(TABLES.map((table) => [table, this.#tableUsage(table)])) as Record<Table, { entries: number; bytes: number }>; // One entry per table by construction.
+    return { tables, fileBytes: statSync(join(this.directory, DATA_FILE)).blocks * 512 };
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#root.close();
+  }
+
+  #cells(table: Table): Cells {
+    assert(!this.#isClosed, 'a closed store is not used');
+    return this.#tables[table];
+  }
+
+  #read<Result>(action: () => Result): Result {
+    try {
+      return action();
+    } catch (cause) {
+      if (numericCode(cause) === undefined) throw cause; // Not LMDB's: a programmer error.
+      throw engineError(cause, { directory: this.directory, otherwise: 'E_STORE_CORRUPT' });
+    }
+  }
+
+  #meets(expectations: readonly StoreExpectation[]): boolean {
+    return expectations.every(({ table, key, value }) => sameBytes(this.#cells(table).getBinary(key), value));
+  }
+
+  #apply({ deletes = [], puts = [] }: StoreBatch): 'done' {
+    for (const { table, key } of deletes) this.#tables[table].removeSync(key);
+    for (const { table, key, value } of puts) {
+      assert(isKey(key), 'a store key has 1 to 511 bytes');
+      this.#tables[table].putSync(key, value);
+    }
+    return 'done';
+  }
+
+  #tableUsage(table: Table): { readonly entries: number; readonly bytes: number } {
+    const stats = this.#cells(table).getStats() as { pageSize: number; entryCount: number; treeBranchPageCount: number; treeLeafPageCount: number; overflowPages: number }; // Untyped in the package.
+    return { entries: stats.entryCount, bytes: stats.pageSize * (stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages) };
+  }
+}
+

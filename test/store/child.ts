@@ -1,0 +1,47 @@
+/** The other process of lmdb-store.test.ts: child.ts open|scan|count|write DIRECTORY …. Prints a code, never a stack, for operating errors. */
+import { StillpointError } from '../../src/core/index.ts';
+import { TABLES } from '../../src/store/index.ts';
+import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
+
+const [, , verb, directory = '', name = '', times = '0'] = process.argv;
+const key = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+async function scan(): Promise<void> {
+  const store = await openLmdbStore({ directory, mode: 'existing' });
+  let bytes = 0;
+  for (const table of TABLES) for (const entry of store.range(table, { from: Uint8Array.of(0), to: Uint8Array.of(255, 255) })) bytes += entry.value.length;
+  console.log(`${store.usage().tables.blobs.entries} entries of ${bytes} bytes`);
+}
+
+async function count(): Promise<void> {
+  const store = await openLmdbStore({ directory, mode: 'create' });
+  for (let done = 0; done < Number(times);) {
+    const old = store.get('runs', key('counter'));
+    const next = new Uint8Array(4);
+    new DataView(next.buffer).setUint32(0, (old === undefined ? 0 : new DataView(old.slice().buffer).getUint32(0)) + 1);
+    const outcome = await store.commit({ expect: [{ table: 'runs', key: key('counter'), value: old }], puts: [{ table: 'runs', key: key('counter'), value: next }, { table: 'blobs', key: key(`${name} ${done}`), value: next }] });
+    if (outcome === 'done') done++;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await store.close();
+}
+
+async function write(): Promise<void> {
+  const store = await openLmdbStore({ directory, mode: 'existing' });
+  for (let index = 0; ; index++) {
+    const commit = `${name}-${index}`;
+    await store.commit({ puts: [0, 1, 2].map((part) => ({ table: 'blobs' as const, key: key(`${commit}/${part}`), value: new Uint8Array(3000) })) });
+    process.stdout.write(`${commit}\n`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+try {
+  if (verb === 'open') await (await openLmdbStore({ directory, mode: 'create' })).close();
+  else if (verb === 'scan') await scan();
+  else if (verb === 'count') await count();
+  else await write();
+} catch (error) {
+  if (!(error instanceof StillpointError)) throw error;
+  console.log(error.code);
+}
