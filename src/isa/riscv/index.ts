@@ -1,0 +1,12 @@
+/** isa/riscv: RV64GC with Zba, Zbb, Zbs and Zicond, as one Isa. */
+import type { Isa } from '../cpu.ts';
+import { riscv64Abi } from './abi.ts';
+import { disassemble } from './disassemble.ts';
+import { Interpreter } from './interpreter.ts';
+
+export const riscv64: Isa = {
+  name: 'riscv64',
+  abi: riscv64Abi,
+  createInterpreter: (memory, state) => new Interpreter(memory, state),
+  disassemble,
+};
