@@ -35,3 +35,17 @@ export interface ChannelSpec {
   readonly initialSize: number;
   readonly limits: ChannelLimits;
 }
+
+const STANDARD_NAMES: readonly string[] = ['stdin', 'stdout', 'stderr'];
+
+/** The order of channels in manifests, states and reports: stdin, stdout, stderr, then by name (code units). */
+export function compareChannelNames(a: string, b: string): number {
+  const rank = standardRank(a) - standardRank(b);
+  if (rank !== 0) return rank;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function standardRank(name: string): number {
+  const index = STANDARD_NAMES.indexOf(name);
+  return index < 0 ? STANDARD_NAMES.length : index;
+}

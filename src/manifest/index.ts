@@ -1,2 +1,8 @@
 /** manifest: what a run may touch, as data. */
-export type { ChannelAccess, ChannelLimits, ChannelSpec } from './channel-spec.ts';
+export { compareChannelNames, type ChannelAccess, type ChannelLimits, type ChannelSpec } from './channel-spec.ts';
+export { encodeManifest, decodeManifest, manifestDigest, checkManifest, type ClockSetting, type EntropySetting, type RunManifest } from './run-manifest.ts';
+export type { CheckpointInterval, HostBinding, HostBindings, HostFacts, HostFileKind, HostInspector, StandardStream } from './bindings.ts';
+export { mergeSettings, type ChannelKind, type ChannelSetting, type HostSettings, type LimitSetting, type Place, type RunSettings } from './settings.ts';
+export { parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseLimit, parseSize, parseVariable } from './parse-values.ts';
+export { parseDirectory, parseEngine, parseRunOptions, type RunOptionTexts } from './parse-options.ts';
+export { declareRun } from './declare.ts';

@@ -1,0 +1,97 @@
+/**
+ * What went through one direction of one channel: operations, bytes and a running SHA-256, and how much of its quotas is left.
+ * Invariants: only calls that moved bytes are counted; the digest covers exactly the counted bytes in call order. Small pieces are
+ * gathered before they are hashed, so that a guest moving one byte at a time stays cheap. Units: bytes.
+ * What this does NOT do: hold the bytes, or decide between end and quota (channel.ts).
+ */
+import { assert, type Digests, type RunningDigest } from '../core/index.ts';
+import type { DirectionAccount } from './port.ts';
+
+/** Large enough to make a hash call worth its cost, small enough to have one for each direction of a thousand channels. */
+const GATHER_BYTES = 4096;
+
+export class Meter {
+  readonly #digests: Digests;
+  readonly #operationsMax: number;
+  readonly #bytesMax: number;
+  #operations = 0;
+  #bytes = 0;
+  #digest: RunningDigest;
+  #gathered: Uint8Array | undefined;
+  #gatheredLength = 0;
+
+  /** Maxima of null mean unlimited. */
+  constructor(digests: Digests, quota: { readonly operations: number | null; readonly bytes: number | null }) {
+    this.#digests = digests;
+    this.#operationsMax = quota.operations ?? Number.MAX_SAFE_INTEGER;
+    this.#bytesMax = quota.bytes ?? Number.MAX_SAFE_INTEGER;
+    this.#digest = digests.running();
+  }
+
+  get operations(): number {
+    return this.#operations;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many of `length` bytes the quotas still allow in one operation; 0 when nothing is left. */
+  allow(length: number): number {
+    if (this.#operations >= this.#operationsMax) return 0;
+    const left = this.#bytesMax - this.#bytes;
+    return length < left ? length : left;
+  }
+
+  /** Counts one operation that moved `bytes`; not more than allow() gave. */
+  count(bytes: Uint8Array): void {
+    const length = bytes.length;
+    assert(length > 0 && this.#bytes + length <= this.#bytesMax && this.#operations < this.#operationsMax, 'a counted operation moved allowed bytes');
+    this.#operations += 1;
+    this.#bytes += length;
+    if (this.#gatheredLength + length > GATHER_BYTES) this.#flush();
+    if (length > GATHER_BYTES / 2) {
+      this.#flush();
+      this.#digest.update(bytes);
+      return;
+    }
+    this.#gathered ??= new Uint8Array(GATHER_BYTES);
+    if (length === 1) this.#gathered[this.#gatheredLength] = bytes[0]!;
+    else this.#gathered.set(bytes, this.#gatheredLength);
+    this.#gatheredLength += length;
+  }
+
+  account(): DirectionAccount {
+    this.#flush();
+    return { operations: this.#operations, bytes: this.#bytes, sha256: this.#digest.hex() };
+  }
+
+  /** The deterministic counters, as kept in the machine state. */
+  state(): readonly [operations: number, bytes: number] {
+    return [this.#operations, this.#bytes];
+  }
+
+  /** Puts the counters back. The digest starts over until restoreDigest() is called. */
+  restore(operations: number, bytes: number): void {
+    this.#operations = operations;
+    this.#bytes = bytes;
+    this.#gatheredLength = 0;
+    this.#digest = this.#digests.running();
+  }
+
+  saveDigest(): Uint8Array {
+    this.#flush();
+    return this.#digest.save();
+  }
+
+  restoreDigest(saved: Uint8Array): void {
+    this.#gatheredLength = 0;
+    this.#digest = this.#digests.restore(saved);
+  }
+
+  #flush(): void {
+    if (this.#gatheredLength === 0) return;
+    this.#digest.update(this.#gathered!.subarray(0, this.#gatheredLength));
+    this.#gatheredLength = 0;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Output held back until it is committed: one ordered list over all channels of a machine. The bytes of all operations lie one behind
+ * the other in one growing buffer; a write that continues the last operation only makes that one longer, so a guest that writes one
+ * byte at a time costs one byte copy and no allocation.
+ *
+ *   buffer   h e l l o \n | E R R | w o r l d
+ *   entries  stdout@0 +6    stderr@0 +3   stdout@6 +5
+ *
+ * Invariants: operations come out in call order; offsets are positions in the channel's output stream (sequential, append) or in the file
+ * (random). What this does NOT do: bound itself. The caller looks at `pendingBytes` after each system call (limits.OUTBOX_BYTES_MAX).
+ */
+import { assert } from '../core/index.ts';
+import type { OutputOperation } from './port.ts';
+
+const BUFFER_BYTES_MIN = 4096;
+
+/** `length` -1 marks a truncation to `offset`. */
+interface Entry { readonly channel: string; readonly offset: number; readonly start: number; length: number }
+
+export class Outbox {
+  #buffer: Uint8Array = new Uint8Array(BUFFER_BYTES_MIN);
+  #used = 0;
+  #entries: Entry[] = [];
+
+  /** Bytes held back. */
+  get pendingBytes(): number {
+    return this.#used;
+  }
+
+  /** Operations held back (after joining). */
+  get pendingOperations(): number {
+    return this.#entries.length;
+  }
+
+  write(channel: string, offset: number, bytes: Uint8Array): void {
+    const length = bytes.length;
+    assert(length > 0, 'an output operation has bytes');
+    if (this.#used + length > this.#buffer.length) this.#grow(length);
+    if (length === 1) this.#buffer[this.#used] = bytes[0]!;
+    else this.#buffer.set(bytes, this.#used);
+    const last = this.#entries[this.#entries.length - 1];
+    if (last !== undefined && last.length >= 0 && last.channel === channel && last.offset + last.length === offset) last.length += length;
+    else this.#entries.push({ channel, offset, start: this.#used, length });
+    this.#used += length;
+  }
+
+  truncate(channel: string, size: number): void {
+    this.#entries.push({ channel, offset: size, start: this.#used, length: -1 });
+  }
+
+  /** The operations held back, in order; views that are valid until the next write or take. */
+  pending(): readonly OutputOperation[] {
+    return this.#entries.map((entry) =>
+      entry.length < 0
+        ? { kind: 'truncate', channel: entry.channel, size: entry.offset }
+        : { kind: 'write', channel: entry.channel, offset: entry.offset, bytes: this.#buffer.subarray(entry.start, entry.start + entry.length) },
+    );
+  }
+
+  /** The operations held back, now the caller's: the bytes are never touched again. */
+  take(): readonly OutputOperation[] {
+    const operations = this.pending();
+    this.clear();
+    return operations;
+  }
+
+  /** Forgets everything held back (return to an earlier state). */
+  clear(): void {
+    if (this.#entries.length === 0) return;
+    this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
+    this.#used = 0;
+    this.#entries = [];
+  }
+
+  #grow(more: number): void {
+    const next = new Uint8Array(Math.max(this.#buffer.length * 2, this.#used + more));
+    next.set(this.#buffer.subarray(0, this.#used));
+    this.#buffer = next;
+  }
+}

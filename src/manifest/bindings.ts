@@ -1,0 +1,45 @@
+/**
+ * The host's part of a run: which file or stream each channel is bound to, and how the run is kept. Not part of the run's identity: a run may
+ * be resumed with other bindings. What this does NOT do: open anything (channel/live).
+ */
+
+export type StandardStream = 'stdin' | 'stdout' | 'stderr';
+
+export type HostBinding =
+  /** A path, absolute. */
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'standard'; readonly stream: StandardStream }
+  /** An input that has ended. */
+  | { readonly kind: 'empty' };
+
+/** When checkpoints are taken without being asked for. */
+export type CheckpointInterval =
+  | { readonly kind: 'time'; readonly milliseconds: number }
+  | { readonly kind: 'instructions'; readonly count: bigint };
+
+export interface HostBindings {
+  /** Absolute path of the program's file. */
+  readonly program: string;
+  /** Channel name → host side, one for each channel of the manifest. */
+  readonly channels: ReadonlyMap<string, HostBinding>;
+}
+
+export type HostFileKind = 'file' | 'directory' | 'fifo' | 'character' | 'terminal' | 'socket' | 'other';
+
+/** What the host says about a file before it is opened. */
+export interface HostFacts {
+  readonly kind: HostFileKind;
+  /** Bytes of a regular file, 0 otherwise. */
+  readonly size: number;
+  readonly canRead: boolean;
+  readonly canWrite: boolean;
+}
+
+/** Looks at the host without changing it. Implemented by manifest/live/host-inspector.ts. */
+export interface HostInspector {
+  /** undefined: nothing is there. Throws E_CHANNEL_OPEN when it cannot be told. */
+  file(path: string): HostFacts | undefined;
+  standard(stream: StandardStream): HostFacts;
+  /** The absolute form of a path relative to where the command was given. */
+  absolute(path: string): string;
+}

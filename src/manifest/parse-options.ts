@@ -1,0 +1,82 @@
+/**
+ * The options of `run` as texts, parsed to settings. Invariants: complaints are E_USAGE and name the option as the user typed it.
+ */
+import { parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseLimit, parseSize, parseVariable, complain } from './parse-values.ts';
+import type { ChannelKind, ChannelSetting, HostSettings, Place, RunSettings } from './settings.ts';
+
+/** Option name (camel case) → text as given; repeatable options are lists. */
+export interface RunOptionTexts {
+  readonly program?: string;
+  readonly arguments?: readonly string[];
+  readonly in?: readonly string[];
+  readonly out?: readonly string[];
+  readonly append?: readonly string[];
+  readonly rw?: readonly string[];
+  readonly live?: readonly string[];
+  readonly limit?: readonly string[];
+  readonly env?: readonly string[];
+  readonly cwd?: string;
+  readonly clock?: string;
+  readonly entropy?: string;
+  readonly memory?: string;
+  readonly maxInstructions?: string;
+  readonly checkpointEvery?: string;
+  readonly engine?: string;
+  readonly store?: string;
+  readonly name?: string;
+  readonly ephemeral?: boolean;
+  readonly report?: string;
+}
+
+const KINDS: readonly ChannelKind[] = ['in', 'out', 'append', 'rw'];
+
+/** Throws E_USAGE on the first text that is wrong. */
+export function parseRunOptions(texts: RunOptionTexts): RunSettings {
+  const channels = KINDS.flatMap((kind) => (texts[kind] ?? []).map((text): ChannelSetting => ({ kind, ...parseBinding(text, option(kind)), place: option(kind) })));
+  return {
+    ...defined('program', texts.program, (text) => text),
+    ...(texts.program === undefined ? {} : { arguments: texts.arguments ?? [] }),
+    environment: (texts.env ?? []).map((text) => parseVariable(text, option('env'))),
+    ...defined('workingDirectory', texts.cwd, (text) => parseDirectory(text, option('cwd'))),
+    ...defined('memoryBytes', texts.memory, (text) => parseSize(text, option('memory'))),
+    ...defined('maxInstructions', texts.maxInstructions, (text) => parseCount(text, option('max-instructions'))),
+    ...defined('clock', texts.clock, (text) => parseClock(text, option('clock'))),
+    ...defined('entropy', texts.entropy, (text) => parseEntropy(text, option('entropy'))),
+    channels,
+    live: (texts.live ?? []).map((channel) => ({ channel, place: option('live') })),
+    limits: (texts.limit ?? []).map((text) => ({ ...parseLimit(text, option('limit')), place: option('limit') })),
+    host: hostSettings(texts),
+  };
+}
+
+/** An absolute path inside the guest. */
+export function parseDirectory(text: string, place: Place): string {
+  if (!text.startsWith('/') || text.includes('\0')) throw complain(place, 'the working directory must be an absolute path inside the guest');
+  return text;
+}
+
+/** Which engine executes. */
+export function parseEngine(text: string, place: Place): 'translate' | 'interpret' {
+  if (text !== 'translate' && text !== 'interpret') throw complain(place, 'the engine is translate or interpret');
+  return text;
+}
+
+function hostSettings(texts: RunOptionTexts): HostSettings {
+  return {
+    ...defined('store', texts.store, (text) => text),
+    ...defined('name', texts.name, (text) => text),
+    ...defined('ephemeral', texts.ephemeral, (flag) => flag),
+    ...defined('checkpointEvery', texts.checkpointEvery, (text) => parseCheckpointInterval(text, option('checkpoint-every'))),
+    ...defined('engine', texts.engine, (text) => parseEngine(text, option('engine'))),
+    ...defined('report', texts.report, (text) => text),
+  };
+}
+
+function option(name: string): Place {
+  return { code: 'E_USAGE', where: `option --${name}` };
+}
+
+/** A field when there is a value, no field when there is none (exactOptionalPropertyTypes). */
+function defined<Key extends string, In, Out>(key: Key, value: In | undefined, parse: (value: In) => Out): { readonly [K in Key]?: Out } {
+  return (value === undefined ? {} : { [key]: parse(value) }) as { readonly [K in Key]?: Out }; // A computed key loses its literal type.
+}
