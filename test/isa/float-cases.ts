@@ -66,7 +66,7 @@ const NUMBERS: readonly number[] = [
   0, 1, 1.5, 2, 2.5, 3, 0.5, 0.75, 0.1, 1 / 3, 10, 100, 255, 4095.5, 8388607.5, 8388608, 16777215, 16777216, 16777217, 2 ** 24 + 2,
   2 ** 31 - 1, 2 ** 31 - 0.5, 2 ** 31, 2 ** 31 + 0.5, 2 ** 31 + 1, 2 ** 31 - 128, 2 ** 32 - 1, 2 ** 32 - 0.5, 2 ** 32, 2 ** 32 - 256,
   2 ** 52 + 0.5, 2 ** 53 - 1, 2 ** 53, 2 ** 53 + 2, 2 ** 62, 2 ** 63 - 1024, 2 ** 63, 2 ** 63 + 2048, 2 ** 64 - 2048, 2 ** 64, 2 ** 65,
-  2 ** -126, 2 ** -126 - 2 ** -149, 2 ** -127, 2 ** -149, 2 ** -150, 2 ** -150 * 1.5, 2 ** -149 * 3, 2 ** -125, 2 ** -126 * (1 - 2 ** -25),
+  2 ** -126, 2 ** -126 - 2 ** -149, 2 ** -127, 2 ** -149, 2 ** -150, 2 ** -150 * 1.5, 2 ** -149 * 3, 2 ** -125, 2 ** -126 * (1 - 2 ** -24), 2 ** -126 * (1 - 2 ** -25),
   2 ** -126 * (1 - 2 ** -26), 2 ** 127, 3.4028234663852886e38, 3.4028235677973366e38, 3.4028235677973362e38, 2 ** 64 * 1.5, 2 ** -75,
 ];
 const NUMBERS_DOUBLE: readonly number[] = [
@@ -145,7 +145,7 @@ function related(random: Random, kind: 's' | 'd', a: bigint, b: bigint): [bigint
   const encode = kind === 'd' ? doubleBits : singleBits;
   const [limit, fractionBits] = kind === 'd' ? [1023, 52] : [127, 23];
   const x = toNumber(kind, a);
-  switch (random.below(5)) {
+  switch (random.below(6)) {
     case 0: {
       const close = nudge(random, a);
       return [a, close, nudge(random, encode(-x * toNumber(kind, close)))];
@@ -162,6 +162,12 @@ function related(random: Random, kind: 's' | 'd', a: bigint, b: bigint): [bigint
       // An addend at or beyond the last bit of the product: halfway cases and sticky bits.
       const product = Math.max(-limit, Math.min(limit, Math.floor(Math.log2(Math.abs(x * toNumber(kind, b)))) || 0));
       return [a, b, shaped(random, kind, product + (random.below(2) === 0 ? -1 : 1) * (fractionBits + random.below(5) - 2))];
+    }
+    case 4: {
+      // A product or quotient of (1 - half a unit) times the smallest normal number: tiny, and yet it rounds to that number.
+      const exponent = -1 - random.below(limit - 2);
+      const ones = encode((2 - 2 ** -fractionBits) * 2 ** exponent);
+      return [ones, encode(2 ** (random.below(2) === 0 ? -limit - exponent : limit + exponent)), encode(0)];
     }
     default: {
       // A dividend that is a multiple of the divisor; a square.
