@@ -38,6 +38,7 @@ export interface Store {
   range(table: Table, bounds: { readonly from: Uint8Array; readonly to: Uint8Array; readonly reverse?: boolean; readonly limit?: number }): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
   /**
    * Applies expectations, deletes, puts (in this order) as one transaction. When the promise resolves 'done' the batch is on disk.
+   * Either answer also refreshes this object's reads: they see at least what the commit saw, other processes' commits included.
    * Throws E_DISK_FULL or E_STORE_WRITE with nothing applied.
    */
   commit(batch: StoreBatch): Promise<'done' | 'conflict'>;

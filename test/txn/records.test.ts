@@ -1,0 +1,113 @@
+/** Records of runs, owners and checkpoints: round trip, one encoding, every flip and cut found, golden file of version 1. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { encodeCanonical, StillpointError, type ErrorCode } from '../../src/core/index.ts';
+import { runId, type JournalTail } from '../../src/journal/index.ts';
+import { checkRunName, decodeCheckpointRecord, decodeOwnerRecord, decodeRunRecord, encodeCheckpointRecord, encodeOwnerRecord, encodeRunRecord, type CheckpointRecord, type OwnerRecord, type RunRecord } from '../../src/txn/index.ts';
+import { at, codeOf, digests, errorOf, RUN, someHash } from '../journal/support.ts';
+
+const GOLDEN = new URL('./golden/records-v1.json', import.meta.url);
+
+const position = fc.tuple(fc.nat(), fc.nat(), fc.integer({ min: 0, max: 2 ** 52 })).map(([a, b, c]) => ({ synced: a, delivered: a + b, intended: a + b + c }));
+const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => digests.sha256(bytes));
+const wide = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }).map(at);
+const tail: fc.Arbitrary<JournalTail> = fc.record({ count: fc.integer({ min: 1, max: 2 ** 32 - 1 }), link: hash, at: wide });
+const channel = fc.string({ minLength: 1, maxLength: 20 });
+const anyRun: fc.Arbitrary<RunRecord> = fc.record({
+  id: fc.constant(RUN), name: fc.constant('a-run'), createdMs: fc.nat(), status: fc.constantFrom('running' as const, 'stopped' as const, 'ended' as const), genesis: hash,
+  outcome: fc.constantFrom(undefined, { kind: 'exited' as const, status: 3 }, { kind: 'killed' as const, signal: 9 }, { kind: 'capped' as const, cap: 'max-instructions' }),
+  tail, lastCheckpoint: fc.option(fc.integer({ min: 1, max: 2 ** 32 - 1 }), { nil: undefined }), instructions: wide,
+  outputs: fc.array(fc.tuple(channel, position), { maxLength: 5 }).map((entries) => new Map(entries)), bindings: fc.string(),
+});
+const mark = fc.record({ inputPosition: fc.nat(), outputPosition: fc.maxSafeNat(), inputDigest: fc.uint8Array({ maxLength: 120 }), outputDigest: fc.uint8Array({ maxLength: 120 }) });
+const anyCheckpoint: fc.Arbitrary<CheckpointRecord> = fc.record({ number: fc.integer({ min: 1, max: 9 }), root: hash, tail, createdMs: fc.nat(), channels: fc.array(fc.tuple(channel, mark), { maxLength: 5 }).map((entries) => new Map(entries)) }).map((record) => ({ ...record, at: record.tail.at }));
+const short = fc.string({ maxLength: 60 });
+const anyOwner: fc.Arbitrary<OwnerRecord> = fc.record({ epoch: fc.integer({ min: 1 }), owner: fc.option(fc.record({ host: short, pid: fc.nat(), started: short, token: short }), { nil: undefined }) });
+
+const runDecoder = (bytes: Uint8Array): RunRecord => decodeRunRecord(digests, 'a-run', bytes);
+const ownerDecoder = (bytes: Uint8Array): OwnerRecord => decodeOwnerRecord(digests, RUN, bytes);
+const checkpointDecoder = (number: number) => (bytes: Uint8Array): CheckpointRecord => decodeCheckpointRecord(digests, { run: RUN, number }, bytes);
+
+const RUN_SAMPLE: RunRecord = {
+  id: RUN, name: 'a-run', createdMs: 1_700_000_000_000, status: 'ended', genesis: someHash(1), outcome: { kind: 'exited', status: 3 }, tail: { count: 5, link: someHash(2), at: at(77n) },
+  lastCheckpoint: 2, instructions: at(1n << 40n), outputs: new Map([['stdout', { synced: 1, delivered: 2, intended: 2 ** 40 }]]), bindings: '{"stdin":"/x"}',
+};
+const CHECKPOINT_SAMPLE: CheckpointRecord = { number: 2, at: at(77n), root: someHash(3), tail: { count: 5, link: someHash(2), at: at(77n) }, createdMs: 5, channels: new Map([['stdin', { inputPosition: 6, outputPosition: 0, inputDigest: Uint8Array.of(1), outputDigest: Uint8Array.of() }]]) };
+const OWNER_SAMPLE: OwnerRecord = { epoch: 3, owner: { host: 'h', pid: 1, started: '9', token: 't' } };
+
+const SAMPLES: readonly [string, Uint8Array, (bytes: Uint8Array) => unknown, ErrorCode, unknown][] = [
+  ['run', encodeRunRecord(digests, RUN_SAMPLE), runDecoder, 'E_STORE_CORRUPT', RUN_SAMPLE],
+  ['owner', encodeOwnerRecord(digests, OWNER_SAMPLE), ownerDecoder, 'E_STORE_CORRUPT', OWNER_SAMPLE],
+  ['checkpoint', encodeCheckpointRecord(digests, CHECKPOINT_SAMPLE), checkpointDecoder(2), 'E_SNAPSHOT_FORMAT', CHECKPOINT_SAMPLE],
+];
+
+describe('records', () => {
+  it('decode(encode(x)) = x for runs, checkpoints and owners', () => {
+    fc.assert(fc.property(anyRun, (record) => { expect(runDecoder(encodeRunRecord(digests, record))).toEqual(record); }));
+    fc.assert(fc.property(anyOwner, (record) => { expect(ownerDecoder(encodeOwnerRecord(digests, record))).toEqual(record); }));
+    fc.assert(fc.property(anyCheckpoint, (record) => { expect(checkpointDecoder(record.number)(encodeCheckpointRecord(digests, record))).toEqual(record); }));
+  });
+
+  it('version 1 is what the golden file says, in both directions', () => {
+    const now = `${JSON.stringify(Object.fromEntries(SAMPLES.map(([name, bytes]) => [name, Buffer.from(bytes).toString('hex')])), undefined, 1)}\n`;
+    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(GOLDEN, now);
+    const golden = readFileSync(GOLDEN, 'utf8');
+    expect(now).toBe(golden);
+    const stored = JSON.parse(golden) as Record<string, string>;
+    for (const [name, , decode, , value] of SAMPLES) expect(decode(new Uint8Array(Buffer.from(stored[name]!, 'hex')))).toEqual(value);
+  });
+
+  it.each(SAMPLES)('every flipped byte and every truncation of a %s record has its code', (_name, bytes, decode, code) => {
+    for (let offset = 0; offset < bytes.length; offset++) {
+      const flipped = bytes.slice();
+      flipped[offset]! ^= 1 << (offset % 8);
+      expect(codeOf(() => decode(flipped))).toBe(code);
+      expect(codeOf(() => decode(bytes.slice(0, offset)))).toBe(code);
+    }
+  });
+
+  it('random canonical records with a good check sum give a value or a code, never a crash', () => {
+    const json = fc.jsonValue({ depthSize: 'small' });
+    fc.assert(fc.property(fc.dictionary(fc.constantFrom('id', 'name', 'status', 'tail', 'outputs', 'epoch', 'owner', 'channels', 'number', '__proto__', 'constructor'), json), fc.constantFrom(...SAMPLES), (extra, [, sample, decode]) => {
+      const { format, version } = formatOf(sample);
+      const body = sealed(encodeCanonical({ ...clean(extra), format, version }));
+      try {
+        decode(body);
+      } catch (error) {
+        if (!(error instanceof StillpointError)) throw error;
+      }
+    }), { numRuns: 300 });
+  });
+
+  it('a newer version is E_STORE_VERSION and names the run', () => {
+    const error = errorOf(() => runDecoder(sealed(encodeCanonical({ format: 'stillpoint-run', version: 2 }))));
+    expect([error.code, error.message, error.data]).toEqual(['E_STORE_VERSION', 'the stillpoint run record (run a-run) has version 2, this software knows 1', { run: 'a-run' }]);
+  });
+
+  it('a record under the key of another run or checkpoint is refused', () => {
+    expect(codeOf(() => decodeRunRecord(digests, 'other', encodeRunRecord(digests, RUN_SAMPLE)))).toBe('E_STORE_CORRUPT');
+    expect(codeOf(() => checkpointDecoder(3)(encodeCheckpointRecord(digests, CHECKPOINT_SAMPLE)))).toBe('E_SNAPSHOT_FORMAT');
+    expect(codeOf(() => ownerDecoder(encodeRunRecord(digests, RUN_SAMPLE)))).toBe('E_STORE_CORRUPT');
+  });
+});
+
+describe('run names', () => {
+  it.each(['a', 'A.b_c-9', '0', 'x'.repeat(64)])('%s is a name', (name) => expect(checkRunName(name)).toBe(name));
+  it.each(['', '.a', '-a', '_a', 'a b', 'a/b', 'ä', 'a\n', 'x'.repeat(65), '..'])('%j is E_RUN_NAME', (name) => expect(codeOf(() => checkRunName(name))).toBe('E_RUN_NAME'));
+  it('ids that are not 32 hexadecimal digits are our own mistake', () => expect(() => runId('xyz')).toThrow('a run id is 32 hexadecimal digits'));
+});
+
+function sealed(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(Buffer.concat([bytes, Buffer.from(digests.sha256(bytes), 'hex')]));
+}
+
+function formatOf(sample: Uint8Array): { format: string; version: number } {
+  const format = /stillpoint-[a-z]+/.exec(Buffer.from(sample).toString('latin1'))![0];
+  return { format, version: 1 };
+}
+
+/** JSON without -0, which canonical data does not have. */
+function clean<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
+}
