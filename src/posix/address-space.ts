@@ -1,0 +1,365 @@
+/**
+ * One process's address space: the mapping list joined with guest memory, the heap end, and the account of accessible bytes.
+ *
+ *   0x10000          image   heap (brk) ->            <- mmap area   guard  stack      gap  signal page   limit
+ *
+ * Invariants: a page has rights exactly when a mapping with protection covers it; unmapped pages hold zeros; accessible bytes never exceed
+ * `memoryBytes`. Results are 0 or more, or -errno. Everything is a function of the calls made: no address is random.
+ * What this does NOT do: read registers (calls/memory.ts), own file content (MappedFiles does).
+ */
+import { assert, limits, type Canonical } from '../core/index.ts';
+import type { GuestMemory } from '../engine/index.ts';
+import { BIAS, PAGE_FLAG } from '../isa/index.ts';
+import { ERRNO } from './errno.ts';
+import { MemoryMap, PROT, roundUp, type Backing, type Mapping, type MappingName } from './memory-map.ts';
+
+const { PAGE_BYTES, LOWEST_ADDRESS } = limits;
+/** vm.max_map_count of Linux. */
+const MAPPINGS_MAX = 65_530;
+/** First address that no user mapping of Linux on Sv39 reaches; ranges up to it are merely unmapped here. */
+const USER_END = 2 ** 38;
+
+/** File content as mappings need it. `key` is a file's stable number. */
+export interface MappedFiles {
+  /** The file's content outlives its names and descriptors between retain and release. */
+  retain(key: number): void;
+  release(key: number): void;
+  /** Bytes of [offset, offset + length) clipped to the file's size. */
+  read(key: number, offset: number, length: number): Uint8Array;
+  /** Writes inside the file's size; never extends it. */
+  write(key: number, offset: number, bytes: Uint8Array): void;
+}
+
+/** Fixed places of the layout. */
+export interface SpaceLayout {
+  /** Page after the image's last byte: where the heap begins. */
+  readonly heapStart: number;
+  /** Free area for mmap: [mmapBottom, mmapTop). */
+  readonly mmapBottom: number;
+  readonly mmapTop: number;
+}
+
+export interface MapRequest {
+  readonly length: number;
+  readonly protection: number;
+  readonly isShared: boolean;
+  readonly name?: MappingName;
+  readonly backing?: Backing | undefined;
+  /** Where: anywhere (near `hint`), exactly at `address` in place of what is there, or exactly there if free. */
+  readonly place: { readonly kind: 'any'; readonly hint: number } | { readonly kind: 'fixed' | 'free'; readonly address: number };
+}
+
+/** Page rights of PROT_* bits: write and execute imply read, as the machine has them. */
+export function rightsOf(protection: number): number {
+  return protection === PROT.none ? 0 : (protection & 7) | PAGE_FLAG.read;
+}
+
+export class AddressSpace {
+  readonly memory: GuestMemory;
+  readonly map = new MemoryMap();
+  readonly memoryBytes: number;
+  readonly layout: SpaceLayout;
+  readonly #files: MappedFiles;
+  readonly #retained = new Set<number>();
+  #heapEnd: number;
+  #accessibleBytes = 0;
+  #isOpen = true;
+  /** Shared file mappings that exist now: the calls that move file bytes keep them equal to the files. */
+  #sharedFiles: readonly Mapping[] = [];
+
+  constructor(parts: { readonly memory: GuestMemory; readonly memoryBytes: number; readonly layout: SpaceLayout; readonly files: MappedFiles }) {
+    this.memory = parts.memory;
+    this.memoryBytes = parts.memoryBytes;
+    this.layout = parts.layout;
+    this.#files = parts.files;
+    this.#heapEnd = parts.layout.heapStart;
+  }
+
+  get accessibleBytes(): number {
+    return this.#accessibleBytes;
+  }
+
+  /** Current end of the heap, in bytes. */
+  get heapEnd(): number {
+    return this.#heapEnd;
+  }
+
+  get hasSharedFiles(): boolean {
+    return this.#sharedFiles.length > 0;
+  }
+
+  #isAffordable(more: number): boolean {
+    return this.#accessibleBytes + more <= this.memoryBytes && this.map.mappings.length < MAPPINGS_MAX;
+  }
+
+  #accessibleIn(start: number, end: number): number {
+    let bytes = 0;
+    for (const part of this.map.within(start, end)) if (part.protection !== PROT.none) bytes += part.end - part.start;
+    return bytes;
+  }
+
+  #insert(mapping: Mapping): void {
+    if (mapping.protection !== PROT.none) this.#accessibleBytes += mapping.end - mapping.start;
+    this.map.insert(mapping);
+    this.memory.setRights(mapping.start / PAGE_BYTES, (mapping.end - mapping.start) / PAGE_BYTES, rightsOf(mapping.protection));
+    if (mapping.backing !== undefined) this.#settleBackings();
+  }
+
+  #take(start: number, end: number): Mapping[] {
+    const parts = this.map.remove(start, end);
+    for (const part of parts) if (part.protection !== PROT.none) this.#accessibleBytes -= part.end - part.start;
+    return parts;
+  }
+
+  /** Retains files that gained their first mapping, releases those that lost their last. */
+  #settleBackings(): void {
+    const used = new Set<number>();
+    for (const mapping of this.map.mappings) if (mapping.backing !== undefined) used.add(mapping.backing.key);
+    for (const key of used) if (!this.#retained.has(key)) this.#files.retain(key);
+    for (const key of this.#retained) if (!used.has(key)) this.#files.release(key);
+    this.#retained.clear();
+    for (const key of used) this.#retained.add(key);
+    this.#sharedFiles = this.map.mappings.filter((mapping) => mapping.isShared && mapping.backing !== undefined);
+  }
+
+  /** Maps; returns the address or -errno. `length` is positive, rounded up here. Content of files is copied in. */
+  mapRange(request: MapRequest): number {
+    const length = roundUp(request.length);
+    const start = this.#place(request, length);
+    if (start < 0) return start;
+    const end = start + length;
+    const freed = this.#accessibleIn(start, end);
+    if (!this.#isAffordable((request.protection === PROT.none ? 0 : length) - freed)) return -ERRNO.ENOMEM;
+    if (freed > 0 || !this.map.isFree(start, end)) this.unmapRange(start, end);
+    this.#insert({
+      start, end, protection: request.protection, isShared: request.isShared, name: request.name ?? '', backing: request.backing,
+      wasAccessible: request.protection !== PROT.none || request.backing !== undefined,
+    });
+    if (request.backing !== undefined) this.#copyIn(start, length, request.backing);
+    return start;
+  }
+
+  #place(request: MapRequest, length: number): number {
+    const { place } = request;
+    const { mmapBottom: bottom, mmapTop: top } = this.layout;
+    if (length > this.memory.limit) return -ERRNO.ENOMEM;
+    if (place.kind === 'any') {
+      const hint = roundUp(place.hint);
+      if (hint >= bottom && hint + length <= top && this.map.isFree(hint, hint + length)) return hint;
+      return this.map.highestGap(length, { bottom: Math.max(bottom, roundUp(this.#heapEnd)), top }) ?? -ERRNO.ENOMEM;
+    }
+    if (place.address % PAGE_BYTES !== 0) return -ERRNO.EINVAL;
+    if (place.address < LOWEST_ADDRESS) return -ERRNO.EPERM;
+    if (place.address + length > this.memory.limit) return -ERRNO.ENOMEM;
+    if (place.kind === 'free' && !this.map.isFree(place.address, place.address + length)) return -ERRNO.EEXIST;
+    return place.address;
+  }
+
+  #copyIn(start: number, length: number, backing: Backing): void {
+    this.memory.install(start, this.#files.read(backing.key, backing.offset, length));
+  }
+
+  /** Unmaps [start, end): page aligned, clipped to the space by the caller. Shared content goes back to its file first. */
+  unmapRange(start: number, end: number): void {
+    this.storeShared(start, end);
+    const parts = this.#take(start, end);
+    for (const part of parts) this.#discard(part);
+    if (parts.some((part) => part.backing !== undefined)) this.#settleBackings();
+  }
+
+  #discard(part: Mapping): void {
+    const first = part.start / PAGE_BYTES;
+    const count = (part.end - part.start) / PAGE_BYTES;
+    if (part.wasAccessible) this.memory.discard(first, count);
+    else this.memory.setRights(first, count, 0);
+  }
+
+  /** munmap(2). */
+  unmap(address: number, length: number): number {
+    if (address % PAGE_BYTES !== 0 || length === 0 || address + length > USER_END) return -ERRNO.EINVAL;
+    const end = Math.min(address + roundUp(length), this.memory.limit);
+    if (end > address) this.unmapRange(address, end);
+    return 0;
+  }
+
+  /** mprotect(2): applies up to the first hole, as Linux does. */
+  protect(address: number, length: number, protection: number): number {
+    if (address % PAGE_BYTES !== 0) return -ERRNO.EINVAL;
+    const end = address + roundUp(length);
+    if (length === 0) return 0;
+    if (end > USER_END) return -ERRNO.ENOMEM;
+    let reached = address;
+    for (const part of this.map.within(address, end)) {
+      if (part.start !== reached) return -ERRNO.ENOMEM;
+      if ((protection & PROT.write) !== 0 && part.isShared && part.backing?.isWritable === false) return -ERRNO.EACCES;
+      const size = part.end - part.start;
+      if (part.protection === PROT.none && protection !== PROT.none && !this.#isAffordable(size)) return -ERRNO.ENOMEM;
+      if (part.protection !== protection) {
+        this.#take(part.start, part.end);
+        this.#insert({ ...part, protection, wasAccessible: part.wasAccessible || protection !== PROT.none });
+      }
+      reached = part.end;
+    }
+    return reached === end ? 0 : -ERRNO.ENOMEM;
+  }
+
+  /** mremap(2). `to`: the MREMAP_FIXED target. */
+  remap(request: { readonly address: number; readonly oldLength: number; readonly newLength: number; readonly mayMove: boolean; readonly to: number | undefined }): number {
+    const { address } = request;
+    if (address % PAGE_BYTES !== 0 || request.newLength === 0) return -ERRNO.EINVAL;
+    const oldLength = roundUp(request.oldLength);
+    const newLength = roundUp(request.newLength);
+    if (newLength > this.memory.limit) return -ERRNO.ENOMEM;
+    const mapping = this.map.find(address);
+    if (mapping === undefined) return -ERRNO.EFAULT;
+    if (oldLength === 0) return -ERRNO.EINVAL;
+    if (request.to === undefined && newLength <= oldLength) {
+      if (!this.map.covers(address, address + newLength)) return -ERRNO.EFAULT;
+      if (newLength < oldLength) this.unmapRange(address + newLength, address + oldLength);
+      return address;
+    }
+    if (address + oldLength > mapping.end) return -ERRNO.EFAULT;
+    const grows = mapping.protection === PROT.none ? 0 : Math.max(0, newLength - oldLength);
+    if (!this.#isAffordable(grows)) return -ERRNO.ENOMEM;
+    if (request.to === undefined && this.#grow(mapping, address + oldLength, newLength - oldLength)) return address;
+    if (!request.mayMove) return -ERRNO.ENOMEM;
+    return this.#move(mapping, { address, oldLength, newLength, to: request.to });
+  }
+
+  /** Extends `mapping` by `more` bytes at `end` when the space after it is free. */
+  #grow(mapping: Mapping, end: number, more: number): boolean {
+    if (mapping.end !== end || this.map.freeEnd(end, this.layout.mmapTop) < end + more) return false;
+    const backing = mapping.backing === undefined ? undefined : { ...mapping.backing, offset: mapping.backing.offset + end - mapping.start };
+    this.#insert({ ...mapping, start: end, end: end + more, backing });
+    if (backing !== undefined) this.#copyIn(end, more, backing);
+    return true;
+  }
+
+  #move(mapping: Mapping, move: { readonly address: number; readonly oldLength: number; readonly newLength: number; readonly to: number | undefined }): number {
+    const { address, oldLength, newLength, to } = move;
+    let target: number;
+    if (to === undefined) {
+      target = this.#place({ length: newLength, protection: 0, isShared: false, place: { kind: 'any', hint: 0 } }, newLength);
+    } else {
+      if (to % PAGE_BYTES !== 0 || to < LOWEST_ADDRESS || to + newLength > this.memory.limit) return -ERRNO.EINVAL;
+      if (to < address + oldLength && address < to + newLength) return -ERRNO.EINVAL;
+      this.unmapRange(to, to + newLength);
+      target = to;
+    }
+    if (target < 0) return target;
+    const [part] = this.#take(address, address + oldLength);
+    assert(part !== undefined, 'a moved mapping exists');
+    const backing = part.backing;
+    this.#insert({ ...part, start: target, end: target + newLength, backing });
+    if (part.wasAccessible) this.#copyPages(address, target, Math.min(oldLength, newLength));
+    if (backing !== undefined && newLength > oldLength) this.#copyIn(target + oldLength, newLength - oldLength, { ...backing, offset: backing.offset + oldLength });
+    this.#discard(part);
+    if (mapping.backing !== undefined) this.#settleBackings();
+    return target;
+  }
+
+  /** Copies the pages that are not zero. */
+  #copyPages(from: number, to: number, length: number): void {
+    for (let offset = 0; offset < length; offset += PAGE_BYTES) {
+      const start = from + offset - BIAS;
+      const words = this.memory.i32.subarray(start >>> 2, (start + PAGE_BYTES) >>> 2);
+      if (words.some((word) => word !== 0)) this.memory.install(to + offset, this.memory.u8.subarray(start, start + PAGE_BYTES));
+    }
+  }
+
+  /** brk(2): the new end, or the old one when it cannot be moved there. */
+  setHeapEnd(address: number): number {
+    const { heapStart } = this.layout;
+    if (address < heapStart || address > this.memory.limit) return this.#heapEnd;
+    const oldEnd = roundUp(this.#heapEnd);
+    const newEnd = roundUp(address);
+    if (newEnd > oldEnd) {
+      if (this.map.freeEnd(oldEnd, this.layout.mmapTop) < newEnd || !this.#isAffordable(newEnd - oldEnd)) return this.#heapEnd;
+      this.#insert({ start: oldEnd, end: newEnd, protection: PROT.read | PROT.write, isShared: false, name: '[heap]', backing: undefined, wasAccessible: true });
+    } else if (newEnd < oldEnd) {
+      this.unmapRange(newEnd, oldEnd);
+    }
+    this.#heapEnd = address;
+    return address;
+  }
+
+  /** MADV_DONTNEED: private anonymous pages become zero, private file pages show the file again. */
+  forget(start: number, end: number): void {
+    for (const part of this.map.within(start, end)) {
+      if (part.isShared || !part.wasAccessible) continue;
+      this.memory.zero(part.start / PAGE_BYTES, (part.end - part.start) / PAGE_BYTES);
+      if (part.backing !== undefined) this.#copyIn(part.start, part.end - part.start, part.backing);
+    }
+  }
+
+  /** Shared mappings → files: pages of [start, end) that differ are written. */
+  storeShared(start = 0, end = this.memory.limit): void {
+    for (const mapping of this.#sharedFiles) {
+      const backing = mapping.backing;
+      if (backing === undefined || !backing.isWritable || mapping.end <= start || mapping.start >= end) continue;
+      for (let address = Math.max(mapping.start, start); address < Math.min(mapping.end, end); address += PAGE_BYTES) {
+        this.#storePage(address, backing.key, backing.offset + address - mapping.start);
+      }
+    }
+  }
+
+  #storePage(address: number, key: number, offset: number): void {
+    const old = this.#files.read(key, offset, PAGE_BYTES);
+    const now = this.memory.u8.subarray(address - BIAS, address - BIAS + old.length);
+    for (let index = 0; index < old.length; index++) {
+      if (old[index] === now[index]) continue;
+      this.#files.write(key, offset, now);
+      return;
+    }
+  }
+
+  /** Files → shared mappings: pages that differ take the file's bytes. */
+  loadShared(): void {
+    for (const mapping of this.#sharedFiles) {
+      if (mapping.backing === undefined) continue;
+      for (let offset = 0; offset < mapping.end - mapping.start; offset += PAGE_BYTES) this.#loadPage(mapping, mapping.backing, offset);
+    }
+  }
+
+  #loadPage(mapping: Mapping, backing: Backing, offset: number): void {
+    const bytes = this.#files.read(backing.key, backing.offset + offset, PAGE_BYTES);
+    const page = this.memory.page((mapping.start + offset) / PAGE_BYTES);
+    for (let index = 0; index < PAGE_BYTES; index++) {
+      if (page[index] === (bytes[index] ?? 0)) continue;
+      const full = new Uint8Array(PAGE_BYTES);
+      full.set(bytes);
+      this.memory.install(mapping.start + offset, full);
+      return;
+    }
+  }
+
+  /** The end of a process: shared content goes to its files, files are released. Pages stay for the last snapshot. */
+  close(): void {
+    this.storeShared();
+    this.#isOpen = false;
+    for (const key of this.#retained) this.#files.release(key);
+    this.#retained.clear();
+    this.#sharedFiles = [];
+  }
+
+  encode(): Canonical {
+    return {
+      heapEnd: this.#heapEnd,
+      layout: { ...this.layout },
+      mappings: this.map.mappings.map(({ backing, ...plain }) => ({ ...plain, backing: backing === undefined ? null : { ...backing } })),
+      isOpen: this.#isOpen,
+    };
+  }
+
+  /** Puts back the mappings of encode(); page content is restored by the caller. Files are retained again. */
+  restore(state: { readonly heapEnd: number; readonly mappings: readonly Mapping[]; readonly isOpen: boolean }): void {
+    for (const mapping of state.mappings) {
+      if (mapping.protection !== PROT.none) this.#accessibleBytes += mapping.end - mapping.start;
+      this.map.insert(mapping);
+      this.memory.setRights(mapping.start / PAGE_BYTES, (mapping.end - mapping.start) / PAGE_BYTES, rightsOf(mapping.protection));
+    }
+    this.#heapEnd = state.heapEnd;
+    this.#isOpen = state.isOpen;
+    if (state.isOpen) this.#settleBackings();
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * The calls about memory: arguments are checked here as Linux checks them, the work is AddressSpace's.
+ * What this does NOT do: page faults (guest.ts turns them into signals).
+ */
+import { limits } from '../../core/index.ts';
+import type { MapRequest } from '../address-space.ts';
+import type { Call, CallResult } from '../call.ts';
+import { ERRNO } from '../errno.ts';
+import { PROT, roundUp, type Backing } from '../memory-map.ts';
+import type { CallEntry } from './entry.ts';
+
+const { PAGE_BYTES } = limits;
+const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, TYPE: 15, FIXED: 0x10, ANONYMOUS: 0x20, FIXED_NOREPLACE: 0x10_0000 } as const;
+const MREMAP = { MAYMOVE: 1, FIXED: 2 } as const;
+/** Requests beyond this are out of any address space (and would not be exact numbers). */
+const LENGTH_MAX = 2 ** 47;
+const PROT_KNOWN = PROT.read | PROT.write | PROT.execute | 8;
+
+const MADV = { NORMAL: 0, DONTNEED: 4, FREE: 8, REMOVE: 9, HWPOISON: 100, SOFT_OFFLINE: 101 } as const;
+/** Advice that changes nothing here: access patterns, fork, merge, huge pages, dumps, ageing, population. */
+const MADV_HARMLESS: ReadonlySet<number> = new Set([0, 1, 2, 3, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]);
+
+function brk(call: Call): CallResult {
+  return call.process.space.setHeapEnd(call.size(0));
+}
+
+function placeOf(address: number, flags: number): MapRequest['place'] {
+  if ((flags & MAP.FIXED_NOREPLACE) !== 0) return { kind: 'free', address };
+  if ((flags & MAP.FIXED) !== 0) return { kind: 'fixed', address };
+  return { kind: 'any', hint: address };
+}
+
+function mmap(call: Call): CallResult {
+  const [address, length, offset] = [call.size(0), call.size(1), call.size(5)];
+  const protection = call.unsigned(2) & 7;
+  const flags = call.unsigned(3);
+  const type = flags & MAP.TYPE;
+  if (length === 0 || offset % PAGE_BYTES !== 0) return -ERRNO.EINVAL;
+  if (length > LENGTH_MAX) return -ERRNO.ENOMEM;
+  if (type !== MAP.PRIVATE && type !== MAP.SHARED && type !== MAP.SHARED_VALIDATE) return -ERRNO.EINVAL;
+  const isShared = type !== MAP.PRIVATE;
+  const place = placeOf(address, flags);
+  if ((flags & MAP.ANONYMOUS) !== 0) return call.process.space.mapRange({ length, protection, isShared, place });
+  const backing = backingOf(call, { protection, isShared, offset });
+  if (typeof backing === 'number') return backing;
+  return call.process.space.mapRange({ length, protection, isShared, place, backing });
+}
+
+/** The file of a mapping: a regular file that is open for reading (and for writing, when a shared mapping is to be writable). */
+function backingOf(call: Call, wanted: { readonly protection: number; readonly isShared: boolean; readonly offset: number }): Backing | number {
+  const openFile = call.process.files.descriptors.get(call.int(4));
+  if (openFile === undefined || openFile.isPath) return -ERRNO.EBADF;
+  if (!openFile.canRead) return -ERRNO.EACCES;
+  if (wanted.isShared && (wanted.protection & PROT.write) !== 0 && !openFile.canWrite) return -ERRNO.EACCES;
+  const { inode } = openFile;
+  if (inode.kind !== 'file') return -ERRNO.ENODEV;
+  return { key: inode.ino, path: openFile.path, isWritable: openFile.canWrite, offset: wanted.offset };
+}
+
+function munmap(call: Call): CallResult {
+  return call.process.space.unmap(call.size(0), call.size(1));
+}
+
+function mprotect(call: Call): CallResult {
+  const [address, length, protection] = [call.size(0), call.size(1), call.unsigned(2)];
+  if ((protection & ~PROT_KNOWN) !== 0) return -ERRNO.EINVAL;
+  if (length > LENGTH_MAX) return -ERRNO.ENOMEM;
+  return call.process.space.protect(address, length, protection & 7);
+}
+
+function mremap(call: Call): CallResult {
+  const [address, oldLength, newLength, flags] = [call.size(0), call.size(1), call.size(2), call.unsigned(3)];
+  if ((flags & ~(MREMAP.MAYMOVE | MREMAP.FIXED)) !== 0) return -ERRNO.EINVAL;
+  const isFixed = (flags & MREMAP.FIXED) !== 0;
+  if (isFixed && (flags & MREMAP.MAYMOVE) === 0) return -ERRNO.EINVAL;
+  if (oldLength > LENGTH_MAX || newLength > LENGTH_MAX) return -ERRNO.EINVAL;
+  return call.process.space.remap({ address, oldLength, newLength, mayMove: (flags & MREMAP.MAYMOVE) !== 0, to: isFixed ? call.size(4) : undefined });
+}
+
+/** The checked range of a call on whole pages: [start, end), or -errno. */
+function pageRange(call: Call): { readonly start: number; readonly end: number } | number {
+  const [start, length] = [call.size(0), call.size(1)];
+  if (start % PAGE_BYTES !== 0 || length > LENGTH_MAX) return -ERRNO.EINVAL;
+  return { start, end: start + roundUp(length) };
+}
+
+function madvise(call: Call): CallResult {
+  const advice = call.int(2);
+  const range = pageRange(call);
+  if (advice === MADV.HWPOISON || advice === MADV.SOFT_OFFLINE) return -ERRNO.EPERM;
+  if (advice !== MADV.DONTNEED && !MADV_HARMLESS.has(advice)) return -ERRNO.EINVAL;
+  if (typeof range === 'number') return range;
+  const { space } = call.process;
+  if (advice === MADV.DONTNEED) space.forget(range.start, range.end);
+  return space.map.covers(range.start, range.end) ? 0 : -ERRNO.ENOMEM;
+}
+
+function mincore(call: Call): CallResult {
+  const range = pageRange(call);
+  if (typeof range === 'number') return range;
+  if (!call.process.space.map.covers(range.start, range.end)) return -ERRNO.ENOMEM;
+  const pages = new Uint8Array((range.end - range.start) / PAGE_BYTES).fill(1);
+  return call.memory.write(call.size(2), pages) ? 0 : -ERRNO.EFAULT;
+}
+
+function msync(call: Call): CallResult {
+  const range = pageRange(call);
+  const flags = call.unsigned(2);
+  if (typeof range === 'number') return range;
+  if ((flags & ~7) !== 0 || (flags & 5) === 5) return -ERRNO.EINVAL;
+  const { space } = call.process;
+  space.storeShared(range.start, range.end);
+  return space.map.covers(range.start, range.end) ? 0 : -ERRNO.ENOMEM;
+}
+
+/** Pages are never swapped: locking a mapped range is done already. */
+function mlock(call: Call): CallResult {
+  const start = Math.floor(call.size(0) / PAGE_BYTES) * PAGE_BYTES;
+  return call.process.space.map.covers(start, roundUp(call.size(0) + call.size(1))) ? 0 : -ERRNO.ENOMEM;
+}
+
+export const memoryCalls: readonly CallEntry[] = [
+  { number: 214, name: 'brk', handle: brk },
+  { number: 215, name: 'munmap', handle: munmap },
+  { number: 216, name: 'mremap', handle: mremap },
+  { number: 222, name: 'mmap', handle: mmap },
+  { number: 226, name: 'mprotect', handle: mprotect },
+  { number: 227, name: 'msync', handle: msync },
+  { number: 228, name: 'mlock', handle: mlock },
+  { number: 229, name: 'munlock', handle: mlock },
+  { number: 230, name: 'mlockall', handle: () => 0 },
+  { number: 231, name: 'munlockall', handle: () => 0 },
+  { number: 232, name: 'mincore', handle: mincore },
+  { number: 233, name: 'madvise', handle: madvise },
+  { number: 284, name: 'mlock2', handle: mlock },
+];

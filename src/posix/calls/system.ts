@@ -1,0 +1,189 @@
+/**
+ * What a program may ask about the system: names, sizes, limits, randomness, and small switches of prctl.
+ */
+import type { GuestMemory } from '../../engine/index.ts';
+import { limits } from '../../core/index.ts';
+import { stackSize } from '../boot.ts';
+import { BLOCKED, type Call, type CallResult } from '../call.ts';
+import { ERRNO } from '../errno.ts';
+import { TASKS_MAX } from '../kernel.ts';
+import { bytesOf } from '../proc-files.ts';
+import { SIGNALS_QUEUED_MAX } from '../signal-pending.ts';
+import type { CallEntry } from './entry.ts';
+
+const UNAME_FIELD = 65;
+/** What uname says besides the machine name; also /proc/version. */
+export const SYSTEM_NAME = { sysname: 'Linux', nodename: 'stillpoint', release: '6.1.0-stillpoint', version: '#1 SMP', domainname: '(none)' } as const;
+
+function uname(call: Call): CallResult {
+  const bytes = new Uint8Array(UNAME_FIELD * 6);
+  const { sysname, nodename, release, version, domainname } = SYSTEM_NAME;
+  const fields = [sysname, nodename, release, version, call.process.cpu.isa.abi.machineName, domainname];
+  fields.forEach((text, index) => bytes.set(bytesOf(text), index * UNAME_FIELD));
+  return call.memory.write(call.size(0), bytes) ? 0 : -ERRNO.EFAULT;
+}
+
+function sysinfo(call: Call): CallResult {
+  const bytes = new Uint8Array(112);
+  const view = new DataView(bytes.buffer);
+  const { space } = call.process;
+  view.setBigUint64(32, BigInt(space.memoryBytes), true);
+  view.setBigUint64(40, BigInt(Math.max(0, space.memoryBytes - space.accessibleBytes)), true);
+  view.setUint16(80, call.kernel.taskCount, true);
+  view.setUint32(104, 1, true);
+  return call.memory.write(call.size(0), bytes) ? 0 : -ERRNO.EFAULT;
+}
+
+const GRND_KNOWN = 7;
+const GRND_RANDOM_INSECURE = 6;
+/** One call gives at most this much; Linux promises 256 bytes whole and allows less beyond. Bounds the journal's frame. */
+const RANDOM_BYTES_MAX = 256 * 1024;
+
+function getrandom(call: Call): CallResult {
+  const [address, length, flags] = [call.size(0), Math.min(call.size(1), RANDOM_BYTES_MAX), call.unsigned(2)];
+  if ((flags & ~GRND_KNOWN) !== 0 || (flags & GRND_RANDOM_INSECURE) === GRND_RANDOM_INSECURE) return -ERRNO.EINVAL;
+  // Looked at first: bytes that nobody gets must not be taken from the stream.
+  const target = call.memory.writable(address, length);
+  if (target === undefined) return -ERRNO.EFAULT;
+  const bytes = call.kernel.entropy.take(length);
+  if (bytes === undefined) return BLOCKED;
+  target.set(bytes);
+  return length;
+}
+
+const INFINITE = 2n ** 64n - 1n;
+const RLIMIT = { CPU: 0, FSIZE: 1, DATA: 2, STACK: 3, CORE: 4, RSS: 5, NPROC: 6, NOFILE: 7, MEMLOCK: 8, AS: 9, LOCKS: 10, SIGPENDING: 11, MSGQUEUE: 12, NICE: 13, RTPRIO: 14, RTTIME: 15 } as const;
+
+/** Soft and hard limit now; undefined: no such resource. */
+function limitOf(call: Call, resource: number): readonly [bigint, bigint] | undefined {
+  const set = call.process.limits.get(resource);
+  if (set !== undefined) return set;
+  switch (resource) {
+    case RLIMIT.STACK: return [BigInt(stackSize(call.process.space.memoryBytes)), INFINITE];
+    case RLIMIT.CORE: return [0n, INFINITE];
+    case RLIMIT.NPROC: return [BigInt(TASKS_MAX), BigInt(TASKS_MAX)];
+    case RLIMIT.NOFILE: return [BigInt(call.process.files.descriptors.limit), BigInt(limits.DESCRIPTORS_MAX)];
+    case RLIMIT.SIGPENDING: return [BigInt(SIGNALS_QUEUED_MAX), BigInt(SIGNALS_QUEUED_MAX)];
+    case RLIMIT.MSGQUEUE: return [819_200n, 819_200n];
+    case RLIMIT.NICE:
+    case RLIMIT.RTPRIO: return [0n, 0n];
+    default: return resource >= 0 && resource <= RLIMIT.RTTIME ? [INFINITE, INFINITE] : undefined;
+  }
+}
+
+function writeLimit(memory: GuestMemory, address: number, limit: readonly [bigint, bigint]): boolean {
+  return memory.readable(address, 16) !== undefined && memory.writeU64(address, limit[0]) && memory.writeU64(address + 8, limit[1]);
+}
+
+/** Lowering is remembered and, for descriptors, obeyed; raising beyond the hard limit is refused. */
+function setLimit(call: Call, resource: number, address: number): number {
+  const soft = call.memory.readU64(address);
+  const hard = call.memory.readU64(address + 8);
+  const old = limitOf(call, resource);
+  if (soft === undefined || hard === undefined) return -ERRNO.EFAULT;
+  if (old === undefined || soft > hard) return -ERRNO.EINVAL;
+  if (hard > old[1]) return -ERRNO.EPERM;
+  if (resource === RLIMIT.NOFILE) call.process.files.descriptors.limit = Number(soft);
+  call.process.limits.set(resource, [soft, hard]);
+  return 0;
+}
+
+function prlimit64(call: Call): CallResult {
+  const [pid, resource, address, oldAddress] = [call.int(0), call.int(1), call.size(2), call.size(3)];
+  if (pid !== 0 && pid !== call.process.pid) return -ERRNO.ESRCH;
+  const old = limitOf(call, resource);
+  if (old === undefined) return -ERRNO.EINVAL;
+  const result = address === 0 ? 0 : setLimit(call, resource, address);
+  if (result < 0) return result;
+  return oldAddress === 0 || writeLimit(call.memory, oldAddress, old) ? 0 : -ERRNO.EFAULT;
+}
+
+function getrlimit(call: Call): CallResult {
+  const limit = limitOf(call, call.int(0));
+  if (limit === undefined) return -ERRNO.EINVAL;
+  return writeLimit(call.memory, call.size(1), limit) ? 0 : -ERRNO.EFAULT;
+}
+
+const PR = { SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, SET_NAME: 15, GET_NAME: 16, CAPBSET_READ: 23, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39, SET_VMA: 0x5356_4d41 } as const;
+const NAME_BYTES = 16;
+
+function prctl(call: Call): CallResult {
+  const address = call.size(1);
+  switch (call.int(0)) {
+    case PR.SET_NAME: {
+      const name = call.memory.readString(address, NAME_BYTES - 1);
+      if (name === 'fault') return -ERRNO.EFAULT;
+      const bytes = name === 'long' ? call.memory.readable(address, NAME_BYTES - 1) ?? new Uint8Array(0) : name;
+      call.thread.name = String.fromCharCode(...bytes);
+      return 0;
+    }
+    case PR.GET_NAME: {
+      const bytes = new Uint8Array(NAME_BYTES);
+      bytes.set(bytesOf(call.thread.name));
+      return call.memory.write(address, bytes) ? 0 : -ERRNO.EFAULT;
+    }
+    case PR.GET_DUMPABLE: return 1;
+    case PR.GET_TIMERSLACK: return 50_000;
+    case PR.GET_NO_NEW_PRIVS: return 0;
+    case PR.CAPBSET_READ: return address <= 40 ? 0 : -ERRNO.EINVAL;
+    case PR.SET_PDEATHSIG:
+    case PR.SET_DUMPABLE:
+    case PR.SET_TIMERSLACK:
+    case PR.SET_NO_NEW_PRIVS: return 0;
+    default: return -ERRNO.EINVAL;
+  }
+}
+
+/** No capabilities at all. */
+function capget(call: Call): CallResult {
+  const version = call.memory.readU32(call.size(0));
+  if (version === undefined) return -ERRNO.EFAULT;
+  const words = version === 0x1998_0330 ? 3 : version === 0x2007_1026 || version === 0x2008_0522 ? 6 : 0;
+  if (words === 0) return call.memory.writeU32(call.size(0), 0x2008_0522) && call.size(1) !== 0 ? -ERRNO.EINVAL : 0;
+  if (call.size(1) === 0) return 0;
+  return call.memory.write(call.size(1), new Uint8Array(words * 4)) ? 0 : -ERRNO.EFAULT;
+}
+
+/** MEMBARRIER_CMD_QUERY answers the commands; with one processor every barrier has happened. */
+function membarrier(call: Call): CallResult {
+  const known = 0x1ff;
+  const command = call.unsigned(0);
+  if (command === 0) return known;
+  return (command & known) === command ? 0 : -ERRNO.EINVAL;
+}
+
+/** Linux answers 20 - nice. */
+function getpriority(call: Call): CallResult {
+  return call.unsigned(0) > 2 ? -ERRNO.EINVAL : 20;
+}
+
+function personality(call: Call): CallResult {
+  const wanted = call.unsigned(0);
+  return wanted === 0xffff_ffff || wanted === 0 ? 0 : -ERRNO.EINVAL;
+}
+
+function getcpu(call: Call): CallResult {
+  for (let index = 0; index < 2; index++) if (call.size(index) !== 0 && !call.memory.writeU32(call.size(index), 0)) return -ERRNO.EFAULT;
+  return 0;
+}
+
+export const systemCalls: readonly CallEntry[] = [
+  { number: 90, name: 'capget', handle: capget },
+  { number: 91, name: 'capset', handle: () => -ERRNO.EPERM },
+  { number: 92, name: 'personality', handle: personality },
+  { number: 140, name: 'setpriority', handle: () => 0 },
+  { number: 141, name: 'getpriority', handle: getpriority },
+  { number: 160, name: 'uname', handle: uname },
+  { number: 161, name: 'sethostname', handle: () => -ERRNO.EPERM },
+  { number: 163, name: 'getrlimit', handle: getrlimit },
+  { number: 164, name: 'setrlimit', handle: (call) => setLimit(call, call.int(0), call.size(1)) },
+  { number: 167, name: 'prctl', handle: prctl },
+  { number: 168, name: 'getcpu', handle: getcpu },
+  { number: 179, name: 'sysinfo', handle: sysinfo },
+  { number: 258, name: 'riscv_hwprobe', handle: () => -ERRNO.ENOSYS },
+  { number: 259, name: 'riscv_flush_icache', handle: () => 0 },
+  { number: 261, name: 'prlimit64', handle: prlimit64 },
+  { number: 278, name: 'getrandom', handle: getrandom },
+  { number: 283, name: 'membarrier', handle: membarrier },
+  { number: 293, name: 'rseq', handle: () => -ERRNO.ENOSYS },
+];

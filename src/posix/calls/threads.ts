@@ -1,0 +1,203 @@
+/**
+ * Threads: clone in pthread's form, futexes, the lists that libc registers, and scheduling calls. One processor, cooperative: a switch
+ * happens when a thread waits, ends, yields, or has used its quantum (scheduler.ts).
+ * Waiting for a futex that nobody can wake, with every thread waiting and no deadline, ends the run with the cap `deadlock`.
+ * What this does NOT do: new processes (clone without CLONE_THREAD answers ENOSYS), priority inheritance (ENOSYS).
+ */
+import { NO_RESULT, type Call, type CallResult } from '../call.ts';
+import { CLOCK } from '../clock.ts';
+import { BLOCKED } from '../call.ts';
+import { ERRNO } from '../errno.ts';
+import { TASKS_MAX } from '../kernel.ts';
+import { QUANTUM } from '../scheduler.ts';
+import { SS_DISABLE, Thread } from '../thread.ts';
+import type { CallEntry } from './entry.ts';
+import { readTimespec } from './timespec.ts';
+
+const CLONE = {
+  VM: 0x100, FS: 0x200, FILES: 0x400, SIGHAND: 0x800, THREAD: 0x1_0000, SETTLS: 0x8_0000, PARENT_SETTID: 0x10_0000,
+  CHILD_CLEARTID: 0x20_0000, CHILD_SETTID: 0x100_0000,
+} as const;
+const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD;
+
+/** clone(flags, stack, parent_tid, tls, child_tid): the argument order of riscv64 and arm64. */
+function clone(call: Call): CallResult {
+  const flags = call.unsigned(0);
+  if ((flags & THREAD_FLAGS) !== THREAD_FLAGS) return -ERRNO.ENOSYS;
+  const { kernel, process, thread: maker } = call;
+  if (kernel.taskCount >= TASKS_MAX) return -ERRNO.EAGAIN;
+  const tid = kernel.takeId();
+  if ((flags & CLONE.PARENT_SETTID) !== 0 && !call.memory.writeU32(call.size(2), tid)) return -ERRNO.EFAULT;
+  if ((flags & CLONE.CHILD_SETTID) !== 0) call.memory.writeU32(call.size(4), tid);
+  const thread = new Thread(process, tid, maker.name);
+  thread.mask = maker.mask;
+  thread.alternateStack = { address: 0, size: 0, flags: SS_DISABLE };
+  if ((flags & CLONE.CHILD_CLEARTID) !== 0) thread.clearTidAddress = call.size(4);
+  thread.registers = childRegisters(call, flags);
+  process.threads.push(thread);
+  maker.used = 0;
+  kernel.refreshSchedule();
+  return tid;
+}
+
+/** The new thread's register block, made on the processor and taken off it again. */
+function childRegisters(call: Call, flags: number): Uint8Array {
+  const { cpu } = call.process;
+  const [stackPointer, threadPointer] = [call.size(1), call.size(3)];
+  const own = cpu.save();
+  cpu.isa.abi.startThread(cpu.state, {
+    ...(stackPointer === 0 ? {} : { stackPointer }), ...((flags & CLONE.SETTLS) === 0 ? {} : { threadPointer }),
+  });
+  const registers = cpu.save();
+  cpu.load(own);
+  return registers;
+}
+
+function setTidAddress(call: Call): CallResult {
+  call.thread.clearTidAddress = call.size(0);
+  return call.thread.tid;
+}
+
+/** struct robust_list_head. */
+const ROBUST_HEAD_BYTES = 24;
+
+function setRobustList(call: Call): CallResult {
+  if (call.size(1) !== ROBUST_HEAD_BYTES) return -ERRNO.EINVAL;
+  call.thread.robustList = call.size(0);
+  return 0;
+}
+
+function getRobustList(call: Call): CallResult {
+  const thread = call.int(0) === 0 ? call.thread : call.kernel.findThread(call.int(0));
+  if (thread === undefined) return -ERRNO.ESRCH;
+  const isWritten = call.memory.writeU64(call.size(1), BigInt(thread.robustList)) && call.memory.writeU64(call.size(2), BigInt(ROBUST_HEAD_BYTES));
+  return isWritten ? 0 : -ERRNO.EFAULT;
+}
+
+const FUTEX = { WAIT: 0, WAKE: 1, REQUEUE: 3, CMP_REQUEUE: 4, WAKE_OP: 5, WAIT_BITSET: 9, WAKE_BITSET: 10, PRIVATE: 128, REALTIME: 256 } as const;
+const ANY_BITS = -1;
+
+function futex(call: Call): CallResult {
+  const operation = call.int(1) & ~(FUTEX.PRIVATE | FUTEX.REALTIME);
+  const address = call.size(0);
+  if (address % 4 !== 0) return -ERRNO.EINVAL;
+  const bits = operation === FUTEX.WAIT_BITSET || operation === FUTEX.WAKE_BITSET ? call.int(5) : ANY_BITS;
+  if (bits === 0) return -ERRNO.EINVAL;
+  switch (operation) {
+    case FUTEX.WAIT:
+    case FUTEX.WAIT_BITSET: return futexWait(call, address, { bits, isAbsolute: operation === FUTEX.WAIT_BITSET });
+    case FUTEX.WAKE:
+    case FUTEX.WAKE_BITSET: return call.kernel.wakeFutex(call.process, { address, count: Math.max(1, call.int(2)), bits });
+    case FUTEX.REQUEUE:
+    case FUTEX.CMP_REQUEUE: return futexRequeue(call, address, operation === FUTEX.CMP_REQUEUE);
+    case FUTEX.WAKE_OP: return futexWakeOp(call, address);
+    default: return -ERRNO.ENOSYS;
+  }
+}
+
+function futexWait(call: Call, address: number, how: { readonly bits: number; readonly isAbsolute: boolean }): CallResult {
+  const value = call.memory.readU32(address);
+  if (value === undefined) return -ERRNO.EFAULT;
+  const time = call.size(3) === 0 ? undefined : readTimespec(call.memory, call.size(3));
+  if (typeof time === 'number') return time;
+  if (value !== call.unsigned(2)) return -ERRNO.EAGAIN;
+  let deadline = time === undefined ? undefined : call.kernel.clock.hidden + time;
+  if (time !== undefined && how.isAbsolute) {
+    const now = call.kernel.clock.read((call.int(1) & FUTEX.REALTIME) !== 0 ? CLOCK.REALTIME : CLOCK.MONOTONIC);
+    if (now === undefined) return BLOCKED;
+    deadline = call.kernel.clock.hidden + (time > now ? time - now : 0n);
+  }
+  call.thread.wait = { kind: 'futex', address, bits: how.bits, deadline };
+  call.thread.waitOrder = ++call.kernel.waitCount;
+  return NO_RESULT;
+}
+
+/** Wakes some waiters and moves others to a second address without waking them. */
+function futexRequeue(call: Call, address: number, isCompared: boolean): CallResult {
+  const [wakeCount, moveCount, target] = [call.int(2), call.int(3), call.size(4)];
+  if (wakeCount < 0 || moveCount < 0) return -ERRNO.EINVAL;
+  const value = call.memory.readU32(address);
+  if (value === undefined) return -ERRNO.EFAULT;
+  if (isCompared && value !== call.unsigned(5)) return -ERRNO.EAGAIN;
+  const woken = wakeCount === 0 ? 0 : call.kernel.wakeFutex(call.process, { address, count: wakeCount, bits: ANY_BITS });
+  const waiters = call.process.threads.filter(({ wait }) => wait.kind === 'futex' && wait.address === address).sort((a, b) => a.waitOrder - b.waitOrder);
+  const moved = waiters.slice(0, moveCount);
+  for (const thread of moved) {
+    if (thread.wait.kind === 'futex') thread.wait = { ...thread.wait, address: target };
+    thread.waitOrder = ++call.kernel.waitCount;
+  }
+  return isCompared ? woken + moved.length : woken;
+}
+
+/** FUTEX_WAKE_OP: changes a word, wakes at one address, and at the word's when its old value compares. */
+function futexWakeOp(call: Call, address: number): CallResult {
+  const second = call.size(4);
+  const code = call.int(5);
+  const old = call.memory.readU32(second);
+  if (old === undefined) return -ERRNO.EFAULT;
+  const signed = (value: number): number => (value << 20) >> 20;
+  const shift = signed(code >> 12);
+  const operand = (code & 0x8000_0000) !== 0 ? 1 << (shift & 31) : shift;
+  const changed = [operand, old + operand, old | operand, old & ~operand, old ^ operand][(code >>> 28) & 7];
+  if (changed === undefined) return -ERRNO.ENOSYS;
+  if (!call.memory.writeU32(second, changed >>> 0)) return -ERRNO.EFAULT;
+  const [left, right] = [old | 0, signed(code)];
+  const holds = [left === right, left !== right, left < right, left <= right, left > right, left >= right][(code >>> 24) & 15];
+  if (holds === undefined) return -ERRNO.ENOSYS;
+  const woken = call.kernel.wakeFutex(call.process, { address, count: Math.max(1, call.int(2)), bits: ANY_BITS });
+  return woken + (holds ? call.kernel.wakeFutex(call.process, { address: second, count: Math.max(1, call.int(3)), bits: ANY_BITS }) : 0);
+}
+
+/** Gives the processor to the next thread: as if the quantum were used. */
+function schedYield(call: Call): CallResult {
+  call.thread.used = QUANTUM;
+  return 0;
+}
+
+function schedGetaffinity(call: Call): CallResult {
+  const size = call.unsigned(1);
+  if (size < 8 || size % 8 !== 0) return -ERRNO.EINVAL;
+  return call.memory.write(call.size(2), Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)) ? 8 : -ERRNO.EFAULT;
+}
+
+function schedSetaffinity(call: Call): CallResult {
+  const mask = call.memory.readable(call.size(2), Math.min(8, call.unsigned(1)));
+  if (mask === undefined) return -ERRNO.EFAULT;
+  return ((mask[0] ?? 0) & 1) === 0 ? -ERRNO.EINVAL : 0;
+}
+
+/** Policy SCHED_OTHER with priority 0 is all there is. */
+function schedGetparam(call: Call): CallResult {
+  return call.memory.writeU32(call.size(1), 0) ? 0 : -ERRNO.EFAULT;
+}
+
+function schedSetscheduler(call: Call): CallResult {
+  const policy = call.int(1) & ~0x4000_0000;
+  if (policy === 1 || policy === 2) return -ERRNO.EPERM;
+  return policy === 0 || policy === 3 || policy === 5 ? 0 : -ERRNO.EINVAL;
+}
+
+function schedPriority(of: 'max' | 'min'): (call: Call) => CallResult {
+  return (call) => {
+    const policy = call.int(0);
+    if (policy === 1 || policy === 2) return of === 'max' ? 99 : 1;
+    return policy === 0 || policy === 3 || policy === 5 ? 0 : -ERRNO.EINVAL;
+  };
+}
+
+export const threadCalls: readonly CallEntry[] = [
+  { number: 96, name: 'set_tid_address', handle: setTidAddress },
+  { number: 98, name: 'futex', handle: futex },
+  { number: 99, name: 'set_robust_list', handle: setRobustList },
+  { number: 100, name: 'get_robust_list', handle: getRobustList },
+  { number: 118, name: 'sched_setparam', handle: () => 0 },
+  { number: 119, name: 'sched_setscheduler', handle: schedSetscheduler },
+  { number: 120, name: 'sched_getscheduler', handle: () => 0 },
+  { number: 121, name: 'sched_getparam', handle: schedGetparam },
+  { number: 122, name: 'sched_setaffinity', handle: schedSetaffinity },
+  { number: 123, name: 'sched_getaffinity', handle: schedGetaffinity },
+  { number: 124, name: 'sched_yield', handle: schedYield },
+  { number: 125, name: 'sched_get_priority_max', handle: schedPriority('max') },
+  { number: 126, name: 'sched_get_priority_min', handle: schedPriority('min') },
+  { number: 220, name: 'clone', handle: clone },
+];

@@ -1,0 +1,220 @@
+/**
+ * A machine as data and back: sections of canonical bytes plus page objects. Writer and reader share this file.
+ *
+ *   kernel      count, ids, current thread, clock, entropy, outcome          files      FileSystem's own
+ *   processes   identity, mappings, signal actions, timers, threads          channels   ChannelSet's own
+ *   objects     memory/PID, file/INODE, and what channels own
+ *
+ * Invariants: describe(restore(describe(k))) = describe(k); everything derived (rights, schedule, reference counts) is left out and made again.
+ * What this does NOT do: hash or store (snapshot).
+ */
+import { decodeCanonical, encodeCanonical, StillpointError, type Canonical } from '../core/index.ts';
+import type { ChannelSet } from '../channel/index.ts';
+import { Cpu, GuestMemory } from '../engine/index.ts';
+import { CPU_STATE_BYTES, type Isa } from '../isa/index.ts';
+import { AddressSpace, type SpaceLayout } from './address-space.ts';
+import type { ClockMode } from './clock.ts';
+import type { EntropyMode } from './entropy.ts';
+import { FileContext } from './files/index.ts';
+import { registerStaticFiles } from './files/initial-tree.ts';
+import { filePages, fileSystemState, restoreFileSystem } from './files/state.ts';
+import { makeKernel } from './guest-boot.ts';
+import type { GuestOutcome, Kernel } from './kernel.ts';
+import { mappedFiles } from './mapped-files.ts';
+import type { Mapping } from './memory-map.ts';
+import { Process } from './process.ts';
+import type { SignalAction } from './signal-actions.ts';
+import type { SignalInfo } from './signal-pending.ts';
+import { NOT_WAITING, Thread, type AlternateStack, type Wait } from './thread.ts';
+import { encodeTimer, type GuestTimer } from './timers.ts';
+import { nextDeadline } from './scheduler.ts';
+
+/** The shape of snapshot's PageObject. */
+export interface PagesOut {
+  readonly name: string;
+  dirtyPages(): readonly number[];
+  readPage(pageIndex: number): Uint8Array;
+  markClean(): void;
+}
+/** The shape of snapshot's MachineState. */
+export interface MachineImage { readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly PagesOut[] }
+/** The shape of snapshot's RestoredObject and RestoredState. */
+export interface PagesIn { readonly name: string; pages(): Iterable<{ readonly index: number; readonly bytes: Uint8Array }> }
+export interface RestoredImage { readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly PagesIn[] }
+
+/** What a restored machine gets from outside: the same as at boot. */
+export interface RestoreOptions {
+  readonly isa: Isa;
+  readonly channels: ChannelSet;
+  readonly clock: ClockMode;
+  readonly entropy: EntropyMode;
+}
+
+const VERSION = 1;
+
+function memoryObject(process: Process): PagesOut {
+  const { memory } = process;
+  return {
+    name: `memory/${process.pid}`,
+    dirtyPages: () => memory.dirtyPages(),
+    readPage: (pageIndex) => memory.page(pageIndex),
+    markClean: () => memory.clearDirty(),
+  };
+}
+
+export function describeKernel(kernel: Kernel): MachineImage {
+  const sections = new Map<string, Uint8Array>([
+    ['kernel', encodeCanonical(kernelState(kernel))],
+    ['processes', encodeCanonical(kernel.processes.map((process) => processState(kernel, process)))],
+    ['files', encodeCanonical(fileSystemState(kernel.files))],
+    ['channels', encodeCanonical(kernel.channels.state())],
+  ]);
+  const objects = [...kernel.processes.map(memoryObject), ...filePages(kernel.files), ...kernel.channels.objects()];
+  return { sections, objects };
+}
+
+function kernelState(kernel: Kernel): Canonical {
+  return {
+    version: VERSION, retired: kernel.retired, nextId: kernel.nextId, current: kernel.current.tid, outcome: kernel.outcome ?? null,
+    isDeadlocked: kernel.isDeadlocked, randomAddress: kernel.randomAddress, waitCount: kernel.waitCount,
+    clock: kernel.clock.encode(), entropy: kernel.entropy.encode(),
+  };
+}
+
+function processState(kernel: Kernel, process: Process): Canonical {
+  return {
+    pid: process.pid, parentPid: process.parentPid, group: process.group, session: process.session, isOver: process.isOver,
+    memoryLimit: process.memory.limit, memoryBytes: process.space.memoryBytes, space: process.space.encode(), files: process.files.state(),
+    actions: process.actions.encode(), pending: process.pending.encode(), timers: process.timers.map(encodeTimer),
+    argv: process.argv, environment: process.environment, programPath: process.programPath, auxiliary: process.auxiliary,
+    signalReturnAddress: process.signalReturnAddress,
+    limits: [...process.limits].sort(([a], [b]) => a - b).map(([resource, [soft, hard]]) => [resource, soft, hard]),
+    threads: process.threads.map((thread) => threadState(thread, thread === kernel.current)),
+  };
+}
+
+function threadState(thread: Thread, isCurrent: boolean): Canonical {
+  return {
+    tid: thread.tid, name: thread.name, registers: isCurrent ? thread.process.cpu.save() : thread.registers, mask: thread.mask,
+    savedMask: thread.savedMask ?? null, pending: thread.pending.encode(), alternateStack: { ...thread.alternateStack },
+    wait: waitState(thread.wait), waitOrder: thread.waitOrder, wakeResult: thread.wakeResult ?? null, retryDeadline: thread.retryDeadline ?? null,
+    clearTidAddress: thread.clearTidAddress, robustList: thread.robustList, used: thread.used, hasEnded: thread.hasEnded,
+  };
+}
+
+function waitState(wait: Wait): Canonical {
+  return 'deadline' in wait ? { ...wait, deadline: wait.deadline ?? null } : { ...wait };
+}
+
+// Reading. The bytes were verified by hash; what is checked here is that they are sections of this version with references that exist.
+
+interface KernelRecord {
+  readonly version: number; readonly retired: bigint; readonly nextId: number; readonly current: number; readonly outcome: GuestOutcome | null;
+  readonly isDeadlocked: boolean; readonly randomAddress: number; readonly waitCount: number;
+  readonly clock: { readonly slept: bigint; readonly supplied: bigint | null; readonly last: bigint };
+  readonly entropy: { readonly seed: Uint8Array; readonly position: bigint; readonly supplied: Uint8Array };
+}
+interface ThreadRecord {
+  readonly tid: number; readonly name: string; readonly registers: Uint8Array; readonly mask: bigint; readonly savedMask: bigint | null;
+  readonly pending: readonly SignalInfo[]; readonly alternateStack: AlternateStack; readonly wait: Wait; readonly waitOrder: number;
+  readonly wakeResult: number | null; readonly retryDeadline: bigint | null; readonly clearTidAddress: number; readonly robustList: number;
+  readonly used: number; readonly hasEnded: boolean;
+}
+type MappingRecord = Omit<Mapping, 'backing'> & { readonly backing: Mapping['backing'] | null };
+interface ProcessRecord {
+  readonly pid: number; readonly parentPid: number; readonly group: number; readonly session: number; readonly isOver: boolean;
+  readonly memoryLimit: number; readonly memoryBytes: number; readonly files: Canonical;
+  readonly space: { readonly heapEnd: number; readonly isOpen: boolean; readonly layout: SpaceLayout; readonly mappings: readonly MappingRecord[] };
+  readonly actions: readonly (SignalAction & { readonly signal: number })[]; readonly pending: readonly SignalInfo[];
+  readonly timers: readonly (Omit<GuestTimer, 'deadline'> & { readonly deadline: bigint | null })[];
+  readonly argv: readonly string[]; readonly environment: readonly string[]; readonly programPath: string; readonly auxiliary: Uint8Array;
+  readonly signalReturnAddress: number; readonly limits: readonly (readonly [number, bigint, bigint])[]; readonly threads: readonly ThreadRecord[];
+}
+
+function malformed(what: string): StillpointError {
+  return new StillpointError('E_STATE_FORMAT', `the state of the machine ${what}`);
+}
+
+function section(state: RestoredImage, name: string): Canonical {
+  const bytes = state.sections.get(name);
+  if (bytes === undefined) throw malformed(`has no section ${name}`);
+  return decodeCanonical(bytes);
+}
+
+/** Throws StillpointError E_STATE_FORMAT. */
+export function restoreKernel(state: RestoredImage, options: RestoreOptions): Kernel {
+  // The casts: sections of a verified version have exactly the shape that the writers above give them.
+  const record = section(state, 'kernel') as unknown as KernelRecord;
+  if (record === null || typeof record !== 'object' || record.version !== VERSION) throw malformed('has another version');
+  options.channels.restore(section(state, 'channels'), state.objects);
+  const kernel = makeKernel(options, (host) => {
+    const files = restoreFileSystem(host, section(state, 'files'), state.objects.filter(({ name }) => name.startsWith('file/')));
+    registerStaticFiles(files);
+    return files;
+  });
+  const objects = new Map(state.objects.map((object) => [object.name, object]));
+  for (const process of section(state, 'processes') as unknown as readonly ProcessRecord[]) {
+    kernel.processes.push(restoreProcess(process, { kernel, isa: options.isa, pages: objects.get(`memory/${process.pid}`) }));
+  }
+  kernel.nextId = record.nextId;
+  kernel.outcome = record.outcome ?? undefined;
+  kernel.isDeadlocked = record.isDeadlocked;
+  kernel.randomAddress = record.randomAddress;
+  kernel.waitCount = record.waitCount;
+  kernel.clock.decode(record.clock);
+  kernel.entropy.decode(record.entropy);
+  const current = kernel.findThread(record.current);
+  if (current === undefined) throw malformed('has no current thread');
+  kernel.setCurrent(current);
+  current.process.cpu.load(current.registers);
+  current.process.cpu.retired = record.retired;
+  kernel.refreshSchedule();
+  if (kernel.isScheduled) kernel.nextDeadline = nextDeadline(kernel);
+  return kernel;
+}
+
+function restoreProcess(record: ProcessRecord, parts: { readonly kernel: Kernel; readonly isa: Isa; readonly pages: PagesIn | undefined }): Process {
+  const { kernel, isa, pages } = parts;
+  const memory = new GuestMemory(record.memoryLimit);
+  for (const { index, bytes } of pages?.pages() ?? []) memory.install(index * 4096, bytes);
+  const space = new AddressSpace({ memory, memoryBytes: record.memoryBytes, layout: record.space.layout, files: mappedFiles(kernel.files) });
+  const mappings = record.space.mappings.map((mapping) => ({ ...mapping, backing: mapping.backing ?? undefined }));
+  space.restore({ ...record.space, mappings });
+  const process = new Process({ ...record, cpu: new Cpu(isa, memory), space, files: FileContext.restore(record.files, kernel.files) });
+  process.group = record.group;
+  process.session = record.session;
+  process.isOver = record.isOver;
+  process.actions.decode(record.actions);
+  process.pending.decode(record.pending);
+  process.auxiliary = record.auxiliary;
+  process.signalReturnAddress = record.signalReturnAddress;
+  for (const timer of record.timers) process.timers.push({ ...timer, deadline: timer.deadline ?? undefined });
+  for (const [resource, soft, hard] of record.limits) process.limits.set(resource, [soft, hard]);
+  for (const thread of record.threads) process.threads.push(restoreThread(process, thread));
+  return process;
+}
+
+function restoreThread(process: Process, record: ThreadRecord): Thread {
+  if (record.registers.length !== CPU_STATE_BYTES) throw malformed('has a register block of another size');
+  const thread = new Thread(process, record.tid, record.name);
+  thread.registers = record.registers;
+  thread.mask = record.mask;
+  thread.savedMask = record.savedMask ?? undefined;
+  thread.pending.decode(record.pending);
+  thread.alternateStack = record.alternateStack;
+  thread.wait = restoreWait(record.wait);
+  thread.waitOrder = record.waitOrder;
+  thread.wakeResult = record.wakeResult ?? undefined;
+  thread.retryDeadline = record.retryDeadline ?? undefined;
+  thread.clearTidAddress = record.clearTidAddress;
+  thread.robustList = record.robustList;
+  thread.used = record.used;
+  thread.hasEnded = record.hasEnded;
+  return thread;
+}
+
+function restoreWait(wait: Wait): Wait {
+  if (wait.kind === 'none') return NOT_WAITING;
+  if (wait.kind === 'futex' || wait.kind === 'signal-set' || wait.kind === 'retry') return { ...wait, deadline: wait.deadline ?? undefined };
+  return wait;
+}

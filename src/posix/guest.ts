@@ -1,0 +1,201 @@
+/**
+ * The machine: a program and its whole state, executed to an exact count and described as data.
+ *
+ *   boot ─► run(budget) ─► 'budget' | 'blocked' | 'ended' | 'capped'      state() ─► sections and page objects ─► restore()
+ *
+ * One step is one retired instruction: an ordinary instruction, a completed (or newly waiting) system call, or a signal taken by a faulting
+ * instruction. Everything that a step causes (delivery, death, thread switch, due timers) happens inside it, so the state at a count is
+ * unique and does not depend on how run() was sliced. A blocked call counts nothing, has no effect and is issued again by the next run().
+ * What this does NOT do: move channel bytes (the session supplies them), keep snapshots.
+ */
+import { assert, limits, type Canonical } from '../core/index.ts';
+import type { Channel } from '../channel/index.ts';
+import { STOP, type Stop } from '../isa/index.ts';
+import { BLOCKED, NO_RESULT } from './call.ts';
+import { dispatch } from './dispatch.ts';
+import { bootKernel, type BootOptions } from './guest-boot.ts';
+import { describeKernel, restoreKernel, type MachineImage, type RestoreOptions, type RestoredImage } from './guest-state.ts';
+import type { GuestOutcome, Kernel } from './kernel.ts';
+import { rightsOf } from './address-space.ts';
+import { blockOnGuest, progress, QUANTUM, settle } from './scheduler.ts';
+import { SI, SIGNAL } from './signal-actions.ts';
+import { forceSignal } from './signal-delivery.ts';
+import type { SignalInfo } from './signal-pending.ts';
+import type { Thread } from './thread.ts';
+
+export type { BootOptions, ClockOption } from './guest-boot.ts';
+
+/** Why run() returned. `blocked` without anything wanted: the outbox is full; release output and go on. */
+export type GuestStop =
+  | { readonly kind: 'budget' }
+  | { readonly kind: 'blocked'; readonly channels: readonly Channel[]; readonly needsClock: boolean; readonly needsEntropy: number }
+  | { readonly kind: 'ended'; readonly outcome: GuestOutcome }
+  | { readonly kind: 'capped'; readonly cap: string };
+
+const BUDGET: GuestStop = { kind: 'budget' };
+const DEADLOCK: GuestStop = { kind: 'capped', cap: 'deadlock' };
+/** Bytes that AT_RANDOM points to. */
+const RANDOM_BYTES = 16;
+
+export class Guest {
+  readonly kernel: Kernel;
+
+  private constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  /** A new machine, before its first instruction. Throws StillpointError E_PROGRAM_*, E_ELF_* or E_USAGE. */
+  static boot(options: BootOptions): Guest {
+    return new Guest(bootKernel(options));
+  }
+
+  /** The machine that state() described. Throws StillpointError E_STATE_FORMAT on a state that contradicts itself. */
+  static restore(state: RestoredImage, options: RestoreOptions): Guest {
+    return new Guest(restoreKernel(state, options));
+  }
+
+  /** Instructions retired since the start. */
+  get retired(): bigint {
+    return this.kernel.retired;
+  }
+
+  /** The host's real time, nanoseconds since 1970, for the call that waits for it (clock recorded). */
+  supplyClock(nanoseconds: bigint): void {
+    this.kernel.clock.supply(nanoseconds);
+  }
+
+  /** Real randomness for the call that waits for it (entropy recorded). */
+  supplyEntropy(bytes: Uint8Array): void {
+    this.kernel.entropy.supply(bytes);
+  }
+
+  /** Everything the machine is now, for a snapshot. Page views are valid until the next run(). */
+  state(): MachineImage {
+    return describeKernel(this.kernel);
+  }
+
+  /** Canonical facts for a report: memory in use. */
+  facts(): Canonical {
+    return this.kernel.processes.map((process) => ({ pid: process.pid, accessibleBytes: process.space.accessibleBytes }));
+  }
+
+  /** Forgets everything decoded. Never changes a result. */
+  dropCaches(): void {
+    for (const process of this.kernel.processes) process.cpu.dropCaches();
+  }
+
+  /** Runs until `budget` more instructions have retired, or until something else must happen first. */
+  run(budget: number): GuestStop {
+    assert(Number.isSafeInteger(budget) && budget > 0, 'a budget is a positive integer');
+    const { kernel } = this;
+    let left = budget;
+    for (;;) {
+      if (kernel.outcome !== undefined) return { kind: 'ended', outcome: kernel.outcome };
+      if (kernel.isDeadlocked) return DEADLOCK;
+      if (kernel.randomAddress !== 0 && !this.#placeRandom()) return this.#blocked();
+      if (left === 0) return BUDGET;
+      const thread = kernel.current;
+      const { cpu } = thread.process;
+      const before = cpu.retired;
+      const stop = cpu.run(this.#slice(left));
+      const executed = Number(cpu.retired - before);
+      left -= executed;
+      thread.used += executed;
+      if (stop === STOP.budget) {
+        settle(kernel);
+        continue;
+      }
+      if (stop !== STOP.syscall) this.#fault(thread, stop);
+      else if (!this.#call(thread)) return this.#blocked();
+      cpu.retired += 1n;
+      thread.used++;
+      left--;
+      settle(kernel);
+      // Output is held back until a commit; it must not grow without bound while the guest runs on.
+      if (kernel.channels.pendingBytes >= limits.OUTBOX_BYTES_MAX && kernel.outcome === undefined && left > 0) return this.#blocked();
+    }
+  }
+
+  /** How far the current thread may run before the schedule wants a look. */
+  #slice(left: number): number {
+    const { kernel } = this;
+    if (!kernel.isScheduled) return left;
+    let slice = left;
+    if (kernel.nextDeadline !== undefined) {
+      const until = kernel.nextDeadline - kernel.clock.hidden;
+      if (until < BigInt(slice)) slice = Number(until);
+    }
+    const quantum = QUANTUM - kernel.current.used;
+    if (quantum > 0) slice = Math.min(slice, quantum);
+    return Math.max(1, slice);
+  }
+
+  /** Issues the call at the program counter; false when the machine must wait for its host. */
+  #call(thread: Thread): boolean {
+    const { kernel } = this;
+    const result = dispatch(kernel, thread);
+    if (result !== BLOCKED) {
+      kernel.clock.settle();
+      thread.retryDeadline = undefined;
+      progress(kernel);
+      if (result === NO_RESULT) kernel.refreshSchedule();
+      return true;
+    }
+    const { channels, clock, entropy } = kernel;
+    if (clock.isWanted || entropy.wanted > 0 || channels.blocked.length > 0) return false;
+    blockOnGuest(kernel, thread.retryDeadline);
+    kernel.isScheduled = true;
+    return true;
+  }
+
+  #blocked(): GuestStop {
+    const { channels, clock, entropy } = this.kernel;
+    return { kind: 'blocked', channels: channels.blocked, needsClock: clock.isWanted, needsEntropy: entropy.wanted };
+  }
+
+  /** Recorded randomness is not there at boot: the 16 bytes of AT_RANDOM are put in place before the first instruction. */
+  #placeRandom(): boolean {
+    const { kernel } = this;
+    const bytes = kernel.entropy.take(RANDOM_BYTES);
+    if (bytes === undefined) return false;
+    kernel.current.process.memory.install(kernel.randomAddress, bytes);
+    kernel.randomAddress = 0;
+    return true;
+  }
+
+  #fault(thread: Thread, stop: Stop): void {
+    const { cpu } = thread.process;
+    cpu.state.control.fill(0, 3, 5); // A trap ends a load reservation.
+    forceSignal(thread, faultSignal(thread, stop));
+  }
+}
+
+/** The signal that Linux makes of a fault. */
+function faultSignal(thread: Thread, stop: Stop): SignalInfo {
+  const { cpu, space } = thread.process;
+  const fault = (signal: number, code: number, address: bigint): SignalInfo => ({ signal, code, pid: 0, uid: 0, value: address, form: 'fault' });
+  const pc = cpu.isa.abi.programCounter(cpu.state);
+  switch (stop) {
+    case STOP.breakpoint: return fault(SIGNAL.TRAP, SI.TRAP_BRKPT, pc);
+    case STOP.illegal: return fault(SIGNAL.ILL, SI.ILL_ILLOPC, pc);
+    case STOP.misaligned: return fault(SIGNAL.BUS, SI.BUS_ADRALN, cpu.faultAddress);
+    case STOP.fetchFault:
+    case STOP.loadFault:
+    case STOP.storeFault: {
+      const address = cpu.faultAddress;
+      const mapping = address < BigInt(cpu.memory.limit) ? space.map.find(Number(address)) : undefined;
+      const isCrossing = mapping !== undefined && rightsAllow(mapping.protection, stop);
+      return fault(SIGNAL.SEGV, mapping === undefined || isCrossing ? SI.SEGV_MAPERR : SI.SEGV_ACCERR, address);
+    }
+    case STOP.budget:
+    case STOP.syscall:
+    default: throw new Error('assertion failed: only faults become signals');
+  }
+}
+
+/** An access that starts on a page with the right faulted on the next page. */
+function rightsAllow(protection: number, stop: Stop): boolean {
+  const rights = rightsOf(protection);
+  const needed = stop === STOP.fetchFault ? 4 : stop === STOP.storeFault ? 2 : 1;
+  return (rights & needed) !== 0;
+}

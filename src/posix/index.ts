@@ -1,0 +1,7 @@
+/** posix: system calls, processes, the file system and the program loader: the whole guest as one pure machine. */
+export { Guest, type BootOptions, type ClockOption, type GuestStop } from './guest.ts';
+export type { MachineImage, RestoredImage, RestoreOptions } from './guest-state.ts';
+export type { GuestOutcome } from './kernel.ts';
+export { parseElf, type ElfImage } from './elf.ts';
+export { FileSystem } from './files/index.ts';
+export { CALL_NAMES } from './dispatch.ts';

@@ -1,0 +1,160 @@
+/**
+ * Who runs: cooperative threads on one processor a process. A switch happens inside a step that makes the current thread wait or end, or
+ * when a spinner has used its quantum while others could run. Deadlines and timers fire on the hidden time line; when every thread waits,
+ * time jumps to the next deadline.
+ * Invariants: after settle() the current thread can run, or the machine is over, or it is deadlocked; nothing due is left unfired.
+ * What this does NOT do: execute instructions (guest.ts).
+ */
+import { assert } from '../core/index.ts';
+import { ERRNO } from './errno.ts';
+import type { Kernel } from './kernel.ts';
+import type { Process } from './process.ts';
+import { SI } from './signal-actions.ts';
+import { deliverSignals, finishWait, sendSignal } from './signal-delivery.ts';
+import type { Thread } from './thread.ts';
+import { NOT_WAITING } from './thread.ts';
+import { advanceTimer } from './timers.ts';
+
+/** Instructions after which a spinner is switched when others could run; the same in every run. */
+export const QUANTUM = 1_000_000;
+
+/** The earliest deadline of any wait or timer. */
+export function nextDeadline(kernel: Kernel): bigint | undefined {
+  let next: bigint | undefined;
+  for (const process of kernel.processes) {
+    if (process.isOver) continue;
+    for (const timer of process.timers) if (timer.deadline !== undefined && (next === undefined || timer.deadline < next)) next = timer.deadline;
+    for (const { wait } of process.threads) {
+      if (wait.kind === 'none' || wait.kind === 'signal') continue;
+      if (wait.deadline !== undefined && (next === undefined || wait.deadline < next)) next = wait.deadline;
+    }
+  }
+  return next;
+}
+
+/** Wakes sleepers and fires timers whose deadline has come. */
+function fireDue(kernel: Kernel): void {
+  const now = kernel.clock.hidden;
+  for (const process of kernel.processes) {
+    if (process.isOver) continue;
+    for (const thread of process.threads) wakeDue(thread, now);
+    fireTimers(kernel, process, now);
+  }
+}
+
+function wakeDue(thread: Thread, now: bigint): void {
+  const { wait } = thread;
+  if (wait.kind === 'none' || wait.kind === 'signal' || wait.deadline === undefined || wait.deadline > now) return;
+  switch (wait.kind) {
+    case 'sleep': return finishWait(thread, 0);
+    case 'futex': return finishWait(thread, -ERRNO.ETIMEDOUT);
+    case 'signal-set': return finishWait(thread, -ERRNO.EAGAIN);
+    // The handler looks at the time itself when the call is issued again.
+    case 'retry': thread.wait = NOT_WAITING;
+  }
+}
+
+function fireTimers(kernel: Kernel, process: Process, now: bigint): void {
+  for (const timer of process.timers) {
+    if (timer.deadline === undefined || timer.deadline > now) continue;
+    timer.overrun = advanceTimer(timer, now);
+    if (timer.signal === 0) continue;
+    const info = timer.id < 0
+      ? { signal: timer.signal, code: SI.KERNEL, pid: 0, uid: 0, value: 0n, form: 'kill' as const }
+      : { signal: timer.signal, code: SI.TIMER, pid: timer.id, uid: timer.overrun, value: timer.value, form: 'timer' as const };
+    const thread = timer.tid === 0 ? undefined : process.threads.find(({ tid }) => tid === timer.tid);
+    sendSignal(kernel, thread === undefined ? { process } : { process, thread }, info);
+  }
+}
+
+/** The next thread after the current one that can run, in creation order, round and round. */
+function nextRunnable(kernel: Kernel): Thread | undefined {
+  const all = kernel.processes.flatMap((process) => (process.isOver ? [] : process.threads));
+  const at = all.indexOf(kernel.current);
+  for (let step = 1; step <= all.length; step++) {
+    const thread = all[(at + step) % all.length];
+    if (thread !== undefined && thread.wait.kind === 'none') return thread;
+  }
+  return undefined;
+}
+
+/** Puts another thread on the processor. */
+function switchTo(kernel: Kernel, next: Thread): void {
+  const last = kernel.current;
+  next.used = 0;
+  if (next === last) return;
+  if (!last.hasEnded) last.registers = last.process.cpu.save();
+  if (next.process !== last.process) next.process.cpu.retired = last.process.cpu.retired;
+  next.process.cpu.load(next.registers);
+  kernel.setCurrent(next);
+}
+
+/** Calls that wait on guest state look again whenever another thread made progress. */
+function retryOthers(kernel: Kernel): void {
+  for (const process of kernel.processes) {
+    for (const thread of process.threads) if (thread !== kernel.current && thread.wait.kind === 'retry') thread.wait = NOT_WAITING;
+  }
+}
+
+/** After a step: fires what is due, delivers signals, switches where the current thread cannot go on. */
+export function settle(kernel: Kernel): void {
+  const { current } = kernel;
+  if (!kernel.isScheduled && current.wait === NOT_WAITING && current.pending.count === 0 && current.process.pending.count === 0 && current.savedMask === undefined) return;
+  settleSlowly(kernel);
+}
+
+function settleSlowly(kernel: Kernel): void {
+  while (kernel.outcome === undefined) {
+    const deadline = nextDeadline(kernel);
+    kernel.nextDeadline = deadline;
+    if (deadline !== undefined && deadline <= kernel.clock.hidden) {
+      fireDue(kernel);
+      continue;
+    }
+    const thread = kernel.current;
+    const canRun = !thread.hasEnded && !thread.process.isOver && thread.wait.kind === 'none';
+    if (canRun && (thread.used < QUANTUM || !isContended(kernel))) {
+      if (!resume(kernel, thread)) continue;
+      return;
+    }
+    const next = nextRunnable(kernel);
+    if (next !== undefined) {
+      switchTo(kernel, next);
+    } else if (deadline === undefined) {
+      kernel.isDeadlocked = true;
+      return;
+    } else {
+      kernel.clock.skip(deadline - kernel.clock.hidden);
+    }
+  }
+}
+
+/** Stores the result it waited for and delivers its signals; false when that ended it or made it wait. */
+function resume(kernel: Kernel, thread: Thread): boolean {
+  const { cpu } = thread.process;
+  if (thread.wakeResult !== undefined) {
+    cpu.isa.abi.completeSyscall(cpu.state, thread.wakeResult);
+    thread.wakeResult = undefined;
+  }
+  if (thread.pending.count > 0 || thread.process.pending.count > 0 || thread.savedMask !== undefined) deliverSignals(kernel, thread);
+  assert(thread.wait.kind === 'none', 'delivery does not wait');
+  return !thread.hasEnded && !thread.process.isOver;
+}
+
+function isContended(kernel: Kernel): boolean {
+  for (const process of kernel.processes) {
+    if (process.isOver) continue;
+    for (const thread of process.threads) if (thread !== kernel.current && thread.wait.kind === 'none') return true;
+  }
+  return false;
+}
+
+/** A call of the current thread answered BLOCKED on guest state: others run first. */
+export function blockOnGuest(kernel: Kernel, deadline: bigint | undefined): void {
+  kernel.current.wait = { kind: 'retry', deadline };
+}
+
+/** A call changed guest state: blocked calls of other threads are worth another look. */
+export function progress(kernel: Kernel): void {
+  if (kernel.isScheduled) retryOthers(kernel);
+}

@@ -1,0 +1,74 @@
+/**
+ * Pending signals of a thread or a process: a standard signal is pending once, a real-time signal queues.
+ * Invariants: `count` is the number of entries; entries are in order of arrival. Signal sets are bigints, bit n-1 for signal n.
+ * What this does NOT do: masks, dispositions, delivery (signal-delivery.ts).
+ */
+import type { Canonical } from '../core/index.ts';
+
+/** The fields of siginfo_t that Linux fills. `value`: sigval or the fault address, by `code`. */
+export interface SignalInfo {
+  readonly signal: number;
+  readonly code: number;
+  readonly pid: number;
+  readonly uid: number;
+  readonly value: bigint;
+  /** 'kill': pid, uid at 16; value at 24. 'fault': address at 16. 'timer': timer id, overrun, value. 'child': pid, uid, status. */
+  readonly form: 'kill' | 'fault' | 'timer' | 'child';
+}
+
+/** RLIMIT_SIGPENDING: queued real-time signals of one target beyond this answer EAGAIN. */
+export const SIGNALS_QUEUED_MAX = 4096;
+export const SIGNAL_REALTIME_MIN = 32;
+
+export class PendingSignals {
+  #entries: SignalInfo[] = [];
+
+  get count(): number {
+    return this.#entries.length;
+  }
+
+  /** Signals pending here. */
+  get set(): bigint {
+    let set = 0n;
+    for (const entry of this.#entries) set |= 1n << BigInt(entry.signal - 1);
+    return set;
+  }
+
+  /** False when the queue is full. A standard signal that is pending already is dropped, as on Linux. */
+  add(info: SignalInfo): boolean {
+    if (info.signal < SIGNAL_REALTIME_MIN && this.#entries.some((entry) => entry.signal === info.signal)) return true;
+    if (this.#entries.length >= SIGNALS_QUEUED_MAX) return false;
+    this.#entries.push(info);
+    return true;
+  }
+
+  /** The lowest signal outside `blocked`, or 0. */
+  lowest(blocked: bigint): number {
+    let lowest = 0;
+    for (const entry of this.#entries) {
+      if ((blocked >> BigInt(entry.signal - 1)) & 1n) continue;
+      if (lowest === 0 || entry.signal < lowest) lowest = entry.signal;
+    }
+    return lowest;
+  }
+
+  /** Takes the oldest entry of `signal`. */
+  take(signal: number): SignalInfo | undefined {
+    const index = this.#entries.findIndex((entry) => entry.signal === signal);
+    return index < 0 ? undefined : this.#entries.splice(index, 1)[0];
+  }
+
+  /** Drops every entry of `signal` (it became ignored). */
+  drop(signal: number): void {
+    this.#entries = this.#entries.filter((entry) => entry.signal !== signal);
+  }
+
+  encode(): Canonical {
+    return this.#entries.map(({ signal, code, pid, uid, value, form }) => ({ signal, code, pid, uid, value, form }));
+  }
+
+  /** Replaces the content by what encode() gave. */
+  decode(entries: readonly SignalInfo[]): void {
+    this.#entries = [...entries];
+  }
+}
