@@ -1,0 +1,251 @@
+/**
+ * Calls on an open descriptor: lseek, fcntl, flock, ioctl, and the sync family (there is nothing to wait for: memory is the disk).
+ */
+import { BLOCKED, type Call, type CallResult } from '../call.ts';
+import { ERRNO } from '../errno.ts';
+import { F, O, S_IF, SEEK } from '../files/flags.ts';
+import type { FileInode, Inode } from '../files/inode.ts';
+import { END_MAX, type Lock } from '../files/locks.ts';
+import { PIPE_BYTES } from '../files/pipe.ts';
+import { sizeOf } from '../files/stat.ts';
+import { isSeekable, SEAL } from '../open-file-io.ts';
+import type { OpenFile } from '../open-file.ts';
+import { openFileArgument, store, type FileCall } from './file-arguments.ts';
+import { duplicateFrom } from './file-open.ts';
+
+const FD_CLOEXEC = 1;
+const LOCK_TYPE = { READ: 0, WRITE: 1, UNLOCK: 2 } as const;
+const LOCK_OPERATION = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
+const FLOCK_BYTES = 32;
+/** Status flags that F_SETFL may change. */
+const SETTABLE = O.APPEND | O.NONBLOCK | O.NOATIME | O.ASYNC | O.DIRECT;
+const IOCTL = {
+  TCGETS: 0x5401, TCSETS: 0x5402, TCSETSW: 0x5403, TCSETSF: 0x5404, TIOCGPGRP: 0x540f, TIOCSPGRP: 0x5410, TIOCGWINSZ: 0x5413,
+  TIOCSWINSZ: 0x5414, FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451,
+} as const;
+
+function lseek(call: Call): CallResult {
+  const openFile = openFileArgument(call, 0);
+  if (typeof openFile === 'number') return openFile;
+  const { inode } = openFile;
+  const whence = call.unsigned(2);
+  if (whence > SEEK.HOLE) return -ERRNO.EINVAL;
+  if (!isSeekable(call.kernel.files, inode)) return -ERRNO.ESPIPE;
+  if (inode.kind === 'device') return inode.device === 'tty' ? -ERRNO.ESPIPE : (openFile.offset = 0);
+  const target = seekTarget(call, openFile, whence);
+  if (target < 0) return target;
+  openFile.offset = target;
+  return target;
+}
+
+function seekTarget(call: Call, { inode, offset }: OpenFile, whence: number): number {
+  const distance = call.offset(1);
+  const size = inode.kind === 'directory' ? Number.MAX_SAFE_INTEGER : sizeOf(call.kernel.files, inode);
+  if (whence === SEEK.DATA || whence === SEEK.HOLE) return seekSparse(inode, { distance, size, whence });
+  const target = whence === SEEK.SET ? distance : whence === SEEK.CUR ? offset + distance : size + distance;
+  return target >= 0 && target <= Number.MAX_SAFE_INTEGER ? target : -ERRNO.EINVAL;
+}
+
+function seekSparse(inode: Inode, how: { readonly distance: number; readonly size: number; readonly whence: number }): number {
+  if (how.distance < 0 || how.distance >= how.size) return -ERRNO.ENXIO;
+  if (inode.kind !== 'file') return how.whence === SEEK.DATA ? how.distance : how.size;
+  return (how.whence === SEEK.DATA ? inode.content.seekData(how.distance) : inode.content.seekHole(how.distance)) ?? -ERRNO.ENXIO;
+}
+
+function fcntl(call: Call): CallResult {
+  const command = call.unsigned(1);
+  const allowsPath = command === F.DUPFD || command === F.DUPFD_CLOEXEC || command === F.GETFD || command === F.SETFD || command === F.GETFL;
+  const openFile = openFileArgument(call, 0, { allowsPath });
+  if (typeof openFile === 'number') return openFile;
+  const { descriptors } = call.process.files;
+  switch (command) {
+    case F.DUPFD:
+    case F.DUPFD_CLOEXEC: return duplicateFrom(call, openFile, { least: call.int(2), closesOnExec: command === F.DUPFD_CLOEXEC });
+    case F.GETFD: return descriptors.closesOnExec(call.int(0)) ? FD_CLOEXEC : 0;
+    case F.SETFD: descriptors.setClosesOnExec(call.int(0), (call.unsigned(2) & FD_CLOEXEC) !== 0); return 0;
+    case F.GETFL: return openFile.flags | O.LARGEFILE;
+    case F.SETFL: openFile.flags = (openFile.flags & ~SETTABLE) | (call.unsigned(2) & SETTABLE); return 0;
+    case F.GETLK:
+    case F.OFD_GETLK: return getLock(call, openFile, command === F.OFD_GETLK);
+    case F.SETLK:
+    case F.OFD_SETLK: return setLock(call, openFile, { isOfd: command === F.OFD_SETLK, waits: false });
+    case F.SETLKW:
+    case F.OFD_SETLKW: return setLock(call, openFile, { isOfd: command === F.OFD_SETLKW, waits: true });
+    case F.SETOWN:
+    case F.SETSIG: return 0;
+    case F.GETOWN:
+    case F.GETSIG: return 0;
+    case F.SETPIPE_SZ:
+    case F.GETPIPE_SZ: return openFile.inode.kind === 'fifo' ? PIPE_BYTES : -ERRNO.EBADF;
+    case F.ADD_SEALS: return addSeals(openFile, call.unsigned(2));
+    case F.GET_SEALS: return openFile.inode.kind === 'file' && openFile.inode.seals !== undefined ? openFile.inode.seals : -ERRNO.EINVAL;
+    default: return -ERRNO.EINVAL;
+  }
+}
+
+function addSeals(openFile: OpenFile, seals: number): number {
+  if (!openFile.canWrite) return -ERRNO.EPERM;
+  if ((seals & ~0x1f) !== 0 || openFile.inode.kind !== 'file' || openFile.inode.seals === undefined) return -ERRNO.EINVAL;
+  const inode: FileInode = openFile.inode;
+  if ((openFile.inode.seals & SEAL.SEAL) !== 0) return -ERRNO.EPERM;
+  inode.seals = openFile.inode.seals | seals;
+  return 0;
+}
+
+interface LockRequest { readonly type: number; readonly start: number; readonly end: number }
+
+/** struct flock: type(2) whence(2) pad(4) start(8) len(8) pid(4). */
+function lockArgument(call: Call, openFile: OpenFile, isOfd: boolean): LockRequest | number {
+  const bytes = call.memory.readable(call.size(2), FLOCK_BYTES);
+  if (bytes === undefined) return -ERRNO.EFAULT;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, FLOCK_BYTES);
+  const whence = view.getInt16(2, true);
+  if (isOfd && view.getInt32(24, true) !== 0) return -ERRNO.EINVAL;
+  if (whence < SEEK.SET || whence > SEEK.END) return -ERRNO.EINVAL;
+  const base = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? openFile.offset : sizeOf(call.kernel.files, openFile.inode);
+  const length = Number(view.getBigInt64(16, true));
+  let start = base + Number(view.getBigInt64(8, true));
+  let end = length > 0 ? start + length : END_MAX;
+  if (length < 0) [start, end] = [start + length, start];
+  if (start < 0) return -ERRNO.EINVAL;
+  return end > END_MAX || start > END_MAX ? -ERRNO.EOVERFLOW : { type: view.getInt16(0, true), start, end };
+}
+
+function ownerOf(call: Call, openFile: OpenFile, isOfd: boolean): string {
+  return isOfd ? `o${openFile.id}` : `p${call.process.pid}`;
+}
+
+function setLock(call: Call, openFile: OpenFile, how: { readonly isOfd: boolean; readonly waits: boolean }): CallResult {
+  const request = lockArgument(call, openFile, how.isOfd);
+  if (typeof request === 'number') return request;
+  if (request.type < LOCK_TYPE.READ || request.type > LOCK_TYPE.UNLOCK) return -ERRNO.EINVAL;
+  const lock: Lock = { owner: ownerOf(call, openFile, how.isOfd), isWrite: request.type === LOCK_TYPE.WRITE, start: request.start, end: request.end };
+  if (request.type === LOCK_TYPE.READ && !openFile.canRead) return -ERRNO.EBADF;
+  if (lock.isWrite && !openFile.canWrite) return -ERRNO.EBADF;
+  return applyLock(call, openFile, { lock, isUnlock: request.type === LOCK_TYPE.UNLOCK, waits: how.waits });
+}
+
+function applyLock(call: Call, openFile: OpenFile, how: { readonly lock: Lock; readonly isUnlock: boolean; readonly waits: boolean }): CallResult {
+  const { locks } = call.kernel.files;
+  const { ino } = openFile.inode;
+  if (how.isUnlock) {
+    locks.clear(ino, how.lock);
+    return 0;
+  }
+  if (locks.conflict(ino, how.lock) !== undefined) return how.waits ? BLOCKED : -ERRNO.EAGAIN;
+  locks.set(ino, how.lock);
+  return 0;
+}
+
+function getLock(call: Call, openFile: OpenFile, isOfd: boolean): CallResult {
+  const request = lockArgument(call, openFile, isOfd);
+  if (typeof request === 'number') return request;
+  if (request.type !== LOCK_TYPE.READ && request.type !== LOCK_TYPE.WRITE) return -ERRNO.EINVAL;
+  const wanted: Lock = { owner: ownerOf(call, openFile, isOfd), isWrite: request.type === LOCK_TYPE.WRITE, start: request.start, end: request.end };
+  const held = call.kernel.files.locks.conflict(openFile.inode.ino, wanted);
+  const target = call.memory.writable(call.size(2), FLOCK_BYTES);
+  if (target === undefined) return -ERRNO.EFAULT;
+  const view = new DataView(target.buffer, target.byteOffset, FLOCK_BYTES);
+  view.setInt16(0, held === undefined ? LOCK_TYPE.UNLOCK : held.isWrite ? LOCK_TYPE.WRITE : LOCK_TYPE.READ, true);
+  if (held === undefined) return 0;
+  view.setInt16(2, SEEK.SET, true);
+  view.setBigInt64(8, BigInt(held.start), true);
+  view.setBigInt64(16, held.end === END_MAX ? 0n : BigInt(held.end - held.start), true);
+  view.setInt32(24, held.owner.startsWith('p') ? Number(held.owner.slice(1)) : -1, true);
+  return 0;
+}
+
+function flock(call: Call): CallResult {
+  const openFile = openFileArgument(call, 0);
+  if (typeof openFile === 'number') return openFile;
+  const operation = call.unsigned(1);
+  const kind = operation & ~LOCK_OPERATION.NB;
+  if (kind !== LOCK_OPERATION.SH && kind !== LOCK_OPERATION.EX && kind !== LOCK_OPERATION.UN) return -ERRNO.EINVAL;
+  const lock: Lock = { owner: `f${openFile.id}`, isWrite: kind === LOCK_OPERATION.EX, start: 0, end: END_MAX };
+  return applyLock(call, openFile, { lock, isUnlock: kind === LOCK_OPERATION.UN, waits: (operation & LOCK_OPERATION.NB) === 0 });
+}
+
+function ioctl(call: Call): CallResult {
+  const openFile = openFileArgument(call, 0);
+  if (typeof openFile === 'number') return openFile;
+  const request = call.unsigned(1);
+  switch (request) {
+    case IOCTL.FIOCLEX: call.process.files.descriptors.setClosesOnExec(call.int(0), true); return 0;
+    case IOCTL.FIONCLEX: call.process.files.descriptors.setClosesOnExec(call.int(0), false); return 0;
+    case IOCTL.FIONBIO: {
+      const value = call.memory.readU32(call.size(2));
+      if (value === undefined) return -ERRNO.EFAULT;
+      openFile.flags = value === 0 ? openFile.flags & ~O.NONBLOCK : openFile.flags | O.NONBLOCK;
+      return 0;
+    }
+    case IOCTL.FIONREAD: return bytesToRead(call, openFile);
+    default: return openFile.inode.kind === 'channel' && (openFile.inode.mode & S_IF.mask) === S_IF.character ? terminal(call, request) : -ERRNO.ENOTTY;
+  }
+}
+
+function bytesToRead(call: Call, { inode, offset }: OpenFile): CallResult {
+  let count: number;
+  if (inode.kind === 'file') count = Math.max(0, inode.content.size - offset);
+  else if (inode.kind === 'fifo') count = inode.pipe.length;
+  else if (inode.kind === 'channel' && isSeekable(call.kernel.files, inode)) count = Math.max(0, sizeOf(call.kernel.files, inode) - offset);
+  else return -ERRNO.ENOTTY;
+  return call.memory.writeU32(call.size(2), Math.min(count, 0x7fff_ffff)) ? 0 : -ERRNO.EFAULT;
+}
+
+/** A terminal of 80 by 24 in canonical mode; changes are accepted and have no effect. */
+function terminal(call: Call, request: number): CallResult {
+  switch (request) {
+    case IOCTL.TCGETS: return store(call, call.size(2), TERMIOS);
+    case IOCTL.TCSETS:
+    case IOCTL.TCSETSW:
+    case IOCTL.TCSETSF: return call.memory.readable(call.size(2), TERMIOS.length) === undefined ? -ERRNO.EFAULT : 0;
+    case IOCTL.TIOCGWINSZ: return store(call, call.size(2), Uint8Array.of(24, 0, 80, 0, 0, 0, 0, 0));
+    case IOCTL.TIOCSWINSZ:
+    case IOCTL.TIOCSPGRP: return 0;
+    case IOCTL.TIOCGPGRP: return call.memory.writeU32(call.size(2), call.process.group) ? 0 : -ERRNO.EFAULT;
+    default: return -ERRNO.ENOTTY;
+  }
+}
+
+/** struct termios of the kernel (36 bytes): ICRNL|IXON, OPOST|ONLCR, B38400|CS8|CREAD, the usual local flags and control characters. */
+const TERMIOS = (() => {
+  const view = new DataView(new ArrayBuffer(36));
+  [0o2400, 0o5, 0o277, 0o105073].forEach((flags, index) => view.setUint32(index * 4, flags, true));
+  [3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22].forEach((char, index) => view.setUint8(17 + index, char));
+  return new Uint8Array(view.buffer);
+})();
+
+function sync(call: Call): CallResult {
+  const openFile = openFileArgument(call, 0);
+  if (typeof openFile === 'number') return openFile;
+  const { kind } = openFile.inode;
+  return kind === 'file' || kind === 'directory' || (kind === 'channel' && isSeekable(call.kernel.files, openFile.inode)) ? 0 : -ERRNO.EINVAL;
+}
+
+/** fadvise64, readahead, sync_file_range: nothing to do, but the arguments are checked. */
+function advise(call: Call): CallResult {
+  const openFile = openFileArgument(call, 0);
+  if (typeof openFile === 'number') return openFile;
+  if (openFile.inode.kind === 'fifo') return -ERRNO.ESPIPE;
+  return call.unsigned(3) <= 5 ? 0 : -ERRNO.EINVAL;
+}
+
+function present(call: Call): CallResult {
+  const openFile = openFileArgument(call, 0);
+  return typeof openFile === 'number' ? openFile : 0;
+}
+
+export const descriptorCalls: readonly FileCall[] = [
+  { number: 25, name: 'fcntl', handle: fcntl },
+  { number: 29, name: 'ioctl', handle: ioctl },
+  { number: 32, name: 'flock', handle: flock },
+  { number: 62, name: 'lseek', handle: lseek },
+  { number: 81, name: 'sync', handle: () => 0 },
+  { number: 82, name: 'fsync', handle: sync },
+  { number: 83, name: 'fdatasync', handle: sync },
+  { number: 84, name: 'sync_file_range', handle: present },
+  { number: 213, name: 'readahead', handle: present },
+  { number: 223, name: 'fadvise64', handle: advise },
+  { number: 267, name: 'syncfs', handle: present },
+];
+

@@ -1,0 +1,117 @@
+/**
+ * epoll: level-triggered, edge-triggered and one-shot. struct epoll_event is events(4) pad(4) data(8) on riscv64.
+ * An edge is told when a bit becomes set that was not set at the last look.
+ */
+import type { Call, CallResult } from '../call.ts';
+import { ERRNO } from '../errno.ts';
+import type { FileChannel } from '../files/channel.ts';
+import { O, POLL } from '../files/flags.ts';
+import type { EpollInode, EpollInterest } from '../files/inode.ts';
+import { readiness } from '../poll-state.ts';
+import { openFileArgument, type FileCall } from './file-arguments.ts';
+import { installAnonymous } from './file-open.ts';
+import { timeoutArgument, waitForEvents } from './file-poll.ts';
+
+const EVENT_BYTES = 16;
+const CONTROL = { ADD: 1, DEL: 2, MOD: 3 } as const;
+const EPOLLONESHOT = 0x4000_0000;
+const EPOLLET = 0x8000_0000;
+const MILLISECOND = 1_000_000n;
+
+function epollCreate1(call: Call): CallResult {
+  const flags = call.unsigned(0);
+  if ((flags & ~O.CLOEXEC) !== 0) return -ERRNO.EINVAL;
+  const number = call.process.files.descriptors.lowestFree();
+  if (number < 0) return number;
+  const room = call.kernel.files.checkOpenFiles();
+  if (room < 0) return room;
+  return installAnonymous(call, call.kernel.files.makeEpoll(), { flags: flags | O.RDWR, path: 'anon_inode:[eventpoll]' });
+}
+
+function epollInode(call: Call): EpollInode | number {
+  const openFile = openFileArgument(call, 0);
+  if (typeof openFile === 'number') return openFile;
+  return openFile.inode.kind === 'epoll' ? openFile.inode : -ERRNO.EINVAL;
+}
+
+/** Forgets registrations whose open file is gone. */
+function prune(call: Call, inode: EpollInode): void {
+  for (const [number, interest] of inode.interests) if (!call.kernel.files.openFiles.has(interest.openFile)) inode.interests.delete(number);
+}
+
+function epollControl(call: Call): CallResult {
+  const [operation, number, address] = [call.int(1), call.int(2), call.size(3)];
+  const events = operation === CONTROL.DEL ? 0 : call.memory.readU32(address);
+  const data = operation === CONTROL.DEL ? 0n : call.memory.readU64(address + 8);
+  if (events === undefined || data === undefined) return -ERRNO.EFAULT;
+  const inode = epollInode(call);
+  const target = openFileArgument(call, 2);
+  if (typeof target === 'number') return target;
+  if (typeof inode === 'number') return inode;
+  if (target.inode === inode) return -ERRNO.EINVAL;
+  if (target.inode.kind === 'file' || target.inode.kind === 'directory') return -ERRNO.EPERM;
+  prune(call, inode);
+  const isKnown = inode.interests.get(number)?.openFile === target.id;
+  if (operation === CONTROL.ADD && isKnown) return -ERRNO.EEXIST;
+  if (operation !== CONTROL.ADD && !isKnown) return operation === CONTROL.MOD || operation === CONTROL.DEL ? -ERRNO.ENOENT : -ERRNO.EINVAL;
+  if (operation === CONTROL.DEL) inode.interests.delete(number);
+  else inode.interests.set(number, { openFile: target.id, events, data, armed: true, told: 0 });
+  return 0;
+}
+
+interface Found { readonly number: number; readonly interest: EpollInterest; readonly events: number }
+
+function epollWait(call: Call, timeout: bigint | undefined): CallResult {
+  const inode = epollInode(call);
+  if (typeof inode === 'number') return inode;
+  const count = call.int(2);
+  if (count <= 0) return -ERRNO.EINVAL;
+  const awaited: FileChannel[] = [];
+  const found = look(call, inode, awaited).slice(0, count);
+  if (found.length === 0) return waitForEvents(call, awaited, timeout);
+  const out = new DataView(new ArrayBuffer(found.length * EVENT_BYTES));
+  found.forEach(({ interest, events }, index) => {
+    out.setUint32(index * EVENT_BYTES, events, true);
+    out.setBigUint64(index * EVENT_BYTES + 8, interest.data, true);
+  });
+  if (!call.memory.write(call.size(1), new Uint8Array(out.buffer))) return -ERRNO.EFAULT;
+  for (const { number, interest, events } of found) {
+    inode.interests.set(number, { ...interest, armed: (interest.events & EPOLLONESHOT) === 0, told: interest.told | events });
+  }
+  return found.length;
+}
+
+/** Interests with something to tell, in order of their descriptors. Cleared bits are noted, so that the next edge is seen. */
+function look(call: Call, inode: EpollInode, awaited: FileChannel[]): Found[] {
+  const found: Found[] = [];
+  prune(call, inode);
+  for (const [number, interest] of [...inode.interests].sort(([a], [b]) => a - b)) {
+    const openFile = call.kernel.files.openFiles.get(interest.openFile);
+    if (openFile === undefined || !interest.armed) continue;
+    const { events: now, awaits } = readiness(call.kernel.files, openFile);
+    if (awaits !== undefined && (interest.events & POLL.IN) !== 0) awaited.push(awaits);
+    const isEdge = (interest.events & EPOLLET) !== 0;
+    const all = now & (interest.events | POLL.ERR | POLL.HUP);
+    if ((interest.told & ~all) !== 0) inode.interests.set(number, { ...interest, told: interest.told & all });
+    const events = isEdge ? all & ~interest.told : all;
+    if (events !== 0) found.push({ number, interest: { ...interest, told: interest.told & all }, events: isEdge ? all : events });
+  }
+  return found;
+}
+
+function epollPwait(call: Call): CallResult {
+  const milliseconds = call.int(3);
+  return epollWait(call, milliseconds < 0 ? undefined : BigInt(milliseconds) * MILLISECOND);
+}
+
+function epollPwait2(call: Call): CallResult {
+  const timeout = timeoutArgument(call, call.size(3));
+  return typeof timeout === 'number' ? timeout : epollWait(call, timeout);
+}
+
+export const epollCalls: readonly FileCall[] = [
+  { number: 20, name: 'epoll_create1', handle: epollCreate1 },
+  { number: 21, name: 'epoll_ctl', handle: epollControl },
+  { number: 22, name: 'epoll_pwait', handle: epollPwait },
+  { number: 441, name: 'epoll_pwait2', handle: epollPwait2 },
+];

@@ -1,0 +1,204 @@
+/**
+ * Calls that move bytes: read, write, their positioned and vectored forms, sendfile, copy_file_range.
+ * Partial transfers as on Linux: bytes up to the first unreachable page move, EFAULT comes only when none can.
+ */
+import { limits } from '../../core/index.ts';
+import { BLOCKED, type Call, type CallResult } from '../call.ts';
+import { ERRNO } from '../errno.ts';
+import { isSeekable, readOpenFile, touchAccess, writeOpenFile, type Transfer } from '../open-file-io.ts';
+import type { OpenFile } from '../open-file.ts';
+import {
+  bufferArgument, gather, openFileArgument, reachableLength, scatter, totalLength, vectorArgument, type FileCall, type Segment,
+} from './file-arguments.ts';
+
+const SIGPIPE = 13;
+/** Bytes that sendfile and copy_file_range hold at once. */
+const COPY_BYTES = 1 << 20;
+const RWF_KNOWN = 0x1f; // HIPRI DSYNC SYNC NOWAIT APPEND.
+const RWF_APPEND = 0x10;
+
+function transferOf(call: Call, openFile: OpenFile, position: number | undefined): Transfer {
+  return { files: call.kernel.files, host: call.kernel.entropy, openFile, position };
+}
+
+/** Whether a read gives the end without touching the buffer, so that a bad one does not matter. */
+function isAtEnd({ files, openFile, position }: Transfer): boolean {
+  const { inode } = openFile;
+  if (inode.kind === 'file') return (position ?? openFile.offset) >= inode.content.size;
+  if (inode.kind === 'fifo') return inode.pipe.length === 0;
+  if (inode.kind === 'channel') return files.channelOf(inode).spec.access !== 'sequential' && (position ?? openFile.offset) >= files.channelOf(inode).size;
+  return inode.kind === 'device' && inode.device === 'null';
+}
+
+function readInto(call: Call, at: Transfer, segments: readonly Segment[]): CallResult {
+  const { openFile } = at;
+  if (!openFile.canRead) return -ERRNO.EBADF;
+  if (openFile.inode.kind === 'directory') return -ERRNO.EISDIR;
+  if (openFile.inode.kind === 'channel' && !at.files.channelOf(openFile.inode).spec.reads) return -ERRNO.EBADF;
+  const total = totalLength(segments);
+  if (total === 0) return 0;
+  const reach = reachableLength(call, segments, 'write');
+  if (reach === 0 && !isAtEnd(at)) return -ERRNO.EFAULT;
+  const bytes = readOpenFile(at, Math.max(1, reach));
+  if (bytes === BLOCKED || typeof bytes === 'number') return bytes;
+  scatter(call, segments, bytes);
+  return bytes.length;
+}
+
+function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): CallResult {
+  const { openFile } = at;
+  if (!openFile.canWrite) return -ERRNO.EBADF;
+  if (openFile.inode.kind === 'channel' && !at.files.channelOf(openFile.inode).spec.writes) return -ERRNO.EBADF;
+  const total = totalLength(segments);
+  if (openFile.inode.kind === 'device' && openFile.inode.device !== 'full') return total; // The bytes are not looked at.
+  if (total === 0) return 0;
+  const reach = reachableLength(call, segments, 'read');
+  if (reach === 0 && openFile.inode.kind !== 'device') return -ERRNO.EFAULT;
+  const answer = writeOpenFile(at, gather(call, segments, reach));
+  if (answer === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGPIPE);
+  return answer;
+}
+
+/** A positioned call: the position argument checked, or -errno. */
+function positionArgument(call: Call, openFile: OpenFile, index: number): number {
+  const position = call.offset(index);
+  if (position < 0) return -ERRNO.EINVAL;
+  return isSeekable(call.kernel.files, openFile.inode) ? position : -ERRNO.ESPIPE;
+}
+
+type Direction = 'read' | 'write';
+
+function move(call: Call, direction: Direction, how: { readonly isVector: boolean; readonly isPositioned: boolean }): CallResult {
+  const openFile = openFileArgument(call, 0);
+  if (typeof openFile === 'number') return openFile;
+  let position: number | undefined;
+  if (how.isPositioned) {
+    position = positionArgument(call, openFile, 3);
+    if (position < 0) return position;
+  }
+  return run(call, direction, { openFile, position, isVector: how.isVector });
+}
+
+function run(call: Call, direction: Direction, how: { readonly openFile: OpenFile; readonly position: number | undefined; readonly isVector: boolean }): CallResult {
+  const { openFile } = how;
+  // A descriptor of the wrong direction is wrong before its buffers are.
+  if (direction === 'read' ? !openFile.canRead : !openFile.canWrite) return -ERRNO.EBADF;
+  const segments = how.isVector ? vectorArgument(call, 1, 2) : bufferArgument(call, 1, 2);
+  if (typeof segments === 'number') return segments;
+  const at = transferOf(call, openFile, how.position);
+  return direction === 'read' ? readInto(call, at, segments) : writeFrom(call, at, segments);
+}
+
+/** preadv2 and pwritev2: position -1 is the shared offset; RWF flags are accepted where they change nothing. */
+function moveWithFlags(call: Call, direction: Direction): CallResult {
+  const openFile = openFileArgument(call, 0);
+  if (typeof openFile === 'number') return openFile;
+  const flags = call.unsigned(5);
+  if ((flags & ~RWF_KNOWN) !== 0) return -ERRNO.EOPNOTSUPP;
+  let position: number | undefined = call.offset(3) === -1 ? undefined : positionArgument(call, openFile, 3);
+  if (position !== undefined && position < 0) return position;
+  if ((flags & RWF_APPEND) !== 0 && direction === 'write' && openFile.inode.kind === 'file') position = openFile.inode.content.size;
+  return run(call, direction, { openFile, position, isVector: true });
+}
+
+/** Reads the optional offset argument of sendfile and copy_file_range. */
+function offsetPointer(call: Call, address: number): number | undefined {
+  if (address === 0) return undefined;
+  const value = call.memory.readU64(address);
+  if (value === undefined) return -ERRNO.EFAULT;
+  return value >= 2n ** 63n ? -ERRNO.EINVAL : Number(value);
+}
+
+interface Copy { readonly from: OpenFile; readonly to: OpenFile; readonly fromAddress: number; readonly toAddress: number; readonly length: number }
+
+/** Copies between open files; offsets come from and go back to guest memory where given. */
+function copyBytes(call: Call, copy: Copy): CallResult {
+  const { from, to } = copy;
+  const source = offsetPointer(call, copy.fromAddress);
+  const target = offsetPointer(call, copy.toAddress);
+  if (source !== undefined && source < 0) return source;
+  if (target !== undefined && target < 0) return target;
+  let done = 0;
+  while (done < copy.length) {
+    const room = Math.min(COPY_BYTES, copy.length - done);
+    const sourceAt = source === undefined ? undefined : source + done;
+    const answer = copyChunk(call, { from, to, room, sourceAt, targetAt: target === undefined ? undefined : target + done });
+    if (answer === BLOCKED || typeof answer !== 'number' || answer <= 0) {
+      if (done > 0) break;
+      return answer;
+    }
+    done += answer;
+    if (answer < room) break;
+  }
+  if (source !== undefined) call.memory.writeU64(copy.fromAddress, BigInt(source + done));
+  if (target !== undefined) call.memory.writeU64(copy.toAddress, BigInt(target + done));
+  return done;
+}
+
+interface Chunk { readonly from: OpenFile; readonly to: OpenFile; readonly room: number; readonly sourceAt: number | undefined; readonly targetAt: number | undefined }
+
+/** One piece. The source is read at a position, so that a target that takes less (or blocks) loses nothing. */
+function copyChunk(call: Call, chunk: Chunk): CallResult {
+  const { from, to } = chunk;
+  if (from.inode.kind !== 'file') return -ERRNO.EINVAL;
+  const position = chunk.sourceAt ?? from.offset;
+  const bytes = from.inode.content.readAt(position, chunk.room);
+  if (bytes.length === 0) return 0;
+  const taken = writeOpenFile(transferOf(call, to, chunk.targetAt), bytes);
+  if (taken === BLOCKED || taken < 0) {
+    if (taken === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGPIPE);
+    return taken;
+  }
+  if (chunk.sourceAt === undefined) from.offset = position + taken;
+  touchAccess(call.kernel.files, from.inode); // Only now: a blocked call has no effect.
+  return taken;
+}
+
+function sendfile(call: Call): CallResult {
+  const from = openFileArgument(call, 1);
+  const to = openFileArgument(call, 0);
+  if (typeof from === 'number') return from;
+  if (!from.canRead || typeof to === 'number' || !to.canWrite) return -ERRNO.EBADF;
+  if (from.inode.kind !== 'file' || to.isAppending) return -ERRNO.EINVAL; // Programs fall back to read and write.
+  const length = Math.min(call.size(3), limits.TRANSFER_BYTES_MAX);
+  return copyBytes(call, { from, to, fromAddress: call.size(2), toAddress: 0, length });
+}
+
+function copyFileRange(call: Call): CallResult {
+  const from = openFileArgument(call, 0);
+  const to = openFileArgument(call, 2);
+  if (typeof from === 'number') return from;
+  if (typeof to === 'number') return to;
+  if (call.unsigned(5) !== 0) return -ERRNO.EINVAL;
+  if (from.inode.kind === 'directory' || to.inode.kind === 'directory') return -ERRNO.EISDIR;
+  if (from.inode.kind !== 'file' || to.inode.kind !== 'file') return from.inode.kind === 'channel' || to.inode.kind === 'channel' ? -ERRNO.EXDEV : -ERRNO.EINVAL;
+  if (!from.canRead || !to.canWrite || to.isAppending) return -ERRNO.EBADF;
+  const length = Math.min(call.size(4), limits.TRANSFER_BYTES_MAX);
+  const source = offsetPointer(call, call.size(1)) ?? from.offset;
+  const target = offsetPointer(call, call.size(3)) ?? to.offset;
+  if (from.inode === to.inode && source < target + length && target < source + length) return -ERRNO.EINVAL;
+  return copyBytes(call, { from, to, fromAddress: call.size(1), toAddress: call.size(3), length });
+}
+
+const plain = { isVector: false, isPositioned: false };
+const vector = { isVector: true, isPositioned: false };
+const positioned = { isVector: false, isPositioned: true };
+const both = { isVector: true, isPositioned: true };
+
+export const transferCalls: readonly FileCall[] = [
+  { number: 63, name: 'read', handle: (call) => move(call, 'read', plain) },
+  { number: 64, name: 'write', handle: (call) => move(call, 'write', plain) },
+  { number: 65, name: 'readv', handle: (call) => move(call, 'read', vector) },
+  { number: 66, name: 'writev', handle: (call) => move(call, 'write', vector) },
+  { number: 67, name: 'pread64', handle: (call) => move(call, 'read', positioned) },
+  { number: 68, name: 'pwrite64', handle: (call) => move(call, 'write', positioned) },
+  { number: 69, name: 'preadv', handle: (call) => move(call, 'read', both) },
+  { number: 70, name: 'pwritev', handle: (call) => move(call, 'write', both) },
+  { number: 71, name: 'sendfile', handle: sendfile },
+  { number: 75, name: 'vmsplice', handle: () => -ERRNO.EINVAL },
+  { number: 76, name: 'splice', handle: () => -ERRNO.EINVAL },
+  { number: 77, name: 'tee', handle: () => -ERRNO.EINVAL },
+  { number: 285, name: 'copy_file_range', handle: copyFileRange },
+  { number: 286, name: 'preadv2', handle: (call) => moveWithFlags(call, 'read') },
+  { number: 287, name: 'pwritev2', handle: (call) => moveWithFlags(call, 'write') },
+];

@@ -1,0 +1,261 @@
+/**
+ * The guest's file system: the inode table, the tree, the table of open files. In memory, in the checkpoint.
+ * Invariants: inode and open-file numbers only grow, so a number names one thing for ever; an inode leaves the table (and gives its pages
+ * back) with its last link and reference; the state is a function of the calls made, and restore(state()) continues identically.
+ * What this does NOT do: path rules (walk.ts), rights (permission.ts), what a call may change (tree.ts), moving bytes (open-file-io.ts).
+ */
+import { assert, limits } from '../../core/index.ts';
+import { ERRNO } from '../errno.ts';
+import { OpenFile } from '../open-file.ts';
+import type { ChannelSource, FileChannel } from './channel.ts';
+import { FileContent, type PageSpace } from './content.ts';
+import { S_IF } from './flags.ts';
+import { DEVICES, type DeviceName, type DirectoryInode, type FileInode, type Inode, type SymlinkInode, type VirtualInode } from './inode.ts';
+import { LockTable } from './locks.ts';
+import { GUEST, type Credentials } from './permission.ts';
+import { Pipe } from './pipe.ts';
+import { ProcTree, type VirtualLinkProvider, type VirtualProvider } from './proc.ts';
+
+const PAGES_MAX = limits.FILES_BYTES_MAX / limits.PAGE_BYTES;
+/** Open files of the whole machine; far above what DESCRIPTORS_MAX lets one process hold. */
+const OPEN_FILES_MAX = 65536;
+
+/** What the file system needs of the machine around it. */
+export interface FileSystemHost {
+  readonly clock: { now(): bigint };
+  readonly channels: ChannelSource;
+}
+
+type Owner = { readonly credentials: Credentials; readonly mode: number };
+
+export class FileSystem {
+  readonly host: FileSystemHost;
+  readonly proc = new ProcTree();
+  readonly locks = new LockTable();
+  readonly inodes = new Map<number, Inode>();
+  readonly openFiles = new Map<number, OpenFile>();
+  root!: DirectoryInode;
+  nextInode = 1;
+  nextOpenFile = 1;
+  #pagesUsed = 0;
+  readonly space: PageSpace = {
+    take: (pages) => {
+      if (this.#pagesUsed + pages > PAGES_MAX) return false;
+      this.#pagesUsed += pages;
+      return true;
+    },
+    give: (pages) => { this.#pagesUsed -= pages; },
+  };
+
+  /** An empty tree: only `/`, owned by the guest's user. */
+  constructor(host: FileSystemHost, isEmpty = false) {
+    this.host = host;
+    if (!isEmpty) this.root = this.makeDirectory(undefined, '', { credentials: GUEST, mode: 0o755 });
+  }
+
+  get pagesFree(): number {
+    return PAGES_MAX - this.#pagesUsed;
+  }
+
+  now(): bigint {
+    return this.host.clock.now();
+  }
+
+  channelOf(inode: { readonly channel: string }): FileChannel {
+    const channel = this.host.channels.get(inode.channel);
+    assert(channel !== undefined, 'a channel node names a declared channel');
+    return channel;
+  }
+
+  /** A file of /proc whose bytes `provide` makes at each read. `[pid]` in the path stands for any process. */
+  registerProvider(path: string, provide: VirtualProvider): void {
+    this.proc.registerFile(path, provide);
+  }
+
+  /** A symbolic link of /proc (`/proc/[pid]/exe`). */
+  registerLink(path: string, provide: VirtualLinkProvider): void {
+    this.proc.registerLink(path, provide);
+  }
+
+  /** Whether one more inode fits. */
+  get hasInodes(): boolean {
+    return this.inodes.size < limits.INODES_MAX;
+  }
+
+  get hasOpenFiles(): boolean {
+    return this.openFiles.size < OPEN_FILES_MAX;
+  }
+
+  // Making inodes. They have no name yet (directories excepted) and nlink 0 until attach().
+
+  makeDirectory(parent: DirectoryInode | undefined, name: string, owner: Owner): DirectoryInode {
+    const common = this.#common(S_IF.directory, owner);
+    const inode = { kind: 'directory', ...common, entries: new Map(), name, nextCookie: 3 } as unknown as DirectoryInode; // `parent` follows.
+    inode.parent = parent ?? inode;
+    inode.nlink = 2;
+    this.inodes.set(inode.ino, inode);
+    if (parent !== undefined) {
+      this.enter(parent, name, inode);
+      parent.nlink++;
+    }
+    return inode;
+  }
+
+  makeFile(owner: Owner): FileInode {
+    const common = this.#common(S_IF.file, owner);
+    return this.#register({ kind: 'file', ...common, content: new FileContent(`file/${common.ino}`, this.space), seals: undefined, isLinkable: false });
+  }
+
+  makeSymlink(target: string, owner: Owner): SymlinkInode {
+    return this.#register({ kind: 'symlink', ...this.#common(S_IF.symlink, { ...owner, mode: 0o777 }), target });
+  }
+
+  makeDevice(device: DeviceName, owner: Owner): Inode {
+    return this.#register({ kind: 'device', ...this.#common(S_IF.character, owner), device });
+  }
+
+  makeFifo(owner: Owner): Inode & { readonly kind: 'fifo' } {
+    return this.#register({ kind: 'fifo', ...this.#common(S_IF.fifo, owner), pipe: new Pipe() });
+  }
+
+  makeChannel(name: string, type: number, owner: Owner): Inode {
+    return this.#register({ kind: 'channel', ...this.#common(type, owner), channel: name });
+  }
+
+  makeEvent(counter: bigint, isSemaphore: boolean): Inode {
+    return this.#register({ kind: 'event', ...this.#common(0, { credentials: GUEST, mode: 0o600 }), counter, isSemaphore });
+  }
+
+  makeEpoll(): Inode & { readonly kind: 'epoll' } {
+    return this.#register({ kind: 'epoll', ...this.#common(0, { credentials: GUEST, mode: 0o600 }), interests: new Map() });
+  }
+
+  addProc(): void {
+    const virtual = this.proc.node('/proc');
+    assert(virtual !== undefined, '/proc is a virtual directory');
+    this.enter(this.root, 'proc', virtual);
+    this.root.nlink++;
+  }
+
+  // The tree.
+
+  lookup(directory: DirectoryInode | VirtualInode, name: string): Inode | undefined {
+    if (directory.kind === 'virtual') return this.proc.node(`${directory.path}/${name}`);
+    return directory.entries.get(name)?.inode;
+  }
+
+  parentOf(directory: Inode): Inode {
+    if (directory.kind === 'directory') return directory.parent;
+    assert(directory.kind === 'virtual', 'only directories have a parent');
+    const path = directory.path.slice(0, directory.path.lastIndexOf('/'));
+    return path === '' ? this.root : this.proc.node(path) ?? this.root;
+  }
+
+  /** Where a symbolic link leads: text to walk, an inode, or -errno. Undefined when the inode is no link. */
+  linkTarget(inode: Inode, pid: number): string | Inode | number | undefined {
+    if (inode.kind === 'symlink') return inode.target;
+    return inode.kind === 'virtual' ? this.proc.target(inode.path, pid) : undefined;
+  }
+
+  /** Adds a name without counting a link. */
+  enter(directory: DirectoryInode, name: string, inode: Inode): void {
+    assert(!directory.entries.has(name), 'a name is entered once');
+    directory.entries.set(name, { inode, cookie: directory.nextCookie++ });
+  }
+
+  /** Adds a name and a link. */
+  attach(directory: DirectoryInode, name: string, inode: Inode): void {
+    this.enter(directory, name, inode);
+    inode.nlink++;
+  }
+
+  /** Absolute path of a directory, or undefined when it was removed. */
+  pathOf(directory: Inode): string | undefined {
+    if (directory.kind === 'virtual') return directory.path;
+    if (directory.kind !== 'directory') return undefined;
+    const names: string[] = [];
+    for (let at = directory; at !== this.root; at = at.parent) {
+      if (at.nlink === 0) return undefined;
+      names.push(at.name);
+    }
+    return `/${names.reverse().join('/')}`;
+  }
+
+  /** Counts a user of the inode: it outlives its names until release(). */
+  retain(inode: Inode): void {
+    inode.references++;
+  }
+
+  release(inode: Inode): void {
+    assert(inode.references > 0, 'an inode is released as often as it was retained');
+    inode.references--;
+    this.forgetIfUnused(inode);
+  }
+
+  /** Takes an inode without names and users out of the table. */
+  forgetIfUnused(inode: Inode): void {
+    if (inode.nlink > 0 || inode.references > 0 || !this.inodes.delete(inode.ino)) return;
+    if (inode.kind === 'file') inode.content.discard();
+    if (inode.kind === 'directory') this.release(inode.parent); // A removed directory held its parent (tree.ts).
+  }
+
+  // Open files.
+
+  /** A new open file with no holder yet: the caller retains it. */
+  open(inode: Inode, flags: number, path: string): OpenFile {
+    const openFile = new OpenFile({ id: this.nextOpenFile++, inode, flags, path });
+    this.adopt(openFile);
+    return openFile;
+  }
+
+  /** Enters an open file into the tables (open and restore). */
+  adopt(openFile: OpenFile): void {
+    this.openFiles.set(openFile.id, openFile);
+    this.retain(openFile.inode);
+    const { inode } = openFile;
+    if (inode.kind === 'fifo' && !openFile.isPath) {
+      if (openFile.canRead) inode.pipe.readers++;
+      if (openFile.canWrite) inode.pipe.writers++;
+      if (openFile.canWrite) inode.pipe.hadWriter = true;
+    }
+  }
+
+  /** Drops one holder; the last one closes. */
+  releaseOpenFile(openFile: OpenFile): void {
+    assert(openFile.references > 0, 'an open file is released as often as it was retained');
+    openFile.references--;
+    if (openFile.references > 0) return;
+    this.openFiles.delete(openFile.id);
+    this.locks.closeOpenFile(openFile.id);
+    const { inode } = openFile;
+    if (inode.kind === 'fifo' && !openFile.isPath) {
+      if (openFile.canRead) inode.pipe.readers--;
+      if (openFile.canWrite) inode.pipe.writers--;
+      if (inode.pipe.readers === 0 && inode.pipe.writers === 0) inode.pipe.reset();
+    }
+    this.release(inode);
+  }
+
+  /** Largest number of open files reached? Then ENFILE. */
+  checkOpenFiles(): number {
+    return this.hasOpenFiles ? 0 : -ERRNO.ENFILE;
+  }
+
+  #common(type: number, owner: Owner) {
+    const now = this.now();
+    return {
+      ino: this.nextInode++, mode: type | owner.mode, uid: owner.credentials.uid, gid: owner.credentials.gid,
+      nlink: 0, atime: now, mtime: now, ctime: now, btime: now, references: 0,
+    };
+  }
+
+  #register<Made extends Inode>(inode: Made): Made {
+    this.inodes.set(inode.ino, inode);
+    return inode;
+  }
+}
+
+/** st_rdev of a device number pair, as glibc's makedev for small numbers. */
+export function deviceNumber(device: DeviceName): number {
+  return DEVICES[device].major * 256 + DEVICES[device].minor;
+}

@@ -1,0 +1,82 @@
+/**
+ * Inodes: what a name refers to. Names, targets and paths are byte strings (char codes 0..255); times are nanoseconds since 1970.
+ * Invariants: an inode is in the table while it has links or references; `references` (open files, working directories, removed
+ * children) is derived and never stored. Virtual inodes (/proc) are made on the fly from their path and are in no table.
+ * What this does NOT do: keep order between inodes (FileSystem does).
+ */
+import { limits, type Canonical } from '../../core/index.ts';
+import type { FileContent } from './content.ts';
+import { S_IF } from './flags.ts';
+import type { Pipe } from './pipe.ts';
+
+interface InodeCommon {
+  readonly ino: number;
+  /** Type and permission bits, as st_mode. */
+  mode: number;
+  uid: number;
+  gid: number;
+  nlink: number;
+  atime: bigint;
+  mtime: bigint;
+  ctime: bigint;
+  readonly btime: bigint;
+  references: number;
+}
+
+/** `cookie` is the entry's place in the order of getdents64; it never changes, so an iteration survives unlink and create. */
+export interface DirectoryEntry { readonly inode: Inode; readonly cookie: number }
+
+export interface DirectoryInode extends InodeCommon {
+  readonly kind: 'directory';
+  /** Insertion order is ascending cookie order. */
+  readonly entries: Map<string, DirectoryEntry>;
+  /** Where `..` leads; the root is its own parent. */
+  parent: DirectoryInode;
+  name: string;
+  nextCookie: number;
+}
+export interface FileInode extends InodeCommon { readonly kind: 'file'; readonly content: FileContent; seals: number | undefined; isLinkable: boolean }
+export interface SymlinkInode extends InodeCommon { readonly kind: 'symlink'; readonly target: string }
+export interface DeviceInode extends InodeCommon { readonly kind: 'device'; readonly device: DeviceName }
+export interface FifoInode extends InodeCommon { readonly kind: 'fifo'; readonly pipe: Pipe }
+export interface ChannelInode extends InodeCommon { readonly kind: 'channel'; readonly channel: string }
+export interface EventInode extends InodeCommon { readonly kind: 'event'; counter: bigint; readonly isSemaphore: boolean }
+export interface EpollInode extends InodeCommon { readonly kind: 'epoll'; readonly interests: Map<number, EpollInterest> }
+/** A file, directory or link of /proc; `path` is its absolute path and its identity. */
+export interface VirtualInode extends InodeCommon { readonly kind: 'virtual'; readonly path: string }
+
+/** One registration; keyed by descriptor number. `armed` is false after a one-shot event was told. */
+export interface EpollInterest { readonly openFile: number; readonly events: number; readonly data: bigint; armed: boolean; readonly told: number }
+
+export type Inode = DirectoryInode | FileInode | SymlinkInode | DeviceInode | FifoInode | ChannelInode | EventInode | EpollInode | VirtualInode;
+
+export type DeviceName = 'null' | 'zero' | 'full' | 'random' | 'urandom' | 'tty';
+
+/** Major and minor numbers as Linux assigns them. */
+export const DEVICES: { readonly [name in DeviceName]: { readonly major: number; readonly minor: number } } = {
+  null: { major: 1, minor: 3 }, zero: { major: 1, minor: 5 }, full: { major: 1, minor: 7 },
+  random: { major: 1, minor: 8 }, urandom: { major: 1, minor: 9 }, tty: { major: 5, minor: 0 },
+};
+
+export function isDeviceName(name: string): name is DeviceName {
+  return Object.hasOwn(DEVICES, name);
+}
+
+/** What a directory reports as its size: like a tmpfs, twenty bytes an entry. */
+export function directorySize(inode: DirectoryInode): number {
+  return (inode.entries.size + 2) * 20;
+}
+
+export function isDirectory(inode: Inode): boolean {
+  return (inode.mode & S_IF.mask) === S_IF.directory;
+}
+
+/** 512-byte blocks as st_blocks counts them. */
+export function blocksOf(inode: Inode): number {
+  return inode.kind === 'file' ? inode.content.pagesAllocated * (limits.PAGE_BYTES / 512) : 0;
+}
+
+/** The metadata that every kind shares, in a fixed order. */
+export function commonState(inode: Inode): Canonical[] {
+  return [inode.ino, inode.mode, inode.uid, inode.gid, inode.nlink, inode.atime, inode.mtime, inode.ctime, inode.btime];
+}

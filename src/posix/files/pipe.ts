@@ -1,0 +1,78 @@
+/**
+ * The buffer of a pipe or FIFO inside the machine. 64 KiB as on Linux, with one liberty: a blocking write larger than the free room waits
+ * until the pipe is empty and is then taken whole, so that a blocked write never has half an effect (docs/quirks.md).
+ * `readers` and `writers` count open ends and are derived from the open files, never stored.
+ */
+import { assert } from '../../core/index.ts';
+
+export const PIPE_BYTES = 65536;
+/** Writes up to this size are never split (Linux PIPE_BUF). */
+export const PIPE_ATOMIC_BYTES = 4096;
+
+export class Pipe {
+  #chunks: Uint8Array[] = [];
+  #length = 0;
+  /** Bytes of the first chunk that were read already. */
+  #start = 0;
+  readers = 0;
+  writers = 0;
+  /** Whether a writer was ever there: before that, a reader waits instead of seeing the end. */
+  hadWriter: boolean;
+
+  constructor(bytes: Uint8Array = new Uint8Array(0), hadWriter = false) {
+    if (bytes.length > 0) this.push(bytes);
+    this.hadWriter = hadWriter;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get room(): number {
+    return Math.max(0, PIPE_BYTES - this.#length);
+  }
+
+  push(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#chunks.push(bytes.slice());
+    this.#length += bytes.length;
+  }
+
+  /** Takes up to `length` bytes out. */
+  shift(length: number): Uint8Array {
+    const out = new Uint8Array(Math.min(length, this.#length));
+    let used = 0;
+    for (let filled = 0; filled < out.length;) {
+      const chunk = this.#chunks[used]!;
+      const count = Math.min(chunk.length - this.#start, out.length - filled);
+      out.set(chunk.subarray(this.#start, this.#start + count), filled);
+      filled += count;
+      this.#start += count;
+      if (this.#start === chunk.length) {
+        used++;
+        this.#start = 0;
+      }
+    }
+    this.#chunks.splice(0, used);
+    this.#length -= out.length;
+    assert(this.#length >= 0, 'a pipe holds no negative number of bytes');
+    return out;
+  }
+
+  /** All bytes, in one piece. */
+  bytes(): Uint8Array {
+    const copy = new Pipe();
+    copy.#chunks = [...this.#chunks];
+    copy.#start = this.#start;
+    copy.#length = this.#length;
+    return copy.shift(this.#length);
+  }
+
+  /** The last end was closed: what is unread is gone, the next opener starts afresh. */
+  reset(): void {
+    this.#chunks = [];
+    this.#length = 0;
+    this.#start = 0;
+    this.hadWriter = false;
+  }
+}

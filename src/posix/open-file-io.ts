@@ -1,0 +1,181 @@
+/**
+ * Bytes in and out of an open file, whatever it is open on. Positions are bytes; a call without a position uses and moves the shared offset.
+ * Invariants: an answer BLOCKED or -errno means that nothing changed; no more than `length` bytes are taken.
+ * What this does NOT do: guest memory (calls/file-transfer.ts), signals.
+ */
+import { limits } from '../core/index.ts';
+import { BLOCKED } from './call.ts';
+import { ERRNO } from './errno.ts';
+import type { FileSystem } from './files/file-system.ts';
+import type { ChannelInode, EventInode, FifoInode, FileInode, Inode } from './files/inode.ts';
+import { dropPrivileges } from './files/open.ts';
+import { PIPE_ATOMIC_BYTES } from './files/pipe.ts';
+import type { OpenFile } from './open-file.ts';
+
+/** What moving bytes needs of the kernel. A channel that answers 'blocked' remembers by itself what it waits for. */
+export interface FileHost {
+  /** Undefined: the host must supply randomness first. */
+  take(length: number): Uint8Array | undefined;
+}
+
+/** Where a transfer happens. */
+export interface Transfer { readonly files: FileSystem; readonly host: FileHost; readonly openFile: OpenFile; readonly position: number | undefined }
+
+const EMPTY = new Uint8Array(0);
+const DAY = 86_400_000_000_000n;
+/** A device read fills at most this much at once, so that a huge request costs no huge buffer. Linux may stop short too. */
+const DEVICE_CHUNK_BYTES = 1 << 20;
+const EVENT_MAX = 0xffff_ffff_ffff_fffen;
+
+/** Whether offsets mean something: pread, pwrite and lseek work. */
+export function isSeekable(files: FileSystem, inode: Inode): boolean {
+  if (inode.kind === 'channel') return files.channelOf(inode).spec.access !== 'sequential';
+  return inode.kind !== 'fifo' && inode.kind !== 'event' && inode.kind !== 'epoll';
+}
+
+/** Reads up to `length` (at least 1) bytes: the bytes (empty at the end), -errno, or BLOCKED. */
+export function readOpenFile(at: Transfer, length: number): Uint8Array | number | typeof BLOCKED {
+  const { inode } = at.openFile;
+  switch (inode.kind) {
+    case 'file': return readFile(at, inode, length);
+    case 'fifo': return readPipe(at, inode, length);
+    case 'channel': return readChannel(at, inode, length);
+    case 'event': return readEvent(at, inode, length);
+    case 'virtual': {
+      const position = at.position ?? at.openFile.offset;
+      return advanceRead(at, at.files.proc.read(inode.path).slice(position, position + length));
+    }
+    case 'device': return readDevice(at, inode.device, Math.min(length, DEVICE_CHUNK_BYTES));
+    case 'directory': return -ERRNO.EISDIR;
+    case 'epoll':
+    case 'symlink': return -ERRNO.EINVAL;
+  }
+}
+
+function advanceRead(at: Transfer, bytes: Uint8Array): Uint8Array {
+  if (at.position === undefined) at.openFile.offset += bytes.length;
+  return bytes;
+}
+
+function readFile(at: Transfer, inode: FileInode, length: number): Uint8Array {
+  touchAccess(at.files, inode);
+  return advanceRead(at, inode.content.readAt(at.position ?? at.openFile.offset, length));
+}
+
+/** Access time as with relatime: only when it would not lie behind the last change, or is a day old. */
+export function touchAccess(files: FileSystem, inode: Inode): void {
+  const now = files.now();
+  if (inode.kind !== 'virtual' && (inode.atime <= inode.mtime || inode.atime <= inode.ctime || now - inode.atime >= DAY)) inode.atime = now;
+}
+
+function readPipe({ openFile }: Transfer, { pipe }: FifoInode, length: number): Uint8Array | number | typeof BLOCKED {
+  if (pipe.length > 0) return pipe.shift(length);
+  if (pipe.writers === 0 && (pipe.hadWriter || openFile.isNonblocking)) return EMPTY;
+  return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+}
+
+function readChannel(at: Transfer, inode: ChannelInode, length: number): Uint8Array | number | typeof BLOCKED {
+  const channel = at.files.channelOf(inode);
+  if (!channel.spec.reads) return -ERRNO.EBADF;
+  const isSequential = channel.spec.access === 'sequential';
+  const bytes = isSequential ? channel.read(length) : channel.readAt(at.position ?? at.openFile.offset, length);
+  if (bytes === 'quota') return -ERRNO.EDQUOT;
+  if (bytes === 'blocked') return BLOCKED;
+  return isSequential ? bytes : advanceRead(at, bytes);
+}
+
+function readEvent({ openFile }: Transfer, inode: EventInode, length: number): Uint8Array | number | typeof BLOCKED {
+  if (length < 8) return -ERRNO.EINVAL;
+  if (inode.counter === 0n) return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+  const out = new DataView(new ArrayBuffer(8));
+  out.setBigUint64(0, inode.isSemaphore ? 1n : inode.counter, true);
+  inode.counter = inode.isSemaphore ? inode.counter - 1n : 0n;
+  return new Uint8Array(out.buffer);
+}
+
+function readDevice(at: Transfer, device: string, length: number): Uint8Array | number | typeof BLOCKED {
+  switch (device) {
+    case 'null': return EMPTY;
+    case 'zero':
+    case 'full': return new Uint8Array(length);
+    case 'random':
+    case 'urandom': return at.host.take(length) ?? BLOCKED;
+    default: return -ERRNO.EIO;
+  }
+}
+
+/** Writes `bytes` (at least one): how many were taken, -errno, or BLOCKED. -EPIPE asks the caller for SIGPIPE. */
+export function writeOpenFile(at: Transfer, bytes: Uint8Array): number | typeof BLOCKED {
+  const { inode } = at.openFile;
+  switch (inode.kind) {
+    case 'file': return writeFile(at, inode, bytes);
+    case 'fifo': return writePipe(at, inode, bytes);
+    case 'channel': return writeChannel(at, inode, bytes);
+    case 'event': return writeEvent(at, inode, bytes);
+    case 'device': return inode.device === 'full' ? -ERRNO.ENOSPC : bytes.length;
+    case 'virtual': return -ERRNO.EACCES;
+    case 'directory': return -ERRNO.EISDIR;
+    case 'epoll':
+    case 'symlink': return -ERRNO.EINVAL;
+  }
+}
+
+function writeFile(at: Transfer, inode: FileInode, bytes: Uint8Array): number {
+  const { openFile, files } = at;
+  const position = openFile.isAppending ? inode.content.size : at.position ?? openFile.offset;
+  if (position >= limits.FILE_BYTES_MAX) return -ERRNO.EFBIG;
+  const sealed = checkSeals(inode, position + bytes.length);
+  if (sealed < 0) return sealed;
+  const done = inode.content.writeAt(position, bytes.subarray(0, limits.FILE_BYTES_MAX - position));
+  if (done === 0) return -ERRNO.ENOSPC;
+  if (at.position === undefined) openFile.offset = position + done;
+  inode.mtime = inode.ctime = files.now();
+  dropPrivileges(inode);
+  return done;
+}
+
+/** F_SEAL_* of memfd files. */
+export const SEAL = { SEAL: 1, SHRINK: 2, GROW: 4, WRITE: 8, FUTURE_WRITE: 16 } as const;
+
+/** 0 when the seals allow a write that ends at `end`. */
+function checkSeals(inode: FileInode, end: number): number {
+  const seals = inode.seals ?? 0;
+  if ((seals & (SEAL.WRITE | SEAL.FUTURE_WRITE)) !== 0) return -ERRNO.EPERM;
+  return (seals & SEAL.GROW) !== 0 && end > inode.content.size ? -ERRNO.EPERM : 0;
+}
+
+function writePipe({ openFile }: Transfer, { pipe }: FifoInode, bytes: Uint8Array): number | typeof BLOCKED {
+  if (pipe.readers === 0) return -ERRNO.EPIPE;
+  // A blocked write has no effect: a large one waits for an empty pipe and goes in whole.
+  if (bytes.length <= pipe.room || (pipe.length === 0 && !openFile.isNonblocking)) {
+    pipe.push(bytes);
+    return bytes.length;
+  }
+  if (!openFile.isNonblocking) return BLOCKED;
+  if (bytes.length <= PIPE_ATOMIC_BYTES || pipe.room === 0) return -ERRNO.EAGAIN;
+  const taken = pipe.room;
+  pipe.push(bytes.subarray(0, taken));
+  return taken;
+}
+
+function writeChannel(at: Transfer, inode: ChannelInode, bytes: Uint8Array): number | typeof BLOCKED {
+  const channel = at.files.channelOf(inode);
+  if (!channel.spec.writes) return -ERRNO.EBADF;
+  const isRandom = channel.spec.access === 'random';
+  const position = at.openFile.isAppending ? channel.size : at.position ?? at.openFile.offset;
+  if (isRandom && position >= Math.max(limits.FILE_BYTES_MAX, channel.size)) return -ERRNO.EFBIG;
+  const taken = isRandom ? channel.writeAt(position, bytes) : channel.write(bytes);
+  if (taken === 'quota') return -ERRNO.EDQUOT;
+  if (taken === 'blocked') return BLOCKED;
+  if (at.position === undefined && channel.spec.access !== 'sequential') at.openFile.offset = isRandom ? position + taken : channel.size;
+  return taken;
+}
+
+function writeEvent({ openFile }: Transfer, inode: EventInode, bytes: Uint8Array): number | typeof BLOCKED {
+  if (bytes.length < 8) return -ERRNO.EINVAL;
+  const value = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (value > EVENT_MAX) return -ERRNO.EINVAL;
+  if (inode.counter + value > EVENT_MAX) return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+  inode.counter += value;
+  return 8;
+}

@@ -1,0 +1,49 @@
+/**
+ * An open file description: what descriptors share after dup and fork. Offset and status flags live here, not in the descriptor.
+ * Invariants: `references` (descriptors and other holders) is derived, never stored; an O_PATH file moves no bytes.
+ * What this does NOT do: move bytes (open-file-io.ts).
+ */
+import { O } from './files/flags.ts';
+import type { Inode } from './files/inode.ts';
+
+/** Flags of open() that F_GETFL does not show. */
+const NOT_KEPT = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC;
+
+export class OpenFile {
+  readonly id: number;
+  readonly inode: Inode;
+  /** Status flags as F_GETFL answers them. */
+  flags: number;
+  /** Bytes; a getdents64 cookie for directories. */
+  offset = 0;
+  /** Absolute path when it was opened, kept up by renames; for /proc/self/fd. */
+  path: string;
+  references = 0;
+
+  constructor(parts: { readonly id: number; readonly inode: Inode; readonly flags: number; readonly path: string }) {
+    this.id = parts.id;
+    this.inode = parts.inode;
+    this.flags = parts.flags & ~NOT_KEPT;
+    this.path = parts.path;
+  }
+
+  get isPath(): boolean {
+    return (this.flags & O.PATH) !== 0;
+  }
+
+  get canRead(): boolean {
+    return !this.isPath && (this.flags & O.ACCMODE) !== O.WRONLY;
+  }
+
+  get canWrite(): boolean {
+    return !this.isPath && (this.flags & O.ACCMODE) !== O.RDONLY;
+  }
+
+  get isNonblocking(): boolean {
+    return (this.flags & O.NONBLOCK) !== 0;
+  }
+
+  get isAppending(): boolean {
+    return (this.flags & O.APPEND) !== 0;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * What poll, select and epoll say about an open file: POLL bits that hold now. A live channel without input is not "not ready": the world
+ * is given the time to answer, so the caller waits for it whatever the time-out (docs/quirks.md).
+ */
+import type { FileChannel } from './files/channel.ts';
+import type { FileSystem } from './files/file-system.ts';
+import { POLL } from './files/flags.ts';
+import type { FifoInode } from './files/inode.ts';
+import type { OpenFile } from './open-file.ts';
+
+export interface Readiness {
+  /** POLL bits, not yet masked by what was asked for. */
+  readonly events: number;
+  /** Live input that may still come. */
+  readonly awaits: FileChannel | undefined;
+}
+
+const READABLE = POLL.IN | POLL.RDNORM;
+const WRITABLE = POLL.OUT | POLL.WRNORM;
+const EVENT_FULL = 0xffff_ffff_ffff_fffen;
+/** An epoll inside an epoll inside ...: Linux allows five. */
+const NESTING_MAX = 5;
+
+export function readiness(files: FileSystem, openFile: OpenFile, depth = 0): Readiness {
+  const { inode } = openFile;
+  switch (inode.kind) {
+    case 'fifo': return { events: pipeEvents(openFile, inode), awaits: undefined };
+    case 'channel': return channelReadiness(files.channelOf(inode), openFile);
+    case 'event': {
+      const events = (inode.counter > 0n ? READABLE : 0) | (inode.counter < EVENT_FULL ? WRITABLE : 0);
+      return { events, awaits: undefined };
+    }
+    case 'epoll': {
+      let events = 0;
+      for (const interest of inode.interests.values()) {
+        const target = files.openFiles.get(interest.openFile);
+        if (target === undefined || depth >= NESTING_MAX) continue;
+        if ((readiness(files, target, depth + 1).events & interest.events) !== 0) events = READABLE;
+      }
+      return { events, awaits: undefined };
+    }
+    case 'file':
+    case 'directory':
+    case 'device':
+    case 'symlink':
+    case 'virtual': return { events: READABLE | WRITABLE, awaits: undefined };
+  }
+}
+
+function pipeEvents(openFile: OpenFile, { pipe }: FifoInode): number {
+  let events = 0;
+  if (openFile.canRead) {
+    if (pipe.length > 0) events |= READABLE;
+    if (pipe.writers === 0 && pipe.hadWriter) events |= POLL.HUP;
+  }
+  if (openFile.canWrite) {
+    if (pipe.room > 0) events |= WRITABLE;
+    if (pipe.readers === 0) events |= POLL.ERR;
+  }
+  return events;
+}
+
+function channelReadiness(channel: FileChannel, openFile: OpenFile): Readiness {
+  const isReadable = openFile.canRead && channel.spec.reads && channel.canRead();
+  const isWritable = openFile.canWrite && channel.spec.writes;
+  const mayCome = openFile.canRead && channel.spec.reads && !isReadable;
+  return { events: (isReadable ? READABLE : 0) | (isWritable ? WRITABLE : 0), awaits: mayCome ? channel : undefined };
+}
