@@ -40,6 +40,7 @@ export class Channel {
   constructor(spec: ChannelSpec, services: { readonly digests: Digests; readonly outbox: Outbox }) {
     assert(spec.reads || spec.writes, 'a channel has a direction');
     assert(spec.access !== 'sequential' || spec.initialSize === 0, 'a stream has no size');
+    assert(spec.access !== 'append' || spec.writes, 'an append channel is written');
     assert(!spec.live || (spec.access === 'sequential' && spec.reads), 'only streams that are read can be live');
     this.spec = spec;
     this.#outbox = services.outbox;
@@ -193,14 +194,15 @@ export class Channel {
     const fields = record(state);
     this.#restoreMeter(this.#gets, fields.gets);
     this.#restoreMeter(this.#puts, fields.puts);
-    if (typeof fields.end !== 'boolean') throw this.#malformed();
+    const isOfThisKind = (fields.live !== null) === this.spec.live && (fields.owned !== null) === (this.owned !== undefined);
+    if (typeof fields.end !== 'boolean' || !isOfThisKind) throw this.#malformed();
     this.#endDelivered = fields.end;
     this.#queue.reset(this.spec.access === 'sequential' ? this.bytesRead : 0);
     this.#wantedEnd = 0;
     this.#waitingFor = undefined;
     this.#host?.drop();
     if (this.spec.live) this.#restoreLive(fields.live);
-    if (this.owned !== undefined) this.owned.restore(record(fields.owned) as Canonical, pages);
+    if (this.owned !== undefined) this.owned.restore(fields.owned ?? null, pages);
   }
 
   /** Running digests of both directions; not part of the state. */

@@ -124,7 +124,7 @@ export class OwnedContent implements Content {
 
   /** Back to a captured state; `pages` undefined means that all of them were zero. Throws E_STATE_FORMAT. */
   restore(state: Canonical, pages: RestoredPages | undefined): void {
-    const { size, hostSize, loaded } = state as { readonly [key: string]: Canonical | undefined };
+    const { size, hostSize, loaded } = (state ?? {}) as { readonly [key: string]: Canonical | undefined }; // Other types have none of these fields.
     if (!isSize(size) || !isSize(hostSize) || !(loaded instanceof Uint8Array) || loaded.length !== this.#loaded.length) {
       throw new StillpointError('E_STATE_FORMAT', `the state of ${this.name} cannot be decoded`);
     }

@@ -63,6 +63,8 @@ class ChannelDeclarations {
   readonly #declared = new Map<string, Declared>();
   /** Absolute path → channel name, so that one file given twice as @FILE is one channel. */
   readonly #argumentFiles = new Map<string, string>();
+  /** Absolute path → the channel that writes it or, for readers, reads it: a file that is written has one channel. */
+  readonly #users = new Map<string, { readonly name: string; readonly writes: boolean }>();
   /** The channel that took standard input with `-`. */
   #inputTaker: string | undefined;
 
@@ -131,6 +133,7 @@ class ChannelDeclarations {
     if (facts === undefined) throw cannotOpen(place, { name, file, why: 'there is no such file' });
     if (!facts.canRead) throw cannotOpen(place, { name, file, why: 'it may not be read' });
     refuseOddKinds(facts, place, { name, file });
+    this.#use(file, { name, writes: false }, { facts, place });
     const path = `/dev/in/${name}`;
     const isTerminal = facts.kind === 'terminal';
     const spec: ChannelSpec = facts.kind === 'file'
@@ -146,6 +149,7 @@ class ChannelDeclarations {
       refuseOddKinds(facts, place, { name, file });
       if (!facts.canWrite) throw cannotOpen(place, { name, file, why: 'it may not be written' });
     }
+    this.#use(file, { name, writes: true }, { facts, place });
     const binding: HostBinding = { kind: 'file', path: this.#host.absolute(file) };
     if (kind === 'out') {
       const isTerminal = facts?.kind === 'terminal';
@@ -159,6 +163,15 @@ class ChannelDeclarations {
       spec: { name, path: `/dev/rw/${name}`, access, reads: true, writes: true, live: false, seenAs: 'file', initialSize: facts?.size ?? 0, limits: UNLIMITED },
       binding,
     });
+  }
+
+  /** Two channels on one regular file, one of them writing, would make what is read depend on timing. */
+  #use(file: string, user: { readonly name: string; readonly writes: boolean }, context: { readonly facts: HostFacts | undefined; readonly place: Place }): void {
+    if (context.facts !== undefined && context.facts.kind !== 'file') return;
+    const path = this.#host.absolute(file);
+    const other = this.#users.get(path);
+    if (other !== undefined && (other.writes || user.writes)) throw declaration(context.place, `channels ${other.name} and ${user.name} cannot both have the file ${file}: one of them writes it`);
+    this.#users.set(path, user);
   }
 
   /** The file's own name, or `a-2.txt`, `a-3.txt` when `a.txt` is taken. */
