@@ -59,8 +59,8 @@ describe('crashes', () => {
   it('canary: output that leaves before its input is durable is noticed', async () => {
     let noticed = 0;
     for (let seed = 1; seed <= 40; seed++) {
-      const result = await live(seed, { deliversEarly: true }).catch(() => undefined);
-      if (result === undefined || result.contradictions > 0 || !result.isEqual) noticed++;
+      const { contradictions } = await live(seed, { deliversEarly: true });
+      if (contradictions > 0) noticed++;
     }
     expect(noticed).toBeGreaterThan(20);
   });
