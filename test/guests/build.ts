@@ -113,7 +113,7 @@ async function compile(program: GuestProgram, target: BuildTarget, output: strin
   try {
     const [compiler, ...level] = compilers[target];
     const temporary = `${output}.${process.pid}`;
-    await execFileAsync(compiler!, [...level, ...commonFlags, ...program.flags, '-o', temporary, program.source, '-lm']);
+    await execFileAsync(compiler!, [...level, ...commonFlags, '-o', temporary, program.source, ...program.flags, '-lm']);
     renameSync(temporary, output);
   } finally {
     compilersRunning--;
