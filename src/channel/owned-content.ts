@@ -114,6 +114,11 @@ export class OwnedContent implements Content {
     return chunk.subarray(start, start + PAGE_BYTES);
   }
 
+  /** What the machine holds, chunk by chunk; bytes beyond `size` are padding. */
+  *chunks(): Generator<{ readonly offset: number; readonly bytes: Uint8Array }> {
+    for (const [index, bytes] of this.#chunks) if (index * CHUNK_BYTES < this.#size) yield { offset: index * CHUNK_BYTES, bytes };
+  }
+
   markClean(): void {
     this.#dirty.clear();
   }

@@ -1,2 +1,7 @@
-/** snapshot: page trees, capture, restore. */
+/** snapshot: page trees, capture, restore, diff, collect. */
 export type { MachineState, PageObject, RestoredObject, RestoredState, Root } from './state.ts';
+export { SnapshotWriter, type Capture, type CaptureStats } from './capture.ts';
+export { openSnapshot } from './restore.ts';
+export type { ReaderOptions } from './reader.ts';
+export { diffSnapshots, type Difference, type Presence } from './diff.ts';
+export { collect, walkSnapshot, type Collected, type Reached } from './walk.ts';

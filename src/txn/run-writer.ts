@@ -21,6 +21,7 @@ import { encodeRunRecord, isOrdered, nameKey, type OutputPositions, type RunReco
 export interface FreshCheckpoint {
   readonly root: Root;
   readonly channels: ChannelMarks;
+  readonly digests: Uint8Array;
   readonly createdMs: number;
 }
 
@@ -167,7 +168,7 @@ export class RunWriter {
     for (const [channel, mark] of fresh.channels) assert(mark.outputPosition <= (outputs.get(channel)?.synced ?? 0), 'a checkpoint relies only on synced output');
     const number = (this.#record.lastCheckpoint ?? 0) + 1;
     this.#journal.append({ kind: 'checkpoint', at: request.instructions, number, root: fresh.root });
-    return { number, at: request.instructions, root: fresh.root, channels: fresh.channels, createdMs: fresh.createdMs, tail: this.#journal.tail };
+    return { number, at: request.instructions, root: fresh.root, channels: fresh.channels, digests: fresh.digests, createdMs: fresh.createdMs, tail: this.#journal.tail };
   }
 
   #mergeOutputs({ outputs = new Map(), isRewind = false }: RunCommit): OutputPositions {
@@ -210,6 +211,6 @@ function later(a: InstructionCount, b: InstructionCount): InstructionCount {
 
 function snapshotPuts({ snapshot }: RunCommit): readonly StorePut[] {
   const puts = snapshot?.puts ?? [];
-  assert(puts.every(({ table }) => table === 'nodes' || table === 'pages'), 'a snapshot writes nodes and pages');
+  assert(puts.every(({ table }) => table === 'nodes' || table === 'pages' || table === 'packs'), 'a snapshot writes nodes and pages');
   return puts;
 }

@@ -109,11 +109,10 @@ class Child {
 
   async #commit({ isRewind = false, isCheckpoint = false }: { readonly isRewind?: boolean; readonly isCheckpoint?: boolean }): Promise<void> {
     const root = this.#context.digests.sha256(this.#state);
-    const none = { inputDigest: new Uint8Array(0), outputDigest: new Uint8Array(0) };
-    const channels = new Map([['in', { inputPosition: this.#taken, outputPosition: 0, ...none }], ['out', { inputPosition: 0, outputPosition: this.#written, ...none }]]);
+    const channels = new Map([['in', { inputPosition: this.#taken, outputPosition: 0 }], ['out', { inputPosition: 0, outputPosition: this.#written }]]);
     await this.#writer.commit({
       instructions: BigInt(this.#taken) as InstructionCount, outputs: new Map([['out', this.#position]]), isRewind,
-      ...(isCheckpoint ? { snapshot: { puts: [{ table: 'nodes' as const, key: blobKey(root), value: new Uint8Array(this.#state) }] }, checkpoint: { root, channels, createdMs: Date.now() } } : {}),
+      ...(isCheckpoint ? { snapshot: { puts: [{ table: 'nodes' as const, key: blobKey(root), value: new Uint8Array(this.#state) }] }, checkpoint: { root, channels, digests: new Uint8Array(0), createdMs: Date.now() } } : {}),
     });
   }
 }

@@ -206,10 +206,10 @@ export class MiniSession {
     new DataView(state.buffer).setUint32(32, this.#guest.taken);
     const root = digests.sha256(state);
     const node: StorePut = { table: 'nodes', key: blobKey(root), value: state };
-    const mark = { inputPosition: this.#guest.taken, outputPosition: this.#guest.written, inputDigest: new Uint8Array(0), outputDigest: new Uint8Array(0) };
+    const mark = { inputPosition: this.#guest.taken, outputPosition: this.#guest.written };
     const attempt = (): Promise<unknown> => this.#writer.commit({
       instructions, outputs: new Map([['out', this.#position]]), isRewind: what.isRewind === true,
-      ...(what.isCheckpoint === true ? { snapshot: { puts: [node] }, checkpoint: { root, channels: new Map([['out', mark]]), createdMs: 0 } } : {}),
+      ...(what.isCheckpoint === true ? { snapshot: { puts: [node] }, checkpoint: { root, channels: new Map([['out', mark]]), digests: new Uint8Array(0), createdMs: 0 } } : {}),
       ...(what.isExit === true ? { frames: [{ kind: 'exit' as const, at: instructions, outcome: { kind: 'exited' as const, status: 0 }, root }], isLast: true } : {}),
     });
     if (random() < 0.15) {

@@ -20,8 +20,8 @@ const anyRun: fc.Arbitrary<RunRecord> = fc.record({
   tail, lastCheckpoint: fc.option(fc.integer({ min: 1, max: 2 ** 32 - 1 }), { nil: undefined }), instructions: wide,
   outputs: fc.array(fc.tuple(channel, position), { maxLength: 5 }).map((entries) => new Map(entries)), bindings: fc.string(),
 });
-const mark = fc.record({ inputPosition: fc.nat(), outputPosition: fc.maxSafeNat(), inputDigest: fc.uint8Array({ maxLength: 120 }), outputDigest: fc.uint8Array({ maxLength: 120 }) });
-const anyCheckpoint: fc.Arbitrary<CheckpointRecord> = fc.record({ number: fc.integer({ min: 1, max: 9 }), root: hash, tail, createdMs: fc.nat(), channels: fc.array(fc.tuple(channel, mark), { maxLength: 5 }).map((entries) => new Map(entries)) }).map((record) => ({ ...record, at: record.tail.at }));
+const mark = fc.record({ inputPosition: fc.nat(), outputPosition: fc.maxSafeNat() });
+const anyCheckpoint: fc.Arbitrary<CheckpointRecord> = fc.record({ number: fc.integer({ min: 1, max: 9 }), root: hash, tail, createdMs: fc.nat(), digests: fc.uint8Array({ maxLength: 120 }), channels: fc.array(fc.tuple(channel, mark), { maxLength: 5 }).map((entries) => new Map(entries)) }).map((record) => ({ ...record, at: record.tail.at }));
 const short = fc.string({ maxLength: 60 });
 const anyOwner: fc.Arbitrary<OwnerRecord> = fc.record({ epoch: fc.integer({ min: 1 }), owner: fc.option(fc.record({ host: short, pid: fc.nat(), started: short, token: short }), { nil: undefined }) });
 
@@ -33,7 +33,7 @@ const RUN_SAMPLE: RunRecord = {
   id: RUN, name: 'a-run', createdMs: 1_700_000_000_000, status: 'ended', genesis: someHash(1), outcome: { kind: 'exited', status: 3 }, tail: { count: 5, link: someHash(2), at: at(77n) },
   lastCheckpoint: 2, instructions: at(1n << 40n), outputs: new Map([['stdout', { synced: 1, delivered: 2, intended: 2 ** 40 }]]), bindings: '{"stdin":"/x"}',
 };
-const CHECKPOINT_SAMPLE: CheckpointRecord = { number: 2, at: at(77n), root: someHash(3), tail: { count: 5, link: someHash(2), at: at(77n) }, createdMs: 5, channels: new Map([['stdin', { inputPosition: 6, outputPosition: 0, inputDigest: Uint8Array.of(1), outputDigest: Uint8Array.of() }]]) };
+const CHECKPOINT_SAMPLE: CheckpointRecord = { number: 2, at: at(77n), root: someHash(3), tail: { count: 5, link: someHash(2), at: at(77n) }, createdMs: 5, digests: Uint8Array.of(1), channels: new Map([['stdin', { inputPosition: 6, outputPosition: 0 }]]) };
 const OWNER_SAMPLE: OwnerRecord = { epoch: 3, owner: { host: 'h', pid: 1, started: '9', token: 't' } };
 
 const SAMPLES: readonly [string, Uint8Array, (bytes: Uint8Array) => unknown, ErrorCode, unknown][] = [

@@ -6,8 +6,8 @@ import { MemoryStore, TABLES, type Store, type StoreBatch } from '../../src/stor
 import { at, codeOf, digests, LARGE, rejectionOf, someHash } from '../journal/support.ts';
 import { allAlive, allDead, contextOf, create, exitFrame, input, newRun, owner, PROGRAM, take } from './support.ts';
 
-const mark = (outputPosition: number): ChannelMark => ({ inputPosition: 0, outputPosition, inputDigest: Uint8Array.of(1), outputDigest: Uint8Array.of(2) });
-const checkpoint = (fill: number, outputPosition = 0): FreshCheckpoint => ({ root: someHash(fill), channels: new Map([['stdout', mark(outputPosition)]]), createdMs: 7 });
+const mark = (outputPosition: number): ChannelMark => ({ inputPosition: 0, outputPosition });
+const checkpoint = (fill: number, outputPosition = 0): FreshCheckpoint => ({ root: someHash(fill), channels: new Map([['stdout', mark(outputPosition)]]), digests: Uint8Array.of(1), createdMs: 7 });
 const at3 = (synced: number, delivered: number, intended: number): { synced: number; delivered: number; intended: number } => ({ synced, delivered, intended });
 
 /** Everything in a store, to compare before and after. */

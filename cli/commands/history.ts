@@ -1,0 +1,75 @@
+/**
+ * The verbs that look at a store: ls, show, log, checkpoints, rm. They need no ownership and change nothing (rm apart).
+ */
+import type { Command } from 'commander';
+import { describeRun, listRunSummaries, readCheckpoints, readLog, removeRuns } from '../../src/index.ts';
+import { note, say, sayJson, scaled, table, when } from '../terminal.ts';
+
+interface Flags { readonly store?: string; readonly json?: boolean }
+
+export function addHistoryCommands(program: Command): void {
+  addLs(program);
+  addShow(program);
+  addLog(program);
+  addCheckpoints(program);
+  addRm(program);
+}
+
+function addLs(program: Command): void {
+  program.command('ls').description('list the runs of a store').option('--store <dir>', 'the store').option('--json', 'facts as JSON').option('-q, --quiet', 'names only')
+    .addHelpText('after', '\nExample:\n  stillpoint ls')
+    .action(async (flags: Flags & { readonly quiet?: boolean }) => {
+      const runs = await listRunSummaries(flags.store);
+      if (flags.json === true) return sayJson(runs);
+      if (flags.quiet === true) return runs.forEach((run) => say(run.name));
+      const rows = runs.map((run) => [run.name, run.state, run.outcome ?? '', scaled(Number(run.instructions)), String(run.checkpoints), when(run.createdMs), run.program]);
+      say(table(['NAME', 'STATE', 'END', 'INSTRUCTIONS', 'CHECKPOINTS', 'CREATED (UTC)', 'PROGRAM'], rows));
+    });
+}
+
+function addShow(program: Command): void {
+  program.command('show').description('all facts about a run').argument('<run>', 'name of the run').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .addHelpText('after', '\nExample:\n  stillpoint show sort')
+    .action(async (name: string, flags: Flags) => {
+      const facts = await describeRun(name, flags.store);
+      if (flags.json === true) return sayJson(facts);
+      for (const [key, value] of Object.entries(facts)) sayFact(key, value);
+    });
+}
+
+function sayFact(key: string, value: unknown): void {
+  if (!Array.isArray(value)) return say(`${key.padEnd(18)} ${typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '-')}`);
+  if (value.length === 0) return;
+  say(`${key}:`);
+  for (const item of value as readonly unknown[]) say(`  ${typeof item === 'string' ? item : JSON.stringify(item)}`);
+}
+
+function addLog(program: Command): void {
+  program.command('log').description('the journal of a run, frame by frame').argument('<run>', 'name of the run').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .addHelpText('after', '\nExample:\n  stillpoint log sort')
+    .action(async (name: string, flags: Flags) => {
+      for await (const entry of readLog(name, flags.store)) {
+        if (flags.json === true) process.stdout.write(`${JSON.stringify(entry, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item))}\n`);
+        else say(`${String(entry.frame).padStart(7)}  ${String(entry.at).padStart(14)}  ${entry.kind.padEnd(10)} ${entry.says}`);
+      }
+    });
+}
+
+function addCheckpoints(program: Command): void {
+  program.command('checkpoints').description('the checkpoints of a run').argument('<run>', 'name of the run').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .addHelpText('after', '\nExample:\n  stillpoint checkpoints sort')
+    .action(async (name: string, flags: Flags) => {
+      const checkpoints = await readCheckpoints(name, flags.store);
+      if (flags.json === true) return sayJson(checkpoints);
+      say(table(['NUMBER', 'INSTRUCTIONS', 'TAKEN (UTC)', 'ROOT'], checkpoints.map((checkpoint) => [String(checkpoint.number), String(checkpoint.at), when(checkpoint.createdMs), checkpoint.root])));
+    });
+}
+
+function addRm(program: Command): void {
+  program.command('rm').description('remove runs and what only they needed').argument('<runs...>', 'names of runs').option('--store <dir>', 'the store')
+    .addHelpText('after', '\nExample:\n  stillpoint rm sort\n  stillpoint rm $(stillpoint ls -q)')
+    .action(async (names: string[], flags: Flags) => {
+      const { removedRecords } = await removeRuns(names, flags.store);
+      note(`removed ${names.join(', ')} and ${removedRecords} records that no other run needs`);
+    });
+}

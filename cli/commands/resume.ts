@@ -1,0 +1,49 @@
+/**
+ * `stillpoint resume`: go on with a run after a crash, a stop or a cap.
+ */
+import type { Command } from 'commander';
+import { resumeRun } from '../../src/index.ts';
+import { ProgressLine } from '../progress.ts';
+import { stopOnSignals } from '../stop-signals.ts';
+import { collect, finish, parseEngine } from './run.ts';
+
+interface ResumeFlags {
+  readonly store?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: 'translate' | 'interpret';
+  readonly have: string[]; readonly bind: string[]; readonly report?: string; readonly json?: boolean; readonly progress: boolean;
+}
+
+export function addResumeCommand(program: Command): void {
+  program
+    .command('resume')
+    .description('go on with a run after a crash, a stop or a cap; needs no options of the first start')
+    .argument('<run>', 'name of the run')
+    .option('--store <dir>', 'the store')
+    .option('--max-instructions <count>', 'another cap on instructions')
+    .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M)')
+    .option('--have <channel=bytes>', 'how many bytes of a pipe the reader holds: output goes on exactly there', collect, [])
+    .option('--bind <channel=file>', 'the host file of a channel, when it has moved', collect, [])
+    .option('--engine <engine>', 'translate or interpret', parseEngine)
+    .option('--report <file>', 'write facts about the run as JSON')
+    .option('--json', 'print the report to stderr when the run ends')
+    .option('--no-progress', 'no progress line')
+    .addHelpText('after', `
+Examples:
+  stillpoint resume sort
+  stillpoint resume job --have stdout=$(stat -c %s copy.txt) >> copy.txt
+Output files are put back to the last checkpoint and written on, so nothing is lost or repeated. A pipe cannot be put
+back: without --have it goes on at the last committed position, and the few bytes after it may come twice.`)
+    .action(async (name: string, flags: ResumeFlags) => {
+      const stop = stopOnSignals();
+      const progress = new ProgressLine(name, flags.progress);
+      try {
+        const result = await resumeRun({
+          name, store: flags.store, maxInstructions: flags.maxInstructions, checkpointEvery: flags.checkpointEvery, have: flags.have, bind: flags.bind, engine: flags.engine,
+        }, { onProgress: progress.update, stopRequested: stop.requested });
+        progress.end();
+        finish(result, flags);
+      } finally {
+        progress.end();
+        stop.end();
+      }
+    });
+}

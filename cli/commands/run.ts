@@ -1,0 +1,109 @@
+/**
+ * `stillpoint run`: run a program as a deterministic machine and record it. Shares its ending (report, exit status) with `resume`.
+ */
+import { InvalidArgumentError, type Command } from 'commander';
+import { EXIT, startRun, type RunRequest, type SessionResult } from '../../src/index.ts';
+import { ProgressLine } from '../progress.ts';
+import { stopOnSignals } from '../stop-signals.ts';
+import { note, toJson, writeReport } from '../terminal.ts';
+
+interface RunFlags {
+  readonly store?: string; readonly name?: string; readonly ephemeral?: boolean; readonly manifest?: string;
+  readonly in: string[]; readonly out: string[]; readonly append: string[]; readonly rw: string[]; readonly live: string[];
+  readonly limit: string[]; readonly env: string[]; readonly cwd?: string; readonly clock?: string; readonly entropy?: string;
+  readonly memory?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: 'translate' | 'interpret';
+  readonly report?: string; readonly json?: boolean; readonly progress: boolean;
+}
+
+export function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+export function parseEngine(value: string): string {
+  if (value !== 'translate' && value !== 'interpret') throw new InvalidArgumentError('it is translate or interpret.');
+  return value;
+}
+
+export function addRunCommand(program: Command): void {
+  const command = program
+    .command('run')
+    .description('run a program and record it; an argument @FILE gives the program that file as a channel')
+    .argument('[program]', 'a riscv64 Linux program (static ELF)')
+    .argument('[arguments...]', 'its arguments')
+    .option('--store <dir>', 'the store (default: $STILLPOINT_STORE, else under $XDG_STATE_HOME)')
+    .option('--name <name>', 'name of the run (default: made from the program and a number)')
+    .option('--ephemeral', 'keep no record at all')
+    .option('--manifest <file>', 'all of this in YAML or JSON; options on the command line win');
+  addChannelOptions(command);
+  addMachineOptions(command);
+  command
+    .passThroughOptions()
+    .addHelpText('after', `
+Examples:
+  stillpoint run ./hello.elf
+  stillpoint run --name sort --out sorted=sorted.txt ./sort.elf @big.txt -o /dev/out/sorted
+  stillpoint run --ephemeral --clock virtual ./bench.elf < input > output
+Sizes take K, M, G; counts take k, M, G; times take ms, s, m, h.`)
+    .action(async (path: string | undefined, programArguments: string[], flags: RunFlags) => {
+      const stop = stopOnSignals();
+      const progress = new ProgressLine(flags.name ?? 'run', flags.progress);
+      try {
+        const result = await startRun(toRequest(path, programArguments, flags), { onProgress: progress.update, stopRequested: stop.requested });
+        progress.end();
+        finish(result, flags);
+      } finally {
+        progress.end();
+        stop.end();
+      }
+    });
+}
+
+function addChannelOptions(command: Command): void {
+  command
+    .option('--in <name=file>', 'input channel /dev/in/NAME', collect, [])
+    .option('--out <name=file>', 'output channel /dev/out/NAME (created, truncated)', collect, [])
+    .option('--append <name=file>', 'channel /dev/out/NAME that is read anywhere and written at its end', collect, [])
+    .option('--rw <name=file>', 'random-access channel /dev/rw/NAME', collect, [])
+    .option('--live <name>', 'reads of this channel return what is there', collect, [])
+    .option('--limit <channel:limits>', 'caps of a channel: CHANNEL:gets=N,get-bytes=N,puts=N,put-bytes=N', collect, []);
+}
+
+function addMachineOptions(command: Command): void {
+  command
+    .option('--env <key=value>', 'environment of the program', collect, [])
+    .option('--cwd <dir>', 'working directory inside the machine')
+    .option('--clock <clock>', 'zero, virtual[:START] or recorded (default: zero)')
+    .option('--entropy <source>', 'seed:N or recorded (default: seed:0)')
+    .option('--memory <size>', 'memory of the machine (default: 1G)')
+    .option('--max-instructions <count>', 'cap on instructions (exit status 124)')
+    .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M) (default: 10s)')
+    .option('--engine <engine>', 'translate or interpret', parseEngine)
+    .option('--report <file>', 'write facts about the run as JSON')
+    .option('--json', 'print the report to stderr when the run ends')
+    .option('--no-progress', 'no progress line');
+}
+
+function toRequest(path: string | undefined, programArguments: readonly string[], flags: RunFlags): RunRequest {
+  return {
+    program: path, arguments: programArguments, store: flags.store, name: flags.name, isEphemeral: flags.ephemeral ?? false, manifestFile: flags.manifest,
+    in: flags.in, out: flags.out, append: flags.append, rw: flags.rw, live: flags.live, limit: flags.limit, environment: flags.env,
+    workingDirectory: flags.cwd, clock: flags.clock, entropy: flags.entropy, memory: flags.memory, maxInstructions: flags.maxInstructions,
+    checkpointEvery: flags.checkpointEvery, engine: flags.engine,
+  };
+}
+
+/** Report, remark and exit status of a session. */
+export function finish(result: SessionResult, flags: { readonly report?: string; readonly json?: boolean }): void {
+  if (flags.report !== undefined) writeReport(flags.report, result.report);
+  if (flags.json === true) process.stderr.write(`${toJson(result.report)}\n`);
+  const { end, name } = result;
+  if (end.kind === 'stopped') {
+    if (name !== undefined) note(`stopped (${end.reason}); go on with: stillpoint resume ${name}`);
+    process.exitCode = end.reason === 'SIGTERM' ? 128 + 15 : 128 + 2;
+  } else if (end.outcome.kind === 'capped') {
+    note(`a cap was reached: ${end.outcome.cap}${name === undefined ? '' : `; go on with a higher one: stillpoint resume ${name} --max-instructions N`}`);
+    process.exitCode = EXIT.cap;
+  } else {
+    process.exitCode = end.outcome.kind === 'exited' ? end.outcome.status : 128 + end.outcome.signal;
+  }
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+/**
+ * The command `stillpoint`: declares the verbs, runs one, turns what it throws into one line and an exit status.
+ * Each verb lives in commands/NAME.ts and imports nothing but the public API.
+ */
+import { Command, CommanderError } from 'commander';
+import { EXIT, VERSION } from '../src/index.ts';
+import { addCcCommand } from './commands/cc.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
+import { addHistoryCommands } from './commands/history.ts';
+import { addReplayCommand } from './commands/replay.ts';
+import { addResumeCommand } from './commands/resume.ts';
+import { addRunCommand } from './commands/run.ts';
+import { reportError } from './terminal.ts';
+
+function buildProgram(): Command {
+  const program = new Command('stillpoint');
+  program
+    .description('Run C/POSIX programs (riscv64 Linux) as deterministic machines: recorded, stopped, resumed, replayed bit for bit.')
+    .version(VERSION)
+    .enablePositionalOptions()
+    .showHelpAfterError('(stillpoint --help shows the commands)')
+    .exitOverride()
+    .addHelpText('after', `
+Examples:
+  stillpoint cc job.c -o job.elf            compile a C program for the machine
+  stillpoint run --name job ./job.elf       run and record it
+  stillpoint resume job                     go on after a crash or Ctrl-C
+  stillpoint replay job                     execute again, compare every output and every root
+
+Exit status of run and resume: the program's own; 128+n when signal n ended it; 124 a cap was reached;
+125 trouble of Stillpoint or the host; 126 not an executable we can run; 127 not found.`);
+  addRunCommand(program);
+  addResumeCommand(program);
+  addReplayCommand(program);
+  addHistoryCommands(program);
+  addCcCommand(program);
+  addDoctorCommand(program);
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+async function main(): Promise<number> {
+  process.stdout.on('error', endOnClosedPipe);
+  try {
+    await buildProgram().parseAsync(process.argv);
+    return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return reportError(error);
+  }
+}
+
+/** Facts that nobody reads any more: end as a program killed by SIGPIPE would. */
+function endOnClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(128 + 13);
+  throw error;
+}
+
+process.exitCode = await main();

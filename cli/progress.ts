@@ -1,0 +1,42 @@
+/**
+ * The progress line of long work: on stderr, only when that is a terminal, at most ten times a second, gone when the work ends.
+ */
+import { scaled } from './terminal.ts';
+import type { Progress } from '../src/index.ts';
+
+const INTERVAL_MS = 100;
+
+export class ProgressLine {
+  readonly #label: string;
+  readonly #isShown: boolean;
+  readonly #started = Date.now();
+  #last = 0;
+  #width = 0;
+
+  constructor(label: string, isWanted: boolean) {
+    this.#label = label;
+    this.#isShown = isWanted && process.stderr.isTTY === true;
+  }
+
+  /** Shows where the work is. Cheap when called often. */
+  readonly update = (progress: Progress): void => {
+    const now = Date.now();
+    if (!this.#isShown || now - this.#last < INTERVAL_MS) return;
+    this.#last = now;
+    const seconds = Math.max(0.001, (now - this.#started) / 1000);
+    const speed = scaled(Number(progress.instructions - progress.startedAt) / seconds);
+    this.#show(`${this.#label}  ${scaled(Number(progress.instructions))} instructions  ${speed}/s  ${progress.checkpoints} checkpoints  in ${scaled(progress.inputBytes)}B  out ${scaled(progress.outputBytes)}B  ${seconds.toFixed(1)} s`);
+  };
+
+  /** Takes the line away. */
+  end(): void {
+    if (this.#width > 0) process.stderr.write(`\r${' '.repeat(this.#width)}\r`);
+    this.#width = 0;
+  }
+
+  #show(text: string): void {
+    const line = text.slice(0, (process.stderr.columns ?? 120) - 1);
+    process.stderr.write(`\r${line.padEnd(this.#width)}`);
+    this.#width = line.length;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * How the command line speaks: facts to stdout, progress and diagnostics to stderr, one line an error, JSON on demand.
+ * Invariant: a closed stdout (a pipe whose reader left) ends the command quietly with the status of SIGPIPE.
+ */
+import { writeFileSync } from 'node:fs';
+import { ERROR_TABLE, StillpointError } from '../src/index.ts';
+
+/** Prints a fact. */
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Prints a remark for the person at the terminal. */
+export function note(line: string): void {
+  process.stderr.write(`stillpoint: ${line}\n`);
+}
+
+/** JSON for machines: one document, bigint as decimal text. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item), 2);
+}
+
+export function sayJson(value: unknown): void {
+  say(toJson(value));
+}
+
+/** `--report FILE`. */
+export function writeReport(file: string, report: unknown): void {
+  try {
+    writeFileSync(file, `${toJson(report)}\n`);
+  } catch (cause) {
+    throw new StillpointError('E_HOST_FILE', `the report ${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/** The one line of a failed command, and its exit status. Anything that is no StillpointError is our own bug. */
+export function reportError(error: unknown): number {
+  const known = error instanceof StillpointError ? error : asInternal(error);
+  process.stderr.write(`stillpoint: ${known.code}: ${known.message.replaceAll('\n', ' ')}\n`);
+  return known.exitStatus;
+}
+
+function asInternal(error: unknown): StillpointError {
+  if (process.env['STILLPOINT_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  const what = error instanceof Error ? error.message : String(error);
+  return new StillpointError('E_INTERNAL', `${ERROR_TABLE.E_INTERNAL.says}: ${what}; set STILLPOINT_DEBUG=1 for the place and report it`, { cause: error });
+}
+
+/** Columns aligned by their widest cell; numbers to the right. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)));
+  const isNumeric = header.map((_, column) => rows.length > 0 && rows.every((row) => /^[\d.,+-]*( [kMGT]i?B?)?$/.test(row[column] ?? '')));
+  const line = (cells: readonly string[]): string =>
+    cells.map((cell, column) => (isNumeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd();
+  return [line(header), ...rows.map(line)].join('\n');
+}
+
+const SCALES = [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e3]] as const;
+
+/** 1234567 → `1.23 M`. */
+export function scaled(value: number): string {
+  for (const [letter, size] of SCALES) if (value >= size) return `${(value / size).toPrecision(3)} ${letter}`;
+  return String(Math.round(value));
+}
+
+/** Time ago or date for people, in UTC so that it reads the same everywhere. */
+export function when(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().replace('T', ' ').slice(0, 19);
+}

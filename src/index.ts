@@ -1,0 +1,12 @@
+/**
+ * stillpoint: the public API and composition root.
+ */
+export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './core/index.ts';
+export { defaultStoreDirectory, type EngineName } from './session/context.ts';
+export type { CheckpointPolicy, Progress, SessionEnd, SessionHooks } from './session/driver.ts';
+export { describeRun, listRunSummaries, readCheckpoints, readLog, removeRuns, type LogEntry, type RunSummary } from './session/history.ts';
+export { replayRun, type ReplayRequest, type ReplayResult } from './session/replay.ts';
+export type { Report } from './session/report.ts';
+export { resumeRun, type ResumeRequest } from './session/resume.ts';
+export { startRun, type RunRequest, type SessionResult } from './session/run.ts';
+export { VERSION } from './session/version.ts';

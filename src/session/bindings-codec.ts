@@ -1,0 +1,65 @@
+/**
+ * Host bindings as the text that a run record keeps, so that resume needs no options: JSON of the bound files and streams.
+ * Invariant: decode(encode(x)) = x; foreign text is E_STORE_CORRUPT. What this does NOT do: open anything.
+ */
+import { StillpointError } from '../core/index.ts';
+import type { HostBinding, HostBindings, StandardStream } from '../manifest/index.ts';
+
+/** A regular file behind a standard stream: what the shell's redirection opened. */
+export interface StandardFile {
+  readonly path: string;
+  readonly device: string;
+  readonly inode: string;
+  /** File offset of stream position 0. */
+  readonly base: number;
+}
+
+export interface SavedBindings extends HostBindings {
+  readonly standardFiles: ReadonlyMap<StandardStream, StandardFile>;
+}
+
+const STREAMS: readonly string[] = ['stdin', 'stdout', 'stderr'];
+
+export function encodeBindings(bindings: SavedBindings): string {
+  return JSON.stringify({ program: bindings.program, channels: Object.fromEntries(bindings.channels), standardFiles: Object.fromEntries(bindings.standardFiles) });
+}
+
+export function decodeBindings(text: string, run: string): SavedBindings {
+  const fail = (cause?: unknown): StillpointError => new StillpointError('E_STORE_CORRUPT', `the host bindings of run ${run} cannot be decoded`, { cause, data: { run } });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw fail(cause);
+  }
+  if (!isRecord(value) || typeof value['program'] !== 'string') throw fail();
+  const channels = mapOf(value['channels'], isBinding);
+  const standardFiles = mapOf(value['standardFiles'], isStandardFile);
+  if (channels === undefined || standardFiles === undefined || [...standardFiles.keys()].some((stream) => !STREAMS.includes(stream))) throw fail();
+  return { program: value['program'], channels, standardFiles: standardFiles as ReadonlyMap<StandardStream, StandardFile> }; // The keys were checked above.
+}
+
+function mapOf<T>(value: unknown, isItem: (item: unknown) => item is T): ReadonlyMap<string, T> | undefined {
+  if (!isRecord(value)) return undefined;
+  const map = new Map<string, T>();
+  for (const [name, item] of Object.entries(value)) {
+    if (!isItem(item)) return undefined;
+    map.set(name, item);
+  }
+  return map;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isStandardFile(value: unknown): value is StandardFile {
+  return isRecord(value) && typeof value['path'] === 'string' && typeof value['device'] === 'string' && typeof value['inode'] === 'string' && Number.isSafeInteger(value['base']);
+}
+
+function isBinding(value: unknown): value is HostBinding {
+  if (!isRecord(value)) return false;
+  if (value['kind'] === 'file') return typeof value['path'] === 'string';
+  if (value['kind'] === 'standard') return STREAMS.includes(String(value['stream']));
+  return value['kind'] === 'empty';
+}

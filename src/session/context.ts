@@ -1,0 +1,79 @@
+/**
+ * What every session is made from: hashes, store, and a guest with its channels, built from a run manifest.
+ * Invariants: the store is closed by whoever opened it; text of the host (Unicode) becomes byte strings here and nowhere else.
+ * What this does NOT do: run the guest.
+ */
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { seedFromNumber, type Digests } from '../core/index.ts';
+import { createNodeDigests } from '../core/live/digest.ts';
+import { ChannelSet } from '../channel/index.ts';
+import { riscv64, type Isa } from '../isa/index.ts';
+import type { RunManifest } from '../manifest/index.ts';
+import { Guest, type BootOptions } from '../posix/index.ts';
+import type { RestoredState } from '../snapshot/index.ts';
+import { openLmdbStore } from '../store/live/lmdb-store.ts';
+import { StillpointError } from '../core/index.ts';
+import type { StoreContext } from '../txn/index.ts';
+
+export type EngineName = 'translate' | 'interpret';
+
+/** $STILLPOINT_STORE, else stillpoint/store under $XDG_STATE_HOME (default ~/.local/state). */
+export function defaultStoreDirectory(): string {
+  const named = process.env['STILLPOINT_STORE'];
+  if (named !== undefined && named !== '') return named;
+  const state = process.env['XDG_STATE_HOME'];
+  return join(state !== undefined && state !== '' ? state : join(homedir(), '.local', 'state'), 'stillpoint', 'store');
+}
+
+/** Runs `use` with a store that is closed afterwards. 'existing' and 'read-only' fail with E_STORE_OPEN when there is none. */
+export async function withStore<Result>(directory: string | undefined, mode: 'create' | 'existing' | 'read-only', use: (context: StoreContext) => Promise<Result>): Promise<Result> {
+  const path = directory ?? defaultStoreDirectory();
+  if (mode !== 'create' && !existsSync(path)) throw new StillpointError('E_STORE_OPEN', `there is no store at ${path}; stillpoint run makes one, --store names another`, { data: { store: path } });
+  const digests = await createNodeDigests();
+  const store = await openLmdbStore({ directory: path, mode });
+  try {
+    return await use({ store, digests });
+  } finally {
+    await store.close();
+  }
+}
+
+/** A fresh guest and its channels. Throws E_ELF_* and E_PROGRAM_*. */
+export function bootGuest(manifest: RunManifest, parts: { readonly program: Uint8Array; readonly digests: Digests; readonly engine: EngineName }): { readonly guest: Guest; readonly channels: ChannelSet } {
+  const channels = new ChannelSet(manifest.channels, parts.digests);
+  const guest = Guest.boot({
+    ...machineOptions(manifest, parts.engine), channels, program: parts.program,
+    argv: manifest.arguments.map(byteString), environment: manifest.environment.map(byteString), workingDirectory: byteString(manifest.workingDirectory),
+    memoryBytes: manifest.memoryBytes, programPath: `/bin/${byteString(manifest.programName)}`,
+  });
+  return { guest, channels };
+}
+
+/** The guest of a snapshot, with the digests its channels had. */
+export function restoreGuest(manifest: RunManifest, parts: { readonly state: RestoredState; readonly savedDigests: Uint8Array; readonly digests: Digests; readonly engine: EngineName }): { readonly guest: Guest; readonly channels: ChannelSet } {
+  const channels = new ChannelSet(manifest.channels, parts.digests);
+  const guest = Guest.restore(parts.state, { ...machineOptions(manifest, parts.engine), channels });
+  channels.restoreDigests(parts.savedDigests);
+  return { guest, channels };
+}
+
+function machineOptions(manifest: RunManifest, engine: EngineName): Pick<BootOptions, 'isa' | 'clock' | 'entropy'> {
+  const { clock, entropy } = manifest;
+  return {
+    isa: isaFor(engine),
+    clock: clock.kind === 'virtual' ? { kind: 'virtual', start: clock.startNanoseconds } : clock,
+    entropy: entropy.kind === 'seed' ? { kind: 'seed', seed: seedFromNumber(entropy.seed) } : entropy,
+  };
+}
+
+/** Both engines give the same bits; only speed differs. */
+function isaFor(_engine: EngineName): Isa {
+  return riscv64;
+}
+
+/** Unicode text as the guest's bytes: one character a byte. */
+export function byteString(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}

@@ -1,0 +1,206 @@
+/**
+ * The loop: runs the guest in slices, feeds what it waits for, releases its output, takes checkpoints, and ends with an outcome.
+ *
+ *   run(slice) ─► budget    housekeeping: progress, release, checkpoint, stop request
+ *             ├─► blocked   release output that the world may wait for, then fetch the input
+ *             └─► ended     release, settle, final commit
+ *
+ * Invariants: the guest never runs while something is awaited; wall time decides only when the host does its bookkeeping, never what the
+ * guest sees. What this does NOT do: open anything (run.ts, resume.ts), verify (replay.ts).
+ */
+import { instructionCount, limits, type InstructionCount } from '../core/index.ts';
+import type { ChannelSet } from '../channel/index.ts';
+import type { Outcome } from '../journal/index.ts';
+import type { Guest, GuestStop } from '../posix/index.ts';
+import type { InputFeed } from './input-feed.ts';
+import type { Outlet } from './outlet.ts';
+import type { Recording } from './recording.ts';
+
+/** When to take checkpoints. */
+export type CheckpointPolicy = { readonly kind: 'time'; readonly milliseconds: number } | { readonly kind: 'instructions'; readonly count: bigint } | { readonly kind: 'none' };
+
+export interface Progress {
+  readonly instructions: bigint;
+  /** Instruction count where this session began. */
+  readonly startedAt: bigint;
+  readonly checkpoints: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+}
+
+/** How the outside world watches and stops a session. */
+export interface SessionHooks {
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Asked between slices; a text stops the session at a resumable point. */
+  readonly stopRequested?: (() => string | undefined) | undefined;
+}
+
+export type SessionEnd = { readonly kind: 'ended'; readonly outcome: Outcome; readonly root: string | undefined } | { readonly kind: 'stopped'; readonly reason: string };
+
+export interface DriverParts {
+  readonly guest: Guest;
+  readonly channels: ChannelSet;
+  readonly feed: InputFeed;
+  readonly outlet: Outlet;
+  readonly recording: Recording | undefined;
+  readonly policy: CheckpointPolicy;
+  readonly maxInstructions: bigint | undefined;
+  readonly hooks: SessionHooks;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonicMs: () => number;
+}
+
+/** Wall time of one slice: short enough for progress and Ctrl-C, long enough that the loop costs nothing. */
+const SLICE_MS = 20;
+const SLICE_MIN = 100_000;
+const SLICE_MAX = 500_000_000;
+/** Output waits at most this long for company before it is released. */
+const RELEASE_INTERVAL_MS = 50;
+
+export class Driver {
+  readonly #parts: DriverParts;
+  readonly #startedAt: bigint;
+  #sliceSize = 1_000_000;
+  #lastRelease: number;
+  #lastCheckpointMs: number;
+  #lastCheckpointAt: bigint;
+
+  constructor(parts: DriverParts) {
+    this.#parts = parts;
+    this.#startedAt = parts.guest.retired;
+    this.#lastRelease = parts.monotonicMs();
+    this.#lastCheckpointMs = this.#lastRelease;
+    this.#lastCheckpointAt = parts.guest.retired;
+  }
+
+  /** Drives the guest to its end, a cap or a stop. Throws StillpointError on host trouble; the run is then resumable from its last commit. */
+  async drive(): Promise<SessionEnd> {
+    for (;;) {
+      const stop = this.#runSlice();
+      const outcome = this.#outcomeOf(stop);
+      if (outcome !== undefined) return this.#end(outcome);
+      if (stop.kind === 'blocked') await this.#satisfy(stop);
+      await this.#housekeeping();
+      const reason = this.#parts.hooks.stopRequested?.();
+      if (reason !== undefined) return this.#stop(reason);
+    }
+  }
+
+  get #at(): InstructionCount {
+    return instructionCount(this.#parts.guest.retired);
+  }
+
+  #runSlice(): GuestStop {
+    const { guest, monotonicMs } = this.#parts;
+    const budget = this.#budget();
+    if (budget === 0) return { kind: 'budget' };
+    const before = guest.retired;
+    const started = monotonicMs();
+    const stop = guest.run(budget);
+    this.#adaptSlice(Number(guest.retired - before), monotonicMs() - started);
+    return stop;
+  }
+
+  /** Instructions until the next thing that must happen at an exact count; 0 when that is now. */
+  #budget(): number {
+    const { guest, policy, maxInstructions, recording } = this.#parts;
+    let budget = BigInt(this.#sliceSize);
+    const within = (target: bigint): void => {
+      const left = target - guest.retired;
+      if (left < budget) budget = left > 0n ? left : 0n;
+    };
+    if (maxInstructions !== undefined) within(maxInstructions);
+    if (recording !== undefined && policy.kind === 'instructions') within(this.#lastCheckpointAt + policy.count);
+    return Number(budget);
+  }
+
+  #adaptSlice(executed: number, milliseconds: number): void {
+    if (executed < this.#sliceSize / 2 || milliseconds <= 0) return;
+    const fitting = (executed / milliseconds) * SLICE_MS;
+    this.#sliceSize = Math.round(Math.min(SLICE_MAX, Math.max(SLICE_MIN, fitting)));
+  }
+
+  #outcomeOf(stop: GuestStop): Outcome | undefined {
+    if (stop.kind === 'ended') return stop.outcome;
+    if (stop.kind === 'capped') return { kind: 'capped', cap: stop.cap };
+    const { maxInstructions, guest } = this.#parts;
+    return maxInstructions !== undefined && guest.retired >= maxInstructions ? { kind: 'capped', cap: 'instructions' } : undefined;
+  }
+
+  async #satisfy(stop: Extract<GuestStop, { kind: 'blocked' }>): Promise<void> {
+    const { feed, guest } = this.#parts;
+    for (const channel of stop.channels) {
+      const { wanted } = channel;
+      if (wanted === undefined) continue;
+      if (this.#parts.channels.hasOutput && feed.needsHost(channel, wanted)) await this.#release();
+      await feed.supply(channel, wanted, this.#at);
+    }
+    if (stop.needsClock) guest.supplyClock(feed.clock(this.#at));
+    if (stop.needsEntropy > 0) guest.supplyEntropy(feed.entropy(stop.needsEntropy, this.#at));
+  }
+
+  async #housekeeping(): Promise<void> {
+    const { channels, hooks, monotonicMs, recording } = this.#parts;
+    const now = monotonicMs();
+    const isOutputDue = channels.hasOutput && (now - this.#lastRelease >= RELEASE_INTERVAL_MS || channels.pendingBytes >= limits.OUTBOX_BYTES_MAX);
+    if (isOutputDue || recording?.isFull === true) await this.#release();
+    if (this.#isCheckpointDue(now)) await this.#checkpoint();
+    hooks.onProgress?.(this.progress());
+    if (now - this.#lastYield >= SLICE_MS) await this.#yieldToHost(now);
+  }
+
+  #lastYield = 0;
+
+  /** Lets the host's event loop run: signals, other sessions. */
+  async #yieldToHost(now: number): Promise<void> {
+    this.#lastYield = now;
+    await new Promise<void>((resolve) => { setImmediate(resolve); });
+  }
+
+  progress(): Progress {
+    const { guest, recording, feed, outlet } = this.#parts;
+    return { instructions: guest.retired, startedAt: this.#startedAt, checkpoints: recording?.checkpoints ?? 0, inputBytes: feed.fetchedBytes, outputBytes: outlet.deliveredBytes };
+  }
+
+  #isCheckpointDue(now: number): boolean {
+    const { policy, recording, guest } = this.#parts;
+    if (recording === undefined || recording.isCatchingUp(this.#at)) return false;
+    if (policy.kind === 'time') return now - this.#lastCheckpointMs >= policy.milliseconds && guest.retired > this.#lastCheckpointAt;
+    return policy.kind === 'instructions' && guest.retired >= this.#lastCheckpointAt + policy.count;
+  }
+
+  async #release(): Promise<void> {
+    await this.#parts.outlet.release(this.#at);
+    this.#lastRelease = this.#parts.monotonicMs();
+  }
+
+  async #checkpoint(): Promise<void> {
+    const { outlet, recording, guest, monotonicMs } = this.#parts;
+    await this.#release();
+    await outlet.settle();
+    await recording!.checkpoint(this.#at, guest.state(), outlet.positions);
+    this.#lastCheckpointAt = guest.retired;
+    this.#lastCheckpointMs = monotonicMs();
+  }
+
+  async #end(outcome: Outcome): Promise<SessionEnd> {
+    const { outlet, recording, guest } = this.#parts;
+    await this.#release();
+    await outlet.settle();
+    const root = await recording?.end(this.#at, { outcome, state: guest.state(), outputs: outlet.positions });
+    return { kind: 'ended', outcome, root };
+  }
+
+  /** A stop from outside: a checkpoint where possible, so that the resume has nothing to repeat. */
+  async #stop(reason: string): Promise<SessionEnd> {
+    const { outlet, recording } = this.#parts;
+    if (recording === undefined) {
+      await this.#release();
+      return { kind: 'stopped', reason };
+    }
+    if (recording.isCatchingUp(this.#at)) await this.#release();
+    else await this.#checkpoint();
+    await recording.stop(this.#at, { reason, outputs: outlet.positions });
+    return { kind: 'stopped', reason };
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Opens and closes the host sides of a run's channels, at a first start and at a resume.
+ *
+ * Standard streams need care at a resume, because the new process has other ones:
+ *   was a file, is the same file now        go on in it (put back to the checkpoint first)
+ *   was a file, is a terminal now           go on in the recorded file
+ *   anything else                           go on with the new stream at the first byte that no earlier process delivered
+ *
+ * Invariants: on failure nothing stays open. What this does NOT do: journal or release anything.
+ */
+import { fstatSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import type { HostPort } from '../channel/index.ts';
+import { DescriptorPort } from '../channel/live/descriptor-port.ts';
+import { FileInput } from '../channel/live/file-input.ts';
+import { FileOutput } from '../channel/live/file-output.ts';
+import { HostFile } from '../channel/live/host-file.ts';
+import { openPort } from '../channel/live/open-port.ts';
+import { StreamOutput } from '../channel/live/stream-output.ts';
+import type { ChannelSpec, HostBinding, RunManifest, StandardStream } from '../manifest/index.ts';
+import type { SavedBindings, StandardFile } from './bindings-codec.ts';
+
+const DESCRIPTORS: Readonly<Record<StandardStream, number>> = { stdin: 0, stdout: 1, stderr: 2 };
+
+/** Where each stream stood when its earlier process ended. */
+export interface ResumePositions {
+  /** Sequential input: bytes that the journal holds. */
+  readonly journaled: (channel: string) => number;
+  /** Output: bytes that the checkpoint holds, and bytes that the sink is known to have taken. */
+  readonly checkpoint: (channel: string) => number;
+  readonly delivered: (channel: string) => number;
+}
+
+/** Regular files behind the standard streams of this process, for the record. */
+export function standardFiles(): ReadonlyMap<StandardStream, StandardFile> {
+  const found = new Map<StandardStream, StandardFile>();
+  for (const stream of ['stdin', 'stdout', 'stderr'] as const) {
+    const facts = identify(DESCRIPTORS[stream]);
+    if (facts !== undefined) found.set(stream, facts);
+  }
+  return found;
+}
+
+/** Ports of a first start. */
+export async function openPorts(manifest: RunManifest, bindings: SavedBindings): Promise<ReadonlyMap<string, HostPort>> {
+  return openAll(manifest, bindings, (spec, binding) => openPort(spec, binding, { resume: false }));
+}
+
+/** Ports of a resume, with every sink put back to where the run goes on. */
+export async function reopenPorts(manifest: RunManifest, bindings: SavedBindings, positions: ResumePositions): Promise<ReadonlyMap<string, HostPort>> {
+  return openAll(manifest, bindings, async (spec, binding) => {
+    const port = await reopen(spec, binding, { bindings, positions });
+    if (spec.writes) await port.rewind(isForgetful(port) ? positions.delivered(spec.name) : positions.checkpoint(spec.name));
+    return port;
+  });
+}
+
+/** Whether a sink cannot be put back: what it has taken must be recorded at once. */
+export function isForgetful(port: HostPort | undefined): boolean {
+  return port instanceof StreamOutput || port instanceof DescriptorPort;
+}
+
+export async function closePorts(ports: ReadonlyMap<string, HostPort>): Promise<void> {
+  for (const port of ports.values()) await port.close();
+}
+
+async function openAll(manifest: RunManifest, bindings: SavedBindings, open: (spec: ChannelSpec, binding: HostBinding) => Promise<HostPort>): Promise<ReadonlyMap<string, HostPort>> {
+  const ports = new Map<string, HostPort>();
+  try {
+    for (const spec of manifest.channels) ports.set(spec.name, await open(spec, bindings.channels.get(spec.name) ?? { kind: 'empty' }));
+  } catch (error) {
+    await closePorts(ports);
+    throw error;
+  }
+  return ports;
+}
+
+async function reopen(spec: ChannelSpec, binding: HostBinding, { bindings, positions }: { readonly bindings: SavedBindings; readonly positions: ResumePositions }): Promise<HostPort> {
+  const startsAt = spec.access === 'sequential' && spec.reads ? positions.journaled(spec.name) : 0;
+  if (binding.kind !== 'standard') return openPort(spec, binding, { resume: true, startsAt });
+  const fd = DESCRIPTORS[binding.stream];
+  const saved = bindings.standardFiles.get(binding.stream);
+  const current = identify(fd);
+  const channel = spec.name;
+  if (spec.reads) {
+    if (saved !== undefined && isThere(saved)) return FileInput.stream(await HostFile.open(saved.path, { channel, flags: 0 }), saved.base);
+    return openPort(spec, binding, { resume: true, startsAt, ...(current === undefined ? {} : { base: current.base - startsAt }) });
+  }
+  if (saved !== undefined && current !== undefined && isSame(saved, current)) return openPort(spec, binding, { resume: true, base: saved.base });
+  if (saved !== undefined && isatty(fd) && isThere(saved)) return new FileOutput(await HostFile.open(saved.path, { channel, flags: 1 }), { base: saved.base });
+  if (current !== undefined) return new DescriptorPort(new HostFile(fd, { channel, path: current.path, owned: false }));
+  return openPort(spec, binding, { resume: true });
+}
+
+function identify(fd: number): StandardFile | undefined {
+  try {
+    const facts = fstatSync(fd, { bigint: true });
+    if (!facts.isFile()) return undefined;
+    const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1');
+    const appends = (Number.parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? '0', 8) & 0o2000) !== 0;
+    const base = appends ? Number(facts.size) : Number(/^pos:\s*([0-9]+)/m.exec(info)?.[1] ?? 0);
+    return { path: readlinkSync(`/proc/self/fd/${fd}`), device: String(facts.dev), inode: String(facts.ino), base };
+  } catch {
+    return undefined; // A closed descriptor or a host without /proc: then it is no file that we could find again.
+  }
+}
+
+function isThere(file: StandardFile): boolean {
+  const facts = statSync(file.path, { bigint: true, throwIfNoEntry: false });
+  return facts !== undefined && facts.isFile() && isSame(file, { device: String(facts.dev), inode: String(facts.ino) });
+}
+
+function isSame(a: StandardFile, b: { readonly device: string; readonly inode: string }): boolean {
+  return a.device === b.device && a.inode === b.inode;
+}

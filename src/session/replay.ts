@@ -1,0 +1,110 @@
+/**
+ * `replay`: executes a recorded run again from its journal alone and compares everything that was recorded; with `jobs`, stretches between
+ * checkpoints are verified side by side in processes of their own.
+ * Invariants: the store and the output files are only read; a difference is E_DIVERGED_*, damage has its own code, and the two are never mixed
+ * up. What this does NOT do: the comparison itself (verifier.ts).
+ */
+import { StillpointError } from '../core/index.ts';
+import { InputIndex, type ClockFrame, type EntropyFrame, type IndexedFrame } from '../journal/index.ts';
+import { decodeManifest, type RunManifest } from '../manifest/index.ts';
+import { openSnapshot, SnapshotWriter } from '../snapshot/index.ts';
+import { readRun, recover, type Recovery, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { decodeBindings } from './bindings-codec.ts';
+import { bootGuest, restoreGuest, withStore, type EngineName } from './context.ts';
+import { compareOutputFiles, type ComparedFile } from './compare-files.ts';
+import type { SessionHooks } from './driver.ts';
+import { InputFeed } from './input-feed.ts';
+import { verifyInParallel } from './replay-parallel.ts';
+import { Verifier, type Verified } from './verifier.ts';
+
+export interface ReplayRequest {
+  readonly name: string;
+  readonly store?: string | undefined;
+  /** Checkpoint numbers. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly jobs?: string | undefined;
+  readonly engine?: EngineName | undefined;
+  readonly comparesFiles: boolean;
+}
+
+export interface ReplayResult extends Readonly<Verified> {
+  readonly name: string;
+  /** Instructions of the run that were executed again. */
+  readonly instructions: bigint;
+  readonly isIdentical: true;
+  readonly files: readonly ComparedFile[];
+}
+
+/** Verifies a run. Throws StillpointError: E_DIVERGED_* for a difference, other codes for damage. */
+export async function replayRun(request: ReplayRequest, hooks: SessionHooks): Promise<ReplayResult> {
+  const from = parseCheckpoint(request.from, 'from');
+  const to = parseCheckpoint(request.to, 'to');
+  const jobs = parseJobs(request.jobs);
+  return withStore(request.store, 'read-only', async (context) => {
+    const record = readRun(context, request.name);
+    checkStretch(record, { from, to });
+    if (jobs > 1) return verifyInParallel(record, { request, jobs, from, to });
+    const verified = await verifyStretch(context, { record, from, to, engine: request.engine ?? 'translate', hooks });
+    const files = request.comparesFiles && to === undefined && record.status === 'ended' ? await filesOf(context, verified) : [];
+    return { ...verified.result, name: record.name, instructions: verified.instructions, isIdentical: true, files };
+  });
+}
+
+interface Stretch { readonly record: RunRecord; readonly from: number | undefined; readonly to: number | undefined; readonly engine: EngineName; readonly hooks: SessionHooks }
+interface VerifiedStretch { readonly result: Verified; readonly instructions: bigint; readonly machine: ReturnType<typeof bootGuest>; readonly record: RunRecord; readonly manifest: RunManifest }
+
+async function verifyStretch(context: StoreContext, { record, from, to, engine, hooks }: Stretch): Promise<VerifiedStretch> {
+  const recovery = recover(context, record, { checkpoint: from ?? 'genesis' });
+  const manifest = decodeManifest(recovery.journal.genesis().manifest);
+  const { machine, snapshots } = begin(context, { recovery, manifest, engine });
+  const { guest, channels } = machine;
+  const startedAt = guest.retired;
+  const inputs = new InputIndex(recovery.journal, (name) => channels.get(name)?.spec.access !== 'sequential');
+  const feed = new InputFeed({ past: { inputs, facts: factsOf(recovery), isStrict: true } });
+  const verifier = new Verifier({ guest, channels, feed, snapshots, onProgress: hooks.onProgress });
+  const result = await verifier.verify(recovery.refeed(), to);
+  return { result, instructions: guest.retired - startedAt, machine, record, manifest };
+}
+
+function begin(context: StoreContext, { recovery, manifest, engine }: { readonly recovery: Recovery; readonly manifest: RunManifest; readonly engine: EngineName }): { readonly machine: ReturnType<typeof bootGuest>; readonly snapshots: SnapshotWriter } {
+  const { store, digests } = context;
+  const snapshots = new SnapshotWriter(store, digests);
+  const { checkpoint, journal } = recovery;
+  if (checkpoint === undefined) {
+    return { machine: bootGuest(manifest, { program: journal.programBytes(journal.genesis().program), digests, engine }), snapshots };
+  }
+  const machine = restoreGuest(manifest, { state: openSnapshot(store, checkpoint.root, digests), savedDigests: checkpoint.digests, digests, engine });
+  snapshots.adopt(checkpoint.root);
+  return { machine, snapshots };
+}
+
+function* factsOf(recovery: Recovery): Generator<ClockFrame | EntropyFrame> {
+  for (const { frame } of recovery.refeed() as Iterable<IndexedFrame>) if (frame.kind === 'clock' || frame.kind === 'entropy') yield frame;
+}
+
+async function filesOf(context: StoreContext, { machine, record, manifest }: VerifiedStretch): Promise<readonly ComparedFile[]> {
+  return compareOutputFiles({ bindings: decodeBindings(record.bindings, record.name), channels: machine.channels, manifest, digests: context.digests });
+}
+
+function parseCheckpoint(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (/^[0-9]+$/.test(text) && Number.isSafeInteger(number) && number >= 1) return number;
+  throw new StillpointError('E_USAGE', `option --${option}: ${text} is not the number of a checkpoint; stillpoint checkpoints lists them`);
+}
+
+function parseJobs(text: string | undefined): number {
+  if (text === undefined) return 1;
+  const jobs = Number(text);
+  if (Number.isInteger(jobs) && jobs >= 1 && jobs <= 256) return jobs;
+  throw new StillpointError('E_USAGE', `option --jobs: ${text} is not a number from 1 to 256`);
+}
+
+function checkStretch(record: RunRecord, { from, to }: { readonly from: number | undefined; readonly to: number | undefined }): void {
+  const last = record.lastCheckpoint ?? 0;
+  for (const number of [from, to]) {
+    if (number !== undefined && number > last) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${record.name} has no checkpoint ${number}; the last is ${last === 0 ? 'none' : last}`, { data: { run: record.name, checkpoint: number } });
+  }
+  if (from !== undefined && to !== undefined && from >= to) throw new StillpointError('E_USAGE', `option --to: checkpoint ${to} does not come after ${from}`);
+}

@@ -1,0 +1,140 @@
+/**
+ * `resume`: takes a run over, puts guest and sinks back to the last checkpoint, feeds the journal's tail again, and goes on live.
+ *
+ *   checkpoint ── re-execution, fed from the journal ──► tail ── live ──► end
+ *
+ * Invariants: ownership is taken before anything is touched; what the journal holds is never asked of the host again; nothing is journaled
+ * twice. What this does NOT do: the loop (driver.ts).
+ */
+import { StillpointError } from '../core/index.ts';
+import type { HostPort } from '../channel/index.ts';
+import { InputIndex, type ClockFrame, type EntropyFrame } from '../journal/index.ts';
+import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, type Place, type RunManifest } from '../manifest/index.ts';
+import { openSnapshot, SnapshotWriter } from '../snapshot/index.ts';
+import { openRun, recover, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
+import { bootGuest, restoreGuest, withStore, type EngineName } from './context.ts';
+import { Driver, type CheckpointPolicy, type SessionHooks } from './driver.ts';
+import { hostFacts, isAlive, monotonicMs, thisOwner, wallClockMs } from './host.ts';
+import { InputFeed, type Past } from './input-feed.ts';
+import { Outlet } from './outlet.ts';
+import { closePorts, isForgetful, reopenPorts } from './ports.ts';
+import { Recording } from './recording.ts';
+import { makeReport } from './report.ts';
+import { abandon, DEFAULT_POLICY, forgetfulOf, type SessionResult } from './run.ts';
+
+export interface ResumeRequest {
+  readonly name: string;
+  readonly store?: string | undefined;
+  readonly maxInstructions?: string | undefined;
+  readonly checkpointEvery?: string | undefined;
+  /** CHANNEL=BYTES: what the reader of a pipe holds. */
+  readonly have: readonly string[];
+  /** CHANNEL=FILE: new place of a channel's file. */
+  readonly bind: readonly string[];
+  readonly engine?: EngineName | undefined;
+}
+
+interface Wishes { readonly policy: CheckpointPolicy; readonly maxInstructions: bigint | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName }
+
+/** Goes on with a run. Throws StillpointError E_RUN_UNKNOWN, E_RUN_OWNED, E_RUN_FINISHED, damage and host trouble. */
+export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Promise<SessionResult> {
+  const wishes = readWishes(request);
+  return withStore(request.store, 'existing', async (context) => {
+    const writer = await openRun(context, { name: request.name, owner: thisOwner(), isAlive });
+    try {
+      return await resumeSession({ context, writer, wishes, hooks });
+    } catch (error) {
+      await abandon(writer);
+      throw error;
+    }
+  });
+}
+
+async function resumeSession(parts: { readonly context: StoreContext; readonly writer: RunWriter; readonly wishes: Wishes; readonly hooks: SessionHooks }): Promise<SessionResult> {
+  const { context, writer, wishes } = parts;
+  const started = monotonicMs();
+  const recovery = recover(context, writer.record);
+  const genesis = recovery.journal.genesis();
+  const manifest = decodeManifest(genesis.manifest);
+  const { guest, channels, snapshots } = rebuild(context, { recovery, manifest, engine: wishes.engine });
+  const startedAt = guest.retired;
+  const inputs = new InputIndex(recovery.journal, (name) => channels.get(name)?.spec.access !== 'sequential');
+  const bindings = rebind(decodeBindings(writer.record.bindings, writer.record.name), wishes.bind);
+  const delivered = (name: string): number => wishes.have.get(name) ?? recovery.outputs.get(name)?.delivered ?? 0;
+  const ports = await reopenPorts(manifest, bindings, {
+    journaled: (name) => inputs.stream(name).length, checkpoint: (name) => recovery.outputs.get(name)?.rewindTo ?? 0, delivered,
+  });
+  try {
+    const positions = startingPositions({ recovery, ports, delivered });
+    await writer.commit({ instructions: writer.record.instructions, outputs: positions, isRewind: true, bindings: encodeBindings(bindings) });
+    const recording = new Recording({ writer, snapshots, channels, wallClock: wallClockMs });
+    const past: Past = { inputs, facts: factsAfter(recovery), isStrict: false };
+    const feed = new InputFeed({ past, live: { ports, host: hostFacts, append: recording.append } });
+    const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports), positions });
+    const maxInstructions = wishes.maxInstructions ?? manifest.maxInstructions ?? undefined;
+    refuseReachedCap(maxInstructions, writer);
+    const driver = new Driver({ guest, channels, feed, outlet, recording, policy: wishes.policy, maxInstructions, hooks: parts.hooks, monotonicMs });
+    const end = await driver.drive();
+    return { name: writer.record.name, end, report: makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started, startedAt }) };
+  } finally {
+    await closePorts(ports);
+  }
+}
+
+/** The guest at the last checkpoint, or at its first instruction. */
+function rebuild(context: StoreContext, { recovery, manifest, engine }: { readonly recovery: Recovery; readonly manifest: RunManifest; readonly engine: EngineName }): ReturnType<typeof bootGuest> & { readonly snapshots: SnapshotWriter } {
+  const { checkpoint, journal } = recovery;
+  const snapshots = new SnapshotWriter(context.store, context.digests);
+  if (checkpoint === undefined) {
+    const program = journal.programBytes(journal.genesis().program);
+    return { ...bootGuest(manifest, { program, digests: context.digests, engine }), snapshots };
+  }
+  const state = openSnapshot(context.store, checkpoint.root, context.digests);
+  const machine = restoreGuest(manifest, { state, savedDigests: checkpoint.digests, digests: context.digests, engine });
+  snapshots.adopt(checkpoint.root);
+  return { ...machine, snapshots };
+}
+
+/** Sinks that were put back stand at the checkpoint; the others where their reader is. */
+function startingPositions({ recovery, ports, delivered }: { readonly recovery: Recovery; readonly ports: ReadonlyMap<string, HostPort>; readonly delivered: (name: string) => number }): ReadonlyMap<string, OutputPosition> {
+  return new Map([...recovery.outputs].map(([name, { rewindTo }]) => {
+    const position = isForgetful(ports.get(name)) ? Math.max(rewindTo, delivered(name)) : rewindTo;
+    return [name, { synced: position, delivered: position, intended: position }];
+  }));
+}
+
+function* factsAfter(recovery: Recovery): Generator<ClockFrame | EntropyFrame> {
+  for (const { frame } of recovery.refeed()) if (frame.kind === 'clock' || frame.kind === 'entropy') yield frame;
+}
+
+function refuseReachedCap(maxInstructions: bigint | undefined, writer: RunWriter): void {
+  if (maxInstructions === undefined || writer.record.instructions < maxInstructions) return;
+  throw new StillpointError('E_USAGE', `run ${writer.record.name} has reached its cap of ${maxInstructions} instructions; give a higher one with --max-instructions`, { data: { run: writer.record.name } });
+}
+
+function rebind(bindings: SavedBindings, bind: ReadonlyMap<string, string>): SavedBindings {
+  const channels = new Map(bindings.channels);
+  for (const [name, path] of bind) {
+    if (!channels.has(name)) throw new StillpointError('E_USAGE', `option --bind: the run has no channel ${name}`);
+    channels.set(name, { kind: 'file', path });
+  }
+  return { ...bindings, channels };
+}
+
+function readWishes(request: ResumeRequest): Wishes {
+  const place = (option: string): Place => ({ code: 'E_USAGE', where: `option --${option}` });
+  const have = new Map<string, number>();
+  for (const text of request.have) {
+    const { name, file } = parseBinding(text, place('have'));
+    const bytes = Number(file);
+    if (!Number.isSafeInteger(bytes) || bytes < 0 || file.trim() === '') throw new StillpointError('E_USAGE', `option --have: ${text} is not CHANNEL=BYTES`);
+    have.set(name, bytes);
+  }
+  return {
+    have, bind: new Map(request.bind.map((text) => parseBinding(text, place('bind'))).map(({ name, file }) => [name, file])),
+    policy: request.checkpointEvery === undefined ? DEFAULT_POLICY : parseCheckpointInterval(request.checkpointEvery, place('checkpoint-every')),
+    maxInstructions: request.maxInstructions === undefined ? undefined : parseCount(request.maxInstructions, place('max-instructions')),
+    engine: request.engine ?? 'translate',
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * `run`: from a request to a session that runs a fresh guest, recorded or ephemeral.
+ * Order matters: everything that can be refused is refused before anything on the host is created, and the record exists before the first
+ * output file is touched. What this does NOT do: the loop (driver.ts), resuming (resume.ts).
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { limits, StillpointError, type Digests } from '../core/index.ts';
+import { createNodeDigests } from '../core/live/digest.ts';
+import type { ChannelSet, HostPort } from '../channel/index.ts';
+import { declareRun, encodeManifest, mergeSettings, parseRunOptions, type RunManifest, type RunSettings } from '../manifest/index.ts';
+import { NodeHostInspector } from '../manifest/live/host-inspector.ts';
+import { readManifestFile } from '../manifest/live/manifest-file.ts';
+import type { Guest } from '../posix/index.ts';
+import { SnapshotWriter } from '../snapshot/index.ts';
+import { createRun, runNames, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
+import { bootGuest, withStore, type EngineName } from './context.ts';
+import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } from './driver.ts';
+import { hostFacts, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
+import { InputFeed } from './input-feed.ts';
+import { Outlet } from './outlet.ts';
+import { closePorts, isForgetful, openPorts, standardFiles } from './ports.ts';
+import { Recording } from './recording.ts';
+import { makeReport, type Report } from './report.ts';
+import { RECORDER } from './version.ts';
+
+/** What the user asked for, as texts of the command line. */
+export interface RunRequest {
+  readonly program?: string | undefined;
+  readonly arguments: readonly string[];
+  readonly store?: string | undefined;
+  readonly name?: string | undefined;
+  readonly isEphemeral: boolean;
+  readonly manifestFile?: string | undefined;
+  readonly in: readonly string[];
+  readonly out: readonly string[];
+  readonly append: readonly string[];
+  readonly rw: readonly string[];
+  readonly live: readonly string[];
+  readonly limit: readonly string[];
+  readonly environment: readonly string[];
+  readonly workingDirectory?: string | undefined;
+  readonly clock?: string | undefined;
+  readonly entropy?: string | undefined;
+  readonly memory?: string | undefined;
+  readonly maxInstructions?: string | undefined;
+  readonly checkpointEvery?: string | undefined;
+  readonly engine?: EngineName | undefined;
+}
+
+export interface SessionResult {
+  /** Name of the run; undefined when ephemeral. */
+  readonly name: string | undefined;
+  readonly end: SessionEnd;
+  readonly report: Report;
+}
+
+/** `--checkpoint-every` when nothing is said: what a crash may cost, against a pause that nobody notices. */
+export const DEFAULT_POLICY: CheckpointPolicy = { kind: 'time', milliseconds: 10_000 };
+
+/** Runs a program to its end, a cap or a stop. Throws StillpointError. */
+export async function startRun(request: RunRequest, hooks: SessionHooks): Promise<SessionResult> {
+  const settings = readSettings(request);
+  const declared = declareRun(settings, new NodeHostInspector());
+  const { manifest } = declared;
+  const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles() };
+  const program = readProgram(bindings.program);
+  const policy = settings.host.checkpointEvery ?? DEFAULT_POLICY;
+  const engine = settings.host.engine ?? 'translate';
+  if (settings.host.ephemeral === true) return runEphemeral({ manifest, bindings, program, policy, engine, hooks });
+  const digests = await createNodeDigests();
+  const machine = bootGuest(manifest, { program, digests, engine }); // Before the store: a bad program leaves no trace.
+  return withStore(settings.host.store, 'create', async (context) => {
+    const name = settings.host.name ?? freeName(context, manifest.programName);
+    const writer = await createRun(context, {
+      name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(bindings), owner: thisOwner(), manifest: encodeManifest(manifest), program, recorder: RECORDER,
+    });
+    return recordSession({ context, writer, manifest, bindings, policy, hooks, ...machine });
+  });
+}
+
+interface RecordParts {
+  readonly context: StoreContext; readonly writer: RunWriter; readonly manifest: RunManifest; readonly bindings: SavedBindings;
+  readonly policy: CheckpointPolicy; readonly hooks: SessionHooks; readonly guest: Guest; readonly channels: ChannelSet;
+}
+
+async function recordSession(parts: RecordParts): Promise<SessionResult> {
+  const { context, writer, manifest, channels, guest } = parts;
+  const started = monotonicMs();
+  let ports: ReadonlyMap<string, HostPort> = new Map();
+  try {
+    ports = await openPorts(manifest, parts.bindings);
+    const recording = new Recording({ writer, snapshots: new SnapshotWriter(context.store, context.digests), channels, wallClock: wallClockMs });
+    const feed = new InputFeed({ live: { ports, host: hostFacts, append: recording.append } });
+    const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports) });
+    const driver = new Driver({ guest, channels, feed, outlet, recording, policy: parts.policy, maxInstructions: manifest.maxInstructions ?? undefined, hooks: parts.hooks, monotonicMs });
+    const end = await driver.drive();
+    const report = makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started });
+    return { name: writer.record.name, end, report };
+  } catch (error) {
+    await abandon(writer);
+    throw error;
+  } finally {
+    await closePorts(ports);
+  }
+}
+
+/** Channels whose sinks cannot be put back. */
+export function forgetfulOf(ports: ReadonlyMap<string, HostPort>): ReadonlySet<string> {
+  return new Set([...ports].filter(([, port]) => isForgetful(port)).map(([name]) => name));
+}
+
+/** Gives the run up after trouble, so that it can be resumed at once. The trouble is what the user must hear of, not a failure of this. */
+export async function abandon(writer: RunWriter): Promise<void> {
+  try {
+    await writer.close();
+  } catch (error) {
+    if (!(error instanceof StillpointError)) throw error;
+  }
+}
+
+async function runEphemeral(parts: { readonly manifest: RunManifest; readonly bindings: SavedBindings; readonly program: Uint8Array; readonly policy: CheckpointPolicy; readonly engine: EngineName; readonly hooks: SessionHooks }): Promise<SessionResult> {
+  const { manifest, bindings, hooks } = parts;
+  const digests: Digests = await createNodeDigests();
+  const { guest, channels } = bootGuest(manifest, { ...parts, digests });
+  const started = monotonicMs();
+  const ports = await openPorts(manifest, bindings);
+  try {
+    const feed = new InputFeed({ live: { ports, host: hostFacts, append: undefined } });
+    const outlet = new Outlet({ channels, ports, recording: undefined, forgetful: new Set() });
+    const driver = new Driver({ guest, channels, feed, outlet, recording: undefined, policy: { kind: 'none' }, maxInstructions: manifest.maxInstructions ?? undefined, hooks, monotonicMs });
+    const end = await driver.drive();
+    return { name: undefined, end, report: makeReport({ manifest, record: undefined, end, channels, guest, milliseconds: monotonicMs() - started }) };
+  } finally {
+    await closePorts(ports);
+  }
+}
+
+function readSettings(request: RunRequest): RunSettings {
+  const options = parseRunOptions(optionTexts(request));
+  return request.manifestFile === undefined ? options : mergeSettings(readManifestFile(request.manifestFile), options);
+}
+
+function optionTexts(request: RunRequest): Parameters<typeof parseRunOptions>[0] {
+  const { environment, workingDirectory, isEphemeral, manifestFile: _manifestFile, ...rest } = request;
+  const texts = { ...rest, env: environment, cwd: workingDirectory, ...(isEphemeral ? { ephemeral: true } : {}) };
+  const given = Object.entries(texts).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given); // Only undefined values were taken out.
+}
+
+/** The program's bytes. Throws E_PROGRAM_*. */
+function readProgram(path: string): Uint8Array {
+  try {
+    const facts = statSync(path);
+    if (facts.isDirectory()) throw new StillpointError('E_PROGRAM_DIRECTORY', `${path} is a directory`, { data: { path } });
+    if (!facts.isFile()) throw new StillpointError('E_PROGRAM_UNREADABLE', `${path} is not a regular file`, { data: { path } });
+    if (facts.size === 0) throw new StillpointError('E_PROGRAM_EMPTY', `${path} is empty`, { data: { path } });
+    if (facts.size > limits.PROGRAM_BYTES_MAX) throw new StillpointError('E_ELF_TOO_LARGE', `${path} has ${facts.size} bytes, at most ${limits.PROGRAM_BYTES_MAX} can be run`, { data: { path } });
+    return new Uint8Array(readFileSync(path));
+  } catch (cause) {
+    if (cause instanceof StillpointError) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code; // Everything that fs throws has one.
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new StillpointError('E_PROGRAM_NOT_FOUND', `there is no program at ${path}`, { cause, data: { path } });
+    throw new StillpointError('E_PROGRAM_UNREADABLE', `${path} cannot be read (${code ?? 'unknown'})`, { cause, data: { path } });
+  }
+}
+
+/** PROGRAM-1, PROGRAM-2, …: the first that no run of the store has. */
+function freeName(context: StoreContext, programName: string): string {
+  const base = programName.replace(/\.elf$/, '').replace(/[^a-zA-Z0-9._-]/g, '-').replace(/^[^a-zA-Z0-9]+/, '').slice(0, 48) || 'run';
+  const taken = new Set(runNames(context));
+  let number = 1;
+  while (taken.has(`${base}-${number}`)) number++;
+  return `${base}-${number}`;
+}

@@ -1,0 +1,247 @@
+/**
+ * Captures a running machine: turns what changed since the last capture into records for one store commit, and names the whole state by its root.
+ * Cost: XXH64 of every dirty page, SHA-256 and a copy of every changed one, the nodes above them, and the sections.
+ *
+ *   capture() ── batch ──► the caller's commit ──► confirm()        the records are stored, the next capture starts from here
+ *                                            └──► abandon()        they are not: the tree goes back, the dirt is captured next time
+ *
+ * Invariants: the root depends on content only, never on earlier captures; a page or node that the store holds is not written again; objects are
+ * marked clean at capture, so the guest may run on while the commit is under way. Object names are never reused for other objects of one machine.
+ * XXH64 is unseeded: a guest that builds colliding pages on purpose harms its own checkpoints, nobody else's.
+ * What this does NOT do: commit, or keep pages: a batch owns its bytes.
+ */
+import { assert, limits, type BlobHash, type Digests } from '../core/index.ts';
+import type { Store, StorePut } from '../store/index.ts';
+import { encodeObjectList, encodeRoot, HASH_BYTES, hashBytes, INLINE_SECTION_BYTES_MAX, writeHash, type ByteString, type TreeRoot } from './format.ts';
+import { PackWriter } from './pack-writer.ts';
+import { PageTree } from './page-tree.ts';
+import { SnapshotReader } from './reader.ts';
+import type { MachineState, PageObject, Root } from './state.ts';
+
+const { PAGE_BYTES, SECTION_BYTES_MAX } = limits;
+const ZERO_PAGE = new Uint8Array(PAGE_BYTES);
+
+export interface CaptureStats {
+  /** Pages of objects that were reported dirty. */
+  readonly dirtyPages: number;
+  /** Pages of objects and sections whose content differs from the last capture. */
+  readonly changedPages: number;
+  /** Pages written: changed, not zero, and not in the store yet. */
+  readonly newPages: number;
+  /** Tree nodes and root records written. */
+  readonly nodes: number;
+  /** Bytes of all keys and values written. */
+  readonly bytes: number;
+}
+
+export interface Capture {
+  readonly root: Root;
+  readonly batch: { readonly puts: readonly StorePut[] };
+  readonly stats: CaptureStats;
+  /** The batch is committed. */
+  confirm(): void;
+  /** The batch is not committed and never will be. */
+  abandon(): void;
+}
+
+/** A section or the list of objects: its tree and how many pages it may have. */
+interface SectionTree { readonly tree: PageTree; pageCount: number }
+interface Trees {
+  readonly objects: Map<string, PageTree>;
+  readonly sections: Map<string, SectionTree>;
+  readonly list: SectionTree;
+}
+interface Undo { readonly tree: PageTree; readonly pageIndex: number; readonly hash: Uint8Array | undefined; readonly guard: bigint }
+
+/** One capture under way. */
+interface Work {
+  readonly puts: StorePut[];
+  readonly packs: PackWriter;
+  readonly undo: Undo[];
+  /** Hashes of nodes in this batch. */
+  readonly nodes: Set<BlobHash>;
+  readonly dirty: Map<string, readonly number[]>;
+  dirtyPages: number;
+}
+
+export class SnapshotWriter {
+  readonly #store: Pick<Store, 'get' | 'has'>;
+  readonly #digests: Digests;
+  readonly #reader: SnapshotReader;
+  readonly #zeroGuard: bigint;
+  #trees: Trees;
+  /** Dirty pages of abandoned captures, by object. */
+  #carried: ReadonlyMap<string, readonly number[]> = new Map();
+  #isPending = false;
+
+  constructor(store: Pick<Store, 'get' | 'has'>, digests: Digests) {
+    this.#store = store;
+    this.#digests = digests;
+    this.#reader = new SnapshotReader(store, digests);
+    this.#zeroGuard = digests.xxh64(ZERO_PAGE);
+    this.#trees = { objects: new Map(), sections: new Map(), list: this.#newSection() };
+  }
+
+  /** Starts from a stored state: the machine was restored from `root` and its objects are clean. Throws as openSnapshot() does. */
+  adopt(root: Root): void {
+    assert(!this.#isPending, 'a capture is confirmed or abandoned before adopt()');
+    const record = this.#reader.root(root);
+    const adopted = (name: string, value: ByteString): SectionTree => (value.kind === 'inline'
+      ? this.#newSection(name)
+      : { tree: this.#newTree(`section ${name}`, value.tree), pageCount: Math.ceil(value.length / PAGE_BYTES) });
+    const objects = [...this.#reader.objects(root, record)].map(([name, tree]): [string, PageTree] => [name, this.#newTree(name, tree)]);
+    const sections = [...record.sections].map(([name, value]): [string, SectionTree] => [name, adopted(name, value)]);
+    this.#trees = { objects: new Map(objects), sections: new Map(sections), list: adopted('of objects', record.objects) };
+    this.#carried = new Map();
+  }
+
+  /** Captures the whole state. Exactly one of confirm() and abandon() must follow before the next capture. Throws the errors of reader.ts, with nothing changed. */
+  capture(state: MachineState): Capture {
+    assert(!this.#isPending, 'a capture is confirmed or abandoned before the next one');
+    const puts: StorePut[] = [];
+    const work: Work = { puts, packs: new PackWriter(this.#store, this.#digests, puts), undo: [], nodes: new Set(), dirty: new Map(), dirtyPages: 0 };
+    const next: Trees = { objects: new Map(), sections: new Map(), list: { ...this.#trees.list } };
+    let root: Root;
+    try {
+      root = this.#captureState(state, next, work);
+    } catch (error) {
+      takeBack(work.undo);
+      throw error;
+    }
+    for (const object of state.objects) object.markClean();
+    this.#isPending = true;
+    return { root, batch: { puts }, stats: statsOf(work), confirm: () => this.#confirm(next), abandon: () => this.#abandon(work) };
+  }
+
+  #captureState(state: MachineState, next: Trees, work: Work): Root {
+    const objects = new Map<string, TreeRoot>();
+    for (const object of state.objects) {
+      assert(!next.objects.has(object.name), 'object names are unique in a machine');
+      const tree = this.#captureObject(object, work);
+      next.objects.set(object.name, tree);
+      objects.set(object.name, this.#seal(tree, work));
+    }
+    const sections = new Map<string, ByteString>();
+    for (const [name, bytes] of state.sections) {
+      const section = { ...(this.#trees.sections.get(name) ?? this.#newSection(name)) };
+      next.sections.set(name, section);
+      sections.set(name, this.#captureBytes(section, bytes, work));
+    }
+    const record = encodeRoot({ sections, objects: this.#captureBytes(next.list, encodeObjectList(objects), work) });
+    work.packs.finish();
+    return this.#putNode(record, work);
+  }
+
+  #confirm(next: Trees): void {
+    assert(this.#isPending, 'a capture is confirmed or abandoned once');
+    this.#isPending = false;
+    this.#trees = next;
+    this.#carried = new Map();
+  }
+
+  #abandon({ undo, dirty }: Work): void {
+    assert(this.#isPending, 'a capture is confirmed or abandoned once');
+    this.#isPending = false;
+    takeBack(undo);
+    this.#carried = dirty;
+  }
+
+  #captureObject(object: PageObject, work: Work): PageTree {
+    const tree = this.#trees.objects.get(object.name) ?? this.#newTree(object.name);
+    const carried = this.#carried.get(object.name);
+    const reported = object.dirtyPages();
+    const dirty = carried === undefined ? reported : [...new Set([...carried, ...reported])].sort((a, b) => a - b);
+    for (const pageIndex of dirty) this.#capturePage({ tree, pageIndex, page: object.readPage(pageIndex) }, work);
+    work.dirtyPages += dirty.length;
+    work.dirty.set(object.name, dirty.slice());
+    return tree;
+  }
+
+  #captureBytes(section: SectionTree, bytes: Uint8Array, work: Work): ByteString {
+    assert(bytes.length <= SECTION_BYTES_MAX, 'a section stays below its limit');
+    const { tree } = section;
+    const isInline = bytes.length <= INLINE_SECTION_BYTES_MAX;
+    const pageCount = isInline ? 0 : Math.ceil(bytes.length / PAGE_BYTES);
+    for (let pageIndex = 0; pageIndex < Math.max(pageCount, section.pageCount); pageIndex++) {
+      const page = pageIndex < pageCount ? paddedPage(bytes, pageIndex) : ZERO_PAGE;
+      this.#capturePage({ tree, pageIndex, page }, work);
+    }
+    section.pageCount = pageCount;
+    const top = this.#seal(tree, work);
+    return isInline ? { kind: 'inline', bytes: bytes.slice() } : { kind: 'tree', length: bytes.length, tree: top };
+  }
+
+  #capturePage({ tree, pageIndex, page }: { readonly tree: PageTree; readonly pageIndex: number; readonly page: Uint8Array }, work: Work): void {
+    assert(page.length === PAGE_BYTES, 'a page has 4096 bytes');
+    const guard = this.#digests.xxh64(page);
+    const oldGuard = tree.guard(pageIndex);
+    if (oldGuard === guard && guard !== 0n) return;
+    const oldHash = new Uint8Array(HASH_BYTES);
+    const hadHash = tree.readHash(pageIndex, oldHash);
+    const undo: Undo = { tree, pageIndex, hash: hadHash ? oldHash : undefined, guard: oldGuard };
+    if (guard === this.#zeroGuard && isZero(page)) {
+      if (!hadHash) return;
+      tree.set(pageIndex, undefined, 0n);
+    } else {
+      const hash = new Uint8Array(HASH_BYTES);
+      const name = this.#digests.sha256(page);
+      writeHash(name, hash, 0);
+      if (hadHash && sameHash(hash, oldHash)) return tree.setGuard(pageIndex, guard);
+      tree.set(pageIndex, hash, guard);
+      work.packs.add({ name, hash, guard, page });
+    }
+    work.undo.push(undo);
+  }
+
+  #seal(tree: PageTree, work: Work): TreeRoot {
+    return tree.seal((bytes) => this.#putNode(bytes, work));
+  }
+
+  #putNode(bytes: Uint8Array, work: Work): BlobHash {
+    const hash = this.#digests.sha256(bytes);
+    if (work.nodes.has(hash)) return hash;
+    const key = hashBytes(hash);
+    if (this.#store.has('nodes', key)) return hash;
+    work.nodes.add(hash);
+    work.puts.push({ table: 'nodes', key, value: bytes });
+    return hash;
+  }
+
+  #newTree(what: string, start?: TreeRoot): PageTree {
+    return new PageTree((hash, place) => this.#reader.node(hash, { object: what, ...place }), start);
+  }
+
+  #newSection(name = 'of objects'): SectionTree {
+    return { tree: this.#newTree(`section ${name}`), pageCount: 0 };
+  }
+}
+
+/** Gives every changed page of a capture its former hash, the last change first. */
+function takeBack(undo: readonly Undo[]): void {
+  for (const { tree, pageIndex, hash, guard } of [...undo].reverse()) tree.set(pageIndex, hash, guard);
+}
+
+function statsOf(work: Work): CaptureStats {
+  let bytes = 0;
+  for (const { key, value } of work.puts) bytes += key.length + value.length;
+  return { dirtyPages: work.dirtyPages, changedPages: work.undo.length, newPages: work.packs.pageCount, nodes: work.nodes.size, bytes };
+}
+
+/** Page `pageIndex` of a byte string, with zeros after its end. */
+function paddedPage(bytes: Uint8Array, pageIndex: number): Uint8Array {
+  const start = pageIndex * PAGE_BYTES;
+  if (start + PAGE_BYTES <= bytes.length) return bytes.subarray(start, start + PAGE_BYTES);
+  const page = new Uint8Array(PAGE_BYTES);
+  page.set(bytes.subarray(start));
+  return page;
+}
+
+function isZero(page: Uint8Array): boolean {
+  for (let index = 0; index < page.length; index++) if (page[index] !== 0) return false;
+  return true;
+}
+
+function sameHash(a: Uint8Array, b: Uint8Array): boolean {
+  for (let index = 0; index < HASH_BYTES; index++) if (a[index] !== b[index]) return false;
+  return true;
+}

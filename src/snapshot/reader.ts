@@ -1,0 +1,143 @@
+/**
+ * Reads the records of snapshots and believes none: nodes and roots are checked by SHA-256, pages by SHA-256 or, on request, by their XXH64 only.
+ * Errors: E_PAGE_MISSING (a record is not in the store), E_PAGE_DAMAGED (page, pack or location), E_SNAPSHOT_FORMAT (node or root), each naming
+ * object, page index and address.
+ * Invariants: packs are cached by key, at most PACKS_CACHED of them; dropping the cache changes nothing but time.
+ * What this does NOT do: write.
+ */
+import { limits, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
+import type { Store } from '../store/index.ts';
+import { decodeLocation, decodeNode, decodeObjectList, decodePack, decodeRoot, FAN_OUT, formatError, HASH_BYTES, hashBytes, readHash, type ByteString, type NodeContent, type ObjectList, type PackSlot, type RootRecord, type TreeRoot } from './format.ts';
+import type { Root } from './state.ts';
+
+const { PAGE_BYTES } = limits;
+/** 64 packs are 4 MiB: enough for objects whose pages lie in packs of many captures. */
+const PACKS_CACHED = 64;
+
+export interface ReaderOptions {
+  /** 'hash' (default): SHA-256 of every page. 'guard': XXH64, ten times faster, for stores that nobody else can write. */
+  readonly verify?: 'hash' | 'guard';
+}
+/** Where a page belongs, for messages. */
+export interface PagePlace { readonly object: string; readonly index: number }
+export interface NodePlace { readonly object: string; readonly level: number; readonly firstPage: number }
+export interface TreePage { readonly index: number; readonly hash: BlobHash }
+
+export class SnapshotReader {
+  readonly #store: Pick<Store, 'get'>;
+  readonly #digests: Digests;
+  readonly #verify: 'hash' | 'guard';
+  readonly #packs = new Map<string, readonly PackSlot[]>();
+
+  constructor(store: Pick<Store, 'get'>, digests: Digests, { verify = 'hash' }: ReaderOptions = {}) {
+    this.#store = store;
+    this.#digests = digests;
+    this.#verify = verify;
+  }
+
+  root(root: Root): RootRecord {
+    const named = { what: 'root record', hash: root };
+    const bytes = this.#store.get('nodes', hashBytes(root));
+    if (bytes === undefined) throw new StillpointError('E_PAGE_MISSING', `the root record ${root} of a checkpoint is not in the store`, { data: { root } });
+    if (this.#digests.sha256(bytes) !== root) throw formatError(named, 'does not have the bytes its hash promises');
+    return decodeRoot(bytes, named);
+  }
+
+  objects(root: Root, record: RootRecord): ObjectList {
+    return decodeObjectList(this.bytes('section of objects', record.objects), { what: 'root record', hash: root });
+  }
+
+  node(hash: BlobHash, { object, level, firstPage }: NodePlace): NodeContent {
+    const what = `tree node of ${object}, level ${level}, from page ${firstPage}`;
+    const bytes = this.#store.get('nodes', hashBytes(hash));
+    if (bytes === undefined) throw new StillpointError('E_PAGE_MISSING', `${what} (${hash}) is not in the store`, { data: { object, page: firstPage, address: addressOf(firstPage), hash } });
+    if (this.#digests.sha256(bytes) !== hash) {
+      throw new StillpointError('E_SNAPSHOT_FORMAT', `${what} (${hash}) does not have the bytes its hash promises`, { data: { object, page: firstPage, address: addressOf(firstPage), hash } });
+    }
+    return decodeNode(bytes, { what, hash, level });
+  }
+
+  /** The pages of a tree in ascending order; nodes are read on the way. */
+  *pagesOf(object: string, { height, hash }: TreeRoot): Generator<TreePage> {
+    if (hash !== undefined) yield* this.#below(object, hash, { level: height - 1, firstPage: 0 });
+  }
+
+  *#below(object: string, hash: BlobHash, { level, firstPage }: { readonly level: number; readonly firstPage: number }): Generator<TreePage> {
+    const node = this.node(hash, { object, level, firstPage });
+    for (const [child, below] of childrenOf(node)) {
+      const index = firstPage + child * FAN_OUT ** level;
+      if (level === 0) yield { index, hash: below };
+      else yield* this.#below(object, below, { level: level - 1, firstPage: index });
+    }
+  }
+
+  /** The 4096 bytes of a page, the caller's own. */
+  page(hash: BlobHash, place: PagePlace): Uint8Array {
+    const slot = this.#slot(hash, place);
+    const page = new Uint8Array(PAGE_BYTES);
+    page.set(slot.stored);
+    const isSound = this.#verify === 'hash' ? this.#digests.sha256(page) === hash : this.#digests.xxh64(page) === slot.guard;
+    if (!isSound) throw damaged(hash, place, 'does not have the bytes its hash promises');
+    return page;
+  }
+
+  /** A section's or the object list's bytes. */
+  bytes(what: string, value: ByteString): Uint8Array {
+    if (value.kind === 'inline') return value.bytes;
+    const bytes = new Uint8Array(value.length);
+    for (const { index, hash } of this.pagesOf(what, value.tree)) {
+      const page = this.page(hash, { object: what, index });
+      const start = index * PAGE_BYTES;
+      const fits = start < bytes.length && page.subarray(Math.max(0, bytes.length - start)).every((byte) => byte === 0);
+      if (!fits) throw formatError({ what: `${what}, page ${index}`, hash }, 'reaches beyond the end of its section');
+      bytes.set(page.subarray(0, bytes.length - start), start);
+    }
+    return bytes;
+  }
+
+  #slot(hash: BlobHash, place: PagePlace): PackSlot {
+    const location = this.#store.get('pages', hashBytes(hash));
+    if (location === undefined) throw missing(hash, place, 'is not in the store');
+    const decoded = decodeLocation(location);
+    if (decoded === undefined) throw damaged(hash, place, 'has a malformed location');
+    const slot = this.#pack(decoded.pack, hash, place)[decoded.slot];
+    if (slot === undefined || readHash(slot.hash) !== hash) throw damaged(hash, place, 'is not where its location says');
+    return slot;
+  }
+
+  #pack(key: Uint8Array, hash: BlobHash, place: PagePlace): readonly PackSlot[] {
+    const name = readHash(key);
+    const cached = this.#packs.get(name);
+    if (cached !== undefined) return cached;
+    const bytes = this.#store.get('packs', key);
+    if (bytes === undefined) throw missing(hash, place, 'has lost its pack');
+    const slots = decodePack(bytes);
+    if (slots === undefined) throw damaged(hash, place, 'lies in a pack that cannot be decoded');
+    const oldest = this.#packs.size >= PACKS_CACHED ? this.#packs.keys().next().value : undefined;
+    if (oldest !== undefined) this.#packs.delete(oldest);
+    this.#packs.set(name, slots);
+    return slots;
+  }
+}
+
+/** Child number and hash of every child of a node. */
+export function* childrenOf(node: NodeContent): Generator<readonly [number, BlobHash]> {
+  for (let child = 0; child < FAN_OUT; child++) if ((node.mask & (1 << child)) !== 0) yield [child, readHash(node.hashes, child * HASH_BYTES)];
+}
+
+function addressOf(index: number): string {
+  return `0x${(index * PAGE_BYTES).toString(16)}`;
+}
+
+function missing(hash: BlobHash, place: PagePlace, why: string): StillpointError {
+  return pageError('E_PAGE_MISSING', hash, { ...place, why });
+}
+
+function damaged(hash: BlobHash, place: PagePlace, why: string): StillpointError {
+  return pageError('E_PAGE_DAMAGED', hash, { ...place, why });
+}
+
+function pageError(code: 'E_PAGE_MISSING' | 'E_PAGE_DAMAGED', hash: BlobHash, { object, index, why }: PagePlace & { readonly why: string }): StillpointError {
+  const address = addressOf(index);
+  return new StillpointError(code, `page ${index} of ${object} (address ${address}, ${hash}) ${why}`, { data: { object, page: index, address, hash } });
+}
