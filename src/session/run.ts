@@ -9,7 +9,6 @@ import { createNodeDigests } from '../core/live/digest.ts';
 import type { ChannelSet, HostPort } from '../channel/index.ts';
 import { declareRun, encodeManifest, mergeSettings, parseRunOptions, type RunManifest, type RunSettings } from '../manifest/index.ts';
 import { NodeHostInspector } from '../manifest/live/host-inspector.ts';
-import { readManifestFile } from '../manifest/live/manifest-file.ts';
 import type { Guest } from '../posix/index.ts';
 import { SnapshotWriter } from '../snapshot/index.ts';
 import { createRun, runNames, type RunWriter, type StoreContext } from '../txn/index.ts';
@@ -60,7 +59,7 @@ export const DEFAULT_POLICY: CheckpointPolicy = { kind: 'time', milliseconds: 10
 
 /** Runs a program to its end, a cap or a stop. Throws StillpointError. */
 export async function startRun(request: RunRequest, hooks: SessionHooks): Promise<SessionResult> {
-  const settings = readSettings(request);
+  const settings = await readSettings(request);
   const declared = declareRun(settings, new NodeHostInspector());
   const { manifest } = declared;
   const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles() };
@@ -136,9 +135,12 @@ async function runEphemeral(parts: { readonly manifest: RunManifest; readonly bi
   }
 }
 
-function readSettings(request: RunRequest): RunSettings {
+async function readSettings(request: RunRequest): Promise<RunSettings> {
   const options = parseRunOptions(optionTexts(request));
-  return request.manifestFile === undefined ? options : mergeSettings(readManifestFile(request.manifestFile), options);
+  if (request.manifestFile === undefined) return options;
+  // Loaded on demand: the YAML and schema packages would add a fifth to the start of every run.
+  const { readManifestFile } = await import('../manifest/live/manifest-file.ts');
+  return mergeSettings(readManifestFile(request.manifestFile), options);
 }
 
 function optionTexts(request: RunRequest): Parameters<typeof parseRunOptions>[0] {
