@@ -5,6 +5,7 @@
 // time per process. Header lines (first comment of the file; \n, \t, \0 and \\ are escapes in values):
 //   args: WORD…      stdin: TEXT      file: NAME=TEXT (in the working directory)      flags: WORD… (for the compiler)
 //   oracle: qemu     (do not compare with the host's build: the output rightly differs between the two architectures)
+//   image: PATH      (a directory of the host that the program's libc wants; the guest gets a copy at the same place)
 //   exit: N          (status expected, default 0)            signal: NAME (ended by this signal)
 // Does NOT run anything but compilers (see test/programs/oracle.ts).
 import { execFile, execFileSync } from 'node:child_process';
@@ -31,6 +32,8 @@ export interface GuestProgram {
   readonly stdin: Uint8Array;
   /** Files of the working directory at the start, by name. */
   readonly files: Readonly<Record<string, string>>;
+  /** Directories of the host that the guest gets a copy of, absolute. */
+  readonly image: readonly string[];
   readonly flags: readonly string[];
   readonly oracle: 'both' | 'qemu';
   readonly end: ProgramEnd;
@@ -71,7 +74,7 @@ export function readProgram(source: string): GuestProgram {
   const signal = values('signal')[0];
   const end: ProgramEnd = signal === undefined ? { kind: 'exit', status: Number(values('exit')[0] ?? '0') } : { kind: 'signal', signal };
   const stdin = new TextEncoder().encode(unescape(values('stdin').join('')));
-  return { name, source, args: words('args'), stdin, files, flags: words('flags'), oracle: values('oracle')[0] === 'qemu' ? 'qemu' : 'both', end };
+  return { name, source, args: words('args'), stdin, files, image: words('image'), flags: words('flags'), oracle: values('oracle')[0] === 'qemu' ? 'qemu' : 'both', end };
 }
 
 /** Every program of test/guests/c, by name. */

@@ -1,4 +1,6 @@
-/* Rule: ctype.h and wctype.h classify and map every character of the C locale (C99 7.4, 7.25). */
+/* Rule: ctype.h and wctype.h classify and map every character of the C locale (C99 7.4, 7.25).
+ * image: /usr/lib/locale/C.utf8
+ */
 #include <ctype.h>
 #include <locale.h>
 #include <stdio.h>

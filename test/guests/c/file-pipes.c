@@ -42,7 +42,7 @@ int main(void) {
   result("empty", read(p[0], buffer, 1));
   long total = 0, n;
   memset(buffer, 'z', sizeof buffer);
-  while ((n = write(p[1], buffer, 5000)) > 0) total += n;
+  while ((n = write(p[1], buffer, 4096)) > 0) total += n;
   result("full", n);
   printf("%ld\n", total);
   while ((n = read(p[0], buffer, sizeof buffer)) > 0) total -= n;

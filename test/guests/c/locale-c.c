@@ -1,4 +1,6 @@
-/* Rule: the C locale's conventions, and what setlocale answers without locale files (C99 7.11). */
+/* Rule: the C locale's conventions, and what setlocale answers without locale files (C99 7.11).
+ * image: /usr/lib/locale/C.utf8
+ */
 #include <langinfo.h>
 #include <limits.h>
 #include <locale.h>

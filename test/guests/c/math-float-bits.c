@@ -32,7 +32,7 @@ int main(void) {
     if (i % 2000 == 0) printf("%016llx\n", (unsigned long long)h);
   }
   union { float f; uint32_t u; } x;
-  for (x.u = 1; x.u && x.u < 0x7f800000; x.u = x.u * 5 / 4 + 1) h = h * 31 + bits((double)x.f / 3), h = h * 31 + bits32(x.f / 3);
+  for (x.u = 1; x.u && x.u < 0x7f800000; x.u += x.u / 4 + 1) h = h * 31 + bits((double)x.f / 3), h = h * 31 + bits32(x.f / 3);
   printf("%016llx\n", (unsigned long long)h);
   return 0;
 }

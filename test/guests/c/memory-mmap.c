@@ -52,7 +52,8 @@ int main(void) {
   putchar(grown[0]);
   printf(" %d\n", mprotect(grown, PAGE, PROT_READ | PROT_WRITE));
   grown[0] = 'Z';
-  printf("%c %d\n", grown[0], madvise(grown, PAGE, MADV_DONTNEED));
+  putchar(grown[0]);
+  printf(" %d\n", madvise(grown, PAGE, MADV_DONTNEED));
   printf("%d\n", grown[0]);
   printf("%d\n", munmap((void *)(1L << 37), PAGE));
   void *before = sbrk(0), *old = sbrk(3 * PAGE);

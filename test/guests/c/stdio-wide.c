@@ -1,4 +1,6 @@
-/* Rule: wide streams convert by the locale's encoding; orientation sticks (C99 7.24.2, 7.24.3). */
+/* Rule: wide streams convert by the locale's encoding; orientation sticks (C99 7.24.2, 7.24.3).
+ * image: /usr/lib/locale/C.utf8
+ */
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>

@@ -1,4 +1,6 @@
-/* Rule: wchar.h strings, multibyte conversion and its state, also on broken UTF-8 (C99 7.24, 7.20.7). */
+/* Rule: wchar.h strings, multibyte conversion and its state, also on broken UTF-8 (C99 7.24, 7.20.7).
+ * image: /usr/lib/locale/C.utf8
+ */
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>

@@ -1,0 +1,35 @@
+// Every small C program, at every optimisation level, in every mode: the same stdout and the same end as under
+// qemu-riscv64 and as built for the host; one instruction count and one root for all modes. STILLPOINT_PROGRAM=NAME
+// runs one program only.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { buildProgram, guestLevels, listPrograms, type GuestProgram } from '../guests/build.ts';
+import { modes, runInMode, type ModeResult } from './modes.ts';
+import { programOracle, type OracleResult } from './oracle.ts';
+
+const only = process.env['STILLPOINT_PROGRAM'];
+const programs = listPrograms().filter((program) => only === undefined || program.name === only);
+
+function comparable(result: Pick<OracleResult | ModeResult, 'stdout' | 'end'>): { readonly end: OracleResult['end']; readonly stdout: string } {
+  return { end: result.end, stdout: Buffer.from(result.stdout).toString('latin1') };
+}
+
+async function checkLevel(program: GuestProgram, level: (typeof guestLevels)[number]): Promise<void> {
+  const expected = await programOracle(program, level);
+  expect(expected.end, `qemu-riscv64 ends as the header says (${expected.stderr})`).toEqual(program.end);
+  if (program.oracle === 'both') expect(comparable(await programOracle(program, 'native')), 'the two oracles agree').toEqual(comparable(expected));
+  const bytes = readFileSync(await buildProgram(program, level));
+  const results = modes.map((mode) => runInMode(mode, { program: bytes, argv: [program.name, ...program.args], stdin: program.stdin, files: program.files, image: program.image }));
+  for (const [index, result] of results.entries()) {
+    expect(comparable(result), `${modes[index]} against the oracle (stderr: ${result.stderr})`).toEqual(comparable(expected));
+    expect({ retired: result.retired, root: result.root }, `${modes[index]} against ${modes[0]}`).toEqual({ retired: results[0]!.retired, root: results[0]!.root });
+  }
+}
+
+describe('small C programs', () => {
+  it('are more than seventy', () => expect(listPrograms().length).toBeGreaterThanOrEqual(70));
+
+  describe.each(programs.map((program) => [program.name, program] as const))('%s', (_name, program) => {
+    it.each(guestLevels)('%s', (level) => checkLevel(program, level));
+  });
+});

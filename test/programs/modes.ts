@@ -1,0 +1,120 @@
+// Every way to run one guest program; all of them must give the same bytes, the same end, the same instruction count and
+// the same root. A mode is one function; adding one makes every test of programs run it.
+//
+//   whole     one run() call to the end
+//   sliced    run() calls of varying small budgets, caches dropped between some of them
+//
+// The guest starts in /home/guest with the job's files there, an environment with PATH only, clock zero, seed 1.
+// Does NOT use the host's files, a journal or a session.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { blobHash } from '../../src/core/index.ts';
+import type { FileSystem } from '../../src/posix/index.ts';
+import { GUEST, type Inode } from '../../src/posix/files/index.ts';
+import { SnapshotWriter, type Root } from '../../src/snapshot/index.ts';
+import { MemoryStore } from '../../src/store/index.ts';
+import type { ProgramEnd } from '../guests/build.ts';
+import { digests, runGuest, type GuestResult } from '../posix/process/run-guest.ts';
+
+/** What is run: ELF bytes, the whole argv, the input and the files of the working directory by relative path. */
+export interface ModeJob {
+  readonly program: Uint8Array;
+  readonly argv: readonly string[];
+  readonly stdin?: Uint8Array;
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Directories of the host that the guest gets a copy of at the same path, absolute; plain files only. */
+  readonly image?: readonly string[];
+  readonly memoryBytes?: number;
+}
+
+/** What came of it. */
+export interface ModeResult {
+  readonly stdout: Uint8Array;
+  readonly stderr: string;
+  readonly end: ProgramEnd;
+  readonly retired: bigint;
+  readonly root: Root;
+}
+
+export type Mode = 'whole' | 'sliced';
+/** The modes that exist, the plainest first: others are compared with it. */
+export const modes: readonly Mode[] = ['whole', 'sliced'];
+
+const memoryBytesDefault = 256 * 1024 * 1024;
+const workingDirectory = '/home/guest';
+
+/** Runs a job in a mode. Throws an Error when the machine stops for any reason but the program's end. */
+export function runInMode(mode: Mode, job: ModeJob): ModeResult {
+  switch (mode) {
+    case 'whole': return resultOf(run(job, 1_000_000_000));
+    case 'sliced': return resultOf(run(job, slices()));
+    default: return mode satisfies never;
+  }
+}
+
+function run(job: ModeJob, slice: number | (() => number)): GuestResult {
+  return runGuest(job.program, {
+    argv: job.argv, environment: ['PATH=/usr/local/bin:/usr/bin:/bin'], stdin: job.stdin ?? new Uint8Array(0), workingDirectory, slice,
+    memoryBytes: job.memoryBytes ?? memoryBytesDefault, prepare: (files) => placeFiles(files, { ...imageFiles(job.image ?? []), ...ownFiles(job.files ?? {}) }),
+  });
+}
+
+/** Budgets that grow from one instruction, so that short programs are cut often and long ones in reasonable time. */
+function slices(): () => number {
+  let step = 0;
+  return () => {
+    step++;
+    return 1 + (step * 7919) % (1 + step * 13);
+  };
+}
+
+function ownFiles(files: Readonly<Record<string, string | Uint8Array>>): Record<string, string | Uint8Array> {
+  return Object.fromEntries(Object.entries(files).map(([path, content]) => [`${workingDirectory}/${path}`, content]));
+}
+
+function imageFiles(directories: readonly string[]): Record<string, Uint8Array> {
+  const found: Record<string, Uint8Array> = {};
+  for (const directory of directories) {
+    for (const path of readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()) {
+      const full = join(directory, path);
+      if (statSync(full).isFile()) found[full] = readFileSync(full);
+    }
+  }
+  return found;
+}
+
+/** Puts files into the fresh tree; paths are absolute, directories on the way are made. */
+function placeFiles(system: FileSystem, files: Readonly<Record<string, string | Uint8Array>>): void {
+  for (const [path, content] of Object.entries(files)) {
+    const parts = path.split('/').filter((part) => part !== '');
+    const name = parts.pop()!;
+    let directory: Inode = system.root;
+    for (const part of parts) {
+      const parent: Inode = directory;
+      if (parent.kind !== 'directory') throw new Error(`${path}: ${part} is in something that is no directory`);
+      directory = parent.entries.get(part)?.inode ?? system.makeDirectory(parent, part, { credentials: GUEST, mode: 0o755 });
+    }
+    if (directory.kind !== 'directory') throw new Error(`${path}: not in a directory`);
+    const inode = system.makeFile({ credentials: GUEST, mode: 0o644 });
+    system.attach(directory, name, inode);
+    if (inode.kind !== 'file') throw new Error('a made file is a file');
+    inode.content.writeAt(0, typeof content === 'string' ? new TextEncoder().encode(content) : content);
+  }
+}
+
+function endOf(result: GuestResult): ProgramEnd {
+  const { stop } = result;
+  if (stop.kind !== 'ended') throw new Error(`the machine stopped with ${result.outcome} after ${result.retired} instructions\n${result.stderr}`);
+  if (stop.outcome.kind === 'exited') return { kind: 'exit', status: stop.outcome.status };
+  const { signal } = stop.outcome;
+  const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
+  return { kind: 'signal', signal: name ?? `SIG${signal}` };
+}
+
+function resultOf(result: GuestResult): ModeResult {
+  const capture = new SnapshotWriter(new MemoryStore(), digests).capture(result.guest.state());
+  const root = blobHash(capture.root);
+  capture.abandon();
+  return { stdout: result.stdoutBytes, stderr: result.stderr, end: endOf(result), retired: result.retired, root };
+}
