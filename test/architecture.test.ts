@@ -34,11 +34,16 @@ function sourceFiles(folder: string): string[] {
 interface Import { readonly specifier: string; readonly target: string | undefined }
 
 function importsOf(file: string): readonly Import[] {
-  const info = ts.preProcessFile(readFileSync(join(ROOT, file), 'utf8'), true, true);
-  return info.importedFiles.map(({ fileName }) => ({
-    specifier: fileName,
-    target: fileName.startsWith('.') ? posix.normalize(posix.join(dirname(file), fileName)) : undefined,
-  }));
+  const specifiers: string[] = [];
+  const visit = (node: ts.Node): void => {
+    const isStatic = (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined && ts.isStringLiteral(node.moduleSpecifier);
+    if (isStatic) specifiers.push((node.moduleSpecifier as ts.StringLiteral).text);
+    const argument = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword ? node.arguments[0] : undefined;
+    if (argument !== undefined && ts.isStringLiteral(argument)) specifiers.push(argument.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(parse(file));
+  return specifiers.map((specifier) => ({ specifier, target: specifier.startsWith('.') ? posix.normalize(posix.join(dirname(file), specifier)) : undefined }));
 }
 
 const layers = readLayers();
