@@ -1,0 +1,134 @@
+/** Bad input of every kind: one line, a stable code, the exit status of the design, nothing half done. */
+import { execFileSync } from 'node:child_process';
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Bench, complaint } from './command.ts';
+
+const bench = new Bench();
+let hello = '';
+
+beforeAll(() => {
+  hello = bench.compile('hello.elf', '#include <stdio.h>\nint main(void){puts("hello");return 0;}');
+});
+afterAll(() => rmSync(bench.directory, { recursive: true, force: true }));
+
+/** hello.elf with some bytes replaced. */
+function patched(name: string, at: number, bytes: readonly number[]): string {
+  const path = bench.path(name);
+  copyFileSync(hello, path);
+  const file = openSync(path, 'r+');
+  writeSync(file, Uint8Array.from(bytes), 0, bytes.length, at);
+  closeSync(file);
+  return path;
+}
+
+function program(kind: string): string {
+  const path = bench.path(`bad-${kind}`);
+  switch (kind) {
+    case 'missing': return path;
+    case 'directory': mkdirSync(path, { recursive: true }); return path;
+    case 'empty': writeFileSync(path, ''); return path;
+    case 'text': writeFileSync(path, '#!/bin/sh\necho hi\n'); return path;
+    case 'device': return '/dev/null';
+    case 'native': copyFileSync(process.execPath, path); truncateSync(path, 1_000_000); return path;
+    case 'object': execFileSync('riscv64-linux-gnu-gcc', ['-c', '-x', 'c', '-', '-o', path], { input: 'int f(void){return 1;}' }); return path;
+    case 'dynamic': execFileSync('riscv64-linux-gnu-gcc', ['-x', 'c', '-', '-o', path], { input: 'int main(void){return 1;}' }); return path;
+    case 'truncated': copyFileSync(hello, path); truncateSync(path, 3000); return path;
+    case 'cut-header': copyFileSync(hello, path); truncateSync(path, 40); return path;
+    case 'entry-outside': return patched(`bad-${kind}`, 24, [0, 0, 0, 0x70, 0, 0, 0, 0]);
+    case 'many-headers': return patched(`bad-${kind}`, 56, [0xff, 0xff]);
+    case 'huge-segment': return patched(`bad-${kind}`, headerOf('LOAD') + 40, [0, 0, 0, 0, 0, 0, 0, 0x7f]);
+    case 'far-segment': return patched(`bad-${kind}`, headerOf('LOAD') + 16, [0, 0, 0, 0, 0, 0x10, 0, 0]);
+    default: throw new Error(kind);
+  }
+}
+
+/** Offset of the first PT_LOAD header of hello.elf. */
+function headerOf(_kind: 'LOAD'): number {
+  const bytes = readFileSync(hello);
+  for (let at = 64; ; at += 56) if (bytes.readUInt32LE(at) === 1) return at;
+}
+
+describe('programs that cannot be run', () => {
+  it.each<[string, string[], number]>([
+    ['missing', ['E_PROGRAM_NOT_FOUND'], 127], ['directory', ['E_PROGRAM_DIRECTORY'], 126], ['empty', ['E_PROGRAM_EMPTY'], 126], ['text', ['E_ELF_MAGIC'], 126],
+    ['device', ['E_PROGRAM_UNREADABLE'], 126], ['native', ['E_ELF_MACHINE', 'E_ELF_TRUNCATED'], 126], ['object', ['E_ELF_KIND'], 126], ['dynamic', ['E_ELF_DYNAMIC'], 126],
+    ['truncated', ['E_ELF_TRUNCATED'], 126], ['cut-header', ['E_ELF_TRUNCATED'], 126], ['entry-outside', ['E_ELF_ENTRY'], 126],
+    ['many-headers', ['E_ELF_HEADER', 'E_ELF_TRUNCATED'], 126], ['huge-segment', ['E_ELF_SEGMENT', 'E_ELF_TOO_LARGE', 'E_ELF_OVERLAP'], 126],
+    ['far-segment', ['E_ELF_SEGMENT', 'E_ELF_TOO_LARGE', 'E_ELF_ENTRY', 'E_ELF_HEADER'], 126],
+  ])('%s', (kind, codes, status) => {
+    const seen = bench.stillpoint(['run', '--out', `o=${bench.path(`made-${kind}`)}`, program(kind)]);
+    expect(codes).toContain(complaint(seen));
+    expect(seen).toMatchObject({ status, stdout: '' });
+    expect(existsSync(bench.path(`made-${kind}`))).toBe(false);
+    expect(bench.hasStore()).toBe(false);
+  });
+});
+
+describe('wishes that cannot be met', () => {
+  it.each<[string, string[], string]>([
+    ['an unknown option', ['--frobnicate'], ''], ['a wrong size', ['--memory', '12Q'], 'E_USAGE'], ['a tiny memory', ['--memory', '4096'], 'E_USAGE E_MANIFEST'],
+    ['a wrong clock', ['--clock', 'sundial'], 'E_USAGE'], ['a wrong seed', ['--entropy', 'seed:x'], 'E_USAGE'], ['a wrong interval', ['--checkpoint-every', 'often'], 'E_USAGE'],
+    ['a channel without file', ['--in', 'a'], 'E_USAGE'], ['a channel with a wrong name', ['--in', 'a/b=/dev/null'], 'E_USAGE'], ['a missing input', ['--in', 'a=/no/such/file'], 'E_CHANNEL_OPEN'],
+    ['an input that is a directory', ['--in', 'a=/tmp'], 'E_CHANNEL_OPEN'], ['an output in no directory', ['--out', 'a=/no/such/dir/file'], 'E_CHANNEL_OPEN'],
+    ['a channel declared twice', ['--in', 'a=/dev/null', '--out', 'a=/tmp/x'], 'E_CHANNEL_DECLARATION'], ['a limit on no channel', ['--limit', 'zz:gets=1'], 'E_CHANNEL_DECLARATION'],
+    ['a wrong limit', ['--limit', 'stdin:bananas=1'], 'E_USAGE'], ['a wrong run name', ['--name', 'a/b'], 'E_RUN_NAME'], ['a missing manifest', ['--manifest', '/no/such.yaml'], 'E_HOST_FILE E_MANIFEST'],
+    ['a working directory that is not there', ['--cwd', '/nowhere'], 'E_USAGE'],
+  ])('%s', (_what, options, codes) => {
+    const seen = bench.stillpoint(['run', ...options, hello]);
+    expect(seen.status).toBe(125);
+    expect(seen.stdout).toBe('');
+    if (codes !== '') expect(codes.split(' ')).toContain(complaint(seen));
+    expect(seen.stderr).not.toMatch(/ at .*\.js/);
+    const names = bench.hasStore() ? bench.stillpoint(['ls', '-q']).stdout : '';
+    expect(names.split('\n').filter((name) => name !== '')).toEqual([]);
+  });
+});
+
+describe('stores that are none', () => {
+  it('a directory with other things in it is left alone', () => {
+    const foreign = bench.makeDirectory('foreign');
+    writeFileSync(`${foreign}/letter.txt`, 'dear');
+    const seen = bench.stillpoint(['run', '--store', foreign, hello]);
+    expect([complaint(seen), seen.status]).toEqual(['E_STORE_FOREIGN', 125]);
+    expect(readdirSync(foreign)).toEqual(['letter.txt']);
+  });
+
+  it('a file is no store', () => {
+    writeFileSync(bench.path('file-store'), 'x');
+    const seen = bench.stillpoint(['run', '--store', bench.path('file-store'), hello]);
+    expect(['E_STORE_FOREIGN', 'E_STORE_OPEN']).toContain(complaint(seen));
+    expect(seen.status).toBe(125);
+  });
+
+  it('garbage where the data should be is named', () => {
+    const broken = bench.makeDirectory('broken');
+    writeFileSync(`${broken}/data.mdb`, Buffer.alloc(40_000, 0x5a));
+    const seen = bench.stillpoint(['ls', '--store', broken]);
+    expect(['E_STORE_FOREIGN', 'E_STORE_CORRUPT', 'E_STORE_OPEN']).toContain(complaint(seen));
+    expect(seen.status).toBe(125);
+  });
+
+  it('looking at a store that is not there makes none', () => {
+    for (const verb of [['ls'], ['show', 'x'], ['log', 'x'], ['checkpoints', 'x'], ['replay', 'x'], ['resume', 'x'], ['rm', 'x']]) {
+      const seen = bench.stillpoint([...verb, '--store', bench.path('nowhere')]);
+      expect([complaint(seen), seen.status, existsSync(bench.path('nowhere'))]).toEqual(['E_STORE_OPEN', 125, false]);
+    }
+  });
+
+  it('a full disk stops the run in one line and keeps what was committed', () => {
+    const small = bench.makeDirectory('small');
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small]);
+    try {
+      const filler = bench.compile('filler.elf', '#include <stdlib.h>\n#include <stdio.h>\nint main(void){unsigned*p=malloc(64<<20);for(unsigned i=0;i<16u<<20;i++)p[i]=i*2654435761u;printf("%u\\n",p[12345]);return 0;}');
+      const seen = bench.stillpoint(['run', '--store', `${small}/store`, '--checkpoint-every', '5M', '--name', 'full', filler]);
+      expect([complaint(seen), seen.status, seen.stdout]).toEqual(['E_DISK_FULL', 125, '']);
+      expect(bench.stillpoint(['ls', '-q', '--store', `${small}/store`]).stdout).toBe('full\n');
+      execFileSync('mount', ['-o', 'remount,size=200m', small]);
+      const resumed = bench.stillpoint(['resume', 'full', '--store', `${small}/store`]);
+      expect([resumed.status, resumed.stdout, resumed.stderr]).toEqual([0, `${(12345 * 2654435761) % 2 ** 32}\n`, '']);
+    } finally {
+      execFileSync('umount', [small]);
+    }
+  });
+});
