@@ -7,6 +7,8 @@
  * A chunk that holds bytes of the host's file is supplied once, when it is first touched, and is the machine's from then on; a chunk
  * that is overwritten whole is never asked for. So what is asked of the host is never a byte that the guest wrote, and execution
  * again after a crash finds the same bytes, whatever had reached the file. Bytes beyond `size` are zero.
+ * A supplied chunk becomes the machine's only when the call that misses it goes through: until then it is no state, so that the state at an
+ * instruction count does not depend on whether the host has answered already.
  * The bytes leave and come back as pages of 4 KiB (the shape of snapshot's PageObject); size, hostSize and loaded marks are state.
  * What this does NOT do: quotas, output, reading the host.
  */
@@ -31,6 +33,8 @@ export class OwnedContent implements Content {
   /** One bit for each chunk of the initial file: set when the host's bytes are not needed any more. */
   #loaded: Uint8Array;
   #dirty = new Set<number>();
+  /** Supplied and not yet touched; not state. */
+  #supplied = new Map<number, Uint8Array>();
   #range: ChunkRange | undefined;
 
   constructor(name: string, initialSize: number) {
@@ -48,11 +52,12 @@ export class OwnedContent implements Content {
     assert(length > 0 && offset + length <= this.#size, 'a read lies inside the content');
     const range = chunksOf(offset, length);
     for (let index = range.first; index <= range.last; index++) {
-      if (!this.#isMissing(index)) continue;
+      if (!this.#isWanted(index)) continue;
       this.#range = range;
       return undefined;
     }
     this.#range = undefined;
+    for (let index = range.first; index <= range.last; index++) this.#absorb(index);
     return gather(offset, length, (index) => this.#chunks.get(index));
   }
 
@@ -61,11 +66,12 @@ export class OwnedContent implements Content {
     const end = offset + bytes.length;
     const range = chunksOf(offset, bytes.length);
     for (const index of range.first === range.last ? [range.first] : [range.first, range.last]) {
-      if (!this.#isMissing(index) || this.#coversHostBytes(index, offset, end)) continue;
+      if (!this.#isWanted(index) || this.#coversHostBytes(index, offset, end)) continue;
       this.#range = { first: index, last: index };
       return false;
     }
     this.#range = undefined;
+    for (const index of [range.first, range.last]) if (!this.#coversHostBytes(index, offset, end)) this.#absorb(index);
     for (let index = range.first; index <= range.last; index++) {
       const start = index * CHUNK_BYTES;
       const from = Math.max(offset, start);
@@ -90,7 +96,7 @@ export class OwnedContent implements Content {
     if (this.#range === undefined) return undefined;
     for (let index = this.#range.first; index <= this.#range.last; index++) {
       const offset = index * CHUNK_BYTES;
-      if (this.#isMissing(index)) return { offset, length: Math.min(CHUNK_BYTES, this.#hostSize - offset) };
+      if (this.#isWanted(index)) return { offset, length: Math.min(CHUNK_BYTES, this.#hostSize - offset) };
     }
     return undefined;
   }
@@ -99,8 +105,7 @@ export class OwnedContent implements Content {
     const index = offset / CHUNK_BYTES;
     if (!this.#isMissing(index)) return;
     checkChunk(offset, bytes, this.#hostSize);
-    this.#own(index).set(bytes);
-    for (let page = 0; page * PAGE_BYTES < bytes.length; page++) this.#dirty.add(index * PAGES_PER_CHUNK + page);
+    this.#supplied.set(index, bytes);
   }
 
   dirtyPages(): readonly number[] {
@@ -138,6 +143,7 @@ export class OwnedContent implements Content {
     this.#loaded = loaded.slice();
     this.#chunks = new Map();
     this.#dirty = new Set();
+    this.#supplied = new Map();
     this.#range = undefined;
     for (const page of pages?.pages() ?? []) {
       this.#allocate(Math.floor(page.index / PAGES_PER_CHUNK)).set(page.bytes, (page.index % PAGES_PER_CHUNK) * PAGE_BYTES);
@@ -147,6 +153,22 @@ export class OwnedContent implements Content {
   /** The host still holds bytes of this chunk that the machine does not have. */
   #isMissing(index: number): boolean {
     return index * CHUNK_BYTES < this.#hostSize && (this.#loaded[index >> 3]! & (1 << (index & 7))) === 0;
+  }
+
+  /** Missing, and the host has not answered yet. */
+  #isWanted(index: number): boolean {
+    return this.#isMissing(index) && !this.#supplied.has(index);
+  }
+
+  /** Takes a supplied chunk over. What a truncation cut off meanwhile stays cut off. */
+  #absorb(index: number): void {
+    const bytes = this.#supplied.get(index);
+    if (bytes === undefined) return;
+    this.#supplied.delete(index);
+    if (!this.#isMissing(index)) return;
+    const kept = bytes.subarray(0, Math.min(bytes.length, this.#hostSize - index * CHUNK_BYTES));
+    this.#own(index).set(kept);
+    for (let page = 0; page * PAGE_BYTES < kept.length; page++) this.#dirty.add(index * PAGES_PER_CHUNK + page);
   }
 
   #coversHostBytes(index: number, from: number, to: number): boolean {

@@ -2,10 +2,11 @@
  * The loop: runs the guest in slices, feeds what it waits for, releases its output, takes checkpoints, and ends with an outcome.
  *
  *   run(slice) ─► budget    housekeeping: progress, release, checkpoint, stop request
- *             ├─► blocked   release output that the world may wait for, then fetch the input
+ *             ├─► blocked   housekeeping, release output that the world may wait for, then fetch the input
  *             └─► ended     release, settle, final commit
  *
- * Invariants: the guest never runs while something is awaited; wall time decides only when the host does its bookkeeping, never what the
+ * Invariants: the guest never runs while something is awaited; a state is captured before the input that it waits for is supplied, so that
+ * the state at an instruction count is one; wall time decides only when the host does its bookkeeping, never what the
  * guest sees. What this does NOT do: open anything (run.ts, resume.ts), verify (replay.ts).
  */
 import { instructionCount, limits, type InstructionCount } from '../core/index.ts';
@@ -79,10 +80,10 @@ export class Driver {
       const stop = this.#runSlice();
       const outcome = this.#outcomeOf(stop);
       if (outcome !== undefined) return this.#end(outcome);
-      if (stop.kind === 'blocked') await this.#satisfy(stop);
       await this.#housekeeping();
       const reason = this.#parts.hooks.stopRequested?.();
       if (reason !== undefined) return this.#stop(reason);
+      if (stop.kind === 'blocked') await this.#satisfy(stop);
     }
   }
 
@@ -128,13 +129,9 @@ export class Driver {
   }
 
   async #satisfy(stop: Extract<GuestStop, { kind: 'blocked' }>): Promise<void> {
-    const { feed, guest } = this.#parts;
-    for (const channel of stop.channels) {
-      const { wanted } = channel;
-      if (wanted === undefined) continue;
-      if (this.#parts.channels.hasOutput && feed.needsHost(channel, wanted)) await this.#release();
-      await feed.supply(channel, wanted, this.#at);
-    }
+    const { feed, guest, hooks } = this.#parts;
+    if (this.#parts.channels.hasOutput && feed.needsHost(stop.channels)) await this.#release();
+    if (stop.channels.length > 0) await feed.supply(stop.channels, this.#at, hooks.stopRequested);
     if (stop.needsClock) guest.supplyClock(feed.clock(this.#at));
     if (stop.needsEntropy > 0) guest.supplyEntropy(feed.entropy(stop.needsEntropy, this.#at));
   }

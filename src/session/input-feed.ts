@@ -34,11 +34,19 @@ export interface Live {
   readonly append: ((frame: FreshFrame) => void) | undefined;
 }
 
+interface Recorded { readonly channel: Channel; readonly wanted: Wanted; readonly index: number; readonly entry: InputEntry | undefined }
+interface Answer { readonly channel: Channel; readonly bytes: Uint8Array | undefined }
+
+/** How soon a wish to stop is noticed while the host is waited for. */
+const STOP_POLL_MS = 50;
+
 export class InputFeed {
   readonly #past: Past | undefined;
   readonly #live: Live | undefined;
   /** Chunks of random channels journaled by this session: fetched again from the host, never journaled twice. */
   readonly #journaled = new Map<string, Set<number>>();
+  /** Reads of sequential ports that are under way. */
+  readonly #reading = new Map<string, Promise<Answer>>();
   /** Bytes fetched from the host in this session, for progress. */
   fetchedBytes = 0;
 
@@ -49,14 +57,23 @@ export class InputFeed {
   }
 
   /** Whether the host may have to be waited for: then output that the world waits for is released first. */
-  needsHost(channel: Channel, wanted: Wanted): boolean {
-    return channel.spec.access === 'sequential' ? !this.#hasPast(channel, wanted) : false;
+  needsHost(channels: readonly Channel[]): boolean {
+    return channels.every((channel) => channel.spec.access === 'sequential' && !this.#hasPast(channel));
   }
 
-  /** Supplies what a blocked channel misses, at least in part. */
-  async supply(channel: Channel, wanted: Wanted, at: InstructionCount): Promise<void> {
-    if (channel.spec.access === 'sequential') return this.#supplyStream(channel, wanted, at);
-    return this.#supplyChunk(channel, wanted, at);
+  /**
+   * Supplies what one of the blocked channels misses, at least in part. Several wait only when a guest polls: the first to answer is fed, and
+   * the journal keeps the order. Returns without effect when `stopRequested` answers while the host is waited for.
+   */
+  async supply(channels: readonly Channel[], at: InstructionCount, stopRequested?: () => string | undefined): Promise<void> {
+    for (const channel of channels) {
+      const { wanted } = channel;
+      if (wanted !== undefined && channel.spec.access !== 'sequential') return this.#supplyChunk(channel, wanted, at);
+    }
+    const recorded = this.#earliestPast(channels);
+    if (recorded !== undefined) return this.#supplyPast(recorded, at);
+    const answer = await this.#firstAnswer(channels.filter(({ wanted }) => wanted !== undefined), at, stopRequested);
+    if (answer !== undefined) this.#supplyLive(answer.channel, answer.bytes, at);
   }
 
   /** Nanoseconds since 1970 for `--clock recorded`. */
@@ -77,28 +94,65 @@ export class InputFeed {
     return bytes;
   }
 
-  #hasPast(channel: Channel, { offset }: Wanted): boolean {
+  #hasPast(channel: Channel): boolean {
     const stream = this.#past?.inputs.stream(channel.spec.name);
-    return stream !== undefined && (offset < stream.length || stream.end !== undefined);
+    return stream !== undefined && ((channel.wanted?.offset ?? 0) < stream.length || stream.end !== undefined);
   }
 
-  async #supplyStream(channel: Channel, wanted: Wanted, at: InstructionCount): Promise<void> {
-    const { name } = channel.spec;
-    const stream = this.#past?.inputs.stream(name);
-    if (stream !== undefined && wanted.offset < stream.length) {
-      const entry = this.#past!.inputs.pieces(name, wanted.offset).next().value as InputEntry; // There is one: the stream is longer.
-      this.#checkMoment(entry, { channel: name, wanted, at });
-      return channel.supply(wanted.offset, this.#past!.inputs.bytes(entry).subarray(wanted.offset - entry.offset));
+  /** Of several channels, the one whose next recorded piece comes first in the journal. */
+  #earliestPast(channels: readonly Channel[]): Recorded | undefined {
+    let earliest: Recorded | undefined;
+    for (const channel of channels) {
+      const { wanted } = channel;
+      const stream = this.#past?.inputs.stream(channel.spec.name);
+      if (wanted === undefined || stream === undefined) continue;
+      const entry = wanted.offset < stream.length ? this.#past!.inputs.pieces(channel.spec.name, wanted.offset).next().value ?? undefined : undefined;
+      const index = entry?.index ?? stream.end?.index;
+      if (index !== undefined && (earliest === undefined || index < earliest.index)) earliest = { channel, wanted, index, entry };
     }
-    if (stream?.end !== undefined) return channel.supplyEnd(wanted.offset);
-    const bytes = await this.#port(name, at).read({ offset: wanted.offset, length: Math.min(wanted.length, limits.CHUNK_BYTES) });
+    return earliest;
+  }
+
+  #supplyPast({ channel, wanted, entry }: Recorded, at: InstructionCount): void {
+    if (entry === undefined) return channel.supplyEnd(wanted.offset);
+    this.#checkMoment(entry, { channel: channel.spec.name, wanted, at });
+    channel.supply(wanted.offset, this.#past!.inputs.bytes(entry).subarray(wanted.offset - entry.offset));
+  }
+
+  #supplyLive(channel: Channel, bytes: Uint8Array | undefined, at: InstructionCount): void {
+    const { name } = channel.spec;
+    const { offset } = channel.wanted!;
     if (bytes === undefined) {
-      this.#live!.append?.({ kind: 'end', at, channel: name, offset: wanted.offset });
-      return channel.supplyEnd(wanted.offset);
+      this.#live!.append?.({ kind: 'end', at, channel: name, offset });
+      return channel.supplyEnd(offset);
     }
     this.fetchedBytes += bytes.length;
-    this.#live!.append?.({ kind: 'input', at, channel: name, offset: wanted.offset, bytes });
-    channel.supply(wanted.offset, bytes);
+    this.#live!.append?.({ kind: 'input', at, channel: name, offset, bytes });
+    channel.supply(offset, bytes);
+  }
+
+  /** Waits for the first port that answers. Reads that lose the race stay under way and answer a later wait. */
+  async #firstAnswer(channels: readonly Channel[], at: InstructionCount, stopRequested?: () => string | undefined): Promise<Answer | undefined> {
+    for (const channel of channels) {
+      const { name } = channel.spec;
+      if (this.#reading.has(name)) continue;
+      const { offset, length } = channel.wanted!;
+      const read = this.#port(name, at).read({ offset, length: Math.min(length, limits.CHUNK_BYTES) }).then((bytes) => ({ channel, bytes }));
+      read.catch(() => {}); // A read that nobody waits for any more must not end the process; one that is waited for throws below.
+      this.#reading.set(name, read);
+    }
+    const reads = channels.map((channel) => this.#reading.get(channel.spec.name)!);
+    let timer: NodeJS.Timeout | undefined;
+    const stopped = new Promise<undefined>((resolve) => {
+      if (stopRequested !== undefined) timer = setInterval(() => { if (stopRequested() !== undefined) resolve(undefined); }, STOP_POLL_MS);
+    });
+    try {
+      const answer = await Promise.race([...reads, stopped]);
+      if (answer !== undefined) this.#reading.delete(answer.channel.spec.name);
+      return answer;
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   async #supplyChunk(channel: Channel, wanted: Wanted, at: InstructionCount): Promise<void> {

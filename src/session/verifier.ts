@@ -75,7 +75,7 @@ export class Verifier {
     if (stop.kind === 'ended') this.#outcome = stop.outcome;
     if (stop.kind === 'capped') this.#outcome = { kind: 'capped', cap: stop.cap };
     if (stop.kind !== 'blocked') return;
-    for (const channel of stop.channels) if (channel.wanted !== undefined) await feed.supply(channel, channel.wanted, this.retired);
+    if (stop.channels.length > 0) await feed.supply(stop.channels, this.retired);
     if (stop.needsClock) guest.supplyClock(feed.clock(this.retired));
     if (stop.needsEntropy > 0) guest.supplyEntropy(feed.entropy(stop.needsEntropy, this.retired));
   }

@@ -47,6 +47,7 @@ export async function execute(victim: Victim, options: { readonly killsMax: numb
     const { status, output, errors } = await start1(victim, commandArguments, { isFirst, killAfterMs: wish });
     held.push(output);
     if (status === 'killed') { kills++; continue; }
+    if (errors.includes('E_RUN_FINISHED')) break; // Killed between its last commit and its exit.
     if (status !== 0) throw new Error(`start ${start} (${commandArguments.join(' ')}) ended with ${status}: ${errors}`);
     break;
   }
