@@ -34,6 +34,16 @@ function* allCases(random: Random): Generator<OracleCase> {
   }
 }
 
+/**
+ * Known divergence (case, ours, theirs, reason): ctzw of a register whose low word is zero gives 32 here, as "Zbb" says; qemu 7.2 goes on
+ * counting in the upper word. Any other difference fails.
+ */
+function isKnownDivergence(one: OracleCase, ours: bigint, theirs: bigint): boolean {
+  const operand = one.x[1];
+  if (!SNIPPETS[one.snippet]!.text.includes('ctzw a0,a') || operand === 0n || (operand & 0xffffffffn) !== 0n) return false;
+  return ours === 32n && theirs === BigInt(operand.toString(2).length - operand.toString(2).replace(/0+$/, '').length);
+}
+
 function compare(oracle: Oracle, cases: readonly OracleCase[], slice: number): void {
   const expected = oracle.runOnQemu(cases);
   const actual = oracle.runOnOurs(cases, slice);
@@ -41,6 +51,7 @@ function compare(oracle: Oracle, cases: readonly OracleCase[], slice: number): v
   for (let word = 0; word < expected.length; word++) {
     if (actual[word] === expected[word]) continue;
     const one = cases[Math.floor(word / OUTCOME_WORDS)]!;
+    if (word % OUTCOME_WORDS === 0 && isKnownDivergence(one, actual[word]!, expected[word]!)) continue;
     const row = (words: BigUint64Array): string[] =>
       [...words.slice(word - (word % OUTCOME_WORDS), word - (word % OUTCOME_WORDS) + OUTCOME_WORDS)].map((value) => value.toString(16));
     expect.fail(`seed ${SEED}: ${SNIPPETS[one.snippet]!.text}\n in ${one.x.map((value) => value.toString(16)).join(' ')}\n `
