@@ -42,6 +42,7 @@ Exit status of run and resume: the program's own; 128+n when signal n ended it; 
 
 async function main(): Promise<number> {
   process.stdout.on('error', endOnClosedPipe);
+  process.stderr.on('error', () => {}); // Remarks that nobody reads any more: the exit status still tells.
   try {
     await buildProgram().parseAsync(process.argv);
     return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode);
@@ -51,8 +52,9 @@ async function main(): Promise<number> {
   }
 }
 
-/** Facts that nobody reads any more: end as a program killed by SIGPIPE would. */
+/** Facts that nobody reads any more: end as a program killed by SIGPIPE would. A guest's standard output has a listener of its own. */
 function endOnClosedPipe(error: NodeJS.ErrnoException): void {
+  if (process.stdout.listenerCount('error') > 1) return;
   if (error.code === 'EPIPE') process.exit(128 + 13);
   throw error;
 }

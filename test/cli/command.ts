@@ -29,18 +29,18 @@ export class Bench {
   /** A command of stillpoint with this bench's store; `input` is its standard input. */
   stillpoint(commandArguments: readonly string[], input = '', environment: Readonly<Record<string, string>> = {}): Seen {
     const result = spawnSync(process.execPath, [CLI, ...commandArguments], {
-      input, encoding: 'utf8', timeout: 60_000, cwd: this.directory, env: { ...process.env, STILLPOINT_STORE: this.store, ...environment },
+      input, encoding: 'utf8', timeout: 60_000, maxBuffer: 64 * 1024 * 1024, cwd: this.directory, env: { ...process.env, STILLPOINT_STORE: this.store, ...environment },
     });
     return { status: result.status, stdout: result.stdout, stderr: result.stderr };
   }
 
   /** The same in the background. */
-  start(commandArguments: readonly string[]): { readonly kill: (signal: NodeJS.Signals) => void; readonly ended: Promise<Seen>; readonly pid: number } {
-    const child = spawn(process.execPath, [CLI, ...commandArguments], { stdio: ['ignore', 'pipe', 'pipe'], cwd: this.directory, env: { ...process.env, STILLPOINT_STORE: this.store } });
+  start(commandArguments: readonly string[], standardInput: 'ignore' | 'pipe' = 'ignore'): { readonly kill: (signal: NodeJS.Signals) => void; readonly ended: Promise<Seen>; readonly pid: number } {
+    const child = spawn(process.execPath, [CLI, ...commandArguments], { stdio: [standardInput, 'pipe', 'pipe'], cwd: this.directory, env: { ...process.env, STILLPOINT_STORE: this.store } });
     let stdout = '';
     let stderr = '';
-    child.stdout.on('data', (bytes: Buffer) => { stdout += bytes.toString(); });
-    child.stderr.on('data', (bytes: Buffer) => { stderr += bytes.toString(); });
+    child.stdout!.on('data', (bytes: Buffer) => { stdout += bytes.toString(); });
+    child.stderr!.on('data', (bytes: Buffer) => { stderr += bytes.toString(); });
     const ended = new Promise<Seen>((done) => { child.on('close', (status) => done({ status, stdout, stderr })); });
     return { kill: (signal) => { child.kill(signal); }, ended, pid: child.pid! };
   }
