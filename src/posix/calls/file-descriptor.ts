@@ -30,6 +30,7 @@ function lseek(call: Call): CallResult {
   const { inode } = openFile;
   const whence = call.unsigned(2);
   if (whence > SEEK.HOLE) return -ERRNO.EINVAL;
+  if (inode.kind === 'event' || inode.kind === 'epoll') return 0; // Accepted and meaningless, as on Linux.
   if (!isSeekable(call.kernel.files, inode)) return -ERRNO.ESPIPE;
   if (inode.kind === 'device') return inode.device === 'tty' ? -ERRNO.ESPIPE : (openFile.offset = 0);
   const target = seekTarget(call, openFile, whence);

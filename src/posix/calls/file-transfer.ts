@@ -14,6 +14,7 @@ import {
 const SIGPIPE = 13;
 /** Bytes that sendfile and copy_file_range hold at once. */
 const COPY_BYTES = 1 << 20;
+const ANY_BYTE = new Uint8Array(1);
 const RWF_KNOWN = 0x1f; // HIPRI DSYNC SYNC NOWAIT APPEND.
 const RWF_APPEND = 0x10;
 
@@ -53,8 +54,12 @@ function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): Call
   if (openFile.inode.kind === 'device' && openFile.inode.device !== 'full') return total; // The bytes are not looked at.
   if (total === 0) return 0;
   const reach = reachableLength(call, segments, 'read');
-  if (reach === 0 && openFile.inode.kind !== 'device') return -ERRNO.EFAULT;
-  const answer = writeOpenFile(at, gather(call, segments, reach));
+  if (reach === 0 && openFile.inode.kind !== 'device') {
+    // A pipe looks at its ends and its room before it looks at the buffer.
+    const isPipeReady = openFile.inode.kind !== 'fifo' || (openFile.inode.pipe.readers > 0 && openFile.inode.pipe.room > 0);
+    if (isPipeReady) return -ERRNO.EFAULT;
+  }
+  const answer = writeOpenFile(at, reach === 0 ? ANY_BYTE : gather(call, segments, reach));
   if (answer === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGPIPE);
   return answer;
 }
