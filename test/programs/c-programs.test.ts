@@ -19,7 +19,8 @@ async function checkLevel(program: GuestProgram, level: (typeof guestLevels)[num
   expect(expected.end, `qemu-riscv64 ends as the header says (${expected.stderr})`).toEqual(program.end);
   if (program.oracle === 'both') expect(comparable(await programOracle(program, 'native')), 'the two oracles agree').toEqual(comparable(expected));
   const bytes = readFileSync(await buildProgram(program, level));
-  const results = modes.map((mode) => runInMode(mode, { program: bytes, argv: [program.name, ...program.args], stdin: program.stdin, files: program.files, image: program.image }));
+  const results: ModeResult[] = [];
+  for (const mode of modes) results.push(await runInMode(mode, { program: bytes, argv: [program.name, ...program.args], stdin: program.stdin, files: program.files, image: program.image }));
   for (const [index, result] of results.entries()) {
     expect(comparable(result), `${modes[index]} against the oracle (stderr: ${result.stderr})`).toEqual(comparable(expected));
     expect({ retired: result.retired, root: result.root }, `${modes[index]} against ${modes[0]}`).toEqual({ retired: results[0]!.retired, root: results[0]!.root });

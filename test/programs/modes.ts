@@ -3,9 +3,11 @@
 //
 //   whole     one run() call to the end
 //   sliced    run() calls of varying small budgets, caches dropped between some of them
+//   restored  captured at growing counts, restored from the store, continued (session-modes.ts)
+//   replayed  recorded by the session's loop, verified from the journal (session-modes.ts)
 //
 // The guest starts in /home/guest with the job's files there, an environment with PATH only, clock zero, seed 1.
-// Does NOT use the host's files, a journal or a session.
+// Does NOT use the host's files.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +17,8 @@ import { GUEST, type Inode } from '../../src/posix/files/index.ts';
 import { SnapshotWriter, type Root } from '../../src/snapshot/index.ts';
 import { MemoryStore } from '../../src/store/index.ts';
 import type { ProgramEnd } from '../guests/build.ts';
-import { digests, runGuest, type GuestResult } from '../posix/process/run-guest.ts';
+import { digests, runGuest, type GuestResult, type RunOptions } from '../posix/process/run-guest.ts';
+import { runReplayed, runRestored } from './session-modes.ts';
 
 /** What is run: ELF bytes, the whole argv, the input and the files of the working directory by relative path. */
 export interface ModeJob {
@@ -37,27 +40,29 @@ export interface ModeResult {
   readonly root: Root;
 }
 
-export type Mode = 'whole' | 'sliced';
+export type Mode = 'whole' | 'sliced' | 'restored' | 'replayed';
 /** The modes that exist, the plainest first: others are compared with it. */
-export const modes: readonly Mode[] = ['whole', 'sliced'];
+export const modes: readonly Mode[] = ['whole', 'sliced', 'restored', 'replayed'];
 
 const memoryBytesDefault = 256 * 1024 * 1024;
 const workingDirectory = '/home/guest';
 
 /** Runs a job in a mode. Throws an Error when the machine stops for any reason but the program's end. */
-export function runInMode(mode: Mode, job: ModeJob): ModeResult {
+export async function runInMode(mode: Mode, job: ModeJob): Promise<ModeResult> {
   switch (mode) {
-    case 'whole': return resultOf(run(job, 1_000_000_000));
-    case 'sliced': return resultOf(run(job, slices()));
+    case 'whole': return resultOf(runGuest(job.program, optionsOf(job, 1_000_000_000)));
+    case 'sliced': return resultOf(runGuest(job.program, optionsOf(job, slices())));
+    case 'restored': return resultOf(await runRestored(job.program, optionsOf(job, 0)));
+    case 'replayed': return resultOf(await runReplayed(job.program, optionsOf(job, 0)));
     default: return mode satisfies never;
   }
 }
 
-function run(job: ModeJob, slice: number | (() => number)): GuestResult {
-  return runGuest(job.program, {
+function optionsOf(job: ModeJob, slice: number | (() => number)): RunOptions {
+  return {
     argv: job.argv, environment: ['PATH=/usr/local/bin:/usr/bin:/bin'], stdin: job.stdin ?? new Uint8Array(0), workingDirectory, slice,
     memoryBytes: job.memoryBytes ?? memoryBytesDefault, prepare: (files) => placeFiles(files, { ...imageFiles(job.image ?? []), ...ownFiles(job.files ?? {}) }),
-  });
+  };
 }
 
 /** Budgets that grow from one instruction, so that short programs are cut often and long ones in reasonable time. */
@@ -112,9 +117,14 @@ function endOf(result: GuestResult): ProgramEnd {
   return { kind: 'signal', signal: name ?? `SIG${signal}` };
 }
 
-function resultOf(result: GuestResult): ModeResult {
-  const capture = new SnapshotWriter(new MemoryStore(), digests).capture(result.guest.state());
-  const root = blobHash(capture.root);
-  capture.abandon();
+function resultOf(result: GuestResult & { readonly root?: string }): ModeResult {
+  const root = blobHash(result.root ?? rootOf(result));
   return { stdout: result.stdoutBytes, stderr: result.stderr, end: endOf(result), retired: result.retired, root };
+}
+
+/** The root of a guest that no writer has captured yet. */
+function rootOf(result: GuestResult): string {
+  const capture = new SnapshotWriter(new MemoryStore(), digests).capture(result.guest.state());
+  capture.abandon();
+  return capture.root;
 }
