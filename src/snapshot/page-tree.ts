@@ -65,7 +65,7 @@ export class PageTree {
   /** Gives a page its hash (32 bytes), or takes it away when the page is zeros. */
   set(pageIndex: number, hash: Uint8Array | undefined, guard: bigint): void {
     assert(pageIndex >= 0 && pageIndex < PAGES_MAX, 'a page index lies in the tree');
-    if (hash === undefined && pageIndex >= FAN_OUT ** this.#height) return;
+    if (hash === undefined && pageIndex >= this.#pagesCovered) return;
     const leaf = this.#touchLeaf(pageIndex);
     const slot = pageIndex & (FAN_OUT - 1);
     if (hash === undefined) {
@@ -100,6 +100,10 @@ export class PageTree {
     return node !== root;
   }
 
+  get #pagesCovered(): number {
+    return this.#height === 0 ? 0 : FAN_OUT ** this.#height;
+  }
+
   #become(height: number, root: TreeNode | undefined, hash: BlobHash | undefined): void {
     this.#height = height;
     this.#root = root;
@@ -117,7 +121,7 @@ export class PageTree {
   }
 
   #findLeaf(pageIndex: number): TreeNode | undefined {
-    if (pageIndex >= FAN_OUT ** this.#height) return undefined;
+    if (pageIndex >= this.#pagesCovered) return undefined;
     let node = this.#loadedRoot();
     while (node !== undefined && node.level > 0) node = this.#child(node, pageIndex);
     return node;
@@ -131,7 +135,7 @@ export class PageTree {
 
   /** The leaf of a page, made when absent, with every hash above it marked stale. */
   #touchLeaf(pageIndex: number): TreeNode {
-    while (pageIndex >= FAN_OUT ** this.#height) this.#grow();
+    while (pageIndex >= this.#pagesCovered) this.#grow();
     let node = this.#loadedRoot() ?? emptyNode(this.#height - 1);
     this.#become(this.#height, node, undefined);
     while (node.level > 0) {

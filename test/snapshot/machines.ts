@@ -1,0 +1,76 @@
+/** A machine to take snapshots of: plain pages with dirty marks, and a model of what it holds. */
+import { limits } from '../../src/core/index.ts';
+import type { MachineState, PageObject, RestoredState } from '../../src/snapshot/index.ts';
+
+const { PAGE_BYTES } = limits;
+
+export class TestObject implements PageObject {
+  readonly name: string;
+  readonly content = new Map<number, Uint8Array>();
+  readonly #dirty = new Set<number>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  dirtyPages(): readonly number[] {
+    return [...this.#dirty].sort((a, b) => a - b);
+  }
+
+  readPage(pageIndex: number): Uint8Array {
+    return this.content.get(pageIndex) ?? new Uint8Array(PAGE_BYTES);
+  }
+
+  markClean(): void {
+    this.#dirty.clear();
+  }
+
+  /** Fills a page; fill 0 makes it a page of zeros. */
+  fill(pageIndex: number, fill: number, length = PAGE_BYTES): void {
+    this.content.set(pageIndex, new Uint8Array(PAGE_BYTES).fill(fill, 0, length));
+    this.#dirty.add(pageIndex);
+  }
+
+  write(pageIndex: number, bytes: Uint8Array): void {
+    this.content.set(pageIndex, bytes);
+    this.#dirty.add(pageIndex);
+  }
+
+  /** The same content with every page that is not zero dirty: what a first capture sees. */
+  copy(): TestObject {
+    const copy = new TestObject(this.name);
+    for (const [index, bytes] of this.content) if (bytes.some((byte) => byte !== 0)) copy.write(index, bytes.slice());
+    return copy;
+  }
+}
+
+export class TestMachine implements MachineState {
+  readonly sections = new Map<string, Uint8Array>();
+  objects: TestObject[] = [];
+
+  object(name: string): TestObject {
+    let found = this.objects.find((object) => object.name === name);
+    if (found === undefined) this.objects.push((found = new TestObject(name)));
+    return found;
+  }
+
+  copy(): TestMachine {
+    const copy = new TestMachine();
+    for (const [name, bytes] of [...this.sections].reverse()) copy.sections.set(name, bytes.slice());
+    copy.objects = this.objects.map((object) => object.copy()).reverse();
+    return copy;
+  }
+}
+
+/** A state as plain data that can be compared: zero pages left out, names sorted. */
+export function plain(state: MachineState | RestoredState): unknown {
+  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+  const pages = (object: TestObject | RestoredState['objects'][number]): [number, string][] => {
+    const all = object instanceof TestObject ? [...object.content].map(([index, bytes]) => ({ index, bytes })) : [...object.pages()];
+    return all.filter(({ bytes }) => bytes.some((byte) => byte !== 0)).map(({ index, bytes }): [number, string] => [index, hex(bytes)]).sort(([a], [b]) => a - b);
+  };
+  return {
+    sections: [...state.sections].map(([name, bytes]) => [name, hex(bytes)]).sort(),
+    objects: (state.objects as readonly (TestObject | RestoredState['objects'][number])[]).map((object) => [object.name, pages(object)]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+  };
+}
