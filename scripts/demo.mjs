@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const CLI = join(ROOT, 'dist/cli/main.js');
+const CLI = join(ROOT, 'dist/bin/stillpoint.js');
 const INPUT_BYTES = 24 * 1024 * 1024;
 const directory = mkdtempSync(join(tmpdir(), 'stillpoint-demo-'));
 const store = join(directory, 'store');

@@ -13,5 +13,5 @@ if [ "${#missing[@]}" -gt 0 ]; then
   (apt-get update && apt-get install -y --no-install-recommends "${missing[@]}") >/tmp/stillpoint-demo-apt.log 2>&1 ||
     { echo "demo: apt-get could not install ${missing[*]} (root is needed); its last words:" >&2; tail -3 /tmp/stillpoint-demo-apt.log >&2; exit 1; }
 fi
-[ -e dist/cli/main.js ] || npm run --silent build
+[ -e dist/bin/stillpoint.js ] || npm run --silent build
 exec node scripts/demo.mjs

@@ -47,8 +47,8 @@ function workOn(kind: Kind, seed: number): void {
   const initial = pattern(next(4) === 0 ? 0 : next(4 * CHUNK_BYTES), seed);
   let { set, channel } = single(kind, { size: initial.length });
   const pages = new KeptPages();
-  let model = Buffer.from(initial);
-  let file = Buffer.from(initial);
+  let model: Buffer = Buffer.from(initial);
+  let file: Buffer = Buffer.from(initial);
   const release = (): void => {
     for (const operation of set.takeOutput()) {
       const offset = operation.kind === 'write' ? operation.offset + (kind === 'append' ? initial.length : 0) : 0;

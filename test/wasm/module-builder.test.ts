@@ -11,7 +11,7 @@ function compile(build: (module: ModuleBuilder, code: CodeWriter) => void): (...
   build(module, code);
   module.addBody([[1, TYPE.i64]], code);
   module.exportFunction('f', index);
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.finish() as BufferSource));
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.finish()));
   return instance.exports['f'] as (...args: bigint[]) => bigint;
 }
 
