@@ -1,6 +1,6 @@
 /**
  * Speed of the interpreter in millions of guest instructions a second, on a few loops that need no system call.
- * `node --experimental-strip-types bench/interpreter.ts` (or through any TypeScript runner). Needs riscv64-linux-gnu-gcc.
+ * Run: node --import ./scripts/typescript-loader.mjs bench/interpreter.ts. Needs riscv64-linux-gnu-gcc.
  * Prints one line a loop: name, MIPS (best of five slices after a warm-up).
  */
 import { execFileSync } from 'node:child_process';
