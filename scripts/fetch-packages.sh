@@ -7,11 +7,14 @@
 #
 # Where packages come from is copied from the host's own Debian source (URIs and Signed-By), so mirrors, proxies and
 # keys are those the machine already trusts; this file names no host. Signatures are checked by apt as always.
+# What was fetched once is kept in $XDG_CACHE_HOME/stillpoint/packages, so that a second checkout needs no network. A mirror that is being
+# synchronised has suites that do not fit together for hours: each package is tried from several suites.
 # Does NOT build anything (see build-real-guests.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SUITE=trixie # The first Debian release that has riscv64.
+SUITES=(trixie forky sid) # trixie is the first Debian release that has riscv64.
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/stillpoint/packages
 ROOT=$PWD/build/riscv64-root
 SOURCES=$PWD/build/sources
 
@@ -46,13 +49,13 @@ host_archive() {
 
 # An apt home with its own state, cache and single source. Network settings (proxy, certificates) are the host's.
 make_apt_home() {
-  local home=$1 uri key
+  local home=$1 suite=$2 uri key
   IFS=$'\t' read -r uri key < <(host_archive) || fail "no Debian archive among this machine's apt sources (a URI that ends in /debian); riscv64 packages cannot be had"
   [ -n "$key" ] || key=/usr/share/keyrings/debian-archive-keyring.gpg
   mkdir -p "$home"/{state/lists/partial,cache/archives/partial,etc/sources.list.d,etc/preferences.d}
   : >"$home/status"
   {
-    printf 'Types: deb deb-src\nURIs: %s\nSuites: %s\nComponents: main\nArchitectures: riscv64\n' "$uri" "$SUITE"
+    printf 'Types: deb deb-src\nURIs: %s\nSuites: %s\nComponents: main\nArchitectures: riscv64\n' "$uri" "$suite"
     printf 'Signed-By: %s\n' "$key"
   } >"$home/etc/sources.list.d/archive.sources"
   {
@@ -83,7 +86,7 @@ CONF
 unpack_source() {
   local name=$1 tarball
   # "orig-www" and the like are extra components; the plain one is the program.
-  tarball=$(find . -maxdepth 1 -name "${name}_*.orig.tar.*" ! -name '*.asc' | head -n 1)
+  tarball=$(find "$CACHE/$name" -maxdepth 1 -name "${name}_*.orig.tar.*" ! -name '*.asc' | head -n 1)
   [ -n "$tarball" ] || fail "the source package of $name brought no upstream tarball"
   rm -rf "${SOURCES:?}/$name" "$SOURCES/$name.new"
   mkdir -p "$SOURCES/$name.new"
@@ -91,36 +94,62 @@ unpack_source() {
   mv "$SOURCES/$name.new" "$SOURCES/$name"
 }
 
-wanted_binary=() wanted_source=()
-[ -x "$ROOT/usr/bin/busybox" ] || wanted_binary+=(busybox-static)
-[ -e "$ROOT/usr/lib/riscv64-linux-musl/libc.a" ] || wanted_binary+=(musl-dev)
-[ "${1:-}" != --picolibc ] || [ -d "$ROOT/usr/lib/picolibc" ] || wanted_binary+=(picolibc-riscv64-unknown-elf)
-[ -d "$SOURCES/lua5.4" ] || wanted_source+=(lua5.4)
-[ -d "$SOURCES/sqlite3" ] || wanted_source+=(sqlite3)
-[ $((${#wanted_binary[@]} + ${#wanted_source[@]})) -gt 0 ] || exit 0
-
-command -v apt-get >/dev/null || fail "there is no apt-get on this machine; riscv64 packages of Debian cannot be had"
-home=$(mktemp -d "${TMPDIR:-/tmp}/stillpoint-apt.XXXXXX")
-trap 'rm -rf "$home"' EXIT
-make_apt_home "$home"
-export APT_CONFIG=$home/apt.conf
-say "reading the $SUITE package lists for riscv64"
-apt-get -qq update >&2 || fail "apt-get update failed for $SUITE riscv64; check the network and the machine's Debian mirror"
-mkdir -p "$home/download" "$ROOT" "$SOURCES"
-cd "$home/download"
-
-if [ ${#wanted_binary[@]} -gt 0 ]; then
-  say "fetching ${wanted_binary[*]}"
-  apt-get -qq download "${wanted_binary[@]}" >&2 || fail "apt-get could not download: ${wanted_binary[*]}"
-  for package in *.deb; do
-    case "$package" in
+unpack_binary() {
+  local package
+  for package in "$CACHE/$1"/*.deb; do
+    case "$1" in
       picolibc*) dpkg-deb --fsys-tarfile "$package" | tar -x -C "$ROOT" --wildcards '*/include/*' '*/rv64*' '*.ld' '*.specs' ;;
       *) dpkg-deb -x "$package" "$ROOT" ;;
     esac
   done
-fi
-if [ ${#wanted_source[@]} -gt 0 ]; then
-  say "fetching the sources of ${wanted_source[*]}"
-  apt-get -qq source --download-only "${wanted_source[@]}" >&2 || fail "apt-get could not download the sources of: ${wanted_source[*]}"
-  for name in "${wanted_source[@]}"; do unpack_source "$name"; done
-fi
+}
+
+# A package, or an upstream tarball (apt checks each file's hash before it puts it there); Debian's own changes are not used.
+has_what_is_needed() { [ -n "$(find "$CACHE/$1" -maxdepth 1 \( -name '*.deb' -o -name "$1_*.orig.tar.*" \) ! -name '*.asc')" ]; }
+
+is_cached() { [ -e "$CACHE/$1/complete" ]; }
+
+# fetch_from SUITE: downloads what is wanted and not cached; what cannot be had from this suite is left for the next.
+fetch_from() {
+  local suite=$1 home name
+  home=$(mktemp -d "${TMPDIR:-/tmp}/stillpoint-apt.XXXXXX")
+  make_apt_home "$home" "$suite"
+  say "reading the $suite package lists for riscv64"
+  if APT_CONFIG=$home/apt.conf apt-get -qq update >"$home/log" 2>&1; then
+    for name in "${binaries[@]}" "${sources[@]}"; do
+      is_cached "$name" && continue
+      say "fetching $name from $suite"
+      rm -rf "${CACHE:?}/$name" && mkdir -p "$CACHE/$name"
+      local verb=(download)
+      case " ${sources[*]} " in *" $name "*) verb=(source --download-only) ;; esac
+      (cd "$CACHE/$name" && APT_CONFIG=$home/apt.conf apt-get -qq "${verb[@]}" "$name" >>"$home/log" 2>&1) || true
+      if has_what_is_needed "$name"; then touch "$CACHE/$name/complete"; else say "$name cannot be had from $suite"; fi
+    done
+  else
+    say "the $suite lists cannot be read: $(grep -m 1 '^E:' "$home/log" | sed 's,[a-z]*://[^ ]*/,,')"
+  fi
+  rm -rf "$home"
+}
+
+binaries=() sources=()
+[ -x "$ROOT/usr/bin/busybox" ] || binaries+=(busybox-static)
+[ -e "$ROOT/usr/lib/riscv64-linux-musl/libc.a" ] || binaries+=(musl-dev)
+[ "${1:-}" != --picolibc ] || [ -d "$ROOT/usr/lib/picolibc" ] || binaries+=(picolibc-riscv64-unknown-elf)
+[ -d "$SOURCES/lua5.4" ] || sources+=(lua5.4)
+[ -d "$SOURCES/sqlite3" ] || sources+=(sqlite3)
+[ $((${#binaries[@]} + ${#sources[@]})) -gt 0 ] || exit 0
+
+missing() {
+  local name
+  for name in "${binaries[@]}" "${sources[@]}"; do is_cached "$name" || echo "$name"; done
+}
+
+mkdir -p "$CACHE" "$ROOT" "$SOURCES"
+for suite in "${SUITES[@]}" "${SUITES[@]}"; do
+  [ -n "$(missing)" ] || break
+  command -v apt-get >/dev/null || fail "there is no apt-get on this machine; riscv64 packages of Debian cannot be had"
+  fetch_from "$suite"
+done
+[ -z "$(missing)" ] || fail "could not be had from any suite: $(missing | tr '\n' ' '); check the network and the machine's Debian mirror, then run this again"
+for name in "${binaries[@]}"; do unpack_binary "$name"; done
+for name in "${sources[@]}"; do unpack_source "$name"; done
