@@ -81,6 +81,8 @@ export class DescriptorTable {
     table.limit = limit;
     for (const [number, id, closesOnExec] of entries) {
       const openFile = files.openFiles.get(id);
+      const isSound = Number.isInteger(number) && number >= 0 && number < limits.DESCRIPTORS_MAX && table.get(number) === undefined;
+      if (!isSound) throw new StillpointError('E_STATE_FORMAT', 'a descriptor has an unsound number');
       if (openFile === undefined) throw new StillpointError('E_STATE_FORMAT', 'a descriptor refers to an open file that is not there');
       table.set(number, openFile, closesOnExec);
     }

@@ -152,6 +152,11 @@ export class FileContent {
     this.#dirty.clear();
   }
 
+  /** Whether the page is allocated. */
+  hasPage(pageIndex: number): boolean {
+    return this.#allocated.has(pageIndex);
+  }
+
   /** Restore: bytes of an allocated page. The page is dirty until markClean(). */
   loadPage(pageIndex: number, bytes: Uint8Array): void {
     assert(bytes.length === PAGE_BYTES && this.#allocated.has(pageIndex), 'a restored page is one the file has');

@@ -8,7 +8,7 @@
  * Invariants: equal file systems give equal data; everything derived (reference counts, pipe ends, free space) is left out and counted
  * again on restore. References by processes and mappings are counted when those are restored.
  */
-import { StillpointError, type Canonical } from '../../core/index.ts';
+import { limits, StillpointError, type Canonical } from '../../core/index.ts';
 import { FileContent } from './content.ts';
 import { FileSystem, type FileSystemHost } from './file-system.ts';
 import { commonState, isDeviceName, type DirectoryInode, type Inode } from './inode.ts';
@@ -118,7 +118,9 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
     // `parent` and the entries follow in the second pass, when every inode is there.
     case 'directory': return { kind: 'directory', ...common, entries: new Map(), name: textOf(b), nextCookie: numberOf(c) } as unknown as DirectoryInode;
     case 'file': {
-      const content = new FileContent(`file/${ino}`, files.space, { size: numberOf(a), runs: arrayOf(b).map(numberOf) });
+      const state = { size: numberOf(a), runs: arrayOf(b).map(numberOf) };
+      checkContent(files, state);
+      const content = new FileContent(`file/${ino}`, files.space, state);
       return { kind: 'file', ...common, content, seals: c === null ? undefined : numberOf(c), isLinkable: d === true };
     }
     case 'symlink': return { kind: 'symlink', ...common, target: textOf(a) };
@@ -133,6 +135,16 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
     case 'epoll': return { kind: 'epoll', ...common, interests: new Map(arrayOf(a).map(restoreInterest)) };
     default: throw malformed('has an inode of unknown kind');
   }
+}
+
+function checkContent(files: FileSystem, { size, runs }: { readonly size: number; readonly runs: readonly number[] }): void {
+  let pages = 0;
+  for (let index = 0; index < runs.length; index += 2) {
+    const [before, start, end] = [runs[index - 1] ?? -1, runs[index], runs[index + 1]];
+    if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start! <= before || end! <= start!) throw malformed('has a file with unsound runs');
+    pages += end! - start!;
+  }
+  if (!Number.isSafeInteger(size) || size < 0 || size > limits.FILE_BYTES_MAX || pages > files.pagesFree) throw malformed('has a file of unsound size');
 }
 
 function restoreInterest(item: Canonical): [number, { openFile: number; events: number; data: bigint; armed: boolean; told: number }] {
@@ -158,7 +170,10 @@ function loadPages(files: FileSystem, object: RestoredPages): void {
   if (match === null) return;
   const inode = files.inodes.get(Number(match[1]));
   if (inode?.kind !== 'file') throw malformed('has pages of a file that is not there');
-  for (const page of object.pages()) inode.content.loadPage(page.index, page.bytes);
+  for (const page of object.pages()) {
+    if (!inode.content.hasPage(page.index)) throw malformed('has a page that its file does not have');
+    inode.content.loadPage(page.index, page.bytes);
+  }
 }
 
 function restoreOpenFile(files: FileSystem, record: readonly Canonical[]): void {
