@@ -9,12 +9,12 @@ static void insertion(int *v, int n) { for (int i = 1; i < n; i++) for (int j = 
 static void shell(int *v, int n) { for (int gap = n / 2; gap; gap /= 2) for (int i = gap; i < n; i++) for (int j = i; j >= gap && v[j] < v[j - gap]; j -= gap) swap(&v[j], &v[j - gap]); }
 static void quick(int *v, int n) {
   while (n > 1) {
-    int pivot = v[n / 2], i = 0, j = n - 1;
+    int pivot = v[(n - 1) / 2], i = -1, j = n;
     for (;;) {
-      while (v[i] < pivot) i++;
-      while (v[j] > pivot) j--;
+      do i++; while (v[i] < pivot);
+      do j--; while (v[j] > pivot);
       if (i >= j) break;
-      swap(&v[i++], &v[j--]);
+      swap(&v[i], &v[j]);
     }
     quick(v, j + 1), v += j + 1, n -= j + 1;
   }
