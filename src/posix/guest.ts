@@ -12,12 +12,13 @@ import { assert, limits, type Canonical } from '../core/index.ts';
 import type { Channel } from '../channel/index.ts';
 import { STOP, type Stop } from '../isa/index.ts';
 import { BLOCKED, NO_RESULT } from './call.ts';
+import { blockOnGuest } from './blocked-call.ts';
 import { dispatch } from './dispatch.ts';
 import { bootKernel, type BootOptions } from './guest-boot.ts';
 import { describeKernel, restoreKernel, type MachineImage, type RestoreOptions, type RestoredImage } from './guest-state.ts';
 import type { GuestOutcome, Kernel } from './kernel.ts';
 import { rightsOf } from './address-space.ts';
-import { blockOnGuest, progress, QUANTUM, settle } from './scheduler.ts';
+import { progress, QUANTUM, settle } from './scheduler.ts';
 import { SI, SIGNAL } from './signal-actions.ts';
 import { forceSignal } from './signal-delivery.ts';
 import type { SignalInfo } from './signal-pending.ts';
@@ -143,8 +144,7 @@ export class Guest {
     }
     const { channels, clock, entropy } = kernel;
     if (clock.isWanted || entropy.wanted > 0 || channels.blocked.length > 0) return false;
-    blockOnGuest(kernel, thread.retryDeadline);
-    kernel.isScheduled = true;
+    blockOnGuest(kernel, thread);
     return true;
   }
 

@@ -99,7 +99,7 @@ function retryOthers(kernel: Kernel): void {
 /** After a step: fires what is due, delivers signals, switches where the current thread cannot go on. */
 export function settle(kernel: Kernel): void {
   const { current } = kernel;
-  if (!kernel.isScheduled && current.wait === NOT_WAITING && current.pending.count === 0 && current.process.pending.count === 0 && current.savedMask === undefined) return;
+  if (!kernel.isScheduled && !current.hasEnded && current.wait === NOT_WAITING && current.pending.count === 0 && current.process.pending.count === 0 && current.savedMask === undefined) return;
   settleSlowly(kernel);
 }
 
@@ -147,11 +147,6 @@ function isContended(kernel: Kernel): boolean {
     for (const thread of process.threads) if (thread !== kernel.current && thread.wait.kind === 'none') return true;
   }
   return false;
-}
-
-/** A call of the current thread answered BLOCKED on guest state: others run first. */
-export function blockOnGuest(kernel: Kernel, deadline: bigint | undefined): void {
-  kernel.current.wait = { kind: 'retry', deadline };
 }
 
 /** A call changed guest state: blocked calls of other threads are worth another look. */

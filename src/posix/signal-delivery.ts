@@ -49,6 +49,7 @@ function wakeForSignal(kernel: Kernel, thread: Thread, sent: { readonly signal: 
 /** The result of the call that the thread waits in; it gets it when it is on the processor again. */
 export function finishWait(thread: Thread, result: number): void {
   thread.wait = NOT_WAITING;
+  thread.retryDeadline = undefined;
   thread.wakeResult = result;
 }
 
@@ -58,7 +59,7 @@ function interruptWait(kernel: Kernel, thread: Thread, action: SignalAction): vo
     const left = wait.deadline - kernel.clock.hidden;
     writeTimespec(thread.process.memory, wait.remainder, left > 0n ? left : 0n);
   }
-  const isRestartable = wait.kind === 'retry' || (wait.kind === 'futex' && wait.deadline === undefined);
+  const isRestartable = (wait.kind === 'retry' && wait.isRestarted) || (wait.kind === 'futex' && wait.deadline === undefined);
   thread.wait = NOT_WAITING;
   // Without a result the call is issued again after the handler: the program counter is still at it.
   if (!(isRestartable && (action.flags & SA.RESTART) !== 0)) thread.wakeResult = -ERRNO.EINTR;

@@ -19,8 +19,8 @@ export type Wait =
   | { readonly kind: 'signal' }
   /** rt_sigtimedwait: until a signal of `set` is pending. */
   | { readonly kind: 'signal-set'; readonly set: bigint; readonly info: number; readonly deadline: bigint | undefined }
-  /** A call that answered BLOCKED on guest state (an empty pipe): issued again when another thread has run, or at the deadline. */
-  | { readonly kind: 'retry'; readonly deadline: bigint | undefined };
+  /** A call that answered BLOCKED on guest state (an empty pipe): issued again when another thread has run, or at the deadline. `isRestarted`: after a handler with SA_RESTART too. */
+  | { readonly kind: 'retry'; readonly deadline: bigint | undefined; readonly isRestarted: boolean };
 
 export const NOT_WAITING: Wait = { kind: 'none' };
 

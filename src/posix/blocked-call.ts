@@ -1,0 +1,46 @@
+/**
+ * A call that answered BLOCKED on guest state (an empty pipe, a poll with nothing ready): its thread waits and issues it again later.
+ * The poll family waits with the signal mask it was given, and is never restarted after a handler, as on Linux.
+ * What this does NOT do: channels; a call that waits for the host leaves no trace at all.
+ */
+import type { Kernel } from './kernel.ts';
+import { ERRNO } from './errno.ts';
+import { bitOf, SIGNALS_MAX, UNBLOCKABLE } from './signal-actions.ts';
+import { finishWait } from './signal-delivery.ts';
+import type { Thread } from './thread.ts';
+
+/** Calls with a signal mask: the argument that points to it; `isIndirect`: to a pair of pointer and size (pselect6). */
+const MASKED: ReadonlyMap<number, { readonly argument: number; readonly isIndirect: boolean }> = new Map([
+  [22, { argument: 4, isIndirect: false }], [72, { argument: 5, isIndirect: true }], [73, { argument: 3, isIndirect: false }], [441, { argument: 4, isIndirect: false }],
+]);
+
+/** Makes the current thread wait. */
+export function blockOnGuest(kernel: Kernel, thread: Thread): void {
+  const { cpu } = thread.process;
+  const masked = MASKED.get(cpu.isa.abi.syscallNumber(cpu.state));
+  thread.wait = { kind: 'retry', deadline: thread.retryDeadline, isRestarted: masked === undefined };
+  kernel.isScheduled = true;
+  const mask = masked === undefined ? undefined : readMask(thread, masked);
+  if (mask === undefined) return;
+  thread.savedMask = thread.mask;
+  thread.mask = mask & ~UNBLOCKABLE;
+  if (isInterrupted(thread)) finishWait(thread, -ERRNO.EINTR);
+}
+
+function readMask(thread: Thread, masked: { readonly argument: number; readonly isIndirect: boolean }): bigint | undefined {
+  const address = thread.call?.size(masked.argument) ?? 0;
+  if (address === 0) return undefined;
+  const { memory } = thread.process;
+  if (!masked.isIndirect) return memory.readU64(address);
+  const pointer = memory.readU64(address);
+  return pointer === undefined || pointer === 0n ? undefined : memory.readU64(Number(pointer));
+}
+
+/** A signal is pending already that the mask lets through. */
+function isInterrupted(thread: Thread): boolean {
+  const pending = (thread.pending.set | thread.process.pending.set) & ~thread.mask;
+  for (let signal = 1; signal <= SIGNALS_MAX && pending !== 0n; signal++) {
+    if ((pending & bitOf(signal)) !== 0n && !thread.process.actions.isIgnored(signal)) return true;
+  }
+  return false;
+}
