@@ -211,6 +211,6 @@ function later(a: InstructionCount, b: InstructionCount): InstructionCount {
 
 function snapshotPuts({ snapshot }: RunCommit): readonly StorePut[] {
   const puts = snapshot?.puts ?? [];
-  assert(puts.every(({ table }) => table === 'nodes' || table === 'pages' || table === 'packs'), 'a snapshot writes nodes and pages');
+  assert(puts.every(({ table }) => table === 'nodes' || table === 'pages' || table === 'packs'), 'a snapshot writes nodes, pages and packs');
   return puts;
 }

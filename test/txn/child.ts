@@ -124,10 +124,13 @@ try {
   const child = new Child(context, writer);
   await child.recover();
   console.log('recovered');
+  if (process.env['TEST_SLEEP'] === '1') await new Promise((resolve) => process.stdin.once('data', resolve));
   await child.run();
   await context.store.close();
+  process.stdin.destroy();
   console.log('done');
 } catch (error) {
   if (!(error instanceof StillpointError)) throw error;
+  process.stdin.destroy();
   console.log(error.code);
 }

@@ -24,7 +24,13 @@ beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'stillpoint-txn-'));
   script = compileFor('test/txn/child.ts', ['src/core', 'src/store', 'src/journal', 'src/txn', 'src/snapshot'], join(home, 'js'));
 });
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+/** Every process started here; a failed case leaves none behind. */
+const children: Child[] = [];
+afterAll(async () => {
+  for (const { process: child } of children) child.kill('SIGKILL');
+  await Promise.all(children.map(({ closed }) => closed));
+  rmSync(home, { recursive: true, force: true });
+});
 
 // A process that stopped between its commit and its write could still write to the file: sinks are not fenced, only the store is (docs/formats/run.md).
 interface Child { readonly process: ChildProcessWithoutNullStreams; readonly closed: Promise<void>; lines(): string[]; until(line: RegExp): Promise<void> }
@@ -44,7 +50,9 @@ function start(name: string, { frames = 1_000_000, env = {} }: { readonly frames
       await new Promise<void>((resolve) => { changed = resolve; });
     }
   };
-  return { process: child, closed, lines, until };
+  const started: Child = { process: child, closed, lines, until };
+  children.push(started);
+  return started;
 }
 
 const fileOf = (name: string): Buffer => readFileSync(join(home, `${name}.out`));
@@ -115,14 +123,14 @@ describe('processes', () => {
     await Promise.all(racers.map(({ closed }) => closed));
   });
 
-  it('a stopped owner that others took for dead is fenced when it wakes, and nothing of it is applied', async () => {
-    const sleeper = start('fenced');
+  // It sleeps between commits. Stopped inside one (SIGSTOP) it would keep LMDB's write lock, and every writer of the store would wait for it.
+  it('a sleeping owner that others took for dead is fenced when it wakes, and nothing of it is applied', async () => {
+    const sleeper = start('fenced', { env: { TEST_SLEEP: '1' } });
     await sleeper.until(/recovered/);
-    sleeper.process.kill('SIGSTOP');
     const next = start('fenced', { frames: 10, env: { TEST_ALL_DEAD: '1' } });
     await next.closed;
     expect(next.lines()).toEqual(['epoch 2', 'recovered', 'done']);
-    sleeper.process.kill('SIGCONT');
+    sleeper.process.stdin.write('wake\n');
     await sleeper.closed;
     expect(sleeper.lines()).toEqual(['epoch 1', 'recovered', 'E_RUN_FENCED']);
     await expectedOutput('fenced');
