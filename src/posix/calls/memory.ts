@@ -42,17 +42,19 @@ function mmap(call: Call): CallResult {
   const place = placeOf(address, flags);
   if ((flags & MAP.ANONYMOUS) !== 0) return call.process.space.mapRange({ length, protection, isShared, place });
   const backing = backingOf(call, { protection, isShared, offset });
+  if (backing === undefined) return call.process.space.mapRange({ length, protection, isShared, place });
   if (typeof backing === 'number') return backing;
   return call.process.space.mapRange({ length, protection, isShared, place, backing });
 }
 
-/** The file of a mapping: a regular file that is open for reading (and for writing, when a shared mapping is to be writable). */
-function backingOf(call: Call, wanted: { readonly protection: number; readonly isShared: boolean; readonly offset: number }): Backing | number {
+/** The file of a mapping: a regular file that is open for reading (and for writing, when a shared mapping is to be writable). Undefined: /dev/zero, which is anonymous memory. */
+function backingOf(call: Call, wanted: { readonly protection: number; readonly isShared: boolean; readonly offset: number }): Backing | undefined | number {
   const openFile = call.process.files.descriptors.get(call.int(4));
   if (openFile === undefined || openFile.isPath) return -ERRNO.EBADF;
   if (!openFile.canRead) return -ERRNO.EACCES;
   if (wanted.isShared && (wanted.protection & PROT.write) !== 0 && !openFile.canWrite) return -ERRNO.EACCES;
   const { inode } = openFile;
+  if (inode.kind === 'device' && inode.device === 'zero') return undefined;
   if (inode.kind !== 'file') return -ERRNO.ENODEV;
   return { key: inode.ino, path: openFile.path, isWritable: openFile.canWrite, offset: wanted.offset };
 }
