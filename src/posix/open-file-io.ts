@@ -90,6 +90,7 @@ function readEvent({ openFile }: Transfer, inode: EventInode, length: number): U
   const out = new DataView(new ArrayBuffer(8));
   out.setBigUint64(0, inode.isSemaphore ? 1n : inode.counter, true);
   inode.counter = inode.isSemaphore ? inode.counter - 1n : 0n;
+  inode.changes++;
   return new Uint8Array(out.buffer);
 }
 
@@ -177,5 +178,6 @@ function writeEvent({ openFile }: Transfer, inode: EventInode, bytes: Uint8Array
   if (value > EVENT_MAX) return -ERRNO.EINVAL;
   if (inode.counter + value > EVENT_MAX) return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
   inode.counter += value;
+  inode.changes++;
   return 8;
 }

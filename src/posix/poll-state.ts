@@ -15,6 +15,13 @@ export interface Readiness {
   readonly awaits: FileChannel | undefined;
 }
 
+/** A count that grows with every change a poller may care about; undefined where there is none to be had (every look is news). */
+export function changeCount(openFile: OpenFile): number | undefined {
+  const { inode } = openFile;
+  if (inode.kind === 'fifo') return inode.pipe.changes;
+  return inode.kind === 'event' ? inode.changes : undefined;
+}
+
 const READABLE = POLL.IN | POLL.RDNORM;
 const WRITABLE = POLL.OUT | POLL.WRNORM;
 const EVENT_FULL = 0xffff_ffff_ffff_fffen;

@@ -1,13 +1,13 @@
 /**
  * epoll: level-triggered, edge-triggered and one-shot. struct epoll_event is events(4) pad(4) data(8) on riscv64.
- * An edge is told when a bit becomes set that was not set at the last look.
+ * An edge is a change of the pipe or event counter since the last event told. A look that finds nothing changes nothing.
  */
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import type { FileChannel } from '../files/channel.ts';
 import { O, POLL } from '../files/flags.ts';
 import type { EpollInode, EpollInterest } from '../files/inode.ts';
-import { readiness } from '../poll-state.ts';
+import { changeCount, readiness } from '../poll-state.ts';
 import { openFileArgument, type FileCall } from './file-arguments.ts';
 import { installAnonymous } from './file-open.ts';
 import { timeoutArgument, waitForEvents } from './file-poll.ts';
@@ -55,11 +55,11 @@ function epollControl(call: Call): CallResult {
   if (operation === CONTROL.ADD && isKnown) return -ERRNO.EEXIST;
   if (operation !== CONTROL.ADD && !isKnown) return operation === CONTROL.MOD || operation === CONTROL.DEL ? -ERRNO.ENOENT : -ERRNO.EINVAL;
   if (operation === CONTROL.DEL) inode.interests.delete(number);
-  else inode.interests.set(number, { openFile: target.id, events, data, armed: true, told: 0 });
+  else inode.interests.set(number, { openFile: target.id, events, data, armed: true, told: -1 });
   return 0;
 }
 
-interface Found { readonly number: number; readonly interest: EpollInterest; readonly events: number }
+interface Found { readonly number: number; readonly interest: EpollInterest; readonly events: number; readonly changes: number | undefined }
 
 function epollWait(call: Call, timeout: bigint | undefined): CallResult {
   const inode = epollInode(call);
@@ -75,26 +75,25 @@ function epollWait(call: Call, timeout: bigint | undefined): CallResult {
     out.setBigUint64(index * EVENT_BYTES + 8, interest.data, true);
   });
   if (!call.memory.write(call.size(1), new Uint8Array(out.buffer))) return -ERRNO.EFAULT;
-  for (const { number, interest, events } of found) {
-    inode.interests.set(number, { ...interest, armed: (interest.events & EPOLLONESHOT) === 0, told: interest.told | events });
+  prune(call, inode);
+  for (const { number, interest, changes } of found) {
+    inode.interests.set(number, { ...interest, armed: (interest.events & EPOLLONESHOT) === 0, told: changes ?? -1 });
   }
   return found.length;
 }
 
-/** Interests with something to tell, in order of their descriptors. Cleared bits are noted, so that the next edge is seen. */
+/** Interests with something to tell, in order of their descriptors. */
 function look(call: Call, inode: EpollInode, awaited: FileChannel[]): Found[] {
   const found: Found[] = [];
-  prune(call, inode);
   for (const [number, interest] of [...inode.interests].sort(([a], [b]) => a - b)) {
     const openFile = call.kernel.files.openFiles.get(interest.openFile);
     if (openFile === undefined || !interest.armed) continue;
     const { events: now, awaits } = readiness(call.kernel.files, openFile);
     if (awaits !== undefined && (interest.events & POLL.IN) !== 0) awaited.push(awaits);
-    const isEdge = (interest.events & EPOLLET) !== 0;
-    const all = now & (interest.events | POLL.ERR | POLL.HUP);
-    if ((interest.told & ~all) !== 0) inode.interests.set(number, { ...interest, told: interest.told & all });
-    const events = isEdge ? all & ~interest.told : all;
-    if (events !== 0) found.push({ number, interest: { ...interest, told: interest.told & all }, events: isEdge ? all : events });
+    const events = now & (interest.events | POLL.ERR | POLL.HUP);
+    const changes = changeCount(openFile);
+    const isOld = (interest.events & EPOLLET) !== 0 && changes !== undefined && changes === interest.told;
+    if (events !== 0 && !isOld) found.push({ number, interest, events, changes });
   }
   return found;
 }

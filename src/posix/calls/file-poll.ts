@@ -1,6 +1,7 @@
 /**
  * ppoll and pselect6. They look once; when nothing is ready they answer BLOCKED and are issued again when guest state or a live channel
- * changed, or when their deadline on the hidden time line has come. Signal masks given with the call are not applied while it waits.
+ * changed, or when their deadline on the hidden time line has come. Signal masks given with
+ * the call are applied by blocked-call.ts.
  */
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';

@@ -123,7 +123,7 @@ export class FileSystem {
   }
 
   makeEvent(counter: bigint, isSemaphore: boolean): Inode {
-    return this.#register({ kind: 'event', ...this.#common(0, { credentials: GUEST, mode: 0o600 }), counter, isSemaphore });
+    return this.#register({ kind: 'event', ...this.#common(0, { credentials: GUEST, mode: 0o600 }), counter, isSemaphore, changes: 0 });
   }
 
   makeEpoll(): Inode & { readonly kind: 'epoll' } {
@@ -231,6 +231,7 @@ export class FileSystem {
     if (inode.kind === 'fifo' && !openFile.isPath) {
       if (openFile.canRead) inode.pipe.readers--;
       if (openFile.canWrite) inode.pipe.writers--;
+      inode.pipe.changes++;
       if (inode.pipe.readers === 0 && inode.pipe.writers === 0) inode.pipe.reset();
     }
     this.release(inode);

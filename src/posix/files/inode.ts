@@ -40,12 +40,12 @@ export interface SymlinkInode extends InodeCommon { readonly kind: 'symlink'; re
 export interface DeviceInode extends InodeCommon { readonly kind: 'device'; readonly device: DeviceName }
 export interface FifoInode extends InodeCommon { readonly kind: 'fifo'; readonly pipe: Pipe }
 export interface ChannelInode extends InodeCommon { readonly kind: 'channel'; readonly channel: string }
-export interface EventInode extends InodeCommon { readonly kind: 'event'; counter: bigint; readonly isSemaphore: boolean }
+export interface EventInode extends InodeCommon { readonly kind: 'event'; counter: bigint; readonly isSemaphore: boolean; changes: number }
 export interface EpollInode extends InodeCommon { readonly kind: 'epoll'; readonly interests: Map<number, EpollInterest> }
 /** A file, directory or link of /proc; `path` is its absolute path and its identity. */
 export interface VirtualInode extends InodeCommon { readonly kind: 'virtual'; readonly path: string }
 
-/** One registration; keyed by descriptor number. `armed` is false after a one-shot event was told. */
+/** One registration; keyed by descriptor number. `armed` is false after a one-shot event was told; `told` is the change count last told, -1 for none. */
 export interface EpollInterest { readonly openFile: number; readonly events: number; readonly data: bigint; armed: boolean; readonly told: number }
 
 export type Inode = DirectoryInode | FileInode | SymlinkInode | DeviceInode | FifoInode | ChannelInode | EventInode | EpollInode | VirtualInode;

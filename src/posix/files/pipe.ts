@@ -18,10 +18,13 @@ export class Pipe {
   writers = 0;
   /** Whether a writer was ever there: before that, a reader waits instead of seeing the end. */
   hadWriter: boolean;
+  /** Grows with everything that may be news to a poller: the edges of edge-triggered epoll. */
+  changes: number;
 
-  constructor(bytes: Uint8Array = new Uint8Array(0), hadWriter = false) {
+  constructor(bytes: Uint8Array = new Uint8Array(0), hadWriter = false, changes = 0) {
     if (bytes.length > 0) this.push(bytes);
     this.hadWriter = hadWriter;
+    this.changes = changes;
   }
 
   get length(): number {
@@ -36,6 +39,7 @@ export class Pipe {
     if (bytes.length === 0) return;
     this.#chunks.push(bytes.slice());
     this.#length += bytes.length;
+    this.changes++;
   }
 
   /** Takes up to `length` bytes out. */
@@ -55,6 +59,7 @@ export class Pipe {
     }
     this.#chunks.splice(0, used);
     this.#length -= out.length;
+    if (out.length > 0) this.changes++;
     assert(this.#length >= 0, 'a pipe holds no negative number of bytes');
     return out;
   }

@@ -73,9 +73,9 @@ function kindState(inode: Inode): Canonical[] {
     case 'file': return [inode.content.size, inode.content.runs(), inode.seals ?? null, inode.isLinkable];
     case 'symlink': return [inode.target];
     case 'device': return [inode.device];
-    case 'fifo': return [inode.pipe.bytes(), inode.pipe.hadWriter];
+    case 'fifo': return [inode.pipe.bytes(), inode.pipe.hadWriter, inode.pipe.changes];
     case 'channel': return [inode.channel];
-    case 'event': return [inode.counter, inode.isSemaphore];
+    case 'event': return [inode.counter, inode.isSemaphore, inode.changes];
     case 'epoll': {
       const interests = [...inode.interests].sort(([a], [b]) => a - b);
       return [interests.map(([number, interest]) => [number, interest.openFile, interest.events, interest.data, interest.armed, interest.told])];
@@ -129,9 +129,9 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
       if (!isDeviceName(device)) throw malformed('has an unknown device');
       return { kind: 'device', ...common, device };
     }
-    case 'fifo': return { kind: 'fifo', ...common, pipe: new Pipe(bytesOf(a), b === true) };
+    case 'fifo': return { kind: 'fifo', ...common, pipe: new Pipe(bytesOf(a), b === true, numberOf(c)) };
     case 'channel': return { kind: 'channel', ...common, channel: textOf(a) };
-    case 'event': return { kind: 'event', ...common, counter: bigintOf(a), isSemaphore: b === true };
+    case 'event': return { kind: 'event', ...common, counter: bigintOf(a), isSemaphore: b === true, changes: numberOf(c) };
     case 'epoll': return { kind: 'epoll', ...common, interests: new Map(arrayOf(a).map(restoreInterest)) };
     default: throw malformed('has an inode of unknown kind');
   }

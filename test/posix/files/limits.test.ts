@@ -82,6 +82,26 @@ test('a poll ends at its deadline on the hidden time line', () => {
   expect(machine.call('ppoll', BASE + 16, 1, BASE + 32)).toBe(0);
 });
 
+test('edge-triggered epoll tells each write once, and a look that finds nothing leaves no trace', () => {
+  const machine = new FileMachine();
+  machine.call('pipe2', BASE, 0);
+  machine.call('epoll_create1', 0);
+  machine.memory.writeU32(BASE + 16, 0x8000_0001);
+  expect(machine.call('epoll_ctl', 2, 1, 0, BASE + 16)).toBe(0);
+  const wait = (timeout: number): number | string => machine.call('epoll_pwait', 2, BASE + 64, 4, timeout);
+  expect(machine.write(1, 'a')).toBe(1);
+  expect(wait(0)).toBe(1);
+  expect(wait(0)).toBe(0);
+  expect(machine.write(1, 'b')).toBe(1);
+  expect(wait(0)).toBe(1);
+  expect(machine.read(0, 9)).toBe('ab');
+  const before = stateOf(machine);
+  expect(wait(-1)).toBe('blocked');
+  expect(stateOf(machine)).toBe(before);
+  expect(machine.write(1, 'c')).toBe(1);
+  expect(wait(-1)).toBe(1);
+});
+
 test('/proc lists and reads what is registered, and nothing can be made in it', () => {
   const machine = new FileMachine();
   machine.files.registerProvider('/proc/[pid]/maps', (pid) => Buffer.from(`maps of ${pid}\n`));
