@@ -1,4 +1,7 @@
-/** Node 20 cannot run TypeScript: turns the sources that a child process needs into JavaScript in a temporary directory. */
+/**
+ * Node 20 cannot run TypeScript: turns the sources that a child process needs into JavaScript in a temporary directory, once for dozens of
+ * children (the loader in scripts/ would load the compiler in each of them).
+ */
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import ts from 'typescript';
