@@ -77,7 +77,7 @@ function addMachineOptions(command: Command): void {
     .option('--memory <size>', 'memory of the machine (default: 1G)')
     .option('--max-instructions <count>', 'cap on instructions (exit status 124)')
     .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M) (default: 10s)')
-    .option('--engine <engine>', 'translate or interpret', parseEngine)
+    .option('--engine <engine>', 'interpret (translate: not in this version)', parseEngine)
     .option('--report <file>', 'write facts about the run as JSON')
     .option('--json', 'print the report to stderr when the run ends')
     .option('--no-progress', 'no progress line');

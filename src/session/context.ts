@@ -68,8 +68,12 @@ function machineOptions(manifest: RunManifest, engine: EngineName): Pick<BootOpt
   };
 }
 
-/** Both engines give the same bits; only speed differs. */
-function isaFor(_engine: EngineName): Isa {
+/** What `--engine` chooses when nothing is said. */
+export const ENGINE_DEFAULT: EngineName = 'interpret';
+
+/** Every engine gives the same bits; only speed differs. */
+function isaFor(engine: EngineName): Isa {
+  if (engine === 'translate') throw new StillpointError('E_UNSUPPORTED', 'this version has no translator yet: leave --engine out, or say --engine interpret');
   return riscv64;
 }
 

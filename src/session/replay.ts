@@ -10,7 +10,7 @@ import { decodeManifest, type RunManifest } from '../manifest/index.ts';
 import { openSnapshot, SnapshotWriter } from '../snapshot/index.ts';
 import { readRun, recover, type Recovery, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings } from './bindings-codec.ts';
-import { bootGuest, restoreGuest, withStore, type EngineName } from './context.ts';
+import { bootGuest, restoreGuest, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { compareOutputFiles, type ComparedFile } from './compare-files.ts';
 import type { SessionHooks } from './driver.ts';
 import { InputFeed } from './input-feed.ts';
@@ -45,7 +45,7 @@ export async function replayRun(request: ReplayRequest, hooks: SessionHooks): Pr
     const record = readRun(context, request.name);
     checkStretch(record, { from, to });
     if (jobs > 1) return verifyInParallel(record, { request, jobs, from, to });
-    const verified = await verifyStretch(context, { record, from, to, engine: request.engine ?? 'translate', hooks });
+    const verified = await verifyStretch(context, { record, from, to, engine: request.engine ?? ENGINE_DEFAULT, hooks });
     const files = request.comparesFiles && to === undefined && record.status === 'ended' ? await filesOf(context, verified) : [];
     return { ...verified.result, name: record.name, instructions: verified.instructions, isIdentical: true, files };
   });

@@ -13,7 +13,7 @@ import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, type
 import { openSnapshot, SnapshotWriter } from '../snapshot/index.ts';
 import { openRun, recover, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
-import { bootGuest, restoreGuest, withStore, type EngineName } from './context.ts';
+import { bootGuest, restoreGuest, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionHooks } from './driver.ts';
 import { hostFacts, isAlive, monotonicMs, thisOwner, wallClockMs } from './host.ts';
 import { InputFeed, type Past } from './input-feed.ts';
@@ -135,6 +135,6 @@ function readWishes(request: ResumeRequest): Wishes {
     have, bind: new Map(request.bind.map((text) => parseBinding(text, place('bind'))).map(({ name, file }) => [name, file])),
     policy: request.checkpointEvery === undefined ? DEFAULT_POLICY : parseCheckpointInterval(request.checkpointEvery, place('checkpoint-every')),
     maxInstructions: request.maxInstructions === undefined ? undefined : parseCount(request.maxInstructions, place('max-instructions')),
-    engine: request.engine ?? 'translate',
+    engine: request.engine ?? ENGINE_DEFAULT,
   };
 }

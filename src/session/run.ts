@@ -13,7 +13,7 @@ import type { Guest } from '../posix/index.ts';
 import { SnapshotWriter } from '../snapshot/index.ts';
 import { createRun, runNames, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
-import { bootGuest, withStore, type EngineName } from './context.ts';
+import { bootGuest, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } from './driver.ts';
 import { hostFacts, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
 import { InputFeed } from './input-feed.ts';
@@ -65,7 +65,7 @@ export async function startRun(request: RunRequest, hooks: SessionHooks): Promis
   const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles() };
   const program = readProgram(bindings.program);
   const policy = settings.host.checkpointEvery ?? DEFAULT_POLICY;
-  const engine = settings.host.engine ?? 'translate';
+  const engine = settings.host.engine ?? ENGINE_DEFAULT;
   if (settings.host.ephemeral === true) return runEphemeral({ manifest, bindings, program, policy, engine, hooks });
   const digests = await createNodeDigests();
   const machine = bootGuest(manifest, { program, digests, engine }); // Before the store: a bad program leaves no trace.
