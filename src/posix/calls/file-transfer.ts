@@ -178,9 +178,10 @@ function copyFileRange(call: Call): CallResult {
   if (from.inode.kind === 'directory' || to.inode.kind === 'directory') return -ERRNO.EISDIR;
   if (from.inode.kind !== 'file' || to.inode.kind !== 'file') return from.inode.kind === 'channel' || to.inode.kind === 'channel' ? -ERRNO.EXDEV : -ERRNO.EINVAL;
   if (!from.canRead || !to.canWrite || to.isAppending) return -ERRNO.EBADF;
-  const length = Math.min(call.size(4), limits.TRANSFER_BYTES_MAX);
   const source = offsetPointer(call, call.size(1)) ?? from.offset;
   const target = offsetPointer(call, call.size(3)) ?? to.offset;
+  // Linux cuts the length at the end of the source before it looks for an overlap.
+  const length = Math.max(0, Math.min(call.size(4), limits.TRANSFER_BYTES_MAX, from.inode.content.size - source));
   if (from.inode === to.inode && source < target + length && target < source + length) return -ERRNO.EINVAL;
   return copyBytes(call, { from, to, fromAddress: call.size(1), toAddress: call.size(3), length });
 }
