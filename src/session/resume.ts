@@ -11,7 +11,7 @@ import type { HostPort } from '../channel/index.ts';
 import { InputIndex, type ClockFrame, type EntropyFrame } from '../journal/index.ts';
 import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, type Place, type RunManifest } from '../manifest/index.ts';
 import { openSnapshot, SnapshotWriter } from '../snapshot/index.ts';
-import { openRun, recover, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { openRun, owned, readOwnerRecord, readRun, recover, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { bootGuest, restoreGuest, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionHooks } from './driver.ts';
@@ -40,6 +40,7 @@ interface Wishes { readonly policy: CheckpointPolicy; readonly maxInstructions: 
 /** Goes on with a run. Throws StillpointError E_RUN_UNKNOWN, E_RUN_OWNED, E_RUN_FINISHED, damage and host trouble. */
 export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Promise<SessionResult> {
   const wishes = readWishes(request);
+  await refuseLiveOwner(request);
   return withStore(request.store, 'existing', async (context) => {
     const writer = await openRun(context, { name: request.name, owner: thisOwner(), isAlive });
     try {
@@ -48,6 +49,17 @@ export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Pr
       await abandon(writer);
       throw error;
     }
+  });
+}
+
+/**
+ * Looks without the store's write lock first: an owner that is stopped inside a commit holds that lock, and whoever asks for it waits as long
+ * as the owner sleeps.
+ */
+async function refuseLiveOwner({ name, store }: ResumeRequest): Promise<void> {
+  await withStore(store, 'read-only', async (context) => {
+    const owner = readOwnerRecord(context, readRun(context, name).id)?.owner;
+    if (owner !== undefined && isAlive(owner)) throw owned(name, owner);
   });
 }
 
