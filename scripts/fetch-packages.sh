@@ -2,7 +2,7 @@
 # Fetches Debian's riscv64 packages and sources into build/, through an apt configuration of its own: the host's dpkg,
 # its architectures and its package lists stay as they are. Needs no root.
 #
-#   build/riscv64-root   busybox-static and musl-dev, unpacked (and picolibc's 64-bit libraries with --picolibc)
+#   build/riscv64-root   busybox-static and musl-dev, unpacked (and one of picolibc's libraries with --picolibc)
 #   build/sources        lua5.4 and sqlite3, upstream source as Debian publishes it
 #
 # Where packages come from is copied from the host's own Debian source (URIs and Signed-By), so mirrors, proxies and
@@ -94,11 +94,21 @@ unpack_source() {
   mv "$SOURCES/$name.new" "$SOURCES/$name"
 }
 
+# One library of the dozens in the package, at build/riscv64-root/picolibc whatever the release calls its folders.
+unpack_picolibc() {
+  local new=$ROOT/picolibc.new found
+  rm -rf "$new" "$ROOT/picolibc" && mkdir -p "$new"
+  dpkg-deb --fsys-tarfile "$1" | tar -x -C "$new" --wildcards --exclude '*/release/*' '*/riscv64-unknown-elf/include/*' '*/lib/rv64iafd/lp64d/libc.a'
+  found=$(find "$new" -type d -path '*/riscv64-unknown-elf' | head -n 1)
+  [ -n "$found" ] || fail "the package of picolibc has no riscv64-unknown-elf folder"
+  mv "$found" "$ROOT/picolibc" && rm -rf "$new"
+}
+
 unpack_binary() {
   local package
   for package in "$CACHE/$1"/*.deb; do
     case "$1" in
-      picolibc*) dpkg-deb --fsys-tarfile "$package" | tar -x -C "$ROOT" --wildcards '*/include/*' '*/rv64*' '*.ld' '*.specs' ;;
+      picolibc*) unpack_picolibc "$package" ;;
       *) dpkg-deb -x "$package" "$ROOT" ;;
     esac
   done
@@ -134,7 +144,7 @@ fetch_from() {
 binaries=() sources=()
 [ -x "$ROOT/usr/bin/busybox" ] || binaries+=(busybox-static)
 [ -e "$ROOT/usr/lib/riscv64-linux-musl/libc.a" ] || binaries+=(musl-dev)
-[ "${1:-}" != --picolibc ] || [ -d "$ROOT/usr/lib/picolibc" ] || binaries+=(picolibc-riscv64-unknown-elf)
+[ "${1:-}" != --picolibc ] || [ -d "$ROOT/picolibc" ] || binaries+=(picolibc-riscv64-unknown-elf)
 [ -d "$SOURCES/lua5.4" ] || sources+=(lua5.4)
 [ -d "$SOURCES/sqlite3" ] || sources+=(sqlite3)
 [ $((${#binaries[@]} + ${#sources[@]})) -gt 0 ] || exit 0

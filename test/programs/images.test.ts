@@ -1,4 +1,4 @@
-/** Images that are not glibc's: musl, no C library at all, linked at odd addresses, built as C++; against qemu-riscv64. */
+/** Images that are not glibc's: musl, picolibc, no C library at all, linked at odd addresses, built as C++; against qemu-riscv64. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,13 +9,26 @@ import { runUnderQemu } from './oracle.ts';
 
 const out = join(repositoryRoot, 'build/guests/images');
 const source = (name: string): string => join(repositoryRoot, 'test/guests/bare', name);
-const musl = join(repositoryRoot, 'build/riscv64-root/usr/lib/riscv64-linux-musl');
+const root = join(repositoryRoot, 'build/riscv64-root');
+const musl = join(root, 'usr/lib/riscv64-linux-musl');
 const compiler = 'riscv64-linux-gnu-gcc';
 mkdirSync(out, { recursive: true });
 
 function build(name: string, options: readonly string[]): string {
   const target = join(out, name);
   execFileSync(compiler, ['-O2', '-w', '-o', target, ...options]);
+  return target;
+}
+
+const asked = (option: string): string => execFileSync(compiler, [option], { encoding: 'utf8' }).trim();
+/** Headers of the compiler itself, and its arithmetic; for images with a C library that is not glibc. */
+const compilerHeaders = asked('-print-file-name=include');
+const arithmetic = asked('-print-libgcc-file-name');
+
+/** A file of a C library without unwinding tables, whose relocations an older linker does not know; nothing here unwinds. */
+function withoutTables(file: string, name: string): string {
+  const target = join(out, name);
+  execFileSync('riscv64-linux-gnu-objcopy', ['-g', '-R', '.eh_frame', '-R', '.rela.eh_frame', file, target]);
   return target;
 }
 
@@ -36,17 +49,20 @@ async function check(executable: string, args: readonly string[]): Promise<void>
 
 describe('images', () => {
   it('musl, static', async () => {
-    const gcc = (name: string): string => execFileSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
-    const libgcc = execFileSync(compiler, ['-print-libgcc-file-name'], { encoding: 'utf8' }).trim();
-    const include = join(repositoryRoot, 'build/riscv64-root/usr/include/riscv64-linux-musl');
-    // Debian's musl has unwinding tables with relocations that an older linker does not know; nothing here unwinds.
-    const plain = (name: string): string => {
-      const target = join(out, `musl-${name}`);
-      execFileSync('riscv64-linux-gnu-objcopy', ['-g', '-R', '.eh_frame', '-R', '.rela.eh_frame', join(musl, name), target]);
-      return target;
-    };
-    await check(build('musl', ['-static', '-nostdinc', '-nostdlib', '-isystem', include, '-isystem', gcc('include'), plain('crt1.o'), source('musl.c'), plain('libc.a'), libgcc]), ['last']);
+    const include = join(root, 'usr/include/riscv64-linux-musl');
+    const [start, library] = [withoutTables(join(musl, 'crt1.o'), 'musl-crt1.o'), withoutTables(join(musl, 'libc.a'), 'musl-libc.a')];
+    await check(build('musl', ['-static', '-nostdinc', '-nostdlib', '-isystem', include, '-isystem', compilerHeaders, start, source('musl.c'), library, arithmetic]), ['last']);
   });
+
+  // The package is 115 MB: only with STILLPOINT_SLOW.
+  if (process.env['STILLPOINT_SLOW'] === '1') {
+    it('picolibc, at 0x80000000', async () => {
+      const picolibc = join(root, 'picolibc');
+      const library = withoutTables(join(picolibc, 'lib/rv64iafd/lp64d/libc.a'), 'picolibc.a');
+      const options = ['-static', '-nostdlib', '-nostdinc', '-ffreestanding', '-Wl,-Ttext=0x80000000', '-Wl,-z,max-page-size=4096'];
+      await check(build('picolibc', [...options, '-isystem', join(picolibc, 'include'), '-isystem', compilerHeaders, source('start.S'), source('picolibc.c'), library, arithmetic]), ['a', 'b']);
+    });
+  }
 
   it('bare, at the usual place', async () => check(bare('bare', []), ['a', 'b c', '']));
   it('bare, at 0x80000000 as board images are', async () => check(bare('bare-high', ['-Wl,-Ttext=0x80000000', '-Wl,-z,max-page-size=4096']), ['x']));
