@@ -97,7 +97,7 @@ async function main() {
   gatherText();
   process.stdout.write(`  input: ${(statSync(input).size / 1e6).toFixed(1)} MB of text from this machine\n`);
 
-  tell('2. Run and recorded, a checkpoint every second — and killed in the middle.');
+  tell('2. Run and recorded, with checkpoints on the way — and killed in the middle.');
   mkdirSync(directory, { recursive: true });
   await runAndKill(['run', '--name', 'words', '--checkpoint-every', '700ms', '--out', `words=${output}`, program, `@${input}`, '/dev/out/words']);
 
