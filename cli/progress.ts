@@ -1,5 +1,6 @@
 /**
- * The progress line of long work: on stderr, only when that is a terminal, at most ten times a second, gone when the work ends.
+ * The progress line of long work: on stderr, only when that is a terminal and nobody types into the guest, at most ten times a second, out of the
+ * way of the guest's own output, gone when the work ends.
  */
 import { scaled } from './terminal.ts';
 import type { Progress } from '../src/index.ts';
@@ -15,7 +16,7 @@ export class ProgressLine {
 
   constructor(label: string, isWanted: boolean) {
     this.#label = label;
-    this.#isShown = isWanted && process.stderr.isTTY === true;
+    this.#isShown = isWanted && process.stderr.isTTY === true && process.stdin.isTTY !== true;
   }
 
   /** Shows where the work is. Cheap when called often. */
@@ -28,11 +29,11 @@ export class ProgressLine {
     this.#show(`${this.#label}  ${scaled(Number(progress.instructions))} instructions  ${speed}/s  ${progress.checkpoints} checkpoints  in ${scaled(progress.inputBytes)}B  out ${scaled(progress.outputBytes)}B  ${seconds.toFixed(1)} s`);
   };
 
-  /** Takes the line away. */
-  end(): void {
+  /** Takes the line away; the next update shows it again. */
+  readonly end = (): void => {
     if (this.#width > 0) process.stderr.write(`\r${' '.repeat(this.#width)}\r`);
     this.#width = 0;
-  }
+  };
 
   #show(text: string): void {
     const line = text.slice(0, (process.stderr.columns ?? 120) - 1);

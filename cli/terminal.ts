@@ -16,8 +16,8 @@ export function note(line: string): void {
 }
 
 /** JSON for machines: one document, bigint as decimal text. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item), 2);
+export function toJson(value: unknown, indent = 2): string {
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item), indent);
 }
 
 export function sayJson(value: unknown): void {

@@ -3,7 +3,7 @@
  */
 import type { Command } from 'commander';
 import { describeRun, listRunSummaries, readCheckpoints, readLog, removeRuns } from '../../src/index.ts';
-import { note, say, sayJson, scaled, table, when } from '../terminal.ts';
+import { note, say, sayJson, scaled, table, toJson, when } from '../terminal.ts';
 
 interface Flags { readonly store?: string; readonly json?: boolean }
 
@@ -38,10 +38,10 @@ function addShow(program: Command): void {
 }
 
 function sayFact(key: string, value: unknown): void {
-  if (!Array.isArray(value)) return say(`${key.padEnd(18)} ${typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '-')}`);
+  if (!Array.isArray(value)) return say(`${key.padEnd(18)} ${typeof value === 'object' && value !== null ? toJson(value, 0) : String(value ?? '-')}`);
   if (value.length === 0) return;
   say(`${key}:`);
-  for (const item of value as readonly unknown[]) say(`  ${typeof item === 'string' ? item : JSON.stringify(item)}`);
+  for (const item of value as readonly unknown[]) say(`  ${typeof item === 'string' ? item : toJson(item, 0)}`);
 }
 
 function addLog(program: Command): void {
@@ -49,7 +49,7 @@ function addLog(program: Command): void {
     .addHelpText('after', '\nExample:\n  stillpoint log sort')
     .action(async (name: string, flags: Flags) => {
       for await (const entry of readLog(name, flags.store)) {
-        if (flags.json === true) process.stdout.write(`${JSON.stringify(entry, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item))}\n`);
+        if (flags.json === true) say(toJson(entry, 0));
         else say(`${String(entry.frame).padStart(7)}  ${String(entry.at).padStart(14)}  ${entry.kind.padEnd(10)} ${entry.says}`);
       }
     });

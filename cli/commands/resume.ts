@@ -38,7 +38,7 @@ back: without --have it goes on at the last committed position, and the few byte
       try {
         const result = await resumeRun({
           name, store: flags.store, maxInstructions: flags.maxInstructions, checkpointEvery: flags.checkpointEvery, have: flags.have, bind: flags.bind, engine: flags.engine,
-        }, { onProgress: progress.update, stopRequested: stop.requested });
+        }, { onProgress: progress.update, beforeOutput: progress.end, stopRequested: stop.requested });
         progress.end();
         finish(result, flags);
       } finally {

@@ -48,7 +48,7 @@ Sizes take K, M, G; counts take k, M, G; times take ms, s, m, h.`)
       const stop = stopOnSignals();
       const progress = new ProgressLine(flags.name ?? 'run', flags.progress);
       try {
-        const result = await startRun(toRequest(path, programArguments, flags), { onProgress: progress.update, stopRequested: stop.requested });
+        const result = await startRun(toRequest(path, programArguments, flags), { onProgress: progress.update, beforeOutput: progress.end, stopRequested: stop.requested });
         progress.end();
         finish(result, flags);
       } finally {

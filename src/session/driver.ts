@@ -32,6 +32,8 @@ export interface Progress {
 /** How the outside world watches and stops a session. */
 export interface SessionHooks {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Called before output of the guest reaches the host. */
+  readonly beforeOutput?: (() => void) | undefined;
   /** Asked between slices; a text stops the session at a resumable point. */
   readonly stopRequested?: (() => string | undefined) | undefined;
 }
@@ -167,6 +169,7 @@ export class Driver {
   }
 
   async #release(): Promise<void> {
+    if (this.#parts.channels.hasOutput) this.#parts.hooks.beforeOutput?.();
     await this.#parts.outlet.release(this.#at);
     this.#lastRelease = this.#parts.monotonicMs();
   }

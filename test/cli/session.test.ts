@@ -228,6 +228,18 @@ describe('channels', () => {
   });
 });
 
+describe('looking at a store', () => {
+  it('every verb prints facts for people and for machines', () => {
+    record('looked-at', ['--env', 'A=b', '--clock', 'virtual:5', '--max-instructions', '900M']);
+    for (const verb of ['show', 'log', 'checkpoints']) {
+      expect(bench.stillpoint([verb, 'looked-at'])).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/\S/) as string });
+      const lines = bench.stillpoint([verb, 'looked-at', '--json']).stdout;
+      expect(() => { for (const text of verb === 'log' ? lines.trim().split('\n') : [lines]) JSON.parse(text); }).not.toThrow();
+    }
+    expect(bench.stillpoint(['ls']).stdout).toContain('looked-at');
+  });
+});
+
 describe('clock and entropy', () => {
   it('read zero and one seeded stream by default', () => {
     const first = bench.stillpoint(['run', '--ephemeral', programs['facts']!]);
