@@ -91,6 +91,20 @@ describe('end and quota (scenario 4)', () => {
   }
 });
 
+for (const kind of ['seqro', 'ranro', 'ranrw', 'append'] as const) {
+  test(`${kind}: supplied input is no state until the call that missed it goes through`, () => {
+    const { set, channel } = single(kind, { size: kind === 'seqro' ? 0 : 100 });
+    const before = encodeCanonical(set.state());
+    const call = (): unknown => (kind === 'seqro' ? channel.read(10) : channel.readAt(0, 10));
+    expect(call()).toBe('blocked');
+    channel.supply(0, pattern(100));
+    expect(encodeCanonical(set.state())).toEqual(before);
+    expect(set.objects().flatMap((object) => object.dirtyPages())).toEqual([]);
+    expect(call()).toEqual(pattern(10));
+    expect(encodeCanonical(set.state())).not.toEqual(before);
+  });
+}
+
 describe('random and append input', () => {
   const content = pattern(3 * CHUNK_BYTES + 100);
   const size = content.length;
