@@ -77,6 +77,7 @@ async function openAll(manifest: RunManifest, bindings: SavedBindings, open: (sp
 
 async function reopen(spec: ChannelSpec, binding: HostBinding, { bindings, positions }: { readonly bindings: SavedBindings; readonly positions: ResumePositions }): Promise<HostPort> {
   const startsAt = spec.access === 'sequential' && spec.reads ? positions.journaled(spec.name) : 0;
+  if (binding.kind === 'file') return openPort(spec, binding, { resume: !isToBeMade(spec, binding.path, positions), startsAt });
   if (binding.kind !== 'standard') return openPort(spec, binding, { resume: true, startsAt });
   const fd = DESCRIPTORS[binding.stream];
   const saved = bindings.standardFiles.get(binding.stream);
@@ -90,6 +91,11 @@ async function reopen(spec: ChannelSpec, binding: HostBinding, { bindings, posit
   if (saved !== undefined && isatty(fd) && isThere(saved)) return new FileOutput(await HostFile.open(saved.path, { channel, flags: 1 }), { base: saved.base });
   if (current !== undefined) return new DescriptorPort(new HostFile(fd, { channel, path: current.path, owned: false }));
   return openPort(spec, binding, { resume: true });
+}
+
+/** A sink that the run has nothing in yet, and that is not there: its first process died before it made the file, or somebody took it away. */
+function isToBeMade(spec: ChannelSpec, path: string, positions: ResumePositions): boolean {
+  return spec.writes && positions.checkpoint(spec.name) === 0 && statSync(path, { throwIfNoEntry: false }) === undefined;
 }
 
 function identify(fd: number): StandardFile | undefined {

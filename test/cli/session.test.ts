@@ -146,6 +146,14 @@ describe('owners', () => {
 });
 
 describe('ends', () => {
+  it('a run whose first process died before it made its output files resumes', () => {
+    const output = bench.path('late.out');
+    expect(bench.stillpoint(['run', '--name', 'late', '--max-instructions', '5000', '--out', `o=${output}`, '--in', `i=${bench.path('input')}`, programs['lines']!, '/dev/in/i', '/dev/out/o']).status).toBe(124);
+    rmSync(output);
+    expect(bench.stillpoint(['resume', 'late', '--max-instructions', '9G'])).toMatchObject({ status: 3, stderr: '' });
+    expect(statSync(output).size).toBeGreaterThan(100);
+  });
+
   it('the cap on instructions is exact and can be raised', () => {
     const seen = bench.stillpoint(['run', '--name', 'capped', '--max-instructions', '12345678', '--report', bench.path('report.json'), programs['spin']!]);
     expect(seen.status).toBe(124);
