@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { seedFromNumber, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { ChannelSet } from '../channel/index.ts';
+import { translating } from '../engine/index.ts';
 import { riscv64, type Isa } from '../isa/index.ts';
 import type { RunManifest } from '../manifest/index.ts';
 import { Guest, type BootOptions } from '../posix/index.ts';
@@ -69,8 +70,8 @@ function machineOptions(manifest: RunManifest, engine: EngineName): Pick<BootOpt
 }
 
 /** Both engines give the same bits; only speed differs. */
-function isaFor(_engine: EngineName): Isa {
-  return riscv64;
+function isaFor(engine: EngineName): Isa {
+  return engine === 'translate' ? translating(riscv64) : riscv64;
 }
 
 /** Unicode text as the guest's bytes: one character a byte. */
