@@ -51,6 +51,8 @@ export class Translator implements Executor {
   readonly #outcome: Int32Array;
   readonly #targets: Int32Array;
   executed = 0;
+  /** Instructions that units have retired since the start: where time went, never part of a state. */
+  translated = 0;
 
   constructor(memory: CpuMemory, state: CpuState, options: TranslatorOptions) {
     assert(memory instanceof GuestMemory, 'translated code works on the linear memory of the engine');
@@ -110,6 +112,7 @@ export class Translator implements Executor {
     const next = unit.call(left, pc);
     const used = left - this.#outcome[0]!;
     this.executed += used;
+    this.translated += used;
     this.#control[CONTROL.pc] = next;
     const rest = left - used;
     if (rest === 0) return PAUSE.enter;

@@ -7,6 +7,7 @@
 import { PAGE_FLAG, STORE_FAST, STORE_MASK } from '../cpu.ts';
 import { LOADS, STORES } from './lift-table.ts';
 import type { LiftedInstruction } from './lift-region.ts';
+import { writtenRegister } from './lift-registers.ts';
 
 /** What to check before an access: bytes [low, high] from the base register, flags, alignment of base + low (size - 1). */
 export interface AccessCheck { readonly low: number; readonly high: number; readonly mask: number; readonly want: number; readonly alignment: number }
@@ -31,7 +32,7 @@ export function planAccesses(instructions: readonly LiftedInstruction[]): Access
     open.delete(register);
   };
   for (const instruction of instructions) {
-    const { row, rs1, imm, rd } = instruction;
+    const { row, rs1, imm } = instruction;
     const size = sizeOf(row.mnemonic);
     if (size > 0) {
       const group = open.get(rs1);
@@ -42,7 +43,7 @@ export function planAccesses(instructions: readonly LiftedInstruction[]): Access
         open.set(rs1, { members: [instruction], low: imm, high: imm + size - 1, size });
       }
     }
-    if (!writesFloat(instruction)) close(rd);
+    close(writtenRegister(instruction));
   }
   for (const register of [...open.keys()]) close(register);
   return plan;
@@ -55,11 +56,6 @@ function add(group: Group, instruction: LiftedInstruction, size: number): void {
   group.size = Math.max(group.size, size);
 }
 
-/** Stores and branches have rd 0 and end the group of x0 only, whose addresses never are accessible. */
-function writesFloat({ row }: LiftedInstruction): boolean {
-  return row.mnemonic === 'fld' || row.mnemonic === 'flw';
-}
-
 function settle(group: Group, plan: Map<LiftedInstruction, AccessCheck | undefined>): void {
   const isAligned = group.members.every(({ imm, row }) => imm % sizeOf(row.mnemonic) === 0);
   if (group.members.length < SHARED_MIN || !isAligned) {
@@ -70,8 +66,9 @@ function settle(group: Group, plan: Map<LiftedInstruction, AccessCheck | undefin
   const hasStore = group.members.some(({ row }) => row.mnemonic in STORES);
   const mask = (hasLoad ? PAGE_FLAG.read : 0) | (hasStore ? STORE_MASK : 0);
   const want = (hasLoad ? PAGE_FLAG.read : 0) | (hasStore ? STORE_FAST : 0);
+  const low = group.low & -group.size; // On the same page as the lowest byte when the base is aligned, and aligned exactly then.
   group.members.forEach((member, index) => {
-    plan.set(member, index > 0 ? undefined : { low: group.low, high: group.high, mask, want, alignment: group.size - 1 });
+    plan.set(member, index > 0 ? undefined : { low, high: group.high, mask, want, alignment: group.size - 1 });
   });
 }
 

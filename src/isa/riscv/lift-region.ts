@@ -94,7 +94,7 @@ class Scan {
     const decoded = newDecoded();
     decode(isLong ? low | (this.#memory.u16[(address + 2 - BIAS) >>> 1]! << 16) : low, decoded);
     const row = INSTRUCTIONS[decoded.operation];
-    return row !== undefined && isLifted(row) ? { ...decoded, address, row } : undefined;
+    return row !== undefined && isLifted(row, decoded.imm) ? { ...decoded, address, row } : undefined;
   }
 
   #fetchable(address: number): boolean {

@@ -4,10 +4,12 @@ import type { LiftedInstruction } from './lift-region.ts';
 
 const READS_FIRST: ReadonlySet<Format> = new Set([
   'R', 'Unary', 'I', 'Shift', 'Load', 'Store', 'Branch', 'JumpRegister', 'Atomic', 'LoadReserved', 'FloatLoad', 'FloatStore', 'IntToFloat', 'IntToFloatRounded',
+  'Csr',
 ]);
 const READS_SECOND: ReadonlySet<Format> = new Set(['R', 'Store', 'Branch', 'Atomic']);
 const WRITES: ReadonlySet<Format> = new Set([
   'R', 'Unary', 'I', 'Shift', 'Load', 'Upper', 'Jump', 'JumpRegister', 'Atomic', 'LoadReserved', 'FloatCompare', 'FloatToInt', 'FloatToIntRounded',
+  'Csr', 'CsrImmediate',
 ]);
 
 /** The integer register that it writes; 0 when none. */

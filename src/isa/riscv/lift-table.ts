@@ -5,6 +5,7 @@
  * What this does NOT do: rd = x0 (the caller drops instructions without effect), count, or spill.
  */
 import { OP, TYPE, type CodeWriter, type Opcode } from '../../wasm/index.ts';
+import { CSR } from './csr-numbers.ts';
 import type { Decoded } from './decode.ts';
 import type { InstructionRow } from './instruction-table.ts';
 
@@ -164,7 +165,8 @@ export const STORES: Readonly<Record<string, readonly [Opcode, number]>> = {
 export const CALLED: ReadonlySet<string> = new Set(['mulh', 'mulhsu', 'mulhu', 'orc.b', 'rev8']);
 
 /** Whether a unit goes on past such an instruction (or ends with it as its jump). What is not lifted is interpreted. */
-export function isLifted({ mnemonic, format }: InstructionRow): boolean {
+export function isLifted({ mnemonic, format }: InstructionRow, imm: number): boolean {
+  if (format === 'Csr' || format === 'CsrImmediate') return imm >= CSR.fflags && imm <= CSR.fcsr; // Those that no instruction count enters.
   if (mnemonic in PURE || mnemonic in LOADS || mnemonic in STORES || mnemonic in CONDITIONS || CALLED.has(mnemonic)) return true;
   return format === 'Jump' || format === 'JumpRegister' || format === 'Fence' || format === 'Atomic' || format === 'LoadReserved' || format.includes('Float');
 }

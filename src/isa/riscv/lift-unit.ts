@@ -223,7 +223,7 @@ export class UnitWriter {
       return this.set(rd);
     }
     if (mnemonic in LOADS || mnemonic in STORES) return emitAccess(this, instruction);
-    if (CALLED.has(mnemonic)) return rd === 0 ? undefined : emitCalled(this, instruction, HELPER.operation);
+    if (CALLED.has(mnemonic) || format.startsWith('Csr')) return emitCalled(this, instruction, HELPER.operation);
     if (format === 'Atomic' || format === 'LoadReserved') return emitCalled(this, instruction, HELPER.atomic);
     if (format.includes('Float')) emitFloat(this, instruction);
   }
