@@ -54,7 +54,7 @@ fib: li t0, 2; bltu a0, t0, 2f; addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); 
 addi a0, s0, -2; call fib; add a0, a0, s1; ld ra, 24(sp); ld s0, 16(sp); ld s1, 8(sp); addi sp, sp, 32; 2: ret`,
   'a loop entered in its middle': 'li a0, 300; andi a1, a0, 1; beqz a1, 2f; 1: addi a2, a2, 3; 2: addi a0, a0, -1; xor a2, a2, a0; bnez a0, 1b; ecall',
   'walks into an unmapped page': 'li a1, 0x40000; 1: ld a0, 0(a1); sd a0, 8(a1); addi a1, a1, 8; j 1b',
-  'rewrites its own loop': `.option norvc; la a1, 1f; li a2, 400; li a4, 200; lw a5, 3f; 0: addi a2, a2, -1; bne a2, a4, 2f; sw a5, 0(a1); fence.i; 2:
+  'rewrites its own loop': `.option norvc; lla a1, 1f; li a2, 400; li a4, 200; lw a5, 3f; 0: addi a2, a2, -1; bne a2, a4, 2f; sw a5, 0(a1); fence.i; 2:
 1: addi a0, a0, 1; bnez a2, 0b; ecall; .align 2; 3: addi a0, a0, 5`,
   'reads the counters in a loop': 'li a2, 300; 1: addi a5, a5, 1; xor a6, a5, a3; rdinstret a0; rdcycle a1; add a3, a3, a0; xor a3, a3, a1; addi a2, a2, -1; bnez a2, 1b; ecall',
   'reservations': 'li a1, 0x40000; li a2, 300; 1: lr.d a0, (a1); addi a0, a0, 3; sc.d a3, a0, (a1); add a4, a4, a3; addi a2, a2, -1; bnez a2, 1b; ecall',
