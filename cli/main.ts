@@ -4,7 +4,7 @@
  * Each verb lives in commands/NAME.ts and imports nothing but the public API.
  */
 import { Command, CommanderError } from 'commander';
-import { EXIT, VERSION } from '../src/index.ts';
+import { EXIT, StillpointError, VERSION } from '../src/index.ts';
 import { addCcCommand } from './commands/cc.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addHistoryCommands } from './commands/history.ts';
@@ -19,7 +19,7 @@ function buildProgram(): Command {
     .description('Run C/POSIX programs (riscv64 Linux) as deterministic machines: recorded, stopped, resumed, replayed bit for bit.')
     .version(VERSION)
     .enablePositionalOptions()
-    .showHelpAfterError('(stillpoint --help shows the commands)')
+    .configureOutput({ outputError: () => {} }) // main() says it, in one line with a code.
     .exitOverride()
     .addHelpText('after', `
 Examples:
@@ -47,9 +47,16 @@ async function main(): Promise<number> {
     await buildProgram().parseAsync(process.argv);
     return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    return reportError(error);
+    return error instanceof CommanderError ? endOfParsing(error) : reportError(error);
   }
+}
+
+/** Help that was asked for has been printed, and so has the help of a command line without a verb; everything else is a mistake to name. */
+function endOfParsing(error: CommanderError): number {
+  if (error.exitCode === 0) return EXIT.ok;
+  if (error.code === 'commander.help') return EXIT.usage;
+  const what = error.message.replace(/^error: /, '').replace(/\.$/, '');
+  return reportError(new StillpointError('E_USAGE', `${what}; stillpoint --help shows the commands, stillpoint COMMAND --help its options`, { cause: error }));
 }
 
 /** Facts that nobody reads any more: end as a program killed by SIGPIPE would. A guest's standard output has a listener of its own. */

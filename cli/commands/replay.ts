@@ -22,7 +22,7 @@ export function addReplayCommand(program: Command): void {
     .option('--from <checkpoint>', 'begin at this checkpoint (its state is trusted)')
     .option('--to <checkpoint>', 'end at this checkpoint')
     .option('--jobs <count>', 'verify that many stretches between checkpoints at once')
-    .option('--engine <engine>', 'interpret (translate: not in this version)', parseEngine)
+    .option('--engine <engine>', 'translate or interpret (default: translate; the same bits, another speed)', parseEngine)
     .option('--no-outputs', 'do not compare the output files on this host')
     .option('--json', 'facts as JSON')
     .option('--no-progress', 'no progress line')

@@ -22,7 +22,7 @@ export function addResumeCommand(program: Command): void {
     .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M)')
     .option('--have <channel=bytes>', 'how many bytes of a pipe the reader holds: output goes on exactly there', collect, [])
     .option('--bind <channel=file>', 'the host file of a channel, when it has moved', collect, [])
-    .option('--engine <engine>', 'interpret (translate: not in this version)', parseEngine)
+    .option('--engine <engine>', 'translate or interpret (default: translate; the same bits, another speed)', parseEngine)
     .option('--report <file>', 'write facts about the run as JSON')
     .option('--json', 'print the report to stderr when the run ends')
     .option('--no-progress', 'no progress line')

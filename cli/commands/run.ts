@@ -62,7 +62,7 @@ function addChannelOptions(command: Command): void {
   command
     .option('--in <name=file>', 'input channel /dev/in/NAME', collect, [])
     .option('--out <name=file>', 'output channel /dev/out/NAME (created, truncated)', collect, [])
-    .option('--append <name=file>', 'channel /dev/out/NAME that is read anywhere and written at its end', collect, [])
+    .option('--append <name=file>', 'channel /dev/rw/NAME that is read anywhere and written at its end', collect, [])
     .option('--rw <name=file>', 'random-access channel /dev/rw/NAME', collect, [])
     .option('--live <name>', 'reads of this channel return what is there', collect, [])
     .option('--limit <channel:limits>', 'caps of a channel: CHANNEL:gets=N,get-bytes=N,puts=N,put-bytes=N', collect, []);
@@ -77,7 +77,7 @@ function addMachineOptions(command: Command): void {
     .option('--memory <size>', 'memory of the machine (default: 1G)')
     .option('--max-instructions <count>', 'cap on instructions (exit status 124)')
     .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M) (default: 10s)')
-    .option('--engine <engine>', 'interpret (translate: not in this version)', parseEngine)
+    .option('--engine <engine>', 'translate or interpret (default: translate; the same bits, another speed)', parseEngine)
     .option('--report <file>', 'write facts about the run as JSON')
     .option('--json', 'print the report to stderr when the run ends')
     .option('--no-progress', 'no progress line');

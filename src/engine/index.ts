@@ -1,3 +1,4 @@
 /** engine: guest memory, execution to an exact instruction count. Knows no system call, channel, journal or store. */
 export { GuestMemory } from './memory.ts';
 export { Cpu } from './cpu.ts';
+export { translating, Translator, type TranslatorOptions } from './translator.ts';

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { seedFromNumber, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { ChannelSet } from '../channel/index.ts';
+import { translating } from '../engine/index.ts';
 import { riscv64, type Isa } from '../isa/index.ts';
 import type { RunManifest } from '../manifest/index.ts';
 import { Guest, type BootOptions } from '../posix/index.ts';
@@ -69,12 +70,11 @@ function machineOptions(manifest: RunManifest, engine: EngineName): Pick<BootOpt
 }
 
 /** What `--engine` chooses when nothing is said. */
-export const ENGINE_DEFAULT: EngineName = 'interpret';
+export const ENGINE_DEFAULT: EngineName = 'translate';
 
 /** Every engine gives the same bits; only speed differs. */
 function isaFor(engine: EngineName): Isa {
-  if (engine === 'translate') throw new StillpointError('E_UNSUPPORTED', 'this version has no translator yet: leave --engine out, or say --engine interpret');
-  return riscv64;
+  return engine === 'translate' ? translating(riscv64) : riscv64;
 }
 
 /** Unicode text as the guest's bytes: one character a byte. */

@@ -3,6 +3,7 @@
 //
 //   whole     one run() call to the end
 //   sliced    run() calls of varying small budgets, caches dropped between some of them
+//   translated hot code as WebAssembly, hot meaning four times; the two modes below translate as well
 //   restored  captured at growing counts, restored from the store, continued (session-modes.ts)
 //   replayed  recorded by the session's loop, verified from the journal (session-modes.ts)
 //
@@ -11,6 +12,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { translating } from '../../src/engine/index.ts';
+import { riscv64 } from '../../src/isa/index.ts';
 import { blobHash } from '../../src/core/index.ts';
 import type { FileSystem } from '../../src/posix/index.ts';
 import { GUEST, type Inode } from '../../src/posix/files/index.ts';
@@ -40,11 +43,13 @@ export interface ModeResult {
   readonly root: Root;
 }
 
-export type Mode = 'whole' | 'sliced' | 'restored' | 'replayed';
+export type Mode = 'whole' | 'sliced' | 'translated' | 'restored' | 'replayed';
 /** The modes that exist, the plainest first: others are compared with it. */
-export const modes: readonly Mode[] = ['whole', 'sliced', 'restored', 'replayed'];
+export const modes: readonly Mode[] = ['whole', 'sliced', 'translated', 'restored', 'replayed'];
 
 const memoryBytesDefault = 256 * 1024 * 1024;
+/** Translates almost everything, so that short programs exercise the translator too. */
+const eager = translating(riscv64, { hotLimit: 4 });
 const workingDirectory = '/home/guest';
 
 /** Runs a job in a mode. Throws an Error when the machine stops for any reason but the program's end. */
@@ -52,8 +57,9 @@ export async function runInMode(mode: Mode, job: ModeJob): Promise<ModeResult> {
   switch (mode) {
     case 'whole': return resultOf(runGuest(job.program, optionsOf(job, 1_000_000_000)));
     case 'sliced': return resultOf(runGuest(job.program, optionsOf(job, slices())));
-    case 'restored': return resultOf(await runRestored(job.program, optionsOf(job, 0)));
-    case 'replayed': return resultOf(await runReplayed(job.program, optionsOf(job, 0)));
+    case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa: eager }));
+    case 'restored': return resultOf(await runRestored(job.program, { ...optionsOf(job, 0), isa: eager }));
+    case 'replayed': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa: eager }));
     default: return mode satisfies never;
   }
 }

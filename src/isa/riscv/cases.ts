@@ -40,4 +40,6 @@ export const CASE = {
   mul: 69, mulw: 70,
   sh1add: 71, sh2add: 72, sh3add: 73, 'add.uw': 74,
   ecall: 75, ebreak: 76,
+  /** An entry of translated code: the driver above decides. */
+  enter: 77,
 } as const;

@@ -41,6 +41,8 @@ export class CodePages {
   /** Where a straddling instruction executes from: a page of records with only its last one in use. */
   readonly straddle = newRecords();
   readonly #decoded = newDecoded();
+  /** Addresses whose record is CASE.enter once it is decoded. */
+  readonly #entries = new Set<number>();
 
   constructor(memory: CpuMemory) {
     this.#memory = memory;
@@ -79,6 +81,14 @@ export class CodePages {
     this.lines.fill(this.straddle);
   }
 
+  /** Marks or unmarks an address as an entry of translated code; its record is made again at its next fetch. */
+  setEntry(address: number, isEntry: boolean): void {
+    if (isEntry) this.#entries.add(address);
+    else this.#entries.delete(address);
+    const records = this.#pages.get(address >>> 12);
+    if (records !== undefined) records[(address & 4095) << 1] = CASE.undecoded;
+  }
+
   /**
    * Decodes the instruction at record `at` of an executable page, the last half word of which may begin a straddling one.
    */
@@ -90,6 +100,10 @@ export class CodePages {
     memory.pageFlags[pageIndex]! |= PAGE_FLAG.code;
     if (at < records[DECODED_FIRST]!) records[DECODED_FIRST] = at;
     if (at > records[DECODED_LAST]!) records[DECODED_LAST] = at;
+    if (this.#entries.has(address)) {
+      records[at] = CASE.enter;
+      return;
+    }
     if ((low & 3) === 3 && at === LAST_HALF) {
       records[at] = CASE.straddle;
       records[STRADDLE] = 0;

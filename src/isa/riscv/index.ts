@@ -10,3 +10,7 @@ export const riscv64: Isa = {
   createInterpreter: (memory, state) => new Interpreter(memory, state),
   disassemble,
 };
+
+export { PAUSE, ProfilingInterpreter, type Pause } from './profiling-interpreter.ts';
+export { liftUnit, stubModule, type Unit } from './lift-unit.ts';
+export { REASON, TARGETS, type UnitLayout } from './lift-layout.ts';

@@ -9,7 +9,7 @@
  */
 import { BIAS, CONTROL, PAGE_FLAG, STOP, STORE_FAST, STORE_MASK, type Stop } from '../cpu.ts';
 import { END, type CodePages } from './code-pages.ts';
-import { isTrap, RETIRED, type Machine } from './machine.ts';
+import { HOT_MASK, isTrap, PAUSE, RETIRED, type Machine, type Pause } from './machine.ts';
 import { loadSlow, storeSlow } from './memory-access.ts';
 import { FLOAT_HANDLERS, OPERATIONS } from './operations/index.ts';
 import { multiplyHighWord } from './operations/multiply-divide.ts';
@@ -20,7 +20,7 @@ const EXECUTE = PAGE_FLAG.execute;
 const RM_MAX = 4;
 
 /** Runs until a stop; machine.executed is then the number of instructions retired. The pc is in the control words before and after. */
-export function execute(machine: Machine, pages: CodePages, budget: number): Stop {
+export function execute(machine: Machine, pages: CodePages, budget: number): Stop | Pause {
   const x = machine.state.x;
   const f = machine.state.f;
   const control = machine.state.control;
@@ -33,10 +33,12 @@ export function execute(machine: Machine, pages: CodePages, budget: number): Sto
   const i32 = memory.i32;
   const tags = pages.tags;
   const lines = pages.lines;
+  const hot = machine.hot;
+  const hotLimit = machine.hotLimit;
   let left = budget;
   let pc = control[CONTROL.pc]!;
   let pcHigh = control[CONTROL.pcHigh]!;
-  let stop: Stop = STOP.budget;
+  let stop: Stop | Pause = STOP.budget;
 
   page: for (;;) {
     if (left === 0) break;
@@ -483,25 +485,31 @@ export function execute(machine: Machine, pages: CodePages, budget: number): Sto
         case 53: // beq
           if (x[a] !== x[b] || x[a + 1] !== x[b + 1]) break;
           at += c;
-          if ((at >>> 0) < END) continue;
+          if (c < 0 && ++hot[((base + (at >> 1)) >>> 1) & HOT_MASK]! === hotLimit) stop = PAUSE.hot;
+          else if ((at >>> 0) < END) continue;
           pc = base + (at >> 1);
           pcHigh = (base >>> 0) + (at >> 1) < 0 ? -1 : 0;
+          if (stop !== STOP.budget) break page;
           continue page;
         case 54: // bne
           if (x[a] === x[b] && x[a + 1] === x[b + 1]) break;
           at += c;
-          if ((at >>> 0) < END) continue;
+          if (c < 0 && ++hot[((base + (at >> 1)) >>> 1) & HOT_MASK]! === hotLimit) stop = PAUSE.hot;
+          else if ((at >>> 0) < END) continue;
           pc = base + (at >> 1);
           pcHigh = (base >>> 0) + (at >> 1) < 0 ? -1 : 0;
+          if (stop !== STOP.budget) break page;
           continue page;
         case 55: { // blt
           const first = x[a + 1]!;
           const second = x[b + 1]!;
           if (!(first < second || (first === second && (x[a]! >>> 0) < (x[b]! >>> 0)))) break;
           at += c;
-          if ((at >>> 0) < END) continue;
+          if (c < 0 && ++hot[((base + (at >> 1)) >>> 1) & HOT_MASK]! === hotLimit) stop = PAUSE.hot;
+          else if ((at >>> 0) < END) continue;
           pc = base + (at >> 1);
           pcHigh = (base >>> 0) + (at >> 1) < 0 ? -1 : 0;
+          if (stop !== STOP.budget) break page;
           continue page;
         }
         case 56: { // bge
@@ -509,9 +517,11 @@ export function execute(machine: Machine, pages: CodePages, budget: number): Sto
           const second = x[b + 1]!;
           if (first < second || (first === second && (x[a]! >>> 0) < (x[b]! >>> 0))) break;
           at += c;
-          if ((at >>> 0) < END) continue;
+          if (c < 0 && ++hot[((base + (at >> 1)) >>> 1) & HOT_MASK]! === hotLimit) stop = PAUSE.hot;
+          else if ((at >>> 0) < END) continue;
           pc = base + (at >> 1);
           pcHigh = (base >>> 0) + (at >> 1) < 0 ? -1 : 0;
+          if (stop !== STOP.budget) break page;
           continue page;
         }
         case 57: { // bltu
@@ -519,9 +529,11 @@ export function execute(machine: Machine, pages: CodePages, budget: number): Sto
           const second = x[b + 1]! >>> 0;
           if (!(first < second || (first === second && (x[a]! >>> 0) < (x[b]! >>> 0)))) break;
           at += c;
-          if ((at >>> 0) < END) continue;
+          if (c < 0 && ++hot[((base + (at >> 1)) >>> 1) & HOT_MASK]! === hotLimit) stop = PAUSE.hot;
+          else if ((at >>> 0) < END) continue;
           pc = base + (at >> 1);
           pcHigh = (base >>> 0) + (at >> 1) < 0 ? -1 : 0;
+          if (stop !== STOP.budget) break page;
           continue page;
         }
         case 58: { // bgeu
@@ -529,38 +541,48 @@ export function execute(machine: Machine, pages: CodePages, budget: number): Sto
           const second = x[b + 1]! >>> 0;
           if (first < second || (first === second && (x[a]! >>> 0) < (x[b]! >>> 0))) break;
           at += c;
-          if ((at >>> 0) < END) continue;
+          if (c < 0 && ++hot[((base + (at >> 1)) >>> 1) & HOT_MASK]! === hotLimit) stop = PAUSE.hot;
+          else if ((at >>> 0) < END) continue;
           pc = base + (at >> 1);
           pcHigh = (base >>> 0) + (at >> 1) < 0 ? -1 : 0;
+          if (stop !== STOP.budget) break page;
           continue page;
         }
         case 59: // beqz
           if ((x[a]! | x[a + 1]!) !== 0) break;
           at += c;
-          if ((at >>> 0) < END) continue;
+          if (c < 0 && ++hot[((base + (at >> 1)) >>> 1) & HOT_MASK]! === hotLimit) stop = PAUSE.hot;
+          else if ((at >>> 0) < END) continue;
           pc = base + (at >> 1);
           pcHigh = (base >>> 0) + (at >> 1) < 0 ? -1 : 0;
+          if (stop !== STOP.budget) break page;
           continue page;
         case 60: // bnez
           if ((x[a]! | x[a + 1]!) === 0) break;
           at += c;
-          if ((at >>> 0) < END) continue;
+          if (c < 0 && ++hot[((base + (at >> 1)) >>> 1) & HOT_MASK]! === hotLimit) stop = PAUSE.hot;
+          else if ((at >>> 0) < END) continue;
           pc = base + (at >> 1);
           pcHigh = (base >>> 0) + (at >> 1) < 0 ? -1 : 0;
+          if (stop !== STOP.budget) break page;
           continue page;
         case 61: // jal
           x[a] = base + ((at + (head >>> 8)) >> 1);
           x[a + 1] = 0;
           at += c;
-          if ((at >>> 0) < END) continue;
+          if (++hot[((base + (at >> 1)) >>> 1) & HOT_MASK]! === hotLimit) stop = PAUSE.hot;
+          else if ((at >>> 0) < END) continue;
           pc = base + (at >> 1);
           pcHigh = (base >>> 0) + (at >> 1) < 0 ? -1 : 0;
+          if (stop !== STOP.budget) break page;
           continue page;
         case 62: // jump
           at += c;
-          if ((at >>> 0) < END) continue;
+          if (c < 0 && ++hot[((base + (at >> 1)) >>> 1) & HOT_MASK]! === hotLimit) stop = PAUSE.hot;
+          else if ((at >>> 0) < END) continue;
           pc = base + (at >> 1);
           pcHigh = (base >>> 0) + (at >> 1) < 0 ? -1 : 0;
+          if (stop !== STOP.budget) break page;
           continue page;
         case 63: { // jalr
           const low = (x[b]! + c) | 0;
@@ -568,12 +590,20 @@ export function execute(machine: Machine, pages: CodePages, budget: number): Sto
           x[a] = base + ((at + (head >>> 8)) >> 1);
           x[a + 1] = 0;
           pc = low & ~1;
+          if (++hot[(pc >>> 1) & HOT_MASK]! === hotLimit) {
+            stop = PAUSE.hot;
+            break page;
+          }
           continue page;
         }
         case 64: { // jumpRegister
           const low = (x[b]! + c) | 0;
           pcHigh = (x[b + 1]! + (c >> 31) + ((low >>> 0) < (c >>> 0) ? 1 : 0)) | 0;
           pc = low & ~1;
+          if (++hot[(pc >>> 1) & HOT_MASK]! === hotLimit) {
+            stop = PAUSE.hot;
+            break page;
+          }
           continue page;
         }
         case 65: { // flw
@@ -686,6 +716,11 @@ export function execute(machine: Machine, pages: CodePages, budget: number): Sto
           left++;
           pc = base + (at >> 1);
           stop = machine.fault(STOP.breakpoint, pc, 0);
+          break page;
+        case 77: // enter
+          left++;
+          pc = base + (at >> 1);
+          stop = PAUSE.enter;
           break page;
         default:
           break;

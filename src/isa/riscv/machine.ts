@@ -7,6 +7,20 @@ import { CONTROL, STOP, type CpuMemory, type CpuState, type Stop } from '../cpu.
 /** What an operation returns when its instruction retires; otherwise a STOP number. */
 export const RETIRED = -1;
 
+/** Why execute() handed back to a translating driver. Never seen above the executor; nothing but the pc and counts has changed. */
+export const PAUSE = {
+  /** The pc is a marked entry of translated code; its instruction has not retired. */
+  enter: 8,
+  /** The pc has just become the target of its hotLimit-th jump. */
+  hot: 9,
+} as const;
+export type Pause = (typeof PAUSE)[keyof typeof PAUSE];
+
+/** Counters of jump targets, shared by addresses that agree in these bits of address >>> 1. */
+export const HOT_MASK = 8191;
+/** Above every value a 16-bit counter takes, also before it wraps. */
+const NEVER_HOT = 65537;
+
 export class Machine {
   readonly state: CpuState;
   readonly memory: CpuMemory;
@@ -14,6 +28,9 @@ export class Machine {
   readonly control: Int32Array;
   /** Instructions retired by this run() before the one being executed. */
   executed = 0;
+  /** Jumps taken backward, calls and indirect jumps, by target. */
+  readonly hot = new Uint16Array(HOT_MASK + 1);
+  hotLimit = NEVER_HOT;
   faultLow = 0;
   faultHigh = 0;
   /** Result of loadSlow(): zero-extended bytes. */
@@ -48,7 +65,7 @@ export class Machine {
   }
 }
 
-/** True for the stops that are traps: everything but a used-up budget. */
-export function isTrap(stop: Stop): boolean {
-  return stop !== STOP.budget;
+/** True for the stops that are traps: everything but a used-up budget and a pause. */
+export function isTrap(stop: Stop | Pause): stop is Exclude<Stop, typeof STOP.budget> {
+  return stop !== STOP.budget && stop < PAUSE.enter;
 }

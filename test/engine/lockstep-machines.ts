@@ -1,0 +1,101 @@
+/** Two processors on equal memories, one interpreting and one translating, that are driven by equal budgets and compared after each. */
+import { createHash } from 'node:crypto';
+import { Cpu, GuestMemory, translating, Translator } from '../../src/engine/index.ts';
+import { PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
+import { INSTRUCTIONS, type InstructionRow } from '../../src/isa/riscv/instruction-table.ts';
+import type { Random } from '../isa/random.ts';
+
+export const CODE = 0x20000;
+export const DATA = 0x40000;
+const DATA_PAGES = 3;
+const CODE_BYTES = 4096;
+
+export class LockstepPair {
+  readonly #cpus: readonly [Cpu, Cpu];
+  #executor: Translator | undefined;
+
+  constructor(code: Uint8Array, hotLimit: number, isWritable = false) {
+    const make = (isa: typeof riscv64): Cpu => {
+      const memory = new GuestMemory(0x100000);
+      memory.install(CODE, code);
+      memory.setRights(CODE >>> 12, Math.ceil(code.length / 4096), PAGE_FLAG.read | PAGE_FLAG.execute | (isWritable ? PAGE_FLAG.write : 0));
+      memory.setRights(DATA >>> 12, DATA_PAGES, PAGE_FLAG.read | PAGE_FLAG.write);
+      return new Cpu(isa, memory);
+    };
+    const isa = translating(riscv64, { hotLimit });
+    const noted: typeof riscv64 = {
+      ...isa,
+      createInterpreter: (memory, state) => {
+        const executor = isa.createInterpreter(memory, state);
+        if (executor instanceof Translator) this.#executor = executor;
+        return executor;
+      },
+    };
+    this.#cpus = [make(riscv64), make(noted)];
+  }
+
+  /** Instructions that ran as translated code: a comparison of two interpreters would prove nothing. */
+  get translated(): number { return this.#executor?.translated ?? 0; }
+  get translator(): Cpu { return this.#cpus[1]; }
+  get interpreter(): Cpu { return this.#cpus[0]; }
+
+  each(change: (cpu: Cpu) => void): void {
+    this.#cpus.forEach(change);
+  }
+
+  /** Runs both; returns the stop and a difference, or undefined when there is none. */
+  run(budget: number): { readonly stop: number; readonly difference: string | undefined } {
+    const [first, second] = this.#cpus.map((cpu) => {
+      const stop = cpu.run(budget);
+      const fault = stop === STOP.budget || stop === STOP.syscall ? 0n : cpu.faultAddress;
+      return { stop, text: `${describe(cpu)} stop=${stop} fault=${fault.toString(16)} count=${cpu.retired}` };
+    });
+    return { stop: first!.stop, difference: first!.text === second!.text ? undefined : `${first!.text}\n${second!.text}` };
+  }
+}
+
+function describe(cpu: Cpu): string {
+  const { memory } = cpu;
+  const hash = createHash('sha1').update(memory.u8.subarray(0, memory.limit - 0x10000)).digest('hex').slice(0, 12);
+  return `${Buffer.from(cpu.save()).toString('hex').replace(/(.{16})/g, '$1 ').slice(0, 128 * 9)} memory=${hash} dirty=${memory.dirtyPages().join()}`;
+}
+
+/** x8 and x9 point to data and are never written; x1 is the link register. */
+const TARGETS = [1, 5, 6, 7, 10, 11, 12, 13] as const;
+const BASES = [8, 9] as const;
+
+/** A page of random instructions, every row of the table among them; jumps are short and mostly forward. */
+export function randomCode(random: Random): Uint8Array {
+  const words = new Uint32Array(CODE_BYTES / 4);
+  for (let index = 0; index < words.length; index++) {
+    let row: InstructionRow;
+    do row = INSTRUCTIONS[random.below(INSTRUCTIONS.length)]!; while (isRareWanted(row) && random.below(20) !== 0);
+    words[index] = encode(row, random);
+  }
+  return new Uint8Array(words.buffer);
+}
+
+function isRareWanted({ format, mnemonic }: InstructionRow): boolean {
+  return format === 'None' || format.startsWith('Csr') || format === 'Jump' || format === 'JumpRegister' || format.startsWith('Float') && mnemonic.endsWith('.s');
+}
+
+function encode(row: InstructionRow, random: Random): number {
+  const pick = <Item>(items: readonly Item[]): Item => items[random.below(items.length)]!;
+  const free = (Number(random.next() & 0xffffffffn) & ~row.mask) >>> 0;
+  const field = (word: number, at: number, value: number): number => (((word & ~(31 << at)) | (value << at)) & ~row.mask) | row.match;
+  let word = field(free, 7, pick(TARGETS));
+  const { format } = row;
+  const isMemory = ['Load', 'Store', 'FloatLoad', 'FloatStore', 'Atomic', 'LoadReserved'].includes(format);
+  word = field(word, 15, isMemory ? pick(BASES) : format === 'JumpRegister' ? 1 : pick(TARGETS));
+  if (format === 'Branch') return branch(row.match | (pick(TARGETS) << 15) | (pick(TARGETS) << 20), 4 * (random.below(24) - 8));
+  if (format === 'Jump') return (row.match | (pick([0, 1]) << 7) | (4 * (1 + random.below(20)) << 20)) >>> 0;
+  if (format === 'JumpRegister') return (row.match | (1 << 15) | (pick([0, 1]) << 7)) >>> 0;
+  if (isMemory && random.below(3) !== 0) word &= ~(7 << (format.endsWith('Load') ? 20 : 7));
+  if (format.endsWith('Rounded') && random.below(8) !== 0) word = (word & ~0x7000) | (pick([0, 0, 1, 7]) << 12);
+  return word >>> 0;
+}
+
+function branch(word: number, distance: number): number {
+  const bits = ((distance >> 12) & 1) << 31 | ((distance >> 5) & 63) << 25 | ((distance >> 1) & 15) << 8 | ((distance >> 11) & 1) << 7;
+  return (word | bits) >>> 0;
+}

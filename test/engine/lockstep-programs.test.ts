@@ -1,0 +1,62 @@
+/** Whole C programs: the interpreting and the translating machine agree on registers, memory and count at every stop. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ChannelSet } from '../../src/channel/index.ts';
+import { seedFromNumber } from '../../src/core/index.ts';
+import { createNodeDigests } from '../../src/core/live/digest.ts';
+import { translating } from '../../src/engine/index.ts';
+import { riscv64, type Isa } from '../../src/isa/index.ts';
+import type { ChannelSpec } from '../../src/manifest/index.ts';
+import { Guest, type GuestStop } from '../../src/posix/index.ts';
+import { buildProgram, listPrograms } from '../guests/build.ts';
+import { isSlow, Random, SEED } from '../isa/random.ts';
+
+const digests = await createNodeDigests();
+const NAMES = ['algorithm-bigint', 'algorithm-sha256', 'algorithm-numeric', 'algorithm-text', 'c-atomics', 'math-fenv'];
+const INSTRUCTIONS_MAX = isSlow ? 10n ** 9n : 12_000_000n;
+const COMPARISONS = 25;
+
+const stream = (name: string, reads: boolean): ChannelSpec => ({
+  name, path: `/dev/${name}`, access: 'sequential', reads, writes: !reads, live: false, seenAs: 'pipe', initialSize: 0,
+  limits: { gets: null, getBytes: null, puts: null, putBytes: null },
+});
+
+function boot(isa: Isa, program: Uint8Array): { readonly guest: Guest; readonly channels: ChannelSet } {
+  const channels = new ChannelSet([stream('stdin', true), stream('stdout', false), stream('stderr', false)], digests);
+  const guest = Guest.boot({
+    isa, program, argv: ['program'], environment: [], workingDirectory: '/', memoryBytes: 64 * 1024 * 1024, clock: { kind: 'zero' },
+    entropy: { kind: 'seed', seed: seedFromNumber(1n) }, channels, programPath: '/bin/program',
+  });
+  return { guest, channels };
+}
+
+/** Everything but memory, and memory too where asked. */
+function describeGuest(guest: Guest, stop: GuestStop, withMemory: boolean): string {
+  const processes = guest.kernel.processes.map(({ cpu }) => {
+    const { memory } = cpu;
+    const hash = withMemory ? createHash('sha1').update(memory.u8.subarray(0, memory.limit - 0x10000)).digest('hex') : '';
+    return `${Buffer.from(cpu.save()).toString('hex')} ${hash} ${memory.dirtyPages().join()}`;
+  });
+  return `${stop.kind} ${guest.retired} ${processes.join('\n')}`;
+}
+
+describe('lockstep on programs', () => {
+  for (const program of listPrograms().filter(({ name }) => NAMES.includes(name))) {
+    it(program.name, async () => {
+      const bytes = readFileSync(await buildProgram(program, 'O2'));
+      const random = new Random(SEED);
+      const machines = [boot(riscv64, bytes), boot(translating(riscv64, { hotLimit: 50 }), bytes)] as const;
+      for (let turn = 0; machines[0].guest.retired < INSTRUCTIONS_MAX; turn++) {
+        const budget = 1 + random.below(random.below(4) === 0 ? 2000 : Number(INSTRUCTIONS_MAX) / COMPARISONS);
+        const withMemory = turn % 10 === 0;
+        const [stop, other] = machines.map(({ guest }) => guest.run(budget)) as [GuestStop, GuestStop];
+        expect(describeGuest(machines[1].guest, other, withMemory), `seed ${SEED}, turn ${turn}`).toBe(describeGuest(machines[0].guest, stop, withMemory));
+        if (random.below(8) === 0) machines[1].guest.dropCaches();
+        if (stop.kind !== 'budget') break;
+      }
+      const [first, second] = machines.map(({ channels }) => JSON.stringify(channels.takeOutput(), (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)));
+      expect(second).toBe(first);
+    }, 120_000);
+  }
+});

@@ -1,0 +1,86 @@
+/** Interpreter and translator agree on registers, memory, dirty pages, stops and counts, on random code and at every slice size. */
+import { describe, expect, it } from 'vitest';
+import { riscv64, STOP } from '../../src/isa/index.ts';
+import { isSlow, Random, SEED } from '../isa/random.ts';
+import { assemble } from '../isa/guest.ts';
+import { CODE, DATA, LockstepPair, randomCode } from './lockstep-machines.ts';
+
+const PROGRAMS = isSlow ? 400 : 8;
+const SLICES = isSlow ? 400 : 150;
+
+function runRandom(seed: number, hotLimit: number, slice: (random: Random) => number): number {
+  const random = new Random(seed);
+  const pair = new LockstepPair(randomCode(random), hotLimit, random.below(3) === 0);
+  pair.each((cpu) => riscv64.abi.startProgram(cpu.state, { entry: CODE, stackPointer: DATA + 4096 }));
+  for (let index = 0; index < SLICES; index++) {
+    const { stop, difference } = pair.run(slice(random));
+    expect(difference, `seed ${seed}, slice ${index}`).toBeUndefined();
+    if (random.below(40) === 0) pair.translator.dropCaches();
+    if (random.below(30) === 0) pair.each((cpu) => cpu.memory.clearDirty());
+    if (stop === STOP.budget && random.below(12) !== 0) continue;
+    const pc = CODE + 4 * random.below(1024);
+    const values = [...Array(32)].map(() => random.operand());
+    pair.each((cpu) => {
+      const x = new BigUint64Array(cpu.state.x.buffer, cpu.state.x.byteOffset, 64);
+      for (const register of [5, 6, 7, 10, 11, 12, 13]) x[register] = values[register]!;
+      x[1] = BigInt(CODE + 4 * Number(values[1]! & 1023n));
+      x[8] = BigInt(DATA + 2048 + 8 * Number(values[8]! & 255n));
+      x[9] = values[9]! % 5n === 0n ? values[10]! : BigInt(DATA + 4096 + Number(values[9]! & 4095n));
+      if (values[2]! % 3n === 0n) cpu.state.control[2] = Number(values[3]! & 0x7fn);
+      riscv64.abi.setProgramCounter(cpu.state, pc);
+    });
+  }
+  return pair.translated;
+}
+
+describe('lockstep on random code', () => {
+  const sizes: Readonly<Record<string, (random: Random) => number>> = {
+    'slices of 1': () => 1, 'slices of 7': () => 7, 'slices of 1000': () => 1000, 'slices of random size': (random) => 1 + random.below(3000),
+  };
+  for (const [name, slice] of Object.entries(sizes)) {
+    for (const hotLimit of [1, 20]) {
+      it(`${name}, translated after ${hotLimit} jumps`, () => {
+        let translated = 0;
+        for (let index = 0; index < PROGRAMS; index++) translated += runRandom(SEED + index, hotLimit, slice);
+        if (name !== 'slices of 1' && name !== 'slices of 7') expect(translated).toBeGreaterThan(5000);
+      }, 120_000);
+    }
+  }
+});
+
+const LOOPS: Readonly<Record<string, string>> = {
+  'calls and stack': `li a0, 9; call fib; ecall
+fib: li t0, 2; bltu a0, t0, 2f; addi sp, sp, -32; sd ra, 24(sp); sd s0, 16(sp); sd s1, 8(sp); mv s0, a0; addi a0, s0, -1; call fib; mv s1, a0
+addi a0, s0, -2; call fib; add a0, a0, s1; ld ra, 24(sp); ld s0, 16(sp); ld s1, 8(sp); addi sp, sp, 32; 2: ret`,
+  'a loop entered in its middle': 'li a0, 300; andi a1, a0, 1; beqz a1, 2f; 1: addi a2, a2, 3; 2: addi a0, a0, -1; xor a2, a2, a0; bnez a0, 1b; ecall',
+  'walks into an unmapped page': 'li a1, 0x40000; 1: ld a0, 0(a1); sd a0, 8(a1); addi a1, a1, 8; j 1b',
+  'rewrites its own loop': `.option norvc; lla a1, 1f; li a2, 400; li a4, 200; lw a5, 3f; 0: addi a2, a2, -1; bne a2, a4, 2f; sw a5, 0(a1); fence.i; 2:
+1: addi a0, a0, 1; bnez a2, 0b; ecall; .align 2; 3: addi a0, a0, 5`,
+  'reads the counters in a loop': 'li a2, 300; 1: addi a5, a5, 1; xor a6, a5, a3; rdinstret a0; rdcycle a1; add a3, a3, a0; xor a3, a3, a1; addi a2, a2, -1; bnez a2, 1b; ecall',
+  'reservations': 'li a1, 0x40000; li a2, 300; 1: lr.d a0, (a1); addi a0, a0, 3; sc.d a3, a0, (a1); add a4, a4, a3; addi a2, a2, -1; bnez a2, 1b; ecall',
+};
+
+describe('lockstep on written code', () => {
+  for (const [name, text] of Object.entries(LOOPS)) {
+    it(name, () => {
+      for (const slice of [1, 7, 64, 1000]) {
+        const pair = new LockstepPair(assemble(text), 3, true);
+        pair.each((cpu) => riscv64.abi.startProgram(cpu.state, { entry: CODE, stackPointer: DATA + 8192 }));
+        let stop: number = STOP.budget;
+        for (let index = 0; stop === STOP.budget && index < 8000 / slice; index++) {
+          const outcome = pair.run(slice);
+          stop = outcome.stop;
+          expect(outcome.difference, `slice ${slice}, turn ${index}`).toBeUndefined();
+        }
+        if (slice === 1000) expect(pair.translated).toBeGreaterThan(100);
+      }
+    }, 60_000);
+  }
+
+  it('a difference does not go unseen', () => {
+    const pair = new LockstepPair(assemble(LOOPS['calls and stack']!), 3);
+    pair.each((cpu) => riscv64.abi.startProgram(cpu.state, { entry: CODE, stackPointer: DATA + 8192 }));
+    pair.translator.state.x[2 * 30] = 1;
+    expect(pair.run(1000).difference).toBeDefined();
+  });
+});
