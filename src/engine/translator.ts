@@ -208,10 +208,10 @@ export class Translator implements Executor {
 
   #dropUnits(): void {
     for (const entry of this.#units.keys()) this.#interpreter.setEntry(entry, false);
+    if (this.#slots.size > 0) this.#targets.fill(0); // Untouched pages stay unallocated.
     this.#units.clear();
     this.#unitsOfPage.clear();
     this.#slots.clear();
-    this.#targets.fill(0);
     for (let slot = 0; slot < TABLE_SIZE; slot++) this.#table.set(slot, this.#stub);
   }
 

@@ -1,7 +1,7 @@
 /** Two processors on equal memories, one interpreting and one translating, that are driven by equal budgets and compared after each. */
 import { createHash } from 'node:crypto';
 import { Cpu, GuestMemory, translating, Translator } from '../../src/engine/index.ts';
-import { PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
+import { BIAS, PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
 import { INSTRUCTIONS, type InstructionRow } from '../../src/isa/riscv/instruction-table.ts';
 import type { Random } from '../isa/random.ts';
 
@@ -56,7 +56,7 @@ export class LockstepPair {
 
 function describe(cpu: Cpu): string {
   const { memory } = cpu;
-  const hash = createHash('sha1').update(memory.u8.subarray(0, memory.limit - 0x10000)).digest('hex').slice(0, 12);
+  const hash = createHash('sha1').update(memory.u8.subarray(CODE - BIAS, DATA + DATA_PAGES * 4096 - BIAS)).digest('hex').slice(0, 12);
   return `${Buffer.from(cpu.save()).toString('hex').replace(/(.{16})/g, '$1 ').slice(0, 128 * 9)} memory=${hash} dirty=${memory.dirtyPages().join()}`;
 }
 
