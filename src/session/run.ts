@@ -11,11 +11,11 @@ import { declareRun, encodeManifest, mergeSettings, parseRunOptions, type RunMan
 import { NodeHostInspector } from '../manifest/live/host-inspector.ts';
 import type { Guest } from '../posix/index.ts';
 import { SnapshotWriter } from '../snapshot/index.ts';
-import { createRun, runNames, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { createRun, removeRun, runNames, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { bootGuest, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } from './driver.ts';
-import { hostFacts, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
+import { hostFacts, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
 import { InputFeed } from './input-feed.ts';
 import { Outlet } from './outlet.ts';
 import { closePorts, isForgetful, openPorts, standardFiles } from './ports.ts';
@@ -86,9 +86,8 @@ interface RecordParts {
 async function recordSession(parts: RecordParts): Promise<SessionResult> {
   const { context, writer, manifest, channels, guest } = parts;
   const started = monotonicMs();
-  let ports: ReadonlyMap<string, HostPort> = new Map();
+  const ports = await openFirst(parts);
   try {
-    ports = await openPorts(manifest, parts.bindings);
     const recording = new Recording({ writer, snapshots: new SnapshotWriter(context.store, context.digests), channels, wallClock: wallClockMs });
     const feed = new InputFeed({ live: { ports, host: hostFacts, append: recording.append } });
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports) });
@@ -101,6 +100,26 @@ async function recordSession(parts: RecordParts): Promise<SessionResult> {
     throw error;
   } finally {
     await closePorts(ports);
+  }
+}
+
+/** The ports of a first start. When one cannot be opened the run never began: its record goes away again. */
+async function openFirst({ context, writer, manifest, bindings }: RecordParts): Promise<ReadonlyMap<string, HostPort>> {
+  try {
+    return await openPorts(manifest, bindings);
+  } catch (error) {
+    await dismiss(context, writer);
+    throw error;
+  }
+}
+
+/** As abandon(), for a run that executed nothing. */
+async function dismiss(context: StoreContext, writer: RunWriter): Promise<void> {
+  await abandon(writer);
+  try {
+    await removeRun(context, { name: writer.record.name, isAlive });
+  } catch (error) {
+    if (!(error instanceof StillpointError)) throw error; // The store is in trouble as well: the first trouble is what the user must hear of.
   }
 }
 

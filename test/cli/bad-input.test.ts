@@ -1,8 +1,8 @@
 /** Bad input of every kind: one line, a stable code, the exit status of the design, nothing half done. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Bench, complaint } from './command.ts';
+import { Bench, CLI, complaint } from './command.ts';
 
 const bench = new Bench();
 let hello = '';
@@ -67,7 +67,7 @@ describe('programs that cannot be run', () => {
 
 describe('wishes that cannot be met', () => {
   it.each<[string, string[], string]>([
-    ['an unknown option', ['--frobnicate'], ''], ['a wrong size', ['--memory', '12Q'], 'E_USAGE'], ['a tiny memory', ['--memory', '4096'], 'E_USAGE E_MANIFEST'],
+    ['an unknown option', ['--frobnicate'], 'E_USAGE'], ['an engine that is none', ['--engine', 'steam'], 'E_USAGE'], ['a wrong size', ['--memory', '12Q'], 'E_USAGE'], ['a tiny memory', ['--memory', '4096'], 'E_USAGE E_MANIFEST'],
     ['a wrong clock', ['--clock', 'sundial'], 'E_USAGE'], ['a wrong seed', ['--entropy', 'seed:x'], 'E_USAGE'], ['a wrong interval', ['--checkpoint-every', 'often'], 'E_USAGE'],
     ['a channel without file', ['--in', 'a'], 'E_USAGE'], ['a channel with a wrong name', ['--in', 'a/b=/dev/null'], 'E_USAGE'], ['a missing input', ['--in', 'a=/no/such/file'], 'E_CHANNEL_OPEN'],
     ['an input that is a directory', ['--in', 'a=/tmp'], 'E_CHANNEL_OPEN'], ['an output in no directory', ['--out', 'a=/no/such/dir/file'], 'E_CHANNEL_OPEN'],
@@ -78,10 +78,26 @@ describe('wishes that cannot be met', () => {
     const seen = bench.stillpoint(['run', ...options, hello]);
     expect(seen.status).toBe(125);
     expect(seen.stdout).toBe('');
-    if (codes !== '') expect(codes.split(' ')).toContain(complaint(seen));
+    expect(codes.split(' ')).toContain(complaint(seen));
     expect(seen.stderr).not.toMatch(/ at .*\.js/);
     const names = bench.hasStore() ? bench.stillpoint(['ls', '-q']).stdout : '';
     expect(names.split('\n').filter((name) => name !== '')).toEqual([]);
+  });
+});
+
+describe('a mistake of the command line is one line with a code', () => {
+  it.each([[['frobnicate']], [['resume']], [['rm']], [['cc']], [['replay', '--jobs']], [['ls', 'too', 'many']]])('%j', (words) => {
+    const seen = bench.stillpoint(words);
+    expect([complaint(seen), seen.status, seen.stdout]).toEqual(['E_USAGE', 125, '']);
+    expect(seen.stderr.trimEnd()).not.toContain('\n');
+  });
+
+  it('a standard stream that cannot be opened leaves no run behind', () => {
+    const directory = openSync(bench.directory, 'r');
+    const seen = spawnSync(process.execPath, [CLI, 'run', '--name', 'never-began', '--store', bench.path('streams'), hello], { stdio: [directory, 'pipe', 'pipe'], encoding: 'utf8' });
+    closeSync(directory);
+    expect([complaint(seen), seen.status, seen.stdout]).toEqual(['E_CHANNEL_OPEN', 125, '']);
+    expect(bench.stillpoint(['ls', '-q', '--store', bench.path('streams')])).toMatchObject({ status: 0, stdout: '' });
   });
 });
 
