@@ -3,7 +3,7 @@
  * Invariant: decode(encode(x)) = x; foreign text is E_STORE_CORRUPT. What this does NOT do: open anything.
  */
 import { StillpointError } from '../core/index.ts';
-import type { HostBinding, HostBindings, StandardStream } from '../manifest/index.ts';
+import type { CheckpointInterval, HostBinding, HostBindings, StandardStream } from '../manifest/index.ts';
 
 /** A regular file behind a standard stream: what the shell's redirection opened. */
 export interface StandardFile {
@@ -15,13 +15,15 @@ export interface StandardFile {
 }
 
 export interface SavedBindings extends HostBindings {
+  /** `--checkpoint-every` of the first start, for a resume that says nothing. */
+  readonly checkpointEvery?: CheckpointInterval;
   readonly standardFiles: ReadonlyMap<StandardStream, StandardFile>;
 }
 
 const STREAMS: readonly string[] = ['stdin', 'stdout', 'stderr'];
 
 export function encodeBindings(bindings: SavedBindings): string {
-  return JSON.stringify({ program: bindings.program, channels: Object.fromEntries(bindings.channels), standardFiles: Object.fromEntries(bindings.standardFiles) });
+  return JSON.stringify({ program: bindings.program, channels: Object.fromEntries(bindings.channels), standardFiles: Object.fromEntries(bindings.standardFiles), checkpointEvery: encodeInterval(bindings.checkpointEvery) });
 }
 
 export function decodeBindings(text: string, run: string): SavedBindings {
@@ -36,7 +38,22 @@ export function decodeBindings(text: string, run: string): SavedBindings {
   const channels = mapOf(value['channels'], isBinding);
   const standardFiles = mapOf(value['standardFiles'], isStandardFile);
   if (channels === undefined || standardFiles === undefined || [...standardFiles.keys()].some((stream) => !STREAMS.includes(stream))) throw fail();
-  return { program: value['program'], channels, standardFiles: standardFiles as ReadonlyMap<StandardStream, StandardFile> }; // The keys were checked above.
+  const checkpointEvery = decodeInterval(value['checkpointEvery'], fail);
+  const files = standardFiles as ReadonlyMap<StandardStream, StandardFile>; // The keys were checked above.
+  return { program: value['program'], channels, standardFiles: files, ...(checkpointEvery === undefined ? {} : { checkpointEvery }) };
+}
+
+/** Instructions as text: they may exceed what JSON's numbers hold. */
+function encodeInterval(interval: CheckpointInterval | undefined): unknown {
+  if (interval === undefined) return null;
+  return interval.kind === 'time' ? interval : { kind: interval.kind, count: String(interval.count) };
+}
+
+function decodeInterval(value: unknown, fail: () => StillpointError): CheckpointInterval | undefined {
+  if (value === null || value === undefined) return undefined;
+  if (isRecord(value) && value['kind'] === 'time' && Number.isSafeInteger(value['milliseconds'])) return { kind: 'time', milliseconds: Number(value['milliseconds']) };
+  if (isRecord(value) && value['kind'] === 'instructions' && /^[1-9][0-9]{0,18}$/.test(String(value['count']))) return { kind: 'instructions', count: BigInt(String(value['count'])) };
+  throw fail();
 }
 
 function mapOf<T>(value: unknown, isItem: (item: unknown) => item is T): ReadonlyMap<string, T> | undefined {

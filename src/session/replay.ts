@@ -7,8 +7,8 @@
 import { StillpointError } from '../core/index.ts';
 import { InputIndex, type ClockFrame, type EntropyFrame, type IndexedFrame } from '../journal/index.ts';
 import { decodeManifest, type RunManifest } from '../manifest/index.ts';
-import { openSnapshot, SnapshotWriter } from '../snapshot/index.ts';
-import { readRun, recover, type Recovery, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { openSnapshot, SnapshotWriter, walkSnapshot, type Reached } from '../snapshot/index.ts';
+import { listCheckpoints, readRun, recover, type Recovery, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings } from './bindings-codec.ts';
 import { bootGuest, restoreGuest, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { compareOutputFiles, type ComparedFile } from './compare-files.ts';
@@ -45,10 +45,19 @@ export async function replayRun(request: ReplayRequest, hooks: SessionHooks): Pr
     const record = readRun(context, request.name);
     checkStretch(record, { from, to });
     if (jobs > 1) return verifyInParallel(record, { request, jobs, from, to });
+    verifyStored(context, { record, from, to });
     const verified = await verifyStretch(context, { record, from, to, engine: request.engine ?? ENGINE_DEFAULT, hooks });
     const files = request.comparesFiles && to === undefined && record.status === 'ended' ? await filesOf(context, verified) : [];
     return { ...verified.result, name: record.name, instructions: verified.instructions, isIdentical: true, files };
   });
+}
+
+/** Every page of the stretch's checkpoints still has the bytes that its hash promises; what they share is read once. */
+function verifyStored({ store, digests }: StoreContext, { record, from, to }: { readonly record: RunRecord; readonly from: number | undefined; readonly to: number | undefined }): void {
+  const reached: Reached = { nodes: new Set(), pages: new Set() };
+  for (const { number, root } of listCheckpoints({ store, digests }, record)) {
+    if (number >= (from ?? 1) && number <= (to ?? number)) walkSnapshot(store, root, { digests, reached, readsPages: true });
+  }
 }
 
 interface Stretch { readonly record: RunRecord; readonly from: number | undefined; readonly to: number | undefined; readonly engine: EngineName; readonly hooks: SessionHooks }

@@ -35,7 +35,7 @@ export interface ResumeRequest {
   readonly engine?: EngineName | undefined;
 }
 
-interface Wishes { readonly policy: CheckpointPolicy; readonly maxInstructions: bigint | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName }
+interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly maxInstructions: bigint | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName }
 
 /** Goes on with a run. Throws StillpointError E_RUN_UNKNOWN, E_RUN_OWNED, E_RUN_FINISHED, damage and host trouble. */
 export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Promise<SessionResult> {
@@ -86,7 +86,7 @@ async function resumeSession(parts: { readonly context: StoreContext; readonly w
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports), positions });
     const maxInstructions = wishes.maxInstructions ?? manifest.maxInstructions ?? undefined;
     refuseReachedCap(maxInstructions, writer);
-    const driver = new Driver({ guest, channels, feed, outlet, recording, policy: wishes.policy, maxInstructions, hooks: parts.hooks, monotonicMs });
+    const driver = new Driver({ guest, channels, feed, outlet, recording, policy: wishes.policy ?? bindings.checkpointEvery ?? DEFAULT_POLICY, maxInstructions, hooks: parts.hooks, monotonicMs });
     const end = await driver.drive();
     return { name: writer.record.name, end, report: makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started, startedAt }) };
   } finally {
@@ -145,7 +145,7 @@ function readWishes(request: ResumeRequest): Wishes {
   }
   return {
     have, bind: new Map(request.bind.map((text) => parseBinding(text, place('bind'))).map(({ name, file }) => [name, file])),
-    policy: request.checkpointEvery === undefined ? DEFAULT_POLICY : parseCheckpointInterval(request.checkpointEvery, place('checkpoint-every')),
+    policy: request.checkpointEvery === undefined ? undefined : parseCheckpointInterval(request.checkpointEvery, place('checkpoint-every')),
     maxInstructions: request.maxInstructions === undefined ? undefined : parseCount(request.maxInstructions, place('max-instructions')),
     engine: request.engine ?? ENGINE_DEFAULT,
   };

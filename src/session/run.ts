@@ -62,9 +62,10 @@ export async function startRun(request: RunRequest, hooks: SessionHooks): Promis
   const settings = await readSettings(request);
   const declared = declareRun(settings, new NodeHostInspector());
   const { manifest } = declared;
-  const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles() };
+  const { checkpointEvery } = settings.host;
+  const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles(), ...(checkpointEvery === undefined ? {} : { checkpointEvery }) };
   const program = readProgram(bindings.program);
-  const policy = settings.host.checkpointEvery ?? DEFAULT_POLICY;
+  const policy = checkpointEvery ?? DEFAULT_POLICY;
   const engine = settings.host.engine ?? ENGINE_DEFAULT;
   if (settings.host.ephemeral === true) return runEphemeral({ manifest, bindings, program, policy, engine, hooks });
   const digests = await createNodeDigests();

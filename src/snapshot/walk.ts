@@ -6,7 +6,7 @@
  */
 import type { BlobHash, Digests } from '../core/index.ts';
 import type { Store, StoreDelete, StorePut } from '../store/index.ts';
-import { decodeLocation, decodePack, readHash, hashBytes, type TreeRoot } from './format.ts';
+import { decodeLocation, decodePack, FAN_OUT, readHash, hashBytes, type TreeRoot } from './format.ts';
 import { PackWriter } from './pack-writer.ts';
 import { childrenOf, SnapshotReader } from './reader.ts';
 import type { Root } from './state.ts';
@@ -14,26 +14,39 @@ import type { Root } from './state.ts';
 /** Hashes that are reached: nodes (roots among them) and pages. */
 export interface Reached { readonly nodes: Set<BlobHash>; readonly pages: Set<BlobHash> }
 
+export interface WalkOptions {
+  readonly digests: Digests;
+  readonly reached: Reached;
+  /** Reads every page that is not in `reached` and checks it against its hash: E_PAGE_DAMAGED, E_PAGE_MISSING. */
+  readonly readsPages?: boolean;
+}
+
 /** Adds to `reached` everything under `root`, skipping subtrees that are in it already. Throws as openSnapshot() does when a node is missing or damaged. */
-export function walkSnapshot(store: Pick<Store, 'get'>, root: Root, { digests, reached }: { readonly digests: Digests; readonly reached: Reached }): void {
+export function walkSnapshot(store: Pick<Store, 'get'>, root: Root, options: WalkOptions): void {
+  const { digests, reached } = options;
   if (reached.nodes.has(root)) return;
   const reader = new SnapshotReader(store, digests);
   const record = reader.root(root);
   reached.nodes.add(root);
-  for (const [name, value] of record.sections) if (value.kind === 'tree') walkTree(reader, `section ${name}`, { tree: value.tree, reached });
-  if (record.objects.kind === 'tree') walkTree(reader, 'section of objects', { tree: record.objects.tree, reached });
-  for (const [name, tree] of reader.objects(root, record)) walkTree(reader, name, { tree, reached });
+  for (const [name, value] of record.sections) if (value.kind === 'tree') walkTree(reader, `section ${name}`, { ...options, tree: value.tree });
+  if (record.objects.kind === 'tree') walkTree(reader, 'section of objects', { ...options, tree: record.objects.tree });
+  for (const [name, tree] of reader.objects(root, record)) walkTree(reader, name, { ...options, tree });
 }
 
-function walkTree(reader: SnapshotReader, object: string, { tree: { height, hash }, reached }: { readonly tree: TreeRoot; readonly reached: Reached }): void {
+function walkTree(reader: SnapshotReader, object: string, { tree: { height, hash }, reached, readsPages = false }: WalkOptions & { readonly tree: TreeRoot }): void {
   if (hash === undefined) return;
-  const open: { readonly hash: BlobHash; readonly level: number }[] = [{ hash, level: height - 1 }];
+  const open: { readonly hash: BlobHash; readonly level: number; readonly firstPage: number }[] = [{ hash, level: height - 1, firstPage: 0 }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (reached.nodes.has(next.hash)) continue;
     reached.nodes.add(next.hash);
-    for (const [, child] of childrenOf(reader.node(next.hash, { object, level: next.level, firstPage: 0 }))) {
-      if (next.level === 0) reached.pages.add(child);
-      else open.push({ hash: child, level: next.level - 1 });
+    for (const [slot, child] of childrenOf(reader.node(next.hash, { object, level: next.level, firstPage: next.firstPage }))) {
+      const firstPage = next.firstPage + slot * FAN_OUT ** next.level;
+      if (next.level > 0) {
+        open.push({ hash: child, level: next.level - 1, firstPage });
+        continue;
+      }
+      if (readsPages && !reached.pages.has(child)) reader.page(child, { object, index: firstPage });
+      reached.pages.add(child);
     }
   }
 }
