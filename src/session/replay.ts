@@ -5,15 +5,17 @@
  * up. What this does NOT do: the comparison itself (verifier.ts).
  */
 import { StillpointError } from '../core/index.ts';
-import { InputIndex, type ClockFrame, type EntropyFrame, type IndexedFrame } from '../journal/index.ts';
+import type { ChannelSet } from '../channel/index.ts';
+import { InputIndex } from '../journal/index.ts';
 import { decodeManifest, type RunManifest } from '../manifest/index.ts';
-import { openSnapshot, SnapshotWriter, walkSnapshot, type Reached } from '../snapshot/index.ts';
-import { listCheckpoints, readRun, recover, type Recovery, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { walkSnapshot, type Reached } from '../snapshot/index.ts';
+import { listCheckpoints, readRun, recover, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings } from './bindings-codec.ts';
-import { bootGuest, restoreGuest, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
+import { ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { compareOutputFiles, type ComparedFile } from './compare-files.ts';
 import type { SessionHooks } from './driver.ts';
 import { InputFeed } from './input-feed.ts';
+import { rebuild, recordedFacts } from './rebuild.ts';
 import { verifyInParallel } from './replay-parallel.ts';
 import { Verifier, type Verified } from './verifier.ts';
 
@@ -61,39 +63,22 @@ function verifyStored({ store, digests }: StoreContext, { record, from, to }: { 
 }
 
 interface Stretch { readonly record: RunRecord; readonly from: number | undefined; readonly to: number | undefined; readonly engine: EngineName; readonly hooks: SessionHooks }
-interface VerifiedStretch { readonly result: Verified; readonly instructions: bigint; readonly machine: ReturnType<typeof bootGuest>; readonly record: RunRecord; readonly manifest: RunManifest }
+interface VerifiedStretch { readonly result: Verified; readonly instructions: bigint; readonly channels: ChannelSet; readonly record: RunRecord; readonly manifest: RunManifest }
 
 async function verifyStretch(context: StoreContext, { record, from, to, engine, hooks }: Stretch): Promise<VerifiedStretch> {
   const recovery = recover(context, record, { checkpoint: from ?? 'genesis' });
   const manifest = decodeManifest(recovery.journal.genesis().manifest);
-  const { machine, snapshots } = begin(context, { recovery, manifest, engine });
-  const { guest, channels } = machine;
+  const { guest, channels, snapshots } = rebuild(context, { recovery, manifest, engine });
   const startedAt = guest.retired;
   const inputs = new InputIndex(recovery.journal, (name) => channels.get(name)?.spec.access !== 'sequential');
-  const feed = new InputFeed({ past: { inputs, facts: factsOf(recovery), isStrict: true } });
+  const feed = new InputFeed({ past: { inputs, facts: recordedFacts(recovery), isStrict: true } });
   const verifier = new Verifier({ guest, channels, feed, snapshots, onProgress: hooks.onProgress });
   const result = await verifier.verify(recovery.refeed(), to);
-  return { result, instructions: guest.retired - startedAt, machine, record, manifest };
+  return { result, instructions: guest.retired - startedAt, channels, record, manifest };
 }
 
-function begin(context: StoreContext, { recovery, manifest, engine }: { readonly recovery: Recovery; readonly manifest: RunManifest; readonly engine: EngineName }): { readonly machine: ReturnType<typeof bootGuest>; readonly snapshots: SnapshotWriter } {
-  const { store, digests } = context;
-  const snapshots = new SnapshotWriter(store, digests);
-  const { checkpoint, journal } = recovery;
-  if (checkpoint === undefined) {
-    return { machine: bootGuest(manifest, { program: journal.programBytes(journal.genesis().program), digests, engine }), snapshots };
-  }
-  const machine = restoreGuest(manifest, { state: openSnapshot(store, checkpoint.root, digests), savedDigests: checkpoint.digests, digests, engine });
-  snapshots.adopt(checkpoint.root);
-  return { machine, snapshots };
-}
-
-function* factsOf(recovery: Recovery): Generator<ClockFrame | EntropyFrame> {
-  for (const { frame } of recovery.refeed() as Iterable<IndexedFrame>) if (frame.kind === 'clock' || frame.kind === 'entropy') yield frame;
-}
-
-async function filesOf(context: StoreContext, { machine, record, manifest }: VerifiedStretch): Promise<readonly ComparedFile[]> {
-  return compareOutputFiles({ bindings: decodeBindings(record.bindings, record.name), channels: machine.channels, manifest, digests: context.digests });
+async function filesOf(context: StoreContext, { channels, record, manifest }: VerifiedStretch): Promise<readonly ComparedFile[]> {
+  return compareOutputFiles({ bindings: decodeBindings(record.bindings, record.name), channels, manifest, digests: context.digests });
 }
 
 function parseCheckpoint(text: string | undefined, option: string): number | undefined {

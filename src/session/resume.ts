@@ -8,18 +8,18 @@
  */
 import { StillpointError } from '../core/index.ts';
 import type { HostPort } from '../channel/index.ts';
-import { InputIndex, type ClockFrame, type EntropyFrame } from '../journal/index.ts';
-import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, type Place, type RunManifest } from '../manifest/index.ts';
-import { openSnapshot, SnapshotWriter } from '../snapshot/index.ts';
+import { InputIndex } from '../journal/index.ts';
+import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, type Place } from '../manifest/index.ts';
 import { openRun, owned, readOwnerRecord, readRun, recover, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
-import { bootGuest, restoreGuest, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
+import { ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionHooks } from './driver.ts';
 import { hostFacts, isAlive, monotonicMs, thisOwner, wallClockMs } from './host.ts';
 import { InputFeed, type Past } from './input-feed.ts';
 import { Outlet } from './outlet.ts';
 import { closePorts, isForgetful, reopenPorts } from './ports.ts';
 import { Recording } from './recording.ts';
+import { rebuild, recordedFacts } from './rebuild.ts';
 import { makeReport } from './report.ts';
 import { abandon, DEFAULT_POLICY, forgetfulOf, type SessionResult } from './run.ts';
 
@@ -81,7 +81,7 @@ async function resumeSession(parts: { readonly context: StoreContext; readonly w
     const positions = startingPositions({ recovery, ports, delivered });
     await writer.commit({ instructions: writer.record.instructions, outputs: positions, isRewind: true, bindings: encodeBindings(bindings) });
     const recording = new Recording({ writer, snapshots, channels, wallClock: wallClockMs });
-    const past: Past = { inputs, facts: factsAfter(recovery), isStrict: false };
+    const past: Past = { inputs, facts: recordedFacts(recovery), isStrict: false };
     const feed = new InputFeed({ past, live: { ports, host: hostFacts, append: recording.append } });
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports), positions });
     const maxInstructions = wishes.maxInstructions ?? manifest.maxInstructions ?? undefined;
@@ -94,30 +94,12 @@ async function resumeSession(parts: { readonly context: StoreContext; readonly w
   }
 }
 
-/** The guest at the last checkpoint, or at its first instruction. */
-function rebuild(context: StoreContext, { recovery, manifest, engine }: { readonly recovery: Recovery; readonly manifest: RunManifest; readonly engine: EngineName }): ReturnType<typeof bootGuest> & { readonly snapshots: SnapshotWriter } {
-  const { checkpoint, journal } = recovery;
-  const snapshots = new SnapshotWriter(context.store, context.digests);
-  if (checkpoint === undefined) {
-    const program = journal.programBytes(journal.genesis().program);
-    return { ...bootGuest(manifest, { program, digests: context.digests, engine }), snapshots };
-  }
-  const state = openSnapshot(context.store, checkpoint.root, context.digests);
-  const machine = restoreGuest(manifest, { state, savedDigests: checkpoint.digests, digests: context.digests, engine });
-  snapshots.adopt(checkpoint.root);
-  return { ...machine, snapshots };
-}
-
 /** Sinks that were put back stand at the checkpoint; the others where their reader is. */
 function startingPositions({ recovery, ports, delivered }: { readonly recovery: Recovery; readonly ports: ReadonlyMap<string, HostPort>; readonly delivered: (name: string) => number }): ReadonlyMap<string, OutputPosition> {
   return new Map([...recovery.outputs].map(([name, { rewindTo }]) => {
     const position = isForgetful(ports.get(name)) ? Math.max(rewindTo, delivered(name)) : rewindTo;
     return [name, { synced: position, delivered: position, intended: position }];
   }));
-}
-
-function* factsAfter(recovery: Recovery): Generator<ClockFrame | EntropyFrame> {
-  for (const { frame } of recovery.refeed()) if (frame.kind === 'clock' || frame.kind === 'entropy') yield frame;
 }
 
 function refuseReachedCap(maxInstructions: bigint | undefined, writer: RunWriter): void {
