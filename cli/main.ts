@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, StillpointError, VERSION } from '../src/index.ts';
 import { addCcCommand } from './commands/cc.ts';
+import { addClusterCommands } from './commands/cluster.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addHistoryCommands } from './commands/history.ts';
 import { addReplayCommand } from './commands/replay.ts';
@@ -34,6 +35,7 @@ Exit status of run and resume: the program's own; 128+n when signal n ended it; 
   addResumeCommand(program);
   addReplayCommand(program);
   addHistoryCommands(program);
+  addClusterCommands(program);
   addCcCommand(program);
   addDoctorCommand(program);
   for (const command of program.commands) command.exitOverride();

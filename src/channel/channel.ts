@@ -7,6 +7,7 @@
  * - A request beyond the bytes that a quota leaves is shortened; with nothing left the answer is 'quota'. The true end of a stream or file
  *   is never called a quota: it is an empty answer, counts nothing, and on streams is latched.
  * - A call of length zero moves nothing and counts nothing. Reads at or past the end of a file are the end.
+ * - A live channel that is written carries messages: each write is one, of at most limits.CHUNK_BYTES, and a longer one is taken in part.
  * - 'blocked' changes nothing; the same call is issued again after `supply`.
  *
  * State (in checkpoints): counts, end delivered, sizes, owned bytes; on live channels the unread chunks too, because poll shows them.
@@ -41,7 +42,7 @@ export class Channel {
     assert(spec.reads || spec.writes, 'a channel has a direction');
     assert(spec.access !== 'sequential' || spec.initialSize === 0, 'a stream has no size');
     assert(spec.access !== 'append' || spec.writes, 'an append channel is written');
-    assert(!spec.live || (spec.access === 'sequential' && spec.reads), 'only streams that are read can be live');
+    assert(!spec.live || spec.access === 'sequential', 'only streams can be live');
     this.spec = spec;
     this.#outbox = services.outbox;
     const { limits: quota, access, initialSize } = spec;
@@ -104,16 +105,17 @@ export class Channel {
     return bytes;
   }
 
-  /** Writes at the end of a sequential or append channel. How many bytes were taken: fewer than given when a quota ends inside. */
+  /** Writes at the end of a sequential or append channel. How many bytes were taken: fewer than given when a quota ends inside, or a message is full. */
   write(bytes: Uint8Array): number | 'quota' {
     assert(this.spec.access !== 'random' && this.#puts !== undefined, 'write is for output at the end');
     if (bytes.length === 0) return 0;
     const position = this.#puts.bytes;
-    const allowed = this.#puts.allow(this.owned === undefined ? bytes.length : Math.min(bytes.length, limits.FILE_BYTES_MAX - position));
+    const longest = this.spec.live ? limits.CHUNK_BYTES : limits.FILE_BYTES_MAX - position;
+    const allowed = this.#puts.allow(this.owned === undefined && !this.spec.live ? bytes.length : Math.min(bytes.length, longest));
     if (allowed <= 0) return 'quota';
     const taken = allowed === bytes.length ? bytes : bytes.subarray(0, allowed);
     if (this.owned !== undefined) assert(this.owned.write(position, taken), 'appended bytes never wait');
-    this.#outbox.write(this.spec.name, position, taken);
+    this.#outbox.write(this.spec.name, position, taken, this.spec.live);
     this.#puts.count(taken);
     return allowed;
   }

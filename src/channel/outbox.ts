@@ -32,14 +32,15 @@ export class Outbox {
     return this.#entries.length;
   }
 
-  write(channel: string, offset: number, bytes: Uint8Array): void {
+  /** `isMessage`: an operation of its own, never joined with the one before. */
+  write(channel: string, offset: number, bytes: Uint8Array, isMessage = false): void {
     const length = bytes.length;
     assert(length > 0, 'an output operation has bytes');
     if (this.#used + length > this.#buffer.length) this.#grow(length);
     if (length === 1) this.#buffer[this.#used] = bytes[0]!;
     else this.#buffer.set(bytes, this.#used);
     const last = this.#entries[this.#entries.length - 1];
-    if (last !== undefined && last.length >= 0 && last.channel === channel && last.offset + last.length === offset) last.length += length;
+    if (!isMessage && last !== undefined && last.length >= 0 && last.channel === channel && last.offset + last.length === offset) last.length += length;
     else this.#entries.push({ channel, offset, start: this.#used, length });
     this.#used += length;
   }

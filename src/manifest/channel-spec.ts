@@ -20,14 +20,17 @@ export interface ChannelLimits {
 }
 
 export interface ChannelSpec {
-  /** Name in reports and limits: `stdin`, `stdout`, `stderr`, or the NAME of --in/--out/--append/--rw. Unique. */
+  /** Name in reports and limits: `stdin`, `stdout`, `stderr`, the NAME of --in/--out/--append/--rw, `in/PEER` or `out/PEER`. Unique. */
   readonly name: string;
   /** Where the guest finds it: `/dev/stdin`, `/dev/in/NAME`, `/dev/out/NAME`, `/dev/rw/NAME`. Unique. */
   readonly path: string;
   readonly access: ChannelAccess;
   readonly reads: boolean;
   readonly writes: boolean;
-  /** One read returns what is there (terminal, --live) instead of the full length. Sequential only. */
+  /**
+   * One read returns what is there (terminal, --live, a message from a peer) instead of the full length. On output to a peer: each write is one
+   * message, of at most limits.CHUNK_BYTES (a longer one is taken in part). Sequential only.
+   */
   readonly live: boolean;
   /** What stat() shows. Sequential channels are pipes (or characters for a terminal), random ones regular files. */
   readonly seenAs: 'pipe' | 'character' | 'file';

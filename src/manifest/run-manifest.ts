@@ -171,13 +171,14 @@ function checkChannels(channels: readonly ChannelSpec[]): void {
 function checkChannel(channel: ChannelSpec): void {
   const { name, path, access, reads, writes, live, initialSize } = channel;
   const where = `channel ${name}`;
-  require(isChannelName(name), 'channels', 'must have names without NUL, control characters and slashes, of 1 to 255 bytes');
-  require(path === `/dev/${name}` || ['in', 'out', 'rw'].some((folder) => path === `/dev/${folder}/${name}`), where, 'must lie in /dev under its name');
+  const [, folder, plain = name] = /^(in|out)\/(.*)$/s.exec(name) ?? []; // A channel to a peer has its folder in its name: a node may read from and write to the same one.
+  require(isChannelName(plain), 'channels', 'must have names without NUL, control characters and slashes, of 1 to 255 bytes');
+  require(path === `/dev/${name}` || (folder === undefined && ['in', 'out', 'rw'].some((parent) => path === `/dev/${parent}/${name}`)), where, 'must lie in /dev under its name');
   require(reads || writes, where, 'must have a direction');
   require(access !== 'sequential' || (reads !== writes && initialSize === 0), where, 'is sequential: it has one direction and no size');
   require(access !== 'random' || reads, where, 'is random: it must be readable');
   require(access !== 'append' || writes, where, 'is for appending: it must be writable');
-  require(!live || (access === 'sequential' && reads), where, 'cannot be live: only sequential input can');
+  require(!live || (access === 'sequential' && (reads || folder === 'out')), where, 'cannot be live: only sequential input and messages to a peer can');
   for (const limit of Object.values(channel.limits)) require(limit === null || (Number.isSafeInteger(limit) && limit >= 0), where, 'must have limits that are whole numbers');
   require(Number.isSafeInteger(initialSize) && initialSize >= 0, where, 'must have a whole size');
 }

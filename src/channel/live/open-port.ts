@@ -43,6 +43,7 @@ export async function openPort(spec: ChannelSpec, binding: HostBinding, options:
   const channel = spec.name;
   if (binding.kind === 'empty') return new MemoryInput(new Uint8Array(0));
   if (binding.kind === 'standard') return openStandard(spec, DESCRIPTORS[binding.stream], options);
+  if (binding.kind === 'peer') throw new StillpointError('E_USAGE', `channel ${channel} leads to node ${binding.peer} of a cluster; go on with stillpoint up --resume`, { data: { channel } });
   const { path } = binding;
   const { resume } = options;
   if (spec.access === 'append') return FileAppend.open(path, { channel, base: spec.initialSize, resume });

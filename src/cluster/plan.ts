@@ -1,0 +1,197 @@
+/**
+ * From a cluster manifest and a look at the host to what would run: every node with its run manifest and bindings, every channel between two
+ * nodes, and which process has which node.
+ *
+ *   group sort, count 2 ──► nodes sort-0, sort-1        channel sort → merge ──► sort-0 writes /dev/out/merge-0, merge-0 reads /dev/in/sort-0
+ *
+ * Invariants: one settings and one set of files give one plan, with nodes and links in the order of the manifest; nothing of the host's speed or
+ * processes is in a node's run manifest, so its result does not depend on them. Nothing on the host is created or changed.
+ * What this does NOT do: open, start or connect anything.
+ */
+import { limits, StillpointError } from '../core/index.ts';
+import {
+  checkManifest, compareChannelNames, complain, declareRun, parseClock, parseEntropy,
+  type ChannelSpec, type CheckpointInterval, type ClusterChannel, type ClusterSettings, type HostBinding, type HostBindings, type HostInspector, type RunManifest, type RunSettings,
+} from '../manifest/index.ts';
+import { groupNodes, type NodeDraft } from './plan-nodes.ts';
+
+/** What planning asks of the host. */
+export interface ClusterHost extends HostInspector {
+  /** Regular files whose path matches a pattern with one `*` in its last part, sorted. */
+  matches(pattern: string): readonly string[];
+  readonly processors: number;
+}
+
+export interface PlannedNode {
+  /** GROUP-I: the guest's argv[0]. */
+  readonly name: string;
+  readonly group: string;
+  readonly index: number;
+  /** Number of the process that executes it. */
+  readonly process: number;
+  readonly manifest: RunManifest;
+  readonly bindings: HostBindings;
+}
+
+/** A channel from one node to another. */
+export interface PlannedLink {
+  readonly id: number;
+  readonly from: string;
+  readonly to: string;
+  /** Names of the channel in the two manifests: `out/b-0` and `in/a-0`. */
+  readonly fromChannel: string;
+  readonly toChannel: string;
+  readonly hasMessages: boolean;
+  /** Bytes that may be under way. */
+  readonly windowBytes: number;
+}
+
+export interface ClusterPlan {
+  readonly name: string;
+  readonly nodes: readonly PlannedNode[];
+  readonly links: readonly PlannedLink[];
+  readonly processes: number;
+  readonly transport: 'ipc' | 'tcp';
+  readonly isEncrypted: boolean;
+  readonly checkpointEvery: CheckpointInterval | undefined;
+  readonly engine: 'translate' | 'interpret' | undefined;
+  readonly restarts: number;
+  readonly logs: string;
+  readonly store: string | undefined;
+}
+
+export const NODES_MAX = 256; // One host; each node is a machine of its own.
+const LINKS_MAX = 65_536; // NODES_MAX squared: all to all.
+const WINDOW_BYTES_DEFAULT = 1024 * 1024;
+const WINDOW_BYTES_MIN = limits.CHUNK_BYTES;
+const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
+const UNLIMITED = { gets: null, getBytes: null, puts: null, putBytes: null } as const;
+
+/** Throws E_MANIFEST, E_CHANNEL_DECLARATION, E_CHANNEL_OPEN. */
+export function planCluster(settings: ClusterSettings, host: ClusterHost, options: { readonly processes?: number | undefined } = {}): ClusterPlan {
+  const { place } = settings;
+  if (settings.groups.length === 0) throw complain(place(['groups']), 'there is no group');
+  const drafts = settings.groups.flatMap((group) => groupNodes(group, settings, host));
+  if (drafts.length > NODES_MAX) throw complain(place(['groups']), `${drafts.length} nodes are asked for, at most ${NODES_MAX} are possible`);
+  const links = settings.channels.flatMap((channel, index) => joinGroups(channel, index, { settings, drafts })).map((link, id) => ({ ...link, id }));
+  if (links.length > LINKS_MAX) throw complain(place(['channels']), `${links.length} channels are asked for, at most ${LINKS_MAX} are possible`);
+  refuseDoubles(links, settings);
+  const processes = Math.min(drafts.length, options.processes ?? (settings.processes === 'one-per-node' ? drafts.length : settings.processes ?? host.processors));
+  const nodes = drafts.map((draft, position) => toNode(draft, { position, process: position % processes, settings, links, host }));
+  refuseSharedFiles(nodes, settings);
+  const { name, transport, isEncrypted, checkpointEvery, engine, restarts, logs, store } = settings;
+  return { name, nodes, links, processes, transport, isEncrypted, checkpointEvery, engine, restarts, logs, store };
+}
+
+/** Name of a node's run in the store. */
+export function runNameOf(cluster: string, node: string): string {
+  return `${cluster}.${node}`;
+}
+
+type LinkDraft = Omit<PlannedLink, 'id'>;
+
+function joinGroups(channel: ClusterChannel, index: number, { settings, drafts }: { readonly settings: ClusterSettings; readonly drafts: readonly NodeDraft[] }): readonly LinkDraft[] {
+  const { place } = settings;
+  const nodesOf = (field: 'from' | 'to'): readonly NodeDraft[] => {
+    const name = channel[field];
+    const nodes = drafts.filter((draft) => draft.group.name === name);
+    if (nodes.length === 0) throw complain(place(['channels', index, field]), `there is no group ${name}; there are ${settings.groups.map((group) => group.name).join(', ')}`);
+    return nodes;
+  };
+  const windowBytes = channel.windowBytes ?? WINDOW_BYTES_DEFAULT;
+  if (windowBytes < WINDOW_BYTES_MIN || windowBytes > WINDOW_BYTES_MAX) throw complain(place(['channels', index, 'buffer']), `a buffer has from 64K to 64M`);
+  const prefix = channel.name === undefined ? '' : `${channel.name}.`;
+  return pairs(nodesOf('from'), nodesOf('to'), { channel, complainOf: (what) => complain(place(['channels', index]), what) }).map(([from, to]) => ({
+    from: from.name, to: to.name, fromChannel: `out/${prefix}${to.name}`, toChannel: `in/${prefix}${from.name}`, hasMessages: channel.hasMessages, windowBytes,
+  }));
+}
+
+function pairs(from: readonly NodeDraft[], to: readonly NodeDraft[], { channel, complainOf }: { readonly channel: ClusterChannel; readonly complainOf: (what: string) => StillpointError }): readonly (readonly [NodeDraft, NodeDraft])[] {
+  const isSameGroup = channel.from === channel.to;
+  const { pattern } = channel;
+  if ((pattern === 'ring' || pattern === 'self') && !isSameGroup) throw complainOf(`the pattern ${pattern} joins nodes of one group`);
+  if (pattern === 'ring') return from.map((node, index) => [node, to[(index + 1) % to.length]!]);
+  if (pattern === 'self') return from.map((node) => [node, node]);
+  if (pattern === 'one-to-one') {
+    if (from.length !== to.length) throw complainOf(`one-to-one wants groups of one size; ${channel.from} has ${from.length} nodes, ${channel.to} has ${to.length}`);
+    return from.map((node, index) => [node, to[index]!]);
+  }
+  if (pattern === 'fan-in' && to.length !== 1) throw complainOf(`fan-in leads to one node; ${channel.to} has ${to.length}`);
+  if (pattern === 'fan-out' && from.length !== 1) throw complainOf(`fan-out comes from one node; ${channel.from} has ${from.length}`);
+  return from.flatMap((node) => to.filter((other) => other !== node).map((other) => [node, other] as const));
+}
+
+/** A guest tells its channels apart by name. */
+function refuseDoubles(links: readonly PlannedLink[], settings: ClusterSettings): void {
+  const seen = new Set<string>();
+  for (const link of links) {
+    const key = `${link.from} ${link.fromChannel}`;
+    if (seen.has(key)) throw complain(settings.place(['channels']), `node ${link.from} has two channels /dev/${link.fromChannel}; give one of them another name`);
+    seen.add(key);
+  }
+}
+
+function toNode(draft: NodeDraft, context: { readonly position: number; readonly process: number; readonly settings: ClusterSettings; readonly links: readonly PlannedLink[]; readonly host: ClusterHost }): PlannedNode {
+  const { settings, links, host } = context;
+  const { manifest, bindings } = declareRun(runSettings(draft, context.position, settings), standardless(host));
+  const peers = peersOf(draft, links);
+  const channels = [...manifest.channels, ...peers.map(({ spec }) => spec)].sort((a, b) => compareChannelNames(a.name, b.name));
+  const whole: RunManifest = { ...manifest, arguments: [draft.name, ...manifest.arguments.slice(1)], channels };
+  if (channels.length > limits.CHANNELS_MAX) throw complain(settings.place(['channels']), `node ${draft.name} has ${channels.length} channels, at most ${limits.CHANNELS_MAX} are possible`);
+  checkManifest(whole);
+  const standard: readonly [string, HostBinding][] = [
+    ['stdin', draft.stdin === undefined ? { kind: 'empty' } : { kind: 'file', path: draft.stdin }],
+    ['stdout', { kind: 'file', path: draft.stdout ?? `${settings.logs}/${draft.name}.out` }],
+    ['stderr', { kind: 'file', path: draft.stderr ?? `${settings.logs}/${draft.name}.err` }],
+  ];
+  const bound = new Map<string, HostBinding>([...bindings.channels, ...standard, ...peers.map(({ spec, binding }): [string, HostBinding] => [spec.name, binding])]);
+  return { name: draft.name, group: draft.group.name, index: draft.index, process: context.process, manifest: whole, bindings: { ...bindings, channels: bound } };
+}
+
+function peersOf(draft: NodeDraft, links: readonly PlannedLink[]): readonly { readonly spec: ChannelSpec; readonly binding: HostBinding }[] {
+  const spec = (name: string, reads: boolean, live: boolean): ChannelSpec =>
+    ({ name, path: `/dev/${name}`, access: 'sequential', reads, writes: !reads, live, seenAs: 'pipe', initialSize: 0, limits: UNLIMITED });
+  return links.flatMap((link) => [
+    ...(link.from === draft.name ? [{ spec: spec(link.fromChannel, false, link.hasMessages), binding: { kind: 'peer', link: link.id, peer: link.to } as const }] : []),
+    ...(link.to === draft.name ? [{ spec: spec(link.toChannel, true, link.hasMessages), binding: { kind: 'peer', link: link.id, peer: link.from } as const }] : []),
+  ]);
+}
+
+function runSettings(draft: NodeDraft, position: number, { place }: ClusterSettings): RunSettings {
+  const { group } = draft;
+  const field = (name: string): ReturnType<ClusterSettings['place']> => place(['groups', group.name, name]);
+  return {
+    program: group.program, arguments: draft.arguments, environment: draft.environment,
+    ...(group.workingDirectory === undefined ? {} : { workingDirectory: group.workingDirectory }),
+    ...(group.memoryBytes === undefined ? {} : { memoryBytes: group.memoryBytes }),
+    ...(group.maxInstructions === undefined ? {} : { maxInstructions: group.maxInstructions }),
+    ...(group.clock === undefined ? {} : { clock: parseClock(group.clock, field('clock')) }),
+    entropy: group.entropy === undefined ? { kind: 'seed', seed: BigInt(position) } : parseEntropy(group.entropy, field('entropy')),
+    channels: draft.files.map(({ name, kind, file }) => ({ name, kind, file, place: place(['groups', group.name, 'files', name]) })),
+    live: [], limits: [], host: {},
+  };
+}
+
+/** A node's standard streams are files of its own, not those of the command. */
+function standardless(host: ClusterHost): HostInspector {
+  return {
+    file: (path) => host.file(path),
+    absolute: (path) => host.absolute(path),
+    standard: (stream) => ({ kind: 'file', size: 0, canRead: stream === 'stdin', canWrite: stream !== 'stdin' }),
+  };
+}
+
+/** A file that one node writes belongs to that node alone. */
+function refuseSharedFiles(nodes: readonly PlannedNode[], settings: ClusterSettings): void {
+  const users = new Map<string, { readonly node: string; readonly writes: boolean }>();
+  for (const node of nodes) {
+    for (const spec of node.manifest.channels) {
+      const binding = node.bindings.channels.get(spec.name);
+      if (binding?.kind !== 'file' || binding.path.startsWith('/dev/')) continue;
+      const other = users.get(binding.path);
+      if (other !== undefined && (other.writes || spec.writes)) throw complain(settings.place(['groups', node.group]), `nodes ${other.node} and ${node.name} cannot both have the file ${binding.path}: one of them writes it; put {index} or * into its name`);
+      users.set(binding.path, { node: node.name, writes: spec.writes });
+    }
+  }
+}
+

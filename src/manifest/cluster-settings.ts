@@ -1,0 +1,63 @@
+/**
+ * What a cluster manifest asks for, parsed but not yet compared with the host: groups of nodes, channels between them, how they are run.
+ * Invariants: names are checked, paths are absolute, values with a syntax of their own may still hold {…} (cluster/plan.ts fills them in).
+ */
+import type { CheckpointInterval } from './bindings.ts';
+import type { Place } from './settings.ts';
+
+/** Which nodes of two groups a channel joins. */
+export type ChannelPattern = 'all-to-all' | 'one-to-one' | 'fan-in' | 'fan-out' | 'ring' | 'self';
+export const CHANNEL_PATTERNS: readonly ChannelPattern[] = ['all-to-all', 'one-to-one', 'fan-in', 'fan-out', 'ring', 'self'];
+
+/** A file of a group's nodes: `*` in the first `in` makes one node for each matching file, elsewhere it stands for the matched text. */
+export interface ClusterFileSetting { readonly name: string; readonly kind: 'in' | 'out'; readonly file: string }
+
+export interface ClusterGroup {
+  readonly name: string;
+  readonly program: string;
+  /** Without argv[0]. */
+  readonly arguments: readonly string[];
+  readonly environment: readonly (readonly [string, string])[];
+  /** Undefined: one, or as many as files match. */
+  readonly count: number | undefined;
+  readonly workingDirectory: string | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly maxInstructions: bigint | undefined;
+  readonly clock: string | undefined;
+  readonly entropy: string | undefined;
+  readonly files: readonly ClusterFileSetting[];
+  readonly stdin: string | undefined;
+  readonly stdout: string | undefined;
+  readonly stderr: string | undefined;
+}
+
+export interface ClusterChannel {
+  readonly from: string;
+  readonly to: string;
+  readonly pattern: ChannelPattern;
+  /** Prefix of the guests' names, for a second channel between the same groups. */
+  readonly name: string | undefined;
+  /** Each write is one message, each read gives one. */
+  readonly hasMessages: boolean;
+  /** Bytes that may be under way. */
+  readonly windowBytes: number | undefined;
+}
+
+export interface ClusterSettings {
+  readonly name: string;
+  readonly groups: readonly ClusterGroup[];
+  readonly channels: readonly ClusterChannel[];
+  /** Undefined: one for each processor of the host. */
+  readonly processes: number | 'one-per-node' | undefined;
+  readonly transport: 'ipc' | 'tcp';
+  readonly isEncrypted: boolean;
+  readonly checkpointEvery: CheckpointInterval | undefined;
+  readonly engine: 'translate' | 'interpret' | undefined;
+  /** How often killed processes are started again, all together. */
+  readonly restarts: number;
+  /** Directory of the nodes' standard output and error. */
+  readonly logs: string;
+  readonly store: string | undefined;
+  /** Where a field stands in the file, for complaints. */
+  readonly place: (field: readonly (string | number)[]) => Place;
+}

@@ -1,0 +1,76 @@
+/**
+ * Cluster manifests in YAML or JSON: text → settings. Paths in the file are relative to the file.
+ * Invariants: every complaint is E_MANIFEST, one line, with file, line and field. What this does NOT do: look at the host beyond this one file;
+ * match files or count nodes (cluster/plan.ts).
+ */
+import { basename, dirname, join, resolve } from 'node:path';
+import type { ClusterChannel, ClusterGroup, ClusterSettings } from '../cluster-settings.ts';
+import { parseDirectory } from '../parse-options.ts';
+import { checkName, complain, parseCheckpointInterval, parseCount, parseSize } from '../parse-values.ts';
+import { clusterFileSchema, type ClusterFile } from './cluster-schema.ts';
+import { ManifestDocument, readManifestText } from './manifest-document.ts';
+
+type Document = ManifestDocument<ClusterFile>;
+
+const RESTARTS_DEFAULT = 10;
+/** A run has the name CLUSTER.GROUP-I in the store: together at most 64. */
+const CLUSTER_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
+const GROUP_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,26}$/;
+
+/** Reads and parses a cluster manifest. Throws E_MANIFEST. */
+export function readClusterFile(path: string): ClusterSettings {
+  return parseClusterText(readManifestText(path), path);
+}
+
+/** Parses the text of a cluster manifest; `path` is for messages and relative files. */
+export function parseClusterText(text: string, path: string): ClusterSettings {
+  const document = new ManifestDocument(text, path, clusterFileSchema);
+  const file = document.content;
+  const name = file.name ?? basename(path).replace(/\.[^.]*$/, '');
+  if (!CLUSTER_NAME.test(name)) throw complain(document.place(['name']), `'${name.slice(0, 80)}' is not a cluster name (1 to 32 of a-z A-Z 0-9 _ -, first a letter or digit)`);
+  return {
+    name,
+    groups: Object.entries(file.groups).map(([groupName, group]) => toGroup(groupName, group, document)),
+    channels: (file.channels ?? []).map((channel, index) => toChannel(channel, index, document)),
+    processes: file.processes,
+    transport: file.transport ?? 'ipc',
+    isEncrypted: file.encrypt === true || file.transport === 'tcp',
+    checkpointEvery: file.checkpointEvery === undefined ? undefined : parseCheckpointInterval(file.checkpointEvery, document.place(['checkpointEvery'])),
+    engine: file.engine,
+    restarts: file.restarts ?? RESTARTS_DEFAULT,
+    logs: file.logs === undefined ? join(resolve(dirname(path)), `${name}.logs`) : document.absolute(file.logs),
+    store: file.store === undefined ? undefined : document.absolute(file.store),
+    place: (field) => document.place(field),
+  };
+}
+
+function toGroup(name: string, group: ClusterFile['groups'][string], document: Document): ClusterGroup {
+  const place = (...field: readonly string[]): ReturnType<Document['place']> => document.place(['groups', name, ...field]);
+  if (!GROUP_NAME.test(name)) throw complain(place(), `'${name.slice(0, 80)}' is not a group name (1 to 27 of a-z A-Z 0-9 _ -, first a letter)`);
+  const absolute = (file: string | undefined): string | undefined => (file === undefined ? undefined : document.absolute(file));
+  return {
+    name,
+    program: document.absolute(group.program),
+    arguments: (group.arguments ?? []).map((text) => (text.startsWith('@') && !text.startsWith('@@') && text.length > 1 ? `@${document.absolute(text.slice(1))}` : text)),
+    environment: Object.entries(group.environment ?? {}),
+    count: group.count,
+    workingDirectory: group.workingDirectory === undefined ? undefined : parseDirectory(group.workingDirectory, place('workingDirectory')),
+    memoryBytes: group.memory === undefined ? undefined : parseSize(String(group.memory), place('memory')),
+    maxInstructions: group.maxInstructions === undefined ? undefined : parseCount(String(group.maxInstructions), place('maxInstructions')),
+    clock: group.clock,
+    entropy: group.entropy,
+    files: Object.entries(group.files ?? {}).map(([channel, file]) => {
+      checkName(channel, place('files', channel));
+      return 'in' in file ? { name: channel, kind: 'in', file: document.absolute(file.in) } : { name: channel, kind: 'out', file: document.absolute(file.out) };
+    }),
+    stdin: absolute(group.stdin), stdout: absolute(group.stdout), stderr: absolute(group.stderr),
+  };
+}
+
+function toChannel(channel: NonNullable<ClusterFile['channels']>[number], index: number, document: Document): ClusterChannel {
+  if (channel.name !== undefined) checkName(channel.name, document.place(['channels', index, 'name']));
+  return {
+    from: channel.from, to: channel.to, pattern: channel.pattern ?? 'all-to-all', name: channel.name, hasMessages: channel.messages === true,
+    windowBytes: channel.buffer === undefined ? undefined : parseSize(String(channel.buffer), document.place(['channels', index, 'buffer'])),
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * The shape of a cluster manifest (`stillpoint up FILE`), as a zod schema; docs/formats/cluster.schema.json is the same as JSON Schema and a test
+ * keeps them equal. Invariants: unknown keys are errors; texts with a syntax of their own are checked later (cluster-file.ts, cluster/plan.ts).
+ */
+import * as z from 'zod';
+import { CHANNEL_PATTERNS } from '../cluster-settings.ts';
+
+const size = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('bytes: 4096, 64M, 4G (powers of 1024)');
+const count = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('a number: 42, 500M (powers of 1000)');
+const path = z.string().min(1).describe('path on the host, relative to the manifest file');
+const file = z.union([z.strictObject({ in: path }), z.strictObject({ out: path })]).describe('in or out with a file; one * in the first in makes one node for each matching file and is the matched text elsewhere');
+
+const group = z.strictObject({
+  program: path,
+  arguments: z.array(z.string()).optional().describe('after the name of the node; {index}, {count}, {match}, {node} are filled in; @FILE becomes a channel'),
+  environment: z.record(z.string().min(1), z.string()).optional(),
+  count: z.int().min(1).max(256).optional().describe('nodes of the group (default 1, or one for each matching file)'),
+  workingDirectory: z.string().optional().describe('absolute path inside the guest'),
+  memory: size.optional(),
+  maxInstructions: count.optional(),
+  clock: z.string().optional().describe('zero, virtual, virtual:SECONDS, recorded'),
+  entropy: z.string().optional().describe('seed:N, recorded (default: another seed for each node)'),
+  files: z.record(z.string(), file).optional().describe('name: the guest finds it at /dev/in/NAME or /dev/out/NAME'),
+  stdin: path.optional(),
+  stdout: path.optional().describe('default: NODE.out in the directory of the logs'),
+  stderr: path.optional().describe('default: NODE.err in the directory of the logs'),
+}).describe('nodes that run one program');
+
+const channel = z.strictObject({
+  from: z.string(),
+  to: z.string(),
+  pattern: z.enum(CHANNEL_PATTERNS).optional().describe('default: all-to-all'),
+  name: z.string().optional().describe('the guests see /dev/out/NAME.GROUP-I and /dev/in/NAME.GROUP-I'),
+  messages: z.boolean().optional().describe('each write is one message, each read gives one'),
+  buffer: size.optional().describe('bytes under way before the writer waits (default 1M)'),
+}).describe('channels from the nodes of one group to the nodes of another');
+
+export const clusterFileSchema = z.strictObject({
+  version: z.literal(1),
+  name: z.string().optional().describe('default: name of the manifest file'),
+  groups: z.record(z.string(), group).describe('name of a group: its nodes'),
+  channels: z.array(channel).optional(),
+  processes: z.union([z.int().min(1).max(256), z.literal('one-per-node')]).optional().describe('default: one for each processor'),
+  transport: z.enum(['ipc', 'tcp']).optional().describe('between processes; tcp is always encrypted (default: ipc)'),
+  encrypt: z.boolean().optional().describe('encrypt ipc, too'),
+  restarts: z.int().min(0).max(1_000_000).optional().describe('how often killed processes are started again (default 10)'),
+  logs: path.optional().describe('directory of standard output and error (default: NAME.logs)'),
+  checkpointEvery: z.string().optional().describe('10s, 500M'),
+  engine: z.enum(['translate', 'interpret']).optional(),
+  store: path.optional(),
+}).describe('Stillpoint cluster manifest');
+
+export type ClusterFile = z.infer<typeof clusterFileSchema>;
+
+/** The schema as published. */
+export function clusterJsonSchema(): object {
+  return z.toJSONSchema(clusterFileSchema, { io: 'input' });
+}

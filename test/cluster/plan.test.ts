@@ -1,0 +1,129 @@
+/** Cluster manifests: what is planned, and refusals with file, line and field. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
+import { planCluster, type ClusterHost, type ClusterPlan } from '../../src/cluster/index.ts';
+import { parseClusterText } from '../../src/manifest/live/cluster-file.ts';
+import { clusterJsonSchema } from '../../src/manifest/live/cluster-schema.ts';
+import { encodeManifest } from '../../src/manifest/index.ts';
+import { complaint, FakeHost } from '../manifest/helpers.ts';
+
+class FakeClusterHost extends FakeHost implements ClusterHost {
+  readonly processors = 2;
+
+  override file(path: string): ReturnType<FakeHost['file']> {
+    return path.startsWith('/w/parts/') ? { kind: 'file', size: 5, canRead: true, canWrite: true } : super.file(path);
+  }
+
+  matches(pattern: string): readonly string[] {
+    return pattern === '/w/parts/part-*.txt' ? ['/w/parts/part-a.txt', '/w/parts/part-b.txt', '/w/parts/part-c.txt'] : [];
+  }
+}
+
+function plan(text: string, options: { readonly processes?: number } = {}): ClusterPlan {
+  return planCluster(parseClusterText(`version: 1\n${text}`, '/w/job.yaml'), new FakeClusterHost(), options);
+}
+
+const pairs = (text: string): string => plan(text).links.map((link) => `${link.from}>${link.to}`).join(' ');
+const two = (channel: string, counts = '2, 3'): string => {
+  const [a, b] = counts.split(', ');
+  return `groups:\n  a: { program: p, count: ${a} }\n  b: { program: p, count: ${b} }\nchannels:\n  - ${channel}`;
+};
+
+describe('channels between groups', () => {
+  it.each<[string, string, string]>([
+    ['all to all of two groups', two('{ from: a, to: b }'), 'a-0>b-0 a-0>b-1 a-0>b-2 a-1>b-0 a-1>b-1 a-1>b-2'],
+    ['all to all of one group leaves out the node itself', two('{ from: a, to: a }'), 'a-0>a-1 a-1>a-0'],
+    ['one to one', two('{ from: a, to: b, pattern: one-to-one }', '2, 2'), 'a-0>b-0 a-1>b-1'],
+    ['fan in', two('{ from: b, to: a, pattern: fan-in }', '1, 3'), 'b-0>a-0 b-1>a-0 b-2>a-0'],
+    ['fan out', two('{ from: a, to: b, pattern: fan-out }', '1, 2'), 'a-0>b-0 a-0>b-1'],
+    ['a ring', two('{ from: b, to: b, pattern: ring }'), 'b-0>b-1 b-1>b-2 b-2>b-0'],
+    ['to itself', two('{ from: a, to: a, pattern: self }'), 'a-0>a-0 a-1>a-1'],
+  ])('%s', (_name, text, expected) => expect(pairs(text)).toBe(expected));
+
+  it('are found by the guest under the name of the peer, in both directions', () => {
+    const { nodes } = plan(two('{ from: a, to: b }\n  - { from: b, to: a, name: reply, messages: true }', '1, 1'));
+    const [a] = nodes;
+    expect(a!.manifest.channels.map((channel) => channel.path)).toEqual(['/dev/stdin', '/dev/stdout', '/dev/stderr', '/dev/in/reply.b-0', '/dev/out/b-0']);
+    expect(a!.manifest.channels.find((channel) => channel.name === 'in/reply.b-0')).toMatchObject({ live: true, reads: true, access: 'sequential' });
+    expect(a!.bindings.channels.get('out/b-0')).toEqual({ kind: 'peer', link: 0, peer: 'b-0' });
+  });
+});
+
+describe('nodes', () => {
+  it('know their own name, place and count', () => {
+    const { nodes } = plan('groups:\n  a: { program: p, count: 2, arguments: ["{index}/{count}", "{node}", "{other}"], environment: { X: "n{index}" } }');
+    expect(nodes.map(({ manifest }) => manifest.arguments)).toEqual([['a-0', '0/2', 'a-0', '{other}'], ['a-1', '1/2', 'a-1', '{other}']]);
+    expect(nodes[1]!.manifest.environment).toEqual(['STILLPOINT_NODE=a-1', 'STILLPOINT_GROUP=a', 'STILLPOINT_INDEX=1', 'STILLPOINT_COUNT=2', 'X=n1']);
+  });
+
+  it('come one for each matching file, and the matched text names the output', () => {
+    const { nodes } = plan('groups:\n  map:\n    program: p\n    files: { text: { in: parts/part-*.txt }, result: { out: "out-*.txt" } }\n    stdout: log-{match}');
+    expect(nodes.map(({ bindings }) => ['text', 'result', 'stdout'].map((name) => (bindings.channels.get(name) as { readonly path: string }).path))).toEqual(
+      ['a', 'b', 'c'].map((match) => [`/w/parts/part-${match}.txt`, `/w/out-${match}.txt`, `/w/log-${match}`]));
+  });
+
+  it('have the same run manifest whatever the number of processes', () => {
+    const bytes = (processes: number): string => plan(two('{ from: a, to: b }'), { processes }).nodes.map((node) => Buffer.from(encodeManifest(node.manifest)).toString('hex')).join();
+    expect(bytes(1)).toBe(bytes(5));
+    expect(plan(two('{ from: a, to: b }'), { processes: 2 }).nodes.map((node) => node.process)).toEqual([0, 1, 0, 1, 0]);
+    expect(plan(`processes: one-per-node\n${two('{ from: a, to: b }')}`).processes).toBe(5);
+  });
+
+  it('have different seeds unless one is given', () => {
+    const seeds = (entropy: string): unknown[] => plan(`groups:\n  a: { program: p, count: 2${entropy} }`).nodes.map((node) => node.manifest.entropy);
+    expect(seeds('')).toEqual([{ kind: 'seed', seed: 0n }, { kind: 'seed', seed: 1n }]);
+    expect(seeds(', entropy: "seed:7"')).toEqual([{ kind: 'seed', seed: 7n }, { kind: 'seed', seed: 7n }]);
+  });
+});
+
+describe('refusals name file, line and field', () => {
+  it.each<[string, string, RegExp]>([
+    ['no group', 'groups: {}', /job\.yaml:2: groups: there is no group/],
+    ['an unknown key', 'groups:\n  a: { program: p, cout: 2 }', /job\.yaml:3: groups\.a\.cout: is not a known key/],
+    ['no program', 'groups:\n  a: { count: 2 }', /job\.yaml:3: groups\.a\.program: is missing/],
+    ['a group that is not there', two('{ from: a, to: c }'), /job\.yaml:6: channels\.0\.to: there is no group c; there are a, b/],
+    ['one to one of unequal groups', two('{ from: a, to: b, pattern: one-to-one }'), /job\.yaml:6: channels\.0: one-to-one wants groups of one size; a has 2 nodes, b has 3/],
+    ['fan in to several', two('{ from: a, to: b, pattern: fan-in }'), /channels\.0: fan-in leads to one node; b has 3/],
+    ['fan out of several', two('{ from: a, to: b, pattern: fan-out }'), /channels\.0: fan-out comes from one node; a has 2/],
+    ['a ring of two groups', two('{ from: a, to: b, pattern: ring }'), /channels\.0: the pattern ring joins nodes of one group/],
+    ['an unknown pattern', two('{ from: a, to: b, pattern: star }'), /job\.yaml:6: channels\.0\.pattern/],
+    ['two channels of one name', two('{ from: a, to: b }\n  - { from: a, to: b }'), /channels: node a-0 has two channels \/dev\/out\/b-0; give one of them another name/],
+    ['a buffer that is too small', two('{ from: a, to: b, buffer: 1K }'), /channels\.0\.buffer: a buffer has from 64K to 64M/],
+    ['a count of none', 'groups:\n  a: { program: p, count: 0 }', /job\.yaml:3: groups\.a\.count/],
+    ['a count against the files', 'groups:\n  a: { program: p, count: 2, files: { t: { in: "parts/part-*.txt" } } }', /groups\.a\.count: 2 nodes are asked for, 3 files match/],
+    ['no match', 'groups:\n  a: { program: p, files: { t: { in: "none-*" } } }', /groups\.a\.files\.t: no file matches/],
+    ['a wildcard in an output alone', 'groups:\n  a: { program: p, files: { t: { out: "o-*" } } }', /groups\.a\.files\.t: a \* needs an in/],
+    ['two wildcards', 'groups:\n  a: { program: p, files: { t: { in: "a-*-*" } } }', /groups\.a\.files\.t: there can be one \*/],
+    ['two nodes that write one file', 'groups:\n  a: { program: p, count: 2, files: { t: { out: o } } }', /nodes a-0 and a-1 cannot both have the file \/w\/o/],
+    ['a bad group name', 'groups:\n  "a b": { program: p }', /groups\.a b: 'a b' is not a group name/],
+    ['a bad cluster name', 'name: "x.y"\ngroups:\n  a: { program: p }', /job\.yaml:2: name: 'x\.y' is not a cluster name/],
+    ['a bad size', 'groups:\n  a: { program: p, memory: lots }', /job\.yaml:3: groups\.a\.memory/],
+    ['a bad clock', 'groups:\n  a: { program: p, clock: noon }', /job\.yaml:3: groups\.a\.clock: 'noon' is not a clock/],
+    ['too many nodes', 'groups:\n  a: { program: p, count: 200 }\n  b: { program: p, count: 200 }', /groups: 400 nodes are asked for, at most 256/],
+  ])('%s', (_name, text, expected) => {
+    const { code, message } = complaint(() => plan(text));
+    expect(`${code} ${message}`).toMatch(expected);
+    expect(code).toBe('E_MANIFEST');
+    expect(message).not.toContain('\n');
+  });
+
+  it('a missing input file is a channel that cannot be opened', () => {
+    expect(complaint(() => plan('groups:\n  a: { program: p, files: { t: { in: nothing } } }'))).toMatchObject({ code: 'E_CHANNEL_OPEN' });
+  });
+});
+
+test('the example of the page is a plan', () => {
+  const page = readFileSync(resolve(import.meta.dirname, '../../docs/clusters.md'), 'utf8');
+  const text = /```yaml\n([^`]+)```/.exec(page)![1]!;
+  const { nodes, links } = planCluster(parseClusterText(text, '/w/words.yaml'), new FakeClusterHost());
+  expect(nodes.map((node) => node.name)).toEqual(['map-0', 'map-1', 'map-2', 'reduce-0', 'reduce-1']);
+  expect(links.length).toBe(6);
+});
+
+test('the published JSON Schema is the one in use', () => {
+  const path = resolve(import.meta.dirname, '../../docs/formats/cluster.schema.json');
+  const text = `${JSON.stringify(clusterJsonSchema(), null, 2)}\n`;
+  if (process.env.UPDATE_GOLDEN === '1') writeFileSync(path, text);
+  expect(text).toBe(readFileSync(path, 'utf8'));
+});
