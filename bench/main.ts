@@ -8,12 +8,13 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSyn
 import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { VERSION } from '../src/session/version.ts';
-import { measureInTurn, type Job } from './measure.ts';
+import { buildMeter, measureInTurn, type Job } from './measure.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const CLI = join(ROOT, 'dist/bin/stillpoint.js');
 const repeats = Number(process.env['BENCH_REPEATS'] ?? 5);
 const directory = mkdtempSync(join(tmpdir(), 'stillpoint-bench-'));
+const meter = buildMeter(directory);
 const figures: Record<string, Record<string, number>> = {};
 
 interface Subject { readonly name: string; readonly source: string; readonly arguments: readonly string[]; readonly input?: Uint8Array }
@@ -48,7 +49,7 @@ function measureSubject(subject: Subject): void {
   const result = measureInTurn({
     native: withInput([native, ...subject.arguments]), qemu: withInput(['qemu-riscv64', guest, ...subject.arguments]),
     ephemeral: withInput(stillpoint('--ephemeral', guest, ...subject.arguments)), recorded: recorded(0),
-  }, { repeats, before: (name, round) => (name === 'recorded' ? (rmSync(store, { recursive: true, force: true }), recorded(round)) : undefined) });
+  }, { meter, repeats, before: (name, round) => (name === 'recorded' ? (rmSync(store, { recursive: true, force: true }), recorded(round)) : undefined) });
   const same = [result.qemu, result.ephemeral, result.recorded].every(({ output }) => output.equals(result.native.output));
   const report = JSON.parse(readFileSync(join(directory, 'report.json'), 'utf8')) as { instructions: string; checkpoints: number };
   figures[subject.name] = {
@@ -64,7 +65,7 @@ function measureHello(): void {
   const store = join(directory, 'hello-store');
   const job = (round: number): Job => ({ command: stillpoint('--store', store, '--name', `h${round}`, guest) });
   const result = measureInTurn({ node: { command: [process.execPath, '-e', '0'] }, qemu: { command: ['qemu-riscv64', guest] }, ephemeral: { command: stillpoint('--ephemeral', guest) }, recorded: job(0) },
-    { repeats: Math.max(9, repeats), before: (name, round) => (name === 'recorded' ? job(round) : undefined) });
+    { meter, repeats: Math.max(9, repeats), before: (name, round) => (name === 'recorded' ? job(round) : undefined) });
   figures['hello'] = { nodeSeconds: result.node.seconds, qemuSeconds: result.qemu.seconds, ephemeralSeconds: result.ephemeral.seconds, recordedSeconds: result.recorded.seconds };
 }
 

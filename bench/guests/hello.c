@@ -1,0 +1,7 @@
+/* The shortest program that prints. */
+#include <stdio.h>
+
+int main(void) {
+  puts("hello");
+  return 0;
+}
