@@ -2,7 +2,7 @@
  * How the command line speaks: facts to stdout, progress and diagnostics to stderr, one line an error, JSON on demand.
  * Invariant: a closed stdout (a pipe whose reader left) ends the command quietly with the status of SIGPIPE.
  */
-import { writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { ERROR_TABLE, StillpointError } from '../src/index.ts';
 
 /** Prints a fact. */
@@ -24,13 +24,28 @@ export function sayJson(value: unknown): void {
   say(toJson(value));
 }
 
+/** Whether a report could be written, asked before the work begins. Changes nothing. Throws E_HOST_FILE. */
+export function checkReport(file: string): void {
+  const isThere = existsSync(file);
+  try {
+    closeSync(openSync(file, 'a'));
+    if (!isThere) unlinkSync(file);
+  } catch (cause) {
+    throw reportTrouble(file, cause);
+  }
+}
+
 /** `--report FILE`. */
 export function writeReport(file: string, report: unknown): void {
   try {
     writeFileSync(file, `${toJson(report)}\n`);
   } catch (cause) {
-    throw new StillpointError('E_HOST_FILE', `the report ${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw reportTrouble(file, cause);
   }
+}
+
+function reportTrouble(file: string, cause: unknown): StillpointError {
+  return new StillpointError('E_HOST_FILE', `the report ${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }
 
 /** The one line of a failed command, and its exit status. Anything that is no StillpointError is our own bug. */

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { resumeRun } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
+import { checkReport } from '../terminal.ts';
 import { collect, finish, parseEngine } from './run.ts';
 
 interface ResumeFlags {
@@ -33,6 +34,7 @@ Examples:
 Output files are put back to the last checkpoint and written on, so nothing is lost or repeated. A pipe cannot be put
 back: without --have it goes on at the last committed position, and the few bytes after it may come twice.`)
     .action(async (name: string, flags: ResumeFlags) => {
+      if (flags.report !== undefined) checkReport(flags.report);
       const stop = stopOnSignals();
       const progress = new ProgressLine(name, flags.progress);
       try {

@@ -5,7 +5,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { EXIT, startRun, type RunRequest, type SessionResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
-import { note, toJson, writeReport } from '../terminal.ts';
+import { checkReport, note, toJson, writeReport } from '../terminal.ts';
 
 interface RunFlags {
   readonly store?: string; readonly name?: string; readonly ephemeral?: boolean; readonly manifest?: string;
@@ -45,6 +45,7 @@ Examples:
   stillpoint run --ephemeral --clock virtual ./bench.elf < input > output
 Sizes take K, M, G; counts take k, M, G; times take ms, s, m, h.`)
     .action(async (path: string | undefined, programArguments: string[], flags: RunFlags) => {
+      if (flags.report !== undefined) checkReport(flags.report);
       const stop = stopOnSignals();
       const progress = new ProgressLine(flags.name ?? 'run', flags.progress);
       try {

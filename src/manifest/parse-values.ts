@@ -23,10 +23,10 @@ export function complain(place: Place, what: string): StillpointError {
   return new StillpointError(place.code, `${place.where}: ${what}`, { data: { where: place.where } });
 }
 
-/** Bytes: `4096`, `64M`, `4G` (powers of 1024). */
+/** Bytes: `4096`, `64M`, `2G` (powers of 1024). */
 export function parseSize(text: string, place: Place): number {
   const size = scaled(text, SIZE_UNITS);
-  if (size === undefined || size > BigInt(Number.MAX_SAFE_INTEGER)) throw complain(place, `${quote(text)} is not a size (4096, 64M, 4G)`);
+  if (size === undefined || size > BigInt(Number.MAX_SAFE_INTEGER)) throw complain(place, `${quote(text)} is not a size (4096, 64M, 2G)`);
   return Number(size);
 }
 

@@ -42,6 +42,7 @@ export const MANIFEST_VERSION = 1;
 const CLOCK_START_MAX = 2n ** 63n - 1n; // time_t in nanoseconds, as the guest's 64-bit arithmetic can hold it.
 const SEED_MAX = 2n ** 64n - 1n;
 const INSTRUCTIONS_MAX = 2n ** 63n - 1n;
+const MEBIBYTE = 1024 * 1024;
 
 /** The one byte string of a manifest. Throws E_MANIFEST when it breaks a rule. */
 export function encodeManifest(manifest: RunManifest): Uint8Array {
@@ -148,7 +149,7 @@ export function checkManifest(manifest: RunManifest): void {
   const directory = manifest.workingDirectory;
   require(directory.startsWith('/') && isText(directory) && byteLength(directory) < limits.PATH_BYTES_MAX, 'workingDirectory', 'must be an absolute path');
   const memory = manifest.memoryBytes;
-  require(memory >= limits.MEMORY_BYTES_MIN && memory <= limits.MEMORY_BYTES_MAX, 'memoryBytes', `must be from ${limits.MEMORY_BYTES_MIN} to ${limits.MEMORY_BYTES_MAX}`);
+  require(memory >= limits.MEMORY_BYTES_MIN && memory <= limits.MEMORY_BYTES_MAX, 'memoryBytes', `must be from ${limits.MEMORY_BYTES_MIN / MEBIBYTE}M to ${Math.floor(limits.MEMORY_BYTES_MAX / MEBIBYTE)}M (${limits.MEMORY_BYTES_MAX} bytes)`);
   require(Number.isInteger(memory / limits.PAGE_BYTES), 'memoryBytes', `must be a multiple of ${limits.PAGE_BYTES}`);
   const cap = manifest.maxInstructions;
   require(cap === null || (cap > 0n && cap <= INSTRUCTIONS_MAX), 'maxInstructions', 'must be positive and below 2^63');

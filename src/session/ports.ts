@@ -16,6 +16,7 @@ import { FileInput } from '../channel/live/file-input.ts';
 import { FileOutput } from '../channel/live/file-output.ts';
 import { HostFile } from '../channel/live/host-file.ts';
 import { openPort } from '../channel/live/open-port.ts';
+import { probeOutput, unmakeOutput } from '../channel/live/probe-output.ts';
 import { StreamOutput } from '../channel/live/stream-output.ts';
 import type { ChannelSpec, HostBinding, RunManifest, StandardStream } from '../manifest/index.ts';
 import type { SavedBindings, StandardFile } from './bindings-codec.ts';
@@ -41,9 +42,19 @@ export function standardFiles(): ReadonlyMap<StandardStream, StandardFile> {
   return found;
 }
 
-/** Ports of a first start. */
+/** Ports of a first start. When one cannot be opened no output was emptied or made: all are tried first, inputs are opened before outputs. */
 export async function openPorts(manifest: RunManifest, bindings: SavedBindings): Promise<ReadonlyMap<string, HostPort>> {
-  return openAll(manifest, bindings, (spec, binding) => openPort(spec, binding, { resume: false }));
+  const made: { readonly path: string; readonly channel: string }[] = [];
+  try {
+    for (const { name, writes } of manifest.channels) {
+      const binding = bindings.channels.get(name);
+      if (writes && binding?.kind === 'file' && await probeOutput(binding.path, name)) made.push({ path: binding.path, channel: name });
+    }
+    return await openAll(manifest, bindings, (spec, binding) => openPort(spec, binding, { resume: false }));
+  } catch (error) {
+    for (const { path, channel } of made) unmakeOutput(path, channel);
+    throw error;
+  }
 }
 
 /** Ports of a resume, with every sink put back to where the run goes on. */
@@ -67,7 +78,8 @@ export async function closePorts(ports: ReadonlyMap<string, HostPort>): Promise<
 async function openAll(manifest: RunManifest, bindings: SavedBindings, open: (spec: ChannelSpec, binding: HostBinding) => Promise<HostPort>): Promise<ReadonlyMap<string, HostPort>> {
   const ports = new Map<string, HostPort>();
   try {
-    for (const spec of manifest.channels) ports.set(spec.name, await open(spec, bindings.channels.get(spec.name) ?? { kind: 'empty' }));
+    const inputsFirst = [...manifest.channels].sort((a, b) => Number(a.writes) - Number(b.writes));
+    for (const spec of inputsFirst) ports.set(spec.name, await open(spec, bindings.channels.get(spec.name) ?? { kind: 'empty' }));
   } catch (error) {
     await closePorts(ports);
     throw error;

@@ -1,6 +1,6 @@
 /** Bad input of every kind: one line, a stable code, the exit status of the design, nothing half done. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench, CLI, complaint } from './command.ts';
 
@@ -82,6 +82,30 @@ describe('wishes that cannot be met', () => {
     expect(seen.stderr).not.toMatch(/ at .*\.js/);
     const names = bench.hasStore() ? bench.stillpoint(['ls', '-q']).stdout : '';
     expect(names.split('\n').filter((name) => name !== '')).toEqual([]);
+  });
+});
+
+describe('nothing is left half done', () => {
+  it('an output that cannot be opened leaves the outputs before it as they were', () => {
+    writeFileSync(bench.path('kept'), 'what was there');
+    symlinkSync('/no/such/directory/file', bench.path('dangling'));
+    const seen = bench.stillpoint(['run', '--out', `a=${bench.path('fresh')}`, '--out', `b=${bench.path('kept')}`, '--out', `c=${bench.path('dangling')}`, hello]);
+    expect([complaint(seen), seen.status]).toEqual(['E_CHANNEL_OPEN', 125]);
+    expect(existsSync(bench.path('fresh'))).toBe(false);
+    expect(readFileSync(bench.path('kept'), 'utf8')).toBe('what was there');
+  });
+
+  it('a report that cannot be written is noticed before the run', () => {
+    const seen = bench.stillpoint(['run', '--name', 'unreported', '--report', '/no/such/dir/report', '--out', `a=${bench.path('unmade')}`, hello]);
+    expect([complaint(seen), seen.status, seen.stdout, existsSync(bench.path('unmade'))]).toEqual(['E_HOST_FILE', 125, '', false]);
+    const resumed = bench.stillpoint(['resume', 'unreported', '--report', '/no/such/dir/report']);
+    expect([complaint(resumed), resumed.status]).toEqual(['E_HOST_FILE', 125]);
+  });
+
+  it('the message about --memory offers only what is taken', () => {
+    const seen = bench.stillpoint(['run', '--memory', '4G', hello]);
+    expect(seen.stderr).toContain('from 2M to 4079M');
+    expect(bench.stillpoint(['run', '--ephemeral', '--memory', '4079M', hello]).status).toBe(0);
   });
 });
 

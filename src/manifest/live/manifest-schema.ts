@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 
-const size = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('bytes: 4096, 64M, 4G (powers of 1024)');
+const size = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('bytes: 4096, 64M, 2G (powers of 1024)');
 const count = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('a number: 42, 500M (powers of 1000)');
 const limits = z.strictObject({ gets: count.optional(), getBytes: size.optional(), puts: count.optional(), putBytes: size.optional() });
 const standard = z.strictObject({ live: z.boolean().optional(), limits: limits.optional() });
