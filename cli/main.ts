@@ -5,6 +5,8 @@
  */
 import { Command, CommanderError } from 'commander';
 import { EXIT, StillpointError, VERSION } from '../src/index.ts';
+import { addBranchCommands } from './commands/branch.ts';
+import { addCareCommands } from './commands/care.ts';
 import { addCcCommand } from './commands/cc.ts';
 import { addClusterCommands } from './commands/cluster.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
@@ -36,6 +38,8 @@ Exit status of run and resume: the program's own; 128+n when signal n ended it; 
   addReplayCommand(program);
   addHistoryCommands(program);
   addClusterCommands(program);
+  addBranchCommands(program);
+  addCareCommands(program);
   addCcCommand(program);
   addDoctorCommand(program);
   for (const command of program.commands) command.exitOverride();

@@ -61,7 +61,7 @@ function addCheckpoints(program: Command): void {
     .action(async (name: string, flags: Flags) => {
       const checkpoints = await readCheckpoints(name, flags.store);
       if (flags.json === true) return sayJson(checkpoints);
-      say(table(['NUMBER', 'INSTRUCTIONS', 'TAKEN (UTC)', 'ROOT'], checkpoints.map((checkpoint) => [String(checkpoint.number), String(checkpoint.at), when(checkpoint.createdMs), checkpoint.root])));
+      say(table(['NUMBER', 'INSTRUCTIONS', 'TAKEN (UTC)', 'ROOT', 'NAME', 'NOTE'], checkpoints.map((checkpoint) => [String(checkpoint.number), String(checkpoint.at), when(checkpoint.createdMs), checkpoint.root, checkpoint.name ?? '', checkpoint.note ?? ''])));
     });
 }
 

@@ -22,13 +22,14 @@ export const LINK_BYTES = 32;
 export const STORED_FRAME_BYTES_MAX = limits.FRAME_BYTES_MAX + LINK_BYTES;
 
 /** Kind numbers on disk: never changed, never reused. Inputs have two forms: bytes in the frame, or bytes in the table `blobs`. */
-const KIND = { genesis: 1, inlineInput: 2, blobInput: 3, end: 4, clock: 5, entropy: 6, output: 7, checkpoint: 8, stop: 9, exit: 10 } as const;
+const KIND = { genesis: 1, inlineInput: 2, blobInput: 3, end: 4, clock: 5, entropy: 6, output: 7, checkpoint: 8, stop: 9, exit: 10, reseed: 11 } as const;
 const OUTCOME = { exited: 0, killed: 1, capped: 2 } as const;
 
 const NAME_MAX = 255; // Channel names; the manifest's own bound is lower or equal.
 const TEXT_MAX = 1024; // Recorder, reason of a stop, name of a cap: one line for humans.
 const INPUT_BYTES_MAX = 16 * 1024 * 1024; // A frame holds one chunk or one message; far above limits.CHUNK_BYTES.
 const STATUS_MAX = 255; // Linux exit status.
+const SEED_BYTES = 32; // A ChaCha20 key.
 const SIGNAL_MAX = 64; // Linux signals 1..64.
 
 // Frozen: changing any of these changes the bytes of version 1.
@@ -64,6 +65,7 @@ function body(frame: Frame): Field[] {
     case 'output': return [line(frame.channel, NAME_MAX), wide(frame.position), bytesOfHex(frame.digest)];
     case 'checkpoint': return [narrow(frame.number), bytesOfHex(frame.root)];
     case 'stop': return [line(frame.reason, TEXT_MAX)];
+    case 'reseed': return [seed(frame.seed)];
     case 'exit': return [...outcomeBody(frame.outcome), bytesOfHex(frame.root)];
     default: return unreachable(frame);
   }
@@ -109,6 +111,17 @@ function inRange64(value: bigint): bigint {
 
 function bounded(bytes: Uint8Array, lengthMax: number): Uint8Array {
   assert(bytes.length <= lengthMax, 'bytes in a frame stay below their cap');
+  return bytes;
+}
+
+function seed(bytes: Uint8Array): Uint8Array {
+  assert(bytes.length === SEED_BYTES, 'a seed has 32 bytes');
+  return bytes;
+}
+
+function readSeed(fields: FieldReader): Uint8Array {
+  const bytes = fields.bytes(SEED_BYTES);
+  if (bytes.length !== SEED_BYTES) throw new FieldError('has a seed that is not 32 bytes');
   return bytes;
 }
 
@@ -170,6 +183,7 @@ function decodeBody(kind: number, fields: FieldReader): Frame {
     case KIND.output: return { kind: 'output', at, channel: fields.text(NAME_MAX), position: fields.position(), digest: readHash(fields) };
     case KIND.checkpoint: return { kind: 'checkpoint', at, number: fields.u32(), root: readHash(fields) };
     case KIND.stop: return { kind: 'stop', at, reason: fields.text(TEXT_MAX) };
+    case KIND.reseed: return { kind: 'reseed', at, seed: readSeed(fields) };
     case KIND.exit: return { kind: 'exit', at, outcome: decodeOutcome(fields), root: readHash(fields) };
     default: throw new FieldError(`has the unknown kind ${kind}`);
   }

@@ -36,6 +36,8 @@ export interface OutputFrame { readonly kind: 'output'; readonly at: Instruction
 export interface CheckpointFrame { readonly kind: 'checkpoint'; readonly at: InstructionCount; readonly number: number; readonly root: BlobHash }
 /** The host asked the machine to stop here (Ctrl-C): a resumable stop, not an end. */
 export interface StopFrame { readonly kind: 'stop'; readonly at: InstructionCount; readonly reason: string }
+/** A branch got a seed of its own: the guest's entropy stream begins anew with it, at exactly this count. */
+export interface ReseedFrame { readonly kind: 'reseed'; readonly at: InstructionCount; readonly seed: Uint8Array }
 /** The guest ended. */
 export interface ExitFrame { readonly kind: 'exit'; readonly at: InstructionCount; readonly outcome: Outcome; readonly root: BlobHash }
 
@@ -45,5 +47,5 @@ export type Outcome =
   | { readonly kind: 'killed'; readonly signal: number }
   | { readonly kind: 'capped'; readonly cap: string };
 
-export type Frame = GenesisFrame | InputFrame | EndFrame | ClockFrame | EntropyFrame | OutputFrame | CheckpointFrame | StopFrame | ExitFrame;
+export type Frame = GenesisFrame | InputFrame | EndFrame | ClockFrame | EntropyFrame | OutputFrame | CheckpointFrame | StopFrame | ReseedFrame | ExitFrame;
 export type FrameKind = Frame['kind'];

@@ -85,6 +85,12 @@ export class JournalReader {
     return this.#blob(hash, { what: 'program', damaged: 'E_PROGRAM_DAMAGED', at: 0n });
   }
 
+  /** The tail of the first `count` frames as stored; reading up to it verifies it. */
+  tailAfter(count: number): JournalTail {
+    assert(count >= 1 && count <= this.tail.count, 'a shorter tail lies inside the journal');
+    return { count, ...this.#before(frameIndex(count)) };
+  }
+
   #start(): JournalTail {
     return { count: 0, link: firstLink(this.#digests, this.run), at: 0n as InstructionCount };
   }

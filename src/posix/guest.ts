@@ -70,6 +70,11 @@ export class Guest {
     this.kernel.entropy.supply(bytes);
   }
 
+  /** A branch's own seed: seeded randomness begins anew with it. */
+  reseed(seed: Uint8Array): void {
+    this.kernel.entropy.decode({ seed, position: 0n, supplied: new Uint8Array(0) });
+  }
+
   /** Everything the machine is now, for a snapshot. Page views are valid until the next run(). */
   state(): MachineImage {
     return describeKernel(this.kernel);

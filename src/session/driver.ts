@@ -11,7 +11,7 @@
  */
 import { instructionCount, limits, type InstructionCount } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
-import type { Outcome } from '../journal/index.ts';
+import type { Outcome, ReseedFrame } from '../journal/index.ts';
 import type { Guest, GuestStop } from '../posix/index.ts';
 import type { InputFeed } from './input-feed.ts';
 import type { Outlet } from './outlet.ts';
@@ -49,6 +49,8 @@ export interface DriverParts {
   readonly policy: CheckpointPolicy;
   readonly maxInstructions: bigint | undefined;
   readonly hooks: SessionHooks;
+  /** Seeds of branches on the way to the end of the journal, in order. */
+  readonly reseeds?: readonly ReseedFrame[];
   /** Milliseconds of a clock that never goes back. */
   readonly monotonicMs: () => number;
 }
@@ -63,6 +65,7 @@ const RELEASE_INTERVAL_MS = 50;
 export class Driver {
   readonly #parts: DriverParts;
   readonly #startedAt: bigint;
+  readonly #reseeds: ReseedFrame[];
   #sliceSize = 1_000_000;
   #lastRelease: number;
   #lastCheckpointMs: number;
@@ -71,6 +74,7 @@ export class Driver {
   constructor(parts: DriverParts) {
     this.#parts = parts;
     this.#startedAt = parts.guest.retired;
+    this.#reseeds = [...parts.reseeds ?? []];
     this.#lastRelease = parts.monotonicMs();
     this.#lastCheckpointMs = this.#lastRelease;
     this.#lastCheckpointAt = parts.guest.retired;
@@ -95,6 +99,7 @@ export class Driver {
 
   #runSlice(): GuestStop {
     const { guest, monotonicMs } = this.#parts;
+    while (this.#reseeds[0]?.at === guest.retired) guest.reseed(this.#reseeds.shift()!.seed);
     const budget = this.#budget();
     if (budget === 0) return { kind: 'budget' };
     const before = guest.retired;
@@ -113,6 +118,7 @@ export class Driver {
       if (left < budget) budget = left > 0n ? left : 0n;
     };
     if (maxInstructions !== undefined) within(maxInstructions);
+    if (this.#reseeds[0] !== undefined) within(this.#reseeds[0].at);
     if (recording !== undefined && policy.kind === 'instructions') within(this.#lastCheckpointAt + policy.count);
     return Number(budget);
   }

@@ -4,12 +4,11 @@
  */
 import type { Frame, Outcome } from '../journal/index.ts';
 import { decodeManifest } from '../manifest/index.ts';
-import { collect } from '../snapshot/index.ts';
-import { listCheckpoints, listRuns, liveSet, openJournal, readRun, removeRun, stateOfRun, type CheckpointRecord, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { asCollector, listCheckpoints, listMarks, listRuns, openJournal, readRun, removeRun, stateOfRun, type CheckpointRecord, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
-import { isAlive } from './host.ts';
-import { collectBlobs } from './collect-blobs.ts';
+import { isAlive, thisOwner } from './host.ts';
+import { collect } from './tidy.ts';
 
 export interface RunSummary {
   readonly name: string;
@@ -49,6 +48,7 @@ export async function describeRun(name: string, store: string | undefined): Prom
     return {
       ...summarize(context, record), created: new Date(record.createdMs).toISOString(), id: record.id, genesis: record.genesis, programHash: genesis.program, programFile: bindings.program,
       recorder: genesis.recorder, arguments: manifest.arguments, environment: manifest.environment, workingDirectory: manifest.workingDirectory, memoryBytes: manifest.memoryBytes,
+      parent: record.parent === undefined ? undefined : `${record.parent.name}@${record.parent.checkpoint} (${record.parent.id})`,
       maxInstructions: manifest.maxInstructions, clock: manifest.clock, entropy: manifest.entropy, frames: record.tail.count, journalLink: record.tail.link, root: last?.root,
       outputs: Object.fromEntries(record.outputs), channels: manifest.channels.map((channel) => ({ ...channel, host: bindings.channels.get(channel.name) })),
     };
@@ -77,12 +77,20 @@ function describeFrame(frame: Frame): string {
     case 'output': return `${frame.channel}: ${frame.position} bytes, sha256 ${frame.digest.slice(0, 16)}`;
     case 'checkpoint': return `${frame.number}, root ${frame.root.slice(0, 16)}`;
     case 'stop': return frame.reason;
+    case 'reseed': return 'a seed of its own';
     case 'exit': return `${describeOutcome(frame.outcome)}, root ${frame.root.slice(0, 16)}`;
   }
 }
 
-export async function readCheckpoints(name: string, store: string | undefined): Promise<readonly CheckpointRecord[]> {
-  return withStore(store, 'read-only', async (context) => listCheckpoints(context, readRun(context, name)));
+export interface CheckpointFacts extends CheckpointRecord { readonly name: string | undefined; readonly note: string | undefined }
+
+export async function readCheckpoints(name: string, store: string | undefined): Promise<readonly CheckpointFacts[]> {
+  return withStore(store, 'read-only', async (context) => {
+    const record = readRun(context, name);
+    const marks = listMarks(context, record.id);
+    const none: Mark = { name: undefined, note: undefined };
+    return listCheckpoints(context, record).map((checkpoint) => ({ ...checkpoint, ...marks.get(checkpoint.number) ?? none }));
+  });
 }
 
 /** Removes runs, then what no other run needs. Throws E_RUN_OWNED before anything is removed when one of them is being executed. */
@@ -90,10 +98,7 @@ export async function removeRuns(names: readonly string[], store: string | undef
   return withStore(store, 'existing', async (context) => {
     for (const name of names) readRun(context, name);
     for (const name of names) await removeRun(context, { name, isAlive });
-    if ([...listRuns(context)].some((record) => stateOfRun(context, record, isAlive) === 'running')) return { removedRecords: 0 }; // A running machine may be about to need them.
-    const live = liveSet(context);
-    const collected = await collect(context.store, live.roots, context.digests);
-    const blobs = await collectBlobs(context.store, live.blobs);
-    return { removedRecords: collected.nodes + collected.pages + blobs };
+    const { nodes, pages, blobs } = await asCollector(context, { owner: thisOwner(), isAlive }, () => collect(context));
+    return { removedRecords: nodes + pages + blobs };
   });
 }

@@ -3,7 +3,7 @@
  * What this does NOT do: feed or drive it.
  */
 import type { ChannelSet } from '../channel/index.ts';
-import type { ClockFrame, EntropyFrame } from '../journal/index.ts';
+import type { ClockFrame, EntropyFrame, ReseedFrame } from '../journal/index.ts';
 import type { RunManifest } from '../manifest/index.ts';
 import type { Guest } from '../posix/index.ts';
 import { openSnapshot, SnapshotWriter } from '../snapshot/index.ts';
@@ -27,4 +27,9 @@ export function rebuild({ store, digests }: StoreContext, { recovery, manifest, 
 /** Recorded time and randomness after the recovery's starting point, in order. */
 export function* recordedFacts(recovery: Recovery): Generator<ClockFrame | EntropyFrame> {
   for (const { frame } of recovery.refeed()) if (frame.kind === 'clock' || frame.kind === 'entropy') yield frame;
+}
+
+/** Seeds of branches after the recovery's starting point, in order. */
+export function* recordedSeeds(recovery: Recovery): Generator<ReseedFrame> {
+  for (const { frame } of recovery.refeed()) if (frame.kind === 'reseed') yield frame;
 }

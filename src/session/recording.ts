@@ -8,10 +8,12 @@ import { blobHash, instructionCount, type InstructionCount } from '../core/index
 import type { ChannelSet } from '../channel/index.ts';
 import type { FreshFrame, Outcome } from '../journal/index.ts';
 import type { MachineState, Root, SnapshotWriter } from '../snapshot/index.ts';
-import type { ChannelMark, OutputPositions, RunWriter } from '../txn/index.ts';
+import { StaleSnapshot, type ChannelMark, type OutputPositions, type RunCommit, type RunWriter } from '../txn/index.ts';
 
 /** Frames held in host memory before they are committed even when no output waits for them. */
 const PENDING_BYTES_MAX = 4 * 1024 * 1024;
+/** Captures of one checkpoint; each lost one means that a collector deleted something in between. */
+const CAPTURES_MAX = 20;
 
 export interface RecordingParts {
   readonly writer: RunWriter;
@@ -62,31 +64,27 @@ export class Recording {
 
   /** Captures the state and commits it with the journal so far. All output must be settled. */
   async checkpoint(at: InstructionCount, state: MachineState, outputs: OutputPositions): Promise<Root> {
-    const capture = this.#snapshots.capture(state);
-    try {
-      await this.writer.commit({ instructions: at, snapshot: capture.batch, checkpoint: this.#checkpoint(capture.root), outputs });
-    } catch (error) {
-      capture.abandon();
-      throw error;
+    return this.#commitCapture(state, () => ({ instructions: at, outputs }));
+  }
+
+  /** Captures and commits; again when a collector was faster with a record that the capture relied on. */
+  async #commitCapture(state: MachineState, request: (root: Root) => RunCommit): Promise<Root> {
+    for (let attempt = 1; ; attempt++) {
+      const capture = this.#snapshots.capture(state);
+      try {
+        await this.writer.commit({ ...request(capture.root), snapshot: capture.batch, checkpoint: this.#checkpoint(capture.root) });
+        capture.confirm();
+        return capture.root;
+      } catch (error) {
+        capture.abandon();
+        if (!(error instanceof StaleSnapshot) || attempt === CAPTURES_MAX) throw error;
+      }
     }
-    capture.confirm();
-    return capture.root;
   }
 
   /** The last commit of a session whose guest ended: exit frame, final checkpoint, ownership given up. */
   async end(at: InstructionCount, { outcome, state, outputs }: { readonly outcome: Outcome; readonly state: MachineState; readonly outputs: OutputPositions }): Promise<Root> {
-    const capture = this.#snapshots.capture(state);
-    const { root } = capture;
-    try {
-      await this.writer.commit({
-        instructions: at, frames: [{ kind: 'exit', at, outcome, root }], snapshot: capture.batch, checkpoint: this.#checkpoint(root), outputs, isLast: true,
-      });
-    } catch (error) {
-      capture.abandon();
-      throw error;
-    }
-    capture.confirm();
-    return root;
+    return this.#commitCapture(state, (root) => ({ instructions: at, frames: [{ kind: 'exit', at, outcome, root }], outputs, isLast: true }));
   }
 
   /** The last commit of a session that was stopped from outside: resumable. */

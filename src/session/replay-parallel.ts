@@ -11,8 +11,8 @@ import type { ReplayRequest, ReplayResult } from './replay.ts';
 
 interface Piece { readonly from: number | undefined; readonly to: number | undefined }
 
-export async function verifyInParallel(record: RunRecord, parts: { readonly request: ReplayRequest; readonly jobs: number; readonly from: number | undefined; readonly to: number | undefined }): Promise<ReplayResult> {
-  const pieces = cut(record.lastCheckpoint ?? 0, parts);
+export async function verifyInParallel(record: RunRecord, parts: { readonly request: ReplayRequest; readonly jobs: number; readonly from: number | undefined; readonly to: number | undefined; readonly checkpoints: readonly number[] }): Promise<ReplayResult> {
+  const pieces = cut(parts);
   const results: ReplayResult[] = [];
   const running = new Set<ChildProcess>();
   const waiting = [...pieces];
@@ -27,13 +27,13 @@ export async function verifyInParallel(record: RunRecord, parts: { readonly requ
   return join(record.name, results);
 }
 
-/** Stretches of about equal numbers of checkpoints, two for each job so that an uneven one does not hold up the rest. */
-function cut(last: number, { jobs, from, to }: { readonly jobs: number; readonly from: number | undefined; readonly to: number | undefined }): readonly Piece[] {
-  const first = from ?? 0;
-  const end = to ?? last;
-  const count = Math.max(1, Math.min(jobs * 2, end - first));
-  const bounds = Array.from({ length: count + 1 }, (_, index) => first + Math.round(((end - first) * index) / count));
-  return bounds.slice(1).map((bound, index) => ({ from: bounds[index] === 0 ? undefined : bounds[index], to: index === count - 1 && to === undefined ? undefined : bound }));
+/** Stretches of about equal numbers of checkpoints (those that were not dropped), two for each job so that an uneven one does not hold up the rest. */
+function cut({ jobs, from, to, checkpoints }: { readonly jobs: number; readonly from: number | undefined; readonly to: number | undefined; readonly checkpoints: readonly number[] }): readonly Piece[] {
+  const inside = checkpoints.filter((number) => number > (from ?? 0) && (to === undefined || number < to));
+  const count = Math.max(1, Math.min(jobs * 2, inside.length + 1));
+  const inner = Array.from({ length: count - 1 }, (_, index) => inside[Math.floor(((index + 1) * inside.length) / count)]!);
+  const bounds = [from, ...inner, to];
+  return bounds.slice(1).map((bound, index) => ({ from: bounds[index], to: bound }));
 }
 
 async function verifyPiece({ from, to }: Piece, { request, running }: { readonly request: ReplayRequest; readonly running: Set<ChildProcess> }): Promise<ReplayResult> {

@@ -46,7 +46,7 @@ export async function replayRun(request: ReplayRequest, hooks: SessionHooks): Pr
   return withStore(request.store, 'read-only', async (context) => {
     const record = readRun(context, request.name);
     checkStretch(record, { from, to });
-    if (jobs > 1) return verifyInParallel(record, { request, jobs, from, to });
+    if (jobs > 1) return verifyInParallel(record, { request, jobs, from, to, checkpoints: listCheckpoints(context, record).map(({ number }) => number) });
     verifyStored(context, { record, from, to });
     const verified = await verifyStretch(context, { record, from, to, engine: request.engine ?? ENGINE_DEFAULT, hooks });
     const files = request.comparesFiles && to === undefined && record.status === 'ended' ? await filesOf(context, verified) : [];

@@ -19,7 +19,7 @@ import { InputFeed, type Past } from './input-feed.ts';
 import { Outlet } from './outlet.ts';
 import { closePorts, isForgetful, reopenPorts } from './ports.ts';
 import { Recording } from './recording.ts';
-import { rebuild, recordedFacts } from './rebuild.ts';
+import { rebuild, recordedFacts, recordedSeeds } from './rebuild.ts';
 import { makeReport } from './report.ts';
 import { abandon, DEFAULT_POLICY, forgetfulOf, type SessionResult } from './run.ts';
 
@@ -86,7 +86,7 @@ async function resumeSession(parts: { readonly context: StoreContext; readonly w
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports), positions });
     const maxInstructions = wishes.maxInstructions ?? manifest.maxInstructions ?? undefined;
     refuseReachedCap(maxInstructions, writer);
-    const driver = new Driver({ guest, channels, feed, outlet, recording, policy: wishes.policy ?? bindings.checkpointEvery ?? DEFAULT_POLICY, maxInstructions, hooks: parts.hooks, monotonicMs });
+    const driver = new Driver({ guest, channels, feed, outlet, recording, policy: wishes.policy ?? bindings.checkpointEvery ?? DEFAULT_POLICY, maxInstructions, hooks: parts.hooks, monotonicMs, reseeds: [...recordedSeeds(recovery)] });
     const end = await driver.drive();
     return { name: writer.record.name, end, report: makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started, startedAt }) };
   } finally {

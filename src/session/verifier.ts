@@ -43,6 +43,10 @@ export class Verifier {
     for (const { index, frame } of frames) {
       this.verified.frames++;
       if (frame.kind === 'output') await this.#checkOutput(index, frame);
+      if (frame.kind === 'reseed') {
+        await this.#runTo(frame.at, index);
+        this.#parts.guest.reseed(frame.seed);
+      }
       if (frame.kind === 'exit') await this.#checkExit(index, frame);
       if (frame.kind === 'checkpoint') {
         await this.#checkCheckpoint(index, frame);

@@ -6,12 +6,12 @@
  *                                            └──► abandon()        they are not: the tree goes back, the dirt is captured next time
  *
  * Invariants: the root depends on content only, never on earlier captures; a page or node that the store holds is not written again; objects are
- * marked clean at capture, so the guest may run on while the commit is under way. Object names are never reused for other objects of one machine.
+ * marked clean at capture, so the guest may run on while the commit is under way. What the store has already is not written but expected by the commit. Object names are never reused for other objects of one machine.
  * XXH64 is unseeded: a guest that builds colliding pages on purpose harms its own checkpoints, nobody else's.
  * What this does NOT do: commit, or keep pages: a batch owns its bytes.
  */
 import { assert, limits, type BlobHash, type Digests } from '../core/index.ts';
-import type { Store, StorePut } from '../store/index.ts';
+import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeObjectList, encodeRoot, HASH_BYTES, hashBytes, INLINE_SECTION_BYTES_MAX, writeHash, type ByteString, type TreeRoot } from './format.ts';
 import { PackWriter } from './pack-writer.ts';
 import { PageTree } from './page-tree.ts';
@@ -36,7 +36,8 @@ export interface CaptureStats {
 
 export interface Capture {
   readonly root: Root;
-  readonly batch: { readonly puts: readonly StorePut[] };
+  /** `expect`: records that the store had already and that this capture relies on. When one is gone by the commit (a collector took it) the commit conflicts: abandon and capture again. */
+  readonly batch: { readonly puts: readonly StorePut[]; readonly expect: readonly StoreExpectation[] };
   readonly stats: CaptureStats;
   /** The batch is committed. */
   confirm(): void;
@@ -56,16 +57,17 @@ interface Undo { readonly tree: PageTree; readonly pageIndex: number; readonly h
 /** One capture under way. */
 interface Work {
   readonly puts: StorePut[];
+  readonly expect: StoreExpectation[];
   readonly packs: PackWriter;
   readonly undo: Undo[];
-  /** Hashes of nodes in this batch. */
+  /** Hashes of nodes that this batch holds or relies on. */
   readonly nodes: Set<BlobHash>;
   readonly dirty: Map<string, readonly number[]>;
   dirtyPages: number;
 }
 
 export class SnapshotWriter {
-  readonly #store: Pick<Store, 'get' | 'has'>;
+  readonly #store: Pick<Store, 'get'>;
   readonly #digests: Digests;
   readonly #reader: SnapshotReader;
   readonly #zeroGuard: bigint;
@@ -74,7 +76,7 @@ export class SnapshotWriter {
   #carried: ReadonlyMap<string, readonly number[]> = new Map();
   #isPending = false;
 
-  constructor(store: Pick<Store, 'get' | 'has'>, digests: Digests) {
+  constructor(store: Pick<Store, 'get'>, digests: Digests) {
     this.#store = store;
     this.#digests = digests;
     this.#reader = new SnapshotReader(store, digests);
@@ -99,7 +101,8 @@ export class SnapshotWriter {
   capture(state: MachineState): Capture {
     assert(!this.#isPending, 'a capture is confirmed or abandoned before the next one');
     const puts: StorePut[] = [];
-    const work: Work = { puts, packs: new PackWriter(this.#store, this.#digests, puts), undo: [], nodes: new Set(), dirty: new Map(), dirtyPages: 0 };
+    const expect: StoreExpectation[] = [];
+    const work: Work = { puts, expect, packs: new PackWriter(this.#store, this.#digests, { puts, expect }), undo: [], nodes: new Set(), dirty: new Map(), dirtyPages: 0 };
     const next: Trees = { objects: new Map(), sections: new Map(), list: { ...this.#trees.list } };
     let root: Root;
     try {
@@ -110,7 +113,7 @@ export class SnapshotWriter {
     }
     for (const object of state.objects) object.markClean();
     this.#isPending = true;
-    return { root, batch: { puts }, stats: statsOf(work), confirm: () => this.#confirm(next), abandon: () => this.#abandon(work) };
+    return { root, batch: { puts, expect }, stats: statsOf(work), confirm: () => this.#confirm(next), abandon: () => this.#abandon(work) };
   }
 
   #captureState(state: MachineState, next: Trees, work: Work): Root {
@@ -201,9 +204,10 @@ export class SnapshotWriter {
     const hash = this.#digests.sha256(bytes);
     if (work.nodes.has(hash)) return hash;
     const key = hashBytes(hash);
-    if (this.#store.has('nodes', key)) return hash;
     work.nodes.add(hash);
-    work.puts.push({ table: 'nodes', key, value: bytes });
+    const stored = this.#store.get('nodes', key);
+    if (stored !== undefined && sameBytes(stored, bytes)) work.expect.push({ table: 'nodes', key, value: bytes });
+    else work.puts.push({ table: 'nodes', key, value: bytes });
     return hash;
   }
 
@@ -224,7 +228,8 @@ function takeBack(undo: readonly Undo[]): void {
 function statsOf(work: Work): CaptureStats {
   let bytes = 0;
   for (const { key, value } of work.puts) bytes += key.length + value.length;
-  return { dirtyPages: work.dirtyPages, changedPages: work.undo.length, newPages: work.packs.pageCount, nodes: work.nodes.size, bytes };
+  const nodes = work.puts.reduce((count, { table }) => count + Number(table === 'nodes'), 0);
+  return { dirtyPages: work.dirtyPages, changedPages: work.undo.length, newPages: work.packs.pageCount, nodes, bytes };
 }
 
 /** Page `pageIndex` of a byte string, with zeros after its end. */
@@ -238,6 +243,12 @@ function paddedPage(bytes: Uint8Array, pageIndex: number): Uint8Array {
 
 function isZero(page: Uint8Array): boolean {
   for (let index = 0; index < page.length; index++) if (page[index] !== 0) return false;
+  return true;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
   return true;
 }
 

@@ -108,6 +108,12 @@ export function decodeNode(bytes: Uint8Array, expected: Named & { readonly level
   return { level: expected.level, mask, hashes };
 }
 
+/** The level that a stored node says it has; undefined for a root record and for foreign bytes. */
+export function nodeLevelOf(bytes: Uint8Array): number | undefined {
+  const level = bytes[1];
+  return bytes[0] === NODE_TAG && level !== undefined && level < HEIGHT_MAX ? level : undefined;
+}
+
 function bitCount(mask: number): number {
   let count = 0;
   for (let rest = mask; rest !== 0; rest &= rest - 1) count++;

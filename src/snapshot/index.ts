@@ -4,4 +4,6 @@ export { SnapshotWriter, type Capture, type CaptureStats } from './capture.ts';
 export { openSnapshot } from './restore.ts';
 export type { ReaderOptions } from './reader.ts';
 export { diffSnapshots, type Difference, type Presence } from './diff.ts';
-export { collect, walkSnapshot, type Collected, type Reached } from './walk.ts';
+export { walkSnapshot, type Reached } from './walk.ts';
+export { collect, scanSnapshots, sweepSnapshots, type Collected, type SweepGuard } from './sweep.ts';
+export { HashSet, type Hashes } from './hash-set.ts';

@@ -4,32 +4,39 @@
  * What this does NOT do: commit.
  */
 import type { BlobHash, Digests } from '../core/index.ts';
-import type { Store, StorePut } from '../store/index.ts';
+import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeLocations, encodePack, HASH_BYTES, hashBytes, PACK_PAGES_MAX, trimmedLength, type PackSlot } from './format.ts';
 
 export class PackWriter {
-  readonly #store: Pick<Store, 'has'>;
+  readonly #store: Pick<Store, 'get'>;
   readonly #digests: Digests;
-  readonly #puts: StorePut[];
+  readonly #batch: { readonly puts: StorePut[]; readonly expect: StoreExpectation[] };
   readonly #seen = new Set<BlobHash>();
   #slots: PackSlot[] = [];
+  #pageCount = 0;
 
-  /** Appends its records to `puts`. */
-  constructor(store: Pick<Store, 'has'>, digests: Digests, puts: StorePut[]) {
+  /** Appends its records to `batch`: what it writes, and where pages are that it found. */
+  constructor(store: Pick<Store, 'get'>, digests: Digests, batch: { readonly puts: StorePut[]; readonly expect: StoreExpectation[] }) {
     this.#store = store;
     this.#digests = digests;
-    this.#puts = puts;
+    this.#batch = batch;
   }
 
   /** Pages packed so far. */
   get pageCount(): number {
-    return this.#seen.size;
+    return this.#pageCount;
   }
 
   /** Packs a page unless it is stored. `name` and `hash` are one hash in two forms. `page` must stay as it is until the pack is full or finish() is called. */
   add({ name, hash, guard, page }: { readonly name: BlobHash; readonly hash: Uint8Array; readonly guard: bigint; readonly page: Uint8Array }): void {
-    if (this.#seen.has(name) || this.#store.has('pages', hash)) return;
+    if (this.#seen.has(name)) return;
     this.#seen.add(name);
+    const location = this.#store.get('pages', hash);
+    if (location !== undefined) {
+      this.#batch.expect.push({ table: 'pages', key: hash, value: location });
+      return;
+    }
+    this.#pageCount++;
     this.move({ hash, guard, stored: page.subarray(0, trimmedLength(page)) });
   }
 
@@ -45,9 +52,9 @@ export class PackWriter {
     const slots = this.#slots;
     this.#slots = [];
     const pack = packKey(slots, this.#digests);
-    this.#puts.push({ table: 'packs', key: pack, value: encodePack(slots) });
+    this.#batch.puts.push({ table: 'packs', key: pack, value: encodePack(slots) });
     const locations = encodeLocations(pack, slots.length);
-    slots.forEach(({ hash }, slot) => this.#puts.push({ table: 'pages', key: hash, value: locations[slot]! }));
+    slots.forEach(({ hash }, slot) => this.#batch.puts.push({ table: 'pages', key: hash, value: locations[slot]! }));
   }
 }
 

@@ -6,11 +6,12 @@
 
 /** Tables and their keys. Values are opaque here; the folder named on the right owns the format. */
 export const TABLES = [
-  'meta',         // text key                           format version, store id            store
+  'meta',         // text key                           format, store id; words of txn      store, txn
   'runs',         // run name (UTF-8)                   run record                          txn
   'owners',       // run id                             owner and epoch                     txn
   'frames',       // run id, u32 BE frame index         one journal frame                   journal
   'checkpoints',  // run id, u32 BE checkpoint number   checkpoint record                   txn
+  'marks',        // run id, u32 BE checkpoint number   name and note of a checkpoint       txn
   'blobs',        // SHA-256                            programs and recorded inputs        journal
   'pages',        // SHA-256                            pack and slot that hold the page    snapshot
   'packs',        // SHA-256 of the page hashes         up to 15 pages with guards          snapshot

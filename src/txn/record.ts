@@ -17,7 +17,10 @@ const RECORD_BYTES_MAX = 16 * 1024 * 1024;
 export interface RecordKind {
   /** Magic text in the record. */
   readonly format: string;
+  /** Version that is written. */
   readonly version: number;
+  /** Oldest version that is read; default: the written one. */
+  readonly oldest?: number;
   /** Code of a record that cannot be decoded. */
   readonly damaged: ErrorCode;
 }
@@ -49,7 +52,8 @@ export function decodeRecord(digests: Digests, kind: RecordKind, { bytes, subjec
   if (fields.text('format', 64) !== kind.format) throw fail('is a record of another kind');
   const version = fields.count('version');
   if (version > kind.version) throw recordError('E_STORE_VERSION', { kind, subject, what: `has version ${version}, this software knows ${kind.version}` });
-  if (version !== kind.version) throw fail(`has the unknown version ${version}`);
+  if (version < (kind.oldest ?? kind.version)) throw fail(`has the unknown version ${version}`);
+  fields.version = version;
   return fields;
 }
 
@@ -72,6 +76,8 @@ function recordError(code: ErrorCode, about: { readonly kind: RecordKind; readon
 export class Fields {
   readonly #values: Readonly<Record<string, Canonical>>;
   readonly #asked = new Set<string>();
+  /** Version of the record. */
+  version = 0;
   readonly fail: (what: string) => StillpointError;
 
   constructor(value: Canonical, fail: (what: string) => StillpointError) {

@@ -23,6 +23,8 @@ export type OutputPositions = ReadonlyMap<string, OutputPosition>;
 /** running: an owner executes it, or died doing so. stopped: can be resumed. ended: the guest is over (a cap can still be resumed). */
 export type RunStatus = 'running' | 'stopped' | 'ended';
 
+export interface Parent { readonly id: RunId; readonly name: string; readonly checkpoint: number }
+
 export interface RunRecord {
   readonly id: RunId;
   readonly name: string;
@@ -33,8 +35,12 @@ export interface RunRecord {
   readonly genesis: BlobHash;
   readonly outcome: Outcome | undefined;
   readonly tail: JournalTail;
-  /** Number of the last checkpoint; undefined before the first. Numbers count from 1. */
+  /** Number of the checkpoint that a resume starts from; undefined before the first. Numbers count from 1. */
   readonly lastCheckpoint: number | undefined;
+  /** Greatest number that a checkpoint of this run ever had, so that none comes twice. */
+  readonly numbered: number;
+  /** The run that this one is a fork of, as it was called then, and the checkpoint (0: before the first instruction). */
+  readonly parent: Parent | undefined;
   /** Instructions retired at the last commit. */
   readonly instructions: InstructionCount;
   readonly outputs: OutputPositions;
@@ -42,7 +48,7 @@ export interface RunRecord {
   readonly bindings: string;
 }
 
-const KIND: RecordKind = { format: 'stillpoint-run', version: 1, damaged: 'E_STORE_CORRUPT' };
+const KIND: RecordKind = { format: 'stillpoint-run', version: 2, oldest: 1, damaged: 'E_STORE_CORRUPT' };
 const NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/;
 const BINDINGS_MAX = 4 * 1024 * 1024; // limits.CHANNELS_MAX paths of limits.PATH_BYTES_MAX bytes.
 const STATUSES: readonly RunStatus[] = ['running', 'stopped', 'ended'];
@@ -61,6 +67,7 @@ export function nameKey(name: string): Uint8Array {
 
 export function encodeRunRecord(digests: Digests, record: RunRecord): Uint8Array {
   assert(NAME_PATTERN.test(record.name), 'a run record has a sound name');
+  assert(record.numbered >= (record.lastCheckpoint ?? 0), 'no checkpoint lies beyond the greatest number');
   assert(record.bindings.length <= BINDINGS_MAX, 'bindings stay below their cap');
   for (const position of record.outputs.values()) assert(isOrdered(position), 'synced <= delivered <= intended');
   return encodeRecord(digests, KIND, {
@@ -68,6 +75,8 @@ export function encodeRunRecord(digests: Digests, record: RunRecord): Uint8Array
     outcome: record.outcome === undefined ? null : outcomeBody(record.outcome),
     tail: tailBody(record.tail),
     lastCheckpoint: record.lastCheckpoint ?? 0,
+    numbered: record.numbered,
+    parent: record.parent === undefined ? null : { ...record.parent },
     instructions: record.instructions,
     outputs: canonicalMap(record.outputs, ({ synced, delivered, intended }) => ({ synced, delivered, intended })),
     bindings: record.bindings,
@@ -86,12 +95,23 @@ export function decodeRunRecord(digests: Digests, name: string, bytes: Uint8Arra
     outcome: fields.optional('outcome', readOutcome),
     tail: readTail(fields.object('tail')),
     lastCheckpoint: lastCheckpoint === 0 ? undefined : lastCheckpoint,
+    numbered: fields.version === 1 ? lastCheckpoint : fields.count('numbered'),
+    parent: fields.version === 1 ? undefined : fields.optional('parent', readParent),
     instructions: instructionCount(fields.wide('instructions')),
     outputs: fields.map('outputs', limits.CHANNELS_MAX, readPosition),
     bindings: fields.text('bindings', BINDINGS_MAX),
   };
   fields.end();
+  if (record.numbered < lastCheckpoint) throw fields.fail('has a checkpoint beyond its greatest number');
   return record;
+}
+
+function readParent(fields: Fields): Parent {
+  const id = fields.text('id', 32);
+  if (!isRunId(id)) throw fields.fail('has a wrong value in the field parent');
+  const parent = { id, name: fields.text('name', 64), checkpoint: fields.count('checkpoint') };
+  fields.end();
+  return parent;
 }
 
 export function tailBody(tail: JournalTail): Canonical {

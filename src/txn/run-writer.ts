@@ -12,9 +12,10 @@
 import { assert, StillpointError, type FrameIndex, type InstructionCount } from '../core/index.ts';
 import { entryKey, JournalWriter, type FreshFrame, type JournalBatch, type JournalTail } from '../journal/index.ts';
 import type { Root } from '../snapshot/index.ts';
-import type { StorePut } from '../store/index.ts';
+import type { StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeCheckpointRecord, type ChannelMarks, type CheckpointRecord } from './checkpoint-record.ts';
 import { fenced, type Ownership, type StoreContext } from './ownership.ts';
+import { referencesPut } from './references.ts';
 import { encodeRunRecord, isOrdered, nameKey, type OutputPositions, type RunRecord, type RunStatus } from './run-record.ts';
 
 /** A checkpoint as the session hands it in; number, instruction count and journal position are filled in here. */
@@ -31,7 +32,7 @@ export interface RunCommit {
   /** Added to what append() collected. An exit frame ends the run. */
   readonly frames?: readonly FreshFrame[];
   /** Nodes and pages; may come before the checkpoint that needs them. */
-  readonly snapshot?: { readonly puts?: readonly StorePut[] };
+  readonly snapshot?: { readonly puts?: readonly StorePut[]; readonly expect?: readonly StoreExpectation[] };
   readonly checkpoint?: FreshCheckpoint;
   /** Channels whose positions changed. */
   readonly outputs?: OutputPositions;
@@ -44,6 +45,11 @@ export interface RunCommit {
 }
 
 interface Prepared { readonly puts: readonly StorePut[]; readonly record: RunRecord; readonly recordBytes: Uint8Array; readonly journal: JournalBatch; readonly checkpoint: CheckpointRecord | undefined }
+
+/**
+ * A collector took records that the snapshot of this commit relied on: nothing was applied, capture again. Never seen by users.
+ */
+export class StaleSnapshot extends Error {}
 
 type State = 'open' | 'committing' | 'closed' | 'fenced';
 
@@ -95,7 +101,7 @@ export class RunWriter {
 
   /**
    * Makes everything durable, or nothing: on E_DISK_FULL, E_STORE_WRITE and the like the store and this writer are as before, and the same
-   * commit can be tried again. E_RUN_FENCED: another process owns the run. Resolves to the checkpoint written, if one was asked for.
+   * commit can be tried again. E_RUN_FENCED: another process owns the run. StaleSnapshot: capture again. Resolves to the checkpoint written, if one was asked for.
    */
   async commit(request: RunCommit): Promise<CheckpointRecord | undefined> {
     this.#mustBeOpen();
@@ -105,7 +111,8 @@ export class RunWriter {
     this.#state = 'committing';
     let answer: 'done' | 'conflict' = 'conflict';
     try {
-      answer = await this.#context.store.commit({ expect: [this.#ownership.expectation, this.#recordExpectation()], puts: prepared.puts });
+      const expect = [this.#ownership.expectation, this.#recordExpectation(), ...request.snapshot?.expect ?? []];
+      answer = await this.#context.store.commit({ expect, puts: prepared.puts });
     } finally {
       this.#state = 'open';
       if (answer !== 'done') {
@@ -113,7 +120,7 @@ export class RunWriter {
         this.#hasFrames = hadFrames;
       }
     }
-    if (answer === 'conflict') throw this.#conflict();
+    if (answer === 'conflict') throw this.#conflict(request);
     this.#journal.settle(prepared.journal);
     this.#record = prepared.record;
     this.#recordBytes = prepared.recordBytes;
@@ -145,13 +152,14 @@ export class RunWriter {
     const journal = this.#journal.seal();
     const record: RunRecord = {
       ...this.#record, ...this.#ending(request), tail: journal.tail, outputs, instructions: later(this.#record.instructions, request.instructions),
-      lastCheckpoint: checkpoint?.number ?? this.#record.lastCheckpoint, bindings: request.bindings ?? this.#record.bindings,
+      lastCheckpoint: checkpoint?.number ?? this.#record.lastCheckpoint, numbered: checkpoint?.number ?? this.#record.numbered, bindings: request.bindings ?? this.#record.bindings,
     };
     const { digests } = this.#context;
     const recordBytes = encodeRunRecord(digests, record);
     const puts: StorePut[] = [...snapshotPuts(request), ...journal.puts];
     if (checkpoint !== undefined) puts.push({ table: 'checkpoints', key: entryKey(record.id, checkpoint.number), value: encodeCheckpointRecord(digests, checkpoint) });
     puts.push({ table: 'runs', key: nameKey(record.name), value: recordBytes });
+    if (checkpoint !== undefined || journal.puts.some(({ table }) => table === 'blobs')) puts.push(referencesPut(record, this.#ownership.epoch));
     if (request.isLast === true) puts.push(this.#ownership.waiver);
     return { puts, record, recordBytes, journal, checkpoint };
   }
@@ -166,7 +174,7 @@ export class RunWriter {
 
   #checkpoint(fresh: FreshCheckpoint, { request, outputs }: { readonly request: RunCommit; readonly outputs: OutputPositions }): CheckpointRecord {
     for (const [channel, mark] of fresh.channels) assert(mark.outputPosition <= (outputs.get(channel)?.synced ?? 0), 'a checkpoint relies only on synced output');
-    const number = (this.#record.lastCheckpoint ?? 0) + 1;
+    const number = this.#record.numbered + 1;
     this.#journal.append({ kind: 'checkpoint', at: request.instructions, number, root: fresh.root });
     return { number, at: request.instructions, root: fresh.root, channels: fresh.channels, digests: fresh.digests, createdMs: fresh.createdMs, tail: this.#journal.tail };
   }
@@ -188,14 +196,18 @@ export class RunWriter {
   }
 
   /** Why a commit was refused. Either way nothing of it was applied. */
-  #conflict(): StillpointError {
-    const { key, value: mine } = this.#ownership.expectation;
-    const stored = this.#context.store.get('owners', key);
-    if (stored !== undefined && mine !== undefined && stored.length === mine.length && stored.every((byte, index) => byte === mine[index])) {
+  #conflict(request: RunCommit): Error {
+    if (this.#holds(this.#ownership.expectation)) {
+      if ((request.snapshot?.expect?.length ?? 0) > 0 && this.#holds(this.#recordExpectation())) return new StaleSnapshot('the snapshot relies on records that are gone');
       return new StillpointError('E_STORE_CORRUPT', `the record of run ${this.#record.name} changed under its owner`, { data: { run: this.#record.name } });
     }
     this.#state = 'fenced';
     return fenced(this.#ownership);
+  }
+
+  #holds({ table, key, value }: StoreExpectation): boolean {
+    const stored = this.#context.store.get(table, key);
+    return stored !== undefined && value !== undefined && stored.length === value.length && stored.every((byte, index) => byte === value[index]);
   }
 
   #mustBeOpen(): void {

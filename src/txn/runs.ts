@@ -2,7 +2,7 @@
  * The runs of a store: create, open for writing, look at, remove.
  * Invariants: a run appears whole (record, owner, program, genesis frame) or not at all; looking at a run needs no ownership and sees the
  * last commit; a run with a live owner is not removed.
- * What this does NOT do: execute, recover (recovery.ts), sweep content that no run needs any more (live-set.ts says what is needed).
+ * What this does NOT do: execute, recover (recovery.ts), sweep content that no run needs any more (collector.ts does).
  */
 import { assert, StillpointError, type InstructionCount } from '../core/index.ts';
 import { allEntriesRange, blobKey, emptyTail, encodeFrame, entryIndexOfKey, entryKey, JournalReader, JournalWriter, runKey, type GenesisFrame, type RunId } from '../journal/index.ts';
@@ -10,6 +10,7 @@ import type { StoreBatch, StoreDelete, StoreExpectation } from '../store/index.t
 import { decodeCheckpointRecord, type CheckpointRecord } from './checkpoint-record.ts';
 import { acquire, decodeOwnerRecord, owned, Ownership, readOwnerRecord, release, type IsAlive, type Owner, type StoreContext } from './ownership.ts';
 import { checkRunName, decodeRunRecord, encodeRunRecord, nameKey, type OutputPositions, type RunRecord } from './run-record.ts';
+import { referencesPut } from './references.ts';
 import { RunWriter } from './run-writer.ts';
 
 export interface NewRun {
@@ -40,11 +41,11 @@ export async function createRun(context: StoreContext, run: NewRun): Promise<Run
   const ownership = new Ownership(digests, { run: run.id, epoch: 1, owner: run.owner });
   const record: RunRecord = {
     id: run.id, name: run.name, createdMs: run.createdMs, status: 'running', genesis: digests.sha256(encodeFrame(0, genesis)), outcome: undefined,
-    tail, lastCheckpoint: undefined, instructions: 0n as InstructionCount, outputs: run.outputs ?? new Map(), bindings: run.bindings,
+    tail, lastCheckpoint: undefined, numbered: 0, parent: undefined, instructions: 0n as InstructionCount, outputs: run.outputs ?? new Map(), bindings: run.bindings,
   };
   const recordBytes = encodeRunRecord(digests, record);
   const absent: readonly StoreExpectation[] = [{ table: 'runs', key, value: undefined }, { table: 'owners', key: runKey(run.id), value: undefined }];
-  const batch: StoreBatch = { expect: absent, puts: [...puts, { table: 'runs', key, value: recordBytes }, ownership.claim] };
+  const batch: StoreBatch = { expect: absent, puts: [...puts, { table: 'runs', key, value: recordBytes }, ownership.claim, referencesPut(record, 1)] };
   if (store.has('runs', key)) throw exists(run.name);
   const blob = { table: 'blobs', key: blobKey(program), value: run.program } as const;
   // Many runs of one program share its bytes. Expecting them is a comparison instead of a write, and safe against a collector; when they
@@ -67,7 +68,7 @@ export async function openRun(context: StoreContext, request: { readonly name: s
   mustBeResumable(before);
   const ownership = await acquire(context, { ...request, run: before.id });
   // Read again: the owner before us may have committed until we fenced it.
-  const { record, bytes } = readStored(context, request.name);
+  const { record, bytes } = readStoredRun(context, request.name);
   assert(record.id === before.id, 'a run that is owned keeps its name');
   if (isResumable(record)) return new RunWriter(context, { ownership, record: { ...record, status: 'running', outcome: undefined }, recordBytes: bytes });
   await release(context.store, ownership);
@@ -88,10 +89,11 @@ function finished({ name }: RunRecord): StillpointError {
 
 /** The run of a name as of its last commit. Throws E_RUN_NAME, E_RUN_UNKNOWN, E_STORE_CORRUPT. */
 export function readRun(context: StoreContext, name: string): RunRecord {
-  return readStored(context, name).record;
+  return readStoredRun(context, name).record;
 }
 
-function readStored({ store, digests }: StoreContext, name: string): { readonly record: RunRecord; readonly bytes: Uint8Array } {
+/** The record with its stored bytes, for a commit that expects them. */
+export function readStoredRun({ store, digests }: StoreContext, name: string): { readonly record: RunRecord; readonly bytes: Uint8Array } {
   const bytes = store.get('runs', nameKey(name));
   if (bytes === undefined) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run named ${name}`, { data: { run: name } });
   return { record: decodeRunRecord(digests, name, bytes), bytes };
@@ -151,17 +153,17 @@ export function readCheckpoint({ store, digests }: StoreContext, record: RunReco
  */
 export async function removeRun(context: StoreContext, { name, isAlive }: { readonly name: string; readonly isAlive: IsAlive }): Promise<void> {
   const { store, digests } = context;
-  const { record, bytes } = readStored(context, name);
+  const { record, bytes } = readStoredRun(context, name);
   const ownerKey = runKey(record.id);
   const ownerBytes = store.get('owners', ownerKey);
   const owner = ownerBytes === undefined ? undefined : decodeOwnerRecord(digests, record.id, ownerBytes).owner;
   if (owner !== undefined && isAlive(owner)) throw owned(name, owner);
   const deletes: StoreDelete[] = [{ table: 'runs', key: nameKey(name) }, { table: 'owners', key: ownerKey }];
-  for (const table of ['frames', 'checkpoints'] as const) {
+  for (const table of ['frames', 'checkpoints', 'marks'] as const) {
     for (const { key } of store.range(table, allEntriesRange(record.id))) deletes.push({ table, key });
   }
   const expect: StoreExpectation[] = [{ table: 'runs', key: nameKey(name), value: bytes }, { table: 'owners', key: ownerKey, value: ownerBytes }];
   if (await store.commit({ expect, deletes }) === 'done') return;
-  readStored(context, name); // Removed by somebody else: E_RUN_UNKNOWN.
+  readStoredRun(context, name); // Removed by somebody else: E_RUN_UNKNOWN.
   throw new StillpointError('E_RUN_OWNED', `run ${name} was taken by another process; wait for it or stop it`, { data: { run: name } });
 }

@@ -98,6 +98,16 @@ describe('hostile frames', () => {
     expect([error.code, error.message]).toEqual(['E_JOURNAL_DAMAGED', `frame 3 of the journal of run ${RUN} says that it is frame 4, after instruction 0`]);
   });
 
+  it('a reseed frame (store version 2) has the bytes of the page of the format, and only with 32 bytes of seed', () => {
+    const frame: Frame = { kind: 'reseed', at: at(258n), seed: Uint8Array.from({ length: 32 }, (_, index) => index) };
+    const bytes = encodeFrame(7, frame);
+    expect(Buffer.from(bytes).toString('hex')).toBe(`9501070bd30000000000000102c420${Buffer.from(frame.seed).toString('hex')}`);
+    expect(decodeFrame(bytes, { run: RUN, frame: 7, after: 0n })).toEqual(frame);
+    const short = encodeFrame(3, frame).slice(0, -1);
+    short[14] = 31; // The length of the seed.
+    check(short, /seed that is not 32 bytes/);
+  });
+
   it('an oversized frame is refused before it is looked at', () => check(new Uint8Array(16 * 1024 * 1024 + 1), /more than a frame may have/));
 });
 

@@ -117,7 +117,7 @@ describe('opening', () => {
     new DataView(meta.buffer, meta.byteOffset).setUint32(16, 7, true);
     await store.commit({ puts: [{ table: 'meta', key: key('format'), value: meta }] });
     await store.close();
-    await expect(existing(directory)).rejects.toMatchObject({ code: 'E_STORE_VERSION', data: { found: 7, known: STORE_VERSION }, message: expect.stringMatching(/7.*1/) });
+    await expect(existing(directory)).rejects.toMatchObject({ code: 'E_STORE_VERSION', data: { found: 7, known: STORE_VERSION }, message: expect.stringMatching(/7.*2/) });
   });
 
   it('no permission is E_STORE_OPEN and leaves nothing behind', () => {
@@ -245,9 +245,25 @@ describe('processes', () => {
   });
 });
 
-it('golden: a store of format version 1 opens and holds what it held', async () => {
+it('golden: a store of format version 1 is read as it is, and raised to this version when it is opened for writing', async () => {
   const directory = fresh();
-  const golden = join(import.meta.dirname, 'golden', 'store-v1');
+  cpSync(join(import.meta.dirname, 'golden', 'store-v1'), directory, { recursive: true });
+  const head = (store: LmdbStore): string => Buffer.from(store.get('meta', key('format'))!.subarray(0, 20)).toString('latin1');
+  const reading = await openLmdbStore({ directory, mode: 'read-only' });
+  expect([head(reading), reading.get('marks', key('none')), [...reading.range('marks', { from: key('a'), to: key('z') })], reading.usage().tables.marks.entries]).toEqual(['stillpoint-store\x01\0\0\0', undefined, [], 0]);
+  await reading.close();
+  const store = await existing(directory);
+  expect([head(store), store.get('runs', key('golden'))]).toEqual(['stillpoint-store\x02\0\0\0', Buffer.alloc(40, 0x5a)]);
+  await store.commit({ puts: [{ table: 'marks', key: key('m'), value: value(3, 1) }] });
+  await store.close();
+  const again = await openLmdbStore({ directory, mode: 'read-only' });
+  expect(again.get('marks', key('m'))).toEqual(Buffer.from(value(3, 1)));
+  await again.close();
+});
+
+it('golden: a store of this format version opens and holds what it held', async () => {
+  const directory = fresh();
+  const golden = join(import.meta.dirname, 'golden', 'store-v2');
   if (process.env['UPDATE_GOLDEN'] === '1') {
     rmSync(golden, { recursive: true, force: true });
     const store = await create(golden);
@@ -257,7 +273,7 @@ it('golden: a store of format version 1 opens and holds what it held', async () 
   }
   cpSync(golden, directory, { recursive: true });
   const store = await existing(directory);
-  expect(Buffer.from(store.get('meta', key('format'))!.subarray(0, 20)).toString('latin1')).toBe('stillpoint-store\x01\0\0\0');
+  expect(Buffer.from(store.get('meta', key('format'))!.subarray(0, 20)).toString('latin1')).toBe('stillpoint-store\x02\0\0\0');
   expect(store.get('runs', key('golden'))).toEqual(Buffer.alloc(40, 0x5a));
   await store.close();
 });

@@ -4,10 +4,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeCanonical, StillpointError, type ErrorCode } from '../../src/core/index.ts';
 import { runId, type JournalTail } from '../../src/journal/index.ts';
-import { checkRunName, decodeCheckpointRecord, decodeOwnerRecord, decodeRunRecord, encodeCheckpointRecord, encodeOwnerRecord, encodeRunRecord, type CheckpointRecord, type OwnerRecord, type RunRecord } from '../../src/txn/index.ts';
+import { checkRunName, decodeCheckpointRecord, decodeMark, encodeMark, decodeOwnerRecord, decodeRunRecord, encodeCheckpointRecord, encodeOwnerRecord, encodeRunRecord, type CheckpointRecord, type Mark, type OwnerRecord, type RunRecord } from '../../src/txn/index.ts';
 import { at, codeOf, digests, errorOf, RUN, someHash } from '../journal/support.ts';
 
-const GOLDEN = new URL('./golden/records-v1.json', import.meta.url);
+const GOLDEN = new URL('./golden/records-v2.json', import.meta.url);
+/** Records of store version 1: run records had no `numbered` and no `parent`. */
+const GOLDEN_1 = new URL('./golden/records-v1.json', import.meta.url);
 
 const position = fc.tuple(fc.nat(), fc.nat(), fc.integer({ min: 0, max: 2 ** 52 })).map(([a, b, c]) => ({ synced: a, delivered: a + b, intended: a + b + c }));
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => digests.sha256(bytes));
@@ -17,7 +19,8 @@ const channel = fc.string({ minLength: 1, maxLength: 20 });
 const anyRun: fc.Arbitrary<RunRecord> = fc.record({
   id: fc.constant(RUN), name: fc.constant('a-run'), createdMs: fc.nat(), status: fc.constantFrom('running' as const, 'stopped' as const, 'ended' as const), genesis: hash,
   outcome: fc.constantFrom(undefined, { kind: 'exited' as const, status: 3 }, { kind: 'killed' as const, signal: 9 }, { kind: 'capped' as const, cap: 'max-instructions' }),
-  tail, lastCheckpoint: fc.option(fc.integer({ min: 1, max: 2 ** 32 - 1 }), { nil: undefined }), instructions: wide,
+  tail, lastCheckpoint: fc.option(fc.integer({ min: 1, max: 2 ** 30 }), { nil: undefined }), numbered: fc.integer({ min: 2 ** 30, max: 2 ** 32 - 1 }), instructions: wide,
+  parent: fc.constantFrom(undefined, { id: RUN, name: 'its-parent', checkpoint: 7 }),
   outputs: fc.array(fc.tuple(channel, position), { maxLength: 5 }).map((entries) => new Map(entries)), bindings: fc.string(),
 });
 const mark = fc.record({ inputPosition: fc.nat(), outputPosition: fc.maxSafeNat() });
@@ -31,15 +34,18 @@ const checkpointDecoder = (number: number) => (bytes: Uint8Array): CheckpointRec
 
 const RUN_SAMPLE: RunRecord = {
   id: RUN, name: 'a-run', createdMs: 1_700_000_000_000, status: 'ended', genesis: someHash(1), outcome: { kind: 'exited', status: 3 }, tail: { count: 5, link: someHash(2), at: at(77n) },
-  lastCheckpoint: 2, instructions: at(1n << 40n), outputs: new Map([['stdout', { synced: 1, delivered: 2, intended: 2 ** 40 }]]), bindings: '{"stdin":"/x"}',
+  lastCheckpoint: 2, numbered: 4, parent: { id: RUN, name: 'first', checkpoint: 1 }, instructions: at(1n << 40n), outputs: new Map([['stdout', { synced: 1, delivered: 2, intended: 2 ** 40 }]]), bindings: '{"stdin":"/x"}',
 };
 const CHECKPOINT_SAMPLE: CheckpointRecord = { number: 2, at: at(77n), root: someHash(3), tail: { count: 5, link: someHash(2), at: at(77n) }, createdMs: 5, digests: Uint8Array.of(1), channels: new Map([['stdin', { inputPosition: 6, outputPosition: 0 }]]) };
 const OWNER_SAMPLE: OwnerRecord = { epoch: 3, owner: { host: 'h', pid: 1, started: '9', token: 't' } };
+
+const MARK_SAMPLE: Mark = { name: 'before', note: 'a line of text, naïve' };
 
 const SAMPLES: readonly [string, Uint8Array, (bytes: Uint8Array) => unknown, ErrorCode, unknown][] = [
   ['run', encodeRunRecord(digests, RUN_SAMPLE), runDecoder, 'E_STORE_CORRUPT', RUN_SAMPLE],
   ['owner', encodeOwnerRecord(digests, OWNER_SAMPLE), ownerDecoder, 'E_STORE_CORRUPT', OWNER_SAMPLE],
   ['checkpoint', encodeCheckpointRecord(digests, CHECKPOINT_SAMPLE), checkpointDecoder(2), 'E_SNAPSHOT_FORMAT', CHECKPOINT_SAMPLE],
+  ['mark', encodeMark(digests, MARK_SAMPLE), (bytes) => decodeMark(digests, { run: RUN, number: 2 }, bytes), 'E_STORE_CORRUPT', MARK_SAMPLE],
 ];
 
 describe('records', () => {
@@ -49,7 +55,14 @@ describe('records', () => {
     fc.assert(fc.property(anyCheckpoint, (record) => { expect(checkpointDecoder(record.number)(encodeCheckpointRecord(digests, record))).toEqual(record); }));
   });
 
-  it('version 1 is what the golden file says, in both directions', () => {
+  it('records of the first version are read: no fork, no greater number than the last checkpoint', () => {
+    const stored = JSON.parse(readFileSync(GOLDEN_1, 'utf8')) as Record<string, string>;
+    expect(runDecoder(new Uint8Array(Buffer.from(stored['run']!, 'hex')))).toEqual({ ...RUN_SAMPLE, numbered: 2, parent: undefined });
+    expect(checkpointDecoder(2)(new Uint8Array(Buffer.from(stored['checkpoint']!, 'hex')))).toEqual(CHECKPOINT_SAMPLE);
+    expect(ownerDecoder(new Uint8Array(Buffer.from(stored['owner']!, 'hex')))).toEqual(OWNER_SAMPLE);
+  });
+
+  it('the written version is what the golden file says, in both directions', () => {
     const now = `${JSON.stringify(Object.fromEntries(SAMPLES.map(([name, bytes]) => [name, Buffer.from(bytes).toString('hex')])), undefined, 1)}\n`;
     if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(GOLDEN, now);
     const golden = readFileSync(GOLDEN, 'utf8');
@@ -81,8 +94,8 @@ describe('records', () => {
   });
 
   it('a newer version is E_STORE_VERSION and names the run', () => {
-    const error = errorOf(() => runDecoder(sealed(encodeCanonical({ format: 'stillpoint-run', version: 2 }))));
-    expect([error.code, error.message, error.data]).toEqual(['E_STORE_VERSION', 'the stillpoint run record (run a-run) has version 2, this software knows 1', { run: 'a-run' }]);
+    const error = errorOf(() => runDecoder(sealed(encodeCanonical({ format: 'stillpoint-run', version: 3 }))));
+    expect([error.code, error.message, error.data]).toEqual(['E_STORE_VERSION', 'the stillpoint run record (run a-run) has version 3, this software knows 2', { run: 'a-run' }]);
   });
 
   it('a record under the key of another run or checkpoint is refused', () => {
@@ -104,7 +117,7 @@ function sealed(bytes: Uint8Array): Uint8Array {
 
 function formatOf(sample: Uint8Array): { format: string; version: number } {
   const format = /stillpoint-[a-z]+/.exec(Buffer.from(sample).toString('latin1'))![0];
-  return { format, version: 1 };
+  return { format, version: format === 'stillpoint-run' ? 2 : 1 };
 }
 
 /** JSON without -0, which canonical data does not have. */

@@ -20,6 +20,8 @@ import { buildName, checkDataFile, DATA_FILE, extendDataFile, fileError, inspect
 type Cells = Database<Uint8Array, Uint8Array>;
 type Root = RootDatabase<Uint8Array, Uint8Array>;
 type RangeBounds = Parameters<Store['range']>[1];
+/** A table is absent only in a store of an older version that is open for reading. */
+type Tables = Readonly<Record<Table, Cells | undefined>>;
 
 /** Databases an environment can name; the tables of today and of some later versions. */
 const DATABASES_MAX = 32;
@@ -53,7 +55,7 @@ export async function openLmdbStore({ directory: path, mode }: LmdbStoreOptions)
   const root = openEnvironment(directory, mode === 'read-only' && shortBytes === 0);
   try {
     if (shortBytes > 0) root.transactionSync(() => extendDataFile(directory));
-    return new LmdbStore(directory, root, openTables(directory, root));
+    return new LmdbStore(directory, root, openTables(directory, { root, mode }));
   } catch (cause) {
     await root.close();
     throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
@@ -68,17 +70,26 @@ function openEnvironment(directory: string, readOnly: boolean): Root {
   }
 }
 
-/** Opens every table; the meta record first, and nothing is made in a database that is not ours. */
-function openTables(directory: string, root: Root): Readonly<Record<Table, Cells>> {
+/**
+ * Opens every table; the meta record first, and nothing is made in a database that is not ours. A store of an older version lacks tables: they are
+ * made, and the version raised, in one transaction; who only reads finds them empty.
+ */
+function openTables(directory: string, { root, mode }: { readonly root: Root; readonly mode: LmdbStoreOptions['mode'] }): Tables {
   const openTable = (table: Table): Cells | undefined => root.openDB<Uint8Array, Uint8Array>(table, { encoding: 'binary', keyEncoding: 'binary', ...{ create: false } });
   const meta = openTable('meta');
-  decodeStoreMeta(meta?.get(META_KEY), directory);
-  const tables = TABLES.map((table): [Table, Cells] => {
+  const { version, id } = decodeStoreMeta(meta?.get(META_KEY), directory);
+  if (version < STORE_VERSION && mode !== 'read-only') {
+    root.transactionSync(() => {
+      for (const table of TABLES) root.openDB(table, { encoding: 'binary', keyEncoding: 'binary' });
+      meta!.putSync(META_KEY, encodeStoreMeta({ version: STORE_VERSION, id }));
+    });
+  }
+  const tables = TABLES.map((table): [Table, Cells | undefined] => {
     const cells = table === 'meta' ? meta : openTable(table);
-    if (cells === undefined) throw new StillpointError('E_STORE_CORRUPT', `${directory}: the store has no table ${table}`);
+    if (cells === undefined && version === STORE_VERSION) throw new StillpointError('E_STORE_CORRUPT', `${directory}: the store has no table ${table}`);
     return [table, cells];
   });
-  return Object.fromEntries(tables) as Record<Table, Cells>; // One entry per table by construction.
+  return Object.fromEntries(tables) as Tables; // One entry per table by construction.
 }
 
 async function createStore(directory: string, found: 'absent' | 'empty'): Promise<void> {
@@ -177,22 +188,22 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolea
 export class LmdbStore implements Store {
   readonly directory: string;
   readonly #root: Root;
-  readonly #tables: Readonly<Record<Table, Cells>>;
+  readonly #tables: Tables;
   #isClosed = false;
 
   /** Use openLmdbStore(). */
-  constructor(directory: string, root: Root, tables: Readonly<Record<Table, Cells>>) {
+  constructor(directory: string, root: Root, tables: Tables) {
     this.directory = directory;
     this.#root = root;
     this.#tables = tables;
   }
 
   get(table: Table, key: Uint8Array): Uint8Array | undefined {
-    return this.#read(() => this.#cells(table).getBinary(key));
+    return this.#read(() => this.#cells(table)?.getBinary(key));
   }
 
   has(table: Table, key: Uint8Array): boolean {
-    return this.#read(() => this.#cells(table).getBinaryFast(key) !== undefined);
+    return this.#read(() => this.#cells(table)?.getBinaryFast(key) !== undefined);
   }
 
   *range(table: Table, bounds: RangeBounds): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
@@ -203,7 +214,7 @@ export class LmdbStore implements Store {
       const options = reverse
         ? { start: to, end: from, exclusiveStart: true, inclusiveEnd: true, reverse, limit: count }
         : { start: from, end: to, exclusiveStart: !isFirst, limit: count };
-      const chunk = this.#read(() => [...this.#cells(table).getRange(options)]);
+      const chunk = this.#read(() => [...this.#cells(table)?.getRange(options) ?? []]);
       yield* chunk;
       const last = chunk.at(-1);
       if (chunk.length < count || last === undefined) return;
@@ -233,7 +244,7 @@ export class LmdbStore implements Store {
     await this.#root.close();
   }
 
-  #cells(table: Table): Cells {
+  #cells(table: Table): Cells | undefined {
     assert(!this.#isClosed, 'a closed store is not used');
     return this.#tables[table];
   }
@@ -248,20 +259,20 @@ export class LmdbStore implements Store {
   }
 
   #meets(expectations: readonly StoreExpectation[]): boolean {
-    return expectations.every(({ table, key, value }) => sameBytes(this.#cells(table).getBinary(key), value));
+    return expectations.every(({ table, key, value }) => sameBytes(this.#cells(table)?.getBinary(key), value));
   }
 
   #apply({ deletes = [], puts = [] }: StoreBatch): 'done' {
-    for (const { table, key } of deletes) this.#tables[table].removeSync(key);
+    for (const { table, key } of deletes) this.#tables[table]!.removeSync(key); // Whoever writes has all tables.
     for (const { table, key, value } of puts) {
       assert(isKey(key), 'a store key has 1 to 511 bytes');
-      this.#tables[table].putSync(key, value);
+      this.#tables[table]!.putSync(key, value);
     }
     return 'done';
   }
 
   #tableUsage(table: Table): { readonly entries: number; readonly bytes: number } {
-    const stats = this.#cells(table).getStats() as { pageSize: number; entryCount: number; treeBranchPageCount: number; treeLeafPageCount: number; overflowPages: number }; // Untyped in the package.
+    const stats = (this.#cells(table)?.getStats() ?? { pageSize: 0, entryCount: 0, treeBranchPageCount: 0, treeLeafPageCount: 0, overflowPages: 0 }) as { pageSize: number; entryCount: number; treeBranchPageCount: number; treeLeafPageCount: number; overflowPages: number }; // Untyped in the package.
     return { entries: stats.entryCount, bytes: stats.pageSize * (stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages) };
   }
 }

@@ -1,0 +1,63 @@
+/**
+ * The verbs that branch a run's history: fork, rollback, and checkpoint (names and notes).
+ */
+import type { Command } from 'commander';
+import { forkFrom, mark, rollback, StillpointError, type BranchResult } from '../../src/index.ts';
+import { say, sayJson } from '../terminal.ts';
+import { collect } from './run.ts';
+
+interface Flags { readonly store?: string; readonly json?: boolean }
+
+export function addBranchCommands(program: Command): void {
+  addFork(program);
+  addRollback(program);
+  addCheckpoint(program);
+}
+
+function addFork(program: Command): void {
+  program.command('fork').description('a new run that begins where another one is, or was: RUN or RUN@CHECKPOINT').argument('<run>', 'RUN, RUN@NUMBER or RUN@NAME; @0 is before the first instruction')
+    .requiredOption('--name <name>', 'name of the new run').option('--bind <channel=file>', 'the host file of a channel of the fork (outputs: FILE.NAME by default)', collect, [])
+    .option('--fresh-entropy', 'a seed of its own, journaled, for the random numbers from here on').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .addHelpText('after', `
+Examples:
+  stillpoint fork sort --name sort-2 && stillpoint resume sort-2
+  stillpoint fork game@3 --name other-luck --fresh-entropy
+History and state are shared with the first run; nothing that one of them does later touches the other.`)
+    .action(async (from: string, flags: Flags & { readonly name: string; readonly bind: string[]; readonly freshEntropy?: boolean }) => {
+      const result = await forkFrom({ from, name: flags.name, store: flags.store, bind: flags.bind, freshEntropy: flags.freshEntropy ?? false });
+      if (flags.json === true) return sayJson(result);
+      say(`${result.name}: a fork of ${result.from} at ${place(result)}${result.files.map((file) => `\n  ${file}: a copy of the output so far`).join('')}`);
+    });
+}
+
+function addRollback(program: Command): void {
+  program.command('rollback').description('put a run back to one of its checkpoints; what came after is dropped').argument('<run>', 'name of the run')
+    .requiredOption('--to <checkpoint>', 'number or name; 0 is before the first instruction').option('--keep <name>', 'keep where it is now as another run')
+    .option('--fresh-entropy', 'a seed of its own, journaled, for the random numbers from here on').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .addHelpText('after', `
+Examples:
+  stillpoint rollback job --to 3 && stillpoint resume job
+  stillpoint rollback job --to before-upgrade --keep job-as-it-was
+The output files are put back when the run is resumed.`)
+    .action(async (name: string, flags: Flags & { readonly to: string; readonly keep?: string; readonly freshEntropy?: boolean }) => {
+      const result = await rollback({ name, to: flags.to, keep: flags.keep, store: flags.store, freshEntropy: flags.freshEntropy ?? false });
+      if (flags.json === true) return sayJson(result);
+      say(`${result.name}: back at ${place(result)}${flags.keep === undefined ? '' : `; kept as ${flags.keep}`}`);
+    });
+}
+
+function place({ checkpoint, instructions }: BranchResult): string {
+  return checkpoint === 0 ? 'the first instruction' : `checkpoint ${checkpoint}, instruction ${instructions}`;
+}
+
+function addCheckpoint(program: Command): void {
+  program.command('checkpoint').description('name a checkpoint or write a note on it; gc keeps it then').argument('<run>', 'RUN (its last checkpoint), RUN@NUMBER or RUN@NAME')
+    .option('--name <name>', 'a name, unique in the run').option('--note <text>', 'one line').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .addHelpText('after', '\nExamples:\n  stillpoint checkpoint job --name before-upgrade\n  stillpoint checkpoint job@4 --note "after the second pass"')
+    .action(async (reference: string, flags: Flags & { readonly name?: string; readonly note?: string }) => {
+      if (flags.name === undefined && flags.note === undefined) throw new StillpointError('E_USAGE', 'give the checkpoint a --name or a --note; machines take checkpoints by themselves (run --checkpoint-every)');
+      const result = await mark(reference, { name: flags.name, note: flags.note }, flags.store);
+      if (flags.json === true) return sayJson(result);
+      say(`${result.run}@${result.checkpoint}${result.name === undefined ? '' : ` is ${result.name}`}${result.note === undefined ? '' : `: ${result.note}`}`);
+    });
+}

@@ -1,0 +1,130 @@
+/**
+ * Fork, rollback and marks as a user asks for them: points by name, host files, a fresh seed.
+ *
+ *   fork: each output file of the parent, up to where the checkpoint was, is copied to FILE.NEW (or where --bind says), so that parent and fork
+ *   never write to one file; standard streams are those of whoever resumes the fork
+ *
+ * Invariants: a fork or rollback that fails leaves files as they were. Nothing here executes a guest.
+ */
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { StillpointError } from '../core/index.ts';
+import { decodeManifest, parseBinding, type RunManifest } from '../manifest/index.ts';
+import { checkRunName, forkRun, markCheckpoint, openJournal, readCheckpoint, readRun, rollbackRun, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
+import { withStore } from './context.ts';
+import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
+import { parseReference, resolveCheckpoint } from './run-reference.ts';
+
+const SEED_BYTES = 32;
+
+export interface ForkOptions {
+  /** RUN or RUN@CHECKPOINT. */
+  readonly from: string;
+  readonly name: string;
+  readonly store?: string | undefined;
+  /** CHANNEL=FILE: where the fork's output goes. */
+  readonly bind: readonly string[];
+  /** A seed of its own for the entropy stream. */
+  readonly freshEntropy: boolean;
+}
+export interface BranchResult { readonly name: string; readonly from: string; readonly checkpoint: number; readonly instructions: bigint; readonly files: readonly string[] }
+
+export async function forkFrom(options: ForkOptions): Promise<BranchResult> {
+  const reference = parseReference(options.from);
+  checkRunName(options.name);
+  return withStore(options.store, 'existing', async (context) => {
+    const parent = readRun(context, reference.name);
+    const checkpoint = resolveCheckpoint(context, parent, reference.checkpoint);
+    const manifest = decodeManifest(openJournal(context, parent).genesis().manifest);
+    const seed = seedFor(manifest, options.freshEntropy);
+    const plan = planFiles(context, parent, { checkpoint, manifest, name: options.name, bind: options.bind });
+    const made: string[] = [];
+    try {
+      for (const copy of plan.copies) copyPrefix(copy, made);
+      const record = await forkRun(context, parent, { name: options.name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(plan.bindings), checkpoint, seed });
+      return { name: record.name, from: parent.name, checkpoint, instructions: record.instructions, files: made };
+    } catch (error) {
+      for (const path of made) rmSync(path, { force: true });
+      throw error;
+    }
+  });
+}
+
+function seedFor(manifest: RunManifest, isFresh: boolean): Uint8Array | undefined {
+  if (!isFresh) return undefined;
+  if (manifest.entropy.kind === 'recorded') throw new StillpointError('E_USAGE', 'option --fresh-entropy: the run records real randomness, every branch gets its own already');
+  return new Uint8Array(randomBytes(SEED_BYTES));
+}
+
+interface Copy { readonly channel: string; readonly from: string; readonly to: string; readonly sizeBytes: number }
+
+function planFiles(context: StoreContext, parent: RunRecord, at: { readonly checkpoint: number; readonly manifest: RunManifest; readonly name: string; readonly bind: readonly string[] }): { readonly bindings: SavedBindings; readonly copies: readonly Copy[] } {
+  const saved = decodeBindings(parent.bindings, parent.name);
+  const wanted = new Map(at.bind.map((text) => parseBinding(text, { code: 'E_USAGE', where: 'option --bind' })).map(({ name, file }) => [name, file]));
+  const marks = at.checkpoint === 0 ? undefined : readCheckpoint(context, parent, at.checkpoint).channels;
+  const channels = new Map(saved.channels);
+  const copies: Copy[] = [];
+  for (const spec of at.manifest.channels) {
+    const binding = channels.get(spec.name);
+    const bound = wanted.get(spec.name);
+    wanted.delete(spec.name);
+    if (binding?.kind !== 'file') {
+      if (bound !== undefined) channels.set(spec.name, { kind: 'file', path: bound });
+      continue;
+    }
+    if (spec.writes && spec.access === 'random' && bound === undefined) {
+      throw new StillpointError('E_USAGE', `channel ${spec.name} is written at random places, which cannot be undone in its file; give the fork a file as it was at the checkpoint: --bind ${spec.name}=FILE`, { data: { channel: spec.name } });
+    }
+    const to = bound ?? (spec.writes ? `${binding.path}.${at.name}` : binding.path);
+    channels.set(spec.name, { kind: 'file', path: to });
+    const position = marks?.get(spec.name)?.outputPosition ?? 0;
+    const sizeBytes = spec.access === 'append' ? spec.initialSize + position : position;
+    if (spec.writes && spec.access !== 'random' && sizeBytes > 0 && to !== binding.path) copies.push({ channel: spec.name, from: binding.path, to, sizeBytes });
+  }
+  for (const name of wanted.keys()) throw new StillpointError('E_USAGE', `option --bind: the run has no channel ${name}`);
+  const standardFiles = new Map([...saved.standardFiles].filter(([stream]) => stream === 'stdin'));
+  return { bindings: { ...saved, channels, standardFiles }, copies };
+}
+
+/** The beginning of an output file, as the checkpoint knows it. A parent's file that is gone or shorter is no reason to refuse a fork: its resume will say so. */
+function copyPrefix({ channel, from, to, sizeBytes }: Copy, made: string[]): void {
+  const there = statSync(to, { throwIfNoEntry: false });
+  if (there !== undefined && !there.isFile()) return; // A device or pipe takes what comes from here on.
+  if (there !== undefined) throw new StillpointError('E_CHANNEL_OPEN', `channel ${channel} (${to}): the file of the fork is there already; name another with --bind ${channel}=FILE`, { data: { channel, path: to } });
+  const facts = statSync(from, { throwIfNoEntry: false });
+  if (facts === undefined || !facts.isFile() || facts.size < sizeBytes) return;
+  try {
+    made.push(to);
+    copyFileSync(from, to);
+    truncateSync(to, sizeBytes);
+  } catch (cause) {
+    throw new StillpointError('E_HOST_FILE', `${from} cannot be copied to ${to}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, data: { channel } });
+  }
+}
+
+export interface RollbackOptions { readonly name: string; readonly to: string; readonly store?: string | undefined; readonly keep?: string | undefined; readonly freshEntropy: boolean }
+
+/** Puts a run back in place; `keep` makes a fork of where it was first. */
+export async function rollback(options: RollbackOptions): Promise<BranchResult> {
+  const { name, keep } = options;
+  if (keep !== undefined) await forkFrom({ from: name, name: keep, store: options.store, bind: [], freshEntropy: false });
+  return withStore(options.store, 'existing', async (context) => {
+    const before = readRun(context, name);
+    const checkpoint = resolveCheckpoint(context, before, options.to);
+    const seed = seedFor(decodeManifest(openJournal(context, before).genesis().manifest), options.freshEntropy);
+    const record = await rollbackRun(context, { name, owner: thisOwner(), isAlive, checkpoint, seed });
+    return { name, from: name, checkpoint, instructions: record.instructions, files: [] };
+  });
+}
+
+/** Names or notes on a checkpoint (the last one by default), also while the machine runs. */
+export async function mark(reference: string, wish: Mark, store: string | undefined): Promise<{ readonly run: string; readonly checkpoint: number } & Mark> {
+  const { name, checkpoint } = parseReference(reference);
+  return withStore(store, 'existing', async (context) => {
+    const record = readRun(context, name);
+    const number = resolveCheckpoint(context, record, checkpoint);
+    if (number === 0) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${name} has no checkpoint yet`, { data: { run: name } });
+    return { run: name, checkpoint: number, ...await markCheckpoint(context, record, { number, mark: wish }) };
+  });
+}

@@ -1,0 +1,75 @@
+/**
+ * A set of SHA-256 hashes for stores with many millions of pages: 64 bytes an entry where a JavaScript set of strings takes several hundred.
+ *
+ *   slots     open addressing, linear probing, at most half full; 32 bytes a slot, all zeros: free
+ *
+ * Invariants: hashes are spread evenly by nature, so their first word is the slot; entries are never removed.
+ * What this does NOT do: hold the hash of 32 zero bytes (SHA-256 gives it to nothing that is known).
+ */
+import { assert, type BlobHash } from '../core/index.ts';
+import { HASH_BYTES, writeHash } from './format.ts';
+
+const WORDS = HASH_BYTES / 4;
+const SLOTS_FIRST = 1024;
+
+/** What a mark-and-sweep needs of a set; a JavaScript set of hashes fits, too. */
+export interface Hashes { has(hash: BlobHash): boolean; add(hash: BlobHash): unknown; readonly size: number }
+
+export class HashSet implements Hashes {
+  #slots = new Uint32Array(SLOTS_FIRST * WORDS);
+  #size = 0;
+  readonly #bytes = new Uint8Array(HASH_BYTES);
+  readonly #words = new Uint32Array(this.#bytes.buffer);
+
+  get size(): number {
+    return this.#size;
+  }
+
+  has(hash: BlobHash): boolean {
+    writeHash(hash, this.#bytes, 0);
+    return this.#isAt(this.#find(this.#slots, this.#words));
+  }
+
+  add(hash: BlobHash): void {
+    writeHash(hash, this.#bytes, 0);
+    const at = this.#find(this.#slots, this.#words);
+    if (this.#isAt(at)) return;
+    this.#slots.set(this.#words, at);
+    this.#size++;
+    if (this.#size * 2 * WORDS > this.#slots.length) this.#grow();
+  }
+
+  #isAt(at: number): boolean {
+    return this.#slots[at] !== 0 || !isFree(this.#slots, at);
+  }
+
+  /** Index of the first word of the slot that holds `words`, or of the free one where it belongs. */
+  #find(slots: Uint32Array, words: Uint32Array): number {
+    assert(words.some((word) => word !== 0), 'a hash is not zero');
+    const mask = slots.length / WORDS - 1;
+    for (let slot = words[0]! & mask; ; slot = (slot + 1) & mask) {
+      const at = slot * WORDS;
+      if (isSame(slots, at, words) || isFree(slots, at)) return at;
+    }
+  }
+
+  #grow(): void {
+    const next = new Uint32Array(this.#slots.length * 2);
+    for (let at = 0; at < this.#slots.length; at += WORDS) {
+      if (isFree(this.#slots, at)) continue;
+      const words = this.#slots.subarray(at, at + WORDS);
+      next.set(words, this.#find(next, words));
+    }
+    this.#slots = next;
+  }
+}
+
+function isFree(slots: Uint32Array, at: number): boolean {
+  for (let word = 0; word < WORDS; word++) if (slots[at + word] !== 0) return false;
+  return true;
+}
+
+function isSame(slots: Uint32Array, at: number, words: Uint32Array): boolean {
+  for (let word = 0; word < WORDS; word++) if (slots[at + word] !== words[word]) return false;
+  return true;
+}

@@ -1,0 +1,59 @@
+/**
+ * Short-lived words in the table `meta` that say who is doing what to the whole store, each with its owner, so that a dead one's is worth nothing.
+ *
+ *   "collector"      a collector is at work: there is one at a time
+ *   "lease RUN ID"   records that nothing refers to yet are being written (a checkpoint beside its guest, an import): a collector waits
+ *
+ * Invariant: a lease is taken before the first such record and given back in, or after, the commit that refers to them.
+ * What this does NOT do: expire by time.
+ */
+import { StillpointError } from '../core/index.ts';
+import type { RunId } from '../journal/index.ts';
+import type { StoreDelete, StorePut } from '../store/index.ts';
+import { decodeOwnerRecord, encodeOwnerRecord, type IsAlive, type Owner, type StoreContext } from './ownership.ts';
+
+const COLLECTOR_KEY = new TextEncoder().encode('collector');
+const LEASES = { from: new TextEncoder().encode('lease '), to: new TextEncoder().encode('lease!') };
+/** Owner records name a run in messages; these belong to none. */
+const NO_RUN = '0'.repeat(32) as RunId; // 32 hexadecimal digits.
+
+function leaseKey(run: RunId): Uint8Array {
+  return new TextEncoder().encode(`lease ${run}`);
+}
+
+/** Part of a commit: from then on collectors wait. */
+export function leasePut({ digests }: StoreContext, run: RunId, owner: Owner): StorePut {
+  return { table: 'meta', key: leaseKey(run), value: encodeOwnerRecord(digests, { epoch: 1, owner }) };
+}
+
+/** Part of a commit: the lease is given back. */
+export function leaseDelete(run: RunId): StoreDelete {
+  return { table: 'meta', key: leaseKey(run) };
+}
+
+/** Leases of living owners, as text that changes when a lease is given back and taken again by another. */
+export function liveLeases({ store, digests }: StoreContext, isAlive: IsAlive): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { key, value } of store.range('meta', LEASES)) {
+    const { owner } = decodeOwnerRecord(digests, NO_RUN, value);
+    if (owner !== undefined && isAlive(owner)) found.add(`${new TextDecoder().decode(key)} ${owner.token}`);
+  }
+  return found;
+}
+
+/** Runs `work` as the store's one collector. Throws E_STORE_BUSY at once when there is another one that lives. */
+export async function asCollector<Result>(context: StoreContext, { owner, isAlive }: { readonly owner: Owner; readonly isAlive: IsAlive }, work: () => Promise<Result>): Promise<Result> {
+  const { store, digests } = context;
+  const before = store.get('meta', COLLECTOR_KEY);
+  const holder = before === undefined ? undefined : decodeOwnerRecord(digests, NO_RUN, before).owner;
+  const mine = encodeOwnerRecord(digests, { epoch: 1, owner });
+  const isTaken = holder !== undefined && isAlive(holder) && holder.token !== owner.token;
+  if (isTaken || await store.commit({ expect: [{ table: 'meta', key: COLLECTOR_KEY, value: before }], puts: [{ table: 'meta', key: COLLECTOR_KEY, value: mine }] }) === 'conflict') {
+    throw new StillpointError('E_STORE_BUSY', `process ${holder?.pid ?? 'unknown'} is tidying the store; wait for it`, { data: { pid: holder?.pid } });
+  }
+  try {
+    return await work();
+  } finally {
+    await store.commit({ expect: [{ table: 'meta', key: COLLECTOR_KEY, value: mine }], deletes: [{ table: 'meta', key: COLLECTOR_KEY }] });
+  }
+}
