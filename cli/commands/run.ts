@@ -10,7 +10,7 @@ import { checkReport, note, toJson, writeReport } from '../terminal.ts';
 interface RunFlags {
   readonly store?: string; readonly name?: string; readonly ephemeral?: boolean; readonly manifest?: string;
   readonly in: string[]; readonly out: string[]; readonly append: string[]; readonly rw: string[]; readonly live: string[];
-  readonly limit: string[]; readonly env: string[]; readonly cwd?: string; readonly clock?: string; readonly entropy?: string;
+  readonly limit: string[]; readonly image: string[]; readonly env: string[]; readonly cwd?: string; readonly clock?: string; readonly entropy?: string;
   readonly memory?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: 'translate' | 'interpret';
   readonly report?: string; readonly json?: boolean; readonly progress: boolean;
 }
@@ -71,6 +71,7 @@ function addChannelOptions(command: Command): void {
 
 function addMachineOptions(command: Command): void {
   command
+    .option('--image <source[:mount]>', 'a tar archive or directory below the files of the machine (repeatable, the last on top); PROGRAM is then looked up there first', collect, [])
     .option('--env <key=value>', 'environment of the program', collect, [])
     .option('--cwd <dir>', 'working directory inside the machine')
     .option('--clock <clock>', 'zero, virtual[:START] or recorded (default: zero)')
@@ -87,7 +88,7 @@ function addMachineOptions(command: Command): void {
 function toRequest(path: string | undefined, programArguments: readonly string[], flags: RunFlags): RunRequest {
   return {
     program: path, arguments: programArguments, store: flags.store, name: flags.name, isEphemeral: flags.ephemeral ?? false, manifestFile: flags.manifest,
-    in: flags.in, out: flags.out, append: flags.append, rw: flags.rw, live: flags.live, limit: flags.limit, environment: flags.env,
+    in: flags.in, out: flags.out, append: flags.append, rw: flags.rw, live: flags.live, limit: flags.limit, image: flags.image, environment: flags.env,
     workingDirectory: flags.cwd, clock: flags.clock, entropy: flags.entropy, memory: flags.memory, maxInstructions: flags.maxInstructions,
     checkpointEvery: flags.checkpointEvery, engine: flags.engine,
   };

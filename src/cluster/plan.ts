@@ -168,7 +168,7 @@ function runSettings(draft: NodeDraft, position: number, { place }: ClusterSetti
     ...(group.clock === undefined ? {} : { clock: parseClock(group.clock, field('clock')) }),
     entropy: group.entropy === undefined ? { kind: 'seed', seed: BigInt(position) } : parseEntropy(group.entropy, field('entropy')),
     channels: draft.files.map(({ name, kind, file }) => ({ name, kind, file, place: place(['groups', group.name, 'files', name]) })),
-    live: [], limits: [], host: {},
+    live: [], limits: [], images: [], host: {},
   };
 }
 

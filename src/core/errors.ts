@@ -37,6 +37,13 @@ export const ERROR_TABLE = {
   E_CHANNEL_CLOSED: { exit: EXIT.trouble, says: 'the reader of a channel went away' },
   E_HOST_FILE: { exit: EXIT.trouble, says: 'a file on the host cannot be read or written' },
   E_DISK_FULL: { exit: EXIT.trouble, says: 'the disk is full' },
+  // Images.
+  E_IMAGE_OPEN: { exit: EXIT.trouble, says: 'an image cannot be read' },
+  E_IMAGE_FORMAT: { exit: EXIT.trouble, says: 'an image contradicts itself or is no image' },
+  E_IMAGE_TRUNCATED: { exit: EXIT.trouble, says: 'an image ends before it should' },
+  E_IMAGE_UNSUPPORTED: { exit: EXIT.trouble, says: 'an image holds something that is not supported' },
+  E_IMAGE_LIMIT: { exit: EXIT.trouble, says: 'an image is larger than the limits allow' },
+  E_IMAGE_CHANGED: { exit: EXIT.trouble, says: 'an image changed while it was being used' },
   // The store.
   E_STORE_OPEN: { exit: EXIT.trouble, says: 'the store cannot be opened' },
   E_STORE_FOREIGN: { exit: EXIT.trouble, says: 'the directory holds something that is not a store' },

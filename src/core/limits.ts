@@ -59,3 +59,18 @@ export const SECTION_BYTES_MAX = 512 * 1024 * 1024;
 export const PROGRAM_BYTES_MAX = 1024 * 1024 * 1024;
 /** ELF program headers; real programs have about ten. */
 export const PROGRAM_HEADERS_MAX = 128;
+
+/** Names in one image; half of what the guest's file system may hold. The largest distribution images have about 300 000. */
+export const IMAGE_ENTRIES_MAX = 500_000;
+/** Bytes of all names and link targets of an image: 128 an entry at its largest count. */
+export const IMAGE_TEXT_BYTES_MAX = 64 * 1024 * 1024;
+/** One extended header (pax, GNU long name) of a tar archive; real ones stay below 10 KiB. */
+export const IMAGE_HEADER_BYTES_MAX = 1024 * 1024;
+/** All files of one layer together, and of a decompressed archive: an archive that claims more is a bomb. */
+export const IMAGE_BYTES_MAX = 64 * 1024 * 1024 * 1024;
+/** File bytes of an image that are stored and verified as one. Small enough to read a part, large enough to need few. */
+export const IMAGE_CHUNK_BYTES = 256 * 1024;
+/** Layers of one image; union file systems allow about as many. */
+export const IMAGE_LAYERS_MAX = 128;
+/** Bytes of image files kept in host memory after they were read. */
+export const IMAGE_CACHE_BYTES = 32 * 1024 * 1024;

@@ -12,7 +12,7 @@
  *
  * What this does NOT do: open channels (channel/live), read the program.
  */
-import { limits, StillpointError } from '../core/index.ts';
+import { limits, StillpointError, type BlobHash } from '../core/index.ts';
 import type { HostBinding, HostBindings, HostFacts, HostInspector, StandardStream } from './bindings.ts';
 import { compareChannelNames, type ChannelLimits, type ChannelSpec } from './channel-spec.ts';
 import { checkName, complain } from './parse-values.ts';
@@ -25,8 +25,11 @@ const ARGUMENT: Place = { code: 'E_CHANNEL_OPEN', where: 'argument' };
 
 interface Declared { readonly spec: ChannelSpec; readonly binding: HostBinding }
 
+/** The image of a run, as far as a manifest tells: its digest (none when it was not hashed), and where in it the program is, if it is there. */
+export interface DeclaredImage { readonly digest: BlobHash | undefined; readonly programPath: string | undefined; readonly environment: readonly { readonly name: string; readonly value: string }[] }
+
 /** The manifest and bindings of a run. Throws E_USAGE, E_MANIFEST, E_CHANNEL_DECLARATION or E_CHANNEL_OPEN. */
-export function declareRun(settings: RunSettings, host: HostInspector): { readonly manifest: RunManifest; readonly bindings: HostBindings } {
+export function declareRun(settings: RunSettings, host: HostInspector, image?: DeclaredImage): { readonly manifest: RunManifest; readonly bindings: HostBindings } {
   const { program } = settings;
   if (program === undefined || program === '') throw new StillpointError('E_USAGE', 'no program is given; say stillpoint run PROGRAM');
   const declared = new ChannelDeclarations(host, settings);
@@ -38,22 +41,24 @@ export function declareRun(settings: RunSettings, host: HostInspector): { readon
     version: 1,
     programName: program.replace(/\/+$/, '').split('/').at(-1) || program,
     arguments: [program, ...programArguments],
-    environment: environmentOf(settings),
+    environment: environmentOf([...image?.environment ?? [], ...settings.environment]),
     workingDirectory: settings.workingDirectory ?? '/',
     memoryBytes: settings.memoryBytes ?? limits.MEMORY_BYTES_DEFAULT,
     maxInstructions: settings.maxInstructions ?? null,
     clock: settings.clock ?? { kind: 'zero' },
     entropy: settings.entropy ?? { kind: 'seed', seed: 0n },
     channels: channels.map((channel) => channel.spec),
+    ...(image?.digest === undefined ? {} : { image: image.digest }),
+    ...(image?.programPath === undefined ? {} : { programPath: image.programPath }),
   };
   checkManifest(manifest);
-  return { manifest, bindings: { program: host.absolute(program), channels: new Map(channels.map((channel) => [channel.spec.name, channel.binding])) } };
+  return { manifest, bindings: { program: image?.programPath ?? host.absolute(program), channels: new Map(channels.map((channel) => [channel.spec.name, channel.binding])) } };
 }
 
 /** Later values replace earlier ones in place. */
-function environmentOf(settings: RunSettings): readonly string[] {
+function environmentOf(variables: RunSettings['environment']): readonly string[] {
   const values = new Map<string, string>();
-  for (const { name, value } of settings.environment) values.set(name, value);
+  for (const { name, value } of variables) values.set(name, value);
   return [...values].map(([name, value]) => `${name}=${value}`);
 }
 

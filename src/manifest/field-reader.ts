@@ -2,7 +2,7 @@
  * Reads the fields of a foreign canonical object, each once, each of its type; finish() refuses what was not asked for.
  * Invariants: every failure is E_MANIFEST and names the field. What this does NOT do: rules between fields (run-manifest.ts).
  */
-import { StillpointError, type Canonical } from '../core/index.ts';
+import { isBlobHash, StillpointError, type BlobHash, type Canonical } from '../core/index.ts';
 
 /** Items in one list: far beyond what the byte limit of arguments allows, small enough to refuse at once. */
 const ITEMS_MAX = 1_000_000;
@@ -36,6 +36,16 @@ export class FieldReader {
   constant(field: string, expected: string | number): void {
     const value = this.take(field);
     if (value !== expected) throw this.#wrong(field, `must be ${expected}`);
+  }
+
+  has(field: string): boolean {
+    return Object.hasOwn(this.#fields, field);
+  }
+
+  hash(field: string): BlobHash {
+    const value = this.take(field);
+    if (!isBlobHash(value)) throw this.#wrong(field, 'must be a SHA-256 in hexadecimal digits');
+    return value;
   }
 
   text(field: string): string {

@@ -2,8 +2,8 @@
 export { compareChannelNames, type ChannelAccess, type ChannelLimits, type ChannelSpec } from './channel-spec.ts';
 export { encodeManifest, decodeManifest, manifestDigest, checkManifest, isChannelName, type ClockSetting, type EntropySetting, type RunManifest } from './run-manifest.ts';
 export type { CheckpointInterval, HostBinding, HostBindings, HostFacts, HostFileKind, HostInspector, StandardStream } from './bindings.ts';
-export { mergeSettings, type ChannelKind, type ChannelSetting, type HostSettings, type LimitSetting, type Place, type RunSettings } from './settings.ts';
+export { mergeSettings, type ChannelKind, type ChannelSetting, type HostSettings, type ImageSetting, type LimitSetting, type Place, type RunSettings } from './settings.ts';
 export { complain, parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseLimit, parseSize, parseVariable } from './parse-values.ts';
-export { parseDirectory, parseEngine, parseRunOptions, type RunOptionTexts } from './parse-options.ts';
-export { declareRun } from './declare.ts';
+export { parseDirectory, parseEngine, parseImage, parseRunOptions, type RunOptionTexts } from './parse-options.ts';
+export { declareRun, type DeclaredImage } from './declare.ts';
 export { CHANNEL_PATTERNS, type ChannelPattern, type ClusterChannel, type ClusterFileSetting, type ClusterGroup, type ClusterSettings } from './cluster-settings.ts';

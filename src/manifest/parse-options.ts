@@ -14,6 +14,7 @@ export interface RunOptionTexts {
   readonly rw?: readonly string[];
   readonly live?: readonly string[];
   readonly limit?: readonly string[];
+  readonly image?: readonly string[];
   readonly env?: readonly string[];
   readonly cwd?: string;
   readonly clock?: string;
@@ -45,6 +46,7 @@ export function parseRunOptions(texts: RunOptionTexts): RunSettings {
     channels,
     live: (texts.live ?? []).map((channel) => ({ channel, place: option('live') })),
     limits: (texts.limit ?? []).map((text) => ({ ...parseLimit(text, option('limit')), place: option('limit') })),
+    images: (texts.image ?? []).map((text) => ({ ...parseImage(text, option('image')), place: option('image') })),
     host: hostSettings(texts),
   };
 }
@@ -53,6 +55,15 @@ export function parseRunOptions(texts: RunOptionTexts): RunSettings {
 export function parseDirectory(text: string, place: Place): string {
   if (!text.startsWith('/') || text.includes('\0')) throw complain(place, 'the working directory must be an absolute path inside the guest');
   return text;
+}
+
+/** `SOURCE[:MOUNT]`; a colon counts when a path of the guest, which is absolute, follows it. */
+export function parseImage(text: string, place: Place): { readonly source: string; readonly mount: string } {
+  const colon = text.lastIndexOf(':/');
+  const [source, mount] = colon < 0 ? [text, '/'] : [text.slice(0, colon), text.slice(colon + 1)];
+  if (source === '' || text.includes('\0')) throw complain(place, 'an image is a tar archive, a directory or a name, as in debian.tar or src:/work');
+  if (mount.split('/').includes('..')) throw complain(place, `the place ${mount} must be an absolute path without ..`);
+  return { source, mount };
 }
 
 /** Which engine executes. */

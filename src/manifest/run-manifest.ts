@@ -35,6 +35,10 @@ export interface RunManifest {
   readonly entropy: EntropySetting;
   /** In channel order: stdin, stdout, stderr, then by name. */
   readonly channels: readonly ChannelSpec[];
+  /** What lies below the guest's files: the digest of its catalog. Not there without an image. */
+  readonly image?: BlobHash;
+  /** Where in the image the program is, absolute. Not there for a program from the host. */
+  readonly programPath?: string;
 }
 
 export const MANIFEST_FORMAT = 'stillpoint.run';
@@ -52,6 +56,7 @@ export function encodeManifest(manifest: RunManifest): Uint8Array {
     format: MANIFEST_FORMAT, version, programName, workingDirectory, memoryBytes, maxInstructions,
     arguments: manifest.arguments, environment: manifest.environment, clock: { ...clock }, entropy: { ...entropy },
     channels: manifest.channels.map((channel) => ({ ...channel, limits: { ...channel.limits } })),
+    ...(manifest.image === undefined ? {} : { image: manifest.image }), ...(manifest.programPath === undefined ? {} : { programPath: manifest.programPath }),
   });
 }
 
@@ -89,6 +94,8 @@ function readManifest(value: Canonical): RunManifest {
     clock: readClock(reader.take('clock')),
     entropy: readEntropy(reader.take('entropy')),
     channels: reader.list('channels', limits.CHANNELS_MAX).map(readChannel),
+    ...(reader.has('image') ? { image: reader.hash('image') } : {}),
+    ...(reader.has('programPath') ? { programPath: reader.text('programPath') } : {}),
   };
   reader.finish();
   return manifest;
@@ -148,6 +155,11 @@ export function checkManifest(manifest: RunManifest): void {
   require(bytes <= limits.ARGUMENT_BYTES_MAX, 'arguments', `must have at most ${limits.ARGUMENT_BYTES_MAX} bytes together with the environment`);
   const directory = manifest.workingDirectory;
   require(directory.startsWith('/') && isText(directory) && byteLength(directory) < limits.PATH_BYTES_MAX, 'workingDirectory', 'must be an absolute path');
+  const { programPath } = manifest;
+  if (programPath !== undefined) {
+    require(programPath.startsWith('/') && isText(programPath) && byteLength(programPath) < limits.PATH_BYTES_MAX, 'programPath', 'must be an absolute path');
+    require(!programPath.endsWith('/'), 'programPath', 'must be the path of a file');
+  }
   const memory = manifest.memoryBytes;
   require(memory >= limits.MEMORY_BYTES_MIN && memory <= limits.MEMORY_BYTES_MAX, 'memoryBytes', `must be from ${limits.MEMORY_BYTES_MIN / MEBIBYTE}M to ${Math.floor(limits.MEMORY_BYTES_MAX / MEBIBYTE)}M (${limits.MEMORY_BYTES_MAX} bytes)`);
   require(Number.isInteger(memory / limits.PAGE_BYTES), 'memoryBytes', `must be a multiple of ${limits.PAGE_BYTES}`);

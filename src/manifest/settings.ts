@@ -16,6 +16,8 @@ export type ChannelKind = 'in' | 'out' | 'append' | 'rw';
 export interface ChannelSetting { readonly name: string; readonly kind: ChannelKind; readonly file: string; readonly place: Place }
 export interface LimitSetting { readonly channel: string; readonly limits: Partial<ChannelLimits>; readonly place: Place }
 export interface LiveSetting { readonly channel: string; readonly place: Place }
+/** `--image`: a tar archive, a directory or a name of the store, and where in the guest it lies (absolute; `/` when nothing is said). */
+export interface ImageSetting { readonly source: string; readonly mount: string; readonly place: Place }
 export interface VariableSetting { readonly name: string; readonly value: string }
 
 /** Settings of the host part: how the run is executed and kept. */
@@ -41,6 +43,8 @@ export interface RunSettings {
   readonly channels: readonly ChannelSetting[];
   readonly live: readonly LiveSetting[];
   readonly limits: readonly LimitSetting[];
+  /** Lowest first. */
+  readonly images: readonly ImageSetting[];
   readonly host: HostSettings;
 }
 
@@ -56,6 +60,7 @@ export function mergeSettings(base: RunSettings, over: RunSettings): RunSettings
     channels: [...base.channels.filter((channel) => !names.has(channel.name)), ...over.channels],
     live: [...base.live, ...over.live],
     limits: [...base.limits, ...over.limits],
+    images: [...base.images, ...over.images],
     host: { ...base.host, ...over.host },
   };
 }

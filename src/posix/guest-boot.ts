@@ -1,6 +1,6 @@
 /**
  * A new machine: file system with the program in it, first process, first thread.
- * What this does NOT do: mount images, open channels on the host.
+ * What this does NOT do: read images, open channels on the host.
  */
 import { assert, StillpointError } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
@@ -12,6 +12,9 @@ import { parseElf } from './elf.ts';
 import { Entropy, type EntropyMode } from './entropy.ts';
 import { FileContext, FileSystem, GUEST, makeInitialTree } from './files/index.ts';
 import { openChannel } from './files/initial-tree.ts';
+import type { DirectoryInode } from './files/inode.ts';
+import { walk } from './files/walk.ts';
+import type { ImageTree } from '../image/index.ts';
 import { Kernel } from './kernel.ts';
 import { mappedFiles } from './mapped-files.ts';
 import { Process } from './process.ts';
@@ -34,7 +37,11 @@ export interface BootOptions {
   readonly channels: ChannelSet;
   /** Where the guest sees the program, e.g. /bin/NAME. Absolute. */
   readonly programPath: string;
-  /** Adds files (image layers) to the fresh tree before the program starts. */
+  /** What lies below the guest's files. */
+  readonly image?: ImageTree | undefined;
+  /** The program is in the image, at `programPath`. */
+  readonly isInImage?: boolean;
+  /** Adds files to the fresh tree before the program starts. */
   readonly prepare?: (files: FileSystem) => void;
 }
 
@@ -56,12 +63,12 @@ export function bootKernel(options: BootOptions): Kernel {
   const image = parseElf(options.program, { machine: options.isa.abi.elfMachine });
   if (image.interpreter !== undefined) throw new StillpointError('E_ELF_DYNAMIC', `the program asks for ${image.interpreter}: link it with -static`);
   const kernel = makeKernel(options, (host) => {
-    const files = new FileSystem(host);
+    const files = new FileSystem(host, { image: options.image });
     makeInitialTree(files, [...options.channels].map((channel) => channel.spec));
     return files;
   });
   options.prepare?.(kernel.files);
-  installProgram(kernel.files, options);
+  if (options.isInImage !== true) installProgram(kernel.files, options);
   const pid = kernel.takeId();
   const random = kernel.entropy.take(16);
   const loaded = loadProgram({ ...options, image, files: mappedFiles(kernel.files), random: random ?? new Uint8Array(16) });
@@ -91,21 +98,36 @@ function makeProcess(pid: number, parts: { readonly options: BootOptions; readon
   return process;
 }
 
-/** The program's bytes at its path, mode 0755; directories on the way are made. */
+/** The program's bytes at its path, mode 0755; directories on the way are made. A program of the image with that name gives way. */
 function installProgram(files: FileSystem, options: BootOptions): void {
-  const parts = options.programPath.split('/').filter((part) => part !== '');
-  const name = parts.pop();
-  assert(name !== undefined && options.programPath.startsWith('/'), 'the program has an absolute path');
-  let directory = files.root;
-  for (const part of parts) {
-    const next = directory.entries.get(part)?.inode ?? files.makeDirectory(directory, part, { credentials: GUEST, mode: 0o755 });
-    if (next.kind !== 'directory') throw new StillpointError('E_USAGE', `the guest has no directory for the program at ${options.programPath}`);
-    directory = next;
+  const slash = options.programPath.lastIndexOf('/');
+  const name = options.programPath.slice(slash + 1);
+  assert(name !== '' && slash >= 0, 'the program has an absolute path');
+  const directory = programDirectory(files, options.programPath.slice(0, slash));
+  if (directory === undefined) throw new StillpointError('E_USAGE', `the guest has no directory for the program at ${options.programPath}`);
+  const there = directory.entries.get(name)?.inode;
+  if (there !== undefined && !files.isOfImage(there)) return;
+  if (there?.kind === 'directory') throw new StillpointError('E_USAGE', `the guest has a directory where the program should be, at ${options.programPath}`);
+  if (there !== undefined) {
+    directory.entries.delete(name);
+    there.nlink--;
+    files.forgetIfUnused(there);
   }
-  if (directory.entries.has(name)) return;
   const inode = files.makeFile({ credentials: GUEST, mode: 0o755 });
   files.attach(directory, name, inode);
   inode.content.writeAt(0, options.program);
+}
+
+/** The directory of a path, links of the image followed; undefined when something else is in the way. */
+function programDirectory(files: FileSystem, path: string): DirectoryInode | undefined {
+  let directory = files.root;
+  for (const part of path.split('/').filter((name) => name !== '')) {
+    const there = walk(files, { pid: 0, credentials: { uid: 0, gid: 0 } }, { start: directory, path: part }, 'follow');
+    const next = typeof there === 'number' ? undefined : there.inode ?? files.makeDirectory(directory, part, { credentials: GUEST, mode: 0o755 });
+    if (next?.kind !== 'directory') return undefined;
+    directory = next;
+  }
+  return directory;
 }
 
 function installStandardStreams(files: FileSystem, context: FileContext): void {

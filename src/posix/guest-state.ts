@@ -11,6 +11,7 @@
 import { decodeCanonical, encodeCanonical, StillpointError, type Canonical } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
 import { Cpu, GuestMemory } from '../engine/index.ts';
+import type { ImageTree } from '../image/index.ts';
 import { CPU_STATE_BYTES, type Isa } from '../isa/index.ts';
 import { AddressSpace, type SpaceLayout } from './address-space.ts';
 import type { ClockMode } from './clock.ts';
@@ -48,6 +49,7 @@ export interface RestoreOptions {
   readonly channels: ChannelSet;
   readonly clock: ClockMode;
   readonly entropy: EntropyMode;
+  readonly image?: ImageTree | undefined;
 }
 
 const VERSION = 1;
@@ -148,7 +150,8 @@ export function restoreKernel(state: RestoredImage, options: RestoreOptions): Ke
   if (record === null || typeof record !== 'object' || record.version !== VERSION) throw malformed('has another version');
   options.channels.restore(section(state, 'channels'), state.objects);
   const kernel = makeKernel(options, (host) => {
-    const files = restoreFileSystem(host, section(state, 'files'), state.objects.filter(({ name }) => name.startsWith('file/')));
+    const objects = state.objects.filter(({ name }) => name.startsWith('file/'));
+    const files = restoreFileSystem(host, { state: section(state, 'files'), objects }, options.image);
     registerStaticFiles(files);
     return files;
   });

@@ -8,7 +8,7 @@ import type { FileSystem } from './files/index.ts';
 /** Adapter from the file system's inode table to the address space. */
 export function mappedFiles(files: FileSystem): MappedFiles {
   const find = (key: number) => {
-    const inode = files.inodes.get(key);
+    const inode = files.find(key);
     assert(inode !== undefined && inode.kind === 'file', 'a mapped file is in the inode table');
     return inode;
   };

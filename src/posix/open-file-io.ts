@@ -62,8 +62,9 @@ function readFile(at: Transfer, inode: FileInode, length: number): Uint8Array {
   return advanceRead(at, inode.content.readAt(at.position ?? at.openFile.offset, length));
 }
 
-/** Access time as with relatime: only when it would not lie behind the last change, or is a day old. */
+/** Access time as with relatime: only when it would not lie behind the last change, or is a day old. Files of an image keep theirs. */
 export function touchAccess(files: FileSystem, inode: Inode): void {
+  if (files.isOfImage(inode)) return;
   const now = files.now();
   if (inode.kind !== 'virtual' && (inode.atime <= inode.mtime || inode.atime <= inode.ctime || now - inode.atime >= DAY)) inode.atime = now;
 }

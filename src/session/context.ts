@@ -10,6 +10,7 @@ import { seedFromNumber, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { ChannelSet } from '../channel/index.ts';
 import { translating } from '../engine/index.ts';
+import type { ImageTree } from '../image/index.ts';
 import { riscv64, type Isa } from '../isa/index.ts';
 import type { RunManifest } from '../manifest/index.ts';
 import { Guest, type BootOptions } from '../posix/index.ts';
@@ -42,20 +43,21 @@ export async function withStore<Result>(directory: string | undefined, mode: 'cr
 }
 
 /** A fresh guest and its channels. Throws E_ELF_* and E_PROGRAM_*. */
-export function bootGuest(manifest: RunManifest, parts: { readonly program: Uint8Array; readonly digests: Digests; readonly engine: EngineName }): { readonly guest: Guest; readonly channels: ChannelSet } {
+export function bootGuest(manifest: RunManifest, parts: { readonly program: Uint8Array; readonly digests: Digests; readonly engine: EngineName; readonly image?: ImageTree | undefined }): { readonly guest: Guest; readonly channels: ChannelSet } {
   const channels = new ChannelSet(manifest.channels, parts.digests);
   const guest = Guest.boot({
+    image: parts.image, isInImage: manifest.programPath !== undefined,
     ...machineOptions(manifest, parts.engine), channels, program: parts.program,
     argv: manifest.arguments.map(byteString), environment: manifest.environment.map(byteString), workingDirectory: byteString(manifest.workingDirectory),
-    memoryBytes: manifest.memoryBytes, programPath: `/bin/${byteString(manifest.programName)}`,
+    memoryBytes: manifest.memoryBytes, programPath: byteString(manifest.programPath ?? `/bin/${manifest.programName}`),
   });
   return { guest, channels };
 }
 
 /** The guest of a snapshot, with the digests its channels had. */
-export function restoreGuest(manifest: RunManifest, parts: { readonly state: RestoredState; readonly savedDigests: Uint8Array; readonly digests: Digests; readonly engine: EngineName }): { readonly guest: Guest; readonly channels: ChannelSet } {
+export function restoreGuest(manifest: RunManifest, parts: { readonly state: RestoredState; readonly savedDigests: Uint8Array; readonly digests: Digests; readonly engine: EngineName; readonly image?: ImageTree | undefined }): { readonly guest: Guest; readonly channels: ChannelSet } {
   const channels = new ChannelSet(manifest.channels, parts.digests);
-  const guest = Guest.restore(parts.state, { ...machineOptions(manifest, parts.engine), channels });
+  const guest = Guest.restore(parts.state, { ...machineOptions(manifest, parts.engine), channels, image: parts.image });
   channels.restoreDigests(parts.savedDigests);
   return { guest, channels };
 }

@@ -4,18 +4,22 @@
  * output file is touched. What this does NOT do: the loop (driver.ts), resuming (resume.ts).
  */
 import { readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { limits, StillpointError, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import type { ChannelSet, HostPort } from '../channel/index.ts';
 import { declareRun, encodeManifest, mergeSettings, parseRunOptions, type RunManifest, type RunSettings } from '../manifest/index.ts';
 import { NodeHostInspector } from '../manifest/live/host-inspector.ts';
+import type { ImageTree } from '../image/index.ts';
 import type { Guest } from '../posix/index.ts';
 import { SnapshotWriter } from '../snapshot/index.ts';
-import { createRun, removeRun, runNames, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { createRun, removeRun, runNames, underLease, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { bootGuest, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } from './driver.ts';
 import { hostFacts, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
+import { importImages, openImages, refuseMissingImages } from './images.ts';
+import { declareImage, programInImage } from './image-program.ts';
 import { InputFeed } from './input-feed.ts';
 import { Outlet } from './outlet.ts';
 import { closePorts, isForgetful, openPorts, standardFiles } from './ports.ts';
@@ -37,6 +41,7 @@ export interface RunRequest {
   readonly rw: readonly string[];
   readonly live: readonly string[];
   readonly limit: readonly string[];
+  readonly image?: readonly string[];
   readonly environment: readonly string[];
   readonly workingDirectory?: string | undefined;
   readonly clock?: string | undefined;
@@ -60,23 +65,50 @@ export const DEFAULT_POLICY: CheckpointPolicy = { kind: 'time', milliseconds: 10
 /** Runs a program to its end, a cap or a stop. Throws StillpointError. */
 export async function startRun(request: RunRequest, hooks: SessionHooks): Promise<SessionResult> {
   const settings = await readSettings(request);
-  const declared = declareRun(settings, new NodeHostInspector());
+  if (settings.host.ephemeral === true) return runEphemeral(settings, hooks);
+  const { store } = settings.host;
+  if (settings.images.length > 0) {
+    refuseMissingImages(settings.images);
+    return withStore(store, 'create', async (context) => {
+      const started = await underLease(context, { id: newRunId(), owner: thisOwner(), isAlive, pause }, async () => {
+        const booted = bootRun(settings, { digests: context.digests, image: await importImages(context, settings.images) });
+        return { ...booted, writer: await createRecord(context, booted) };
+      });
+      return recordSession({ context, hooks, ...started });
+    });
+  }
+  const booted = bootRun(settings, { digests: await createNodeDigests(), image: undefined }); // Before the store: a bad program leaves no trace.
+  return withStore(store, 'create', async (context) => recordSession({ context, hooks, ...booted, writer: await createRecord(context, booted) }));
+}
+
+/** A machine before its first instruction, with all that describes it. */
+interface Booted {
+  readonly settings: RunSettings; readonly manifest: RunManifest; readonly bindings: SavedBindings; readonly policy: CheckpointPolicy; readonly program: Uint8Array;
+  readonly guest: Guest; readonly channels: ChannelSet;
+}
+
+function bootRun(settings: RunSettings, parts: { readonly digests: Digests; readonly image: ImageTree | undefined }): Booted {
+  const { image } = parts;
+  const found = image === undefined ? undefined : programInImage(image, settings);
+  const declared = declareRun(settings, new NodeHostInspector(), image === undefined ? undefined : declareImage(image, found?.path));
   const { manifest } = declared;
   const { checkpointEvery } = settings.host;
   const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles(), ...(checkpointEvery === undefined ? {} : { checkpointEvery }) };
-  const program = readProgram(bindings.program);
-  const policy = checkpointEvery ?? DEFAULT_POLICY;
-  const engine = settings.host.engine ?? ENGINE_DEFAULT;
-  if (settings.host.ephemeral === true) return runEphemeral({ manifest, bindings, program, policy, engine, hooks });
-  const digests = await createNodeDigests();
-  const machine = bootGuest(manifest, { program, digests, engine }); // Before the store: a bad program leaves no trace.
-  return withStore(settings.host.store, 'create', async (context) => {
-    const name = settings.host.name ?? freeName(context, manifest.programName);
-    const writer = await createRun(context, {
-      name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(bindings), owner: thisOwner(), manifest: encodeManifest(manifest), program, recorder: RECORDER,
-    });
-    return recordSession({ context, writer, manifest, bindings, policy, hooks, ...machine });
+  const program = found?.program ?? readProgram(bindings.program, image !== undefined);
+  const machine = bootGuest(manifest, { program, image, digests: parts.digests, engine: settings.host.engine ?? ENGINE_DEFAULT });
+  return { settings, manifest, bindings, policy: checkpointEvery ?? DEFAULT_POLICY, program, ...machine };
+}
+
+async function createRecord(context: StoreContext, { settings, manifest, bindings, program }: Booted): Promise<RunWriter> {
+  const name = settings.host.name ?? freeName(context, manifest.programName);
+  return createRun(context, {
+    name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(bindings), owner: thisOwner(), manifest: encodeManifest(manifest), program, recorder: RECORDER,
   });
+}
+
+/** Waiting for a collector of the store. */
+async function pause(): Promise<void> {
+  await sleep(25);
 }
 
 interface RecordParts {
@@ -138,10 +170,16 @@ export async function abandon(writer: RunWriter): Promise<void> {
   }
 }
 
-async function runEphemeral(parts: { readonly manifest: RunManifest; readonly bindings: SavedBindings; readonly program: Uint8Array; readonly policy: CheckpointPolicy; readonly engine: EngineName; readonly hooks: SessionHooks }): Promise<SessionResult> {
-  const { manifest, bindings, hooks } = parts;
-  const digests: Digests = await createNodeDigests();
-  const { guest, channels } = bootGuest(manifest, { ...parts, digests });
+async function runEphemeral(settings: RunSettings, hooks: SessionHooks): Promise<SessionResult> {
+  const image = await openImages(settings.images);
+  try {
+    return await ephemeralSession(bootRun(settings, { digests: await createNodeDigests(), image: image.tree }), hooks);
+  } finally {
+    image.close();
+  }
+}
+
+async function ephemeralSession({ manifest, bindings, guest, channels }: Booted, hooks: SessionHooks): Promise<SessionResult> {
   const started = monotonicMs();
   const ports = await openPorts(manifest, bindings);
   try {
@@ -171,7 +209,7 @@ function optionTexts(request: RunRequest): Parameters<typeof parseRunOptions>[0]
 }
 
 /** The program's bytes. Throws E_PROGRAM_*. */
-function readProgram(path: string): Uint8Array {
+function readProgram(path: string, hasImage: boolean): Uint8Array {
   try {
     const facts = statSync(path);
     if (facts.isDirectory()) throw new StillpointError('E_PROGRAM_DIRECTORY', `${path} is a directory`, { data: { path } });
@@ -182,7 +220,7 @@ function readProgram(path: string): Uint8Array {
   } catch (cause) {
     if (cause instanceof StillpointError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code; // Everything that fs throws has one.
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw new StillpointError('E_PROGRAM_NOT_FOUND', `there is no program at ${path}`, { cause, data: { path } });
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new StillpointError('E_PROGRAM_NOT_FOUND', `there is no program at ${path}${hasImage ? ', and none of that name in the image' : ''}`, { cause, data: { path } });
     throw new StillpointError('E_PROGRAM_UNREADABLE', `${path} cannot be read (${code ?? 'unknown'})`, { cause, data: { path } });
   }
 }

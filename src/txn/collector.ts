@@ -12,7 +12,7 @@
  * What this does NOT do: choose which checkpoints stay (retention.ts), look at bytes of pages (fsck).
  */
 import { StillpointError, type BlobHash } from '../core/index.ts';
-import { hexOfBytes, JournalReader, type JournalTail, type RunId } from '../journal/index.ts';
+import { hexOfBytes, JournalReader, type GenesisFrame, type JournalTail, type RunId } from '../journal/index.ts';
 import { HashSet, scanSnapshots, sweepSnapshots, walkSnapshot, type Reached, type SweepGuard } from '../snapshot/index.ts';
 import type { Store, StoreDelete, StoreExpectation, Table } from '../store/index.ts';
 import { liveLeases } from './leases.ts';
@@ -22,6 +22,8 @@ import { listCheckpoints, readStoredRun, runNames } from './runs.ts';
 
 export interface CollectOptions {
   readonly isAlive: IsAlive;
+  /** Blobs that a run needs besides its program and inputs, told by its genesis frame: those of its image. */
+  readonly blobsOfRun: (genesis: GenesisFrame) => Iterable<BlobHash>;
   /** Called between pieces of work: lets others run, shows progress. */
   readonly breathe: (done: CollectProgress) => Promise<void>;
 }
@@ -40,7 +42,7 @@ const HASH_BYTES = 32;
 
 /** Deletes everything that no run needs. Call it as the collector (leases.ts). Throws what a damaged run throws, E_STORE_BUSY. */
 export async function collectGarbage(context: StoreContext, options: CollectOptions): Promise<CollectResult> {
-  const marker = new Marker(context, options.breathe);
+  const marker = new Marker(context, options);
   await marker.update();
   const plan = scanSnapshots(context.store, marker.reached);
   const blobs = scanBlobs(context.store, marker);
@@ -73,14 +75,14 @@ class Marker {
   /** Ids of runs that have a record. */
   runs: ReadonlySet<string> = new Set();
   readonly #context: StoreContext;
-  readonly #breathe: CollectOptions['breathe'];
+  readonly #options: CollectOptions;
   /** Digest of the run record that was looked at last, by name. */
   readonly #records = new Map<string, BlobHash>();
   readonly #tails = new Map<RunId, JournalTail>();
 
-  constructor(context: StoreContext, breathe: CollectOptions['breathe']) {
+  constructor(context: StoreContext, options: CollectOptions) {
     this.#context = context;
-    this.#breathe = breathe;
+    this.#options = options;
   }
 
   /** Marks what came since the last time. What it returns holds in a commit while nothing more came. */
@@ -106,7 +108,7 @@ class Marker {
     this.#markJournal(new JournalReader(this.#context, { run: record.id, tail: record.tail }));
     for (const { root } of listCheckpoints(this.#context, record)) {
       walkSnapshot(store, root, { digests, reached: this.reached });
-      await this.#breathe({ phase: 'mark', reached: this.reached.pages.size, deleted: 0 });
+      await this.#options.breathe({ phase: 'mark', reached: this.reached.pages.size, deleted: 0 });
     }
     this.#records.set(name, digest);
     return record.id;
@@ -117,7 +119,7 @@ class Marker {
     // A rollback may have put other frames where the known ones were.
     const isPrefix = known !== undefined && known.count <= journal.tail.count && journal.tailAfter(known.count).link === known.link;
     for (const { frame } of journal.frames(isPrefix ? known : undefined)) {
-      if (frame.kind === 'genesis') this.blobs.add(frame.program);
+      if (frame.kind === 'genesis') for (const hash of [frame.program, ...this.#options.blobsOfRun(frame)]) this.blobs.add(hash);
       if (frame.kind === 'input' && typeof frame.bytes === 'string') this.blobs.add(frame.bytes);
     }
     this.#tails.set(journal.run, journal.tail);

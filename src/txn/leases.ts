@@ -14,6 +14,8 @@ import { decodeOwnerRecord, encodeOwnerRecord, type IsAlive, type Owner, type St
 
 const COLLECTOR_KEY = new TextEncoder().encode('collector');
 const LEASES = { from: new TextEncoder().encode('lease '), to: new TextEncoder().encode('lease!') };
+/** Pauses of the caller's length before a collector counts as stuck. */
+const PAUSES_MAX = 2000;
 /** Owner records name a run in messages; these belong to none. */
 const NO_RUN = '0'.repeat(32) as RunId; // 32 hexadecimal digits.
 
@@ -39,6 +41,31 @@ export function liveLeases({ store, digests }: StoreContext, isAlive: IsAlive): 
     if (owner !== undefined && isAlive(owner)) found.add(`${new TextDecoder().decode(key)} ${owner.token}`);
   }
   return found;
+}
+
+/**
+ * Writes records that nothing refers to yet, and in the end what refers to them: no collector begins or goes on to delete in between, so `work` may
+ * also rely on what the store holds already. Waits for a collector that is at work. Throws E_STORE_BUSY when it takes too long.
+ */
+export async function underLease<Result>(context: StoreContext, { id, owner, isAlive, pause }: { readonly id: RunId; readonly owner: Owner; readonly isAlive: IsAlive; readonly pause: () => Promise<void> }, work: () => Promise<Result>): Promise<Result> {
+  const { store } = context;
+  await store.commit({ puts: [leasePut(context, id, owner)] });
+  try {
+    for (let waits = 0; collectorOf(context, isAlive) !== undefined; waits++) {
+      if (waits >= PAUSES_MAX) throw new StillpointError('E_STORE_BUSY', 'the store is being tidied for too long; try again later');
+      await pause();
+      await store.commit({ puts: [leasePut(context, id, owner)] }); // Refreshes what this process sees.
+    }
+    return await work();
+  } finally {
+    await store.commit({ deletes: [leaseDelete(id)] });
+  }
+}
+
+function collectorOf({ store, digests }: StoreContext, isAlive: IsAlive): Owner | undefined {
+  const bytes = store.get('meta', COLLECTOR_KEY);
+  const owner = bytes === undefined ? undefined : decodeOwnerRecord(digests, NO_RUN, bytes).owner;
+  return owner !== undefined && isAlive(owner) ? owner : undefined;
 }
 
 /** Runs `work` as the store's one collector. Throws E_STORE_BUSY at once when there is another one that lives. */

@@ -55,7 +55,7 @@ test('JSON says the same as YAML', () => {
 });
 
 test('the smallest file says nothing', () => {
-  expect(parseManifestText('version: 1', 'job.yaml')).toEqual({ environment: [], channels: [], live: [], limits: [], host: {} });
+  expect(parseManifestText('version: 1', 'job.yaml')).toEqual({ environment: [], channels: [], live: [], limits: [], images: [], host: {} });
 });
 
 /** Rule, text after `version: 1`, and how the message goes on after the name of the file. */

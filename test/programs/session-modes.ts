@@ -54,7 +54,7 @@ export async function runRestored(program: Uint8Array, options: RunOptions): Pro
 function restore(store: MemoryStore, root: Root, from: { readonly channels: ChannelSet; readonly options: RunOptions }): { readonly guest: Guest; readonly channels: ChannelSet; readonly snapshots: SnapshotWriter } {
   const channels = standardChannels();
   const guest = Guest.restore(openSnapshot(store, root, digests), {
-    isa: from.options.isa ?? riscv64, channels, clock: from.options.clock ?? { kind: 'zero' }, entropy: from.options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) },
+    isa: from.options.isa ?? riscv64, channels, clock: from.options.clock ?? { kind: 'zero' }, entropy: from.options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, image: from.options.image,
   });
   channels.restoreDigests(from.channels.saveDigests());
   const snapshots = new SnapshotWriter(store, digests);

@@ -4,9 +4,9 @@
  * Paths in the file are relative to the file. What this does NOT do: look at the host beyond reading this one file.
  */
 import { checkName, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseSize } from '../parse-values.ts';
-import { parseDirectory } from '../parse-options.ts';
+import { parseDirectory, parseImage } from '../parse-options.ts';
 import type { ChannelLimits } from '../channel-spec.ts';
-import type { ChannelKind, ChannelSetting, HostSettings, LimitSetting, LiveSetting, RunSettings } from '../settings.ts';
+import type { ChannelKind, ChannelSetting, HostSettings, ImageSetting, LimitSetting, LiveSetting, RunSettings } from '../settings.ts';
 import { ManifestDocument, readManifestText, type Path } from './manifest-document.ts';
 import { manifestFileSchema, type ManifestFile } from './manifest-schema.ts';
 
@@ -40,7 +40,7 @@ function toSettings(file: ManifestFile, document: ManifestDocument<ManifestFile>
   }
   for (const name of ['stdin', 'stdout', 'stderr'] as const) if (file[name] !== undefined) addShared(name, [name], file[name]);
   return {
-    ...(file.program === undefined ? {} : { program: document.absolute(file.program), arguments: (file.arguments ?? []).map((text) => absoluteArgument(text, document)) }),
+    ...(file.program === undefined ? {} : { program: programOf(file, document), arguments: (file.arguments ?? []).map((text) => absoluteArgument(text, document)) }),
     environment: Object.entries(file.environment ?? {}).map(([name, value]) => ({ name, value })),
     ...(file.workingDirectory === undefined ? {} : { workingDirectory: parseDirectory(file.workingDirectory, document.place(['workingDirectory'])) }),
     ...(file.memory === undefined ? {} : { memoryBytes: parseSize(String(file.memory), document.place(['memory'])) }),
@@ -48,8 +48,21 @@ function toSettings(file: ManifestFile, document: ManifestDocument<ManifestFile>
     ...(file.clock === undefined ? {} : { clock: parseClock(file.clock, document.place(['clock'])) }),
     ...(file.entropy === undefined ? {} : { entropy: parseEntropy(file.entropy, document.place(['entropy'])) }),
     channels, live, limits,
+    images: (file.images ?? []).map((text, index) => imageOf(text, document, ['images', index])),
     host: toHostSettings(file, document),
   };
+}
+
+/** With images a plain name is looked up there, as on the command line. */
+function programOf(file: ManifestFile, document: ManifestDocument<ManifestFile>): string {
+  const program = file.program ?? '';
+  return (file.images ?? []).length > 0 && !program.includes('/') ? program : document.absolute(program);
+}
+
+/** A source that is a file lies beside the manifest file; a plain name is one of the store. */
+function imageOf(text: string, document: ManifestDocument<ManifestFile>, path: Path): ImageSetting {
+  const { source, mount } = parseImage(text, document.place(path));
+  return { source: source.includes('/') ? document.absolute(source) : source, mount, place: document.place(path) };
 }
 
 type FileLimits = NonNullable<NonNullable<ManifestFile['stdin']>['limits']>;

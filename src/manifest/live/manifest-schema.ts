@@ -31,6 +31,7 @@ export const manifestFileSchema = z.strictObject({
   stdout: standard.optional(),
   stderr: standard.optional(),
   channels: z.record(z.string(), channel).optional().describe('name of a channel: its file'),
+  images: z.array(z.string().min(1)).optional().describe('below the guest\'s files, lowest first: SOURCE[:MOUNT], SOURCE a name or a path with a slash'),
   checkpointEvery: z.string().optional().describe('10s, 500M'),
   store: z.string().optional(),
   name: z.string().optional(),

@@ -202,7 +202,7 @@ function fallocate(call: Call): CallResult {
 function allocate(call: Call, inode: FileInode, range: { readonly offset: number; readonly length: number; readonly mode: number }): CallResult {
   const end = range.offset + range.length;
   if ((range.mode & FALLOC.PUNCH_HOLE) !== 0) {
-    inode.content.punch(range.offset, Math.min(range.length, Math.max(0, inode.content.size - range.offset)));
+    if (!inode.content.punch(range.offset, Math.min(range.length, Math.max(0, inode.content.size - range.offset)))) return -ERRNO.ENOSPC;
   } else {
     if (!inode.content.allocate(range.offset, range.length)) return -ERRNO.ENOSPC;
     if ((range.mode & FALLOC.KEEP_SIZE) === 0 && end > inode.content.size) inode.content.extend(end);

@@ -3,9 +3,11 @@
  *
  *   allocated pages (runs)   [0,3)      [7,8)          counted against the file system's space, visible as st_blocks and SEEK_DATA
  *   stored pages (map)       0 1        7              pages that were written; an allocated page without bytes reads as zeros
+ *   base pages (runs)             [3,6)                pages of an image file that nobody changed: read from the image, visible, not counted
  *
  * Invariants: bytes at and beyond `size` are zero, except in pages allocated beyond the end by fallocate (zero too); a stored page is
- * allocated; a page whose bytes changed since markClean() is dirty. Sizes and offsets are bytes, safe integers.
+ * allocated; no page is both allocated and of the base; of the base only bytes below `baseSize` show; a page whose bytes changed since
+ * markClean() is dirty. Sizes and offsets are bytes, safe integers.
  * What this does NOT do: permissions, times, limits on sizes (FileSystem).
  */
 import { assert, limits } from '../../core/index.ts';
@@ -20,17 +22,35 @@ export interface PageSpace {
   give(pages: number): void;
 }
 
+/** The bytes of an image file, which never change. */
+export interface FileBase {
+  readonly size: number;
+  /** Bytes that lie within the size. Throws StillpointError when the host cannot give them. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** What is left of the base: bytes below `size`, in the pages of `runs`. */
+export interface BaseState { readonly size: number; readonly runs: readonly number[] }
+
+interface ContentState { readonly size: number; readonly runs: readonly number[]; readonly base?: FileBase; readonly left?: BaseState }
+
 export class FileContent {
   /** `file/<inode>`: the name of the page object. */
   readonly name: string;
+  readonly #base: FileBase | undefined;
+  readonly #basePages: PageRuns;
+  #baseSize: number;
   readonly #space: PageSpace;
   readonly #pages = new Map<number, Uint8Array>();
   readonly #dirty = new Set<number>();
   readonly #allocated: PageRuns;
   #size: number;
 
-  constructor(name: string, space: PageSpace, state: { readonly size: number; readonly runs: readonly number[] } = { size: 0, runs: [] }) {
+  constructor(name: string, space: PageSpace, state: ContentState = { size: 0, runs: [] }) {
     this.name = name;
+    this.#base = state.base;
+    this.#baseSize = state.left?.size ?? state.base?.size ?? 0;
+    this.#basePages = new PageRuns(state.left?.runs ?? (this.#baseSize === 0 ? [] : [0, Math.ceil(this.#baseSize / PAGE_BYTES)]));
     this.#space = space;
     this.#size = state.size;
     this.#allocated = new PageRuns(state.runs);
@@ -42,9 +62,26 @@ export class FileContent {
     return this.#size;
   }
 
-  /** Pages that count against the file system. */
+  /** Pages that hold data, as st_blocks counts them. */
   get pagesAllocated(): number {
-    return this.#allocated.count;
+    return this.#allocated.count + this.#basePages.count;
+  }
+
+  /** Whether some pages are the guest's own. */
+  get hasOwnPages(): boolean {
+    return this.#allocated.count > 0;
+  }
+
+  /** Whether the content is that of the image file below, untouched. */
+  get isBase(): boolean {
+    const base = this.#base;
+    return base !== undefined && this.#allocated.count === 0 && this.#size === base.size && this.#baseSize === base.size
+      && this.#basePages.count === Math.ceil(base.size / PAGE_BYTES);
+  }
+
+  /** What still comes from the image, for a checkpoint. */
+  baseState(): BaseState {
+    return { size: this.#baseSize, runs: this.#basePages.bounds() };
   }
 
   /** Canonical form of the allocation: start, end, start, end, ... */
@@ -60,6 +97,13 @@ export class FileContent {
     for (let at = offset; at < end;) {
       const page = Math.floor(at / PAGE_BYTES);
       const within = at - page * PAGE_BYTES;
+      if (this.#basePages.has(page)) {
+        const runEnd = Math.min(end, this.#basePages.nextGap(page) * PAGE_BYTES);
+        const shown = Math.min(runEnd, this.#baseSize);
+        if (shown > at) out.set(this.#base!.read(at, shown - at), at - offset);
+        at = runEnd;
+        continue;
+      }
       const count = Math.min(PAGE_BYTES - within, end - at);
       const bytes = this.#pages.get(page);
       if (bytes !== undefined) out.set(bytes.subarray(within, within + count), at - offset);
@@ -86,6 +130,7 @@ export class FileContent {
 
   /** Sets the size: pages past it are given back, the rest of the last page becomes zero; growing leaves a hole. */
   truncate(size: number): void {
+    this.#baseSize = Math.min(this.#baseSize, size);
     if (size < this.#size || this.#allocated.nextMember(Math.ceil(size / PAGE_BYTES)) !== undefined) {
       this.#drop(Math.ceil(size / PAGE_BYTES), Number.MAX_SAFE_INTEGER);
       this.#zero(size, Math.ceil(size / PAGE_BYTES) * PAGE_BYTES);
@@ -97,8 +142,13 @@ export class FileContent {
   allocate(offset: number, length: number): boolean {
     const start = Math.floor(offset / PAGE_BYTES);
     const end = Math.ceil((offset + length) / PAGE_BYTES);
-    if (!this.#space.take(end - start - this.#allocated.countIn(start, end))) return false;
-    this.#allocated.add(start, end);
+    if (!this.#space.take(end - start - this.#allocated.countIn(start, end) - this.#basePages.countIn(start, end))) return false;
+    for (let page = start; page < end;) {
+      const gap = Math.min(end, this.#basePages.nextGap(page)); // Pages of the base hold data already.
+      const next = Math.min(end, this.#basePages.nextMember(gap) ?? end);
+      this.#allocated.add(gap, next);
+      page = next;
+    }
     return true;
   }
 
@@ -108,28 +158,40 @@ export class FileContent {
     this.#size = size;
   }
 
-  /** Makes a range read as zeros; whole pages are given back. */
-  punch(offset: number, length: number): void {
+  /** Makes a range read as zeros; whole pages are given back. False, and nothing done, when a page of the image cannot be copied for it. */
+  punch(offset: number, length: number): boolean {
     const end = offset + length;
     const first = Math.ceil(offset / PAGE_BYTES);
     const last = Math.floor(end / PAGE_BYTES);
-    if (first > last) return this.#zero(offset, end);
+    const cut = [offset, end].filter((at) => at % PAGE_BYTES !== 0).map((at) => Math.floor(at / PAGE_BYTES));
+    const edges = [...new Set(cut)].filter((page) => this.#basePages.has(page));
+    for (const page of edges) if (this.#pageForWrite(page) === undefined) return false;
+    if (first > last) {
+      this.#zero(offset, end);
+      return true;
+    }
     this.#zero(offset, first * PAGE_BYTES);
     this.#drop(first, last);
     this.#zero(last * PAGE_BYTES, end);
+    return true;
   }
 
   /** First data (or hole) offset at or after `offset`, as lseek counts them; undefined at or beyond the end (no data left). */
   seekData(offset: number): number | undefined {
     if (offset >= this.#size) return undefined;
-    const page = this.#allocated.nextMember(Math.floor(offset / PAGE_BYTES));
+    const start = Math.floor(offset / PAGE_BYTES);
+    const page = least(this.#allocated.nextMember(start), this.#basePages.nextMember(start));
     if (page === undefined || page * PAGE_BYTES >= this.#size) return undefined;
     return Math.max(offset, page * PAGE_BYTES);
   }
 
   seekHole(offset: number): number | undefined {
     if (offset >= this.#size) return undefined;
-    const page = this.#allocated.nextGap(Math.floor(offset / PAGE_BYTES));
+    let page = Math.floor(offset / PAGE_BYTES);
+    for (let before = -1; before !== page;) {
+      before = page;
+      page = this.#basePages.nextGap(this.#allocated.nextGap(page));
+    }
     return Math.min(this.#size, Math.max(offset, page * PAGE_BYTES));
   }
 
@@ -171,10 +233,21 @@ export class FileContent {
         if (!this.#space.take(1)) return undefined;
         this.#allocated.add(page, page + 1);
       }
-      bytes = new Uint8Array(PAGE_BYTES);
+      bytes = this.#basePage(page);
       this.#pages.set(page, bytes);
     }
     this.#dirty.add(page);
+    return bytes;
+  }
+
+  /** A fresh page: a copy of the base's when it had that page, which is then no longer the base's. */
+  #basePage(page: number): Uint8Array {
+    const bytes = new Uint8Array(PAGE_BYTES);
+    if (!this.#basePages.has(page)) return bytes;
+    const start = page * PAGE_BYTES;
+    const shown = Math.min(this.#baseSize, start + PAGE_BYTES) - start;
+    if (shown > 0) bytes.set(this.#base!.read(start, shown));
+    this.#basePages.remove(page, page + 1);
     return bytes;
   }
 
@@ -189,6 +262,7 @@ export class FileContent {
   }
 
   #drop(first: number, end: number): void {
+    this.#basePages.remove(first, end);
     const before = this.#allocated.count;
     for (let page = this.#allocated.nextMember(first); page !== undefined && page < end;) {
       const gap = Math.min(end, this.#allocated.nextGap(page));
@@ -198,4 +272,8 @@ export class FileContent {
     }
     this.#space.give(before - this.#allocated.count);
   }
+}
+
+function least(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? a ?? b : Math.min(a, b);
 }

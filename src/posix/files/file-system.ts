@@ -5,12 +5,15 @@
  * What this does NOT do: path rules (walk.ts), rights (permission.ts), what a call may change (tree.ts), moving bytes (open-file-io.ts).
  */
 import { assert, limits } from '../../core/index.ts';
+import type { ImageTree } from '../../image/index.ts';
 import { ERRNO } from '../errno.ts';
 import { OpenFile } from '../open-file.ts';
 import type { ChannelSource, FileChannel } from './channel.ts';
 import { FileContent, type PageSpace } from './content.ts';
 import { S_IF } from './flags.ts';
-import { DEVICES, type DeviceName, type DirectoryInode, type FileInode, type Inode, type SymlinkInode, type VirtualInode } from './inode.ts';
+import { DirectoryEntries, FIRST_COOKIE } from './directory-entries.ts';
+import { ImageInodes } from './image-inodes.ts';
+import { DEVICES, deviceNumber, type DeviceName, type DirectoryInode, type FileInode, type Inode, type SymlinkInode, type VirtualInode } from './inode.ts';
 import { LockTable } from './locks.ts';
 import { GUEST, type Credentials } from './permission.ts';
 import { Pipe } from './pipe.ts';
@@ -32,7 +35,12 @@ export class FileSystem {
   readonly host: FileSystemHost;
   readonly proc = new ProcTree();
   readonly locks = new LockTable();
+  /** The guest's own inodes, in the order of their numbers. */
   readonly inodes = new Map<number, Inode>();
+  /** The image below, if there is one: its inodes have the numbers from 1. */
+  readonly image: ImageInodes | undefined;
+  /** Inodes in all, those of the image included. */
+  inodeCount = 0;
   readonly openFiles = new Map<number, OpenFile>();
   root!: DirectoryInode;
   nextInode = 1;
@@ -47,10 +55,15 @@ export class FileSystem {
     give: (pages) => { this.#pagesUsed -= pages; },
   };
 
-  /** An empty tree: only `/`, owned by the guest's user. */
-  constructor(host: FileSystemHost, isEmpty = false) {
+  /** An empty tree (only `/`, owned by the guest's user), or what an image holds. */
+  constructor(host: FileSystemHost, options: { readonly image?: ImageTree | undefined; readonly isEmpty?: boolean } = {}) {
     this.host = host;
-    if (!isEmpty) this.root = this.makeDirectory(undefined, '', { credentials: GUEST, mode: 0o755 });
+    if (options.image !== undefined) {
+      this.image = new ImageInodes(options.image, this.space);
+      this.inodeCount = options.image.count;
+      this.nextInode = options.image.count + 1;
+      this.root = this.image.get(1) as DirectoryInode; // Inode 0 of every image is a directory.
+    } else if (options.isEmpty !== true) this.root = this.makeDirectory(undefined, '', { credentials: GUEST, mode: 0o755 });
   }
 
   get pagesFree(): number {
@@ -79,21 +92,35 @@ export class FileSystem {
 
   /** Whether one more inode fits. */
   get hasInodes(): boolean {
-    return this.inodes.size < limits.INODES_MAX;
+    return this.inodeCount < limits.INODES_MAX;
   }
 
   get hasOpenFiles(): boolean {
     return this.openFiles.size < OPEN_FILES_MAX;
   }
 
+  /** The inode of a number that something refers to. */
+  find(ino: number): Inode | undefined {
+    return this.image?.owns(ino) === true ? this.image.get(ino) : this.inodes.get(ino);
+  }
+
+  /** Whether the inode is in the tables: it may be linked. */
+  holds(inode: Inode): boolean {
+    return this.inodes.has(inode.ino) || this.image?.made.has(inode.ino) === true;
+  }
+
+  isOfImage(inode: Inode): boolean {
+    return this.image?.owns(inode.ino) === true;
+  }
+
   // Making inodes. They have no name yet (directories excepted) and nlink 0 until attach().
 
   makeDirectory(parent: DirectoryInode | undefined, name: string, owner: Owner): DirectoryInode {
     const common = this.#common(S_IF.directory, owner);
-    const inode = { kind: 'directory', ...common, entries: new Map(), name, nextCookie: 3 } as unknown as DirectoryInode; // `parent` follows.
+    const inode = { kind: 'directory', ...common, entries: new DirectoryEntries(), name, nextCookie: FIRST_COOKIE } as unknown as DirectoryInode; // `parent` follows.
     inode.parent = parent ?? inode;
     inode.nlink = 2;
-    this.inodes.set(inode.ino, inode);
+    this.#register(inode);
     if (parent !== undefined) {
       this.enter(parent, name, inode);
       parent.nlink++;
@@ -111,7 +138,7 @@ export class FileSystem {
   }
 
   makeDevice(device: DeviceName, owner: Owner): Inode {
-    return this.#register({ kind: 'device', ...this.#common(S_IF.character, owner), device });
+    return this.#register({ kind: 'device', ...this.#common(S_IF.character, owner), device, number: deviceNumber(DEVICES[device]) });
   }
 
   makeFifo(owner: Owner): Inode & { readonly kind: 'fifo' } {
@@ -159,7 +186,6 @@ export class FileSystem {
 
   /** Adds a name without counting a link. */
   enter(directory: DirectoryInode, name: string, inode: Inode): void {
-    assert(!directory.entries.has(name), 'a name is entered once');
     directory.entries.set(name, { inode, cookie: directory.nextCookie++ });
   }
 
@@ -194,7 +220,8 @@ export class FileSystem {
 
   /** Takes an inode without names and users out of the table. */
   forgetIfUnused(inode: Inode): void {
-    if (inode.nlink > 0 || inode.references > 0 || !this.inodes.delete(inode.ino)) return;
+    if (inode.nlink > 0 || inode.references > 0 || !(this.inodes.delete(inode.ino) || this.image?.made.delete(inode.ino) === true)) return;
+    this.inodeCount--;
     if (inode.kind === 'file') inode.content.discard();
     if (inode.kind === 'directory') this.release(inode.parent); // A removed directory held its parent (tree.ts).
   }
@@ -252,11 +279,7 @@ export class FileSystem {
 
   #register<Made extends Inode>(inode: Made): Made {
     this.inodes.set(inode.ino, inode);
+    this.inodeCount++;
     return inode;
   }
-}
-
-/** st_rdev of a device number pair, as glibc's makedev for small numbers. */
-export function deviceNumber(device: DeviceName): number {
-  return DEVICES[device].major * 256 + DEVICES[device].minor;
 }

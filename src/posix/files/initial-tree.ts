@@ -5,6 +5,8 @@
  *   /bin /dev /etc /home/guest /proc /root /run /tmp /usr /usr/bin /var /var/tmp
  *   /dev: null zero full random urandom tty, fd -> /proc/self/fd, stdin stdout stderr -> /proc/self/fd/0 1 2, in/ out/ rw/ (channels)
  *
+ * Over an image, what the image has stays as it is and only what is missing is made; but /dev and /proc are always the machine's own.
+ *
  * A standard stream's channel has a node without a name: /dev/stdin leads to descriptor 0 as on Linux, which starts as that channel.
  */
 import { assert } from '../../core/index.ts';
@@ -26,15 +28,22 @@ const TEXTS: readonly (readonly [string, string])[] = [
   ['hosts', '127.0.0.1\tlocalhost stillpoint\n'],
 ];
 
-/** Fills an empty file system. Channels are in the order of their declaration. Call it once, before the first process. */
+/** Fills a new file system. Channels are in the order of their declaration. Call it once, before the first process. */
 export function makeInitialTree(files: FileSystem, channels: readonly FileChannel['spec'][]): void {
   const mine = { credentials: GUEST, mode: 0o755 };
-  const directory = (parent: DirectoryInode, name: string, owner = mine) => files.makeDirectory(parent, name, owner);
+  /** Undefined when the image has something else there, such as a link. */
+  const directory = (parent: DirectoryInode | undefined, name: string, owner = mine): DirectoryInode | undefined => {
+    const there = parent?.entries.get(name)?.inode;
+    if (there !== undefined || parent === undefined) return there?.kind === 'directory' ? there : undefined;
+    return files.makeDirectory(parent, name, owner);
+  };
   directory(files.root, 'bin');
+  hide(files, 'dev');
   makeDevices(files, channels);
   const etc = directory(files.root, 'etc');
   for (const [name, text] of TEXTS) makeTextFile(files, etc, { name, text });
   directory(directory(files.root, 'home'), 'guest');
+  hide(files, 'proc');
   files.addProc();
   registerStaticFiles(files);
   directory(files.root, 'root', { credentials: ROOT, mode: 0o700 });
@@ -52,7 +61,15 @@ export function registerStaticFiles(files: FileSystem): void {
   files.registerLink('/proc/mounts', () => 'self/mounts');
 }
 
-function makeTextFile(files: FileSystem, directory: DirectoryInode, file: { readonly name: string; readonly text: string }): void {
+/** Takes a name of the image out of the root: something of the machine comes in its place. */
+function hide(files: FileSystem, name: string): void {
+  const there = files.root.entries.get(name)?.inode;
+  files.root.entries.delete(name);
+  if (there?.kind === 'directory') files.root.nlink--;
+}
+
+function makeTextFile(files: FileSystem, directory: DirectoryInode | undefined, file: { readonly name: string; readonly text: string }): void {
+  if (directory === undefined || directory.entries.has(file.name)) return;
   const inode = files.makeFile({ credentials: GUEST, mode: 0o644 });
   files.attach(directory, file.name, inode);
   inode.content.writeAt(0, new TextEncoder().encode(file.text));

@@ -6,6 +6,7 @@
  */
 import { limits, type Canonical } from '../../core/index.ts';
 import type { FileContent } from './content.ts';
+import type { DirectoryEntries } from './directory-entries.ts';
 import { S_IF } from './flags.ts';
 import type { Pipe } from './pipe.ts';
 
@@ -23,13 +24,9 @@ interface InodeCommon {
   references: number;
 }
 
-/** `cookie` is the entry's place in the order of getdents64; it never changes, so an iteration survives unlink and create. */
-export interface DirectoryEntry { readonly inode: Inode; readonly cookie: number }
-
 export interface DirectoryInode extends InodeCommon {
   readonly kind: 'directory';
-  /** Insertion order is ascending cookie order. */
-  readonly entries: Map<string, DirectoryEntry>;
+  readonly entries: DirectoryEntries;
   /** Where `..` leads; the root is its own parent. */
   parent: DirectoryInode;
   name: string;
@@ -37,7 +34,8 @@ export interface DirectoryInode extends InodeCommon {
 }
 export interface FileInode extends InodeCommon { readonly kind: 'file'; readonly content: FileContent; seals: number | undefined; isLinkable: boolean }
 export interface SymlinkInode extends InodeCommon { readonly kind: 'symlink'; readonly target: string }
-export interface DeviceInode extends InodeCommon { readonly kind: 'device'; readonly device: DeviceName }
+/** A device that the machine does not have ('absent', from an image) cannot be opened; `number` is its st_rdev. */
+export interface DeviceInode extends InodeCommon { readonly kind: 'device'; readonly device: DeviceName | 'absent'; readonly number: number }
 export interface FifoInode extends InodeCommon { readonly kind: 'fifo'; readonly pipe: Pipe }
 export interface ChannelInode extends InodeCommon { readonly kind: 'channel'; readonly channel: string }
 export interface EventInode extends InodeCommon { readonly kind: 'event'; counter: bigint; readonly isSemaphore: boolean; changes: number }
@@ -57,6 +55,17 @@ export const DEVICES: { readonly [name in DeviceName]: { readonly major: number;
   null: { major: 1, minor: 3 }, zero: { major: 1, minor: 5 }, full: { major: 1, minor: 7 },
   random: { major: 1, minor: 8 }, urandom: { major: 1, minor: 9 }, tty: { major: 5, minor: 0 },
 };
+
+/** The device that a number of Linux names, or 'absent'. */
+export function deviceOf({ major, minor }: { readonly major: number; readonly minor: number }): DeviceName | 'absent' {
+  const found = Object.entries(DEVICES).find(([, device]) => device.major === major && device.minor === minor);
+  return found !== undefined && isDeviceName(found[0]) ? found[0] : 'absent';
+}
+
+/** st_rdev of a device number pair, as glibc's makedev. */
+export function deviceNumber({ major, minor }: { readonly major: number; readonly minor: number }): number {
+  return (((major & 0xfff) << 8) | (minor & 0xff) | ((minor & 0xfff00) << 12)) >>> 0;
+}
 
 export function isDeviceName(name: string): name is DeviceName {
   return Object.hasOwn(DEVICES, name);

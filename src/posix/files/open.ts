@@ -80,7 +80,7 @@ function openExisting(context: FileContext, { found, inode, flags }: Existing): 
   if (!permits(inode, context.credentials, wantedRights(flags))) return -ERRNO.EACCES;
   if ((flags & O.NOATIME) !== 0 && !owns(inode, context.credentials)) return -ERRNO.EPERM;
   const isTruncating = (flags & O.TRUNC) !== 0;
-  if (inode.kind === 'device' && inode.device === 'tty') return -ERRNO.ENXIO;
+  if (inode.kind === 'device' && (inode.device === 'tty' || inode.device === 'absent')) return -ERRNO.ENXIO;
   if (inode.kind === 'event' || inode.kind === 'epoll') return -ERRNO.ENXIO;
   if (inode.kind === 'fifo' && (flags & O.ACCMODE) === O.WRONLY && inode.pipe.readers === 0) {
     return (flags & O.NONBLOCK) !== 0 ? -ERRNO.ENXIO : BLOCKED;

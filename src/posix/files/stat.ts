@@ -3,7 +3,7 @@
  * The device number is fixed: 0:1 for the tree, 0:2 for /proc, 0:3 for what has no name (pipes, events).
  */
 import { limits } from '../../core/index.ts';
-import { deviceNumber, type FileSystem } from './file-system.ts';
+import type { FileSystem } from './file-system.ts';
 import { S_IF } from './flags.ts';
 import { blocksOf, directorySize, type Inode } from './inode.ts';
 
@@ -36,7 +36,7 @@ function deviceOf(inode: Inode): number {
 }
 
 function specialDeviceOf(inode: Inode): number {
-  if (inode.kind === 'device') return deviceNumber(inode.device);
+  if (inode.kind === 'device') return inode.number;
   return inode.kind === 'channel' && (inode.mode & S_IF.mask) === S_IF.character ? TERMINAL_DEVICE : 0;
 }
 

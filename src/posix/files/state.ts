@@ -1,23 +1,31 @@
 /**
  * The file system as data: metadata as one canonical value, contents as page objects. Writer and reader share this file.
  *
- *   [version, nextInode, nextOpenFile, inodes, openFiles, locks]
+ *   [1, nextInode, nextOpenFile, inodes, openFiles, locks]                               without an image
+ *   [2, nextInode, nextOpenFile, inodes, openFiles, locks, digest, inodeCount, changed]   over an image
  *   inode: [ino, mode, uid, gid, nlink, atime, mtime, ctime, btime, kind, ...what the kind holds]
  *   reference to an inode: its number, or [path, mode, owner] for a virtual one
+ *
+ * `changed` are the image's inodes that differ from the image, as inodes with what they still take from it added: of a file [size, runs], of a
+ * directory the names that no longer show. All others are in the image, which its digest names: a checkpoint costs nothing for them.
  *
  * Invariants: equal file systems give equal data; everything derived (reference counts, pipe ends, free space) is left out and counted
  * again on restore. References by processes and mappings are counted when those are restored.
  */
 import { limits, StillpointError, type Canonical } from '../../core/index.ts';
-import { FileContent } from './content.ts';
+import type { ImageTree } from '../../image/index.ts';
+import { FileContent, type BaseState, type FileBase } from './content.ts';
+import { DirectoryEntries } from './directory-entries.ts';
 import { FileSystem, type FileSystemHost } from './file-system.ts';
-import { commonState, isDeviceName, type DirectoryInode, type Inode } from './inode.ts';
+import { S_IF } from './flags.ts';
+import { commonState, deviceNumber, DEVICES, isDeviceName, type DirectoryInode, type Inode } from './inode.ts';
 import type { Lock } from './locks.ts';
 import { Pipe } from './pipe.ts';
 import { virtualInode } from './proc.ts';
 import { OpenFile } from '../open-file.ts';
 
 const VERSION = 1;
+const VERSION_OVER_IMAGE = 2;
 
 /** A page-addressed byte array, the shape of snapshot's PageObject. */
 export interface FilePages {
@@ -32,9 +40,11 @@ export interface RestoredPages {
   pages(): Iterable<{ readonly index: number; readonly bytes: Uint8Array }>;
 }
 
-/** Contents of all files that have any, in the order of their inodes. */
+/** Contents of all files that have any of their own, in the order of their inodes. */
 export function filePages(files: FileSystem): readonly FilePages[] {
   const objects: FilePages[] = [];
+  const ofImage = [...files.image?.made.values() ?? []].sort((a, b) => a.ino - b.ino);
+  for (const inode of ofImage) if (inode.kind === 'file' && inode.content.hasOwnPages) objects.push(inode.content);
   for (const inode of files.inodes.values()) if (inode.kind === 'file' && inode.content.size > 0) objects.push(inode.content);
   return objects;
 }
@@ -46,7 +56,7 @@ export function inodeReference(inode: Inode): Canonical {
 /** Throws StillpointError E_STATE_FORMAT when the inode is not there. */
 export function resolveReference(files: FileSystem, reference: Canonical): Inode {
   if (typeof reference === 'number') {
-    const inode = files.inodes.get(reference);
+    const inode = files.find(reference);
     if (inode === undefined) throw malformed('refers to an inode that is not there');
     return inode;
   }
@@ -55,24 +65,36 @@ export function resolveReference(files: FileSystem, reference: Canonical): Inode
 }
 
 /** Everything but the contents of files. */
-export function fileSystemState(files: FileSystem): Canonical {
+export function fileSystemState(files: FileSystem): readonly Canonical[] {
   const openFiles = [...files.openFiles.values()].map((open) => [open.id, inodeReference(open.inode), open.flags, open.offset, open.path]);
-  return [VERSION, files.nextInode, files.nextOpenFile, [...files.inodes.values()].map(inodeState), openFiles, files.locks.state()];
+  const { image } = files;
+  const common: Canonical[] = [files.nextInode, files.nextOpenFile, [...files.inodes.values()].map(inodeState), openFiles, files.locks.state()];
+  if (image === undefined) return [VERSION, ...common];
+  const changed = image.changed().map((inode) => [...inodeState(inode), ...leftOfImage(inode)]);
+  return [VERSION_OVER_IMAGE, ...common, image.tree.digest, files.inodeCount, changed];
 }
 
-function inodeState(inode: Inode): Canonical {
+/** What a changed inode still takes from the image. */
+function leftOfImage(inode: Inode): Canonical[] {
+  if (inode.kind === 'directory') return [inode.entries.hidden()];
+  if (inode.kind !== 'file') return [];
+  const { size, runs } = inode.content.baseState();
+  return [size, runs];
+}
+
+function inodeState(inode: Inode): Canonical[] {
   return [...commonState(inode), inode.kind, ...kindState(inode)];
 }
 
 function kindState(inode: Inode): Canonical[] {
   switch (inode.kind) {
     case 'directory': {
-      const entries = [...inode.entries].map(([name, entry]) => [name, inodeReference(entry.inode), entry.cookie]);
+      const entries = [...inode.entries.own()].map(([name, entry]) => [name, inodeReference(entry.inode), entry.cookie]);
       return [inode.parent.ino, inode.name, inode.nextCookie, entries];
     }
     case 'file': return [inode.content.size, inode.content.runs(), inode.seals ?? null, inode.isLinkable];
     case 'symlink': return [inode.target];
-    case 'device': return [inode.device];
+    case 'device': return inode.device === 'absent' ? [inode.device, inode.number] : [inode.device];
     case 'fifo': return [inode.pipe.bytes(), inode.pipe.hadWriter, inode.pipe.changes];
     case 'channel': return [inode.channel];
     case 'event': return [inode.counter, inode.isSemaphore, inode.changes];
@@ -88,25 +110,41 @@ function kindState(inode: Inode): Canonical[] {
  * The file system that `state` and `objects` describe. Pages are loaded dirty: the caller marks them clean when it knows the capture they
  * came from. Throws StillpointError E_STATE_FORMAT.
  */
-export function restoreFileSystem(host: FileSystemHost, state: Canonical, objects: Iterable<RestoredPages>): FileSystem {
-  const [version, nextInode, nextOpenFile, inodes, openFiles, locks] = arrayOf(state);
-  if (version !== VERSION) throw malformed('has another version');
-  const files = new FileSystem(host, true);
+export function restoreFileSystem(host: FileSystemHost, saved: { readonly state: Canonical; readonly objects: Iterable<RestoredPages> }, image?: ImageTree): FileSystem {
+  const [version, nextInode, nextOpenFile, inodes, openFiles, locks, digest, inodeCount, changed] = arrayOf(saved.state);
+  if (version !== VERSION && version !== VERSION_OVER_IMAGE) throw malformed('has another version');
+  if ((digest ?? undefined) !== image?.digest) throw malformed('belongs to another image');
+  const files = new FileSystem(host, { image, isEmpty: true });
   files.nextInode = numberOf(nextInode);
   files.nextOpenFile = numberOf(nextOpenFile);
+  files.image?.made.clear(); // The root as the image has it: the one of the state follows.
   const records = arrayOf(inodes).map(arrayOf);
-  for (const record of records) {
-    const inode = restoreInode(files, record);
-    files.inodes.set(inode.ino, inode);
-  }
-  for (const record of records) restoreEntries(files, record);
-  const root = files.inodes.get(1);
+  const changedRecords = image === undefined ? [] : arrayOf(changed).map(arrayOf);
+  for (const record of records) restoreOwn(files, record);
+  for (const record of changedRecords) restoreChanged(files, record);
+  files.inodeCount = image === undefined ? files.inodes.size : numberOf(inodeCount);
+  for (const record of [...changedRecords, ...records]) restoreEntries(files, record);
+  const root = files.find(1);
   if (root?.kind !== 'directory') throw malformed('has no root directory');
   files.root = root;
-  for (const object of objects) loadPages(files, object);
+  for (const object of saved.objects) loadPages(files, object);
   for (const item of arrayOf(openFiles)) restoreOpenFile(files, arrayOf(item));
   for (const item of arrayOf(locks)) restoreLocks(files, arrayOf(item));
   return files;
+}
+
+function restoreOwn(files: FileSystem, record: readonly Canonical[]): void {
+  const inode = restoreInode(files, record);
+  if (files.isOfImage(inode)) throw malformed('has an inode with a number of the image');
+  files.inodes.set(inode.ino, inode);
+}
+
+function restoreChanged(files: FileSystem, record: readonly Canonical[]): void {
+  const { image } = files;
+  const ino = numberOf(record[0]);
+  const isSound = image?.owns(ino) === true && ((numberOf(record[1]) ^ image.tree.node(ino - 1).mode) & S_IF.mask) === 0;
+  if (image === undefined || !isSound) throw malformed('changes an inode that the image does not have');
+  image.made.set(ino, restoreInode(files, record));
 }
 
 function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
@@ -116,9 +154,9 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
   const [a, b, c, d] = record.slice(10);
   switch (record[9]) {
     // `parent` and the entries follow in the second pass, when every inode is there.
-    case 'directory': return { kind: 'directory', ...common, entries: new Map(), name: textOf(b), nextCookie: numberOf(c) } as unknown as DirectoryInode;
+    case 'directory': return { kind: 'directory', ...common, entries: restoredEntries(files, record), name: textOf(b), nextCookie: numberOf(c) } as unknown as DirectoryInode;
     case 'file': {
-      const state = { size: numberOf(a), runs: arrayOf(b).map(numberOf) };
+      const state = { size: numberOf(a), runs: arrayOf(b).map(numberOf), ...restoredBase(files, record) };
       checkContent(files, state);
       const content = new FileContent(`file/${ino}`, files.space, state);
       return { kind: 'file', ...common, content, seals: c === null ? undefined : numberOf(c), isLinkable: d === true };
@@ -126,8 +164,9 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
     case 'symlink': return { kind: 'symlink', ...common, target: textOf(a) };
     case 'device': {
       const device = textOf(a);
+      if (device === 'absent') return { kind: 'device', ...common, device, number: numberOf(b) };
       if (!isDeviceName(device)) throw malformed('has an unknown device');
-      return { kind: 'device', ...common, device };
+      return { kind: 'device', ...common, device, number: deviceNumber(DEVICES[device]) };
     }
     case 'fifo': return { kind: 'fifo', ...common, pipe: new Pipe(bytesOf(a), b === true, numberOf(c)) };
     case 'channel': return { kind: 'channel', ...common, channel: textOf(a) };
@@ -137,14 +176,39 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
   }
 }
 
+/** The names of a directory before the guest's own: those of the image but the hidden ones. */
+function restoredEntries(files: FileSystem, record: readonly Canonical[]): DirectoryEntries {
+  const ino = numberOf(record[0]);
+  if (files.image?.owns(ino) !== true) return new DirectoryEntries();
+  const entries = new DirectoryEntries(files.image.entriesOf(ino));
+  for (const name of arrayOf(record[14])) if (!entries.hide(textOf(name))) throw malformed('hides a name that the image does not have');
+  return entries;
+}
+
+function restoredBase(files: FileSystem, record: readonly Canonical[]): { readonly base?: FileBase; readonly left?: BaseState } {
+  const ino = numberOf(record[0]);
+  if (files.image?.owns(ino) !== true) return {};
+  const base = files.image.contentOf(ino);
+  const left = { size: numberOf(record[14]), runs: arrayOf(record[15]).map(numberOf) };
+  checkRuns(left.runs);
+  if (left.size < 0 || left.size > base.size || (left.runs.at(-1) ?? 0) > Math.ceil(base.size / limits.PAGE_BYTES)) throw malformed('takes more from the image than it holds');
+  return { base, left };
+}
+
 function checkContent(files: FileSystem, { size, runs }: { readonly size: number; readonly runs: readonly number[] }): void {
+  const pages = checkRuns(runs);
+  if (!Number.isSafeInteger(size) || size < 0 || size > limits.FILE_BYTES_MAX || pages > files.pagesFree) throw malformed('has a file of unsound size');
+}
+
+/** Number of pages in the runs. */
+function checkRuns(runs: readonly number[]): number {
   let pages = 0;
   for (let index = 0; index < runs.length; index += 2) {
     const [before, start, end] = [runs[index - 1] ?? -1, runs[index], runs[index + 1]];
     if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start! <= before || end! <= start!) throw malformed('has a file with unsound runs');
     pages += end! - start!;
   }
-  if (!Number.isSafeInteger(size) || size < 0 || size > limits.FILE_BYTES_MAX || pages > files.pagesFree) throw malformed('has a file of unsound size');
+  return pages;
 }
 
 function restoreInterest(item: Canonical): [number, { openFile: number; events: number; data: bigint; armed: boolean; told: number }] {
@@ -153,14 +217,15 @@ function restoreInterest(item: Canonical): [number, { openFile: number; events: 
 }
 
 function restoreEntries(files: FileSystem, record: readonly Canonical[]): void {
-  const inode = files.inodes.get(numberOf(record[0]));
+  const inode = files.find(numberOf(record[0]));
   if (inode?.kind !== 'directory') return;
-  const parent = files.inodes.get(numberOf(record[10]));
+  const parent = files.find(numberOf(record[10]));
   if (parent?.kind !== 'directory') throw malformed('has a directory without parent');
   inode.parent = parent;
   if (inode.nlink === 0) files.retain(parent);
   for (const item of arrayOf(record[13])) {
     const [name, reference, cookie] = arrayOf(item);
+    if (inode.entries.has(textOf(name))) throw malformed('has a name twice');
     inode.entries.set(textOf(name), { inode: resolveReference(files, reference ?? null), cookie: numberOf(cookie) });
   }
 }
@@ -168,7 +233,7 @@ function restoreEntries(files: FileSystem, record: readonly Canonical[]): void {
 function loadPages(files: FileSystem, object: RestoredPages): void {
   const match = /^file\/([0-9]+)$/.exec(object.name);
   if (match === null) return;
-  const inode = files.inodes.get(Number(match[1]));
+  const inode = files.find(Number(match[1]));
   if (inode?.kind !== 'file') throw malformed('has pages of a file that is not there');
   for (const page of object.pages()) {
     if (!inode.content.hasPage(page.index)) throw malformed('has a page that its file does not have');

@@ -32,7 +32,7 @@ export function encodeStatfs(files: FileSystem, inode: Inode): Uint8Array {
     put(24, files.pagesFree);
     put(32, files.pagesFree);
     put(40, limits.INODES_MAX);
-    put(48, limits.INODES_MAX - files.inodes.size);
+    put(48, limits.INODES_MAX - files.inodeCount);
   }
   put(64, limits.NAME_BYTES_MAX);
   put(72, limits.PAGE_BYTES);

@@ -77,7 +77,7 @@ export function makeLink(maker: Maker, inode: Inode, at: Walked): number {
   const directory = newName(maker, at, false);
   if (typeof directory === 'number') return directory;
   if (isDirectory(inode)) return -ERRNO.EPERM;
-  if (!maker.files.inodes.has(inode.ino)) return -ERRNO.EXDEV;
+  if (!maker.files.holds(inode)) return -ERRNO.EXDEV;
   if (inode.nlink === 0 && !(inode.kind === 'file' && inode.isLinkable)) return -ERRNO.ENOENT;
   attachNew(maker.files, directory, { name: at.name, inode });
   inode.ctime = maker.files.now();

@@ -130,7 +130,7 @@ test('a damaged section gives E_STATE_FORMAT, never a crash', () => {
   machine.open('f', O.CREAT | O.RDWR);
   const host = { clock: { now: () => 0n }, channels: { get: () => undefined } };
   const bytes = encodeCanonical(fileSystemState(machine.files));
-  const again = restoreFileSystem(host, decodeCanonical(bytes), []);
+  const again = restoreFileSystem(host, { state: decodeCanonical(bytes), objects: [] });
   const context = FileContext.restore(decodeCanonical(encodeCanonical(machine.context.state())), again);
   expect(Buffer.compare(encodeCanonical(fileSystemState(again)), bytes)).toBe(0);
   expect(context.descriptorNumbers()).toEqual([0, 1, 2]);
@@ -139,7 +139,7 @@ test('a damaged section gives E_STATE_FORMAT, never a crash', () => {
     const damaged = bytes.slice();
     damaged[at]! ^= 1 << (at % 8);
     try {
-      restoreFileSystem(host, decodeCanonical(damaged), []);
+      restoreFileSystem(host, { state: decodeCanonical(damaged), objects: [] });
     } catch (error) {
       expect(error).toBeInstanceOf(StillpointError);
       expect((error as StillpointError).code).toBe('E_STATE_FORMAT');

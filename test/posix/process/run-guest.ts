@@ -8,6 +8,7 @@ import * as path from 'node:path';
 import { ChannelSet, type ChannelSpec } from '../../../src/channel/index.ts';
 import { seedFromNumber } from '../../../src/core/index.ts';
 import { createNodeDigests } from '../../../src/core/live/digest.ts';
+import type { ImageTree } from '../../../src/image/index.ts';
 import type { Isa } from '../../../src/isa/index.ts';
 import { riscv64 } from '../../../src/isa/riscv/index.ts';
 import { Guest, type BootOptions, type FileSystem, type GuestStop } from '../../../src/posix/index.ts';
@@ -39,6 +40,8 @@ export interface RunOptions {
   readonly instructionsMax?: number;
   readonly workingDirectory?: string;
   readonly prepare?: (files: FileSystem) => void;
+  /** What lies below the guest's files. */
+  readonly image?: ImageTree;
   /** Another executor than the reference interpreter. */
   readonly isa?: Isa;
 }
@@ -59,7 +62,7 @@ export function bootGuest(program: Uint8Array, options: RunOptions = {}, channel
   return Guest.boot({
     isa: options.isa ?? riscv64, program, argv: options.argv ?? ['program'], environment: options.environment ?? [], workingDirectory: options.workingDirectory ?? '/',
     memoryBytes: options.memoryBytes ?? 64 * 1024 * 1024, clock: options.clock ?? { kind: 'zero' },
-    entropy: options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, channels, programPath: '/bin/program',
+    entropy: options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, channels, programPath: '/bin/program', image: options.image,
     ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
   });
 }

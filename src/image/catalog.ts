@@ -1,0 +1,418 @@
+/**
+ * The catalog: all of an image (or layer) but the bytes of its files, as one byte string whose SHA-256 names the image. Fixed-width records, so
+ * that opening one costs a check and no parsing. Little-endian. Writer, reader and checker of the format are one file for one set of offsets;
+ * docs/formats/image.md is the page.
+ *
+ *   0 "SPIMAGE1"   8 u32 inodes   12 u32 entries   16 u32 chunks   20 u32 text bytes   24 u32 flags (1: has whiteouts or opaque directories)
+ *   28 u32 zero    32 inode records (48 bytes)   entry records (12)   chunk hashes (32)   text
+ *   inode   0 u32 mode   4 u32 uid   8 u32 gid   12 u32 links   16 i64 mtime   24 u64 size   32 u32 first   36 u32 count   40 u32 parent   44 u32 entry
+ *   entry   0 u32 text offset   4 u16 length   6 u16 zero   8 u32 inode (ffffffff: whiteout)
+ *
+ * first, count: of a directory its entries, of a file its chunks, of a link its target in the text. size of a directory: 1 opaque, 2 implied.
+ * parent, entry: of a directory its holder and the entry that names it (the root: 0 and ffffffff); 0 for all others.
+ *
+ * Invariants: inodes are numbered breadth-first with names in byte order, so one tree has one catalog; the reader checks every field, so that a
+ * catalog from a stranger is sound or an error. What this does NOT do: keep file bytes, hash.
+ */
+import { assert, limits, StillpointError } from '../core/index.ts';
+import { emptyDirectory, type FileBytes, type LayerDirectory, type LayerEntry, type LayerFile, type LayerNode } from './layer.ts';
+import { DEVICE_MINORS, KIND, type ImageNode, type ImageTree } from './tree.ts';
+
+const MAGIC = 'SPIMAGE1';
+const HEADER_BYTES = 32;
+const INODE_BYTES = 48;
+const ENTRY_BYTES = 12;
+const HASH_BYTES = 32;
+const NONE = 0xffff_ffff;
+const OPAQUE = 1;
+const IMPLIED = 2;
+const HAS_MARKS = 1;
+/** Chunks of all files of the largest image, should each be short of one. */
+const CHUNKS_MAX = limits.IMAGE_BYTES_MAX / limits.IMAGE_CHUNK_BYTES + limits.IMAGE_ENTRIES_MAX;
+
+interface Numbered { readonly node: LayerNode; links: number; parent: number; entry: number; first: number; count: number }
+interface NumberedEntry { readonly name: string; readonly inode: number }
+
+/** Bytes of the catalog of a layer, and its files by inode. `chunksOf` gives the hashes of a file's chunks, 32 bytes each. Throws E_IMAGE_LIMIT. */
+export function encodeCatalog(root: LayerDirectory, chunksOf: (file: LayerFile) => Uint8Array): { readonly bytes: Uint8Array; readonly files: ReadonlyMap<number, LayerFile> } {
+  const { inodes, entries, hasMarks } = numberInodes(root);
+  const files = new Map<number, LayerFile>();
+  const hashes: Uint8Array[] = [];
+  let chunks = 0;
+  inodes.forEach((item, index) => {
+    if (item.node.kind !== 'file') return;
+    const list = chunksOf(item.node);
+    files.set(index, item.node);
+    item.first = chunks;
+    item.count = list.length / HASH_BYTES;
+    assert(item.count === chunkCount(item.node.size), 'a file has a hash for each chunk');
+    chunks += item.count;
+    hashes.push(list);
+  });
+  const text = new TextPool();
+  for (const item of inodes) if (item.node.kind === 'symlink') [item.first, item.count] = text.add(item.node.target);
+  const names = entries.map(({ name }) => text.add(name));
+  const size = HEADER_BYTES + inodes.length * INODE_BYTES + entries.length * ENTRY_BYTES + chunks * HASH_BYTES + text.length;
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  for (let index = 0; index < MAGIC.length; index++) bytes[index] = MAGIC.charCodeAt(index);
+  [inodes.length, entries.length, chunks, text.length, hasMarks ? HAS_MARKS : 0].forEach((value, index) => view.setUint32(8 + 4 * index, value, true));
+  let at = HEADER_BYTES;
+  for (const item of inodes) at = writeInode(view, at, item);
+  entries.forEach(({ inode }, index) => {
+    view.setUint32(at, names[index]![0], true);
+    view.setUint16(at + 4, names[index]![1], true);
+    view.setUint32(at + 8, inode, true);
+    at += ENTRY_BYTES;
+  });
+  for (const list of hashes) {
+    bytes.set(list, at);
+    at += list.length;
+  }
+  text.writeTo(bytes, at);
+  return { bytes, files };
+}
+
+function numberInodes(root: LayerDirectory): { readonly inodes: Numbered[]; readonly entries: NumberedEntry[]; readonly hasMarks: boolean } {
+  const inodes: Numbered[] = [{ node: root, links: 2, parent: 0, entry: NONE, first: 0, count: 0 }];
+  const known = new Map<LayerNode, number>();
+  const entries: NumberedEntry[] = [];
+  let hasMarks = false;
+  for (let index = 0; index < inodes.length; index++) {
+    const item = inodes[index]!;
+    if (item.node.kind !== 'directory') continue;
+    hasMarks ||= item.node.isOpaque;
+    item.first = entries.length;
+    for (const [name, entry] of [...item.node.entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const inode = entry === 'whiteout' ? NONE : numberOf(entry);
+      hasMarks ||= inode === NONE;
+      if (entry !== 'whiteout' && entry.kind === 'directory') Object.assign(inodes[inode]!, { parent: index, entry: entries.length, links: 2 });
+      if (entry !== 'whiteout' && entry.kind === 'directory') item.links++;
+      entries.push({ name, inode });
+    }
+    item.count = entries.length - item.first;
+    if (entries.length > limits.IMAGE_ENTRIES_MAX) throw new StillpointError('E_IMAGE_LIMIT', `the layers together have more than ${limits.IMAGE_ENTRIES_MAX} names`);
+  }
+  function numberOf(node: LayerNode): number {
+    const before = known.get(node);
+    if (before !== undefined) {
+      assert(node.kind !== 'directory', 'a directory has one name');
+      inodes[before]!.links++;
+      return before;
+    }
+    known.set(node, inodes.length);
+    inodes.push({ node, links: 1, parent: 0, entry: 0, first: 0, count: 0 });
+    return inodes.length - 1;
+  }
+  return { inodes, entries, hasMarks };
+}
+
+function writeInode(view: DataView, at: number, { node, links, parent, entry, first, count }: Numbered): number {
+  [node.mode, node.uid, node.gid, links].forEach((value, index) => view.setUint32(at + 4 * index, value, true));
+  view.setBigInt64(at + 16, node.mtime, true);
+  view.setBigUint64(at + 24, BigInt(sizeField(node)), true);
+  [first, count, parent, entry].forEach((value, index) => view.setUint32(at + 32 + 4 * index, value, true));
+  return at + INODE_BYTES;
+}
+
+function sizeField(node: LayerNode): number {
+  switch (node.kind) {
+    case 'directory': return (node.isOpaque ? OPAQUE : 0) + (node.isImplied ? IMPLIED : 0);
+    case 'file': return node.size;
+    case 'symlink': return node.target.length;
+    case 'special': return node.device;
+  }
+}
+
+/** Texts one after another, each once. */
+class TextPool {
+  readonly #places = new Map<string, number>();
+  length = 0;
+
+  add(text: string): [number, number] {
+    let place = this.#places.get(text);
+    if (place === undefined) {
+      place = this.length;
+      this.#places.set(text, place);
+      this.length += text.length;
+    }
+    return [place, text.length];
+  }
+
+  writeTo(bytes: Uint8Array, start: number): void {
+    for (const [text, place] of this.#places) for (let index = 0; index < text.length; index++) bytes[start + place + index] = text.charCodeAt(index);
+  }
+}
+
+export function chunkCount(size: number): number {
+  return Math.ceil(size / limits.IMAGE_CHUNK_BYTES);
+}
+
+/** Reads a file's bytes: [offset, offset + length) lie within it. */
+export type ReadFile = (file: number, offset: number, length: number) => Uint8Array;
+
+export class ImageCatalog implements ImageTree {
+  readonly digest: string;
+  readonly count: number;
+  /** Whether it is a layer that hides what lies below. */
+  readonly hasMarks: boolean;
+  readonly bytes: Uint8Array;
+  readonly read: ReadFile;
+  readonly #view: DataView;
+  readonly #entriesAt: number;
+  readonly #chunksAt: number;
+  readonly #textAt: number;
+  readonly #chunks: number;
+
+  /** Throws E_IMAGE_FORMAT on anything that encodeCatalog cannot have made. */
+  constructor(bytes: Uint8Array, { digest, read }: { readonly digest: string; readonly read: (catalog: ImageCatalog) => ReadFile }) {
+    this.bytes = bytes;
+    this.digest = digest;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const header = (index: number): number => this.#view.getUint32(8 + 4 * index, true);
+    const isOurs = bytes.length >= HEADER_BYTES && [...MAGIC].every((character, index) => bytes[index] === character.charCodeAt(0));
+    if (!isOurs) throw malformed('is not one');
+    const entries = header(1);
+    this.count = header(0);
+    this.#chunks = header(2);
+    this.hasMarks = header(4) === HAS_MARKS;
+    this.#entriesAt = HEADER_BYTES + this.count * INODE_BYTES;
+    this.#chunksAt = this.#entriesAt + entries * ENTRY_BYTES;
+    this.#textAt = this.#chunksAt + this.#chunks * HASH_BYTES;
+    const isSound = this.count >= 1 && this.count <= limits.IMAGE_ENTRIES_MAX + 1 && entries <= limits.IMAGE_ENTRIES_MAX && this.#chunks <= CHUNKS_MAX
+      && this.#textAt + header(3) === bytes.length && header(4) <= HAS_MARKS && header(5) === 0;
+    if (!isSound) throw malformed('has another length than its header says');
+    new Checker(this, { entries, chunks: this.#chunks, textBytes: header(3) }).check();
+    this.read = read(this);
+  }
+
+  node(inode: number): ImageNode {
+    const at = this.#at(inode);
+    const view = this.#view;
+    const mode = view.getUint32(at, true);
+    const isDirectory = (mode & KIND.mask) === KIND.directory;
+    return {
+      mode, uid: view.getUint32(at + 4, true), gid: view.getUint32(at + 8, true), links: view.getUint32(at + 12, true),
+      mtime: view.getBigInt64(at + 16, true), size: isDirectory ? 0 : this.rawSize(inode),
+    };
+  }
+
+  target(symlink: number): string {
+    return this.text(this.first(symlink), this.entryCount(symlink));
+  }
+
+  place(directory: number): { readonly parent: number; readonly name: string } {
+    const at = this.#at(directory);
+    const entry = this.#view.getUint32(at + 44, true);
+    const isNamed = entry !== NONE && (this.#view.getUint32(at, true) & KIND.mask) === KIND.directory;
+    return { parent: this.#view.getUint32(at + 40, true), name: isNamed ? this.nameOf(entry) : '' };
+  }
+
+  entryCount(directory: number): number {
+    return this.#view.getUint32(this.#at(directory) + 36, true);
+  }
+
+  entryName(directory: number, position: number): string {
+    return this.nameOf(this.first(directory) + position);
+  }
+
+  entryInode(directory: number, position: number): number {
+    return this.inodeOf(this.first(directory) + position);
+  }
+
+  findEntry(directory: number, name: string): number {
+    const first = this.first(directory);
+    let low = 0;
+    let high = this.entryCount(directory);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.nameOf(first + middle) < name) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.entryCount(directory) && this.nameOf(first + low) === name ? low : -1;
+  }
+
+  /** Hash of one chunk of a file, 64 hexadecimal digits. */
+  chunkHash(file: number, index: number): string {
+    return hex(this.#chunk(this.first(file) + index));
+  }
+
+  /** Hashes of all chunks, each 64 hexadecimal digits. */
+  *chunkHashes(): Generator<string> {
+    for (let index = 0; index < this.#chunks; index++) yield hex(this.#chunk(index));
+  }
+
+  /** The same as a tree of objects, files known by content. */
+  toLayer(): LayerDirectory {
+    const made: LayerNode[] = [];
+    for (let inode = 0; inode < this.count; inode++) made.push(this.#layerNode(inode));
+    made.forEach((node, inode) => {
+      if (node.kind !== 'directory') return;
+      for (let position = 0; position < this.entryCount(inode); position++) {
+        const entry: LayerEntry = this.entryInode(inode, position) === NONE ? 'whiteout' : made[this.entryInode(inode, position)]!;
+        node.entries.set(this.entryName(inode, position), entry);
+      }
+    });
+    return made[0] as LayerDirectory; // Checked: inode 0 is a directory.
+  }
+
+  // For the checker and the reader above; numbers are as stored.
+
+  first(inode: number): number {
+    return this.#view.getUint32(this.#at(inode) + 32, true);
+  }
+
+  rawSize(inode: number): number {
+    return Number(this.#view.getBigUint64(this.#at(inode) + 24, true));
+  }
+
+  placeEntry(inode: number): number {
+    return this.#view.getUint32(this.#at(inode) + 44, true);
+  }
+
+  inodeOf(entry: number): number {
+    return this.#view.getUint32(this.#entriesAt + entry * ENTRY_BYTES + 8, true);
+  }
+
+  entryText(entry: number): { readonly offset: number; readonly length: number; readonly zero: number } {
+    const at = this.#entriesAt + entry * ENTRY_BYTES;
+    return { offset: this.#view.getUint32(at, true), length: this.#view.getUint16(at + 4, true), zero: this.#view.getUint16(at + 6, true) };
+  }
+
+  nameOf(entry: number): string {
+    const { offset, length } = this.entryText(entry);
+    return this.text(offset, length);
+  }
+
+  text(offset: number, length: number): string {
+    let out = '';
+    for (let index = this.#textAt + offset; index < this.#textAt + offset + length; index++) out += String.fromCharCode(this.bytes[index]!);
+    return out;
+  }
+
+  #chunk(index: number): Uint8Array {
+    return this.bytes.subarray(this.#chunksAt + index * HASH_BYTES, this.#chunksAt + (index + 1) * HASH_BYTES);
+  }
+
+  #at(inode: number): number {
+    assert(inode >= 0 && inode < this.count, 'an inode of the image');
+    return HEADER_BYTES + inode * INODE_BYTES;
+  }
+
+  #layerNode(inode: number): LayerNode {
+    const { mode, uid, gid, mtime, size } = this.node(inode);
+    const common = { mode, uid, gid, mtime };
+    switch (mode & KIND.mask) {
+      case KIND.directory: return { ...emptyDirectory(), ...common, isOpaque: (this.rawSize(inode) & OPAQUE) !== 0, isImplied: (this.rawSize(inode) & IMPLIED) !== 0 };
+      case KIND.symlink: return { kind: 'symlink', ...common, target: this.target(inode) };
+      case KIND.file: return { kind: 'file', ...common, size, bytes: this.#fileBytes(inode) };
+      default: return { kind: 'special', ...common, device: size };
+    }
+  }
+
+  #fileBytes(inode: number): FileBytes {
+    const first = this.#chunksAt + this.first(inode) * HASH_BYTES;
+    return { kind: 'chunks', hashes: this.bytes.slice(first, first + this.entryCount(inode) * HASH_BYTES) };
+  }
+}
+
+/** Every rule of a catalog; the lookups above rely on them. */
+class Checker {
+  readonly #catalog: ImageCatalog;
+  readonly #entries: number;
+  readonly #chunks: number;
+  readonly #textBytes: number;
+  #nextEntry = 0;
+  #nextChunk = 0;
+  #nextInode = 1;
+
+  constructor(catalog: ImageCatalog, counts: { readonly entries: number; readonly chunks: number; readonly textBytes: number }) {
+    this.#catalog = catalog;
+    this.#entries = counts.entries;
+    this.#chunks = counts.chunks;
+    this.#textBytes = counts.textBytes;
+  }
+
+  check(): void {
+    const catalog = this.#catalog;
+    const links = new Uint32Array(catalog.count);
+    if ((catalog.node(0).mode & KIND.mask) !== KIND.directory || catalog.placeEntry(0) !== NONE || catalog.place(0).parent !== 0) throw malformed('has no root directory');
+    for (let inode = 0; inode < catalog.count; inode++) {
+      if (inode >= this.#nextInode) throw malformed('has an inode without a name');
+      this.#checkInode(inode, links);
+    }
+    const isWhole = this.#nextEntry === this.#entries && this.#nextChunk === this.#chunks && this.#nextInode === catalog.count;
+    if (!isWhole) throw malformed('has records that belong to nothing');
+    for (let inode = 0; inode < catalog.count; inode++) if (links[inode] !== catalog.node(inode).links - (this.#isDirectory(inode) ? 2 : 0)) throw malformed('counts links wrongly');
+  }
+
+  #isDirectory(inode: number): boolean {
+    return (this.#catalog.node(inode).mode & KIND.mask) === KIND.directory;
+  }
+
+  #checkInode(inode: number, links: Uint32Array): void {
+    const catalog = this.#catalog;
+    const { mode } = catalog.node(inode);
+    const size = catalog.rawSize(inode);
+    if (mode > 0o177777 || !Number.isSafeInteger(size)) throw malformed('has an inode of unsound mode or size');
+    if (!this.#isDirectory(inode) && (catalog.place(inode).parent !== 0 || catalog.placeEntry(inode) !== 0)) throw malformed('has a holder for something that is no directory');
+    switch (mode & KIND.mask) {
+      case KIND.directory: return this.#checkDirectory(inode, links);
+      case KIND.file:
+        if (size > limits.FILE_BYTES_MAX || catalog.first(inode) !== this.#nextChunk || catalog.entryCount(inode) !== chunkCount(size)) throw malformed('has a file with unsound chunks');
+        this.#nextChunk += catalog.entryCount(inode);
+        if (this.#nextChunk > this.#chunks) throw malformed('has a file with unsound chunks');
+        return;
+      case KIND.symlink:
+        if (size === 0 || size >= limits.PATH_BYTES_MAX || catalog.entryCount(inode) !== size || catalog.first(inode) + size > this.#textBytes) throw malformed('has an unsound symbolic link');
+        if (catalog.target(inode).includes('\0')) throw malformed('has an unsound symbolic link');
+        return;
+      case KIND.fifo:
+      case KIND.character:
+      case KIND.block:
+        if (size >= DEVICE_MINORS * DEVICE_MINORS || catalog.first(inode) !== 0 || catalog.entryCount(inode) !== 0) throw malformed('has an unsound device');
+        return;
+      default: throw malformed('has an inode of unknown kind');
+    }
+  }
+
+  #checkDirectory(inode: number, links: Uint32Array): void {
+    const catalog = this.#catalog;
+    const count = catalog.entryCount(inode);
+    if (catalog.rawSize(inode) > (OPAQUE | IMPLIED) || catalog.first(inode) !== this.#nextEntry || this.#nextEntry + count > this.#entries) throw malformed('has an unsound directory');
+    let before: string | undefined;
+    for (let position = 0; position < count; position++) {
+      const entry = this.#nextEntry++;
+      const name = this.#checkName(entry);
+      if (before !== undefined && before >= name) throw malformed('has names out of order');
+      before = name;
+      const child = catalog.inodeOf(entry);
+      if (child === NONE && catalog.hasMarks) continue;
+      if (child > this.#nextInode || child >= catalog.count || child === 0) throw malformed('has a name that leads nowhere');
+      const isNew = child === this.#nextInode;
+      if (isNew) this.#nextInode++;
+      if (this.#isDirectory(child)) {
+        if (!isNew || catalog.placeEntry(child) !== entry || catalog.place(child).parent !== inode) throw malformed('has a directory in two places');
+        links[inode]!++;
+      } else links[child]!++;
+    }
+  }
+
+  #checkName(entry: number): string {
+    const { offset, length, zero } = this.#catalog.entryText(entry);
+    if (zero !== 0 || length === 0 || length > limits.NAME_BYTES_MAX || offset + length > this.#textBytes) throw malformed('has an unsound name');
+    const name = this.#catalog.nameOf(entry);
+    if (name === '.' || name === '..' || name.includes('/') || name.includes('\0')) throw malformed('has an unsound name');
+    return name;
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  let out = '';
+  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
+  return out;
+}
+
+function malformed(what: string): StillpointError {
+  return new StillpointError('E_IMAGE_FORMAT', `the catalog of the image ${what}`);
+}

@@ -1,0 +1,92 @@
+/** `--image` as a user meets it: programs found through PATH, runs that survive their archive, removal that keeps what others need. */
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Bench, complaint } from '../cli/command.ts';
+
+const bench = new Bench();
+const SUM = `
+  #include <stdio.h>
+  #include <string.h>
+  int main(int n, char **v) {
+    for (int i = 1; i < n; i++) {
+      FILE *in = fopen(v[i], "r");
+      if (!in) { perror(v[i]); continue; }
+      unsigned long sum = 0;
+      for (int c; (c = getc(in)) != EOF;) for (int k = 0; k < 10; k++) sum = sum * 31 + c + k;
+      printf("%s %lu\\n", v[i], sum);
+      fclose(in);
+    }
+    return 7;
+  }`;
+
+beforeAll(() => {
+  const root = bench.makeDirectory('root');
+  for (const name of ['usr/bin', 'data', 'etc']) fs.mkdirSync(`${root}/${name}`, { recursive: true });
+  fs.copyFileSync(bench.compile('sum', SUM), `${root}/usr/bin/sum`);
+  fs.symlinkSync('usr/bin', `${root}/bin`);
+  fs.symlinkSync('sum', `${root}/usr/bin/total`);
+  fs.writeFileSync(`${root}/data/a`, 'alpha\n'.repeat(50_000));
+  fs.writeFileSync(`${root}/data/b`, 'beta\n');
+  execFileSync('tar', ['-C', root, '--owner=0', '--group=0', '-cf', bench.path('root.tar'), '.']);
+  execFileSync('tar', ['-C', root, '--owner=0', '--group=0', '-czf', bench.path('root.tar.gz'), '.']);
+  const upper = bench.makeDirectory('upper');
+  fs.mkdirSync(`${upper}/data`);
+  fs.writeFileSync(`${upper}/data/.wh.b`, '');
+  fs.writeFileSync(`${upper}/data/c`, 'gamma\n');
+});
+afterAll(() => { fs.rmSync(bench.directory, { recursive: true, force: true }); });
+
+describe('--image', () => {
+
+  it('finds PROGRAM in the image: through PATH, by absolute path, through links', () => {
+    const run = (program: string): [number | null, string] => {
+      const seen = bench.stillpoint(['run', '--ephemeral', '--image', 'root.tar', program, '/data/b']);
+      return [seen.status, seen.stdout];
+    };
+    const answer = run('sum');
+    expect(answer[0]).toBe(7);
+    expect(answer[1]).toMatch(/^\/data\/b \d+\n$/);
+    for (const program of ['total', '/usr/bin/sum', '/bin/total', './sum']) expect(run(program)).toEqual(answer);
+  });
+
+  it('takes directories, archives and gzip archives alike, over each other and at a place', () => {
+    const sums = (images: readonly string[], files: readonly string[]): Record<string, string> => {
+      const { stdout } = bench.stillpoint(['run', '--ephemeral', ...images.flatMap((image) => ['--image', image]), './sum', ...files]);
+      return Object.fromEntries(stdout.trim().split('\n').map((line) => line.split(' ') as [string, string]));
+    };
+    const plain = sums(['root.tar'], ['/data/a', '/data/b']);
+    expect(Object.keys(plain)).toEqual(['/data/a', '/data/b']);
+    for (const image of ['root.tar.gz', 'root']) expect(sums([image], ['/data/a', '/data/b'])).toEqual(plain);
+    const layered = sums(['root.tar', 'upper'], ['/data/a', '/data/b', '/data/c']);
+    expect(layered).toMatchObject({ '/data/a': plain['/data/a'] });
+    expect(Object.keys(layered)).toEqual(['/data/a', '/data/c']);
+    expect(Object.keys(sums(['root.tar:/mnt/x', 'upper:/mnt'], ['/mnt/x/data/a', '/mnt/data/c', '/data/a']))).toEqual(['/mnt/x/data/a', '/mnt/data/c']);
+  });
+
+  it('a recorded run needs its archive no more: cap, resume, replay; other runs may be removed', () => {
+    fs.copyFileSync(bench.path('root.tar'), bench.path('gone.tar'));
+    const options = ['--image', 'gone.tar', '--checkpoint-every', '1M'];
+    expect(bench.stillpoint(['run', '--name', 'whole', ...options, 'sum', '/data/a', '/data/b']).status).toBe(7);
+    expect(bench.stillpoint(['run', '--name', 'cut', ...options, '--max-instructions', '4M', 'sum', '/data/a', '/data/b']).status).toBe(124);
+    fs.rmSync(bench.path('gone.tar'));
+    expect(bench.stillpoint(['rm', 'whole']).status).toBe(0);
+    const resumed = bench.stillpoint(['resume', 'cut', '--max-instructions', '1G']);
+    expect([resumed.status, resumed.stderr]).toEqual([7, '']);
+    const replayed = bench.stillpoint(['replay', 'cut']);
+    expect([replayed.status, replayed.stderr]).toEqual([0, '']);
+    expect(bench.stillpoint(['rm', 'cut']).status).toBe(0);
+  });
+
+  it('says in one line what is wrong', () => {
+    fs.writeFileSync(bench.path('text'), 'no archive\n'.repeat(100));
+    fs.writeFileSync(bench.path('cut.gz'), fs.readFileSync(bench.path('root.tar.gz')).subarray(0, 2000));
+    fs.writeFileSync(bench.path('cut.tar'), fs.readFileSync(bench.path('root.tar')).subarray(0, 20_000));
+    fs.writeFileSync(bench.path('x.tar.zst'), Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0]));
+    const cases: readonly (readonly [string, string])[] = [
+      ['nothing-here', 'E_IMAGE_OPEN'], ['text', 'E_IMAGE_FORMAT'], ['cut.gz', 'E_IMAGE_TRUNCATED'], ['cut.tar', 'E_IMAGE_TRUNCATED'], ['x.tar.zst', 'E_IMAGE_UNSUPPORTED'], ['root.tar:/a/../b', 'E_USAGE'],
+    ];
+    for (const [image, code] of cases) expect([image, complaint(bench.stillpoint(['run', '--ephemeral', '--image', image, 'sum']))]).toEqual([image, code]);
+    expect(complaint(bench.stillpoint(['run', '--ephemeral', '--image', 'root.tar', 'missing']))).toBe('E_PROGRAM_NOT_FOUND');
+  });
+});
