@@ -4,6 +4,8 @@
 #
 #   build/riscv64-root   busybox-static and musl-dev, unpacked (and one of picolibc's libraries with --picolibc)
 #   build/sources        lua5.4 and sqlite3, upstream source as Debian publishes it
+#   build/debian-root    a small Debian root: shell, coreutils, perl, python3, lua, sqlite3, jq and their libraries, unpacked
+#                        and not configured (no maintainer script runs); all its packages come from one suite
 #
 # Where packages come from is copied from the host's own Debian source (URIs and Signed-By), so mirrors, proxies and
 # keys are those the machine already trusts; this file names no host. Signatures are checked by apt as always.
@@ -17,6 +19,11 @@ SUITES=(trixie forky sid) # trixie is the first Debian release that has riscv64.
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/stillpoint/packages
 ROOT=$PWD/build/riscv64-root
 SOURCES=$PWD/build/sources
+DEBIAN=$PWD/build/debian-root
+# What build/debian-root is made of; apt adds what these need. A changed list is another set, fetched anew.
+DEBIAN_PACKAGES=(
+  bash coreutils dash diffutils findutils grep gzip mawk sed tar xz-utils jq lua5.4 sqlite3 perl python3 libstdc++6 libgcc-s1
+)
 
 fail() { printf 'fetch-packages: %s\n' "$*" >&2; exit 1; }
 say() { printf 'fetch-packages: %s\n' "$*" >&2; }
@@ -140,6 +147,54 @@ fetch_from() {
   fi
   rm -rf "$home"
 }
+
+# Sets that differ are kept side by side.
+DEBIAN_CACHE=$CACHE/debian-root-$(printf '%s\n' "${DEBIAN_PACKAGES[@]}" | sha256sum | cut -c 1-12)
+
+# fetch_debian SUITE: the whole set from one suite, or nothing.
+fetch_debian() {
+  local suite=$1 home name
+  home=$(mktemp -d "${TMPDIR:-/tmp}/stillpoint-apt.XXXXXX")
+  make_apt_home "$home" "$suite"
+  say "fetching the packages of the Debian root from $suite"
+  if APT_CONFIG=$home/apt.conf apt-get -qq update >"$home/log" 2>&1 &&
+    APT_CONFIG=$home/apt.conf apt-get -qq --yes --download-only --no-install-recommends -o Debug::NoLocking=1 install "${DEBIAN_PACKAGES[@]}" >>"$home/log" 2>&1; then
+    rm -rf "$DEBIAN_CACHE" "$DEBIAN_CACHE.new" && mkdir -p "$DEBIAN_CACHE.new"
+    cp "$home"/cache/archives/*.deb "$DEBIAN_CACHE.new" && mv "$DEBIAN_CACHE.new" "$DEBIAN_CACHE"
+  else
+    say "the set cannot be had from $suite: $(grep -m 1 '^E:' "$home/log" | sed 's,[a-z]*://[^ ]*/,,')"
+  fi
+  rm -rf "$home"
+}
+
+# Unpacked beside and moved: a root is there whole or not at all. /bin, /sbin and /lib are links as on an installed system.
+unpack_debian() {
+  local package link
+  rm -rf "$DEBIAN.new" && mkdir -p "$DEBIAN.new"/usr/{bin,sbin,lib} "$DEBIAN.new"/{etc,tmp,var/tmp}
+  for link in bin sbin lib; do ln -s "usr/$link" "$DEBIAN.new/$link"; done
+  for package in "$DEBIAN_CACHE"/*.deb; do
+    dpkg-deb --fsys-tarfile "$package" | tar -x -C "$DEBIAN.new" --keep-directory-symlink --exclude './usr/share/doc' --exclude './usr/share/man' --exclude './usr/share/locale'
+  done
+  # What the maintainer scripts of these packages would link.
+  ln -sf dash "$DEBIAN.new/usr/bin/sh"
+  ln -sf mawk "$DEBIAN.new/usr/bin/awk"
+  ln -sf lua5.4 "$DEBIAN.new/usr/bin/lua"
+  basename "$DEBIAN_CACHE" >"$DEBIAN.new/etc/stillpoint-set"
+  rm -rf "$DEBIAN" && mv "$DEBIAN.new" "$DEBIAN"
+}
+
+has_debian() { [ "$(cat "$DEBIAN/etc/stillpoint-set" 2>/dev/null)" = "$(basename "$DEBIAN_CACHE")" ]; }
+
+if ! has_debian; then
+  mkdir -p "$CACHE"
+  for suite in "${SUITES[@]}" "${SUITES[@]}"; do
+    [ ! -d "$DEBIAN_CACHE" ] || break
+    command -v apt-get >/dev/null || fail "there is no apt-get on this machine; riscv64 packages of Debian cannot be had"
+    fetch_debian "$suite"
+  done
+  [ -d "$DEBIAN_CACHE" ] || fail "the Debian root could not be had whole from any suite; check the network and the machine's Debian mirror, then run this again"
+  unpack_debian
+fi
 
 binaries=() sources=()
 [ -x "$ROOT/usr/bin/busybox" ] || binaries+=(busybox-static)

@@ -39,6 +39,8 @@ export class GuestMemory implements CpuMemory {
   readonly #listeners: ((pageIndex: number) => void)[] = [];
   /** Pages marked dirty since the last clearDirty(), unordered, each once. */
   #dirty: number[] = [];
+  /** One bit a page: marked dirty before the last clearDirty(). Made when it is needed. */
+  #touched: Uint32Array | undefined = undefined;
 
   /** `limit`: first address past the space, a multiple of 4096 above BIAS. The bytes are reserved, not touched. */
   constructor(limit: number) {
@@ -175,8 +177,41 @@ export class GuestMemory implements CpuMemory {
   }
 
   clearDirty(): void {
-    for (const page of this.#dirty) this.pageFlags[page]! &= ~PAGE_FLAG.dirty;
+    const touched = (this.#touched ??= new Uint32Array(Math.ceil(this.limit / PAGE_BYTES / 32)));
+    for (const page of this.#dirty) {
+      this.pageFlags[page]! &= ~PAGE_FLAG.dirty;
+      touched[page >>> 5]! |= 1 << (page & 31);
+    }
     this.#dirty = [];
+  }
+
+  /** Pages that may hold anything but zeros: all that were written since the start or the last reset(), ascending. */
+  touchedPages(): readonly number[] {
+    const pages = new Set(this.#dirty);
+    this.#touched?.forEach((bits, word) => {
+      for (let bit = 0; bits !== 0 && bit < 32; bit++) if ((bits & (1 << bit)) !== 0) pages.add(word * 32 + bit);
+    });
+    return [...pages].sort((a, b) => a - b);
+  }
+
+  /** Takes over the content of another memory of the same size; this one must be all zeros. Rights stay. */
+  copyTouched(source: GuestMemory): void {
+    assert(source.limit === this.limit, 'memories that copy have one size');
+    for (const page of source.touchedPages()) {
+      this.page(page).set(source.page(page));
+      this.#markDirty(page);
+    }
+  }
+
+  /** As new: zeros, no rights, nothing dirty. The caller has taken the rights of pages that were never written. */
+  reset(): void {
+    for (const page of this.touchedPages()) {
+      if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
+      this.pageFlags[page] = 0;
+      this.page(page).fill(0);
+    }
+    this.#dirty = [];
+    this.#touched = undefined;
   }
 
   /** The 4096 bytes of one page, a view. */

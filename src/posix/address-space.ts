@@ -1,17 +1,19 @@
 /**
  * One process's address space: the mapping list joined with guest memory, the heap end, and the account of accessible bytes.
  *
- *   0x10000          image   heap (brk) ->            <- mmap area   guard  stack      gap  signal page   limit
+ *   0x10000          image   heap (brk) ->            <- mmap area   guard  <- stack   gap  signal page   limit
  *
- * Invariants: a page has rights exactly when a mapping with protection covers it; unmapped pages hold zeros; accessible bytes never exceed
- * `memoryBytes`. Results are 0 or more, or -errno. Everything is a function of the calls made: no address is random.
+ * Invariants: a page has rights exactly when a mapping with protection covers it; unmapped pages hold zeros; accessible bytes of all
+ * spaces together never exceed the machine's memory; the main stack grows downwards by itself, as far as the layout says. Results are 0 or more, or -errno. Everything is a function of the calls made: no address is random.
  * What this does NOT do: read registers (calls/memory.ts), own file content (MappedFiles does).
  */
 import { assert, limits, type Canonical } from '../core/index.ts';
 import type { GuestMemory } from '../engine/index.ts';
 import { BIAS, PAGE_FLAG } from '../isa/index.ts';
 import { ERRNO } from './errno.ts';
+import type { MemoryAccount } from './memory-account.ts';
 import { MemoryMap, PROT, roundUp, type Backing, type Mapping, type MappingName } from './memory-map.ts';
+import { loadShared, storeShared, type Sharing } from './shared-pages.ts';
 
 const { PAGE_BYTES, LOWEST_ADDRESS } = limits;
 /** vm.max_map_count of Linux. */
@@ -37,6 +39,9 @@ export interface SpaceLayout {
   /** Free area for mmap: [mmapBottom, mmapTop). */
   readonly mmapBottom: number;
   readonly mmapTop: number;
+  /** How far down the main stack may grow, and its upper end. */
+  readonly stackBottom: number;
+  readonly stackTop: number;
 }
 
 export interface MapRequest {
@@ -57,7 +62,7 @@ export function rightsOf(protection: number): number {
 export class AddressSpace {
   readonly memory: GuestMemory;
   readonly map = new MemoryMap();
-  readonly memoryBytes: number;
+  readonly account: MemoryAccount;
   readonly layout: SpaceLayout;
   readonly #files: MappedFiles;
   readonly #retained = new Set<number>();
@@ -67,9 +72,9 @@ export class AddressSpace {
   /** Shared file mappings that exist now: the calls that move file bytes keep them equal to the files. */
   #sharedFiles: readonly Mapping[] = [];
 
-  constructor(parts: { readonly memory: GuestMemory; readonly memoryBytes: number; readonly layout: SpaceLayout; readonly files: MappedFiles }) {
+  constructor(parts: { readonly memory: GuestMemory; readonly account: MemoryAccount; readonly layout: SpaceLayout; readonly files: MappedFiles }) {
     this.memory = parts.memory;
-    this.memoryBytes = parts.memoryBytes;
+    this.account = parts.account;
     this.layout = parts.layout;
     this.#files = parts.files;
     this.#heapEnd = parts.layout.heapStart;
@@ -89,7 +94,12 @@ export class AddressSpace {
   }
 
   #isAffordable(more: number): boolean {
-    return this.#accessibleBytes + more <= this.memoryBytes && this.map.mappings.length < MAPPINGS_MAX;
+    return this.account.usedBytes + more <= this.account.memoryBytes && this.map.mappings.length < MAPPINGS_MAX;
+  }
+
+  #charge(bytes: number): void {
+    this.#accessibleBytes += bytes;
+    this.account.usedBytes += bytes;
   }
 
   #accessibleIn(start: number, end: number): number {
@@ -99,7 +109,7 @@ export class AddressSpace {
   }
 
   #insert(mapping: Mapping): void {
-    if (mapping.protection !== PROT.none) this.#accessibleBytes += mapping.end - mapping.start;
+    if (mapping.protection !== PROT.none) this.#charge(mapping.end - mapping.start);
     this.map.insert(mapping);
     this.memory.setRights(mapping.start / PAGE_BYTES, (mapping.end - mapping.start) / PAGE_BYTES, rightsOf(mapping.protection));
     if (mapping.backing !== undefined) this.#settleBackings();
@@ -107,7 +117,7 @@ export class AddressSpace {
 
   #take(start: number, end: number): Mapping[] {
     const parts = this.map.remove(start, end);
-    for (const part of parts) if (part.protection !== PROT.none) this.#accessibleBytes -= part.end - part.start;
+    for (const part of parts) if (part.protection !== PROT.none) this.#charge(part.start - part.end);
     return parts;
   }
 
@@ -292,54 +302,54 @@ export class AddressSpace {
     }
   }
 
-  /** Shared mappings → files: pages of [start, end) that differ are written. */
+  /** Shared mappings → files: what the program has changed in [start, end). */
   storeShared(start = 0, end = this.memory.limit): void {
-    for (const mapping of this.#sharedFiles) {
-      const backing = mapping.backing;
-      if (backing === undefined || !backing.isWritable || mapping.end <= start || mapping.start >= end) continue;
-      for (let address = Math.max(mapping.start, start); address < Math.min(mapping.end, end); address += PAGE_BYTES) {
-        this.#storePage(address, backing.key, backing.offset + address - mapping.start);
-      }
-    }
-  }
-
-  #storePage(address: number, key: number, offset: number): void {
-    const old = this.#files.read(key, offset, PAGE_BYTES);
-    const now = this.memory.u8.subarray(address - BIAS, address - BIAS + old.length);
-    for (let index = 0; index < old.length; index++) {
-      if (old[index] === now[index]) continue;
-      this.#files.write(key, offset, now);
-      return;
-    }
+    if (this.#sharedFiles.length > 0) storeShared(this.#sharing(), { start, end });
   }
 
   /** Files → shared mappings: pages that differ take the file's bytes. */
   loadShared(): void {
-    for (const mapping of this.#sharedFiles) {
-      if (mapping.backing === undefined) continue;
-      for (let offset = 0; offset < mapping.end - mapping.start; offset += PAGE_BYTES) this.#loadPage(mapping, mapping.backing, offset);
-    }
+    if (this.#sharedFiles.length > 0) loadShared(this.#sharing());
   }
 
-  #loadPage(mapping: Mapping, backing: Backing, offset: number): void {
-    const bytes = this.#files.read(backing.key, backing.offset + offset, PAGE_BYTES);
-    const page = this.memory.page((mapping.start + offset) / PAGE_BYTES);
-    for (let index = 0; index < PAGE_BYTES; index++) {
-      if (page[index] === (bytes[index] ?? 0)) continue;
-      const full = new Uint8Array(PAGE_BYTES);
-      full.set(bytes);
-      this.memory.install(mapping.start + offset, full);
-      return;
-    }
+  #sharing(): Sharing {
+    return { memory: this.memory, files: this.#files, mappings: this.#sharedFiles };
+  }
+
+  /** Grows the main stack down to `address` when that is where a stack may be; false: it is not, or memory is used up. */
+  growStack(address: number): boolean {
+    const { stackBottom, stackTop } = this.layout;
+    if (address < stackBottom || address >= stackTop || (this.memory.pageFlags[Math.floor(address / PAGE_BYTES)]! & PAGE_FLAG.read) !== 0) return false;
+    const start = Math.floor(address / PAGE_BYTES) * PAGE_BYTES;
+    const [lowest] = this.map.within(start, stackTop);
+    if (lowest === undefined || lowest.start === start || lowest.name !== '[stack]' || !this.#isAffordable(lowest.start - start)) return false;
+    this.#insert({ ...lowest, start, end: lowest.start });
+    return true;
+  }
+
+  /** Makes `copy`, an empty space on zeroed memory, equal to this one (fork). Returns 0 or -ENOMEM (then nothing happened). */
+  copyTo(copy: AddressSpace): number {
+    if (!this.#isAffordable(this.#accessibleBytes)) return -ERRNO.ENOMEM;
+    copy.restore({ heapEnd: this.#heapEnd, mappings: this.map.mappings, isOpen: true });
+    copy.memory.copyTouched(this.memory);
+    return 0;
   }
 
   /** The end of a process: shared content goes to its files, files are released. Pages stay for the last snapshot. */
   close(): void {
     this.storeShared();
     this.#isOpen = false;
+    this.account.usedBytes -= this.#accessibleBytes;
     for (const key of this.#retained) this.#files.release(key);
     this.#retained.clear();
     this.#sharedFiles = [];
+  }
+
+  /** After close(): the memory as new, for another space. */
+  vacate(): void {
+    assert(!this.#isOpen, 'only a closed space is vacated');
+    for (const { start, end } of this.map.mappings) this.memory.setRights(start / PAGE_BYTES, (end - start) / PAGE_BYTES, 0);
+    this.memory.reset();
   }
 
   encode(): Canonical {
@@ -354,12 +364,13 @@ export class AddressSpace {
   /** Puts back the mappings of encode(); page content is restored by the caller. Files are retained again. */
   restore(state: { readonly heapEnd: number; readonly mappings: readonly Mapping[]; readonly isOpen: boolean }): void {
     for (const mapping of state.mappings) {
-      if (mapping.protection !== PROT.none) this.#accessibleBytes += mapping.end - mapping.start;
+      if (mapping.protection !== PROT.none) this.#charge(mapping.end - mapping.start);
       this.map.insert(mapping);
       this.memory.setRights(mapping.start / PAGE_BYTES, (mapping.end - mapping.start) / PAGE_BYTES, rightsOf(mapping.protection));
     }
     this.#heapEnd = state.heapEnd;
     this.#isOpen = state.isOpen;
     if (state.isOpen) this.#settleBackings();
+    else this.account.usedBytes -= this.#accessibleBytes;
   }
 }

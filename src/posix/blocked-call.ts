@@ -18,7 +18,7 @@ const MASKED: ReadonlyMap<number, { readonly argument: number; readonly isIndire
 export function blockOnGuest(kernel: Kernel, thread: Thread): void {
   const { cpu } = thread.process;
   const masked = MASKED.get(cpu.isa.abi.syscallNumber(cpu.state));
-  thread.wait = { kind: 'retry', deadline: thread.retryDeadline, isRestarted: masked === undefined };
+  thread.wait = { kind: 'retry', deadline: thread.retryDeadline, isRestarted: masked === undefined, isReady: false };
   kernel.isScheduled = true;
   const mask = masked === undefined ? undefined : readMask(thread, masked);
   if (mask === undefined) return;

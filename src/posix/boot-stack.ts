@@ -2,7 +2,7 @@
  * The first stack of a program, as Linux builds it (System V ABI, "Process Initialization"):
  *
  *   sp (16-byte aligned)  argc   argv[0..] NULL   envp[0..] NULL   auxv pairs .. AT_NULL   padding
- *   random bytes (16)     argv strings   envp strings   program path   8 zero bytes   top
+ *   random bytes (16)     argv strings   envp strings   file name of the program   8 zero bytes   top
  *
  * Strings are byte strings; words are 64-bit little-endian. Pure: bytes out, nothing written.
  * What this does NOT do: map the stack (boot.ts).
@@ -34,16 +34,16 @@ function totalBytes(strings: readonly string[]): number {
 /** Lays the stack out below `top`; undefined when arguments and environment are too large (E2BIG). */
 export function buildStack(parts: {
   readonly top: number; readonly stackBytes: number; readonly argv: readonly string[]; readonly environment: readonly string[];
-  readonly programPath: string; readonly random: Uint8Array; readonly auxiliary: readonly (readonly [number, number | bigint])[];
+  readonly fileName: string; readonly random: Uint8Array; readonly auxiliary: readonly (readonly [number, number | bigint])[];
 }): StackImage | undefined {
   const { top, argv, environment } = parts;
   const strings = [...argv, ...environment];
-  const stringBytes = totalBytes(strings) + parts.programPath.length + 1;
+  const stringBytes = totalBytes(strings) + parts.fileName.length + 1;
   const bytesMax = Math.min(limits.ARGUMENT_BYTES_MAX, Math.floor(parts.stackBytes / 4));
   if (stringBytes + strings.length * 8 > bytesMax || strings.some((text) => text.length >= STRING_BYTES_MAX)) return undefined;
   const stringsStart = top - 8 - stringBytes;
   const randomAddress = Math.floor((stringsStart - 16) / 16) * 16;
-  const auxiliary: (readonly [number, number | bigint])[] = [...parts.auxiliary, [AUX.RANDOM, randomAddress], [AUX.EXECFN, top - 8 - parts.programPath.length - 1], [AUX.NULL, 0]];
+  const auxiliary: (readonly [number, number | bigint])[] = [...parts.auxiliary, [AUX.RANDOM, randomAddress], [AUX.EXECFN, top - 8 - parts.fileName.length - 1], [AUX.NULL, 0]];
   const wordCount = 1 + argv.length + 1 + environment.length + 1 + auxiliary.length * 2;
   const stackPointer = Math.floor((randomAddress - wordCount * 8) / 16) * 16;
   const bytes = new Uint8Array(top - stackPointer);
@@ -65,7 +65,7 @@ export function buildStack(parts: {
   word(0);
   for (const text of environment) word(string(text));
   word(0);
-  string(parts.programPath);
+  string(parts.fileName);
   const auxiliaryStart = at;
   for (const [type, value] of auxiliary) {
     word(type);

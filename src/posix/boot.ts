@@ -1,44 +1,47 @@
 /**
- * Starts a program in a new process: loads the image, lays out the address space, builds the first stack.
+ * Loads a program into a fresh process image: program, dynamic linker, first stack.
  *
- *   image | heap ->   <- mmap area | guard | stack | guard page | signal return page | guard page | limit
+ *   program | heap ->   <- mmap area (the dynamic linker first) | guard | <- stack | guard page | signal return page | guard page | limit
  *
- * The layout is a function of the image and the memory size. The stack is mapped whole (8 MiB, or a quarter of a small memory) and
- * counts as used memory; below it lies a gap that nothing is placed in.
- * What this does NOT do: parse (elf.ts), own the file system.
+ * The layout is a function of the program and the machine's address space. The stack begins with what it holds and 128 KiB, grows by itself
+ * up to 8 MiB (or a quarter of a small memory), and has a gap below it that nothing is placed in.
+ * What this does NOT do: find and parse files (executable.ts, elf.ts).
  */
 import { limits, StillpointError } from '../core/index.ts';
-import { GuestMemory } from '../engine/index.ts';
-import type { Isa } from '../isa/index.ts';
-import { AddressSpace, type MappedFiles, type SpaceLayout } from './address-space.ts';
+import type { Cpu } from '../engine/index.ts';
+import { CONTROL, type Isa } from '../isa/index.ts';
+import type { AddressSpace, SpaceLayout } from './address-space.ts';
 import { AUX, buildStack, type StackImage } from './boot-stack.ts';
 import type { ElfImage, ElfSegment } from './elf.ts';
+import type { Executable, LoadFile } from './executable.ts';
 import { GUEST } from './files/index.ts';
 import { PROT, roundUp } from './memory-map.ts';
+import { ProcessImage } from './process-image.ts';
 
 const { PAGE_BYTES, HIGHEST_ADDRESS, STACK_BYTES } = limits;
 /** Linux's stack_guard_gap: 256 pages. */
 const STACK_GAP = 1024 * 1024;
+/** Room below the arguments that the stack has at once, as on Linux. */
+const STACK_FIRST_BYTES = 128 * 1024;
 /** Ticks a second of times(): Linux tells programs 100. */
 export const CLOCK_TICKS = 100;
 
 export interface Places extends SpaceLayout {
-  readonly limit: number;
-  readonly stackBottom: number;
-  readonly stackTop: number;
   readonly signalPage: number;
 }
 
+/** First address past the space of every process of a machine; decided by its first program. */
+export function planLimit(imageEnd: number, memoryBytes: number): number {
+  return Math.min(HIGHEST_ADDRESS, roundUp(Math.max(2 * memoryBytes, imageEnd + memoryBytes)));
+}
+
 /** Where everything goes. */
-export function planSpace(imageEnd: number, memoryBytes: number): Places {
-  const wanted = Math.max(2 * memoryBytes, imageEnd + memoryBytes);
-  const limit = Math.min(HIGHEST_ADDRESS, roundUp(wanted));
-  const stackBytes = stackSize(memoryBytes);
+export function planSpace(imageEnd: number, memoryBytes: number, limit: number): Places {
   const gap = Math.min(STACK_GAP, roundUp(memoryBytes / 16));
   const signalPage = limit - 2 * PAGE_BYTES;
   const stackTop = signalPage - PAGE_BYTES;
-  const stackBottom = stackTop - stackBytes;
-  return { limit, signalPage, stackTop, stackBottom, heapStart: imageEnd, mmapBottom: limits.LOWEST_ADDRESS, mmapTop: stackBottom - gap };
+  const stackBottom = stackTop - stackSize(memoryBytes);
+  return { signalPage, stackTop, stackBottom, heapStart: imageEnd, mmapBottom: limits.LOWEST_ADDRESS, mmapTop: stackBottom - gap };
 }
 
 /** Bytes of the main stack; what RLIMIT_STACK says. */
@@ -47,12 +50,12 @@ export function stackSize(memoryBytes: number): number {
 }
 
 /** Puts the segments into memory with their rights. Throws E_ELF_TOO_LARGE when they do not fit. */
-function loadImage(space: AddressSpace, image: ElfImage, program: Uint8Array): void {
+function loadImage(space: AddressSpace, { image, bytes }: LoadFile): void {
   for (const [start, end, protection] of pageRanges(image.segments)) {
     const mapped = space.mapRange({ length: end - start, protection, isShared: false, place: { kind: 'free', address: start } });
-    if (mapped !== start) throw new StillpointError('E_ELF_TOO_LARGE', 'the program does not fit in the memory of the machine: give it more with --memory', { data: { memoryBytes: space.memoryBytes } });
+    if (mapped !== start) throw new StillpointError('E_ELF_TOO_LARGE', 'the program does not fit in the memory of the machine: give it more with --memory', { data: { memoryBytes: space.account.memoryBytes } });
   }
-  for (const { address, fileOffset, fileBytes } of image.segments) space.memory.install(address, program.subarray(fileOffset, fileOffset + fileBytes));
+  for (const { address, fileOffset, fileBytes } of image.segments) space.memory.install(address, bytes.subarray(fileOffset, fileOffset + fileBytes));
 }
 
 /** Page ranges of the segments with their rights; pages that segments share get the rights of both. */
@@ -73,35 +76,62 @@ function pageRanges(segments: readonly ElfSegment[]): [number, number, number][]
   return ranges;
 }
 
-export interface LoadedProgram { readonly space: AddressSpace; readonly places: Places; readonly stack: StackImage }
-
-/** Builds the address space of a program. Throws E_ELF_TOO_LARGE, and E_USAGE when arguments and environment are too large. */
-export function loadProgram(options: {
-  readonly isa: Isa; readonly image: ElfImage; readonly program: Uint8Array; readonly memoryBytes: number; readonly files: MappedFiles;
-  readonly argv: readonly string[]; readonly environment: readonly string[]; readonly programPath: string; readonly random: Uint8Array;
-}): LoadedProgram {
-  const { image, memoryBytes } = options;
-  const places = planSpace(image.end, memoryBytes);
-  if (image.end > places.mmapTop) throw new StillpointError('E_ELF_TOO_LARGE', 'the program leaves no room for a stack in the address space', { data: { end: image.end } });
-  const layout = { heapStart: places.heapStart, mmapBottom: places.mmapBottom, mmapTop: places.mmapTop };
-  const space = new AddressSpace({ memory: new GuestMemory(places.limit), memoryBytes, layout, files: options.files });
-  loadImage(space, image, options.program);
-  mapStack(space, places, image.hasExecutableStack);
-  mapSignalPage(space, places, options.isa.abi.signalReturnCode);
-  const stack = buildStack({
-    top: places.stackTop, stackBytes: places.stackTop - places.stackBottom, argv: options.argv, environment: options.environment,
-    programPath: options.programPath, random: options.random, auxiliary: auxiliaryOf(options.isa, image),
-  });
-  if (stack === undefined) throw new StillpointError('E_USAGE', 'arguments and environment are too large for the machine (E2BIG)');
-  space.memory.install(stack.stackPointer, stack.bytes);
-  return { space, places, stack };
+/** The dynamic linker where the mmap area has room: at the top, as Linux places it. */
+function placeLinker(space: AddressSpace, linker: LoadFile): LoadFile {
+  const { image, bytes } = linker;
+  const start = Math.floor(image.segments[0]!.address / PAGE_BYTES) * PAGE_BYTES;
+  const at = image.base === 0 ? start : space.map.highestGap(image.end - start, { bottom: roundUp(space.heapEnd), top: space.layout.mmapTop });
+  if (at === undefined) throw new StillpointError('E_ELF_TOO_LARGE', 'the address space of the machine has no room for the dynamic linker');
+  const moved = at - start;
+  return {
+    bytes, image: {
+      ...image, entry: image.entry + moved, base: image.base + moved, end: image.end + moved,
+      segments: image.segments.map((segment) => ({ ...segment, address: segment.address + moved })),
+    },
+  };
 }
 
-function mapStack(space: AddressSpace, places: Places, isExecutable: boolean): void {
-  const protection = PROT.read | PROT.write | (isExecutable ? PROT.execute : 0);
-  const { stackBottom, stackTop } = places;
-  const mapped = space.mapRange({ length: stackTop - stackBottom, protection, isShared: false, name: '[stack]', place: { kind: 'free', address: stackBottom } });
-  if (mapped !== stackBottom) throw new StillpointError('E_ELF_TOO_LARGE', 'the memory of the machine is too small for the program and its stack');
+export interface LoadOptions {
+  readonly id: number;
+  /** Its memory is all zeros. */
+  readonly cpu: Cpu;
+  readonly executable: Executable;
+  readonly environment: readonly string[];
+  readonly random: Uint8Array;
+  /** Whether the counter `time` runs. */
+  readonly timeRuns: boolean;
+}
+
+/** Builds the image of a program. Throws E_ELF_TOO_LARGE, and E_USAGE when arguments and environment are too large; then the memory must be vacated. */
+export function loadProgram(options: LoadOptions, space: AddressSpace, places: Places): { readonly image: ProcessImage; readonly randomAddress: number } {
+  const { executable, cpu } = options;
+  const { image } = executable.program;
+  const { isa } = cpu;
+  if (image.end > places.mmapTop) throw new StillpointError('E_ELF_TOO_LARGE', 'the program leaves no room for a stack in the address space', { data: { end: image.end } });
+  loadImage(space, executable.program);
+  const linker = executable.linker === undefined ? undefined : placeLinker(space, executable.linker);
+  if (linker !== undefined) loadImage(space, linker);
+  const stack = buildStack({
+    top: places.stackTop, stackBytes: places.stackTop - places.stackBottom, argv: executable.argv, environment: options.environment,
+    fileName: executable.fileName, random: options.random, auxiliary: auxiliaryOf(isa, image, linker?.image),
+  });
+  if (stack === undefined) throw new StillpointError('E_USAGE', 'arguments and environment are too large for the machine (E2BIG)');
+  mapStack(space, places, { stack, isExecutable: image.hasExecutableStack });
+  mapSignalPage(space, places, isa.abi.signalReturnCode);
+  space.memory.install(stack.stackPointer, stack.bytes);
+  isa.abi.startProgram(cpu.state, { entry: linker?.image.entry ?? image.entry, stackPointer: stack.stackPointer });
+  cpu.state.control[CONTROL.timeRuns] = options.timeRuns ? 1 : 0;
+  return {
+    image: new ProcessImage({ id: options.id, cpu, space, auxiliary: stack.auxiliary, signalReturnAddress: places.signalPage }),
+    randomAddress: stack.randomAddress,
+  };
+}
+
+function mapStack(space: AddressSpace, places: Places, first: { readonly stack: StackImage; readonly isExecutable: boolean }): void {
+  const protection = PROT.read | PROT.write | (first.isExecutable ? PROT.execute : 0);
+  const address = Math.max(places.stackBottom, Math.floor((first.stack.stackPointer - STACK_FIRST_BYTES) / PAGE_BYTES) * PAGE_BYTES);
+  const mapped = space.mapRange({ length: places.stackTop - address, protection, isShared: false, name: '[stack]', place: { kind: 'free', address } });
+  if (mapped !== address) throw new StillpointError('E_ELF_TOO_LARGE', 'the memory of the machine is too small for the program and its stack');
 }
 
 function mapSignalPage(space: AddressSpace, places: Places, code: Uint8Array): void {
@@ -110,11 +140,11 @@ function mapSignalPage(space: AddressSpace, places: Places, code: Uint8Array): v
   space.memory.install(places.signalPage, code);
 }
 
-function auxiliaryOf(isa: Isa, image: ElfImage): (readonly [number, number | bigint])[] {
+function auxiliaryOf(isa: Isa, image: ElfImage, linker: ElfImage | undefined): (readonly [number, number | bigint])[] {
   return [
     [AUX.HWCAP, isa.abi.hardwareCapabilities], [AUX.PAGESZ, PAGE_BYTES], [AUX.CLKTCK, CLOCK_TICKS],
     [AUX.PHDR, image.headersAddress], [AUX.PHENT, image.headerBytes], [AUX.PHNUM, image.headersCount],
-    [AUX.BASE, 0], [AUX.FLAGS, 0], [AUX.ENTRY, image.entry],
+    [AUX.BASE, linker?.base ?? 0], [AUX.FLAGS, 0], [AUX.ENTRY, image.entry],
     [AUX.UID, GUEST.uid], [AUX.EUID, GUEST.uid], [AUX.GID, GUEST.gid], [AUX.EGID, GUEST.gid], [AUX.SECURE, 0],
   ];
 }

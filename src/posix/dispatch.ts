@@ -5,6 +5,7 @@
  */
 import { assert } from '../core/index.ts';
 import { BLOCKED, Call, NO_RESULT, type CallHandler, type CallResult } from './call.ts';
+import { birthCalls } from './calls/birth.ts';
 import type { CallEntry } from './calls/entry.ts';
 import { fileCalls } from './calls/file-calls.ts';
 import { identityCalls } from './calls/identity.ts';
@@ -24,7 +25,7 @@ const NUMBERS_MAX = 512;
 const MOVES_FILE_BYTES: ReadonlySet<number> = new Set([45, 46, 47, 56, 63, 64, 65, 66, 67, 68, 69, 70, 71, 76, 77, 82, 83, 222, 227, 285, 286, 287]);
 
 const ENTRIES: readonly CallEntry[] = [
-  ...fileCalls, ...identityCalls, ...memoryCalls, ...processCalls, ...signalCalls, ...systemCalls, ...threadCalls, ...timeCalls,
+  ...birthCalls, ...fileCalls, ...identityCalls, ...memoryCalls, ...processCalls, ...signalCalls, ...systemCalls, ...threadCalls, ...timeCalls,
 ];
 
 function unknownCall(): CallResult {
@@ -50,10 +51,12 @@ export function dispatch(kernel: Kernel, thread: Thread): CallResult {
   const number = abi.syscallNumber(cpu.state);
   const call = (thread.call ??= new Call(kernel, thread, { abi, state: cpu.state }));
   const handle = number >= 0 && number < NUMBERS_MAX ? HANDLERS[number]! : unknownCall;
+  // What a call is given may lie on a part of the stack that the program has reserved and not touched yet.
+  space.growStack(Number(abi.stackPointer(cpu.state)));
   const isCoherent = space.hasSharedFiles && MOVES_FILE_BYTES.has(number);
   if (isCoherent) space.storeShared();
   const result = handle(call);
-  if (isCoherent && !thread.process.isOver) space.loadShared();
+  if (isCoherent) space.loadShared();
   if (result === BLOCKED || result === NO_RESULT) return result;
   abi.completeSyscall(cpu.state, result);
   return result;

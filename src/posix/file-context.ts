@@ -78,6 +78,11 @@ export class FileContext implements ProcessFiles {
     for (const number of this.descriptors.numbers()) this.close(number);
   }
 
+  /** The process is gone: after closeAll(), nothing is held any more. */
+  release(): void {
+    this.files.release(this.#cwd);
+  }
+
   /** For a fork: own table, same open files. */
   copyFor(pid: number): FileContext {
     const copy = new FileContext(this.files, pid, { cwd: this.#cwd, descriptors: this.descriptors.copy() });

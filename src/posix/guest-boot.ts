@@ -4,10 +4,11 @@
  */
 import { assert, StillpointError } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
-import { Cpu } from '../engine/index.ts';
-import { CONTROL, type Isa } from '../isa/index.ts';
-import { loadProgram, type LoadedProgram } from './boot.ts';
+import type { Isa } from '../isa/index.ts';
+import { loadProgram, planLimit, planSpace } from './boot.ts';
 import { Clock, type ClockMode } from './clock.ts';
+import { ERRNO } from './errno.ts';
+import { findExecutable, resolveExecutable, scriptLine, type Executable } from './executable.ts';
 import { parseElf } from './elf.ts';
 import { Entropy, type EntropyMode } from './entropy.ts';
 import { FileContext, FileSystem, GUEST, makeInitialTree } from './files/index.ts';
@@ -15,9 +16,10 @@ import { openChannel } from './files/initial-tree.ts';
 import type { DirectoryInode } from './files/inode.ts';
 import { walk } from './files/walk.ts';
 import type { ImageTree } from '../image/index.ts';
-import { Kernel } from './kernel.ts';
-import { mappedFiles } from './mapped-files.ts';
+import { INIT_PID, Kernel } from './kernel.ts';
 import { Process } from './process.ts';
+import type { ProcessImage } from './process-image.ts';
+import { SIGNAL } from './signal-actions.ts';
 import { registerProcessFiles } from './proc-files.ts';
 import { Thread } from './thread.ts';
 
@@ -45,13 +47,23 @@ export interface BootOptions {
   readonly prepare?: (files: FileSystem) => void;
 }
 
+/** What a kernel is made of, booted or restored. */
+export interface KernelParts {
+  readonly isa: Isa;
+  readonly channels: ChannelSet;
+  readonly clock: ClockMode;
+  readonly entropy: EntropyMode;
+  readonly memoryBytes: number;
+  readonly spaceLimit: number;
+}
+
 /** The kernel without processes; shared with restore. */
-export function makeKernel(options: { readonly channels: ChannelSet; readonly clock: ClockMode; readonly entropy: EntropyMode }, makeFiles: (host: { readonly clock: { now(): bigint }; readonly channels: ChannelSet }) => FileSystem): Kernel {
+export function makeKernel(options: KernelParts, makeFiles: (host: { readonly clock: { now(): bigint }; readonly channels: ChannelSet }) => FileSystem): Kernel {
   let kernel: Kernel | undefined = undefined;
   const retired = (): bigint => (kernel as Kernel | undefined)?.retired ?? 0n; // Assigned below; the compiler cannot see it here.
   const clock = new Clock(options.clock, retired);
   const files = makeFiles({ clock: { now: () => clock.fileTime() }, channels: options.channels });
-  const made = new Kernel({ files, channels: options.channels, clock, entropy: new Entropy(options.entropy) });
+  const made = new Kernel({ ...options, files, clock, entropy: new Entropy(options.entropy) });
   kernel = made;
   registerProcessFiles(made);
   return made;
@@ -60,9 +72,11 @@ export function makeKernel(options: { readonly channels: ChannelSet; readonly cl
 /** Throws StillpointError E_PROGRAM_*, E_ELF_*, E_USAGE. */
 export function bootKernel(options: BootOptions): Kernel {
   assert(options.argv.length > 0, 'a program has a name');
-  const image = parseElf(options.program, { machine: options.isa.abi.elfMachine });
-  if (image.interpreter !== undefined) throw new StillpointError('E_ELF_DYNAMIC', `the program asks for ${image.interpreter}: link it with -static`);
-  const kernel = makeKernel(options, (host) => {
+  const { abi } = options.isa;
+  const isScript = scriptLine(options.program) !== undefined;
+  // Parsed before anything else is made: the address space is planned for it. What a script asks for is found in the guest.
+  const end = isScript ? 0 : parseElf(options.program, { machine: abi.elfMachine }).end;
+  const kernel = makeKernel({ ...options, spaceLimit: planLimit(end, options.memoryBytes) }, (host) => {
     const files = new FileSystem(host, { image: options.image });
     makeInitialTree(files, [...options.channels].map((channel) => channel.spec));
     return files;
@@ -70,32 +84,54 @@ export function bootKernel(options: BootOptions): Kernel {
   options.prepare?.(kernel.files);
   if (options.isInImage !== true) installProgram(kernel.files, options);
   const pid = kernel.takeId();
-  const random = kernel.entropy.take(16);
-  const loaded = loadProgram({ ...options, image, files: mappedFiles(kernel.files), random: random ?? new Uint8Array(16) });
-  if (random === undefined) kernel.randomAddress = loaded.stack.randomAddress;
   const context = new FileContext(kernel.files, pid);
   if (!context.enterDirectory(options.workingDirectory)) throw new StillpointError('E_USAGE', `the guest has no directory ${options.workingDirectory} to start in`);
+  const executable = findProgram(context, options);
+  const random = kernel.entropy.take(16);
+  const { image, randomAddress } = loadImage(kernel, { executable, environment: options.environment, random: random ?? new Uint8Array(16) });
+  if (random === undefined) kernel.randomAddress = randomAddress;
   installStandardStreams(kernel.files, context);
-  const process = makeProcess(pid, { options, loaded, context, entry: image.entry });
+  const process = new Process({
+    pid, parentPid: INIT_PID, group: pid, session: pid, image, files: context, argv: executable.argv, environment: options.environment, programPath: executable.programPath, exitSignal: SIGNAL.CHLD,
+  });
+  process.threads.push(new Thread(process, pid, commandName(options.programPath)));
   kernel.processes.push(process);
   kernel.setCurrent(process.threads[0]!);
   kernel.refreshSchedule();
   return kernel;
 }
 
-function makeProcess(pid: number, parts: { readonly options: BootOptions; readonly loaded: LoadedProgram; readonly context: FileContext; readonly entry: number }): Process {
-  const { options, loaded } = parts;
-  const cpu = new Cpu(options.isa, loaded.space.memory);
-  const process = new Process({
-    pid, parentPid: 1, cpu, space: loaded.space, files: parts.context, argv: options.argv, environment: options.environment, programPath: options.programPath,
-  });
-  process.auxiliary = loaded.stack.auxiliary;
-  process.signalReturnAddress = loaded.places.signalPage;
-  const name = options.programPath.slice(options.programPath.lastIndexOf('/') + 1).slice(0, 15);
-  process.threads.push(new Thread(process, pid, name));
-  options.isa.abi.startProgram(cpu.state, { entry: parts.entry, stackPointer: loaded.stack.stackPointer });
-  cpu.state.control[CONTROL.timeRuns] = options.clock.kind === 'virtual' ? 1 : 0;
-  return process;
+/** What the booted program is: an ELF file, with the dynamic linker it asks for, or a script with its interpreter. */
+function findProgram(context: FileContext, options: BootOptions): Executable {
+  const file = findExecutable(context, { start: context.files.root, path: options.programPath });
+  const found = typeof file === 'number' ? file : resolveExecutable(context, { file, fileName: options.programPath, argv: options.argv }, options.isa.abi.elfMachine);
+  if (typeof found !== 'number') return found;
+  const words = scriptLine(options.program);
+  const wanted = Array.isArray(words) ? String(words[0]) : words === undefined ? parseElf(options.program, { machine: options.isa.abi.elfMachine }).interpreter ?? '' : 'an interpreter';
+  const why = found === -ERRNO.ENOENT ? 'which the guest does not have' : 'which the guest cannot execute';
+  throw new StillpointError('E_ELF_DYNAMIC', `the program asks for ${wanted}, ${why}: give it a root file system that has it (--image), or link a program with -static`);
+}
+
+/** What ps shows. */
+export function commandName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1).slice(0, 15);
+}
+
+export interface ImageOptions { readonly executable: Executable; readonly environment: readonly string[]; readonly random: Uint8Array }
+
+/** A new image with the program in it. Throws as loadProgram does; nothing is left behind then. */
+export function loadImage(kernel: Kernel, options: ImageOptions): { readonly image: ProcessImage; readonly randomAddress: number } {
+  const cpu = kernel.takeCpu();
+  const places = planSpace(options.executable.program.image.end, kernel.account.memoryBytes, kernel.spaceLimit);
+  const { heapStart, mmapBottom, mmapTop, stackBottom, stackTop } = places;
+  const space = kernel.newSpace(cpu, { heapStart, mmapBottom, mmapTop, stackBottom, stackTop });
+  try {
+    return loadProgram({ ...options, cpu, id: kernel.nextImage++, timeRuns: kernel.clock.mode.kind === 'virtual' }, space, places);
+  } catch (error) {
+    space.close();
+    kernel.giveBack(cpu, space);
+    throw error;
+  }
 }
 
 /** The program's bytes at its path, mode 0755; directories on the way are made. A program of the image with that name gives way. */

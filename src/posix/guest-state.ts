@@ -2,18 +2,18 @@
  * A machine as data and back: sections of canonical bytes plus page objects. Writer and reader share this file.
  *
  *   kernel      count, ids, current thread, clock, entropy, outcome          files      FileSystem's own
- *   processes   identity, mappings, signal actions, timers, threads          channels   ChannelSet's own
- *   objects     memory/PID, file/INODE, and what channels own
+ *   images      mappings, by id; what processes run in                       channels   ChannelSet's own
+ *   processes   identity, image, signal actions, timers, threads
+ *   objects     memory/IMAGE, file/INODE, and what channels own
  *
  * Invariants: describe(restore(describe(k))) = describe(k); everything derived (rights, schedule, reference counts) is left out and made again.
  * What this does NOT do: hash or store (snapshot).
  */
 import { decodeCanonical, encodeCanonical, StillpointError, type Canonical } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
-import { Cpu, GuestMemory } from '../engine/index.ts';
 import type { ImageTree } from '../image/index.ts';
 import { CPU_STATE_BYTES, type Isa } from '../isa/index.ts';
-import { AddressSpace, type SpaceLayout } from './address-space.ts';
+import type { SpaceLayout } from './address-space.ts';
 import type { ClockMode } from './clock.ts';
 import type { EntropyMode } from './entropy.ts';
 import { FileContext } from './files/index.ts';
@@ -21,9 +21,9 @@ import { registerStaticFiles } from './files/initial-tree.ts';
 import { filePages, fileSystemState, restoreFileSystem } from './files/state.ts';
 import { makeKernel } from './guest-boot.ts';
 import type { GuestOutcome, Kernel } from './kernel.ts';
-import { mappedFiles } from './mapped-files.ts';
 import type { Mapping } from './memory-map.ts';
-import { Process } from './process.ts';
+import { Process, type ProcessOutcome } from './process.ts';
+import { ProcessImage } from './process-image.ts';
 import type { SignalAction } from './signal-actions.ts';
 import type { SignalInfo } from './signal-pending.ts';
 import { NOT_WAITING, Thread, type AlternateStack, type Wait } from './thread.ts';
@@ -52,12 +52,16 @@ export interface RestoreOptions {
   readonly image?: ImageTree | undefined;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
-function memoryObject(process: Process): PagesOut {
-  const { memory } = process;
+/** Images that processes run in, each once, in the order of the processes. */
+function imagesOf(kernel: Kernel): ProcessImage[] {
+  return [...new Set(kernel.processes.flatMap((process) => (process.hasImage ? [process.image] : [])))];
+}
+
+function memoryObject({ id, cpu: { memory } }: ProcessImage): PagesOut {
   return {
-    name: `memory/${process.pid}`,
+    name: `memory/${id}`,
     dirtyPages: () => memory.dirtyPages(),
     readPage: (pageIndex) => memory.page(pageIndex),
     markClean: () => memory.clearDirty(),
@@ -65,19 +69,26 @@ function memoryObject(process: Process): PagesOut {
 }
 
 export function describeKernel(kernel: Kernel): MachineImage {
+  const images = imagesOf(kernel);
   const sections = new Map<string, Uint8Array>([
     ['kernel', encodeCanonical(kernelState(kernel))],
+    ['images', encodeCanonical(images.map(imageState))],
     ['processes', encodeCanonical(kernel.processes.map((process) => processState(kernel, process)))],
     ['files', encodeCanonical(fileSystemState(kernel.files))],
     ['channels', encodeCanonical(kernel.channels.state())],
   ]);
-  const objects = [...kernel.processes.map(memoryObject), ...filePages(kernel.files), ...kernel.channels.objects()];
+  const objects = [...images.map(memoryObject), ...filePages(kernel.files), ...kernel.channels.objects()];
   return { sections, objects };
+}
+
+function imageState(image: ProcessImage): Canonical {
+  return { id: image.id, space: image.space.encode(), auxiliary: image.auxiliary, signalReturnAddress: image.signalReturnAddress };
 }
 
 function kernelState(kernel: Kernel): Canonical {
   return {
-    version: VERSION, retired: kernel.retired, nextId: kernel.nextId, current: kernel.current.tid, outcome: kernel.outcome ?? null,
+    version: VERSION, retired: kernel.retired, nextId: kernel.nextId, nextImage: kernel.nextImage,
+    memoryBytes: kernel.account.memoryBytes, spaceLimit: kernel.spaceLimit, current: kernel.current.tid, outcome: kernel.outcome ?? null,
     isDeadlocked: kernel.isDeadlocked, randomAddress: kernel.randomAddress, waitCount: kernel.waitCount,
     clock: kernel.clock.encode(), entropy: kernel.entropy.encode(),
   };
@@ -85,11 +96,11 @@ function kernelState(kernel: Kernel): Canonical {
 
 function processState(kernel: Kernel, process: Process): Canonical {
   return {
-    pid: process.pid, parentPid: process.parentPid, group: process.group, session: process.session, isOver: process.isOver,
-    memoryLimit: process.memory.limit, memoryBytes: process.space.memoryBytes, space: process.space.encode(), files: process.files.state(),
+    pid: process.pid, parentPid: process.parentPid, group: process.group, session: process.session, outcome: process.outcome ?? null,
+    exitSignal: process.exitSignal, hasExecuted: process.hasExecuted, stopSignal: process.stopSignal, news: process.news,
+    image: process.hasImage ? process.image.id : null, files: process.files.state(),
     actions: process.actions.encode(), pending: process.pending.encode(), timers: process.timers.map(encodeTimer),
-    argv: process.argv, environment: process.environment, programPath: process.programPath, auxiliary: process.auxiliary,
-    signalReturnAddress: process.signalReturnAddress,
+    argv: process.argv, environment: process.environment, programPath: process.programPath,
     limits: [...process.limits].sort(([a], [b]) => a - b).map(([resource, [soft, hard]]) => [resource, soft, hard]),
     threads: process.threads.map((thread) => threadState(thread, thread === kernel.current)),
   };
@@ -111,7 +122,7 @@ function waitState(wait: Wait): Canonical {
 // Reading. The bytes were verified by hash; what is checked here is that they are sections of this version with references that exist.
 
 interface KernelRecord {
-  readonly version: number; readonly retired: bigint; readonly nextId: number; readonly current: number; readonly outcome: GuestOutcome | null;
+  readonly version: number; readonly retired: bigint; readonly nextId: number; readonly nextImage: number; readonly memoryBytes: number; readonly spaceLimit: number; readonly current: number; readonly outcome: GuestOutcome | null;
   readonly isDeadlocked: boolean; readonly randomAddress: number; readonly waitCount: number;
   readonly clock: { readonly slept: bigint; readonly supplied: bigint | null; readonly last: bigint };
   readonly entropy: { readonly seed: Uint8Array; readonly position: bigint; readonly supplied: Uint8Array };
@@ -123,14 +134,18 @@ interface ThreadRecord {
   readonly used: number; readonly hasEnded: boolean;
 }
 type MappingRecord = Omit<Mapping, 'backing'> & { readonly backing: Mapping['backing'] | null };
-interface ProcessRecord {
-  readonly pid: number; readonly parentPid: number; readonly group: number; readonly session: number; readonly isOver: boolean;
-  readonly memoryLimit: number; readonly memoryBytes: number; readonly files: Canonical;
+interface ImageRecord {
+  readonly id: number; readonly auxiliary: Uint8Array; readonly signalReturnAddress: number;
   readonly space: { readonly heapEnd: number; readonly isOpen: boolean; readonly layout: SpaceLayout; readonly mappings: readonly MappingRecord[] };
+}
+interface ProcessRecord {
+  readonly pid: number; readonly parentPid: number; readonly group: number; readonly session: number; readonly outcome: ProcessOutcome | null;
+  readonly exitSignal: number; readonly hasExecuted: boolean; readonly stopSignal: number; readonly news: Process['news'];
+  readonly image: number | null; readonly files: Canonical;
   readonly actions: readonly (SignalAction & { readonly signal: number })[]; readonly pending: readonly SignalInfo[];
   readonly timers: readonly (Omit<GuestTimer, 'deadline'> & { readonly deadline: bigint | null })[];
-  readonly argv: readonly string[]; readonly environment: readonly string[]; readonly programPath: string; readonly auxiliary: Uint8Array;
-  readonly signalReturnAddress: number; readonly limits: readonly (readonly [number, bigint, bigint])[]; readonly threads: readonly ThreadRecord[];
+  readonly argv: readonly string[]; readonly environment: readonly string[]; readonly programPath: string;
+  readonly limits: readonly (readonly [number, bigint, bigint])[]; readonly threads: readonly ThreadRecord[];
 }
 
 function malformed(what: string): StillpointError {
@@ -149,17 +164,21 @@ export function restoreKernel(state: RestoredImage, options: RestoreOptions): Ke
   const record = section(state, 'kernel') as unknown as KernelRecord;
   if (record === null || typeof record !== 'object' || record.version !== VERSION) throw malformed('has another version');
   options.channels.restore(section(state, 'channels'), state.objects);
-  const kernel = makeKernel(options, (host) => {
+  const kernel = makeKernel({ ...options, memoryBytes: record.memoryBytes, spaceLimit: record.spaceLimit }, (host) => {
     const objects = state.objects.filter(({ name }) => name.startsWith('file/'));
     const files = restoreFileSystem(host, { state: section(state, 'files'), objects }, options.image);
     registerStaticFiles(files);
     return files;
   });
   const objects = new Map(state.objects.map((object) => [object.name, object]));
+  const images = new Map((section(state, 'images') as unknown as readonly ImageRecord[]).map((image) => [image.id, restoreImage(image, kernel, objects.get(`memory/${image.id}`))]));
   for (const process of section(state, 'processes') as unknown as readonly ProcessRecord[]) {
-    kernel.processes.push(restoreProcess(process, { kernel, isa: options.isa, pages: objects.get(`memory/${process.pid}`) }));
+    const image = process.image === null ? undefined : images.get(process.image);
+    if (image === undefined && process.image !== null) throw malformed('has a process without its image');
+    kernel.processes.push(restoreProcess(process, { kernel, image }));
   }
   kernel.nextId = record.nextId;
+  kernel.nextImage = record.nextImage;
   kernel.outcome = record.outcome ?? undefined;
   kernel.isDeadlocked = record.isDeadlocked;
   kernel.randomAddress = record.randomAddress;
@@ -176,21 +195,22 @@ export function restoreKernel(state: RestoredImage, options: RestoreOptions): Ke
   return kernel;
 }
 
-function restoreProcess(record: ProcessRecord, parts: { readonly kernel: Kernel; readonly isa: Isa; readonly pages: PagesIn | undefined }): Process {
-  const { kernel, isa, pages } = parts;
-  const memory = new GuestMemory(record.memoryLimit);
-  for (const { index, bytes } of pages?.pages() ?? []) memory.install(index * 4096, bytes);
-  const space = new AddressSpace({ memory, memoryBytes: record.memoryBytes, layout: record.space.layout, files: mappedFiles(kernel.files) });
-  const mappings = record.space.mappings.map((mapping) => ({ ...mapping, backing: mapping.backing ?? undefined }));
-  space.restore({ ...record.space, mappings });
-  const process = new Process({ ...record, cpu: new Cpu(isa, memory), space, files: FileContext.restore(record.files, kernel.files) });
-  process.group = record.group;
-  process.session = record.session;
-  process.isOver = record.isOver;
+function restoreImage(record: ImageRecord, kernel: Kernel, pages: PagesIn | undefined): ProcessImage {
+  const cpu = kernel.takeCpu();
+  for (const { index, bytes } of pages?.pages() ?? []) cpu.memory.install(index * 4096, bytes);
+  const space = kernel.newSpace(cpu, record.space.layout);
+  space.restore({ ...record.space, mappings: record.space.mappings.map((mapping) => ({ ...mapping, backing: mapping.backing ?? undefined })) });
+  return new ProcessImage({ ...record, cpu, space });
+}
+
+function restoreProcess(record: ProcessRecord, parts: { readonly kernel: Kernel; readonly image: ProcessImage | undefined }): Process {
+  const process = new Process({ ...record, image: parts.image, files: FileContext.restore(record.files, parts.kernel.files) });
+  process.outcome = record.outcome ?? undefined;
+  process.hasExecuted = record.hasExecuted;
+  process.stopSignal = record.stopSignal;
+  process.news = record.news;
   process.actions.decode(record.actions);
   process.pending.decode(record.pending);
-  process.auxiliary = record.auxiliary;
-  process.signalReturnAddress = record.signalReturnAddress;
   for (const timer of record.timers) process.timers.push({ ...timer, deadline: timer.deadline ?? undefined });
   for (const [resource, soft, hard] of record.limits) process.limits.set(resource, [soft, hard]);
   for (const thread of record.threads) process.threads.push(restoreThread(process, thread));

@@ -82,12 +82,12 @@ export class Guest {
 
   /** Canonical facts for a report: memory in use. */
   facts(): Canonical {
-    return this.kernel.processes.map((process) => ({ pid: process.pid, accessibleBytes: process.space.accessibleBytes }));
+    return this.kernel.processes.filter((process) => process.hasImage).map((process) => ({ pid: process.pid, accessibleBytes: process.space.accessibleBytes }));
   }
 
   /** Forgets everything decoded. Never changes a result. */
   dropCaches(): void {
-    for (const process of this.kernel.processes) process.cpu.dropCaches();
+    for (const process of this.kernel.processes) if (process.hasImage) process.cpu.dropCaches();
   }
 
   /** Runs until `budget` more instructions have retired, or until something else must happen first. */
@@ -111,9 +111,14 @@ export class Guest {
         settle(kernel);
         continue;
       }
-      if (stop !== STOP.syscall) this.#fault(thread, stop);
-      else if (!this.#call(thread)) return this.#blocked();
-      cpu.retired += 1n;
+      if (stop !== STOP.syscall) {
+        // A stack that grows costs nothing: the access is made again.
+        if ((stop === STOP.loadFault || stop === STOP.storeFault) && thread.process.space.growStack(Number(cpu.faultAddress))) continue;
+        this.#fault(thread, stop);
+      } else if (!this.#call(thread)) {
+        return this.#blocked();
+      }
+      kernel.processor.retired += 1n; // Another one after execve.
       thread.used++;
       left--;
       settle(kernel);

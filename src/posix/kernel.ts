@@ -7,29 +7,53 @@
  */
 import { assert } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
+import { Cpu, GuestMemory } from '../engine/index.ts';
+import type { Isa } from '../isa/index.ts';
+import { AddressSpace, type MappedFiles, type SpaceLayout } from './address-space.ts';
+import { MemoryAccount } from './memory-account.ts';
 import type { Clock } from './clock.ts';
 import type { Entropy } from './entropy.ts';
 import type { FileSystem } from './files/index.ts';
-import type { Process } from './process.ts';
-import { SI } from './signal-actions.ts';
+import { mappedFiles } from './mapped-files.ts';
+import type { Process, ProcessOutcome } from './process.ts';
+import type { ProcessImage } from './process-image.ts';
+import { SA, SI, SIG_IGN, SIGNAL } from './signal-actions.ts';
 import { finishWait, sendSignal } from './signal-delivery.ts';
 import type { Thread } from './thread.ts';
 
-/** How the booted program ended, as wait() tells it. */
-export type GuestOutcome = { readonly kind: 'exited'; readonly status: number } | { readonly kind: 'killed'; readonly signal: number };
+/** How the booted program ended. */
+export type GuestOutcome = ProcessOutcome;
 
 /** The first process. Not 1: programs that find themselves to be init behave in ways of their own. */
 export const FIRST_PID = 2;
+/** Parent of the first process and of orphans. It is not in the machine. */
+export const INIT_PID = 1;
 /** Processes and threads of one machine; a guest that makes more sees EAGAIN. */
 export const TASKS_MAX = 1024;
+/** Living processes of one machine: each has an address space of the host's, which are dearer than threads. A guest that makes more sees EAGAIN. */
+export const PROCESSES_MAX = 256;
+/** Memories of ended processes that are kept, zeroed, for the next ones: making one costs more than zeroing what a short program wrote. */
+const SPARE_CPUS_MAX = 8;
+const SIGCHLD_CODE = { EXITED: 1, KILLED: 2, STOPPED: 5, CONTINUED: 6 } as const;
+
+/** `object`: an inode number, or minus the id of a process image. */
+export interface FutexWord { readonly object: number; readonly address: number }
 
 export class Kernel {
   readonly files: FileSystem;
   readonly channels: ChannelSet;
   readonly clock: Clock;
   readonly entropy: Entropy;
+  readonly isa: Isa;
+  /** The machine's memory and what all processes use of it. */
+  readonly account: MemoryAccount;
+  /** First address past every process's space. */
+  readonly spaceLimit: number;
+  readonly mapped: MappedFiles;
   readonly processes: Process[] = [];
   nextId = FIRST_PID;
+  /** Ids of process images come from a counter of their own: the names of page objects. */
+  nextImage = FIRST_PID;
   outcome: GuestOutcome | undefined = undefined;
   /** Every thread waits for something that cannot come. */
   isDeadlocked = false;
@@ -42,9 +66,20 @@ export class Kernel {
   /** Earliest deadline while isScheduled, on the hidden time line. Derived. */
   nextDeadline: bigint | undefined = undefined;
   #current: Thread | undefined = undefined;
+  /** Host memory only, no state: processors with zeroed memories, and images that nobody runs in any more. */
+  readonly #spare: Cpu[] = [];
+  #left: ProcessImage[] = [];
+  /** The image of the current thread's process when that is over: its processor still holds the machine's count. */
+  #ending: ProcessImage | undefined = undefined;
 
-  constructor(parts: { readonly files: FileSystem; readonly channels: ChannelSet; readonly clock: Clock; readonly entropy: Entropy }) {
+  constructor(parts: {
+    readonly files: FileSystem; readonly channels: ChannelSet; readonly clock: Clock; readonly entropy: Entropy; readonly isa: Isa; readonly memoryBytes: number; readonly spaceLimit: number;
+  }) {
     this.files = parts.files;
+    this.isa = parts.isa;
+    this.account = new MemoryAccount(parts.memoryBytes);
+    this.spaceLimit = parts.spaceLimit;
+    this.mapped = mappedFiles(parts.files);
     this.channels = parts.channels;
     this.clock = parts.clock;
     this.entropy = parts.entropy;
@@ -58,11 +93,17 @@ export class Kernel {
 
   setCurrent(thread: Thread): void {
     this.#current = thread;
+    this.#ending = undefined;
+  }
+
+  /** The processor that ran last: it holds the machine's count. */
+  get processor(): Cpu {
+    return this.#ending?.cpu ?? this.current.process.cpu;
   }
 
   /** Instructions retired by the whole machine. */
   get retired(): bigint {
-    return this.#current === undefined ? 0n : this.#current.process.cpu.retired;
+    return this.#current === undefined ? 0n : this.processor.retired;
   }
 
   /** Process and thread ids come from one counter and are never used again. */
@@ -86,6 +127,45 @@ export class Kernel {
     return this.processes.reduce((count, process) => count + Math.max(1, process.threads.length), 0);
   }
 
+  get livingCount(): number {
+    return this.processes.reduce((count, process) => count + (process.isOver ? 0 : 1), 0);
+  }
+
+  // Memories.
+
+  /** A processor whose memory is all zeros, without rights and clean. */
+  takeCpu(): Cpu {
+    return this.#spare.pop() ?? new Cpu(this.isa, new GuestMemory(this.spaceLimit));
+  }
+
+  /** An empty address space on a processor's memory. */
+  newSpace(cpu: Cpu, layout: SpaceLayout): AddressSpace {
+    return new AddressSpace({ memory: cpu.memory, account: this.account, layout, files: this.mapped });
+  }
+
+  /** Gives a memory back: at once, so that the host never waits for its garbage collector. The space has been closed. */
+  giveBack(cpu: Cpu, space: AddressSpace): void {
+    space.vacate(); // Which drops what executors keep of its code.
+    if (this.#spare.length < SPARE_CPUS_MAX) this.#spare.push(cpu);
+  }
+
+  /** The process leaves its image; the last one closes its address space. Its memory is given back by releaseImages(). */
+  leaveImage(process: Process, next: ProcessImage | undefined): void {
+    const image = process.image;
+    if (image.users === 1) {
+      image.space.close();
+      this.#left.push(image);
+    }
+    process.replaceImage(next);
+  }
+
+  /** Gives back the memories of images that were left; called when the processor of none of them is in use. */
+  releaseImages(): void {
+    if (this.#left.length === 0) return;
+    for (const { cpu, space } of this.#left) this.giveBack(cpu, space);
+    this.#left = [];
+  }
+
   /** After threads, timers or waits changed. */
   refreshSchedule(): void {
     const [only] = this.processes;
@@ -100,23 +180,36 @@ export class Kernel {
   }
 
   /** FUTEX_WAKE: ends up to `count` waits on the address; returns how many. */
-  wakeFutex(process: Process, wake: { readonly address: number; readonly count: number; readonly bits: number }): number {
+  wakeFutex(process: Process, wake: { readonly address: number; readonly count: number; readonly bits: number; readonly isPrivate?: boolean }): number {
     let woken = 0;
-    const waiters = process.threads.filter(({ wait }) => wait.kind === 'futex' && wait.address === wake.address && (wait.bits & wake.bits) !== 0);
-    waiters.sort((a, b) => a.waitOrder - b.waitOrder);
-    for (const thread of waiters) {
+    for (const thread of this.futexWaiters(process, this.futexWord(process, wake.address, wake.isPrivate ?? false))) {
       if (woken >= wake.count) break;
+      if (thread.wait.kind === 'futex' && (thread.wait.bits & wake.bits) === 0) continue;
       finishWait(thread, 0);
       woken++;
     }
     return woken;
   }
 
+  /** What a futex address names: a place in a file that is mapped shared, or an address of one image. */
+  futexWord(process: Process, address: number, isPrivate: boolean): FutexWord {
+    const mapping = isPrivate ? undefined : process.space.map.find(address);
+    if (mapping?.backing === undefined || !mapping.isShared) return { object: -process.image.id, address };
+    return { object: mapping.backing.key, address: mapping.backing.offset + address - mapping.start };
+  }
+
+  /** Threads that wait on a word, the first to come first. */
+  futexWaiters(process: Process, word: FutexWord): Thread[] {
+    const processes = word.object < 0 && process.image.users === 1 ? [process] : this.processes;
+    const waiters = processes.flatMap(({ threads }) => threads.filter(({ wait }) => wait.kind === 'futex' && wait.object === word.object && wait.address === word.address));
+    return waiters.sort((a, b) => a.waitOrder - b.waitOrder);
+  }
+
   /** exit(2) of one thread; the last one ends the process. */
   endThread(thread: Thread, status: number): void {
     const { process } = thread;
     thread.hasEnded = true;
-    if (thread.clearTidAddress !== 0 && process.threads.length > 1 && process.memory.writeU32(thread.clearTidAddress, 0)) {
+    if (thread.clearTidAddress !== 0 && (process.threads.length > 1 || process.image.users > 1) && process.memory.writeU32(thread.clearTidAddress, 0)) {
       this.wakeFutex(process, { address: thread.clearTidAddress, count: 1, bits: -1 });
     }
     if (process.threads.length === 1) {
@@ -127,13 +220,127 @@ export class Kernel {
     this.refreshSchedule();
   }
 
-  /** The end of a process: its shared pages and descriptors are given back. The first process takes the machine with it. */
-  endProcess(process: Process, outcome: GuestOutcome): void {
+  /**
+   * The end of a process: its memory and descriptors are given back, its parent is told, its children become init's.
+   * The first process takes the machine with it.
+   */
+  endProcess(process: Process, outcome: ProcessOutcome): void {
     if (process.isOver) return;
-    process.isOver = true;
-    process.space.close();
-    process.files.closeAll();
-    if (process === this.processes[0]) this.outcome = outcome;
+    process.outcome = outcome;
+    process.stopSignal = 0;
+    for (const thread of process.threads) thread.hasEnded = true;
+    if (process === this.processes[0]) {
+      this.#endMachine(process, outcome);
+      return;
+    }
+    this.#quit(process);
+    this.endVfork(process);
+    for (const child of [...this.processes]) if (child.parentPid === process.pid) this.#adopt(child); // A copy: adopting may reap.
+    this.#tellEnd(process);
+    this.retryAll();
     this.refreshSchedule();
+  }
+
+  #endMachine(first: Process, outcome: ProcessOutcome): void {
+    this.outcome = outcome;
+    for (const process of this.processes.slice(1)) {
+      if (process.isOver) continue;
+      process.outcome = { kind: 'killed', signal: SIGNAL.KILL };
+      this.#quit(process);
+    }
+    first.space.close();
+    first.files.closeAll();
+    this.refreshSchedule();
+  }
+
+  /** Takes away what a process that is over has no use for. The image goes when the scheduler has left it. */
+  #quit(process: Process): void {
+    const image = process.image;
+    this.leaveImage(process, undefined);
+    if (this.#current !== undefined && this.#current.process === process) this.#ending = image;
+    process.files.closeAll();
+    process.files.cwd = this.files.root;
+    process.threads.length = 0;
+    process.timers.length = 0;
+  }
+
+  /** An orphan's parent is init, which is outside the machine and never has anything to ask. */
+  #adopt(child: Process): void {
+    child.parentPid = INIT_PID;
+    child.exitSignal = SIGNAL.CHLD;
+    if (child.isOver) this.reap(child);
+  }
+
+  /** SIGCHLD (or what the child was made with) to the parent, which may not want to hear of it. */
+  #tellEnd(process: Process): void {
+    const parent = this.findProcess(process.parentPid);
+    if (parent === undefined) {
+      this.reap(process);
+      return;
+    }
+    const { outcome } = process;
+    assert(outcome !== undefined, 'an end that is told has happened');
+    const status = outcome.kind === 'exited' ? outcome.status : outcome.signal;
+    this.#signalParent(process, parent, { code: outcome.kind === 'exited' ? SIGCHLD_CODE.EXITED : SIGCHLD_CODE.KILLED, status });
+    const action = parent.actions.get(SIGNAL.CHLD);
+    if (process.exitSignal === SIGNAL.CHLD && (action.handler === SIG_IGN || (action.flags & SA.NOCLDWAIT) !== 0)) this.reap(process);
+  }
+
+  #signalParent(process: Process, parent: Process, what: { readonly code: number; readonly status: number }): void {
+    const signal = process.exitSignal;
+    if (signal === 0) return;
+    const uid = process.files.credentials.uid;
+    sendSignal(this, { process: parent }, { signal, code: what.code, pid: process.pid, uid, value: BigInt(what.status), form: 'child' });
+  }
+
+  /** A vfork ends with execve or the child's end: its parent goes on. */
+  endVfork(child: Process): void {
+    for (const { threads } of this.processes) {
+      for (const thread of threads) if (thread.wait.kind === 'vfork' && thread.wait.child === child.pid) finishWait(thread, child.pid);
+    }
+  }
+
+  /** The end has been told: the entry goes, its id with it. */
+  reap(process: Process): void {
+    this.processes.splice(this.processes.indexOf(process), 1);
+    process.files.release();
+    this.refreshSchedule();
+  }
+
+  /** A stop signal's default action. The first process is never stopped: nobody could continue it. */
+  stopProcess(process: Process, signal: number): void {
+    if (process === this.processes[0] || (signal !== SIGNAL.STOP && this.#isOrphanedGroup(process))) return;
+    process.stopSignal = signal;
+    process.news = 'stopped';
+    this.#tellStop(process, { code: SIGCHLD_CODE.STOPPED, status: signal });
+  }
+
+  /** SIGCONT was sent. */
+  continueProcess(process: Process): void {
+    if (process.stopSignal === 0) return;
+    process.stopSignal = 0;
+    process.news = 'continued';
+    this.#tellStop(process, { code: SIGCHLD_CODE.CONTINUED, status: SIGNAL.CONT });
+  }
+
+  #tellStop(process: Process, what: { readonly code: number; readonly status: number }): void {
+    const parent = this.findProcess(process.parentPid);
+    if (parent !== undefined && !parent.isOver && (parent.actions.get(SIGNAL.CHLD).flags & SA.NOCLDSTOP) === 0) this.#signalParent(process, parent, what);
+    this.retryAll();
+  }
+
+  /** No member has a parent in the session but outside the group: nobody does job control for it. */
+  #isOrphanedGroup({ group, session }: Process): boolean {
+    return !this.processes.some((member) => {
+      const parent = member.group === group ? this.findProcess(member.parentPid) : undefined;
+      return parent !== undefined && parent.group !== group && parent.session === session;
+    });
+  }
+
+  /** Calls that wait on guest state look again. */
+  retryAll(): void {
+    for (const process of this.processes) {
+      for (const thread of process.threads) if (thread !== this.#current && thread.wait.kind === 'retry' && !thread.wait.isReady) thread.wait = { ...thread.wait, isReady: true };
+    }
   }
 }

@@ -5,7 +5,7 @@ import { assert } from '../core/index.ts';
 import type { MappedFiles } from './address-space.ts';
 import type { FileSystem } from './files/index.ts';
 
-/** Adapter from the file system's inode table to the address space. */
+/** Adapter from the file system's inode table to the address spaces of a machine. */
 export function mappedFiles(files: FileSystem): MappedFiles {
   const find = (key: number) => {
     const inode = files.find(key);

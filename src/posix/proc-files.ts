@@ -24,19 +24,31 @@ function mapsLine(mapping: Mapping): string {
   return label === '' ? `${head}\n` : `${head.padEnd(73)}${label}\n`;
 }
 
+function usedBytes(process: Process): number {
+  return process.hasImage ? process.space.accessibleBytes : 0;
+}
+
+const STATES = { R: 'R (running)', S: 'S (sleeping)', T: 'T (stopped)', Z: 'Z (zombie)' } as const;
+
+function stateOf(process: Process): keyof typeof STATES {
+  if (process.isOver) return 'Z';
+  if (process.stopSignal !== 0) return 'T';
+  return process.threads.some(({ wait }) => wait.kind === 'none') ? 'R' : 'S';
+}
+
 function statText(process: Process): string {
-  const bytes = process.space.accessibleBytes;
-  const state = process.isOver ? 'Z' : 'R';
-  const head = `${process.pid} (${process.threads[0]?.name ?? ''}) ${state} ${process.parentPid} ${process.group} ${process.session} 0 -1 0`;
+  const bytes = usedBytes(process);
+  const state = stateOf(process);
+  const head = `${process.pid} (${process.name}) ${state} ${process.parentPid} ${process.group} ${process.session} 0 -1 0`;
   const counters = `0 0 0 0 0 0 0 0 20 0 ${process.threads.length} 0 0 ${bytes} ${bytes / 4096}`;
   return `${head} ${counters}${' 0'.repeat(28)}\n`;
 }
 
 function statusText(process: Process): string {
-  const kilobytes = Math.floor(process.space.accessibleBytes / 1024);
+  const kilobytes = Math.floor(usedBytes(process) / 1024);
   const { uid, gid } = process.files.credentials;
   const rows: readonly (readonly [string, string | number])[] = [
-    ['Name', process.threads[0]?.name ?? ''], ['State', 'R (running)'], ['Tgid', process.pid], ['Pid', process.pid], ['PPid', process.parentPid],
+    ['Name', process.name], ['State', STATES[stateOf(process)]], ['Tgid', process.pid], ['Pid', process.pid], ['PPid', process.parentPid],
     ['TracerPid', 0], ['Uid', `${uid}\t${uid}\t${uid}\t${uid}`], ['Gid', `${gid}\t${gid}\t${gid}\t${gid}`],
     ['VmSize', `${kilobytes} kB`], ['VmRSS', `${kilobytes} kB`], ['Threads', process.threads.length],
   ];
@@ -44,8 +56,8 @@ function statusText(process: Process): string {
 }
 
 function memoryText(kernel: Kernel): string {
-  const total = (kernel.processes[0]?.space.memoryBytes ?? 0) / 1024;
-  const used = kernel.processes.reduce((sum, process) => sum + process.space.accessibleBytes, 0) / 1024;
+  const total = kernel.account.memoryBytes / 1024;
+  const used = kernel.account.usedBytes / 1024;
   const row = (name: string, value: number): string => `${`${name}:`.padEnd(16)}${String(Math.max(0, Math.floor(value))).padStart(8)} kB\n`;
   return row('MemTotal', total) + row('MemFree', total - used) + row('MemAvailable', total - used) + row('Buffers', 0) + row('Cached', 0)
     + row('SwapTotal', 0) + row('SwapFree', 0);
@@ -65,16 +77,16 @@ export function registerProcessFiles(kernel: Kernel): void {
     });
   };
   files.registerLink('/proc/[pid]/exe', (pid) => kernel.findProcess(pid)?.programPath);
-  ofProcess('auxv', (process) => process.auxiliary);
+  ofProcess('auxv', (process) => (process.hasImage ? process.image.auxiliary : new Uint8Array(0)));
   ofProcess('cmdline', (process) => bytesOf(process.argv.map((text) => `${text}\0`).join('')));
-  ofProcess('comm', (process) => bytesOf(`${process.threads[0]?.name ?? ''}\n`));
+  ofProcess('comm', (process) => bytesOf(`${process.name}\n`));
   ofProcess('environ', (process) => bytesOf(process.environment.map((text) => `${text}\0`).join('')));
-  ofProcess('maps', (process) => bytesOf(process.space.map.mappings.map(mapsLine).join('')));
+  ofProcess('maps', (process) => bytesOf(process.hasImage ? process.space.map.mappings.map(mapsLine).join('') : ''));
   ofProcess('stat', (process) => bytesOf(statText(process)));
-  ofProcess('statm', (process) => bytesOf(`${process.space.accessibleBytes / 4096} ${process.space.accessibleBytes / 4096} 0 0 0 0 0\n`));
+  ofProcess('statm', (process) => bytesOf(`${usedBytes(process) / 4096} ${usedBytes(process) / 4096} 0 0 0 0 0\n`));
   ofProcess('status', (process) => bytesOf(statusText(process)));
   const machine = (path: string, make: () => string): void => files.registerProvider(path, () => bytesOf(make()));
-  machine('/proc/cpuinfo', () => `processor\t: 0\nhart\t\t: 0\nisa\t\t: ${kernel.processes[0]?.cpu.isa.name ?? ''}\nmmu\t\t: sv39\n\n`);
+  machine('/proc/cpuinfo', () => `processor\t: 0\nhart\t\t: 0\nisa\t\t: ${kernel.isa.name}\nmmu\t\t: sv39\n\n`);
   machine('/proc/loadavg', () => '0.00 0.00 0.00 1/1 1\n');
   machine('/proc/meminfo', () => memoryText(kernel));
   machine('/proc/stat', () => 'cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\nbtime 0\n');

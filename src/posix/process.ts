@@ -1,23 +1,29 @@
 /**
- * One process: address space, processor, descriptors, signal actions, threads. Everything but page content is in the `processes` section.
- * Invariants: threads are in order of creation; threads[0] is the leader while it lives.
- * What this does NOT do: scheduling (scheduler.ts), files (files/), signal delivery (signal-delivery.ts).
+ * One process: the image it runs (processor, memory), descriptors, signal actions, threads. Everything but page content is in the
+ * `processes` section.
+ * Invariants: threads are in order of creation; threads[0] is the leader while it lives. A process that is over has an image only until the
+ * scheduler has left it (and for good when it was the machine's first).
+ * What this does NOT do: scheduling (scheduler.ts), files (files/), signal delivery (signal-delivery.ts), being born and ending (kernel.ts).
  */
+import { assert } from '../core/index.ts';
 import type { Cpu, GuestMemory } from '../engine/index.ts';
 import type { AddressSpace } from './address-space.ts';
 import type { FileContext } from './files/index.ts';
+import type { ProcessImage } from './process-image.ts';
 import { SignalActions } from './signal-actions.ts';
 import { PendingSignals } from './signal-pending.ts';
 import type { Thread } from './thread.ts';
 import type { GuestTimer } from './timers.ts';
 
+/** How a process ended, as wait() tells it. */
+export type ProcessOutcome = { readonly kind: 'exited'; readonly status: number } | { readonly kind: 'killed'; readonly signal: number };
+
 export class Process {
   readonly pid: number;
-  readonly parentPid: number;
+  parentPid: number;
   group: number;
   session: number;
-  readonly cpu: Cpu;
-  readonly space: AddressSpace;
+  #image: ProcessImage | undefined;
   /** Working directory, umask, descriptors. */
   readonly files: FileContext;
   readonly actions = new SignalActions();
@@ -28,32 +34,72 @@ export class Process {
   argv: readonly string[];
   environment: readonly string[];
   programPath: string;
-  /** Auxiliary vector bytes for /proc/self/auxv. */
-  auxiliary: Uint8Array = new Uint8Array(0);
-  /** Code page of the signal return trampoline. */
-  signalReturnAddress = 0;
   /** Its last instruction has run; the entry stays until its end has been told. */
-  isOver = false;
+  outcome: ProcessOutcome | undefined = undefined;
+  /** Signal that its parent gets at its end; 0: none. */
+  exitSignal: number;
+  /** It has called execve since it was forked. */
+  hasExecuted = false;
+  /** Signal that stopped it; 0: it runs. */
+  stopSignal = 0;
+  /** What a parent that asks for it (WUNTRACED, WCONTINUED) has not been told yet. */
+  news: 'none' | 'stopped' | 'continued' = 'none';
   /** Resource limits changed by setrlimit: resource → [soft, hard]. */
   readonly limits = new Map<number, readonly [bigint, bigint]>();
 
   constructor(parts: {
-    readonly pid: number; readonly parentPid: number; readonly cpu: Cpu; readonly space: AddressSpace; readonly files: FileContext;
-    readonly argv: readonly string[]; readonly environment: readonly string[]; readonly programPath: string;
+    readonly pid: number; readonly parentPid: number; readonly group: number; readonly session: number; readonly image: ProcessImage | undefined; readonly files: FileContext;
+    readonly argv: readonly string[]; readonly environment: readonly string[]; readonly programPath: string; readonly exitSignal: number;
   }) {
     this.pid = parts.pid;
     this.parentPid = parts.parentPid;
-    this.group = parts.pid;
-    this.session = parts.pid;
-    this.cpu = parts.cpu;
-    this.space = parts.space;
+    this.group = parts.group;
+    this.session = parts.session;
     this.files = parts.files;
     this.argv = parts.argv;
     this.environment = parts.environment;
     this.programPath = parts.programPath;
+    this.exitSignal = parts.exitSignal;
+    this.#image = parts.image;
+    if (parts.image !== undefined) parts.image.users++;
+  }
+
+  get isOver(): boolean {
+    return this.outcome !== undefined;
+  }
+
+  get hasImage(): boolean {
+    return this.#image !== undefined;
+  }
+
+  get image(): ProcessImage {
+    assert(this.#image !== undefined, 'a living process has an image');
+    return this.#image;
+  }
+
+  /** Takes another image (execve) or none (the end); returns the one it left. */
+  replaceImage(image: ProcessImage | undefined): ProcessImage {
+    const old = this.image;
+    this.#image = image;
+    old.users--;
+    if (image !== undefined) image.users++;
+    return old;
+  }
+
+  get cpu(): Cpu {
+    return this.image.cpu;
+  }
+
+  get space(): AddressSpace {
+    return this.image.space;
   }
 
   get memory(): GuestMemory {
-    return this.cpu.memory;
+    return this.image.cpu.memory;
+  }
+
+  /** Name of the leading thread: what ps shows. */
+  get name(): string {
+    return this.threads[0]?.name ?? this.programPath.slice(this.programPath.lastIndexOf('/') + 1);
   }
 }

@@ -5,7 +5,6 @@
  * Invariants: after settle() the current thread can run, or the machine is over, or it is deadlocked; nothing due is left unfired.
  * What this does NOT do: execute instructions (guest.ts).
  */
-import { assert } from '../core/index.ts';
 import { ERRNO } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
@@ -25,7 +24,7 @@ export function nextDeadline(kernel: Kernel): bigint | undefined {
     if (process.isOver) continue;
     for (const timer of process.timers) if (timer.deadline !== undefined && (next === undefined || timer.deadline < next)) next = timer.deadline;
     for (const { wait } of process.threads) {
-      if (wait.kind === 'none' || wait.kind === 'signal') continue;
+      if (wait.kind === 'none' || wait.kind === 'signal' || wait.kind === 'vfork' || (wait.kind === 'retry' && wait.isReady)) continue;
       if (wait.deadline !== undefined && (next === undefined || wait.deadline < next)) next = wait.deadline;
     }
   }
@@ -44,13 +43,13 @@ function fireDue(kernel: Kernel): void {
 
 function wakeDue(thread: Thread, now: bigint): void {
   const { wait } = thread;
-  if (wait.kind === 'none' || wait.kind === 'signal' || wait.deadline === undefined || wait.deadline > now) return;
+  if (wait.kind === 'none' || wait.kind === 'signal' || wait.kind === 'vfork' || (wait.kind === 'retry' && wait.isReady) || wait.deadline === undefined || wait.deadline > now) return;
   switch (wait.kind) {
     case 'sleep': return finishWait(thread, 0);
     case 'futex': return finishWait(thread, -ERRNO.ETIMEDOUT);
     case 'signal-set': return finishWait(thread, -ERRNO.EAGAIN);
     // The handler looks at the time itself when the call is issued again.
-    case 'retry': thread.wait = NOT_WAITING;
+    case 'retry': thread.wait = { ...wait, isReady: true };
   }
 }
 
@@ -67,39 +66,48 @@ function fireTimers(kernel: Kernel, process: Process, now: bigint): void {
   }
 }
 
-/** The next thread after the current one that can run, in creation order, round and round. */
-function nextRunnable(kernel: Kernel): Thread | undefined {
-  const all = kernel.processes.flatMap((process) => (process.isOver ? [] : process.threads));
-  const at = all.indexOf(kernel.current);
-  for (let step = 1; step <= all.length; step++) {
-    const thread = all[(at + step) % all.length];
-    if (thread !== undefined && thread.wait.kind === 'none') return thread;
-  }
-  return undefined;
+function canRun(thread: Thread): boolean {
+  const { wait } = thread;
+  return (wait.kind === 'none' || (wait.kind === 'retry' && wait.isReady)) && thread.process.stopSignal === 0 && !thread.hasEnded;
 }
 
-/** Puts another thread on the processor. */
+/** The next thread after the current one that can run, in order of creation, round and round. */
+function nextRunnable(kernel: Kernel): Thread | undefined {
+  const { tid } = kernel.current;
+  let lowest: Thread | undefined;
+  let next: Thread | undefined;
+  for (const { threads } of kernel.processes) {
+    for (const thread of threads) {
+      if (!canRun(thread)) continue;
+      if (thread.tid > tid && (next === undefined || thread.tid < next.tid)) next = thread;
+      if (lowest === undefined || thread.tid < lowest.tid) lowest = thread;
+    }
+  }
+  return next ?? lowest;
+}
+
+/** Puts another thread on the processor. Memory that processes share is made equal on the way. */
 function switchTo(kernel: Kernel, next: Thread): void {
   const last = kernel.current;
   next.used = 0;
   if (next === last) return;
-  if (!last.hasEnded) last.registers = last.process.cpu.save();
-  if (next.process !== last.process) next.process.cpu.retired = last.process.cpu.retired;
-  next.process.cpu.load(next.registers);
-  kernel.setCurrent(next);
-}
-
-/** Calls that wait on guest state look again whenever another thread made progress. */
-function retryOthers(kernel: Kernel): void {
-  for (const process of kernel.processes) {
-    for (const thread of process.threads) if (thread !== kernel.current && thread.wait.kind === 'retry') thread.wait = NOT_WAITING;
+  const { processor } = kernel;
+  if (!last.hasEnded) last.registers = processor.save();
+  const { image } = next.process;
+  if (image.cpu !== processor) {
+    if (!last.process.isOver) last.process.space.storeShared();
+    image.cpu.retired = processor.retired;
+    image.space.loadShared();
   }
+  image.cpu.load(next.registers);
+  kernel.setCurrent(next);
+  kernel.releaseImages();
 }
 
 /** After a step: fires what is due, delivers signals, switches where the current thread cannot go on. */
 export function settle(kernel: Kernel): void {
   const { current } = kernel;
-  if (!kernel.isScheduled && !current.hasEnded && current.wait === NOT_WAITING && current.pending.count === 0 && current.process.pending.count === 0 && current.savedMask === undefined) return;
+  if (!kernel.isScheduled && !current.hasEnded && current.wait === NOT_WAITING && current.pending.count === 0 && current.process.pending.count === 0 && current.savedMask === undefined && current.process.stopSignal === 0) return;
   settleSlowly(kernel);
 }
 
@@ -112,8 +120,7 @@ function settleSlowly(kernel: Kernel): void {
       continue;
     }
     const thread = kernel.current;
-    const canRun = !thread.hasEnded && !thread.process.isOver && thread.wait.kind === 'none';
-    if (canRun && (thread.used < QUANTUM || !isContended(kernel))) {
+    if (canRun(thread) && (thread.used < QUANTUM || !isContended(kernel))) {
       if (!resume(kernel, thread)) continue;
       return;
     }
@@ -122,6 +129,8 @@ function settleSlowly(kernel: Kernel): void {
       switchTo(kernel, next);
     } else if (deadline === undefined) {
       kernel.isDeadlocked = true;
+      // A thread of a process that is over is no state: the machine stands at one that is there.
+      if (thread.hasEnded) switchTo(kernel, kernel.processes[0]!.threads[0]!);
       return;
     } else {
       kernel.clock.skip(deadline - kernel.clock.hidden);
@@ -132,24 +141,24 @@ function settleSlowly(kernel: Kernel): void {
 /** Stores the result it waited for and delivers its signals; false when that ended it or made it wait. */
 function resume(kernel: Kernel, thread: Thread): boolean {
   const { cpu } = thread.process;
+  thread.wait = NOT_WAITING; // Not before: until now a signal would have interrupted the call that is issued again.
   if (thread.wakeResult !== undefined) {
     cpu.isa.abi.completeSyscall(cpu.state, thread.wakeResult);
     thread.wakeResult = undefined;
   }
   if (thread.pending.count > 0 || thread.process.pending.count > 0 || thread.savedMask !== undefined) deliverSignals(kernel, thread);
-  assert(thread.wait.kind === 'none', 'delivery does not wait');
-  return !thread.hasEnded && !thread.process.isOver;
+  return canRun(thread);
 }
 
 function isContended(kernel: Kernel): boolean {
   for (const process of kernel.processes) {
     if (process.isOver) continue;
-    for (const thread of process.threads) if (thread !== kernel.current && thread.wait.kind === 'none') return true;
+    for (const thread of process.threads) if (thread !== kernel.current && canRun(thread)) return true;
   }
   return false;
 }
 
 /** A call changed guest state: blocked calls of other threads are worth another look. */
 export function progress(kernel: Kernel): void {
-  if (kernel.isScheduled) retryOthers(kernel);
+  if (kernel.isScheduled) kernel.retryAll();
 }

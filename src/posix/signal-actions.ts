@@ -1,6 +1,5 @@
 /**
  * What a process does with each signal: the numbers of Linux (asm-generic), default actions, and the table of handlers.
- * Stop and continue signals do nothing by default here: nobody could continue a stopped machine (docs/quirks.md).
  * What this does NOT do: deliver (signal-delivery.ts).
  */
 import type { Canonical } from '../core/index.ts';
@@ -22,9 +21,9 @@ export const SI = { USER: 0, KERNEL: 0x80, QUEUE: -1, TIMER: -2, TKILL: -6, SEGV
 export interface SignalAction { readonly handler: number; readonly flags: number; readonly mask: bigint }
 const DEFAULT: SignalAction = { handler: SIG_DFL, flags: 0, mask: 0n };
 
-const IGNORED_BY_DEFAULT: ReadonlySet<number> = new Set([
-  SIGNAL.CHLD, SIGNAL.CONT, SIGNAL.URG, SIGNAL.WINCH, SIGNAL.STOP, SIGNAL.TSTP, SIGNAL.TTIN, SIGNAL.TTOU,
-]);
+const IGNORED_BY_DEFAULT: ReadonlySet<number> = new Set([SIGNAL.CHLD, SIGNAL.CONT, SIGNAL.URG, SIGNAL.WINCH]);
+/** Signals whose default action stops the process. */
+export const STOPPING: ReadonlySet<number> = new Set([SIGNAL.STOP, SIGNAL.TSTP, SIGNAL.TTIN, SIGNAL.TTOU]);
 
 /** Bit of a signal in a set. */
 export function bitOf(signal: number): bigint {

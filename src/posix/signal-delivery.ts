@@ -7,7 +7,7 @@
 import { writeTimespec } from './calls/timespec.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
-import { bitOf, SA, SI, SIG_DFL, SIG_IGN, SIGNAL, UNBLOCKABLE, type SignalAction } from './signal-actions.ts';
+import { bitOf, SA, SI, SIG_DFL, STOPPING, SIG_IGN, SIGNAL, UNBLOCKABLE, type SignalAction } from './signal-actions.ts';
 import { encodeSignalInfo, isOnStack, pushFrame } from './signal-frame.ts';
 import type { PendingSignals, SignalInfo } from './signal-pending.ts';
 import { ERRNO } from './errno.ts';
@@ -16,9 +16,13 @@ import { NOT_WAITING, SS_AUTODISARM, SS_DISABLE, type Thread } from './thread.ts
 /** Signals that an instruction itself causes; they go first, as on Linux. */
 const SYNCHRONOUS = bitOf(SIGNAL.SEGV) | bitOf(SIGNAL.BUS) | bitOf(SIGNAL.ILL) | bitOf(SIGNAL.TRAP) | bitOf(SIGNAL.FPE) | bitOf(SIGNAL.SYS);
 
+/** No frame is larger: the main stack grows for it. */
+const FRAME_BYTES_MAX = 2048;
+
 /** Sends to a thread, or to a process (any of its threads). 0 or -EAGAIN when too many are queued. */
 export function sendSignal(kernel: Kernel, target: { readonly process: Process; readonly thread?: Thread }, info: SignalInfo): number {
   const { process, thread } = target;
+  applyStopRules(kernel, process, info.signal);
   const isWaitedFor = process.threads.some((other) => (thread === undefined || other === thread) && other.wait.kind === 'signal-set' && (other.wait.set & bitOf(info.signal)) !== 0n);
   const isBlocked = thread === undefined ? process.threads.every((other) => (other.mask & bitOf(info.signal)) !== 0n) : (thread.mask & bitOf(info.signal)) !== 0n;
   if (!isWaitedFor && !isBlocked && process.actions.isIgnored(info.signal)) return 0;
@@ -28,6 +32,19 @@ export function sendSignal(kernel: Kernel, target: { readonly process: Process; 
     if (wakeForSignal(kernel, other, { signal: info.signal, pending })) break;
   }
   return 0;
+}
+
+/** Sending SIGCONT continues at once whatever its action is; stop signals and SIGCONT cancel each other while pending. */
+function applyStopRules(kernel: Kernel, process: Process, signal: number): void {
+  const isStop = STOPPING.has(signal);
+  if (isStop || signal === SIGNAL.CONT) {
+    for (const other of isStop ? [SIGNAL.CONT] : STOPPING) {
+      process.pending.drop(other);
+      for (const thread of process.threads) thread.pending.drop(other);
+    }
+  }
+  if (signal === SIGNAL.CONT) kernel.continueProcess(process);
+  if (signal === SIGNAL.KILL) process.stopSignal = 0;
 }
 
 /** Ends a wait that `signal` interrupts; whether this thread takes the signal. */
@@ -42,7 +59,7 @@ function wakeForSignal(kernel: Kernel, thread: Thread, sent: { readonly signal: 
   }
   if ((thread.mask & bitOf(signal)) !== 0n) return false;
   if (thread.process.actions.isIgnored(signal)) return false;
-  if (wait.kind !== 'none') interruptWait(kernel, thread, thread.process.actions.get(signal));
+  if (wait.kind !== 'none' && wait.kind !== 'vfork') interruptWait(kernel, thread, thread.process.actions.get(signal));
   return true;
 }
 
@@ -93,6 +110,10 @@ export function deliverSignals(kernel: Kernel, thread: Thread): void {
   for (let info = nextSignal(thread); info !== undefined && !process.isOver; info = nextSignal(thread)) {
     const action = process.actions.get(info.signal);
     if (process.actions.isIgnored(info.signal)) continue;
+    if (action.handler === SIG_DFL && STOPPING.has(info.signal)) {
+      kernel.stopProcess(process, info.signal);
+      continue;
+    }
     if (action.handler === SIG_DFL) {
       kernel.endProcess(process, { kind: 'killed', signal: info.signal });
       return;
@@ -116,12 +137,13 @@ function enterHandler(thread: Thread, info: SignalInfo, action: SignalAction): b
   const stack = thread.alternateStack;
   const usesAlternate = (action.flags & SA.ONSTACK) !== 0 && (stack.flags & SS_DISABLE) === 0;
   const top = usesAlternate && !isOnStack(stack, stackPointer) ? stack.address + stack.size : stackPointer;
+  process.space.growStack(top - FRAME_BYTES_MAX);
   const frame = pushFrame(process.memory, top, { info, mask: thread.savedMask ?? thread.mask, stack, stackPointer, machine: abi.saveContext(cpu.state) });
   if (frame === undefined) return false;
   if (isOnStack(stack, stackPointer) && frame.address <= stack.address) return false;
   abi.enterHandler(cpu.state, {
     handler: action.handler, signal: info.signal, siginfo: frame.address, context: frame.context,
-    stackPointer: frame.address, returnAddress: process.signalReturnAddress,
+    stackPointer: frame.address, returnAddress: process.image.signalReturnAddress,
   });
   if ((action.flags & SA.RESETHAND) !== 0) process.actions.reset(info.signal);
   thread.mask = (thread.mask | action.mask | ((action.flags & SA.NODEFER) !== 0 ? 0n : bitOf(info.signal))) & ~UNBLOCKABLE;

@@ -13,14 +13,16 @@ export type Wait =
   | { readonly kind: 'none' }
   /** Until its deadline; `remainder` is where an interrupted sleep tells what is left (0: nowhere). */
   | { readonly kind: 'sleep'; readonly deadline: bigint; readonly remainder: number }
-  /** FUTEX_WAIT on an address. */
-  | { readonly kind: 'futex'; readonly address: number; readonly bits: number; readonly deadline: bigint | undefined }
+  /** vfork: until the child has called execve or ended. No signal interrupts it. */
+  | { readonly kind: 'vfork'; readonly child: number }
+  /** FUTEX_WAIT on a word (Kernel.futexWord). */
+  | { readonly kind: 'futex'; readonly object: number; readonly address: number; readonly bits: number; readonly deadline: bigint | undefined }
   /** rt_sigsuspend: until a signal is delivered. */
   | { readonly kind: 'signal' }
   /** rt_sigtimedwait: until a signal of `set` is pending. */
   | { readonly kind: 'signal-set'; readonly set: bigint; readonly info: number; readonly deadline: bigint | undefined }
-  /** A call that answered BLOCKED on guest state (an empty pipe): issued again when another thread has run, or at the deadline. `isRestarted`: after a handler with SA_RESTART too. */
-  | { readonly kind: 'retry'; readonly deadline: bigint | undefined; readonly isRestarted: boolean };
+  /** A call that answered BLOCKED on guest state (an empty pipe): issued again when another thread has run (`isReady` then), or at the deadline. `isRestarted`: after a handler with SA_RESTART too. */
+  | { readonly kind: 'retry'; readonly deadline: bigint | undefined; readonly isRestarted: boolean; readonly isReady: boolean };
 
 export const NOT_WAITING: Wait = { kind: 'none' };
 

@@ -4,6 +4,7 @@
 // that a stale one is never run; it appears by rename, so concurrent builders are harmless. At most two compilers at a
 // time per process. Header lines (first comment of the file; \n, \t, \0 and \\ are escapes in values):
 //   args: WORD…      stdin: TEXT      file: NAME=TEXT (in the working directory)      flags: WORD… (for the compiler)
+//   oracle: host     (qemu-riscv64 cannot: it runs no riscv64 program by execve)
 //   oracle: qemu     (do not compare with the host's build: the output rightly differs between the two architectures)
 //   image: PATH      (a directory of the host that the program's libc wants; the guest gets a copy at the same place)
 //   exit: N          (status expected, default 0)            signal: NAME (ended by this signal)
@@ -35,7 +36,7 @@ export interface GuestProgram {
   /** Directories of the host that the guest gets a copy of, absolute. */
   readonly image: readonly string[];
   readonly flags: readonly string[];
-  readonly oracle: 'both' | 'qemu';
+  readonly oracle: 'both' | 'qemu' | 'host';
   readonly end: ProgramEnd;
 }
 
@@ -58,6 +59,10 @@ function unescape(text: string): string {
   return text.replace(/\\([nt0\\])/g, (_match, letter: string) => named[letter]!);
 }
 
+function oracleOf(word: string | undefined): GuestProgram['oracle'] {
+  return word === 'qemu' || word === 'host' ? word : 'both';
+}
+
 /** Reads the header of a program. Throws an Error on a line that it cannot understand. */
 export function readProgram(source: string): GuestProgram {
   const name = basename(source, '.c');
@@ -74,12 +79,12 @@ export function readProgram(source: string): GuestProgram {
   const signal = values('signal')[0];
   const end: ProgramEnd = signal === undefined ? { kind: 'exit', status: Number(values('exit')[0] ?? '0') } : { kind: 'signal', signal };
   const stdin = new TextEncoder().encode(unescape(values('stdin').join('')));
-  return { name, source, args: words('args'), stdin, files, image: words('image'), flags: words('flags'), oracle: values('oracle')[0] === 'qemu' ? 'qemu' : 'both', end };
+  return { name, source, args: words('args'), stdin, files, image: words('image'), flags: words('flags'), oracle: oracleOf(values('oracle')[0]), end };
 }
 
-/** Every program of test/guests/c, by name. */
-export function listPrograms(): readonly GuestProgram[] {
-  const folder = join(import.meta.dirname, 'c');
+/** Every program of test/guests/c (or another folder there), by name. */
+export function listPrograms(name = 'c'): readonly GuestProgram[] {
+  const folder = join(import.meta.dirname, name);
   return readdirSync(folder).filter((file) => file.endsWith('.c')).sort().map((file) => readProgram(join(folder, file)));
 }
 

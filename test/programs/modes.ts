@@ -32,6 +32,13 @@ export interface ModeJob {
   /** Directories of the host that the guest gets a copy of at the same path, absolute; plain files only. */
   readonly image?: readonly string[];
   readonly memoryBytes?: number;
+  /** Where the program is in the guest, default /bin/program. */
+  readonly programPath?: string;
+  /** Fills the guest's tree before anything else is put there. */
+  readonly prepare?: (files: FileSystem) => void;
+  readonly environment?: readonly string[];
+  /** Jumps to an address before it is translated, default 4. Jobs of many short processes say more: each translates for itself. */
+  readonly hotLimit?: number;
 }
 
 /** What came of it. */
@@ -54,20 +61,24 @@ const workingDirectory = '/home/guest';
 
 /** Runs a job in a mode. Throws an Error when the machine stops for any reason but the program's end. */
 export async function runInMode(mode: Mode, job: ModeJob): Promise<ModeResult> {
+  const isa = job.hotLimit === undefined ? eager : translating(riscv64, { hotLimit: job.hotLimit });
   switch (mode) {
     case 'whole': return resultOf(runGuest(job.program, optionsOf(job, 1_000_000_000)));
     case 'sliced': return resultOf(runGuest(job.program, optionsOf(job, slices())));
-    case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa: eager }));
-    case 'restored': return resultOf(await runRestored(job.program, { ...optionsOf(job, 0), isa: eager }));
-    case 'replayed': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa: eager }));
+    case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa }));
+    case 'restored': return resultOf(await runRestored(job.program, { ...optionsOf(job, 0), isa }));
+    case 'replayed': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa }));
     default: return mode satisfies never;
   }
 }
 
 function optionsOf(job: ModeJob, slice: number | (() => number)): RunOptions {
   return {
-    argv: job.argv, environment: ['PATH=/usr/local/bin:/usr/bin:/bin'], stdin: job.stdin ?? new Uint8Array(0), workingDirectory, slice,
-    memoryBytes: job.memoryBytes ?? memoryBytesDefault, prepare: (files) => placeFiles(files, { ...imageFiles(job.image ?? []), ...ownFiles(job.files ?? {}) }),
+    argv: job.argv, environment: job.environment ?? ['PATH=/usr/local/bin:/usr/bin:/bin'], ...(job.programPath === undefined ? {} : { programPath: job.programPath }), stdin: job.stdin ?? new Uint8Array(0), workingDirectory, slice,
+    memoryBytes: job.memoryBytes ?? memoryBytesDefault, prepare: (files) => {
+      job.prepare?.(files);
+      placeFiles(files, { ...imageFiles(job.image ?? []), ...ownFiles(job.files ?? {}) });
+    },
   };
 }
 

@@ -40,11 +40,23 @@ function mmap(call: Call): CallResult {
   if (type !== MAP.PRIVATE && type !== MAP.SHARED && type !== MAP.SHARED_VALIDATE) return -ERRNO.EINVAL;
   const isShared = type !== MAP.PRIVATE;
   const place = placeOf(address, flags);
-  if ((flags & MAP.ANONYMOUS) !== 0) return call.process.space.mapRange({ length, protection, isShared, place });
+  if ((flags & MAP.ANONYMOUS) !== 0) return isShared ? mapShared(call, { length, protection, isShared, place }) : call.process.space.mapRange({ length, protection, isShared, place });
   const backing = backingOf(call, { protection, isShared, offset });
-  if (backing === undefined) return call.process.space.mapRange({ length, protection, isShared, place });
+  if (backing === undefined) return isShared ? mapShared(call, { length, protection, isShared, place }) : call.process.space.mapRange({ length, protection, isShared, place });
   if (typeof backing === 'number') return backing;
   return call.process.space.mapRange({ length, protection, isShared, place, backing });
+}
+
+/** Shared memory without a file: a file without a name, as on Linux, which lives as long as it is mapped. */
+function mapShared(call: Call, request: MapRequest): number {
+  const { files } = call.kernel;
+  if (!files.hasInodes) return -ERRNO.ENOMEM;
+  const inode = files.makeFile({ credentials: call.process.files.credentials, mode: 0o777 });
+  inode.content.truncate(roundUp(request.length));
+  files.retain(inode);
+  const answer = call.process.space.mapRange({ ...request, backing: { key: inode.ino, path: '/dev/zero (deleted)', isWritable: true, offset: 0 } });
+  files.release(inode);
+  return answer;
 }
 
 /** The file of a mapping: a regular file that is open for reading (and for writing, when a shared mapping is to be writable). Undefined: /dev/zero, which is anonymous memory. */

@@ -1,8 +1,12 @@
 /**
- * The life of processes: exit and what comes of it. One process for now: fork, execve and vfork answer ENOSYS, waiting ECHILD.
+ * The end of processes and who is told: exit, wait4, waitid.
+ * What this does NOT do: birth (birth.ts).
  */
-import { NO_RESULT, type Call, type CallResult } from '../call.ts';
+import { BLOCKED, NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
+import type { Process } from '../process.ts';
+import { encodeSignalInfo } from '../signal-frame.ts';
+import { SIGNAL } from '../signal-actions.ts';
 import type { CallEntry } from './entry.ts';
 
 function exit(call: Call): CallResult {
@@ -15,18 +19,92 @@ function exitGroup(call: Call): CallResult {
   return NO_RESULT;
 }
 
-const WAIT_KNOWN = 0x8000_0000 | 0x4000_0000 | 0x2000_0000 | 0x0100_0000 | 15;
+const W = { NOHANG: 1, UNTRACED: 2, EXITED: 4, CONTINUED: 8, NOWAIT: 0x0100_0000, NOTHREAD: 0x2000_0000, ALL: 0x4000_0000, CLONE: 0x8000_0000 } as const;
+const WAIT4_KNOWN = W.NOHANG | W.UNTRACED | W.CONTINUED | W.NOTHREAD | W.ALL | W.CLONE;
+const WAITID_KNOWN = WAIT4_KNOWN | W.EXITED | W.NOWAIT;
+const RUSAGE_BYTES = 144;
+const CODE = { EXITED: 1, KILLED: 2, STOPPED: 5, CONTINUED: 6 } as const;
+
+/** What is told of a child: `status` as wait4 encodes it, and siginfo's code and value. */
+interface News { readonly child: Process; readonly status: number; readonly code: number; readonly value: number }
+
+function newsOf(child: Process, options: number): News | undefined {
+  const { outcome } = child;
+  if (outcome !== undefined) {
+    if ((options & W.EXITED) === 0) return undefined;
+    return outcome.kind === 'exited'
+      ? { child, status: outcome.status << 8, code: CODE.EXITED, value: outcome.status }
+      : { child, status: outcome.signal, code: CODE.KILLED, value: outcome.signal };
+  }
+  if (child.news === 'stopped' && (options & W.UNTRACED) !== 0) return { child, status: (child.stopSignal << 8) | 0x7f, code: CODE.STOPPED, value: child.stopSignal };
+  if (child.news === 'continued' && (options & W.CONTINUED) !== 0) return { child, status: 0xffff, code: CODE.CONTINUED, value: SIGNAL.CONT };
+  return undefined;
+}
+
+/** Children that the call may be about, in order of birth; undefined: there are none (ECHILD). */
+function look(call: Call, options: number, isMeant: (child: Process) => boolean): News | undefined | number {
+  const children = call.kernel.processes.filter((child) => child.parentPid === call.process.pid && isMeant(child) && isWaitable(child, options));
+  if (children.length === 0) return -ERRNO.ECHILD;
+  for (const child of children) {
+    const news = newsOf(child, options);
+    if (news !== undefined) return news;
+  }
+  return undefined;
+}
+
+/** Children that do not end with SIGCHLD are for __WCLONE only. */
+function isWaitable(child: Process, options: number): boolean {
+  return (options & W.ALL) !== 0 || ((options & W.CLONE) !== 0) === (child.exitSignal !== SIGNAL.CHLD);
+}
+
+/** It has been told. */
+function settle(call: Call, news: News, options: number): void {
+  if ((options & W.NOWAIT) !== 0) return;
+  if (news.child.isOver) call.kernel.reap(news.child);
+  else news.child.news = 'none';
+}
 
 function wait4(call: Call): CallResult {
-  return (call.unsigned(2) & ~WAIT_KNOWN) !== 0 ? -ERRNO.EINVAL : -ERRNO.ECHILD;
+  const [pid, statusAddress, options, usage] = [call.int(0), call.size(1), call.unsigned(2), call.size(3)];
+  if ((options & ~WAIT4_KNOWN) !== 0) return -ERRNO.EINVAL;
+  if (pid === -(2 ** 31)) return -ERRNO.ESRCH;
+  const group = pid === 0 ? call.process.group : -pid;
+  const news = look(call, options | W.EXITED, (child) => (pid > 0 ? child.pid === pid : pid === -1 || child.group === group));
+  if (typeof news === 'number') return news;
+  if (news === undefined) return (options & W.NOHANG) !== 0 ? 0 : BLOCKED;
+  if (statusAddress !== 0 && !call.memory.writeU32(statusAddress, news.status)) return -ERRNO.EFAULT;
+  if (usage !== 0 && !call.memory.write(usage, new Uint8Array(RUSAGE_BYTES))) return -ERRNO.EFAULT;
+  settle(call, news, options);
+  return news.child.pid;
+}
+
+const ID = { ALL: 0, PID: 1, PGID: 2 } as const;
+
+function waitid(call: Call): CallResult {
+  const [kind, id, address, options, usage] = [call.int(0), call.int(1), call.size(2), call.unsigned(3), call.size(4)];
+  if ((options & ~WAITID_KNOWN) !== 0 || (options & (W.EXITED | W.UNTRACED | W.CONTINUED)) === 0) return -ERRNO.EINVAL;
+  if (kind !== ID.ALL && kind !== ID.PID && kind !== ID.PGID) return -ERRNO.EINVAL;
+  if (kind === ID.PID && id <= 0) return -ERRNO.EINVAL;
+  const group = id === 0 ? call.process.group : id;
+  const news = look(call, options, (child) => (kind === ID.ALL ? true : kind === ID.PID ? child.pid === id : child.group === group));
+  if (typeof news === 'number') return news;
+  if (news === undefined && (options & W.NOHANG) === 0) return BLOCKED;
+  if (usage !== 0 && news !== undefined && !call.memory.write(usage, new Uint8Array(RUSAGE_BYTES))) return -ERRNO.EFAULT;
+  if (address !== 0 && !call.memory.write(address, infoOf(news))) return -ERRNO.EFAULT;
+  if (news !== undefined) settle(call, news, options);
+  return 0;
+}
+
+function infoOf(news: News | undefined): Uint8Array {
+  if (news === undefined) return new Uint8Array(128);
+  const { child, code, value } = news;
+  return encodeSignalInfo({ signal: SIGNAL.CHLD, code, pid: child.pid, uid: child.files.credentials.uid, value: BigInt(value), form: 'child' });
 }
 
 export const processCalls: readonly CallEntry[] = [
   { number: 93, name: 'exit', handle: exit },
   { number: 94, name: 'exit_group', handle: exitGroup },
-  { number: 95, name: 'waitid', handle: () => -ERRNO.ECHILD },
-  { number: 221, name: 'execve', handle: () => -ERRNO.ENOSYS },
+  { number: 95, name: 'waitid', handle: waitid },
   { number: 260, name: 'wait4', handle: wait4 },
-  { number: 281, name: 'execveat', handle: () => -ERRNO.ENOSYS },
   { number: 435, name: 'clone3', handle: () => -ERRNO.ENOSYS },
 ];

@@ -26,9 +26,9 @@ function uname(call: Call): CallResult {
 function sysinfo(call: Call): CallResult {
   const bytes = new Uint8Array(112);
   const view = new DataView(bytes.buffer);
-  const { space } = call.process;
-  view.setBigUint64(32, BigInt(space.memoryBytes), true);
-  view.setBigUint64(40, BigInt(Math.max(0, space.memoryBytes - space.accessibleBytes)), true);
+  const { memoryBytes, usedBytes } = call.kernel.account;
+  view.setBigUint64(32, BigInt(memoryBytes), true);
+  view.setBigUint64(40, BigInt(Math.max(0, memoryBytes - usedBytes)), true);
   view.setUint16(80, call.kernel.taskCount, true);
   view.setUint32(104, 1, true);
   return call.memory.write(call.size(0), bytes) ? 0 : -ERRNO.EFAULT;
@@ -59,7 +59,7 @@ function limitOf(call: Call, resource: number): readonly [bigint, bigint] | unde
   const set = call.process.limits.get(resource);
   if (set !== undefined) return set;
   switch (resource) {
-    case RLIMIT.STACK: return [BigInt(stackSize(call.process.space.memoryBytes)), INFINITE];
+    case RLIMIT.STACK: return [BigInt(stackSize(call.kernel.account.memoryBytes)), INFINITE];
     case RLIMIT.CORE: return [0n, INFINITE];
     case RLIMIT.NPROC: return [BigInt(TASKS_MAX), BigInt(TASKS_MAX)];
     case RLIMIT.NOFILE: return [BigInt(call.process.files.descriptors.limit), BigInt(limits.DESCRIPTORS_MAX)];

@@ -2,7 +2,7 @@
  * Threads: clone in pthread's form, futexes, the lists that libc registers, and scheduling calls. One processor, cooperative: a switch
  * happens when a thread waits, ends, yields, or has used its quantum (scheduler.ts).
  * Waiting for a futex that nobody can wake, with every thread waiting and no deadline, ends the run with the cap `deadlock`.
- * What this does NOT do: new processes (clone without CLONE_THREAD answers ENOSYS), priority inheritance (ENOSYS).
+ * What this does NOT do: new processes (birth.ts), priority inheritance (ENOSYS).
  */
 import { NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { CLOCK } from '../clock.ts';
@@ -12,18 +12,17 @@ import { TASKS_MAX } from '../kernel.ts';
 import { QUANTUM } from '../scheduler.ts';
 import { SS_DISABLE, Thread } from '../thread.ts';
 import type { CallEntry } from './entry.ts';
+import { cloneProcess } from './birth.ts';
+import { CLONE, startedRegisters } from './clone-flags.ts';
 import { readTimespec } from './timespec.ts';
 
-const CLONE = {
-  VM: 0x100, FS: 0x200, FILES: 0x400, SIGHAND: 0x800, THREAD: 0x1_0000, SETTLS: 0x8_0000, PARENT_SETTID: 0x10_0000,
-  CHILD_CLEARTID: 0x20_0000, CHILD_SETTID: 0x100_0000,
-} as const;
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD;
 
 /** clone(flags, stack, parent_tid, tls, child_tid): the argument order of riscv64 and arm64. */
 function clone(call: Call): CallResult {
   const flags = call.unsigned(0);
-  if ((flags & THREAD_FLAGS) !== THREAD_FLAGS) return -ERRNO.ENOSYS;
+  if ((flags & CLONE.THREAD) === 0) return cloneProcess(call, flags);
+  if ((flags & THREAD_FLAGS) !== THREAD_FLAGS) return -ERRNO.EINVAL;
   const { kernel, process, thread: maker } = call;
   if (kernel.taskCount >= TASKS_MAX) return -ERRNO.EAGAIN;
   const tid = kernel.takeId();
@@ -33,24 +32,11 @@ function clone(call: Call): CallResult {
   thread.mask = maker.mask;
   thread.alternateStack = { address: 0, size: 0, flags: SS_DISABLE };
   if ((flags & CLONE.CHILD_CLEARTID) !== 0) thread.clearTidAddress = call.size(4);
-  thread.registers = childRegisters(call, flags);
+  thread.registers = startedRegisters(call, flags);
   process.threads.push(thread);
   maker.used = 0;
   kernel.refreshSchedule();
   return tid;
-}
-
-/** The new thread's register block, made on the processor and taken off it again. */
-function childRegisters(call: Call, flags: number): Uint8Array {
-  const { cpu } = call.process;
-  const [stackPointer, threadPointer] = [call.size(1), call.size(3)];
-  const own = cpu.save();
-  cpu.isa.abi.startThread(cpu.state, {
-    ...(stackPointer === 0 ? {} : { stackPointer }), ...((flags & CLONE.SETTLS) === 0 ? {} : { threadPointer }),
-  });
-  const registers = cpu.save();
-  cpu.load(own);
-  return registers;
 }
 
 function setTidAddress(call: Call): CallResult {
@@ -79,6 +65,7 @@ const ANY_BITS = -1;
 
 function futex(call: Call): CallResult {
   const operation = call.int(1) & ~(FUTEX.PRIVATE | FUTEX.REALTIME);
+  const isPrivate = (call.int(1) & FUTEX.PRIVATE) !== 0;
   const address = call.size(0);
   if (address % 4 !== 0) return -ERRNO.EINVAL;
   const bits = operation === FUTEX.WAIT_BITSET || operation === FUTEX.WAKE_BITSET ? call.int(5) : ANY_BITS;
@@ -87,7 +74,7 @@ function futex(call: Call): CallResult {
     case FUTEX.WAIT:
     case FUTEX.WAIT_BITSET: return futexWait(call, address, { bits, isAbsolute: operation === FUTEX.WAIT_BITSET });
     case FUTEX.WAKE:
-    case FUTEX.WAKE_BITSET: return call.kernel.wakeFutex(call.process, { address, count: Math.max(1, call.int(2)), bits });
+    case FUTEX.WAKE_BITSET: return call.kernel.wakeFutex(call.process, { address, count: Math.max(1, call.int(2)), bits, isPrivate });
     case FUTEX.REQUEUE:
     case FUTEX.CMP_REQUEUE: return futexRequeue(call, address, operation === FUTEX.CMP_REQUEUE);
     case FUTEX.WAKE_OP: return futexWakeOp(call, address);
@@ -107,7 +94,8 @@ function futexWait(call: Call, address: number, how: { readonly bits: number; re
     if (now === undefined) return BLOCKED;
     deadline = call.kernel.clock.hidden + (time > now ? time - now : 0n);
   }
-  call.thread.wait = { kind: 'futex', address, bits: how.bits, deadline };
+  const isPrivate = (call.int(1) & FUTEX.PRIVATE) !== 0;
+  call.thread.wait = { kind: 'futex', ...call.kernel.futexWord(call.process, address, isPrivate), bits: how.bits, deadline };
   call.thread.waitOrder = ++call.kernel.waitCount;
   return NO_RESULT;
 }
@@ -119,11 +107,12 @@ function futexRequeue(call: Call, address: number, isCompared: boolean): CallRes
   const value = call.memory.readU32(address);
   if (value === undefined) return -ERRNO.EFAULT;
   if (isCompared && value !== call.unsigned(5)) return -ERRNO.EAGAIN;
-  const woken = wakeCount === 0 ? 0 : call.kernel.wakeFutex(call.process, { address, count: wakeCount, bits: ANY_BITS });
-  const waiters = call.process.threads.filter(({ wait }) => wait.kind === 'futex' && wait.address === address).sort((a, b) => a.waitOrder - b.waitOrder);
-  const moved = waiters.slice(0, moveCount);
+  const isPrivate = (call.int(1) & FUTEX.PRIVATE) !== 0;
+  const { kernel, process } = call;
+  const woken = wakeCount === 0 ? 0 : kernel.wakeFutex(process, { address, count: wakeCount, bits: ANY_BITS, isPrivate });
+  const moved = kernel.futexWaiters(process, kernel.futexWord(process, address, isPrivate)).slice(0, moveCount);
   for (const thread of moved) {
-    if (thread.wait.kind === 'futex') thread.wait = { ...thread.wait, address: target };
+    if (thread.wait.kind === 'futex') thread.wait = { ...thread.wait, ...kernel.futexWord(process, target, isPrivate) };
     thread.waitOrder = ++call.kernel.waitCount;
   }
   return isCompared ? woken + moved.length : woken;
@@ -144,8 +133,9 @@ function futexWakeOp(call: Call, address: number): CallResult {
   const [left, right] = [old | 0, signed(code)];
   const holds = [left === right, left !== right, left < right, left <= right, left > right, left >= right][(code >>> 24) & 15];
   if (holds === undefined) return -ERRNO.ENOSYS;
-  const woken = call.kernel.wakeFutex(call.process, { address, count: Math.max(1, call.int(2)), bits: ANY_BITS });
-  return woken + (holds ? call.kernel.wakeFutex(call.process, { address: second, count: Math.max(1, call.int(3)), bits: ANY_BITS }) : 0);
+  const isPrivate = (call.int(1) & FUTEX.PRIVATE) !== 0;
+  const woken = call.kernel.wakeFutex(call.process, { address, count: Math.max(1, call.int(2)), bits: ANY_BITS, isPrivate });
+  return woken + (holds ? call.kernel.wakeFutex(call.process, { address: second, count: Math.max(1, call.int(3)), bits: ANY_BITS, isPrivate }) : 0);
 }
 
 /** Gives the processor to the next thread: as if the quantum were used. */

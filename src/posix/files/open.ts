@@ -138,7 +138,7 @@ function joinPath(directory: string, name: string): string {
 }
 
 /** Absolute path of what a walk found. */
-function pathOfWalk(files: FileSystem, found: Walked): string {
+export function pathOfWalk(files: FileSystem, found: Walked): string {
   if (found.parent !== undefined) return joinPath(files.pathOf(found.parent) ?? '', found.name);
   if (found.inode === undefined) return '';
   const path = files.pathOf(found.inode);

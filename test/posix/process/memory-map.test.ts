@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { GuestMemory } from '../../../src/engine/index.ts';
 import { AddressSpace } from '../../../src/posix/address-space.ts';
+import { MemoryAccount } from '../../../src/posix/memory-account.ts';
 import { MemoryMap, PROT, type Mapping } from '../../../src/posix/memory-map.ts';
 
 const PAGE = 4096;
@@ -51,7 +52,7 @@ for (const seed of [1, 2, 3, 4]) {
 
 function makeSpace(memoryBytes = 1 << 20): AddressSpace {
   const none = { retain: () => {}, release: () => {}, read: () => new Uint8Array(0), write: () => {} };
-  return new AddressSpace({ memory: new GuestMemory(0x100_0000), memoryBytes, layout: { heapStart: 0x2_0000, mmapBottom: 0x1_0000, mmapTop: 0xff_0000 }, files: none });
+  return new AddressSpace({ memory: new GuestMemory(0x100_0000), account: new MemoryAccount(memoryBytes), layout: { heapStart: 0x2_0000, mmapBottom: 0x1_0000, mmapTop: 0xff_0000, stackBottom: 0, stackTop: 0 }, files: none });
 }
 
 const anywhere = { kind: 'any', hint: 0 } as const;

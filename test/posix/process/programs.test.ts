@@ -42,7 +42,7 @@ test('the system looks like the small Linux it is', () => {
   expect(outcome).toBe('exit 0');
   expect(stdout.split('\n')).toEqual([
     'Linux stillpoint 6.1.0-stillpoint riscv64', 'ids 1000 1000 1000 1000 same 1', 'setuid 0 -1', 'files 1024', 'last 7 errno 24', 'a name that is ',
-    'cpus 1', 'page 4096 secure 0 entry 1 random 1', 'execfn /bin/program', 'random 8 1', 'fork 1 wait -1 errno 10', 'nosys -1 38', 'nosys -1 38',
+    'cpus 1', 'page 4096 secure 0 entry 1 random 1', 'execfn /bin/program', 'random 8 1', 'wait -1 errno 10', 'nosys -1 38', 'nosys -1 38',
     'exe /bin/program', 'maps 1 stack 1', `ram ${64 * 1024 * 1024}`, '[program][\xff\xc3]', '',
   ]);
 });

@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly prepare?: (files: FileSystem) => void;
   /** What lies below the guest's files. */
   readonly image?: ImageTree;
+  /** Where the guest sees the program; it may be there already when `prepare` has run. */
+  readonly programPath?: string;
   /** Another executor than the reference interpreter. */
   readonly isa?: Isa;
 }
@@ -62,7 +64,7 @@ export function bootGuest(program: Uint8Array, options: RunOptions = {}, channel
   return Guest.boot({
     isa: options.isa ?? riscv64, program, argv: options.argv ?? ['program'], environment: options.environment ?? [], workingDirectory: options.workingDirectory ?? '/',
     memoryBytes: options.memoryBytes ?? 64 * 1024 * 1024, clock: options.clock ?? { kind: 'zero' },
-    entropy: options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, channels, programPath: '/bin/program', image: options.image,
+    entropy: options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, channels, programPath: options.programPath ?? '/bin/program', image: options.image,
     ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
   });
 }

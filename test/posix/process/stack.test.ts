@@ -5,7 +5,7 @@ import { AUX, buildStack } from '../../../src/posix/boot-stack.ts';
 const TOP = 0x100_0000;
 
 function build(argv: readonly string[], environment: readonly string[] = []): ReturnType<typeof buildStack> {
-  return buildStack({ top: TOP, stackBytes: 8 << 20, argv, environment, programPath: '/bin/p', random: new Uint8Array(16).fill(9), auxiliary: [[AUX.PAGESZ, 4096]] });
+  return buildStack({ top: TOP, stackBytes: 8 << 20, argv, environment, fileName: '/bin/p', random: new Uint8Array(16).fill(9), auxiliary: [[AUX.PAGESZ, 4096]] });
 }
 
 for (let count = 1; count <= 5; count++) {
