@@ -1,0 +1,184 @@
+/**
+ * The reading end of a channel between two nodes, as a port of the reader's session.
+ *
+ *   stream   0 ····· durable ····· taken ▓▓▓▓▓▓▓▓ received          taken: given to the session, which journals it
+ *
+ * Invariants: bytes are taken in order, once, without gaps, whatever is sent twice or late; a byte is acknowledged only when the session says that
+ * it is durable; at most one window (and a message) is held. On a message channel a read gives exactly one message.
+ * What this does NOT do: know the transport, encode, time anything (hub.ts).
+ */
+import { assert, StillpointError } from '../core/index.ts';
+import type { HostPort, Wanted } from '../channel/index.ts';
+import type { Send } from './peer-output.ts';
+import type { PlannedLink } from './plan.ts';
+import { Signal } from './signal.ts';
+import { PAYLOAD_BYTES_MAX, unpackMessages } from './wire.ts';
+
+export type Received = 'taken' | 'duplicate' | 'gap' | 'overrun' | 'malformed';
+
+export class PeerInput implements HostPort {
+  readonly link: PlannedLink;
+  readonly #send: Send;
+  readonly #changed = new Signal();
+  #pieces: Uint8Array[] = [];
+  /** Index of the first piece that is not taken, and how much of it is. */
+  #head = 0;
+  #headOffset = 0;
+  #taken: number;
+  #received: number;
+  #durable: number;
+  #endsAt: number | undefined;
+  #state: 'open' | 'discarding' | 'closed' = 'open';
+  /** Position of the last complaint about a gap. */
+  #complainedAt = -1;
+
+  /** `position`: what the reader's journal holds. */
+  constructor(link: PlannedLink, { position, send }: { readonly position: number; readonly send: Send }) {
+    this.link = link;
+    this.#send = send;
+    this.#taken = this.#received = this.#durable = position;
+  }
+
+  get heldBytes(): number {
+    return this.#received - this.#taken;
+  }
+
+  get received(): number {
+    return this.#received;
+  }
+
+  get isDiscarding(): boolean {
+    return this.#state === 'discarding';
+  }
+
+  async read(wanted: Wanted): Promise<Uint8Array | undefined> {
+    assert(wanted.length > 0 && wanted.offset === this.#taken, 'a peer is read in order');
+    for (;;) {
+      if (this.#state === 'closed') throw new StillpointError('E_CHANNEL_CLOSED', `channel ${this.link.toChannel} from ${this.link.from}: the port was closed`, { data: { channel: this.link.toChannel } });
+      if (this.#received > this.#taken) return this.#take(wanted.length);
+      if (this.#endsAt === this.#received) return undefined;
+      await this.#changed.wait();
+    }
+  }
+
+  async write(): Promise<void> {
+    assert(false, 'an input port is not written');
+  }
+
+  async sync(): Promise<void> {}
+
+  async rewind(position: number): Promise<number> {
+    return position;
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'open') this.#state = 'closed';
+    this.#changed.wake();
+  }
+
+  /** The writer waits for a commit, or soon will. */
+  get wantsCommit(): boolean {
+    return this.#taken - this.#durable >= this.link.windowBytes / 4;
+  }
+
+  acknowledge(position: number): void {
+    if (position <= this.#durable) return;
+    this.#durable = position;
+    this.#acknowledge();
+  }
+
+  /** The guest ended: what still comes is thrown away. */
+  discard(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'discarding';
+    this.#pieces = [];
+    this.#send({ kind: 'closed', offset: this.#received });
+  }
+
+  /** Says where the reader is: at its start, and when it is asked. */
+  tell(): void {
+    if (this.#state === 'discarding') this.#send({ kind: 'closed', offset: this.#received });
+    else this.#send({ kind: 'need', offset: this.#received, extra: this.#durable });
+    if (this.#isEndKnown) this.#acknowledge();
+  }
+
+  onData(offset: number, payload: Uint8Array): Received {
+    if (this.#state !== 'open') {
+      if (this.#state === 'discarding') this.tell();
+      return 'duplicate';
+    }
+    const pieces = this.link.hasMessages ? unpackMessages(payload) : [payload];
+    if (pieces === undefined) return 'malformed';
+    let at = offset;
+    let isNew = false;
+    for (const piece of pieces) {
+      const known = this.#received - at;
+      at += piece.length;
+      if (known < 0) return this.#complain();
+      if (known >= piece.length) continue;
+      if (known > 0 && this.link.hasMessages) return 'malformed';
+      if (this.#received - this.#durable > this.link.windowBytes + PAYLOAD_BYTES_MAX) return 'overrun';
+      this.#pieces.push(known === 0 ? piece : piece.subarray(known));
+      this.#received = at;
+      isNew = true;
+    }
+    if (!isNew) return 'duplicate';
+    this.#settle();
+    return 'taken';
+  }
+
+  /** No byte comes after `offset`; it may arrive before the bytes do. */
+  onEnd(offset: number): Received {
+    if (this.#state === 'discarding') this.tell();
+    if (offset < this.#received) return 'malformed';
+    this.#endsAt = offset;
+    if (offset > this.#received) return this.#complain();
+    this.#settle();
+    return 'taken';
+  }
+
+  get #isEndKnown(): boolean {
+    return this.#endsAt !== undefined && this.#endsAt === this.#received;
+  }
+
+  #settle(): void {
+    if (this.#isEndKnown) this.#acknowledge();
+    this.#changed.wake();
+  }
+
+  #acknowledge(): void {
+    this.#send({ kind: 'ack', offset: this.#durable, extra: this.#isEndKnown ? 1 : 0 });
+  }
+
+  /** Something was lost on the way: asked for again, once for each place. */
+  #complain(): 'gap' {
+    if (this.#complainedAt !== this.#received) this.tell();
+    this.#complainedAt = this.#received;
+    return 'gap';
+  }
+
+  #take(length: number): Uint8Array {
+    const first = this.#pieces[this.#head]!;
+    if (this.link.hasMessages || first.length - this.#headOffset >= length) return this.#takeFromHead(length);
+    const whole = new Uint8Array(Math.min(length, this.#received - this.#taken));
+    for (let filled = 0; filled < whole.length;) {
+      const piece = this.#takeFromHead(whole.length - filled);
+      whole.set(piece, filled);
+      filled += piece.length;
+    }
+    return whole;
+  }
+
+  #takeFromHead(length: number): Uint8Array {
+    const head = this.#pieces[this.#head]!;
+    const piece = head.subarray(this.#headOffset, this.#headOffset + length);
+    this.#headOffset += piece.length;
+    this.#taken += piece.length;
+    if (this.#headOffset < head.length) return piece;
+    this.#headOffset = 0;
+    this.#head++;
+    if (this.#head === this.#pieces.length || this.#head >= 64) this.#pieces = this.#pieces.slice(this.#head);
+    if (this.#pieces.length === 0 || this.#head >= 64) this.#head = 0;
+    return piece;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The writing end of a channel between two nodes, as a port of the writer's session.
+ *
+ *   stream   0 ····· acked ▓▓▓▓▓▓▓▓▓▓▓ sent ░░░░░░ written        acked: durable in the reader's journal, forgotten here
+ *                    └────── retained ───────────┘                sent <= acked + window
+ *
+ * Invariants: every byte from `acked` on is kept, so that a reader that lost its memory gets it again; what the reader holds is never sent to be
+ * read twice (positions tell); at most the window and one release of the outbox are kept. A reader that ended takes no more: what is written to
+ * it is discarded, and the writer never learns of it, because when it would is a matter of timing.
+ * What this does NOT do: know the transport, encode, time anything (hub.ts).
+ */
+import { assert } from '../core/index.ts';
+import type { HostPort, OutputOperation } from '../channel/index.ts';
+import type { PlannedLink } from './plan.ts';
+import { Signal } from './signal.ts';
+import { packMessages, PAYLOAD_BYTES_MAX, type Kind } from './wire.ts';
+
+export interface Outgoing { readonly kind: Kind; readonly offset: number; readonly extra?: number; readonly payload?: Uint8Array }
+export type Send = (envelope: Outgoing) => void;
+
+interface Piece { readonly offset: number; readonly bytes: Uint8Array }
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+
+export class PeerOutput implements HostPort {
+  readonly link: PlannedLink;
+  readonly #send: Send;
+  readonly #changed = new Signal();
+  #retained: Piece[] = [];
+  /** Index in `retained` of the piece that holds the byte at `sent`. */
+  #cursor = 0;
+  #written: number;
+  #sent: number;
+  #acked: number;
+  #endsAt: number | undefined;
+  #isEndSent = false;
+  #isEndKnown = false;
+  #state: 'open' | 'reader gone' | 'stopped' = 'open';
+  #ackedAtTick = -1;
+
+  /** `position`: where the guest goes on writing; `held`: what the reader has durably, at least that far. */
+  constructor(link: PlannedLink, { position, held, send }: { readonly position: number; readonly held: number; readonly send: Send }) {
+    assert(held >= position, 'a writer goes on at or before what its reader holds');
+    this.link = link;
+    this.#send = send;
+    this.#written = position;
+    this.#sent = held;
+    this.#acked = held;
+  }
+
+  /** Bytes kept for a reader that may lose its memory. */
+  get retainedBytes(): number {
+    return Math.max(0, this.#written - this.#acked);
+  }
+
+  get written(): number {
+    return this.#written;
+  }
+
+  async read(): Promise<undefined> {
+    assert(false, 'an output port is not read');
+  }
+
+  async write(operations: readonly OutputOperation[]): Promise<void> {
+    for (const operation of operations) {
+      assert(operation.kind === 'write', 'a stream is not truncated');
+      this.#add(operation.offset, operation.bytes);
+    }
+    this.#pump();
+    while (this.#state === 'open' && this.#sent < this.#written) await this.#changed.wait();
+  }
+
+  /** What a peer holds is settled at a restart: it says then from where it needs the stream (session/resume.ts). */
+  async sync(): Promise<void> {}
+
+  async rewind(position: number): Promise<number> {
+    return position;
+  }
+
+  async close(): Promise<void> {
+    this.stop();
+  }
+
+  /** Tells the reader where the stream ends. Resolves to true when it has all of it durably, or has ended; to false after stop(). */
+  async finish(): Promise<boolean> {
+    this.#endsAt = this.#written;
+    this.#pump();
+    while (this.#state === 'open' && !(this.#acked >= this.#written && this.#isEndKnown)) await this.#changed.wait();
+    return this.#state !== 'stopped';
+  }
+
+  /** Nobody waits any more; what was not taken is made again by the writer's next life. */
+  stop(): void {
+    if (this.#state === 'open') this.#state = 'stopped';
+    this.#changed.wake();
+  }
+
+  onAck(position: number, isEndKnown: boolean): void {
+    this.#isEndKnown ||= isEndKnown;
+    if (position > this.#acked) {
+      this.#acked = position; // Beyond `written` when an earlier life of this writer had sent more than this one has made again.
+      let done = 0;
+      while (done < this.#retained.length && endOf(this.#retained[done]!) <= this.#acked) done++;
+      this.#retained.splice(0, done);
+      this.#cursor = Math.max(0, this.#cursor - done);
+      if (this.#sent < this.#acked) this.#goBackTo(this.#acked);
+    }
+    this.#pump();
+    this.#changed.wake();
+  }
+
+  /** The reader wants the stream from `position` on; up to `durable` it will never want it again. */
+  onNeed(position: number, durable: number): void {
+    const from = Math.max(position, durable, this.#acked);
+    if (from < this.#sent) this.#goBackTo(from);
+    this.#isEndSent = false;
+    this.onAck(durable, false);
+  }
+
+  onClosed(): void {
+    if (this.#state === 'open') this.#state = 'reader gone';
+    this.#retained = [];
+    this.#cursor = 0;
+    this.#sent = this.#acked = this.#written;
+    this.#changed.wake();
+  }
+
+  /** Called now and then: when nothing was acknowledged since the last time, the reader is asked where it is. */
+  tick(): void {
+    if (this.#state !== 'open') return;
+    const isWaiting = this.#acked < this.#written || (this.#endsAt !== undefined && !this.#isEndKnown);
+    if (isWaiting && this.#acked === this.#ackedAtTick) this.#send({ kind: 'probe', offset: this.#sent });
+    this.#ackedAtTick = this.#acked;
+  }
+
+  #add(offset: number, bytes: Uint8Array): void {
+    assert(offset === this.#written, 'output to a peer leaves no gap');
+    this.#written += bytes.length;
+    if (this.#state === 'reader gone') {
+      this.#sent = this.#acked = Math.max(this.#acked, this.#written);
+      return;
+    }
+    const known = this.#acked - offset;
+    if (known >= bytes.length) return;
+    // A message is whole or not there: its reader journals it in one piece.
+    this.#retained.push(known > 0 && !this.link.hasMessages ? { offset: this.#acked, bytes: bytes.subarray(known) } : { offset, bytes });
+  }
+
+  #pump(): void {
+    if (this.#state !== 'open') return;
+    const limit = this.#acked + this.link.windowBytes;
+    while (this.#sent < this.#written && this.#sent < limit) {
+      const { payload, count } = this.link.hasMessages ? this.#nextMessages(limit) : this.#nextBytes(limit);
+      this.#send({ kind: 'data', offset: this.#sent, payload });
+      this.#sent += count;
+    }
+    if (this.#endsAt === undefined || this.#isEndSent || this.#sent < this.#written) return;
+    this.#isEndSent = true;
+    this.#send({ kind: 'end', offset: this.#endsAt, payload: EMPTY });
+  }
+
+  #nextBytes(limit: number): { readonly payload: Uint8Array; readonly count: number } {
+    const piece = this.#retained[this.#cursor]!;
+    const from = this.#sent - piece.offset;
+    const count = Math.min(piece.bytes.length - from, PAYLOAD_BYTES_MAX, limit - this.#sent);
+    if (from + count === piece.bytes.length) this.#cursor++;
+    return { payload: piece.bytes.subarray(from, from + count), count };
+  }
+
+  /** As many whole messages as fit: small ones share an envelope. */
+  #nextMessages(limit: number): { readonly payload: Uint8Array; readonly count: number } {
+    const messages: Uint8Array[] = [];
+    let count = 0;
+    while (this.#cursor < this.#retained.length && count < PAYLOAD_BYTES_MAX && this.#sent + count < limit && messages.length < PAYLOAD_BYTES_MAX / 8) {
+      const { bytes } = this.#retained[this.#cursor]!;
+      if (count > 0 && count + bytes.length + 4 * messages.length > PAYLOAD_BYTES_MAX) break;
+      messages.push(bytes);
+      count += bytes.length;
+      this.#cursor++;
+    }
+    return { payload: packMessages(messages), count };
+  }
+
+  #goBackTo(position: number): void {
+    this.#sent = position;
+    this.#cursor = this.#retained.findIndex((piece) => endOf(piece) > position);
+    if (this.#cursor < 0) this.#cursor = this.#retained.length;
+    assert(!this.link.hasMessages || this.#cursor === this.#retained.length || this.#retained[this.#cursor]!.offset === position, 'a reader of messages stands between two of them');
+  }
+}
+
+function endOf(piece: Piece): number {
+  return piece.offset + piece.bytes.length;
+}

@@ -1,0 +1,122 @@
+/**
+ * What travels between two nodes: envelopes. Reader and writer of the format; docs/formats/envelope.md is the page. Little-endian.
+ *
+ *   0 "SPCE"   4 version u8   5 kind u8   6 zero u16   8 cluster id (16 bytes)   24 link u32   28 epoch u32   32 offset f64 (whole)
+ *   40 extra f64 (whole)   48 payload length u32   52 zero u32   56 XXH64 of bytes 0..56 and the payload   64 payload
+ *
+ * Invariants: decode(encode(x)) = x; whatever is cut, foreign, damaged or too long is told apart and never an exception. The digest finds
+ * accidents; who may speak at all is the transport's affair (encryption, private directories).
+ * What this does NOT do: know what an envelope means (peer-output.ts, peer-input.ts).
+ */
+import { assert, type Digests } from '../core/index.ts';
+
+/** Writer to reader: data, end, probe (are you there?), query (what do you hold?). Reader to writer: ack, need (send again from here), closed. */
+export const KINDS = ['data', 'end', 'probe', 'query', 'ack', 'need', 'closed'] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface Envelope {
+  readonly kind: Kind;
+  readonly link: number;
+  /** Which life of the node speaks: the ownership epoch of its run. */
+  readonly epoch: number;
+  /** Position in the stream, bytes: of the payload's first byte, of the end, or what is acknowledged or needed. */
+  readonly offset: number;
+  /** need: what is durable at the reader. ack: 1 when the reader knows the end. Otherwise 0. */
+  readonly extra: number;
+  readonly payload: Uint8Array;
+}
+
+/** Why a frame was dropped. */
+export type Rejection = 'foreign' | 'version' | 'cluster' | 'cut' | 'oversized' | 'damaged' | 'malformed';
+
+export const WIRE_VERSION = 1;
+export const CLUSTER_ID_BYTES = 16;
+/** Bytes of one envelope's payload: large enough that costs per envelope vanish, small enough to share a connection. */
+export const PAYLOAD_BYTES_MAX = 256 * 1024;
+/** A message channel's last message may reach beyond it by one message and its length. */
+export const ENVELOPE_PAYLOAD_MAX = PAYLOAD_BYTES_MAX + 64 * 1024 + 4;
+const MAGIC = 0x4543_5053; // "SPCE" read as a little-endian word.
+const HEADER_BYTES = 64;
+const AT = { version: 4, kind: 5, cluster: 8, link: 24, epoch: 28, offset: 32, extra: 40, length: 48, digest: 56 } as const;
+const EMPTY: Uint8Array = new Uint8Array(0);
+export const FRAME_BYTES_MAX = HEADER_BYTES + ENVELOPE_PAYLOAD_MAX;
+
+export interface WireContext { readonly clusterId: Uint8Array; readonly links: number; readonly digests: Digests }
+
+export function encodeEnvelope({ clusterId, digests }: WireContext, envelope: Envelope): Uint8Array {
+  const { payload } = envelope;
+  assert(clusterId.length === CLUSTER_ID_BYTES, 'a cluster id has 16 bytes');
+  assert(payload.length <= ENVELOPE_PAYLOAD_MAX, 'an envelope stays below its cap');
+  assert(Number.isSafeInteger(envelope.offset) && envelope.offset >= 0 && Number.isSafeInteger(envelope.extra) && envelope.extra >= 0, 'positions are whole');
+  const frame = new Uint8Array(HEADER_BYTES + payload.length);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint8(AT.version, WIRE_VERSION);
+  view.setUint8(AT.kind, KINDS.indexOf(envelope.kind));
+  frame.set(clusterId, AT.cluster);
+  view.setUint32(AT.link, envelope.link, true);
+  view.setUint32(AT.epoch, envelope.epoch, true);
+  view.setFloat64(AT.offset, envelope.offset, true);
+  view.setFloat64(AT.extra, envelope.extra, true);
+  view.setUint32(AT.length, payload.length, true);
+  frame.set(payload, HEADER_BYTES);
+  view.setBigUint64(AT.digest, digests.xxh64(frame), true);
+  return frame;
+}
+
+/** The envelope of some foreign bytes, or why there is none. The payload is a view of `frame`, which is the decoder's from now on. */
+export function decodeEnvelope({ clusterId, links, digests }: WireContext, frame: Uint8Array): Envelope | Rejection {
+  if (frame.length > FRAME_BYTES_MAX) return 'oversized';
+  if (frame.length < HEADER_BYTES) return 'cut';
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+  if (view.getUint32(0, true) !== MAGIC) return 'foreign';
+  if (view.getUint8(AT.version) !== WIRE_VERSION) return 'version';
+  if (!clusterId.every((byte, index) => byte === frame[AT.cluster + index])) return 'cluster';
+  const length = view.getUint32(AT.length, true);
+  if (length > ENVELOPE_PAYLOAD_MAX) return 'oversized';
+  if (frame.length < HEADER_BYTES + length) return 'cut';
+  const digest = view.getBigUint64(AT.digest, true);
+  view.setBigUint64(AT.digest, 0n, true);
+  if (digests.xxh64(frame) !== digest) return 'damaged';
+  const kind = KINDS[view.getUint8(AT.kind)];
+  const envelope = {
+    link: view.getUint32(AT.link, true), epoch: view.getUint32(AT.epoch, true), offset: view.getFloat64(AT.offset, true), extra: view.getFloat64(AT.extra, true),
+    payload: length === 0 ? EMPTY : frame.subarray(HEADER_BYTES, HEADER_BYTES + length),
+  };
+  const isSound = kind !== undefined && envelope.link < links && isPosition(envelope.offset) && isPosition(envelope.extra) && frame.length === HEADER_BYTES + length && (length > 0) === (kind === 'data');
+  return isSound ? { kind, ...envelope } : 'malformed';
+}
+
+function isPosition(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+const LENGTH_BYTES = 4;
+
+/** Several messages as one payload: each with its length in front. */
+export function packMessages(messages: readonly Uint8Array[]): Uint8Array {
+  const packed = new Uint8Array(messages.reduce((sum, message) => sum + LENGTH_BYTES + message.length, 0));
+  const view = new DataView(packed.buffer);
+  let at = 0;
+  for (const message of messages) {
+    view.setUint32(at, message.length, true);
+    packed.set(message, at + LENGTH_BYTES);
+    at += LENGTH_BYTES + message.length;
+  }
+  return packed;
+}
+
+/** The messages of a payload; undefined when the lengths do not fit. */
+export function unpackMessages(payload: Uint8Array): readonly Uint8Array[] | undefined {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const messages: Uint8Array[] = [];
+  for (let at = 0; at < payload.length;) {
+    if (at + LENGTH_BYTES > payload.length) return undefined;
+    const length = view.getUint32(at, true);
+    at += LENGTH_BYTES;
+    if (length === 0 || at + length > payload.length) return undefined;
+    messages.push(payload.subarray(at, at + length));
+    at += length;
+  }
+  return messages;
+}

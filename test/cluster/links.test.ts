@@ -1,0 +1,108 @@
+/** Channel ends and hubs over everything that needs no socket; the envelope's format. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { decodeEnvelope, encodeEnvelope, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, LinkHub, MemoryTransport, packMessages, unpackMessages, type Envelope } from '../../src/cluster/index.ts';
+import { CLUSTER_ID, digests, linkConformance, LINKS, randomBytes, type Rig } from './link-conformance.ts';
+
+function twin(mangle?: (frame: Uint8Array) => readonly Uint8Array[]): Rig {
+  const transport = new MemoryTransport(mangle);
+  const make = (process: number): LinkHub => new LinkHub({ clusterId: CLUSTER_ID, links: LINKS, digests, transport, process, processOf: (node) => (node === 'a-0' ? 0 : 1) });
+  const [writers, readers] = [make(0), make(1)];
+  transport.connect(0, writers);
+  transport.connect(1, readers);
+  return { writers, readers, close: async () => {} };
+}
+
+linkConformance('both nodes in one process', async () => {
+  const hub = new LinkHub({ clusterId: CLUSTER_ID, links: LINKS, digests, transport: { send: () => { throw new Error('nothing leaves the process'); } }, process: 0, processOf: () => 0 });
+  return { writers: hub, readers: hub, close: async () => {} };
+});
+linkConformance('the in-process twin', async () => twin());
+
+let seed = Number(process.env['STILLPOINT_SEED'] ?? 20_261_125);
+const random = (): number => {
+  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+  return seed / 2 ** 32;
+};
+
+linkConformance(`a twin that loses, doubles, delays and damages one frame in five (STILLPOINT_SEED=${seed})`, async () => {
+  let late: Uint8Array | undefined;
+  return twin((frame) => {
+    const fate = random();
+    if (fate < 0.05) return [];
+    if (fate < 0.1) return [frame, frame];
+    if (fate < 0.15) return [frame.map((byte, index) => (index === Math.floor(random() * frame.length) ? byte ^ 4 : byte))];
+    const kept = late;
+    late = fate < 0.2 ? frame.slice() : undefined;
+    if (late !== undefined) return kept === undefined ? [] : [kept];
+    return kept === undefined ? [frame] : [frame, kept];
+  });
+});
+
+const context = { clusterId: CLUSTER_ID, links: 2, digests };
+const sample: Envelope = { kind: 'data', link: 1, epoch: 3, offset: 123_456_789_012, extra: 0, payload: new TextEncoder().encode('still') };
+
+describe('the envelope', () => {
+  it('decode(encode(x)) = x', () => {
+    const frames: Envelope[] = [sample, { ...sample, kind: 'need', extra: 77, payload: new Uint8Array(0) }, { ...sample, link: 0, payload: randomBytes(1, ENVELOPE_PAYLOAD_MAX) }];
+    for (const envelope of frames) expect(decodeEnvelope(context, encodeEnvelope(context, envelope))).toEqual(envelope);
+  });
+
+  it('has the bytes of the golden file', () => {
+    const path = join(import.meta.dirname, 'golden-envelope-1.hex');
+    const text = `${Buffer.from(encodeEnvelope(context, sample)).toString('hex')}\n`;
+    if (process.env['UPDATE_GOLDEN'] === '1' || !existsSync(path)) writeFileSync(path, text);
+    expect(text).toBe(readFileSync(path, 'utf8'));
+  });
+
+  it('every cut and every flipped bit is told', () => {
+    const whole = encodeEnvelope(context, sample);
+    for (let length = 0; length < whole.length; length++) expect(decodeEnvelope(context, whole.slice(0, length))).toBe('cut');
+    for (let bit = 0; bit < whole.length * 8; bit++) {
+      const frame = whole.slice();
+      frame[bit >> 3] = frame[bit >> 3]! ^ (1 << (bit & 7));
+      expect(typeof decodeEnvelope(context, frame), `bit ${bit}`).toBe('string');
+    }
+  });
+
+  it.each<[string, () => Uint8Array]>([
+    ['cluster', () => encodeEnvelope({ ...context, clusterId: new Uint8Array(16) }, sample)],
+    ['oversized', () => new Uint8Array(FRAME_BYTES_MAX + 1)],
+    ['foreign', () => new Uint8Array(100)],
+    ['malformed', () => encodeEnvelope(context, { ...sample, link: 2 })],
+    ['malformed', () => encodeEnvelope(context, { ...sample, payload: new Uint8Array(0) })],
+    ['malformed', () => encodeEnvelope(context, { ...sample, kind: 'ack' })],
+    ['damaged', () => new Uint8Array([...encodeEnvelope(context, sample), 0])],
+  ])('a frame that is wrong is %s', (reason, make) => expect(decodeEnvelope(context, make())).toBe(reason));
+
+  it('messages share a payload; lengths that do not fit are refused', () => {
+    const messages = [randomBytes(1, 1), randomBytes(2, 300)];
+    const packed = packMessages(messages);
+    expect(unpackMessages(packed)).toEqual(messages);
+    for (let length = 1; length < packed.length; length++) if (length !== 5) expect(unpackMessages(packed.subarray(0, length))).toBeUndefined();
+  });
+});
+
+describe('a hub', () => {
+  it('counts and drops what an earlier life of a node sent, and what is said twice', () => {
+    const { readers } = twin();
+    readers.openInput(0, { epoch: 1, position: 0 });
+    const frame = (epoch: number, offset: number): Uint8Array => encodeEnvelope(context, { ...sample, link: 0, epoch, offset });
+    readers.receive(frame(2, 0));
+    readers.receive(frame(2, 0));
+    readers.receive(frame(1, 5));
+    readers.receive(frame(2, 50));
+    readers.receive(new Uint8Array(3));
+    readers.receive(encodeEnvelope(context, { ...sample, link: 1, epoch: 1, offset: 0 }));
+    expect(readers.counters.dropped).toMatchObject({ duplicate: 1, old: 1, gap: 1, cut: 1, nobody: 1 });
+  });
+
+  it('a writer that ignores the window is cut off, not believed', () => {
+    const { readers } = twin();
+    readers.openInput(0, { epoch: 1, position: 0 });
+    for (let at = 0; at < 100; at++) readers.receive(encodeEnvelope(context, { ...sample, link: 0, offset: at * 65_536, payload: new Uint8Array(65_536) }));
+    expect(readers.counters.dropped.overrun).toBe(1);
+    expect(readers.heldBytesMax).toBeLessThan(1024 * 1024);
+  });
+});
