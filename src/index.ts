@@ -2,7 +2,10 @@
  * stillpoint: the public API and composition root.
  */
 export type { ClusterPlan, PlannedLink, PlannedNode } from './cluster/index.ts';
-export { readClusterPlan, type PlanRequest } from './cluster/live/read-plan.ts';
+export type { ClusterStatus, NodeStatus } from './cluster/live/coordinator.ts';
+export { runClusterProcess } from './cluster/live/node-process.ts';
+export { upCluster, type UpRequest, type UpResult } from './cluster/live/up.ts';
+export { readClusterPlan, readPipePlan, type PipeRequest, type PlanRequest } from './cluster/live/read-plan.ts';
 export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './core/index.ts';
 export { defaultStoreDirectory, type EngineName } from './session/context.ts';
 export type { CheckpointPolicy, Progress, SessionEnd, SessionHooks } from './session/driver.ts';

@@ -1,14 +1,152 @@
 /**
- * The verbs of clusters: plan shows what a cluster manifest would run.
+ * The verbs of clusters: plan shows what a cluster manifest would run, up runs it, pipe runs a line of programs; cluster-process is what `up` starts.
  */
+import { createWriteStream, fstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError, type Command } from 'commander';
-import { readClusterPlan, type ClusterPlan, type PlannedNode } from '../../src/index.ts';
-import { say, sayJson, table } from '../terminal.ts';
+import { readClusterPlan, readPipePlan, runClusterProcess, upCluster, type ClusterPlan, type ClusterStatus, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
+import { StatusLine } from '../progress.ts';
+import { stopOnSignals } from '../stop-signals.ts';
+import { note, say, sayJson, scaled, table, toJson, writeReport } from '../terminal.ts';
+
+interface UpFlags { readonly store?: string; readonly processes?: number; readonly resume?: boolean; readonly report?: string; readonly json?: boolean; readonly progress: boolean; readonly logs: boolean }
+interface PipeFlags { readonly store?: string; readonly name?: string; readonly in?: string; readonly out?: string; readonly processes?: number; readonly progress: boolean }
 
 interface PlanFlags { readonly json?: boolean; readonly processes?: number }
 
 export function addClusterCommands(program: Command): void {
   addPlan(program);
+  addUp(program);
+  addPipe(program);
+  program.command('cluster-process', { hidden: true }).description('a process of a cluster; started by up').action(() => runClusterProcess());
+}
+
+function addUp(program: Command): void {
+  program
+    .command('up')
+    .description('run a cluster: many machines with channels between them')
+    .argument('<file>', 'the cluster manifest (YAML or JSON)')
+    .option('--store <dir>', 'the store')
+    .option('--resume', 'go on with a cluster that was stopped')
+    .option('--processes <n>', 'another number of processes', parseProcesses)
+    .option('--report <file>', 'write the reports of all nodes as JSON')
+    .option('--json', 'print the reports of all nodes as JSON when the cluster ends')
+    .option('--no-logs', 'do not show what the nodes print')
+    .option('--no-progress', 'no progress line')
+    .addHelpText('after', `
+Examples:
+  stillpoint up words.yaml
+  stillpoint up words.yaml --resume        after Ctrl-C, a power cut, or when the coordinator was killed
+A node is the run CLUSTER.GROUP-I: show, log and replay work on it, without its peers.
+A killed process is started again; a node that fails ends the cluster. Exit status: 0 when all nodes ended with 0.`)
+    .action(async (file: string, flags: UpFlags) => {
+      const plan = await readClusterPlan({ file, processes: flags.processes });
+      const result = await drive(plan, { store: flags.store, isResume: flags.resume === true, progress: flags.progress, logs: flags.logs, linesTo: flags.json === true ? process.stderr : process.stdout });
+      const report = reportOf(plan, result);
+      if (flags.report !== undefined) writeReport(flags.report, report);
+      if (flags.json === true) say(toJson(report));
+      finish(plan, result, `stillpoint up ${file} --resume`);
+    });
+}
+
+function addPipe(program: Command): void {
+  program
+    .command('pipe')
+    .description("run a line of programs, the standard output of each being the next one's input")
+    .argument('<stages...>', "'PROGRAM ARG…' for each")
+    .option('--store <dir>', 'the store')
+    .option('--name <name>', 'keep the runs under this name (default: keep nothing)')
+    .option('--in <file>', "the first program's standard input (default: this command's)")
+    .option('--out <file>', "the last program's standard output (default: this command's, when all have ended)")
+    .option('--processes <n>', 'number of processes (default: one for each processor)', parseProcesses)
+    .option('--no-progress', 'no progress line')
+    .addHelpText('after', `
+Example:
+  stillpoint pipe 'gen.elf 1000' 'sort.elf -n' 'uniq.elf -c' > counts`)
+    .action(async (stages: string[], flags: PipeFlags) => {
+      const directory = mkdtempSync(join(tmpdir(), 'stillpoint-pipe-'));
+      try {
+        await runPipe(stages, flags, directory);
+      } finally {
+        rmSync(directory, { recursive: true, force: true });
+      }
+    });
+}
+
+async function runPipe(stages: readonly string[], flags: PipeFlags, directory: string): Promise<void> {
+  const name = flags.name ?? 'pipe';
+  const store = flags.name === undefined ? join(directory, 'store') : flags.store;
+  const logs = flags.name === undefined ? join(directory, 'logs') : `${name}.logs`;
+  const input = flags.in ?? await ownInput(directory);
+  const output = flags.out ?? join(directory, 'output');
+  const plan = readPipePlan({ stages, name, logs, input, output, processes: flags.processes, store });
+  const result = await drive(plan, { store, isResume: false, progress: flags.progress, logs: true, linesTo: process.stderr });
+  if (flags.out === undefined) process.stdout.write(readFileSync(output));
+  if (result.kind === 'stopped') finish(plan, result, undefined);
+}
+
+/** Standard input as a file that a machine can read again: the file it is, or all that a pipe gives. */
+async function ownInput(directory: string): Promise<string | undefined> {
+  const facts = fstatSync(0, { bigint: false });
+  if (facts.isFile()) return realpathSync('/proc/self/fd/0');
+  if (!facts.isFIFO() && !facts.isSocket()) return undefined;
+  const path = join(directory, 'input');
+  mkdirSync(directory, { recursive: true });
+  await pipeline(process.stdin, createWriteStream(path));
+  return path;
+}
+
+/** Runs a plan with progress and logs; Ctrl-C stops it at a resumable point. */
+async function drive(plan: ClusterPlan, how: { readonly store: string | undefined; readonly isResume: boolean; readonly progress: boolean; readonly logs: boolean; readonly linesTo: NodeJS.WriteStream }): Promise<UpResult> {
+  const stop = stopOnSignals();
+  const line = new StatusLine(plan.name, how.progress);
+  const request: UpRequest = {
+    plan, store: how.store, isResume: how.isResume, entry: [process.argv[1]!, 'cluster-process'], stopRequested: stop.requested,
+    onStatus: (status) => { line.update(statusText(status)); },
+    onLine: (node, stream, text) => {
+      if (!how.logs) return;
+      line.end();
+      (stream === 'err' ? process.stderr : how.linesTo).write(`${node} | ${text}\n`);
+    },
+  };
+  try {
+    return await upCluster(request);
+  } finally {
+    line.end();
+    stop.end();
+  }
+}
+
+/** `3 of 5 ended  1 waiting  812 M instructions  in 12 MB  out 3 MB`. */
+function statusText({ nodes, restarts }: ClusterStatus): string {
+  const count = (state: string): number => nodes.filter((node) => node.state === state).length;
+  const sum = (pick: (node: ClusterStatus['nodes'][number]) => number): number => nodes.reduce((total, node) => total + pick(node), 0);
+  const parts = [
+    `${count('ended')} of ${nodes.length} ended`, ...(count('waiting') > 0 ? [`${count('waiting')} waiting`] : []),
+    `${scaled(sum((node) => Number(node.instructions)))} instructions`, `in ${scaled(sum((node) => node.inputBytes))}B`, `out ${scaled(sum((node) => node.outputBytes))}B`,
+    ...(restarts > 0 ? [`${restarts} restarts`] : []),
+  ];
+  return parts.join('  ');
+}
+
+function reportOf(plan: ClusterPlan, { kind, reason, status, counters, milliseconds }: UpResult): object {
+  const dropped: Record<string, number> = {};
+  for (const counter of counters) for (const [what, count] of Object.entries(counter.dropped)) dropped[what] = (dropped[what] ?? 0) + count;
+  const sum = (pick: (counter: UpResult['counters'][number]) => number): number => counters.reduce((total, counter) => total + pick(counter), 0);
+  const envelopes = { sent: sum((counter) => counter.sent), received: sum((counter) => counter.received), bytesSent: sum((counter) => counter.bytesSent), bytesReceived: sum((counter) => counter.bytesReceived), dropped };
+  return { cluster: plan.name, kind, reason, restarts: status.restarts, milliseconds, envelopes, nodes: status.nodes.map(({ name, state, report }) => ({ node: name, state, ...report })) };
+}
+
+function finish(plan: ClusterPlan, { kind, reason, status, milliseconds }: UpResult, goOn: string | undefined): void {
+  if (kind === 'stopped') {
+    note(`cluster ${plan.name} stopped (${reason})${goOn === undefined ? '' : `; go on with: ${goOn}`}`);
+    process.exitCode = reason === 'SIGTERM' ? 128 + 15 : 128 + 2;
+    return;
+  }
+  const instructions = status.nodes.reduce((total, { report }) => total + Number(report?.instructions ?? 0n), 0);
+  note(`cluster ${plan.name}: ${status.nodes.length} nodes ended, ${scaled(instructions)} instructions, ${status.restarts} restarts, ${(milliseconds / 1000).toFixed(1)} s`);
 }
 
 function parseProcesses(value: string): number {
@@ -25,8 +163,8 @@ function addPlan(program: Command): void {
     .option('--processes <n>', 'another number of processes', parseProcesses)
     .option('--json', 'facts as JSON')
     .addHelpText('after', '\nExample:\n  stillpoint plan sort.yaml')
-    .action((file: string, flags: PlanFlags) => {
-      const plan = readClusterPlan({ file, processes: flags.processes });
+    .action(async (file: string, flags: PlanFlags) => {
+      const plan = await readClusterPlan({ file, processes: flags.processes });
       if (flags.json === true) sayJson(planFacts(plan));
       else sayPlan(plan);
     });

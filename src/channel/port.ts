@@ -37,4 +37,15 @@ export interface HostPort {
    */
   rewind(position: number): Promise<number>;
   close(): Promise<void>;
+
+  // What only a peer (another machine) cares about:
+
+  /** Input up to stream position `position` is durable here: it will never be asked for again. */
+  acknowledge?(position: number): void;
+  /** Whether the peer waits, or soon will, for input to be made durable. */
+  readonly wantsCommit?: boolean;
+  /** The guest has ended, durably: it reads no more. */
+  discard?(): void;
+  /** The guest has ended: nothing comes after what was written. Resolves to true when the peer has it all durably, to false when it was stopped. */
+  finish?(): Promise<boolean>;
 }

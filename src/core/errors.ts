@@ -70,6 +70,9 @@ export const ERROR_TABLE = {
   E_PROGRAM_DAMAGED: { exit: EXIT.trouble, says: 'the recorded program does not have the bytes its hash promises' },
   E_OUTPUT_DAMAGED: { exit: EXIT.trouble, says: 'an output file does not hold the bytes that the run wrote' },
   E_STATE_FORMAT: { exit: EXIT.trouble, says: 'a section of the machine state cannot be decoded' },
+  // Clusters.
+  E_CLUSTER_CHANGED: { exit: EXIT.trouble, says: 'a node was started from another manifest' },
+  E_CLUSTER_FAILED: { exit: EXIT.trouble, says: 'a node of the cluster failed' },
   // Divergence on replay.
   E_DIVERGED_OUTPUT: { exit: EXIT.diverged, says: 'the replay wrote other bytes than the run' },
   E_DIVERGED_INPUT: { exit: EXIT.diverged, says: 'the replay asked for other input than the run' },

@@ -10,7 +10,7 @@
  * guest sees. What this does NOT do: open anything (run.ts, resume.ts), verify (replay.ts).
  */
 import { instructionCount, limits, type InstructionCount } from '../core/index.ts';
-import type { ChannelSet } from '../channel/index.ts';
+import type { ChannelSet, HostPort } from '../channel/index.ts';
 import type { Outcome, ReseedFrame } from '../journal/index.ts';
 import type { Guest, GuestStop } from '../posix/index.ts';
 import type { InputFeed } from './input-feed.ts';
@@ -45,6 +45,8 @@ export interface DriverParts {
   readonly channels: ChannelSet;
   readonly feed: InputFeed;
   readonly outlet: Outlet;
+  /** Host sides of all channels. */
+  readonly ports: ReadonlyMap<string, HostPort>;
   readonly recording: Recording | undefined;
   readonly policy: CheckpointPolicy;
   readonly maxInstructions: bigint | undefined;
@@ -148,7 +150,7 @@ export class Driver {
     const { channels, hooks, monotonicMs, recording } = this.#parts;
     const now = monotonicMs();
     const isOutputDue = channels.hasOutput && (now - this.#lastRelease >= RELEASE_INTERVAL_MS || channels.pendingBytes >= limits.OUTBOX_BYTES_MAX);
-    if (isOutputDue || recording?.isFull === true) await this.#release();
+    if (isOutputDue || recording?.isFull === true || this.#parts.feed.wantsCommit) await this.#release();
     if (this.#isCheckpointDue(now)) await this.#checkpoint();
     hooks.onProgress?.(this.progress());
     if (now - this.#lastYield >= SLICE_MS) await this.#yieldToHost(now);
@@ -177,6 +179,7 @@ export class Driver {
   async #release(): Promise<void> {
     if (this.#parts.channels.hasOutput) this.#parts.hooks.beforeOutput?.();
     await this.#parts.outlet.release(this.#at);
+    this.#parts.feed.acknowledge();
     this.#lastRelease = this.#parts.monotonicMs();
   }
 
@@ -193,8 +196,31 @@ export class Driver {
     const { outlet, recording, guest } = this.#parts;
     await this.#release();
     await outlet.settle();
+    const reason = await this.#partWithPeers();
+    if (reason !== undefined) return this.#stopAtEnd(reason);
     const root = await recording?.end(this.#at, { outcome, state: guest.state(), outputs: outlet.positions });
     return { kind: 'ended', outcome, root };
+  }
+
+  /**
+   * Peers are told that nothing is read any more and where the output ends, and are waited for until they hold it durably: an end that is recorded
+   * owes nobody anything. A text: a stop was asked for meanwhile.
+   */
+  async #partWithPeers(): Promise<string | undefined> {
+    const { ports, hooks } = this.#parts;
+    for (const port of ports.values()) port.discard?.();
+    const finishing = [...ports.values()].flatMap((port) => (port.finish === undefined ? [] : [port.finish()]));
+    if (finishing.length === 0) return undefined;
+    hooks.onProgress?.(this.progress());
+    const isAll = (await Promise.all(finishing)).every((isDone) => isDone);
+    return isAll ? undefined : hooks.stopRequested?.() ?? 'stopped while a peer still had to read';
+  }
+
+  /** The guest is over but its peers do not have everything: the run stays open, its next life makes the rest again from the last checkpoint. */
+  async #stopAtEnd(reason: string): Promise<SessionEnd> {
+    const { outlet, recording } = this.#parts;
+    await recording?.stop(this.#at, { reason, outputs: outlet.positions });
+    return { kind: 'stopped', reason };
   }
 
   /** A stop from outside: a checkpoint where possible, so that the resume has nothing to repeat. */

@@ -47,6 +47,10 @@ export class InputFeed {
   readonly #journaled = new Map<string, Set<number>>();
   /** Reads of sequential ports that are under way. */
   readonly #reading = new Map<string, Promise<Answer>>();
+  /** Sequential channels with input since the last acknowledge(), and its end. */
+  readonly #fresh = new Map<string, number>();
+  /** Ports of peers that are read. */
+  readonly #peers: readonly HostPort[];
   /** Bytes fetched from the host in this session, for progress. */
   fetchedBytes = 0;
 
@@ -54,6 +58,18 @@ export class InputFeed {
     assert(past !== undefined || live !== undefined, 'input comes from somewhere');
     this.#past = past;
     this.#live = live;
+    this.#peers = [...live?.ports.values() ?? []].filter((port) => port.acknowledge !== undefined);
+  }
+
+  /** Whether a peer waits for its bytes to be made durable. */
+  get wantsCommit(): boolean {
+    return this.#peers.some((port) => port.wantsCommit === true);
+  }
+
+  /** Everything journaled so far is durable: peers need not keep it any longer. */
+  acknowledge(): void {
+    for (const [channel, position] of this.#fresh) this.#live!.ports.get(channel)?.acknowledge?.(position);
+    this.#fresh.clear();
   }
 
   /** Whether the host may have to be waited for: then output that the world waits for is released first. */
@@ -128,6 +144,7 @@ export class InputFeed {
     }
     this.fetchedBytes += bytes.length;
     this.#live!.append?.({ kind: 'input', at, channel: name, offset, bytes });
+    this.#fresh.set(name, offset + bytes.length);
     channel.supply(offset, bytes);
   }
 

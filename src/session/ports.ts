@@ -30,7 +30,12 @@ export interface ResumePositions {
   /** Output: bytes that the checkpoint holds, and bytes that the sink is known to have taken. */
   readonly checkpoint: (channel: string) => number;
   readonly delivered: (channel: string) => number;
+  /** Output: bytes that the restored guest has written. */
+  readonly written: (channel: string) => number;
 }
+
+/** How channels to other nodes of a cluster are opened. `position`: input, what the journal holds; output, where the guest goes on. */
+export type OpenPeer = (link: number, end: { readonly channel: string; readonly reads: boolean; readonly position: number }) => HostPort;
 
 /** Regular files behind the standard streams of this process, for the record. */
 export function standardFiles(): ReadonlyMap<StandardStream, StandardFile> {
@@ -43,14 +48,17 @@ export function standardFiles(): ReadonlyMap<StandardStream, StandardFile> {
 }
 
 /** Ports of a first start. When one cannot be opened no output was emptied or made: all are tried first, inputs are opened before outputs. */
-export async function openPorts(manifest: RunManifest, bindings: SavedBindings): Promise<ReadonlyMap<string, HostPort>> {
+export async function openPorts(manifest: RunManifest, bindings: SavedBindings, openPeer?: OpenPeer): Promise<ReadonlyMap<string, HostPort>> {
   const made: { readonly path: string; readonly channel: string }[] = [];
   try {
     for (const { name, writes } of manifest.channels) {
       const binding = bindings.channels.get(name);
       if (writes && binding?.kind === 'file' && await probeOutput(binding.path, name)) made.push({ path: binding.path, channel: name });
     }
-    return await openAll(manifest, bindings, (spec, binding) => openPort(spec, binding, { resume: false }));
+    return await openAll(manifest, bindings, async (spec, binding) => {
+      if (binding.kind === 'peer' && openPeer !== undefined) return openPeer(binding.link, { channel: spec.name, reads: spec.reads, position: 0 });
+      return openPort(spec, binding, { resume: false });
+    });
   } catch (error) {
     for (const { path, channel } of made) unmakeOutput(path, channel);
     throw error;
@@ -58,8 +66,9 @@ export async function openPorts(manifest: RunManifest, bindings: SavedBindings):
 }
 
 /** Ports of a resume, with every sink put back to where the run goes on. */
-export async function reopenPorts(manifest: RunManifest, bindings: SavedBindings, positions: ResumePositions): Promise<ReadonlyMap<string, HostPort>> {
+export async function reopenPorts(manifest: RunManifest, bindings: SavedBindings, positions: ResumePositions, openPeer?: OpenPeer): Promise<ReadonlyMap<string, HostPort>> {
   return openAll(manifest, bindings, async (spec, binding) => {
+    if (binding.kind === 'peer' && openPeer !== undefined) return openPeer(binding.link, { channel: spec.name, reads: spec.reads, position: spec.reads ? positions.journaled(spec.name) : positions.written(spec.name) });
     const port = await reopen(spec, binding, { bindings, positions });
     if (spec.writes) await port.rewind(isForgetful(port) ? positions.delivered(spec.name) : positions.checkpoint(spec.name));
     return port;

@@ -10,14 +10,14 @@ import { StillpointError } from '../core/index.ts';
 import type { HostPort } from '../channel/index.ts';
 import { InputIndex } from '../journal/index.ts';
 import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, type Place } from '../manifest/index.ts';
-import { openRun, owned, readOwnerRecord, readRun, recover, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { listCheckpoints, openRun, owned, readOwnerRecord, readRun, recover, type CheckpointRecord, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionHooks } from './driver.ts';
 import { hostFacts, isAlive, monotonicMs, thisOwner, wallClockMs } from './host.ts';
 import { InputFeed, type Past } from './input-feed.ts';
 import { Outlet } from './outlet.ts';
-import { closePorts, isForgetful, reopenPorts } from './ports.ts';
+import { closePorts, isForgetful, reopenPorts, type OpenPeer } from './ports.ts';
 import { Recording } from './recording.ts';
 import { rebuild, recordedFacts, recordedSeeds } from './rebuild.ts';
 import { makeReport } from './report.ts';
@@ -35,7 +35,7 @@ export interface ResumeRequest {
   readonly engine?: EngineName | undefined;
 }
 
-interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly maxInstructions: bigint | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName }
+export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly maxInstructions: bigint | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName }
 
 /** Goes on with a run. Throws StillpointError E_RUN_UNKNOWN, E_RUN_OWNED, E_RUN_FINISHED, damage and host trouble. */
 export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Promise<SessionResult> {
@@ -63,35 +63,62 @@ async function refuseLiveOwner({ name, store }: ResumeRequest): Promise<void> {
   });
 }
 
-async function resumeSession(parts: { readonly context: StoreContext; readonly writer: RunWriter; readonly wishes: Wishes; readonly hooks: SessionHooks }): Promise<SessionResult> {
-  const { context, writer, wishes } = parts;
+interface ResumeParts {
+  readonly context: StoreContext; readonly writer: RunWriter; readonly wishes: Wishes; readonly hooks: SessionHooks;
+  readonly peers?: ResumePeers | undefined;
+}
+
+/** The other nodes of a cluster, seen from a node that comes back. */
+export interface ResumePeers {
+  readonly open: OpenPeer;
+  /** Tells the peers what the journal holds of each input channel and asks what they hold durably of each output channel. */
+  held(journaled: (channel: string) => number): Promise<ReadonlyMap<string, number>>;
+}
+
+/** Goes on with a run that `writer` owns. */
+export async function resumeSession(parts: ResumeParts): Promise<SessionResult> {
+  const { context, writer, wishes, peers } = parts;
   const started = monotonicMs();
   const recovery = recover(context, writer.record);
   const genesis = recovery.journal.genesis();
   const manifest = decodeManifest(genesis.manifest);
-  const { guest, channels, snapshots } = rebuild(context, { recovery, manifest, engine: wishes.engine });
+  const access = new Map(manifest.channels.map((spec) => [spec.name, spec.access]));
+  const inputs = new InputIndex(recovery.journal, (name) => access.get(name) !== 'sequential');
+  const origin = peers === undefined ? recovery : originFor(context, recovery, await peers.held((name) => inputs.stream(name).length));
+  const { guest, channels, snapshots } = rebuild(context, { recovery: origin, manifest, engine: wishes.engine });
   const startedAt = guest.retired;
-  const inputs = new InputIndex(recovery.journal, (name) => channels.get(name)?.spec.access !== 'sequential');
   const bindings = rebind(decodeBindings(writer.record.bindings, writer.record.name), wishes.bind);
   const delivered = (name: string): number => wishes.have.get(name) ?? recovery.outputs.get(name)?.delivered ?? 0;
   const ports = await reopenPorts(manifest, bindings, {
     journaled: (name) => inputs.stream(name).length, checkpoint: (name) => recovery.outputs.get(name)?.rewindTo ?? 0, delivered,
-  });
+    written: (name) => channels.get(name)?.bytesWritten ?? 0,
+  }, peers?.open);
   try {
     const positions = startingPositions({ recovery, ports, delivered });
     await writer.commit({ instructions: writer.record.instructions, outputs: positions, isRewind: true, bindings: encodeBindings(bindings) });
     const recording = new Recording({ writer, snapshots, channels, wallClock: wallClockMs });
-    const past: Past = { inputs, facts: recordedFacts(recovery), isStrict: false };
+    const past: Past = { inputs, facts: recordedFacts(origin), isStrict: false };
     const feed = new InputFeed({ past, live: { ports, host: hostFacts, append: recording.append } });
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports), positions });
     const maxInstructions = wishes.maxInstructions ?? manifest.maxInstructions ?? undefined;
     refuseReachedCap(maxInstructions, writer);
-    const driver = new Driver({ guest, channels, feed, outlet, recording, policy: wishes.policy ?? bindings.checkpointEvery ?? DEFAULT_POLICY, maxInstructions, hooks: parts.hooks, monotonicMs, reseeds: [...recordedSeeds(recovery)] });
+    const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: wishes.policy ?? bindings.checkpointEvery ?? DEFAULT_POLICY, maxInstructions, hooks: parts.hooks, monotonicMs, reseeds: [...recordedSeeds(origin)] });
     const end = await driver.drive();
     return { name: writer.record.name, end, report: makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started, startedAt }) };
   } finally {
     await closePorts(ports);
   }
+}
+
+/**
+ * The latest checkpoint from which everything can be made again that a peer does not hold durably: what was sent to it and lost with its memory is
+ * nowhere else. Files are put back to the last checkpoint all the same; the bytes before it are written once more, the same ones.
+ */
+function originFor(context: StoreContext, recovery: Recovery, held: ReadonlyMap<string, number>): Recovery {
+  const isEarlyEnough = ({ channels }: CheckpointRecord): boolean => [...held].every(([channel, position]) => (channels.get(channel)?.outputPosition ?? 0) <= position);
+  if (recovery.checkpoint === undefined || isEarlyEnough(recovery.checkpoint)) return recovery;
+  const earlier = listCheckpoints(context, recovery.record).findLast(isEarlyEnough);
+  return recover(context, recovery.record, { checkpoint: earlier?.number ?? 'genesis' });
 }
 
 /** Sinks that were put back stand at the checkpoint; the others where their reader is. */

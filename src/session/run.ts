@@ -22,7 +22,7 @@ import { importImages, openImages, refuseMissingImages } from './images.ts';
 import { declareImage, programInImage } from './image-program.ts';
 import { InputFeed } from './input-feed.ts';
 import { Outlet } from './outlet.ts';
-import { closePorts, isForgetful, openPorts, standardFiles } from './ports.ts';
+import { closePorts, isForgetful, openPorts, standardFiles, type OpenPeer } from './ports.ts';
 import { Recording } from './recording.ts';
 import { makeReport, type Report } from './report.ts';
 import { RECORDER } from './version.ts';
@@ -114,9 +114,11 @@ async function pause(): Promise<void> {
 interface RecordParts {
   readonly context: StoreContext; readonly writer: RunWriter; readonly manifest: RunManifest; readonly bindings: SavedBindings;
   readonly policy: CheckpointPolicy; readonly hooks: SessionHooks; readonly guest: Guest; readonly channels: ChannelSet;
+  readonly openPeer?: OpenPeer | undefined;
 }
 
-async function recordSession(parts: RecordParts): Promise<SessionResult> {
+/** Drives a fresh guest of a run that was just made, to its end, a cap or a stop. */
+export async function recordSession(parts: RecordParts): Promise<SessionResult> {
   const { context, writer, manifest, channels, guest } = parts;
   const started = monotonicMs();
   const ports = await openFirst(parts);
@@ -124,7 +126,7 @@ async function recordSession(parts: RecordParts): Promise<SessionResult> {
     const recording = new Recording({ writer, snapshots: new SnapshotWriter(context.store, context.digests), channels, wallClock: wallClockMs });
     const feed = new InputFeed({ live: { ports, host: hostFacts, append: recording.append } });
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports) });
-    const driver = new Driver({ guest, channels, feed, outlet, recording, policy: parts.policy, maxInstructions: manifest.maxInstructions ?? undefined, hooks: parts.hooks, monotonicMs });
+    const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: parts.policy, maxInstructions: manifest.maxInstructions ?? undefined, hooks: parts.hooks, monotonicMs });
     const end = await driver.drive();
     const report = makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started });
     return { name: writer.record.name, end, report };
@@ -137,9 +139,9 @@ async function recordSession(parts: RecordParts): Promise<SessionResult> {
 }
 
 /** The ports of a first start. When one cannot be opened the run never began: its record goes away again. */
-async function openFirst({ context, writer, manifest, bindings }: RecordParts): Promise<ReadonlyMap<string, HostPort>> {
+async function openFirst({ context, writer, manifest, bindings, openPeer }: RecordParts): Promise<ReadonlyMap<string, HostPort>> {
   try {
-    return await openPorts(manifest, bindings);
+    return await openPorts(manifest, bindings, openPeer);
   } catch (error) {
     await dismiss(context, writer);
     throw error;
@@ -185,7 +187,7 @@ async function ephemeralSession({ manifest, bindings, guest, channels }: Booted,
   try {
     const feed = new InputFeed({ live: { ports, host: hostFacts, append: undefined } });
     const outlet = new Outlet({ channels, ports, recording: undefined, forgetful: new Set() });
-    const driver = new Driver({ guest, channels, feed, outlet, recording: undefined, policy: { kind: 'none' }, maxInstructions: manifest.maxInstructions ?? undefined, hooks, monotonicMs });
+    const driver = new Driver({ guest, channels, ports, feed, outlet, recording: undefined, policy: { kind: 'none' }, maxInstructions: manifest.maxInstructions ?? undefined, hooks, monotonicMs });
     const end = await driver.drive();
     return { name: undefined, end, report: makeReport({ manifest, record: undefined, end, channels, guest, milliseconds: monotonicMs() - started }) };
   } finally {
@@ -209,7 +211,7 @@ function optionTexts(request: RunRequest): Parameters<typeof parseRunOptions>[0]
 }
 
 /** The program's bytes. Throws E_PROGRAM_*. */
-function readProgram(path: string, hasImage: boolean): Uint8Array {
+export function readProgram(path: string, hasImage: boolean): Uint8Array {
   try {
     const facts = statSync(path);
     if (facts.isDirectory()) throw new StillpointError('E_PROGRAM_DIRECTORY', `${path} is a directory`, { data: { path } });

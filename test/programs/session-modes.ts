@@ -77,7 +77,7 @@ export async function runReplayed(program: Uint8Array, options: RunOptions): Pro
   const host = { now: () => 1_700_000_000_000_000_000n, randomBytes: (length: number) => new Uint8Array(length).fill(0x5a) };
   const feed = new InputFeed({ live: { ports, host, append: recording.append } });
   const outlet = new Outlet({ channels, ports, recording, forgetful: new Set() });
-  const driver = new Driver({ guest, channels, feed, outlet, recording, policy: { kind: 'instructions', count: CHECKPOINT_EVERY }, maxInstructions: undefined, hooks: {}, monotonicMs: () => performance.now() });
+  const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: { kind: 'instructions', count: CHECKPOINT_EVERY }, maxInstructions: undefined, hooks: {}, monotonicMs: () => performance.now() });
   const end = await driver.drive();
   if (end.kind !== 'ended' || end.outcome.kind === 'capped') throw new Error(`the recorded run ended with ${JSON.stringify(end)}`);
   await replay(context, program, options);

@@ -1,13 +1,34 @@
 /**
- * `plan`: what a cluster manifest would run on this host. What this does NOT do: start anything.
+ * `plan` and `pipe`: what a cluster manifest, or a line of programs, would run on this host. What this does NOT do: start anything.
  */
-import { readClusterFile } from '../../manifest/live/cluster-file.ts';
+import { resolve } from 'node:path';
+import { planPipe } from '../pipe-plan.ts';
 import { planCluster, type ClusterPlan } from '../plan.ts';
 import { NodeClusterHost } from './cluster-host.ts';
 
 export interface PlanRequest { readonly file: string; readonly processes?: number | undefined }
 
 /** Throws E_MANIFEST, E_CHANNEL_*. */
-export function readClusterPlan({ file, processes }: PlanRequest): ClusterPlan {
+export async function readClusterPlan({ file, processes }: PlanRequest): Promise<ClusterPlan> {
+  // Loaded on demand: the YAML and schema packages would add a fifth to the start of every command.
+  const { readClusterFile } = await import('../../manifest/live/cluster-file.ts');
   return planCluster(readClusterFile(file), new NodeClusterHost(), { processes });
+}
+
+export interface PipeRequest {
+  /** `PROGRAM ARG…`, with quotes as a shell has them. */
+  readonly stages: readonly string[];
+  readonly name: string;
+  readonly logs: string;
+  /** Files of the first stage's standard input and the last one's output. */
+  readonly input?: string | undefined;
+  readonly output?: string | undefined;
+  readonly processes?: number | undefined;
+  readonly store?: string | undefined;
+}
+
+/** Throws E_USAGE, E_CHANNEL_*. */
+export function readPipePlan(request: PipeRequest): ClusterPlan {
+  const absolute = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));
+  return planPipe({ ...request, logs: resolve(request.logs), input: absolute(request.input), output: absolute(request.output) }, new NodeClusterHost());
 }

@@ -1,0 +1,221 @@
+/**
+ * `up`: starts the processes of a cluster, introduces them to each other, starts killed ones again, and ends everything when one node fails, when
+ * a stop is asked for, or when all nodes have ended.
+ *
+ *   all listening ─► peers ─► nodes run ──┬─ every node ended ─────────────► leave ─► ended
+ *                      ▲                  ├─ a process was killed ─► start it again, tell everybody where it is
+ *                      └──────────────────┘
+ *                                         ├─ a node failed ────────► stop everybody, E_CLUSTER_FAILED with its last lines
+ *                                         └─ stop asked for ───────► stop everybody at a resumable point
+ *
+ * Invariants: when run() settles no process of the cluster is left; whoever does not stop in time is killed, which costs nothing but time at the
+ * resume. What this does NOT do: touch the nodes' bytes, hold the store open.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { StillpointError, type ErrorCode } from '../../core/index.ts';
+import type { Outcome } from '../../journal/index.ts';
+import type { Report } from '../../session/index.ts';
+import type { HubCounters } from '../hub.ts';
+import { CLUSTER_ID_BYTES } from '../wire.ts';
+import type { ClusterPlan } from '../plan.ts';
+import { lastLines } from './log-tail.ts';
+import type { EndedNode, FromProcess, ToProcess } from './process-messages.ts';
+import type { ClusterKeys } from './zeromq-transport.ts';
+
+export type NodeState = 'waiting' | 'running' | 'ended' | 'stopped' | 'failed';
+
+export interface NodeStatus {
+  readonly name: string;
+  state: NodeState;
+  instructions: bigint;
+  checkpoints: number;
+  inputBytes: number;
+  outputBytes: number;
+  /** Of the life that ended or stopped. */
+  report: Report | undefined;
+}
+
+export interface ClusterStatus { readonly nodes: readonly NodeStatus[]; readonly restarts: number }
+
+export interface CoordinatorParts {
+  readonly plan: ClusterPlan;
+  /** Directory of the store; it is there. */
+  readonly store: string;
+  /** Nodes that ended in an earlier start of the cluster. */
+  readonly ended: readonly EndedNode[];
+  /** Arguments of node that make a process of a cluster. */
+  readonly entry: readonly string[];
+  readonly onStatus: (status: ClusterStatus) => void;
+  readonly stopRequested: () => string | undefined;
+  /** Number and process id of every process that starts; for tests that kill. */
+  readonly onSpawn?: ((process: number, pid: number) => void) | undefined;
+}
+
+export interface ClusterEnd { readonly kind: 'ended' | 'stopped'; readonly reason: string | undefined; readonly status: ClusterStatus; readonly counters: readonly HubCounters[] }
+
+interface Failure { readonly node: string | undefined; readonly code: ErrorCode; readonly message: string }
+
+/** One process of the cluster, in its present life. */
+interface Member { readonly number: number; child: ChildProcess; endpoint: string | undefined; life: number; errors: string; readonly open: Set<string> }
+
+/** How long a process may take to reach a resumable point after it was asked to. */
+const STOP_GRACE_MS = 10_000;
+const POLL_MS = 50;
+const ERRORS_MAX = 4000;
+const LAST_LINES = 5;
+
+export class Coordinator {
+  readonly #parts: CoordinatorParts;
+  readonly #clusterId = new Uint8Array(randomBytes(CLUSTER_ID_BYTES));
+  readonly #directory = mkdtempSync(join(tmpdir(), 'stillpoint-'));
+  readonly #members: Member[] = [];
+  readonly #nodes: ReadonlyMap<string, NodeStatus>;
+  readonly #ended: EndedNode[];
+  readonly #counters: HubCounters[] = [];
+  #keys: ClusterKeys | undefined;
+  #restarts = 0;
+  #isRunning = false;
+  #stopReason: string | undefined;
+  #failure: Failure | undefined;
+  #killTimer: NodeJS.Timeout | undefined;
+  #settle!: () => void;
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts;
+    this.#ended = [...parts.ended];
+    const isEnded = new Set(parts.ended.map(({ node }) => node));
+    this.#nodes = new Map(parts.plan.nodes.map(({ name }) => [name, { name, state: isEnded.has(name) ? 'ended' : 'waiting', instructions: 0n, checkpoints: 0, inputBytes: 0, outputBytes: 0, report: undefined }]));
+  }
+
+  /** Runs the cluster to its end or a stop. Throws E_CLUSTER_FAILED. */
+  async run(): Promise<ClusterEnd> {
+    const { plan } = this.#parts;
+    if (plan.isEncrypted && plan.processes > 1) this.#keys = (await import('./zeromq-transport.ts')).newClusterKeys();
+    const over = new Promise<void>((resolve) => { this.#settle = resolve; });
+    const polling = setInterval(() => { this.#poll(); }, POLL_MS);
+    try {
+      for (let number = 0; number < plan.processes; number++) this.#spawn(number, 0);
+      await over;
+    } finally {
+      clearInterval(polling);
+      clearTimeout(this.#killTimer);
+      rmSync(this.#directory, { recursive: true, force: true });
+    }
+    if (this.#failure !== undefined) throw this.#failed(this.#failure);
+    return { kind: this.#stopReason === undefined ? 'ended' : 'stopped', reason: this.#stopReason, status: this.#status, counters: this.#counters };
+  }
+
+  get #status(): ClusterStatus {
+    return { nodes: [...this.#nodes.values()], restarts: this.#restarts };
+  }
+
+  #spawn(number: number, life: number): void {
+    const { plan, store, entry, onSpawn } = this.#parts;
+    const child = spawn(process.execPath, [...entry], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
+    const open = plan.nodes.filter((node) => node.process === number && this.#nodes.get(node.name)!.state !== 'ended').map((node) => node.name);
+    const member: Member = { number, child, endpoint: undefined, life, errors: '', open: new Set(open) };
+    this.#members[number] = member;
+    child.stderr!.on('data', (bytes: Buffer) => { member.errors = (member.errors + bytes.toString()).slice(-ERRORS_MAX); });
+    child.on('message', (message) => { this.#hear(member, message as FromProcess); }); // Only our process has the other end.
+    child.on('error', () => {}); // A process that could not be started or told something has no 'spawn'; its 'close' follows.
+    child.on('close', (code, signal) => { this.#gone(member, signal ?? `status ${code}`); });
+    const bind = plan.processes === 1 ? undefined : plan.transport === 'tcp' ? 'tcp://127.0.0.1:*' : `ipc://${join(this.#directory, `${number}-${life}`)}`;
+    this.#tell(member, { kind: 'start', plan, store, process: number, clusterId: this.#clusterId, bind, keys: this.#keys, ended: this.#ended });
+    if (this.#stopReason !== undefined) this.#tell(member, { kind: 'stop', reason: this.#stopReason });
+    if (child.pid !== undefined) onSpawn?.(number, child.pid);
+  }
+
+  #hear(member: Member, message: FromProcess): void {
+    if (message.kind === 'listening') return this.#introduce(member, message.endpoint);
+    if (message.kind === 'counters') return void this.#counters.push(message.counters);
+    if (message.kind === 'failed' && message.node === undefined) return this.#fail(message, member);
+    const status = this.#nodes.get(message.node!)!;
+    if (message.kind === 'progress') {
+      Object.assign(status, { state: 'running', instructions: message.instructions, checkpoints: message.checkpoints, inputBytes: message.inputBytes, outputBytes: message.outputBytes });
+      return;
+    }
+    member.open.delete(status.name);
+    if (message.kind === 'failed') {
+      status.state = 'failed';
+      this.#fail(message, member);
+    } else {
+      status.report = message.report;
+      status.state = message.kind;
+      if (message.kind === 'ended') this.#nodeEnded(message, message.outcome);
+    }
+    if (member.open.size === 0) this.#tell(member, { kind: 'leave' });
+  }
+
+  /** When all are there, and whenever one comes back, everybody learns where everybody is. */
+  #introduce(member: Member, endpoint: string): void {
+    member.endpoint = endpoint;
+    this.#isRunning ||= this.#members.length === this.#parts.plan.processes && this.#members.every((other) => other.endpoint !== undefined);
+    if (!this.#isRunning) return;
+    const endpoints = this.#members.map((other) => other.endpoint);
+    for (const other of this.#members) this.#tell(other, { kind: 'peers', endpoints });
+    if (member.open.size === 0) this.#tell(member, { kind: 'leave' });
+  }
+
+  #nodeEnded({ node, written }: EndedNode, outcome: Outcome): void {
+    this.#ended.push({ node, written });
+    for (const other of this.#members) this.#tell(other, { kind: 'ended', node, written });
+    const what = badEnd(outcome);
+    if (what !== undefined) this.#fail({ node, code: 'E_CLUSTER_FAILED', message: what });
+  }
+
+  /** A process is over: as it should be, after a stop, or killed. */
+  #gone(member: Member, how: string): void {
+    if (this.#members[member.number] !== member) return;
+    member.endpoint = undefined;
+    if (member.open.size > 0 && this.#stopReason === undefined) {
+      if (this.#restarts < this.#parts.plan.restarts) {
+        this.#restarts++;
+        return this.#spawn(member.number, member.life + 1);
+      }
+      this.#fail({ node: [...member.open][0], code: 'E_CLUSTER_FAILED', message: `its process was ended by ${how}, after ${this.#restarts} restarts: ${member.errors.trim().split('\n').at(-1) ?? ''}` });
+    }
+    if (this.#members.every(({ child }) => child.exitCode !== null || child.signalCode !== null || child.pid === undefined)) this.#settle();
+  }
+
+  #poll(): void {
+    const reason = this.#parts.stopRequested();
+    if (reason !== undefined) this.#stop(reason);
+    this.#parts.onStatus(this.#status);
+  }
+
+  #fail(failure: Failure, member?: Member): void {
+    this.#failure ??= { node: failure.node ?? (member === undefined ? undefined : [...member.open][0]), code: failure.code, message: failure.message };
+    member?.open.clear();
+    this.#stop('another node failed');
+    if (member !== undefined) this.#tell(member, { kind: 'leave' });
+  }
+
+  #stop(reason: string): void {
+    if (this.#stopReason !== undefined) return;
+    this.#stopReason = reason;
+    for (const member of this.#members) this.#tell(member, { kind: 'stop', reason });
+    this.#killTimer = setTimeout(() => { for (const { child } of this.#members) child.kill('SIGKILL'); }, STOP_GRACE_MS);
+  }
+
+  #tell({ child }: Member, message: ToProcess): void {
+    if (child.connected) child.send(message, () => {}); // A process that died meanwhile is noticed by 'close'.
+  }
+
+  #failed({ node, code, message }: Failure): StillpointError {
+    const planned = this.#parts.plan.nodes.find(({ name }) => name === node);
+    const lines = ['stderr', 'stdout'].map((stream) => planned?.bindings.channels.get(stream)).map((binding) => (binding?.kind === 'file' ? lastLines(binding.path, LAST_LINES) : [])).find((found) => found.length > 0) ?? [];
+    const said = lines.length === 0 ? '' : `; its last lines: ${lines.join(' | ')}`;
+    const what = code === 'E_CLUSTER_FAILED' ? message : `${code}: ${message}`;
+    return new StillpointError('E_CLUSTER_FAILED', `node ${node ?? 'unknown'} of cluster ${this.#parts.plan.name}: ${what}${said}`, { data: { node, code } });
+  }
+}
+
+/** What is wrong with the way a node ended. */
+export function badEnd(outcome: Outcome): string | undefined {
+  if (outcome.kind === 'exited') return outcome.status === 0 ? undefined : `it ended with status ${outcome.status}`;
+  return outcome.kind === 'killed' ? `it was ended by signal ${outcome.signal}` : `a cap was reached: ${outcome.cap}`;
+}

@@ -1,0 +1,207 @@
+/**
+ * One process of a cluster: executes its nodes side by side, with a hub for their channels and a transport to the other processes.
+ *
+ *   start ─► listening ─► peers ─► nodes run ─► ended, ended, … ─► leave
+ *                                      └─ stop, or the coordinator is gone ─► every node stops at a resumable point
+ *
+ * Invariants: nothing runs before the coordinator says where everybody is; a process whose coordinator is gone stops by itself.
+ * What this does NOT do: start processes again, decide what a failure means (coordinator.ts).
+ */
+import { createNodeDigests } from '../../core/live/digest.ts';
+import { StillpointError } from '../../core/index.ts';
+import { runNode, withStore, type Progress } from '../../session/index.ts';
+import { nodeEnd } from '../node-end.ts';
+import { LinkHub, type Transport } from '../hub.ts';
+import type { PeerInput } from '../peer-input.ts';
+import type { PeerOutput } from '../peer-output.ts';
+import { runNameOf, type ClusterPlan, type PlannedNode } from '../plan.ts';
+import type { FromProcess, ToProcess } from './process-messages.ts';
+import type { ZeromqTransport } from './zeromq-transport.ts';
+
+type Start = Extract<ToProcess, { kind: 'start' }>;
+
+/** How often silent peers are asked, and how often a node's progress is told. */
+const TICK_MS = 250;
+const PROGRESS_MS = 200;
+
+/** The life of a process of a cluster; the parent is the coordinator. */
+export async function runClusterProcess(): Promise<void> {
+  const inbox = new Inbox();
+  const start = await inbox.next('start');
+  try {
+    await new ClusterProcess(start, inbox).run();
+  } catch (error) {
+    say(failure(undefined, error));
+    await inbox.next('leave');
+  }
+  process.disconnect?.();
+}
+
+class ClusterProcess {
+  readonly #start: Start;
+  readonly #inbox: Inbox;
+  #hub!: LinkHub;
+  #transport: ZeromqTransport | undefined;
+  #stopReason: string | undefined;
+
+  constructor(start: Start, inbox: Inbox) {
+    this.#start = start;
+    this.#inbox = inbox;
+  }
+
+  async run(): Promise<void> {
+    const { plan, store, ended } = this.#start;
+    const digests = await createNodeDigests();
+    await this.#openHub(digests);
+    const ticking = setInterval(() => { this.#hub.tick(); }, TICK_MS);
+    try {
+      for (const { node, written } of ended) this.#hub.nodeEnded(node, written);
+      this.#inbox.listen((message) => { this.#hear(message); });
+      say({ kind: 'listening', endpoint: this.#transport?.endpoint ?? '' });
+      await this.#inbox.next('peers');
+      const isEnded = new Set(ended.map(({ node }) => node));
+      const mine = plan.nodes.filter((node) => node.process === this.#start.process && !isEnded.has(node.name));
+      await withStore(store, 'existing', async (context) => { await Promise.all(mine.map((node) => this.#runNode(node, context))); });
+      say({ kind: 'counters', counters: this.#hub.counters });
+      await this.#inbox.next('leave');
+    } finally {
+      clearInterval(ticking);
+      await this.#transport?.close();
+    }
+  }
+
+  async #openHub(digests: Awaited<ReturnType<typeof createNodeDigests>>): Promise<void> {
+    const { plan, bind, keys, clusterId } = this.#start;
+    let transport: Transport = { send: () => {} };
+    if (bind !== undefined) {
+      // Loaded on demand: a cluster in one process needs no sockets.
+      const { ZeromqTransport } = await import('./zeromq-transport.ts');
+      transport = this.#transport = await ZeromqTransport.open({ bind, keys, onFrame: (frame) => { this.#hub.receive(frame); } });
+    }
+    const processes = new Map(plan.nodes.map((node) => [node.name, node.process]));
+    this.#hub = new LinkHub({ clusterId, links: plan.links, digests, transport, process: this.#start.process, processOf: (node) => processes.get(node)! });
+  }
+
+  #hear(message: ToProcess): void {
+    if (message.kind === 'peers') message.endpoints.forEach((endpoint, process) => { if (process !== this.#start.process) this.#transport?.connect(process, endpoint); });
+    if (message.kind === 'ended') this.#hub.nodeEnded(message.node, message.written);
+    if (message.kind !== 'stop' && message.kind !== 'leave') return;
+    this.#stopReason ??= message.kind === 'stop' ? message.reason : 'the cluster is over';
+    this.#hub.stop();
+  }
+
+  async #runNode(node: PlannedNode, context: Parameters<typeof runNode>[0]['context']): Promise<void> {
+    const { plan } = this.#start;
+    const ends = new NodeEnds(plan, node, this.#hub);
+    try {
+      const before = nodeEnd(context, plan, node);
+      if (before !== undefined) return say({ kind: 'ended', ...before, report: undefined });
+      const { end, report } = await runNode({
+        context, name: runNameOf(plan.name, node.name), manifest: node.manifest, bindings: node.bindings, checkpointEvery: plan.checkpointEvery, engine: plan.engine,
+        hooks: { stopRequested: () => this.#stopReason, onProgress: progressOf(node.name) },
+        peers: (epoch) => ({ open: (link, facts) => ends.open(link, facts, epoch), held: (journaled) => ends.held(journaled, epoch) }),
+      });
+      if (end.kind === 'ended') say({ kind: 'ended', node: node.name, written: ends.written, outcome: end.outcome, report });
+      else say({ kind: 'stopped', node: node.name, report });
+    } catch (error) {
+      say(failure(node.name, error));
+    }
+  }
+}
+
+/** The channel ends of one node in its present life. */
+class NodeEnds {
+  readonly #plan: ClusterPlan;
+  readonly #node: PlannedNode;
+  readonly #hub: LinkHub;
+  readonly #outputs = new Map<string, PeerOutput>();
+  /** Reading ends that were opened before the guest was restored, because its peers ask for them. */
+  readonly #inputs = new Map<number, PeerInput>();
+
+  constructor(plan: ClusterPlan, node: PlannedNode, hub: LinkHub) {
+    this.#plan = plan;
+    this.#node = node;
+    this.#hub = hub;
+  }
+
+  open(link: number, { channel, reads, position }: { readonly channel: string; readonly reads: boolean; readonly position: number }, epoch: number): PeerInput | PeerOutput {
+    if (reads) return this.#inputs.get(link) ?? this.#hub.openInput(link, { epoch, position });
+    const output = this.#hub.openOutput(link, { epoch, position });
+    this.#outputs.set(channel, output);
+    return output;
+  }
+
+  /** A stopped hub answers nothing: then whatever the checkpoint says is as good. */
+  async held(journaled: (channel: string) => number, epoch: number): Promise<ReadonlyMap<string, number>> {
+    for (const { id, toChannel } of this.#plan.links.filter(({ to }) => to === this.#node.name)) this.#inputs.set(id, this.#hub.openInput(id, { epoch, position: journaled(toChannel) }));
+    const links = this.#plan.links.filter(({ from }) => from === this.#node.name);
+    const held = await this.#hub.held(links.map(({ id }) => id), epoch);
+    return new Map(links.map(({ id, fromChannel }) => [fromChannel, held?.get(id) ?? Infinity]));
+  }
+
+  get written(): ReadonlyMap<string, number> {
+    return new Map([...this.#outputs].map(([channel, output]) => [channel, output.written]));
+  }
+}
+
+function progressOf(node: string): (progress: Progress) => void {
+  let last = 0;
+  return ({ instructions, checkpoints, inputBytes, outputBytes }) => {
+    const now = performance.now();
+    if (now - last < PROGRESS_MS) return;
+    last = now;
+    say({ kind: 'progress', node, instructions, checkpoints, inputBytes, outputBytes });
+  };
+}
+
+function failure(node: string | undefined, error: unknown): FromProcess {
+  if (error instanceof StillpointError) return { kind: 'failed', node, code: error.code, message: error.message };
+  return { kind: 'failed', node, code: 'E_INTERNAL', message: error instanceof Error ? error.stack ?? error.message : String(error) };
+}
+
+function say(message: FromProcess): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => {}); // A coordinator that is gone is noticed by 'disconnect'.
+}
+
+/** Messages of the coordinator, in order; its going away is a wish to stop, then to leave. */
+class Inbox {
+  readonly #waiting: { readonly kind: ToProcess['kind']; readonly resolve: (message: never) => void }[] = [];
+  readonly #seen = new Map<ToProcess['kind'], ToProcess>();
+  #listener: ((message: ToProcess) => void) | undefined;
+  /** What came before somebody listened. */
+  #backlog: ToProcess[] = [];
+
+  constructor() {
+    process.on('message', (message) => { this.#take(message as ToProcess); }); // Only the coordinator has the other end.
+    process.on('disconnect', () => {
+      this.#take({ kind: 'stop', reason: 'the coordinator is gone' });
+      this.#take({ kind: 'peers', endpoints: [] });
+      this.#take({ kind: 'leave' });
+    });
+    // The coordinator decides what a Ctrl-C of the whole process group means.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+  }
+
+  /** The first message of a kind, also when it has come already. */
+  next<Kind extends ToProcess['kind']>(kind: Kind): Promise<Extract<ToProcess, { kind: Kind }>> {
+    const seen = this.#seen.get(kind);
+    if (seen !== undefined) return Promise.resolve(seen as Extract<ToProcess, { kind: Kind }>); // Kept under its kind.
+    return new Promise((resolve) => { this.#waiting.push({ kind, resolve }); });
+  }
+
+  listen(listener: (message: ToProcess) => void): void {
+    this.#listener = listener;
+    for (const message of this.#backlog) listener(message);
+    this.#backlog = [];
+  }
+
+  #take(message: ToProcess): void {
+    if (this.#listener === undefined) this.#backlog.push(message);
+    else this.#listener(message);
+    this.#seen.set(message.kind, message);
+    for (const waiting of this.#waiting.filter(({ kind }) => kind === message.kind)) {
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      waiting.resolve(message as never); // Its kind is the one waited for.
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * What the coordinator and its processes say to each other, over Node's channel between parent and child (structured clones: maps, bigints).
+ * Keys travel here and nowhere else. What this does NOT do: carry the nodes' bytes (zeromq-transport.ts).
+ */
+import type { ErrorCode } from '../../core/index.ts';
+import type { Outcome } from '../../journal/index.ts';
+import type { Report } from '../../session/index.ts';
+import type { HubCounters } from '../hub.ts';
+import type { ClusterPlan } from '../plan.ts';
+import type { ClusterKeys } from './zeromq-transport.ts';
+
+/** A node that has ended, with the length of everything it wrote to others. */
+export interface EndedNode { readonly node: string; readonly written: ReadonlyMap<string, number> }
+
+export type ToProcess =
+  | {
+    readonly kind: 'start';
+    readonly plan: ClusterPlan;
+    readonly store: string;
+    readonly process: number;
+    readonly clusterId: Uint8Array;
+    /** Undefined: one process, nothing leaves it. */
+    readonly bind: string | undefined;
+    readonly keys: ClusterKeys | undefined;
+    readonly ended: readonly EndedNode[];
+  }
+  /** Where all processes are, by number. The first one lets the nodes run. */
+  | { readonly kind: 'peers'; readonly endpoints: readonly (string | undefined)[] }
+  | { readonly kind: 'ended' } & EndedNode
+  | { readonly kind: 'stop'; readonly reason: string }
+  /** Everything is over here. */
+  | { readonly kind: 'leave' };
+
+export type FromProcess =
+  | { readonly kind: 'listening'; readonly endpoint: string }
+  | { readonly kind: 'progress'; readonly node: string; readonly instructions: bigint; readonly checkpoints: number; readonly inputBytes: number; readonly outputBytes: number }
+  /** No report: it had ended in an earlier life that could not say so. */
+  | { readonly kind: 'ended'; readonly outcome: Outcome; readonly report: Report | undefined } & EndedNode
+  | { readonly kind: 'stopped'; readonly node: string; readonly report: Report }
+  | { readonly kind: 'failed'; readonly node: string | undefined; readonly code: ErrorCode; readonly message: string }
+  | { readonly kind: 'counters'; readonly counters: HubCounters };

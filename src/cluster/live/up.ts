@@ -1,0 +1,83 @@
+/**
+ * `up`: from a cluster manifest to a cluster that has ended: plans, looks at what the store holds of it, runs it, shows its logs.
+ * Invariants: everything that can be refused is refused before anything on the host is created. What this does NOT do: run nodes (node-process.ts).
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { StillpointError } from '../../core/index.ts';
+import { defaultStoreDirectory, nodeRecord, withStore } from '../../session/index.ts';
+import { nodeEnd, type NodeEnd } from '../node-end.ts';
+import { runNameOf, type ClusterPlan } from '../plan.ts';
+import { badEnd, Coordinator, type ClusterEnd, type ClusterStatus } from './coordinator.ts';
+import { LogTail, type OnLine } from './log-tail.ts';
+
+export interface UpRequest {
+  readonly plan: ClusterPlan;
+  /** Wins over the manifest's. */
+  readonly store?: string | undefined;
+  /** Go on with a cluster that was stopped. */
+  readonly isResume: boolean;
+  /** Arguments of node that make a process of a cluster: the script and its verb. */
+  readonly entry: readonly string[];
+  readonly onStatus: (status: ClusterStatus) => void;
+  readonly onLine: OnLine;
+  readonly stopRequested: () => string | undefined;
+  /** Number and process id of every process that starts. */
+  readonly onSpawn?: ((process: number, pid: number) => void) | undefined;
+}
+
+export interface UpResult extends ClusterEnd { readonly milliseconds: number }
+
+/** Runs a cluster to its end or a stop. Throws E_RUN_EXISTS, E_RUN_FINISHED, E_CLUSTER_FAILED and what the store throws. */
+export async function upCluster(request: UpRequest): Promise<UpResult> {
+  const { plan } = request;
+  const started = performance.now();
+  const store = request.store ?? plan.store ?? defaultStoreDirectory();
+  const ended = await withStore(store, 'create', async (context) => {
+    const names = plan.nodes.map((node) => runNameOf(plan.name, node.name));
+    const known = names.filter((name) => nodeRecord(context, name) !== undefined);
+    if (!request.isResume && known.length > 0) throw exists(plan, known);
+    if (request.isResume && known.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${plan.name}; start it without --resume`, { data: { cluster: plan.name } });
+    const found = plan.nodes.flatMap((node) => nodeEnd(context, plan, node) ?? []);
+    refuseFinished(plan, found);
+    return found;
+  });
+  const tail = prepareLogs(request);
+  let lastPoll = 0;
+  const onStatus = (status: ClusterStatus): void => {
+    const now = performance.now();
+    if (now - lastPoll >= 200) tail.poll();
+    if (now - lastPoll >= 200) lastPoll = now;
+    request.onStatus(status);
+  };
+  const coordinator = new Coordinator({ plan, store, ended, entry: request.entry, onStatus, stopRequested: request.stopRequested, onSpawn: request.onSpawn });
+  try {
+    return { ...await coordinator.run(), milliseconds: Math.round(performance.now() - started) };
+  } finally {
+    tail.end();
+  }
+}
+
+function exists(plan: ClusterPlan, known: readonly string[]): StillpointError {
+  return new StillpointError('E_RUN_EXISTS', `the store holds ${known.length} runs of cluster ${plan.name} already; go on with --resume, or remove them: stillpoint rm ${known.slice(0, 3).join(' ')}${known.length > 3 ? ' …' : ''}`, { data: { cluster: plan.name } });
+}
+
+function refuseFinished(plan: ClusterPlan, ended: readonly NodeEnd[]): void {
+  const bad = ended.find(({ outcome }) => badEnd(outcome) !== undefined);
+  if (bad !== undefined) throw new StillpointError('E_RUN_FINISHED', `node ${bad.node} of cluster ${plan.name} has failed: ${badEnd(bad.outcome)!}; remove the runs and start again`, { data: { cluster: plan.name, node: bad.node } });
+  if (ended.length === plan.nodes.length) throw new StillpointError('E_RUN_FINISHED', `cluster ${plan.name} has ended, there is nothing to resume`, { data: { cluster: plan.name } });
+}
+
+/** The directory of the logs; a first start begins with empty ones. */
+function prepareLogs({ plan, isResume, onLine }: UpRequest): LogTail {
+  const files = plan.nodes.flatMap((node) => (['out', 'err'] as const).flatMap((stream) => {
+    const binding = node.bindings.channels.get(`std${stream}`);
+    return binding?.kind === 'file' && binding.path.startsWith(`${plan.logs}/`) ? [{ node: node.name, stream, path: binding.path }] : [];
+  }));
+  try {
+    mkdirSync(plan.logs, { recursive: true });
+    if (!isResume) for (const { path } of files) rmSync(path, { force: true });
+  } catch (cause) {
+    throw new StillpointError('E_HOST_FILE', `the directory of the logs ${plan.logs} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`, { data: { path: plan.logs }, cause });
+  }
+  return new LogTail(files, onLine);
+}

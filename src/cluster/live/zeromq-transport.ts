@@ -1,0 +1,182 @@
+/**
+ * Frames between processes over ZeroMQ: each process binds one PULL socket and connects a PUSH socket to every other.
+ *
+ *   process 0  PULL ◄──── PUSH  process 1        ipc: a socket in a directory of mode 0700        tcp: 127.0.0.1, always encrypted
+ *
+ * Invariants: with keys, only who holds the cluster's secret key is heard, and only who holds it can be spoken to (CURVE, both ways; the ZAP handler
+ * lets in one public key); a frame beyond the cap breaks its connection; close() never waits for a peer. Frames that wait for one process share a message.
+ * What this does NOT do: guarantee delivery (positions of the channel ends do), look into frames.
+ */
+import { Context, curveKeyPair, Pull, Push, Reply } from 'zeromq';
+import { assert } from '../../core/index.ts';
+import type { Transport } from '../hub.ts';
+import { FRAME_BYTES_MAX } from '../wire.ts';
+
+/** The one key pair of a cluster, made anew for each start. Text in Z85. */
+export interface ClusterKeys { readonly publicKey: string; readonly secretKey: string }
+
+export interface ZeromqOptions {
+  /** Where to listen: `ipc:///…` or `tcp://127.0.0.1:*`. */
+  readonly bind: string;
+  /** Undefined: unencrypted, for sockets in a private directory. */
+  readonly keys: ClusterKeys | undefined;
+  readonly onFrame: (frame: Uint8Array) => void;
+}
+
+/** Frames and bytes that go out as one message: few enough to be sent at once, enough to make small frames cheap. */
+const BATCH_FRAMES_MAX = 128;
+const BATCH_BYTES_MAX = 1024 * 1024;
+/** Frames that wait for one process. Windows bound the data; beyond this they are questions to a process that is not there. */
+const WAITING_MAX = 100_000;
+const ZAP_ENDPOINT = 'inproc://zeromq.zap.01';
+const ZAP_DOMAIN = 'stillpoint';
+/** Messages that wait in the socket. */
+const HIGH_WATER_MARK = 64;
+const RECONNECT_MS = 20;
+
+export function newClusterKeys(): ClusterKeys {
+  const { publicKey, secretKey } = curveKeyPair();
+  return { publicKey, secretKey };
+}
+
+interface Peer { readonly endpoint: string; readonly socket: Push; waiting: Uint8Array[]; isSending: boolean }
+
+export class ZeromqTransport implements Transport {
+  readonly #options: ZeromqOptions;
+  readonly #context = new Context({ blocky: false });
+  readonly #pull: Pull;
+  #zap: Reply | undefined;
+  readonly #peers = new Map<number, Peer>();
+  /** What close() waits for. */
+  readonly #loops = new Set<Promise<void>>();
+  #isClosed = false;
+
+  private constructor(options: ZeromqOptions) {
+    this.#options = options;
+    const { keys } = options;
+    const security = keys === undefined ? {} : { curveServer: true, curveSecretKey: keys.secretKey, zapDomain: ZAP_DOMAIN };
+    this.#pull = new Pull({ context: this.#context, linger: 0, receiveHighWaterMark: HIGH_WATER_MARK, maxMessageSize: FRAME_BYTES_MAX, ...security });
+  }
+
+  static async open(options: ZeromqOptions): Promise<ZeromqTransport> {
+    assert(options.keys !== undefined || options.bind.startsWith('ipc:'), 'what leaves the host is encrypted');
+    const transport = new ZeromqTransport(options);
+    try {
+      if (options.keys !== undefined) await transport.#openDoor(options.keys);
+      await transport.#pull.bind(options.bind);
+    } catch (error) {
+      await transport.close();
+      throw error;
+    }
+    transport.#keep(transport.#receive());
+    return transport;
+  }
+
+  /** Where other processes reach this one. */
+  get endpoint(): string {
+    return this.#pull.lastEndpoint!;
+  }
+
+  /** Speaks to a process at another place from now on; what waited for the old place is dropped. Undefined: it is gone. */
+  connect(process: number, endpoint: string | undefined): void {
+    const before = this.#peers.get(process);
+    if (before?.endpoint === endpoint || this.#isClosed) return;
+    if (before !== undefined) this.#disconnect(process, before);
+    if (endpoint === undefined) return;
+    const { keys } = this.#options;
+    const security = keys === undefined ? {} : { curveServerKey: keys.publicKey, curvePublicKey: keys.publicKey, curveSecretKey: keys.secretKey };
+    const socket = new Push({ context: this.#context, linger: 0, sendHighWaterMark: HIGH_WATER_MARK, reconnectInterval: RECONNECT_MS, ...security });
+    socket.connect(endpoint);
+    this.#peers.set(process, { endpoint, socket, waiting: [], isSending: false });
+  }
+
+  send(process: number, frame: Uint8Array): void {
+    const peer = this.#peers.get(process);
+    if (peer === undefined || peer.waiting.length >= WAITING_MAX) return;
+    peer.waiting.push(frame);
+    if (!peer.isSending) this.#keep(this.#flush(peer));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const [process, peer] of this.#peers) this.#disconnect(process, peer);
+    this.#pull.close();
+    this.#zap?.close();
+    await Promise.all(this.#loops);
+  }
+
+  #keep(loop: Promise<void>): void {
+    const kept = loop.finally(() => { this.#loops.delete(kept); });
+    this.#loops.add(kept);
+  }
+
+  #disconnect(process: number, peer: Peer): void {
+    this.#peers.delete(process);
+    peer.waiting = [];
+    peer.socket.close();
+  }
+
+  async #receive(): Promise<void> {
+    try {
+      for await (const frames of this.#pull) for (const frame of frames) this.#options.onFrame(new Uint8Array(frame.buffer, frame.byteOffset, frame.length));
+    } catch (error) {
+      if (!this.#isClosed) throw error;
+    }
+  }
+
+  /** Sends what waits, many frames at a time. */
+  async #flush(peer: Peer): Promise<void> {
+    peer.isSending = true;
+    await Promise.resolve(); // What is sent in the same turn goes out together.
+    try {
+      while (peer.waiting.length > 0) await peer.socket.send(takeBatch(peer));
+    } catch (error) {
+      if (!peer.socket.closed) throw error; // Closed while it waited: the frames are nobody's.
+    } finally {
+      peer.isSending = false;
+    }
+  }
+
+  /** Asks nobody: whoever shows the cluster's public key has proved to hold its secret key. */
+  async #openDoor(keys: ClusterKeys): Promise<void> {
+    const zap = this.#zap = new Reply({ context: this.#context, linger: 0 });
+    await zap.bind(ZAP_ENDPOINT);
+    this.#keep(this.#answer(zap, keys));
+  }
+
+  async #answer(zap: Reply, keys: ClusterKeys): Promise<void> {
+    const expected = decodeZ85(keys.publicKey);
+    try {
+      for await (const [version, request, domain, , , mechanism, key] of zap) {
+        const isOurs = domain?.toString() === ZAP_DOMAIN && mechanism?.toString() === 'CURVE' && key !== undefined && Buffer.compare(key, expected) === 0;
+        await zap.send([version ?? '1.0', request ?? '', isOurs ? '200' : '400', isOurs ? 'OK' : 'another cluster', '', '']);
+      }
+    } catch (error) {
+      if (!this.#isClosed) throw error;
+    }
+  }
+}
+
+function takeBatch(peer: Peer): Uint8Array[] {
+  let count = 0;
+  let bytes = 0;
+  while (count < peer.waiting.length && count < BATCH_FRAMES_MAX && (count === 0 || bytes + peer.waiting[count]!.length <= BATCH_BYTES_MAX)) bytes += peer.waiting[count++]!.length;
+  const batch = peer.waiting.slice(0, count);
+  peer.waiting = peer.waiting.slice(count);
+  return batch;
+}
+
+const Z85 = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
+
+/** Five characters of Z85 are four bytes, most significant first (ZeroMQ RFC 32). */
+function decodeZ85(text: string): Uint8Array {
+  const bytes = new Uint8Array((text.length / 5) * 4);
+  const view = new DataView(bytes.buffer);
+  for (let index = 0; index < text.length / 5; index++) {
+    let value = 0;
+    for (const character of text.slice(index * 5, index * 5 + 5)) value = value * 85 + Z85.indexOf(character);
+    view.setUint32(index * 4, value);
+  }
+  return bytes;
+}

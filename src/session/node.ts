@@ -1,0 +1,73 @@
+/**
+ * A session as a node of a cluster: the same record, journal and checkpoints as any run, with channels that lead to other nodes.
+ * Invariants: the store and the peers are the caller's; a node's first life and every later one differ only in where they begin.
+ * What this does NOT do: carry bytes between nodes, decide when a node is started again (cluster).
+ */
+import { StillpointError } from '../core/index.ts';
+import { encodeManifest, type CheckpointInterval, type HostBindings, type RunManifest } from '../manifest/index.ts';
+import { createRun, openJournal, openRun, readRun, runNames, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
+import { bootGuest, ENGINE_DEFAULT, type EngineName } from './context.ts';
+import type { SessionHooks } from './driver.ts';
+import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
+import type { OpenPeer } from './ports.ts';
+import { resumeSession, type ResumePeers } from './resume.ts';
+import { abandon, DEFAULT_POLICY, readProgram, recordSession, type SessionResult } from './run.ts';
+import { RECORDER } from './version.ts';
+
+export interface NodeRequest {
+  readonly context: StoreContext;
+  /** Name of the run. */
+  readonly name: string;
+  readonly manifest: RunManifest;
+  readonly bindings: HostBindings;
+  readonly checkpointEvery: CheckpointInterval | undefined;
+  readonly engine: EngineName | undefined;
+  readonly hooks: SessionHooks;
+  /** Channels to other nodes for the life of this epoch. */
+  readonly peers: (epoch: number) => ResumePeers & { readonly open: OpenPeer };
+}
+
+/** Executes a node: from its first instruction when the store has no run of its name, else from where that run can go on. */
+export async function runNode(request: NodeRequest): Promise<SessionResult> {
+  return runNames(request.context).includes(request.name) ? resumeNode(request) : startNode(request);
+}
+
+/** The run of a node; undefined before its first life. */
+export function nodeRecord(context: StoreContext, name: string): RunRecord | undefined {
+  return runNames(context).includes(name) ? readRun(context, name) : undefined;
+}
+
+async function startNode(request: NodeRequest): Promise<SessionResult> {
+  const { context, name, manifest } = request;
+  const { checkpointEvery } = request;
+  const bindings: SavedBindings = { ...request.bindings, standardFiles: new Map(), ...(checkpointEvery === undefined ? {} : { checkpointEvery }) };
+  const program = readProgram(bindings.program, false);
+  const machine = bootGuest(manifest, { program, digests: context.digests, engine: request.engine ?? ENGINE_DEFAULT });
+  const writer = await createRun(context, {
+    name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(bindings), owner: thisOwner(), manifest: encodeManifest(manifest), program, recorder: RECORDER,
+  });
+  return recordSession({ context, writer, manifest, bindings, policy: checkpointEvery ?? DEFAULT_POLICY, hooks: request.hooks, openPeer: request.peers(writer.epoch).open, ...machine });
+}
+
+async function resumeNode(request: NodeRequest): Promise<SessionResult> {
+  const { context, name } = request;
+  const writer = await openRun(context, { name, owner: thisOwner(), isAlive });
+  try {
+    mustBeTheSame(request, writer.record);
+    return await resumeSession({
+      context, writer, hooks: request.hooks, peers: request.peers(writer.epoch),
+      wishes: { policy: request.checkpointEvery, maxInstructions: undefined, have: new Map(), bind: new Map(), engine: request.engine ?? ENGINE_DEFAULT },
+    });
+  } catch (error) {
+    await abandon(writer);
+    throw error;
+  }
+}
+
+/** A changed manifest would go on with another job under the old one's name. */
+function mustBeTheSame({ context, manifest, name }: NodeRequest, record: RunRecord): void {
+  const recorded = openJournal(context, record).genesis().manifest;
+  if (Buffer.compare(recorded, encodeManifest(manifest)) === 0) return;
+  throw new StillpointError('E_CLUSTER_CHANGED', `run ${name} was started from another manifest than the one given now; put the manifest back, or remove the run and start again`, { data: { run: name } });
+}

@@ -1,0 +1,116 @@
+/**
+ * `up` as a user runs it: the same bits whatever the processes and transport, a node that fails, Ctrl-C and resume, a coordinator that is killed,
+ * replay of one node alone, and `pipe`.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ClusterRig, fingerprint, isRunning, until } from './rig.ts';
+import { randomBytes } from './link-conformance.ts';
+
+const rig = new ClusterRig();
+afterAll(() => { rig.close(); });
+
+const DATA = randomBytes(5, 1_500_000);
+
+beforeAll(() => {
+  for (const name of ['copy']) rig.compile(name);
+  rig.compile('fails', '#include <stdio.h>\nint main(int c, char **v) { puts("about to fail"); fprintf(stderr, "no luck in %s\\n", v[0]); return 7; }\n');
+  rig.compile('waits', '#include <stdio.h>\n#include <fcntl.h>\n#include <unistd.h>\nint main(int c, char **v) { char b; int n = read(open(v[1], O_RDONLY), &b, 1); printf("read %d\\n", n); return 0; }\n');
+  rig.compile('spins', '#include <stdio.h>\nint main(void) { volatile unsigned long n = 0; for (int r = 0; r < 150; r++) { for (int i = 0; i < 1000000; i++) n += i; printf("%d\\n", r); fflush(stdout); } return 0; }\n');
+  rig.write('build/data', DATA);
+  rig.write('fails.yaml', 'version: 1\ngroups:\n  good: { program: build/waits.elf, arguments: [/dev/in/bad-0] }\n  long: { program: build/spins.elf }\n  bad: { program: build/fails.elf }\nchannels:\n  - { from: bad, to: good }\n');
+  rig.write('spins.yaml', 'version: 1\ngroups:\n  spin: { program: build/spins.elf, count: 2 }\n  wait: { program: build/waits.elf, arguments: [/dev/in/spin-0] }\nchannels:\n  - { from: spin, to: wait }\n');
+});
+
+describe('a pipeline', () => {
+  it('gives the same output, roots and instruction counts in one process, in three, over ipc, encrypted, and over tcp', async () => {
+    const first = await rig.up('pipeline.yaml', ['--processes', '1']);
+    expect(Buffer.compare(rig.read('build/copy'), DATA)).toBe(0);
+    expect(first.output).toMatch(/^third-0 \| third-0 copied 1500000 bytes, sum [0-9a-f]{16}$/m);
+    expect(first.nodes.map(({ state }) => state)).toEqual(['ended', 'ended', 'ended']);
+    const text = rig.read('pipeline.yaml').toString();
+    rig.write('encrypted.yaml', `name: pipeline\nencrypt: true\nprocesses: one-per-node\n${text}`);
+    rig.write('tcp.yaml', `name: pipeline\ntransport: tcp\nprocesses: one-per-node\n${text}`);
+    for (const [file, options] of [['pipeline.yaml', ['--processes', '3']], ['pipeline.yaml', ['--processes', '2']], ['encrypted.yaml', []], ['tcp.yaml', []]] as const) {
+      rig.write('build/copy', '');
+      const next = await rig.up(file, options);
+      expect(fingerprint(next)).toBe(fingerprint(first));
+      expect(Buffer.compare(rig.read('build/copy'), DATA)).toBe(0);
+      expect(next.envelopes.sent).toBeGreaterThan(10);
+    }
+    const replayed = await rig.stillpoint(['replay', 'pipeline.second-0'], first.store);
+    expect([replayed.status, replayed.stdout]).toEqual([0, expect.stringContaining('pipeline.second-0: identical.')]);
+  });
+});
+
+describe('a node that fails', () => {
+  it('ends the cluster with its status and its last lines, and nothing keeps running', async () => {
+    const { child, ended } = rig.start(['up', 'fails.yaml', '--processes', '3'], 'failing');
+    await until(() => rig.processesOf(child.pid!).length === 3 || child.exitCode !== null, 'three processes');
+    const processes = rig.processesOf(child.pid!);
+    const { status, stderr } = await ended;
+    expect(status).toBe(125);
+    expect(stderr).toMatch(/^stillpoint: E_CLUSTER_FAILED: node bad-0 of cluster fails: it ended with status 7; its last lines: no luck in bad-0$/m);
+    expect(processes.filter(isRunning)).toEqual([]);
+    const again = await rig.stillpoint(['up', 'fails.yaml', '--resume'], 'failing');
+    expect(again.stderr).toMatch(/E_RUN_FINISHED: node bad-0 of cluster fails has failed: it ended with status 7/);
+    expect((await rig.stillpoint(['up', 'fails.yaml'], 'failing')).stderr).toMatch(/E_RUN_EXISTS: the store holds 3 runs of cluster fails/);
+  });
+
+  it('a program that is not there is named with its node', async () => {
+    rig.write('absent.yaml', 'version: 1\ngroups:\n  a: { program: build/absent.elf }\n');
+    const { status, stderr } = await rig.stillpoint(['up', 'absent.yaml'], 'absent');
+    expect([status, stderr]).toEqual([125, expect.stringMatching(/E_CLUSTER_FAILED: node a-0 of cluster absent: E_PROGRAM_NOT_FOUND: there is no program at .*absent\.elf/)]);
+  });
+});
+
+describe('a stop', () => {
+  it.each<[string, NodeJS.Signals, number | null]>([['Ctrl-C', 'SIGINT', 130], ['a kill of the coordinator', 'SIGKILL', null]])('%s leaves every node resumable and no process; the resume gives the same bits', async (name, signal, expected) => {
+    const undisturbed = await rig.up('spins.yaml', ['--processes', '3', '--no-logs']);
+    const store = `stop-${signal}`;
+    const { child, ended } = rig.start(['up', 'spins.yaml', '--processes', '3'], store);
+    let text = '';
+    child.stdout!.on('data', (bytes: Buffer) => { text += bytes.toString(); });
+    await until(() => /spin-0 \| 5$/m.test(text), 'progress of a node');
+    const processes = rig.processesOf(child.pid!);
+    child.kill(signal);
+    const { status, stderr } = await ended;
+    expect(status, name).toBe(expected);
+    if (signal === 'SIGINT') expect(stderr).toContain('cluster spins stopped (SIGINT); go on with: stillpoint up spins.yaml --resume');
+    await until(() => !processes.some(isRunning), 'the end of all processes');
+    const resumed = await rig.stillpoint(['up', 'spins.yaml', '--resume', '--processes', '2', '--report', 'report.json'], store);
+    expect([resumed.status, resumed.stderr]).toEqual([0, expect.stringContaining('3 nodes ended')]);
+    expect(fingerprint(rig.report())).toBe(fingerprint(undisturbed));
+    expect((await rig.stillpoint(['replay', 'spins.wait-0'], store)).status).toBe(0);
+  });
+
+  it('a changed manifest does not go on with the old runs', async () => {
+    rig.write('changed.yaml', `name: spins\n${rig.read('spins.yaml').toString().replace('count: 2', 'count: 2, environment: { X: y }')}`);
+    const { child, ended } = rig.start(['up', 'spins.yaml'], 'changed');
+    let text = '';
+    child.stdout!.on('data', (bytes: Buffer) => { text += bytes.toString(); });
+    await until(() => text.includes('spin-0 | 2'), 'progress of a node');
+    child.kill('SIGTERM');
+    expect((await ended).status).toBe(143);
+    const { stderr } = await rig.stillpoint(['up', 'changed.yaml', '--resume'], 'changed');
+    expect(stderr).toMatch(/E_CLUSTER_FAILED: node spin-[01] of cluster spins: E_CLUSTER_CHANGED/);
+    expect((await rig.stillpoint(['resume', 'spins.wait-0'], 'changed')).stderr).toMatch(/E_USAGE: channel in\/spin-0 leads to node spin-0 of a cluster/);
+  });
+});
+
+describe('pipe', () => {
+  it('joins standard output and input of programs', async () => {
+    rig.compile('count', '#include <stdio.h>\nint main(int c, char **v) { long n = 0; int k; while ((k = getchar()) != EOF) n++; printf("%ld %s\\n", n, v[1]); return 0; }\n');
+    rig.compile('twice', '#include <stdio.h>\nint main(void) { int k; while ((k = getchar()) != EOF) { putchar(k); putchar(k); } return 0; }\n');
+    rig.write('text', 'some text\n');
+    const { status, stdout } = await rig.stillpoint(['pipe', '--in', 'text', 'build/twice.elf', 'build/twice.elf', "build/count.elf 'two words'"]);
+    expect([status, stdout]).toEqual([0, '40 two words\n']);
+    const kept = await rig.stillpoint(['pipe', '--in', 'text', '--out', 'result', '--name', 'kept', 'build/twice.elf', 'build/count.elf "x\\"y"'], 'kept');
+    expect([kept.status, kept.stdout, rig.read('result').toString()]).toEqual([0, '', '20 x"y\n']);
+    expect((await rig.stillpoint(['replay', 'kept.count-0'], 'kept')).status).toBe(0);
+  });
+
+  it('says what is wrong', async () => {
+    expect((await rig.stillpoint(['pipe', "a.elf 'open"])).stderr).toMatch(/E_USAGE: a.elf 'open: a quote is not closed/);
+    expect((await rig.stillpoint(['pipe', 'build/fails.elf'])).stderr).toMatch(/E_CLUSTER_FAILED: node fails-0 of cluster pipe: it ended with status 7/);
+  });
+});
