@@ -33,8 +33,9 @@ export const DESCRIPTORS_MAX = 1024;
 export const INODES_MAX = 1_000_000;
 /** Largest file in the guest's file system; a larger one gives EFBIG. */
 export const FILE_BYTES_MAX = 2 * 1024 * 1024 * 1024;
-/** All file contents of the guest together (tmpfs habit: beyond it ENOSPC). */
+/** All file contents of the guest together, at most. A machine has room for as much as it has memory (tmpfs habit), but no less than the second; beyond it ENOSPC. */
 export const FILES_BYTES_MAX = 4 * 1024 * 1024 * 1024;
+export const FILES_BYTES_MIN = 256 * 1024 * 1024;
 /** IOV_MAX of Linux. */
 export const IOVECS_MAX = 1024;
 /** One read or write moves at most this much, as on Linux. */

@@ -2,7 +2,7 @@
  * A new machine: file system with the program in it, first process, first thread.
  * What this does NOT do: read images, open channels on the host.
  */
-import { assert, StillpointError } from '../core/index.ts';
+import { assert, limits, StillpointError } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
 import type { Isa } from '../isa/index.ts';
 import { loadProgram, planLimit, planSpace } from './boot.ts';
@@ -11,7 +11,7 @@ import { ERRNO } from './errno.ts';
 import { findExecutable, resolveExecutable, scriptLine, type Executable } from './executable.ts';
 import { parseElf } from './elf.ts';
 import { Entropy, type EntropyMode } from './entropy.ts';
-import { FileContext, FileSystem, GUEST, makeInitialTree } from './files/index.ts';
+import { FileContext, FileSystem, type FileSystemHost, GUEST, makeInitialTree } from './files/index.ts';
 import { openChannel } from './files/initial-tree.ts';
 import type { DirectoryInode } from './files/inode.ts';
 import { walk } from './files/walk.ts';
@@ -58,11 +58,12 @@ export interface KernelParts {
 }
 
 /** The kernel without processes; shared with restore. */
-export function makeKernel(options: KernelParts, makeFiles: (host: { readonly clock: { now(): bigint }; readonly channels: ChannelSet }) => FileSystem): Kernel {
+export function makeKernel(options: KernelParts, makeFiles: (host: FileSystemHost) => FileSystem): Kernel {
   let kernel: Kernel | undefined = undefined;
   const retired = (): bigint => (kernel as Kernel | undefined)?.retired ?? 0n; // Assigned below; the compiler cannot see it here.
   const clock = new Clock(options.clock, retired);
-  const files = makeFiles({ clock: { now: () => clock.fileTime() }, channels: options.channels });
+  const filesBytesMax = Math.min(limits.FILES_BYTES_MAX, Math.max(limits.FILES_BYTES_MIN, options.memoryBytes));
+  const files = makeFiles({ clock: { now: () => clock.fileTime() }, channels: options.channels, filesBytesMax });
   const made = new Kernel({ ...options, files, clock, entropy: new Entropy(options.entropy) });
   kernel = made;
   registerProcessFiles(made);

@@ -34,6 +34,8 @@ export const TASKS_MAX = 1024;
 export const PROCESSES_MAX = 256;
 /** Memories of ended processes that are kept, zeroed, for the next ones: making one costs more than zeroing what a short program wrote. */
 const SPARE_CPUS_MAX = 8;
+/** Pages that a kept memory may have used: the host does not get them back. 16 MiB. */
+const SPARE_PAGES_MAX = 4096;
 const SIGCHLD_CODE = { EXITED: 1, KILLED: 2, STOPPED: 5, CONTINUED: 6 } as const;
 
 /** `object`: an inode number, or minus the id of a process image. */
@@ -145,8 +147,9 @@ export class Kernel {
 
   /** Gives a memory back: at once, so that the host never waits for its garbage collector. The space has been closed. */
   giveBack(cpu: Cpu, space: AddressSpace): void {
+    if (this.#spare.length >= SPARE_CPUS_MAX || cpu.memory.touchedPages().length > SPARE_PAGES_MAX) return; // The host's collector takes it.
     space.vacate(); // Which drops what executors keep of its code.
-    if (this.#spare.length < SPARE_CPUS_MAX) this.#spare.push(cpu);
+    this.#spare.push(cpu);
   }
 
   /** The process leaves its image; the last one closes its address space. Its memory is given back by releaseImages(). */

@@ -6,11 +6,13 @@
 import { limits } from '../core/index.ts';
 import { BLOCKED } from './call.ts';
 import { ERRNO } from './errno.ts';
+import type { FileContext } from './file-context.ts';
 import type { FileSystem } from './files/file-system.ts';
-import type { ChannelInode, EventInode, FifoInode, FileInode, Inode } from './files/inode.ts';
+import type { ChannelInode, EventInode, FifoInode, FileInode, Inode, SocketInode } from './files/inode.ts';
 import { dropPrivileges } from './files/open.ts';
 import { PIPE_ATOMIC_BYTES } from './files/pipe.ts';
 import type { OpenFile } from './open-file.ts';
+import { receive, send } from './socket-io.ts';
 
 /** What moving bytes needs of the kernel. A channel that answers 'blocked' remembers by itself what it waits for. */
 export interface FileHost {
@@ -19,7 +21,7 @@ export interface FileHost {
 }
 
 /** Where a transfer happens. */
-export interface Transfer { readonly files: FileSystem; readonly host: FileHost; readonly openFile: OpenFile; readonly position: number | undefined }
+export interface Transfer { readonly files: FileSystem; readonly context: FileContext; readonly host: FileHost; readonly openFile: OpenFile; readonly position: number | undefined }
 
 const EMPTY = new Uint8Array(0);
 const DAY = 86_400_000_000_000n;
@@ -30,7 +32,7 @@ const EVENT_MAX = 0xffff_ffff_ffff_fffen;
 /** Whether offsets mean something: pread, pwrite and lseek work. */
 export function isSeekable(files: FileSystem, inode: Inode): boolean {
   if (inode.kind === 'channel') return files.channelOf(inode).spec.access !== 'sequential';
-  return inode.kind !== 'fifo' && inode.kind !== 'event' && inode.kind !== 'epoll';
+  return inode.kind !== 'fifo' && inode.kind !== 'socket' && inode.kind !== 'event' && inode.kind !== 'epoll';
 }
 
 /** Reads up to `length` (at least 1) bytes: the bytes (empty at the end), -errno, or BLOCKED. */
@@ -39,6 +41,7 @@ export function readOpenFile(at: Transfer, length: number): Uint8Array | number 
   switch (inode.kind) {
     case 'file': return readFile(at, inode, length);
     case 'fifo': return readPipe(at, inode, length);
+    case 'socket': return readSocket(at, inode, length);
     case 'channel': return readChannel(at, inode, length);
     case 'event': return readEvent(at, inode, length);
     case 'virtual': {
@@ -73,6 +76,11 @@ function readPipe({ openFile }: Transfer, { pipe }: FifoInode, length: number): 
   if (pipe.length > 0) return pipe.shift(length);
   if (pipe.writers === 0 && (pipe.hadWriter || openFile.isNonblocking)) return EMPTY;
   return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+}
+
+function readSocket({ openFile }: Transfer, { socket }: SocketInode, length: number): Uint8Array | number | typeof BLOCKED {
+  const answer = receive(socket, { length, isPeek: false, isNonblocking: openFile.isNonblocking });
+  return answer === BLOCKED || typeof answer === 'number' ? answer : answer.bytes;
 }
 
 function readChannel(at: Transfer, inode: ChannelInode, length: number): Uint8Array | number | typeof BLOCKED {
@@ -112,6 +120,7 @@ export function writeOpenFile(at: Transfer, bytes: Uint8Array): number | typeof 
   switch (inode.kind) {
     case 'file': return writeFile(at, inode, bytes);
     case 'fifo': return writePipe(at, inode, bytes);
+    case 'socket': return send(at.context, inode, { bytes, to: undefined, isNonblocking: at.openFile.isNonblocking });
     case 'channel': return writeChannel(at, inode, bytes);
     case 'event': return writeEvent(at, inode, bytes);
     case 'device': return inode.device === 'full' ? -ERRNO.ENOSPC : bytes.length;

@@ -5,8 +5,9 @@
 import type { FileChannel } from './files/channel.ts';
 import type { FileSystem } from './files/file-system.ts';
 import { POLL } from './files/flags.ts';
-import type { FifoInode } from './files/inode.ts';
+import type { FifoInode, SocketInode } from './files/inode.ts';
 import type { OpenFile } from './open-file.ts';
+import { peerOf } from './socket-io.ts';
 
 export interface Readiness {
   /** POLL bits, not yet masked by what was asked for. */
@@ -19,6 +20,7 @@ export interface Readiness {
 export function changeCount(openFile: OpenFile): number | undefined {
   const { inode } = openFile;
   if (inode.kind === 'fifo') return inode.pipe.changes;
+  if (inode.kind === 'socket') return inode.socket.changes;
   return inode.kind === 'event' ? inode.changes : undefined;
 }
 
@@ -31,6 +33,7 @@ const NESTING_MAX = 5;
 export function readiness(files: FileSystem, openFile: OpenFile, depth = 0): Readiness {
   const { inode } = openFile;
   switch (inode.kind) {
+    case 'socket': return { events: socketEvents(files, inode), awaits: undefined };
     case 'fifo': return { events: pipeEvents(openFile, inode), awaits: undefined };
     case 'channel': return channelReadiness(files.channelOf(inode), openFile);
     case 'event': {
@@ -65,6 +68,18 @@ function pipeEvents(openFile: OpenFile, { pipe }: FifoInode): number {
     if (pipe.readers === 0) events |= POLL.ERR;
   }
   return events;
+}
+
+function socketEvents(files: FileSystem, { socket }: SocketInode): number {
+  const peer = peerOf(files, socket);
+  const isStream = socket.type !== 'datagram';
+  let events = socket.error === 0 ? 0 : POLL.ERR;
+  if (socket.hasInput || socket.backlog.length > 0 || socket.isEnded || socket.isReadShut) events |= READABLE;
+  if (socket.isEnded || socket.isReadShut) events |= POLL.RDHUP;
+  if (isStream && (socket.status === 'new' || (socket.isEnded && (socket.isWriteShut || peer === undefined)))) events |= POLL.HUP;
+  if (socket.status === 'listening') return events;
+  const hasRoom = !isStream || peer === undefined || (socket.type === 'stream' ? peer.stream.room > 0 : peer.hasRoom(1));
+  return hasRoom ? events | WRITABLE : events;
 }
 
 function channelReadiness(channel: FileChannel, openFile: OpenFile): Readiness {

@@ -9,6 +9,7 @@ import { descriptorCalls } from './file-descriptor.ts';
 import { epollCalls } from './file-epoll.ts';
 import { openCalls } from './file-open.ts';
 import { pollCalls } from './file-poll.ts';
+import { socketCalls } from './file-sockets.ts';
 import { statusCalls } from './file-status.ts';
 import { transferCalls } from './file-transfer.ts';
 import { treeCalls } from './file-tree.ts';
@@ -21,5 +22,5 @@ const mountCalls: readonly FileCall[] = [
 ];
 
 export const fileCalls: readonly FileCall[] = [
-  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...mountCalls, ...openCalls, ...pollCalls, ...statusCalls, ...transferCalls, ...treeCalls,
+  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...statusCalls, ...transferCalls, ...treeCalls,
 ];

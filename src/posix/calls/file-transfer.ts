@@ -19,7 +19,7 @@ const RWF_KNOWN = 0x1f; // HIPRI DSYNC SYNC NOWAIT APPEND.
 const RWF_APPEND = 0x10;
 
 function transferOf(call: Call, openFile: OpenFile, position: number | undefined): Transfer {
-  return { files: call.kernel.files, host: call.kernel.entropy, openFile, position };
+  return { files: call.kernel.files, context: call.process.files, host: call.kernel.entropy, openFile, position };
 }
 
 /** Whether a read gives the end without touching the buffer, so that a bad one does not matter. */
@@ -27,6 +27,7 @@ function isAtEnd({ files, openFile, position }: Transfer): boolean {
   const { inode } = openFile;
   if (inode.kind === 'file') return (position ?? openFile.offset) >= inode.content.size;
   if (inode.kind === 'fifo') return inode.pipe.length === 0;
+  if (inode.kind === 'socket') return !inode.socket.hasInput;
   if (inode.kind === 'channel') return files.channelOf(inode).spec.access !== 'sequential' && (position ?? openFile.offset) >= files.channelOf(inode).size;
   return inode.kind === 'device' && inode.device === 'null';
 }

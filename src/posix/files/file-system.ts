@@ -13,18 +13,20 @@ import { FileContent, type PageSpace } from './content.ts';
 import { S_IF } from './flags.ts';
 import { DirectoryEntries, FIRST_COOKIE } from './directory-entries.ts';
 import { ImageInodes } from './image-inodes.ts';
-import { DEVICES, deviceNumber, type DeviceName, type DirectoryInode, type FileInode, type Inode, type SymlinkInode, type VirtualInode } from './inode.ts';
+import { DEVICES, deviceNumber, type DeviceName, type DirectoryInode, type FileInode, type Inode, type SocketInode, type SymlinkInode, type VirtualInode } from './inode.ts';
 import { LockTable } from './locks.ts';
 import { GUEST, type Credentials } from './permission.ts';
 import { Pipe } from './pipe.ts';
+import { Socket, type SocketParts } from './socket.ts';
 import { ProcTree, type VirtualLinkProvider, type VirtualProvider } from './proc.ts';
 
-const PAGES_MAX = limits.FILES_BYTES_MAX / limits.PAGE_BYTES;
 /** Open files of the whole machine; far above what DESCRIPTORS_MAX lets one process hold. */
 const OPEN_FILES_MAX = 65536;
 
 /** What the file system needs of the machine around it. */
 export interface FileSystemHost {
+  /** Contents of all files together; FILES_BYTES_MAX when it is not said. */
+  readonly filesBytesMax?: number | undefined;
   readonly clock: { now(): bigint };
   readonly channels: ChannelSource;
 }
@@ -48,7 +50,7 @@ export class FileSystem {
   #pagesUsed = 0;
   readonly space: PageSpace = {
     take: (pages) => {
-      if (this.#pagesUsed + pages > PAGES_MAX) return false;
+      if (this.#pagesUsed + pages > this.pagesMax) return false;
       this.#pagesUsed += pages;
       return true;
     },
@@ -66,8 +68,12 @@ export class FileSystem {
     } else if (options.isEmpty !== true) this.root = this.makeDirectory(undefined, '', { credentials: GUEST, mode: 0o755 });
   }
 
+  get pagesMax(): number {
+    return Math.floor((this.host.filesBytesMax ?? limits.FILES_BYTES_MAX) / limits.PAGE_BYTES);
+  }
+
   get pagesFree(): number {
-    return PAGES_MAX - this.#pagesUsed;
+    return this.pagesMax - this.#pagesUsed;
   }
 
   now(): bigint {
@@ -143,6 +149,10 @@ export class FileSystem {
 
   makeFifo(owner: Owner): Inode & { readonly kind: 'fifo' } {
     return this.#register({ kind: 'fifo', ...this.#common(S_IF.fifo, owner), pipe: new Pipe() });
+  }
+
+  makeSocket(parts: SocketParts, owner: Owner): SocketInode {
+    return this.#register({ kind: 'socket', ...this.#common(S_IF.socket, owner), socket: new Socket(parts) });
   }
 
   makeChannel(name: string, type: number, owner: Owner): Inode {
@@ -261,7 +271,27 @@ export class FileSystem {
       inode.pipe.changes++;
       if (inode.pipe.readers === 0 && inode.pipe.writers === 0) inode.pipe.reset();
     }
+    if (inode.kind === 'socket' && !openFile.isPath) this.closeSocket(inode);
     this.release(inode);
+  }
+
+  /** The last open file of a socket is gone: its peer is told, and so are those that nobody will accept any more. */
+  closeSocket({ socket }: SocketInode): void {
+    const peer = this.inodes.get(socket.peer);
+    if (peer?.kind === 'socket' && socket.type !== 'datagram' && socket.peer !== 0) {
+      peer.socket.peer = 0;
+      peer.socket.isEnded = true;
+      if (socket.hasInput) peer.socket.error = ERRNO.ECONNRESET;
+      peer.socket.changed();
+    }
+    for (const ino of socket.backlog) {
+      const end = this.inodes.get(ino);
+      if (end?.kind !== 'socket') continue;
+      this.closeSocket(end);
+      this.release(end);
+    }
+    socket.backlog = [];
+    socket.status = 'closed';
   }
 
   /** Largest number of open files reached? Then ENFILE. */

@@ -9,6 +9,7 @@ import type { FileContent } from './content.ts';
 import type { DirectoryEntries } from './directory-entries.ts';
 import { S_IF } from './flags.ts';
 import type { Pipe } from './pipe.ts';
+import type { Socket } from './socket.ts';
 
 interface InodeCommon {
   readonly ino: number;
@@ -38,6 +39,7 @@ export interface SymlinkInode extends InodeCommon { readonly kind: 'symlink'; re
 export interface DeviceInode extends InodeCommon { readonly kind: 'device'; readonly device: DeviceName | 'absent'; readonly number: number }
 export interface FifoInode extends InodeCommon { readonly kind: 'fifo'; readonly pipe: Pipe }
 export interface ChannelInode extends InodeCommon { readonly kind: 'channel'; readonly channel: string }
+export interface SocketInode extends InodeCommon { readonly kind: 'socket'; readonly socket: Socket }
 export interface EventInode extends InodeCommon { readonly kind: 'event'; counter: bigint; readonly isSemaphore: boolean; changes: number }
 export interface EpollInode extends InodeCommon { readonly kind: 'epoll'; readonly interests: Map<number, EpollInterest> }
 /** A file, directory or link of /proc; `path` is its absolute path and its identity. */
@@ -46,7 +48,7 @@ export interface VirtualInode extends InodeCommon { readonly kind: 'virtual'; re
 /** One registration; keyed by descriptor number. `armed` is false after a one-shot event was told; `told` is the change count last told, -1 for none. */
 export interface EpollInterest { readonly openFile: number; readonly events: number; readonly data: bigint; armed: boolean; readonly told: number }
 
-export type Inode = DirectoryInode | FileInode | SymlinkInode | DeviceInode | FifoInode | ChannelInode | EventInode | EpollInode | VirtualInode;
+export type Inode = DirectoryInode | FileInode | SymlinkInode | DeviceInode | FifoInode | SocketInode | ChannelInode | EventInode | EpollInode | VirtualInode;
 
 export type DeviceName = 'null' | 'zero' | 'full' | 'random' | 'urandom' | 'tty';
 

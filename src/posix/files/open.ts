@@ -81,7 +81,7 @@ function openExisting(context: FileContext, { found, inode, flags }: Existing): 
   if ((flags & O.NOATIME) !== 0 && !owns(inode, context.credentials)) return -ERRNO.EPERM;
   const isTruncating = (flags & O.TRUNC) !== 0;
   if (inode.kind === 'device' && (inode.device === 'tty' || inode.device === 'absent')) return -ERRNO.ENXIO;
-  if (inode.kind === 'event' || inode.kind === 'epoll') return -ERRNO.ENXIO;
+  if (inode.kind === 'event' || inode.kind === 'epoll' || inode.kind === 'socket') return -ERRNO.ENXIO;
   if (inode.kind === 'fifo' && (flags & O.ACCMODE) === O.WRONLY && inode.pipe.readers === 0) {
     return (flags & O.NONBLOCK) !== 0 ? -ERRNO.ENXIO : BLOCKED;
   }

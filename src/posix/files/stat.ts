@@ -24,6 +24,7 @@ export function sizeOf(files: FileSystem, inode: Inode): number {
     case 'channel': return (inode.mode & S_IF.mask) === S_IF.file ? files.channelOf(inode).size : 0;
     case 'device':
     case 'fifo':
+    case 'socket':
     case 'event':
     case 'epoll':
     case 'virtual': return 0;
@@ -32,7 +33,7 @@ export function sizeOf(files: FileSystem, inode: Inode): number {
 
 function deviceOf(inode: Inode): number {
   if (inode.kind === 'virtual') return 2;
-  return inode.kind === 'event' || inode.kind === 'epoll' || (inode.kind === 'fifo' && inode.nlink === 0) ? 3 : 1;
+  return inode.kind === 'event' || inode.kind === 'epoll' || ((inode.kind === 'fifo' || inode.kind === 'socket') && inode.nlink === 0) ? 3 : 1;
 }
 
 function specialDeviceOf(inode: Inode): number {
@@ -46,7 +47,7 @@ function blocks(files: FileSystem, inode: Inode): number {
 
 /** Number of links as stat() shows it. */
 function linksOf(inode: Inode): number {
-  return inode.kind === 'event' || inode.kind === 'epoll' || (inode.kind === 'fifo' && inode.nlink === 0) ? 1 : inode.nlink;
+  return inode.kind === 'event' || inode.kind === 'epoll' || ((inode.kind === 'fifo' || inode.kind === 'socket') && inode.nlink === 0) ? 1 : inode.nlink;
 }
 
 export function encodeStat(files: FileSystem, inode: Inode): Uint8Array {

@@ -21,6 +21,7 @@ import { S_IF } from './flags.ts';
 import { commonState, deviceNumber, DEVICES, isDeviceName, type DirectoryInode, type Inode } from './inode.ts';
 import type { Lock } from './locks.ts';
 import { Pipe } from './pipe.ts';
+import { Socket, type SocketDomain, type SocketStatus, type SocketType } from './socket.ts';
 import { virtualInode } from './proc.ts';
 import { OpenFile } from '../open-file.ts';
 
@@ -96,6 +97,7 @@ function kindState(inode: Inode): Canonical[] {
     case 'symlink': return [inode.target];
     case 'device': return inode.device === 'absent' ? [inode.device, inode.number] : [inode.device];
     case 'fifo': return [inode.pipe.bytes(), inode.pipe.hadWriter, inode.pipe.changes];
+    case 'socket': return inode.socket.state();
     case 'channel': return [inode.channel];
     case 'event': return [inode.counter, inode.isSemaphore, inode.changes];
     case 'epoll': {
@@ -129,6 +131,7 @@ export function restoreFileSystem(host: FileSystemHost, saved: { readonly state:
   files.root = root;
   for (const object of saved.objects) loadPages(files, object);
   for (const item of arrayOf(openFiles)) restoreOpenFile(files, arrayOf(item));
+  holdBacklogs(files);
   for (const item of arrayOf(locks)) restoreLocks(files, arrayOf(item));
   return files;
 }
@@ -169,6 +172,7 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
       return { kind: 'device', ...common, device, number: deviceNumber(DEVICES[device]) };
     }
     case 'fifo': return { kind: 'fifo', ...common, pipe: new Pipe(bytesOf(a), b === true, numberOf(c)) };
+    case 'socket': return { kind: 'socket', ...common, socket: restoreSocket(record.slice(10)) };
     case 'channel': return { kind: 'channel', ...common, channel: textOf(a) };
     case 'event': return { kind: 'event', ...common, counter: bigintOf(a), isSemaphore: b === true, changes: numberOf(c) };
     case 'epoll': return { kind: 'epoll', ...common, interests: new Map(arrayOf(a).map(restoreInterest)) };
@@ -193,6 +197,42 @@ function restoredBase(files: FileSystem, record: readonly Canonical[]): { readon
   checkRuns(left.runs);
   if (left.size < 0 || left.size > base.size || (left.runs.at(-1) ?? 0) > Math.ceil(base.size / limits.PAGE_BYTES)) throw malformed('takes more from the image than it holds');
   return { base, left };
+}
+
+function restoreSocket(record: readonly Canonical[]): Socket {
+  const [domain, type, owner, status, address, peer, peerAddress, shut, error, backlogMax, backlog, bytes, streamChanges, messages, options, changes] = record;
+  const [isReadShut, isWriteShut, isEnded] = arrayOf(shut);
+  // The words are those that Socket.state() writes: the section's hash was verified.
+  const parts = { domain: textOf(domain) as SocketDomain, type: textOf(type) as SocketType, owner: numberOf(owner) };
+  const socket = new Socket(parts, new Pipe(bytesOf(bytes), false, numberOf(streamChanges)), numberOf(changes));
+  socket.status = textOf(status) as SocketStatus;
+  socket.address = textOf(address);
+  socket.peer = numberOf(peer);
+  socket.peerAddress = textOf(peerAddress);
+  socket.isReadShut = isReadShut === true;
+  socket.isWriteShut = isWriteShut === true;
+  socket.isEnded = isEnded === true;
+  socket.error = numberOf(error);
+  socket.backlogMax = numberOf(backlogMax);
+  socket.backlog = arrayOf(backlog).map(numberOf);
+  for (const item of arrayOf(messages)) {
+    const [message, from] = arrayOf(item);
+    socket.messages.push({ bytes: bytesOf(message), from: textOf(from) });
+    socket.messageBytes += bytesOf(message).length;
+  }
+  for (const item of arrayOf(options)) {
+    const [name, value] = arrayOf(item);
+    socket.options.set(numberOf(name), numberOf(value));
+  }
+  return socket;
+}
+
+/** Ends that nobody has accepted yet are held by their listener. */
+function holdBacklogs(files: FileSystem): void {
+  for (const inode of files.inodes.values()) {
+    if (inode.kind !== 'socket') continue;
+    for (const ino of inode.socket.backlog) files.retain(resolveReference(files, ino));
+  }
 }
 
 function checkContent(files: FileSystem, { size, runs }: { readonly size: number; readonly runs: readonly number[] }): void {

@@ -28,7 +28,7 @@ export function encodeStatfs(files: FileSystem, inode: Inode): Uint8Array {
   put(0, magic);
   put(8, limits.PAGE_BYTES);
   if (isOurs) {
-    put(16, limits.FILES_BYTES_MAX / limits.PAGE_BYTES);
+    put(16, files.pagesMax);
     put(24, files.pagesFree);
     put(32, files.pagesFree);
     put(40, limits.INODES_MAX);

@@ -1,0 +1,299 @@
+/**
+ * What sockets do with each other inside one machine: names, connections, bytes and messages. There is no network: an address outside the
+ * loopback answers ENETUNREACH.
+ * Invariants: an answer -errno or BLOCKED means that nothing changed; a blocked write of a stream waits for an empty buffer and goes in whole,
+ * as a pipe's does.
+ * What this does NOT do: guest memory, descriptors, signals (calls/sockets.ts).
+ */
+import { BLOCKED } from './call.ts';
+import { ERRNO } from './errno.ts';
+import type { FileContext } from './file-context.ts';
+import { RIGHT, S_IF } from './files/flags.ts';
+import type { FileSystem } from './files/file-system.ts';
+import type { SocketInode } from './files/inode.ts';
+import { permits } from './files/permission.ts';
+import { BACKLOG_MAX, SOCKET_BYTES, type Socket } from './files/socket.ts';
+import { attachNew, newName } from './files/tree.ts';
+import { walk } from './files/walk.ts';
+import { inetAddress, inetParts } from './socket-address.ts';
+
+const EPHEMERAL = { first: 32768, last: 60999 } as const;
+const LOOPBACK = [127, 0, 0, 1] as const;
+const ADDRESS_ANY = '0.0.0.0';
+
+function* sockets(files: FileSystem): Iterable<SocketInode> {
+  for (const inode of files.inodes.values()) if (inode.kind === 'socket') yield inode;
+}
+
+export function socketAt(files: FileSystem, ino: number): SocketInode | undefined {
+  const inode = files.inodes.get(ino);
+  return inode?.kind === 'socket' ? inode : undefined;
+}
+
+/** The other end, while it is there. */
+export function peerOf(files: FileSystem, socket: Socket): Socket | undefined {
+  return socket.peer === 0 ? undefined : socketAt(files, socket.peer)?.socket;
+}
+
+// Names.
+
+/** bind(2). */
+export function bindSocket(context: FileContext, inode: SocketInode, address: string): number {
+  const { socket } = inode;
+  if (socket.address !== '') return -ERRNO.EINVAL;
+  if (address === '' && socket.domain === 'unix') {
+    socket.address = freeAbstractName(context.files);
+    return 0;
+  }
+  if (address.startsWith('u:')) return bindPath(context, inode, address);
+  if (address.startsWith('@')) {
+    if ([...sockets(context.files)].some((other) => other.socket.address === address)) return -ERRNO.EADDRINUSE;
+    socket.address = address;
+    return 0;
+  }
+  const { host, port } = inetParts(address);
+  if (port > 0 && port < 1024) return -ERRNO.EACCES;
+  if (host.join('.') !== ADDRESS_ANY && host[0] !== 127) return -ERRNO.EADDRNOTAVAIL;
+  if (port !== 0 && isPortTaken(context.files, socket, { host, port })) return -ERRNO.EADDRINUSE;
+  socket.address = inetAddress(host, port === 0 ? freePort(context.files, socket) : port);
+  return 0;
+}
+
+function freeAbstractName(files: FileSystem): string {
+  for (let number = 0; ; number++) {
+    const name = `@:${number.toString(16).padStart(5, '0')}`;
+    if (![...sockets(files)].some(({ socket }) => socket.address === name)) return name;
+  }
+}
+
+function bindPath(context: FileContext, inode: SocketInode, address: string): number {
+  const path = address.slice(2);
+  const at = walk(context.files, context, { start: context.cwd, path }, 'parent');
+  if (typeof at === 'number') return at;
+  if (at.inode !== undefined) return -ERRNO.EADDRINUSE;
+  const directory = newName(context, at, false);
+  if (typeof directory === 'number') return directory;
+  inode.mode = S_IF.socket | (0o777 & ~context.umask);
+  attachNew(context.files, directory, { name: at.name, inode });
+  inode.socket.address = address;
+  return 0;
+}
+
+function isPortTaken(files: FileSystem, own: Socket, wanted: { readonly host: readonly number[]; readonly port: number }): boolean {
+  for (const { socket } of sockets(files)) {
+    if (socket === own || socket.domain !== 'inet' || socket.address === '' || (socket.type === 'stream') !== (own.type === 'stream')) continue;
+    if (socket.status === 'connected' && own.type === 'stream') continue;
+    const { host, port } = inetParts(socket.address);
+    if (port === wanted.port && (host.join() === wanted.host.join() || host[0] === 0 || wanted.host[0] === 0)) return true;
+  }
+  return false;
+}
+
+/** The lowest free port of the range that Linux takes them from. */
+function freePort(files: FileSystem, own: Socket): number {
+  const taken = new Set([...sockets(files)].filter(({ socket }) => socket.domain === 'inet' && socket.type === own.type && socket.address !== '').map(({ socket }) => inetParts(socket.address).port));
+  let port: number = EPHEMERAL.first;
+  while (port < EPHEMERAL.last && taken.has(port)) port++;
+  return port;
+}
+
+export function listenSocket(context: FileContext, inode: SocketInode, backlog: number): number {
+  const { socket } = inode;
+  if (socket.type === 'datagram') return -ERRNO.EOPNOTSUPP;
+  if (socket.status === 'connected') return -ERRNO.EINVAL;
+  if (socket.address === '') {
+    if (socket.domain === 'unix') return -ERRNO.EINVAL;
+    socket.address = inetAddress([0, 0, 0, 0], freePort(context.files, socket));
+  }
+  socket.status = 'listening';
+  socket.backlogMax = Math.min(Math.max(backlog, 0), BACKLOG_MAX) + 1;
+  return 0;
+}
+
+// Connections.
+
+/** Joins two sockets without names (socketpair) or as the two ends of a connection. */
+export function joinSockets(a: SocketInode, b: SocketInode): void {
+  a.socket.status = b.socket.status = 'connected';
+  a.socket.peer = b.ino;
+  b.socket.peer = a.ino;
+}
+
+/** The socket that a name leads to for connect and sendto, or -errno. */
+function findTarget(context: FileContext, socket: Socket, address: string): SocketInode | number {
+  const { files } = context;
+  if (address.startsWith('u:')) {
+    const found = walk(files, context, { start: context.cwd, path: address.slice(2) }, 'follow');
+    if (typeof found === 'number') return found;
+    if (found.inode === undefined) return -ERRNO.ENOENT;
+    if (found.inode.kind !== 'socket') return -ERRNO.ECONNREFUSED;
+    if (!permits(found.inode, context.credentials, RIGHT.write)) return -ERRNO.EACCES;
+    return found.inode.socket.type === socket.type ? found.inode : -ERRNO.EPROTOTYPE;
+  }
+  const matches = [...sockets(files)].filter((inode) => inode.socket.type === socket.type && inode.socket.domain === socket.domain);
+  if (address.startsWith('@')) return matches.find((inode) => inode.socket.address === address && inode.socket.status !== 'connected') ?? -ERRNO.ECONNREFUSED;
+  const { host, port } = inetParts(address);
+  if (host[0] !== 127 && host.join('.') !== ADDRESS_ANY) return -ERRNO.ENETUNREACH;
+  const names = [inetAddress(host[0] === 0 ? LOOPBACK : host, port), inetAddress([0, 0, 0, 0], port)];
+  return matches.find((inode) => names.includes(inode.socket.address) && (socket.type === 'datagram' || inode.socket.status === 'listening')) ?? -ERRNO.ECONNREFUSED;
+}
+
+/** connect(2). */
+export function connectSocket(context: FileContext, inode: SocketInode, how: { readonly address: string; readonly isNonblocking: boolean }): number | typeof BLOCKED {
+  const { socket } = inode;
+  if (how.address === '') return disconnect(socket);
+  if (socket.status === 'listening') return -ERRNO.EINVAL;
+  if (socket.type !== 'datagram' && socket.status !== 'new') return -ERRNO.EISCONN;
+  const target = findTarget(context, socket, how.address);
+  if (typeof target === 'number') return target === -ERRNO.ECONNREFUSED && socket.type === 'datagram' && socket.domain === 'inet' ? connectNowhere(context, socket, how.address) : target;
+  if (socket.type === 'datagram') {
+    nameSocket(context, socket);
+    socket.status = 'connected';
+    socket.peer = target.ino;
+    socket.peerAddress = how.address;
+    return 0;
+  }
+  const listener = target.socket;
+  if (listener.status !== 'listening') return -ERRNO.ECONNREFUSED;
+  if (listener.backlog.length >= listener.backlogMax) return how.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+  nameSocket(context, socket);
+  const { files } = context;
+  const end = files.makeSocket({ domain: socket.domain, type: socket.type, owner: listener.owner }, { credentials: context.credentials, mode: 0o777 });
+  joinSockets(inode, end);
+  const asSeen = socket.domain === 'inet' && inetParts(how.address).host[0] === 0 ? inetAddress(LOOPBACK, inetParts(how.address).port) : how.address;
+  socket.peerAddress = asSeen;
+  end.socket.address = socket.domain === 'inet' ? asSeen : listener.address;
+  end.socket.peerAddress = socket.address;
+  files.retain(end);
+  listener.backlog.push(end.ino);
+  listener.changed();
+  socket.changed();
+  return 0;
+}
+
+/** A datagram socket may be connected to a port that nobody has. */
+function connectNowhere(context: FileContext, socket: Socket, address: string): number {
+  nameSocket(context, socket);
+  socket.status = 'connected';
+  socket.peer = 0;
+  socket.peerAddress = address;
+  return 0;
+}
+
+function disconnect(socket: Socket): number {
+  if (socket.type !== 'datagram') return -ERRNO.EAFNOSUPPORT;
+  socket.status = 'new';
+  socket.peer = 0;
+  socket.peerAddress = '';
+  return 0;
+}
+
+/** An internet socket that speaks has a port. */
+function nameSocket(context: FileContext, socket: Socket): void {
+  if (socket.domain === 'inet' && socket.address === '') socket.address = inetAddress(LOOPBACK, freePort(context.files, socket));
+}
+
+/** Takes the oldest end out of a listener's backlog; the caller opens it and then releases it. */
+export function acceptSocket(files: FileSystem, listener: Socket): SocketInode | typeof BLOCKED | number {
+  if (listener.status !== 'listening') return listener.type === 'datagram' ? -ERRNO.EOPNOTSUPP : -ERRNO.EINVAL;
+  const ino = listener.backlog.shift();
+  if (ino === undefined) return BLOCKED;
+  listener.changed();
+  return socketAt(files, ino) ?? -ERRNO.ECONNABORTED;
+}
+
+/** shutdown(2). */
+export function shutSocket(files: FileSystem, socket: Socket, how: { readonly reading: boolean; readonly writing: boolean }): number {
+  if (socket.status !== 'connected') return -ERRNO.ENOTCONN;
+  const peer = peerOf(files, socket);
+  if (how.reading) socket.isReadShut = true;
+  if (how.writing) {
+    socket.isWriteShut = true;
+    if (peer !== undefined && socket.type !== 'datagram') {
+      peer.isEnded = true;
+      peer.changed();
+    }
+  }
+  socket.changed();
+  return 0;
+}
+
+// Bytes and messages.
+
+export interface Receive { readonly length: number; readonly isPeek: boolean; readonly isNonblocking: boolean }
+export interface Received { readonly bytes: Uint8Array; readonly from: string; /** Whole length of the message. */ readonly length: number }
+
+/** Takes what is there: a part of the stream, or one message cut to `length`. */
+export function receive(socket: Socket, want: Receive): Received | number | typeof BLOCKED {
+  if (socket.type === 'stream') {
+    if (socket.status !== 'connected') return socket.status === 'new' && socket.domain === 'unix' ? -ERRNO.EINVAL : -ERRNO.ENOTCONN;
+    if (socket.stream.length > 0) {
+      const bytes = want.isPeek ? socket.stream.bytes().subarray(0, want.length) : socket.stream.shift(want.length);
+      return { bytes, from: socket.peerAddress, length: bytes.length };
+    }
+  } else {
+    const [first] = socket.messages;
+    if (first !== undefined) {
+      if (!want.isPeek) socket.shift();
+      return { bytes: first.bytes.subarray(0, want.length), from: first.from, length: first.bytes.length };
+    }
+    if (socket.type === 'seqpacket' && socket.status !== 'connected') return -ERRNO.ENOTCONN;
+  }
+  if (socket.error !== 0) {
+    const { error } = socket;
+    socket.error = 0;
+    return -error;
+  }
+  if (socket.isEnded || socket.isReadShut) return { bytes: new Uint8Array(0), from: '', length: 0 };
+  return want.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+}
+
+export interface Send { readonly bytes: Uint8Array; readonly to: string | undefined; readonly isNonblocking: boolean }
+
+/** Sends; how many bytes were taken. -EPIPE asks the caller for SIGPIPE (streams and connected packets). */
+export function send(context: FileContext, inode: SocketInode, what: Send): number | typeof BLOCKED {
+  const { socket } = inode;
+  if (socket.type === 'datagram') return sendDatagram(context, inode, what);
+  if (what.to !== undefined && what.to !== '') return socket.status === 'connected' ? -ERRNO.EISCONN : -ERRNO.EOPNOTSUPP;
+  if (socket.status !== 'connected') return socket.domain === 'inet' ? -ERRNO.EPIPE : -ERRNO.ENOTCONN;
+  const peer = peerOf(context.files, socket);
+  if (socket.isWriteShut || peer === undefined || peer.isReadShut) return -ERRNO.EPIPE;
+  if (socket.type === 'seqpacket') {
+    if (what.bytes.length > SOCKET_BYTES) return -ERRNO.EMSGSIZE;
+    if (!peer.hasRoom(what.bytes.length)) return what.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+    peer.push({ bytes: what.bytes.slice(), from: socket.address });
+    return what.bytes.length;
+  }
+  const { stream } = peer;
+  if (what.bytes.length <= stream.room || (stream.length === 0 && !what.isNonblocking)) {
+    stream.push(what.bytes);
+    return what.bytes.length;
+  }
+  if (!what.isNonblocking) return BLOCKED;
+  if (stream.room === 0) return -ERRNO.EAGAIN;
+  const taken = stream.room;
+  stream.push(what.bytes.subarray(0, taken));
+  return taken;
+}
+
+function sendDatagram(context: FileContext, inode: SocketInode, what: Send): number | typeof BLOCKED {
+  const { socket } = inode;
+  const isAddressed = what.to !== undefined && what.to !== '';
+  if (!isAddressed && socket.status !== 'connected') return socket.domain === 'inet' ? -ERRNO.EDESTADDRREQ : -ERRNO.ENOTCONN;
+  if (socket.isWriteShut) return -ERRNO.EPIPE;
+  if (what.bytes.length > (socket.domain === 'inet' ? 65_507 : SOCKET_BYTES)) return -ERRNO.EMSGSIZE;
+  const found = isAddressed ? findTarget(context, socket, what.to ?? '') : socketAt(context.files, socket.peer) ?? findTarget(context, socket, socket.peerAddress);
+  nameSocket(context, socket);
+  // Nobody at the port of a datagram: it is lost.
+  if (typeof found === 'number') return found === -ERRNO.ECONNREFUSED && socket.domain === 'inet' ? what.bytes.length : found;
+  const target = found.socket;
+  if (target.status === 'closed') return -ERRNO.ECONNREFUSED;
+  if (target.status === 'connected' && target.peer !== inode.ino && target.peerAddress !== socket.address) return socket.domain === 'inet' ? what.bytes.length : -ERRNO.EPERM;
+  if (target.isReadShut) return -ERRNO.EPIPE;
+  if (!target.hasRoom(what.bytes.length)) {
+    if (socket.domain === 'inet') return what.bytes.length;
+    return what.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+  }
+  target.push({ bytes: what.bytes.slice(), from: socket.address });
+  return what.bytes.length;
+}

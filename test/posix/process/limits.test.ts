@@ -1,0 +1,34 @@
+/** A fork bomb, a memory hog, a descriptor leak, a file that grows for ever: the guest's own errors, the same in every run, and no trouble for the host. */
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { buildProgram, listPrograms } from '../../guests/build.ts';
+import { runGuest, type GuestResult } from './run-guest.ts';
+
+const MEGABYTE = 1024 * 1024;
+
+async function run(name: string, options: { readonly args?: readonly string[]; readonly memoryBytes: number; readonly slice?: number }): Promise<GuestResult> {
+  const program = listPrograms('limits').find((candidate) => candidate.name === name)!;
+  return runGuest(readFileSync(await buildProgram(program, 'O2')), { ...options, argv: [name, ...(options.args ?? [])], workingDirectory: '/home/guest' });
+}
+
+test('a fork bomb ends at the limit of processes with EAGAIN', async () => {
+  const result = await run('processes', { memoryBytes: 256 * MEGABYTE, args: ['100000', '1'] });
+  expect(result.stdout).toBe('made 255 EAGAIN\ngone 255\n');
+  expect(result.outcome).toBe('exit 0');
+});
+
+test('two hundred processes cost the host little, and their memories come back', async () => {
+  const before = process.memoryUsage().rss;
+  await run('processes', { memoryBytes: 256 * MEGABYTE, args: ['200', '2'] });
+  expect(process.memoryUsage().rss - before).toBeLessThan(600 * MEGABYTE);
+});
+
+test('memory, descriptors and files end in ENOMEM, EMFILE and ENOSPC, twice at the same place', async () => {
+  const result = await run('resources', { memoryBytes: 64 * MEGABYTE });
+  expect(result.stdout.split('\n')).toEqual([
+    'memory 62 ENOMEM', 'fork without memory ENOMEM', 'memory 62 ENOMEM', 'fork without memory ENOMEM', 'descriptors 1021 EMFILE', 'descriptors 1021 EMFILE',
+    'file 255 partly', 'full ENOSPC', 'file 255 partly', 'full ENOSPC', 'stack 1', '',
+  ]);
+  const again = await run('resources', { memoryBytes: 64 * MEGABYTE, slice: 50_000 });
+  expect({ stdout: again.stdout, retired: again.retired }).toEqual({ stdout: result.stdout, retired: result.retired });
+});
