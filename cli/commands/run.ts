@@ -71,7 +71,7 @@ function addChannelOptions(command: Command): void {
 
 function addMachineOptions(command: Command): void {
   command
-    .option('--image <source[:mount]>', 'a tar archive or directory below the files of the machine (repeatable, the last on top); PROGRAM is then looked up there first', collect, [])
+    .option('--image <source[:mount]>', 'a named image, tar archive, directory or OCI layout below the files of the machine (repeatable, the last on top); PROGRAM is then looked up there first', collect, [])
     .option('--env <key=value>', 'environment of the program', collect, [])
     .option('--cwd <dir>', 'working directory inside the machine')
     .option('--clock <clock>', 'zero, virtual[:START] or recorded (default: zero)')

@@ -407,7 +407,8 @@ class Checker {
   }
 }
 
-function hex(bytes: Uint8Array): string {
+/** Hexadecimal digits. */
+export function hex(bytes: Uint8Array): string {
   let out = '';
   for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
   return out;

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runId, type RunId } from '../journal/index.ts';
 import type { Owner } from '../txn/index.ts';
 import type { HostFacts } from './input-feed.ts';
@@ -25,6 +26,11 @@ export function wallClockMs(): number {
 
 export function newRunId(): RunId {
   return runId(randomBytes(16).toString('hex'));
+}
+
+/** For work that ends with something that keeps what it wrote (txn/leases.ts). */
+export function importLease(): { readonly id: RunId; readonly owner: Owner; readonly isAlive: (owner: Owner) => boolean; readonly pause: () => Promise<void> } {
+  return { id: newRunId(), owner: thisOwner(), isAlive, pause: () => sleep(25) };
 }
 
 /** This process as the owner of a run. */

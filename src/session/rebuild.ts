@@ -9,7 +9,7 @@ import type { Guest } from '../posix/index.ts';
 import { openSnapshot, SnapshotWriter } from '../snapshot/index.ts';
 import type { Recovery, StoreContext } from '../txn/index.ts';
 import { bootGuest, restoreGuest, type EngineName } from './context.ts';
-import { openImage } from './images.ts';
+import { openCatalog } from './image-store.ts';
 
 export interface Rebuilt { readonly guest: Guest; readonly channels: ChannelSet; readonly snapshots: SnapshotWriter }
 
@@ -17,7 +17,7 @@ export interface Rebuilt { readonly guest: Guest; readonly channels: ChannelSet;
 export function rebuild({ store, digests }: StoreContext, { recovery, manifest, engine }: { readonly recovery: Recovery; readonly manifest: RunManifest; readonly engine: EngineName }): Rebuilt {
   const { checkpoint, journal } = recovery;
   const snapshots = new SnapshotWriter(store, digests);
-  const image = manifest.image === undefined ? undefined : openImage({ store, digests }, manifest.image);
+  const image = manifest.image === undefined ? undefined : openCatalog({ store, digests }, manifest.image);
   if (checkpoint === undefined) {
     return { ...bootGuest(manifest, { program: journal.programBytes(journal.genesis().program), digests, engine, image }), snapshots };
   }

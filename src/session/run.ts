@@ -3,8 +3,7 @@
  * Order matters: everything that can be refused is refused before anything on the host is created, and the record exists before the first
  * output file is touched. What this does NOT do: the loop (driver.ts), resuming (resume.ts).
  */
-import { readFileSync, statSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { limits, StillpointError, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import type { ChannelSet, HostPort } from '../channel/index.ts';
@@ -15,10 +14,10 @@ import type { Guest } from '../posix/index.ts';
 import { SnapshotWriter } from '../snapshot/index.ts';
 import { createRun, removeRun, runNames, underLease, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
-import { bootGuest, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
+import { bootGuest, defaultStoreDirectory, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } from './driver.ts';
-import { hostFacts, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
-import { importImages, openImages, refuseMissingImages } from './images.ts';
+import { hostFacts, importLease, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
+import { importImages, mayBeNames, openImages, refuseMissingImages } from './images.ts';
 import { declareImage, programInImage } from './image-program.ts';
 import { InputFeed } from './input-feed.ts';
 import { Outlet } from './outlet.ts';
@@ -68,9 +67,9 @@ export async function startRun(request: RunRequest, hooks: SessionHooks): Promis
   if (settings.host.ephemeral === true) return runEphemeral(settings, hooks);
   const { store } = settings.host;
   if (settings.images.length > 0) {
-    refuseMissingImages(settings.images);
+    refuseMissingImages(settings.images, existsSync(store ?? defaultStoreDirectory()));
     return withStore(store, 'create', async (context) => {
-      const started = await underLease(context, { id: newRunId(), owner: thisOwner(), isAlive, pause }, async () => {
+      const started = await underLease(context, importLease(), async () => {
         const booted = bootRun(settings, { digests: context.digests, image: await importImages(context, settings.images) });
         return { ...booted, writer: await createRecord(context, booted) };
       });
@@ -104,11 +103,6 @@ async function createRecord(context: StoreContext, { settings, manifest, binding
   return createRun(context, {
     name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(bindings), owner: thisOwner(), manifest: encodeManifest(manifest), program, recorder: RECORDER,
   });
-}
-
-/** Waiting for a collector of the store. */
-async function pause(): Promise<void> {
-  await sleep(25);
 }
 
 interface RecordParts {
@@ -173,7 +167,14 @@ export async function abandon(writer: RunWriter): Promise<void> {
 }
 
 async function runEphemeral(settings: RunSettings, hooks: SessionHooks): Promise<SessionResult> {
-  const image = await openImages(settings.images);
+  const { store } = settings.host;
+  if (mayBeNames(settings.images) && existsSync(store ?? defaultStoreDirectory())) return withStore(store, 'read-only', (context) => runOver(settings, hooks, context));
+  return runOver(settings, hooks, undefined);
+}
+
+/** `context`: a store that may hold named images. */
+async function runOver(settings: RunSettings, hooks: SessionHooks, context: StoreContext | undefined): Promise<SessionResult> {
+  const image = await openImages(settings.images, context);
   try {
     return await ephemeralSession(bootRun(settings, { digests: await createNodeDigests(), image: image.tree }), hooks);
   } finally {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asCollector, collectGarbage, dropCheckpoints, listRuns, readRun, type CollectProgress, type CollectResult, type RetentionRule, type StoreContext } from '../txn/index.ts';
 import { withStore } from './context.ts';
 import { isAlive, monotonicMs, thisOwner } from './host.ts';
-import { blobsOfImages } from './images.ts';
+import { blobsOfImage, imageOfRun } from './image-store.ts';
 
 export interface GcRequest {
   readonly store?: string | undefined;
@@ -47,5 +47,5 @@ export async function collect(context: StoreContext, onProgress?: (progress: Col
     await sleep(0);
     last = monotonicMs();
   };
-  return collectGarbage(context, { isAlive, breathe, blobsOfRun: blobsOfImages(context) });
+  return collectGarbage(context, { isAlive, breathe, images: { ofRun: imageOfRun, blobs: (image) => blobsOfImage(context, image) } });
 }

@@ -1,7 +1,7 @@
 /**
  * Garbage collection of a whole store, beside machines that are being executed.
  *
- *   mark what the runs need ─► scan for the rest ─► wait for leases ─► mark what is new ─► delete in batches, each expecting the references word
+ *   mark what runs and named images need ─► scan for the rest ─► wait for leases ─► mark what is new ─► delete in batches, each expecting the references word
  *                                                                      ▲                          │ conflict: somebody began to need something
  *                                                                      └──────────────────────────┘
  *
@@ -15,6 +15,7 @@ import { StillpointError, type BlobHash } from '../core/index.ts';
 import { hexOfBytes, JournalReader, type GenesisFrame, type JournalTail, type RunId } from '../journal/index.ts';
 import { HashSet, scanSnapshots, sweepSnapshots, walkSnapshot, type Reached, type SweepGuard } from '../snapshot/index.ts';
 import type { Store, StoreDelete, StoreExpectation, Table } from '../store/index.ts';
+import { deadImageSources, listImages } from './image-records.ts';
 import { liveLeases } from './leases.ts';
 import type { IsAlive, StoreContext } from './ownership.ts';
 import { REFERENCES_KEY } from './references.ts';
@@ -22,8 +23,8 @@ import { listCheckpoints, readStoredRun, runNames } from './runs.ts';
 
 export interface CollectOptions {
   readonly isAlive: IsAlive;
-  /** Blobs that a run needs besides its program and inputs, told by its genesis frame: those of its image. */
-  readonly blobsOfRun: (genesis: GenesisFrame) => Iterable<BlobHash>;
+  /** The image that a run lies over, told by its genesis frame, and all blobs of an image. */
+  readonly images: { readonly ofRun: (genesis: GenesisFrame) => BlobHash | undefined; readonly blobs: (image: BlobHash) => Iterable<BlobHash> };
   /** Called between pieces of work: lets others run, shows progress. */
   readonly breathe: (done: CollectProgress) => Promise<void>;
 }
@@ -60,6 +61,7 @@ export async function collectGarbage(context: StoreContext, options: CollectOpti
     }
     throw new StillpointError('E_STORE_BUSY', 'the store changes too fast to be collected; try again when fewer machines take checkpoints');
   };
+  await guard(() => ({ deletes: deadImageSources(context, (digest) => marker.blobs.has(digest)) })); // Before the catalogs that they name.
   const snapshots = await sweepSnapshots({ ...context, reached: marker.reached, guard }, plan);
   return {
     ...snapshots,
@@ -78,6 +80,7 @@ class Marker {
   readonly #options: CollectOptions;
   /** Digest of the run record that was looked at last, by name. */
   readonly #records = new Map<string, BlobHash>();
+  readonly #images = new Set<BlobHash>();
   readonly #tails = new Map<RunId, JournalTail>();
 
   constructor(context: StoreContext, options: CollectOptions) {
@@ -89,6 +92,7 @@ class Marker {
   async update(): Promise<StoreExpectation> {
     const { store } = this.#context;
     const value = store.get('meta', REFERENCES_KEY);
+    for (const { digest } of listImages(this.#context)) this.#markImage(digest);
     const names = runNames(this.#context);
     const runs = new Set<string>();
     for (const name of names) {
@@ -114,12 +118,21 @@ class Marker {
     return record.id;
   }
 
+  #markImage(image: BlobHash | undefined): void {
+    if (image === undefined || this.#images.has(image)) return;
+    for (const hash of this.#options.images.blobs(image)) this.blobs.add(hash);
+    this.#images.add(image);
+  }
+
   #markJournal(journal: JournalReader): void {
     const known = this.#tails.get(journal.run);
     // A rollback may have put other frames where the known ones were.
     const isPrefix = known !== undefined && known.count <= journal.tail.count && journal.tailAfter(known.count).link === known.link;
     for (const { frame } of journal.frames(isPrefix ? known : undefined)) {
-      if (frame.kind === 'genesis') for (const hash of [frame.program, ...this.#options.blobsOfRun(frame)]) this.blobs.add(hash);
+      if (frame.kind === 'genesis') {
+        this.blobs.add(frame.program);
+        this.#markImage(this.#options.images.ofRun(frame));
+      }
       if (frame.kind === 'input' && typeof frame.bytes === 'string') this.blobs.add(frame.bytes);
     }
     this.#tails.set(journal.run, journal.tail);

@@ -6,6 +6,7 @@ export { RunWriter, StaleSnapshot, type FreshCheckpoint, type RunCommit } from '
 export { createRun, openRun, readRun, stateOfRun, listRuns, runNames, openJournal, listCheckpoints, readCheckpoint, removeRun, type NewRun, type RunState } from './runs.ts';
 export { recover, type OutputRecovery, type Recovery } from './recovery.ts';
 export { collectGarbage, type CollectOptions, type CollectProgress, type CollectResult } from './collector.ts';
+export { deadImageSources, forgetImages, imageSourcePut, isImageName, listImages, nameImage, readImage, readImageSource, type ImageRecord } from './image-records.ts';
 export { asCollector, leaseDelete, leasePut, liveLeases, underLease } from './leases.ts';
 export { forkRun, rollbackRun, type ForkRequest, type RollbackRequest } from './branch.ts';
 export { encodeMark, decodeMark, listMarks, markCheckpoint, type Mark } from './marks.ts';

@@ -78,6 +78,43 @@ describe('--image', () => {
     expect(bench.stillpoint(['rm', 'cut']).status).toBe(0);
   });
 
+  it('named images: import, ls, run, rm; names and runs keep what they need from the collector', () => {
+    fs.copyFileSync(bench.path('root.tar'), bench.path('named.tar'));
+    expect(bench.stillpoint(['image', 'import', 'base', 'named.tar']).status).toBe(0);
+    expect(bench.stillpoint(['image', 'import', 'top', 'upper']).status).toBe(0);
+    expect(complaint(bench.stillpoint(['image', 'import', 'base', 'upper']))).toBe('E_IMAGE_EXISTS');
+    expect(complaint(bench.stillpoint(['image', 'import', 'no/name', 'upper']))).toBe('E_IMAGE_NAME');
+    fs.rmSync(bench.path('named.tar'));
+    const listed = JSON.parse(bench.stillpoint(['image', 'ls', '--json']).stdout) as { name: string; inodes: number; digest: string }[];
+    expect(listed.map(({ name }) => name)).toEqual(['base', 'top']);
+    expect(bench.stillpoint(['image', 'ls', '-q']).stdout).toBe('base\ntop\n');
+    expect(bench.stillpoint(['gc']).status).toBe(0);
+    const over = ['--image', 'base', '--image', 'top', 'sum', '/data/a', '/data/b', '/data/c'];
+    const first = bench.stillpoint(['run', '--name', 'over', ...over]);
+    expect([first.status, first.stdout.split('\n').length]).toEqual([7, 3]);
+    expect(bench.stillpoint(['run', '--ephemeral', ...over]).stdout).toBe(first.stdout);
+    expect(bench.stillpoint(['image', 'rm', 'base', 'top']).status).toBe(0);
+    expect(complaint(bench.stillpoint(['image', 'rm', 'base']))).toBe('E_IMAGE_UNKNOWN');
+    expect(bench.stillpoint(['gc']).status).toBe(0);
+    expect(bench.stillpoint(['replay', 'over']).status).toBe(0);
+    expect(bench.stillpoint(['rm', 'over']).status).toBe(0);
+    expect(bench.stillpoint(['gc', '--json']).stdout).toContain('"blobs": 0');
+    expect(bench.stillpoint(['image', 'ls', '--json']).stdout).toBe('[]\n');
+  });
+
+  it('an archive that changed is read again', async () => {
+    const image = bench.path('changing.tar');
+    const root = bench.makeDirectory('changing');
+    const sum = (content: string): string => {
+      fs.writeFileSync(`${root}/f`, content);
+      execFileSync('tar', ['-C', root, '-cf', image, '.']);
+      return bench.stillpoint(['run', '--image', './changing.tar', './sum', '/f']).stdout;
+    };
+    const [one, two] = [sum('one'), sum('two')];
+    expect(one).not.toBe(two);
+    expect(sum('one')).toBe(one);
+  });
+
   it('says in one line what is wrong', () => {
     fs.writeFileSync(bench.path('text'), 'no archive\n'.repeat(100));
     fs.writeFileSync(bench.path('cut.gz'), fs.readFileSync(bench.path('root.tar.gz')).subarray(0, 2000));

@@ -7,7 +7,7 @@ import * as fs from 'node:fs';
 import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { limits, StillpointError } from '../../core/index.ts';
@@ -15,6 +15,7 @@ import type { ByteSource } from '../tar-reader.ts';
 
 /** Headers of small files lie close together: they are read this much at a time. */
 const WINDOW_BYTES = 64 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 const OTHER_FORMS: readonly (readonly [string, readonly number[]])[] = [
   ['zstd', [0x28, 0xb5, 0x2f, 0xfd]], ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a]], ['bzip2', [0x42, 0x5a, 0x68]],
 ];
@@ -47,15 +48,21 @@ export class FileSource implements ByteSource {
   /** Opens a file, decompressed when it is gzip. Throws E_IMAGE_OPEN, E_IMAGE_FORMAT, E_IMAGE_TRUNCATED, E_IMAGE_LIMIT, E_IMAGE_UNSUPPORTED, E_DISK_FULL. */
   static async openPlain(path: string): Promise<FileSource> {
     const source = FileSource.open(path);
+    let plain: ByteSource | undefined;
+    try {
+      plain = await FileSource.plain(source, path);
+    } finally {
+      if (plain !== source) source.close();
+    }
+    return plain as FileSource; // Either the source itself or a decompressed one.
+  }
+
+  /** The same bytes when they are not compressed, else a new FileSource. Throws as openPlain(). */
+  static async plain(source: ByteSource, where: string): Promise<ByteSource> {
     const head = source.read(0, Math.min(6, source.size));
     const other = OTHER_FORMS.find(([, magic]) => magic.every((byte, index) => head[index] === byte));
-    if (other !== undefined) {
-      source.close();
-      throw new StillpointError('E_IMAGE_UNSUPPORTED', `${path} is compressed with ${other[0]}; decompress it first (gzip is read as it is)`, { data: { path } });
-    }
-    if (head[0] !== 0x1f || head[1] !== 0x8b) return source;
-    source.close();
-    return decompress(path);
+    if (other !== undefined) throw new StillpointError('E_IMAGE_UNSUPPORTED', `${where} is compressed with ${other[0]}; decompress it first (gzip is read as it is)`, { data: { path: where } });
+    return head[0] === 0x1f && head[1] === 0x8b ? decompress(source, where) : source;
   }
 
   /** For an open file that this takes over. */
@@ -93,7 +100,11 @@ export class FileSource implements ByteSource {
   }
 }
 
-async function decompress(path: string): Promise<FileSource> {
+function* piecesOf(source: ByteSource): Generator<Uint8Array> {
+  for (let at = 0; at < source.size; at += PIECE_BYTES) yield source.read(at, Math.min(PIECE_BYTES, source.size - at));
+}
+
+async function decompress(source: ByteSource, path: string): Promise<FileSource> {
   const directory = mkdtempSync(join(tmpdir(), 'stillpoint-image-'));
   const file = join(directory, 'layer.tar');
   const fd = fs.openSync(file, 'wx+', 0o600);
@@ -113,7 +124,7 @@ async function decompress(path: string): Promise<FileSource> {
     },
   });
   try {
-    await pipeline(fs.createReadStream(path), createGunzip(), sink);
+    await pipeline(Readable.from(piecesOf(source)), createGunzip(), sink);
     return FileSource.adopt(fd, path);
   } catch (cause) {
     fs.closeSync(fd);

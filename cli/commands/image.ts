@@ -1,0 +1,36 @@
+/**
+ * `stillpoint image`: named images of a store, in docker's words.
+ */
+import type { Command } from 'commander';
+import { importImage, listNamedImages, removeImages } from '../../src/index.ts';
+import { note, say, sayJson, scaled, table, when } from '../terminal.ts';
+
+interface Flags { readonly store?: string; readonly json?: boolean }
+
+export function addImageCommand(program: Command): void {
+  const image = program.command('image').description('named images: what lies below the files of a machine (run --image NAME)');
+  image.command('import').description('import a tar archive (also gzip), a directory or an OCI image layout under a name')
+    .argument('<name>', 'name of the image').argument('<source>', 'file or directory').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .addHelpText('after', '\nExample:\n  stillpoint image import debian debian.tar\n  stillpoint run --image debian cat /etc/os-release')
+    .action(async (name: string, source: string, flags: Flags) => {
+      const record = await importImage({ name, source, store: flags.store });
+      if (flags.json === true) sayJson(record);
+      else note(`${name}: ${record.inodes} files and directories, ${scaled(record.bytes)}B, ${record.digest.slice(0, 16)}`);
+    });
+  image.command('ls').description('list the named images of a store').option('--store <dir>', 'the store').option('--json', 'facts as JSON').option('-q, --quiet', 'names only')
+    .addHelpText('after', '\nExample:\n  stillpoint image ls')
+    .action(async (flags: Flags & { readonly quiet?: boolean }) => {
+      const images = await listNamedImages(flags.store);
+      if (flags.json === true) return sayJson(images);
+      if (flags.quiet === true) return images.forEach(({ name }) => say(name));
+      const rows = images.map((record) => [record.name, record.digest.slice(0, 16), String(record.inodes), `${scaled(record.bytes)}B`, when(record.createdMs), record.source]);
+      say(table(['NAME', 'DIGEST', 'FILES', 'SIZE', 'CREATED (UTC)', 'SOURCE'], rows));
+    });
+  image.command('rm').description('take names away; runs keep what they need, stillpoint gc removes the rest').argument('<names...>', 'names of images').option('--store <dir>', 'the store')
+    .addHelpText('after', '\nExample:\n  stillpoint image rm debian')
+    .action(async (names: string[], flags: Flags) => {
+      await removeImages(names, flags.store);
+      note(`removed ${names.join(', ')}; stillpoint gc removes what nothing needs any more`);
+    });
+  for (const command of image.commands) command.exitOverride();
+}

@@ -1,0 +1,44 @@
+/**
+ * The verbs of `stillpoint image`: import, ls, rm.
+ * What this does NOT do: format for people (cli).
+ */
+import { StillpointError } from '../core/index.ts';
+import { KIND, type ImageTree } from '../image/index.ts';
+import { forgetImages, isImageName, listImages, nameImage, readImage, underLease, type ImageRecord } from '../txn/index.ts';
+import { withStore } from './context.ts';
+import { importLease, newRunId, wallClockMs } from './host.ts';
+import { openCatalog } from './image-store.ts';
+import { importSource, refuseMissingImages } from './images.ts';
+
+/** Imports a tar archive, a directory or an OCI layout under a name. Throws E_IMAGE_*, E_DISK_FULL. */
+export async function importImage(request: { readonly name: string; readonly source: string; readonly store?: string | undefined }): Promise<ImageRecord> {
+  const { name, source } = request;
+  if (!isImageName(name)) throw new StillpointError('E_IMAGE_NAME', `${JSON.stringify(name)} cannot be the name of an image: 1 to 64 of a-z A-Z 0-9 . _ -, a letter or digit first`);
+  refuseMissingImages([{ source, mount: '/', place: { code: 'E_USAGE', where: 'image import' } }], false);
+  return withStore(request.store, 'create', (context) => underLease(context, importLease(), async () => {
+    if (readImage(context, name) !== undefined) throw new StillpointError('E_IMAGE_EXISTS', `the store holds an image named ${name} already; choose another name or remove it`, { data: { image: name } });
+    const digest = await importSource(context, source);
+    const record: ImageRecord = { name, digest, source, createdMs: wallClockMs(), ...sizeOf(openCatalog(context, digest)) };
+    await nameImage(context, record, newRunId());
+    return record;
+  }));
+}
+
+function sizeOf(tree: ImageTree): { readonly inodes: number; readonly bytes: number } {
+  let bytes = 0;
+  for (let inode = 0; inode < tree.count; inode++) {
+    const { mode, size } = tree.node(inode);
+    if ((mode & KIND.mask) === KIND.file) bytes += size;
+  }
+  return { inodes: tree.count, bytes };
+}
+
+/** Named images, in the order of their names. */
+export async function listNamedImages(store: string | undefined): Promise<readonly ImageRecord[]> {
+  return withStore(store, 'read-only', async (context) => listImages(context));
+}
+
+/** Takes the names away. Runs that lie over the images keep what they need. Throws E_IMAGE_UNKNOWN. */
+export async function removeImages(names: readonly string[], store: string | undefined): Promise<void> {
+  await withStore(store, 'existing', (context) => forgetImages(context, names));
+}
