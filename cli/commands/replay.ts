@@ -3,13 +3,13 @@
  * Exit status: 0 identical, 1 diverged, 125 trouble (a damaged record is trouble, named by its own code).
  */
 import type { Command } from 'commander';
-import { replayRun, type ReplayResult } from '../../src/index.ts';
+import { replayRun, type EngineName, type ReplayResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { say, sayJson } from '../terminal.ts';
 import { parseEngine } from './run.ts';
 
 interface ReplayFlags {
-  readonly store?: string; readonly from?: string; readonly to?: string; readonly jobs?: string; readonly engine?: 'translate' | 'interpret';
+  readonly store?: string; readonly from?: string; readonly to?: string; readonly jobs?: string; readonly engine?: EngineName;
   readonly json?: boolean; readonly progress: boolean; readonly outputs: boolean;
 }
 
@@ -22,7 +22,7 @@ export function addReplayCommand(program: Command): void {
     .option('--from <checkpoint>', 'begin at this checkpoint (its state is trusted)')
     .option('--to <checkpoint>', 'end at this checkpoint')
     .option('--jobs <count>', 'verify that many stretches between checkpoints at once')
-    .option('--engine <engine>', 'translate or interpret (default: translate; the same bits, another speed)', parseEngine)
+    .option('--engine <engine>', 'translate, wasm or interpret (default: translate; the same bits, another speed)', parseEngine)
     .option('--no-outputs', 'do not compare the output files on this host')
     .option('--json', 'facts as JSON')
     .option('--no-progress', 'no progress line')

@@ -2,14 +2,14 @@
  * `stillpoint resume`: go on with a run after a crash, a stop or a cap.
  */
 import type { Command } from 'commander';
-import { resumeRun } from '../../src/index.ts';
+import { resumeRun, type EngineName } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { checkReport } from '../terminal.ts';
 import { collect, finish, parseEngine } from './run.ts';
 
 interface ResumeFlags {
-  readonly store?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: 'translate' | 'interpret';
+  readonly store?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: EngineName;
   readonly have: string[]; readonly bind: string[]; readonly report?: string; readonly json?: boolean; readonly progress: boolean;
 }
 
@@ -23,7 +23,7 @@ export function addResumeCommand(program: Command): void {
     .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M)')
     .option('--have <channel=bytes>', 'how many bytes of a pipe the reader holds: output goes on exactly there', collect, [])
     .option('--bind <channel=file>', 'the host file of a channel, when it has moved', collect, [])
-    .option('--engine <engine>', 'translate or interpret (default: translate; the same bits, another speed)', parseEngine)
+    .option('--engine <engine>', 'translate, wasm or interpret (default: translate; the same bits, another speed)', parseEngine)
     .option('--report <file>', 'write facts about the run as JSON')
     .option('--json', 'print the report to stderr when the run ends')
     .option('--no-progress', 'no progress line')

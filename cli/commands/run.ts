@@ -2,7 +2,7 @@
  * `stillpoint run`: run a program as a deterministic machine and record it. Shares its ending (report, exit status) with `resume`.
  */
 import { InvalidArgumentError, type Command } from 'commander';
-import { EXIT, startRun, type RunRequest, type SessionResult } from '../../src/index.ts';
+import { engineNamed, ENGINES, EXIT, startRun, type EngineName, type RunRequest, type SessionResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { checkReport, note, toJson, writeReport } from '../terminal.ts';
@@ -11,7 +11,7 @@ interface RunFlags {
   readonly store?: string; readonly name?: string; readonly ephemeral?: boolean; readonly manifest?: string;
   readonly in: string[]; readonly out: string[]; readonly append: string[]; readonly rw: string[]; readonly live: string[];
   readonly limit: string[]; readonly image: string[]; readonly env: string[]; readonly cwd?: string; readonly clock?: string; readonly entropy?: string;
-  readonly memory?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: 'translate' | 'interpret';
+  readonly memory?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: EngineName;
   readonly report?: string; readonly json?: boolean; readonly progress: boolean;
 }
 
@@ -19,9 +19,10 @@ export function collect(value: string, before: string[]): string[] {
   return [...before, value];
 }
 
-export function parseEngine(value: string): string {
-  if (value !== 'translate' && value !== 'interpret') throw new InvalidArgumentError('it is translate or interpret.');
-  return value;
+export function parseEngine(value: string): EngineName {
+  const engine = engineNamed(value);
+  if (engine === undefined) throw new InvalidArgumentError(`it is one of ${ENGINES.join(', ')}.`);
+  return engine;
 }
 
 export function addRunCommand(program: Command): void {
@@ -79,7 +80,7 @@ function addMachineOptions(command: Command): void {
     .option('--memory <size>', 'memory of the machine (default: 1G)')
     .option('--max-instructions <count>', 'cap on instructions (exit status 124)')
     .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M) (default: 10s)')
-    .option('--engine <engine>', 'translate or interpret (default: translate; the same bits, another speed)', parseEngine)
+    .option('--engine <engine>', 'translate, wasm or interpret (default: translate; the same bits, another speed)', parseEngine)
     .option('--report <file>', 'write facts about the run as JSON')
     .option('--json', 'print the report to stderr when the run ends')
     .option('--no-progress', 'no progress line');

@@ -11,7 +11,7 @@
 import { limits, StillpointError } from '../core/index.ts';
 import {
   checkManifest, compareChannelNames, complain, declareRun, parseClock, parseEntropy,
-  type ChannelSpec, type CheckpointInterval, type ClusterChannel, type ClusterSettings, type HostBinding, type HostBindings, type HostInspector, type RunManifest, type RunSettings,
+  type ChannelSpec, type CheckpointInterval, type ClusterChannel, type ClusterSettings, type EngineName, type HostBinding, type HostBindings, type HostInspector, type RunManifest, type RunSettings,
 } from '../manifest/index.ts';
 import { groupNodes, type NodeDraft } from './plan-nodes.ts';
 
@@ -54,7 +54,7 @@ export interface ClusterPlan {
   readonly transport: 'ipc' | 'tcp';
   readonly isEncrypted: boolean;
   readonly checkpointEvery: CheckpointInterval | undefined;
-  readonly engine: 'translate' | 'interpret' | undefined;
+  readonly engine: EngineName | undefined;
   readonly restarts: number;
   readonly logs: string;
   readonly store: string | undefined;

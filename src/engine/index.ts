@@ -2,3 +2,4 @@
 export { GuestMemory } from './memory.ts';
 export { Cpu } from './cpu.ts';
 export { translating, Translator, type TranslatorOptions } from './translator.ts';
+export { interpretingInWasm, WasmTier, type WasmTierOptions } from './wasm-tier.ts';

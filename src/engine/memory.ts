@@ -1,7 +1,7 @@
 /**
  * Guest memory: one linear, biased byte array with a flag byte a page, and the kernel side's access to it.
  *
- *   wasm memory:  0 ............................ limit-BIAS | register block 4 KiB | page flags 1 MiB | room for executors
+ *   wasm memory:  0 ............................ limit-BIAS | register block 4 KiB | page flags 1 MiB | translator | records
  *                 guest address BIAS           guest limit    vmBase
  *
  * Everything above vmBase is out of the guest's reach because every access is checked against the page flags.
@@ -10,17 +10,21 @@
  * What this does NOT do: know segments, files or copy-on-write (posix/memory-map does).
  */
 import { assert, limits } from '../core/index.ts';
-import { BIAS, PAGE_FLAG, type CpuMemory } from '../isa/index.ts';
+import { AREA_BYTES_MAX, AREA_BYTES_MIN, BIAS, PAGE_FLAG, type CpuMemory } from '../isa/index.ts';
 
 const { PAGE_BYTES, PAGE_SHIFT } = limits;
 const WASM_PAGE_BYTES = 65536;
 const PAGE_FLAGS_BYTES = 2 ** 32 / PAGE_BYTES;
-/** Bytes that the engine keeps for itself above the guest: register block, page flags, decoded code, tables. */
-const VM_AREA_BYTES = 12 * 1024 * 1024;
+/** Bytes that the engine keeps for itself above the guest: register block, page flags, tables of the translator, and decoded code, as much as fits. */
+const FIXED_BYTES = 8 * 1024 * 1024;
+const HIGHEST_BYTES = limits.HIGHEST_ADDRESS - BIAS;
 const RIGHTS = PAGE_FLAG.read | PAGE_FLAG.write | PAGE_FLAG.execute;
 
 /** Where things lie above vmBase, in bytes. */
-export const VM_OFFSET = { cpuState: 0, pageFlags: 4096, free: 4096 + PAGE_FLAGS_BYTES } as const;
+export const VM_OFFSET = { cpuState: 0, pageFlags: 4096, free: 4096 + PAGE_FLAGS_BYTES, records: FIXED_BYTES } as const;
+/** Linear memory ends here at the latest. */
+const BYTES_MAX = 2 ** 32;
+assert(HIGHEST_BYTES + FIXED_BYTES + AREA_BYTES_MIN <= BYTES_MAX, 'the largest address space leaves room for the engine');
 
 export class GuestMemory implements CpuMemory {
   readonly limit: number;
@@ -47,7 +51,8 @@ export class GuestMemory implements CpuMemory {
     assert(limit > BIAS && limit % PAGE_BYTES === 0 && limit <= limits.HIGHEST_ADDRESS, 'the address space has a sound limit');
     this.limit = limit;
     this.vmBase = Math.ceil((limit - BIAS) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
-    const pages = (this.vmBase + VM_AREA_BYTES) / WASM_PAGE_BYTES;
+    const bytes = Math.min(this.vmBase + FIXED_BYTES + AREA_BYTES_MAX, BYTES_MAX);
+    const pages = Math.floor(bytes / WASM_PAGE_BYTES);
     this.wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.buffer = this.wasmMemory.buffer;
     this.pageFlags = new Uint8Array(this.buffer, this.vmBase + VM_OFFSET.pageFlags, PAGE_FLAGS_BYTES);

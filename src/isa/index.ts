@@ -4,5 +4,6 @@ export {
   type Abi, type CpuMemory, type CpuState, type Executor, type Isa, type Stop,
 } from './cpu.ts';
 export {
-  liftUnit, PAUSE, ProfilingInterpreter, REASON, riscv64, stubModule, TARGETS, type Pause, type Unit, type UnitLayout,
+  AREA_BYTES_MAX, AREA_BYTES_MIN, liftUnit, loopModule, NEVER_HOT, PAUSE, ProfilingInterpreter, REASON, riscv64, stubModule, TARGETS, WasmInterpreter,
+  type ColdInterpreter, type Loop, type LoopLayout, type Pause, type Unit, type UnitLayout,
 } from './riscv/index.ts';

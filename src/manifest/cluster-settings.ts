@@ -3,6 +3,7 @@
  * Invariants: names are checked, paths are absolute, values with a syntax of their own may still hold {…} (cluster/plan.ts fills them in).
  */
 import type { CheckpointInterval } from './bindings.ts';
+import type { EngineName } from './engine.ts';
 import type { Place } from './settings.ts';
 
 /** Which nodes of two groups a channel joins. */
@@ -52,7 +53,7 @@ export interface ClusterSettings {
   readonly transport: 'ipc' | 'tcp';
   readonly isEncrypted: boolean;
   readonly checkpointEvery: CheckpointInterval | undefined;
-  readonly engine: 'translate' | 'interpret' | undefined;
+  readonly engine: EngineName | undefined;
   /** How often killed processes are started again, all together. */
   readonly restarts: number;
   /** Directory of the nodes' standard output and error. */

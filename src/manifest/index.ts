@@ -5,5 +5,6 @@ export type { CheckpointInterval, HostBinding, HostBindings, HostFacts, HostFile
 export { mergeSettings, type ChannelKind, type ChannelSetting, type HostSettings, type ImageSetting, type LimitSetting, type Place, type RunSettings } from './settings.ts';
 export { complain, parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseLimit, parseSize, parseVariable } from './parse-values.ts';
 export { parseDirectory, parseEngine, parseImage, parseRunOptions, type RunOptionTexts } from './parse-options.ts';
+export { engineNamed, ENGINES, type EngineName } from './engine.ts';
 export { declareRun, type DeclaredImage } from './declare.ts';
 export { CHANNEL_PATTERNS, type ChannelPattern, type ClusterChannel, type ClusterFileSetting, type ClusterGroup, type ClusterSettings } from './cluster-settings.ts';

@@ -2,6 +2,7 @@
  * The options of `run` as texts, parsed to settings. Invariants: complaints are E_USAGE and name the option as the user typed it.
  */
 import { parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseLimit, parseSize, parseVariable, complain } from './parse-values.ts';
+import { engineNamed, ENGINES, type EngineName } from './engine.ts';
 import type { ChannelKind, ChannelSetting, HostSettings, Place, RunSettings } from './settings.ts';
 
 /** Option name (camel case) → text as given; repeatable options are lists. */
@@ -67,9 +68,10 @@ export function parseImage(text: string, place: Place): { readonly source: strin
 }
 
 /** Which engine executes. */
-export function parseEngine(text: string, place: Place): 'translate' | 'interpret' {
-  if (text !== 'translate' && text !== 'interpret') throw complain(place, 'the engine is translate or interpret');
-  return text;
+export function parseEngine(text: string, place: Place): EngineName {
+  const engine = engineNamed(text);
+  if (engine === undefined) throw complain(place, `the engine is one of ${ENGINES.join(', ')}`);
+  return engine;
 }
 
 function hostSettings(texts: RunOptionTexts): HostSettings {

@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../core/index.ts';
 import type { CheckpointInterval } from './bindings.ts';
 import type { ChannelLimits } from './channel-spec.ts';
+import type { EngineName } from './engine.ts';
 import type { ClockSetting, EntropySetting } from './run-manifest.ts';
 
 /** Where a wish was written, for messages: code of the complaint, and `option --memory` or `job.yaml:3: memory`. */
@@ -26,7 +27,7 @@ export interface HostSettings {
   readonly name?: string;
   readonly ephemeral?: boolean;
   readonly checkpointEvery?: CheckpointInterval;
-  readonly engine?: 'translate' | 'interpret';
+  readonly engine?: EngineName;
   readonly report?: string;
 }
 

@@ -9,17 +9,17 @@ import { join } from 'node:path';
 import { seedFromNumber, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { ChannelSet } from '../channel/index.ts';
-import { translating } from '../engine/index.ts';
+import { interpretingInWasm, translating } from '../engine/index.ts';
 import type { ImageTree } from '../image/index.ts';
 import { riscv64, type Isa } from '../isa/index.ts';
-import type { RunManifest } from '../manifest/index.ts';
+import type { EngineName, RunManifest } from '../manifest/index.ts';
 import { Guest, type BootOptions } from '../posix/index.ts';
 import type { RestoredState } from '../snapshot/index.ts';
 import { openLmdbStore } from '../store/live/lmdb-store.ts';
 import { StillpointError } from '../core/index.ts';
 import type { StoreContext } from '../txn/index.ts';
 
-export type EngineName = 'translate' | 'interpret';
+export type { EngineName } from '../manifest/index.ts';
 
 /** $STILLPOINT_STORE, else stillpoint/store under $XDG_STATE_HOME (default ~/.local/state). */
 export function defaultStoreDirectory(): string {
@@ -76,7 +76,12 @@ export const ENGINE_DEFAULT: EngineName = 'translate';
 
 /** Every engine gives the same bits; only speed differs. */
 function isaFor(engine: EngineName): Isa {
-  return engine === 'translate' ? translating(riscv64) : riscv64;
+  switch (engine) {
+    case 'translate': return translating(riscv64);
+    case 'wasm': return interpretingInWasm(riscv64);
+    case 'interpret': return riscv64;
+    default: return engine satisfies never;
+  }
 }
 
 /** Unicode text as the guest's bytes: one character a byte. */

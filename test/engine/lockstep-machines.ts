@@ -1,7 +1,8 @@
-/** Two processors on equal memories, one interpreting and one translating, that are driven by equal budgets and compared after each. */
+/** Two processors on equal memories, the TypeScript interpreter and another engine, that are driven by equal budgets and compared after each. */
 import { createHash } from 'node:crypto';
-import { Cpu, GuestMemory, translating, Translator } from '../../src/engine/index.ts';
+import { Cpu, GuestMemory, interpretingInWasm, translating, Translator } from '../../src/engine/index.ts';
 import { BIAS, PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
+import { decode, newDecoded, type Decoded } from '../../src/isa/riscv/decode.ts';
 import { INSTRUCTIONS, type InstructionRow } from '../../src/isa/riscv/instruction-table.ts';
 import type { Random } from '../isa/random.ts';
 
@@ -10,11 +11,14 @@ export const DATA = 0x40000;
 const DATA_PAGES = 3;
 const CODE_BYTES = 4096;
 
+/** The translator with its hot limit, or the WebAssembly interpreter. */
+export type Second = number | 'wasm';
+
 export class LockstepPair {
   readonly #cpus: readonly [Cpu, Cpu];
   #executor: Translator | undefined;
 
-  constructor(code: Uint8Array, hotLimit: number, isWritable = false) {
+  constructor(code: Uint8Array, second: Second, isWritable = false) {
     const make = (isa: typeof riscv64): Cpu => {
       const memory = new GuestMemory(0x100000);
       memory.install(CODE, code);
@@ -22,7 +26,7 @@ export class LockstepPair {
       memory.setRights(DATA >>> 12, DATA_PAGES, PAGE_FLAG.read | PAGE_FLAG.write);
       return new Cpu(isa, memory);
     };
-    const isa = translating(riscv64, { hotLimit });
+    const isa = second === 'wasm' ? interpretingInWasm(riscv64, { warmUp: 0 }) : translating(riscv64, { hotLimit: second });
     const noted: typeof riscv64 = {
       ...isa,
       createInterpreter: (memory, state) => {
@@ -73,6 +77,34 @@ export function randomCode(random: Random): Uint8Array {
     words[index] = encode(row, random);
   }
   return new Uint8Array(words.buffer);
+}
+
+/** Two pages where about half of the instructions are compressed, so that some cross the page boundary. */
+export function randomMixedCode(random: Random): Uint8Array {
+  const halves = new Uint16Array(CODE_BYTES);
+  const decoded = newDecoded();
+  for (let index = 0; index < halves.length; index++) {
+    if (random.below(2) === 0 && index + 1 < halves.length) {
+      const word = encode(INSTRUCTIONS[random.below(INSTRUCTIONS.length)]!, random);
+      halves[index] = word;
+      halves[++index] = word >>> 16;
+      continue;
+    }
+    do {
+      halves[index] = random.below(65536);
+      decode(halves[index]!, decoded);
+    } while ((halves[index]! & 3) === 3 || !isHarmless(decoded, random));
+  }
+  return new Uint8Array(halves.buffer);
+}
+
+/** Keeps the base registers, and reaches memory through them; what is illegal or leaves is rare. */
+function isHarmless({ operation, rd, rs1 }: Decoded, random: Random): boolean {
+  if (operation < 0) return random.below(200) === 0;
+  const { format } = INSTRUCTIONS[operation]!;
+  if (format === 'None' || format === 'JumpRegister') return random.below(20) === 0;
+  if (format.endsWith('Load') || format.endsWith('Store')) return [2, ...BASES].includes(rs1) && (format !== 'Load' || rd > 9);
+  return format === 'Branch' || rd === 0 || (rd !== 2 && rd !== 8 && rd !== 9);
 }
 
 function isRareWanted({ format, mnemonic }: InstructionRow): boolean {

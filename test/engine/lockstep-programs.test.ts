@@ -1,11 +1,11 @@
-/** Whole C programs: the interpreting and the translating machine agree on registers, memory and count at every stop. */
+/** Whole C programs: the machines of all engines agree on registers, memory and count at every stop. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ChannelSet } from '../../src/channel/index.ts';
 import { seedFromNumber } from '../../src/core/index.ts';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
-import { translating } from '../../src/engine/index.ts';
+import { interpretingInWasm, translating } from '../../src/engine/index.ts';
 import { riscv64, type Isa } from '../../src/isa/index.ts';
 import type { ChannelSpec } from '../../src/manifest/index.ts';
 import { Guest, type GuestStop } from '../../src/posix/index.ts';
@@ -46,17 +46,19 @@ describe('lockstep on programs', () => {
     it(program.name, async () => {
       const bytes = readFileSync(await buildProgram(program, 'O2'));
       const random = new Random(SEED);
-      const machines = [boot(riscv64, bytes), boot(translating(riscv64, { hotLimit: 50 }), bytes)] as const;
-      for (let turn = 0; machines[0].guest.retired < INSTRUCTIONS_MAX; turn++) {
+      const engines = [riscv64, translating(riscv64, { hotLimit: 50 }), interpretingInWasm(riscv64, { warmUp: 1000 })];
+      const machines = engines.map((isa) => boot(isa, bytes));
+      for (let turn = 0; machines[0]!.guest.retired < INSTRUCTIONS_MAX; turn++) {
         const budget = 1 + random.below(random.below(4) === 0 ? 2000 : Number(INSTRUCTIONS_MAX) / COMPARISONS);
         const withMemory = turn % 10 === 0;
-        const [stop, other] = machines.map(({ guest }) => guest.run(budget)) as [GuestStop, GuestStop];
-        expect(describeGuest(machines[1].guest, other, withMemory), `seed ${SEED}, turn ${turn}`).toBe(describeGuest(machines[0].guest, stop, withMemory));
-        if (random.below(8) === 0) machines[1].guest.dropCaches();
-        if (stop.kind !== 'budget') break;
+        const stops = machines.map(({ guest }) => guest.run(budget));
+        const [reference, ...others] = machines.map(({ guest }, index) => describeGuest(guest, stops[index]!, withMemory));
+        others.forEach((other, index) => expect(other, `seed ${SEED}, turn ${turn}, engine ${index + 1}`).toBe(reference));
+        if (random.below(8) === 0) machines.slice(1).forEach(({ guest }) => guest.dropCaches());
+        if (stops[0]!.kind !== 'budget') break;
       }
-      const [first, second] = machines.map(({ channels }) => JSON.stringify(channels.takeOutput(), (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)));
-      expect(second).toBe(first);
+      const [first, ...others] = machines.map(({ channels }) => JSON.stringify(channels.takeOutput(), (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)));
+      for (const other of others) expect(other).toBe(first);
     }, 120_000);
   }
 });

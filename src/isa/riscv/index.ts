@@ -11,6 +11,8 @@ export const riscv64: Isa = {
   disassemble,
 };
 
-export { PAUSE, ProfilingInterpreter, type Pause } from './profiling-interpreter.ts';
+export { NEVER_HOT } from './machine.ts';
+export { PAUSE, ProfilingInterpreter, type ColdInterpreter, type Pause } from './profiling-interpreter.ts';
+export { AREA_BYTES_MAX, AREA_BYTES_MIN, loopModule, WasmInterpreter, type Loop, type LoopLayout } from './wasm-interpreter/index.ts';
 export { liftUnit, stubModule, type Unit } from './lift-unit.ts';
 export { REASON, TARGETS, type UnitLayout } from './lift-layout.ts';

@@ -19,7 +19,7 @@ export type Pause = (typeof PAUSE)[keyof typeof PAUSE];
 /** Counters of jump targets, shared by addresses that agree in these bits of address >>> 1. */
 export const HOT_MASK = 8191;
 /** Above every value a 16-bit counter takes, also before it wraps. */
-const NEVER_HOT = 65537;
+export const NEVER_HOT = 65537;
 
 export class Machine {
   readonly state: CpuState;

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { CHANNEL_PATTERNS } from '../cluster-settings.ts';
+import { ENGINES } from '../engine.ts';
 
 const size = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('bytes: 4096, 64M, 4G (powers of 1024)');
 const count = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('a number: 42, 500M (powers of 1000)');
@@ -46,7 +47,7 @@ export const clusterFileSchema = z.strictObject({
   restarts: z.int().min(0).max(1_000_000).optional().describe('how often killed processes are started again (default 10)'),
   logs: path.optional().describe('directory of standard output and error (default: NAME.logs)'),
   checkpointEvery: z.string().optional().describe('10s, 500M'),
-  engine: z.enum(['translate', 'interpret']).optional(),
+  engine: z.enum(ENGINES).optional(),
   store: path.optional(),
 }).describe('Stillpoint cluster manifest');
 

@@ -3,6 +3,7 @@
  * keeps them equal. Invariants: unknown keys are errors; texts with a syntax of their own are checked later (manifest-file.ts).
  */
 import * as z from 'zod';
+import { ENGINES } from '../engine.ts';
 
 const size = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('bytes: 4096, 64M, 2G (powers of 1024)');
 const count = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('a number: 42, 500M (powers of 1000)');
@@ -36,7 +37,7 @@ export const manifestFileSchema = z.strictObject({
   store: z.string().optional(),
   name: z.string().optional(),
   ephemeral: z.boolean().optional(),
-  engine: z.enum(['translate', 'interpret']).optional(),
+  engine: z.enum(ENGINES).optional(),
   report: z.string().optional(),
 }).describe('Stillpoint run manifest');
 

@@ -24,9 +24,9 @@ const exactNmsubD = referenceHandler('fnmsub.d');
 const exactNmaddD = referenceHandler('fnmadd.d');
 const SMALLEST_NORMAL = SMALLEST_NORMAL_SINGLE;
 /** Safe factors make products of 2^-960 to 2^960; with the addend below this no sum overflows. */
-const ADDEND_HIGH = 2 ** 1000;
+export const ADDEND_HIGH = 2 ** 1000;
 /** Results at least this large have all their error terms in range. */
-const RESULT_LOW = 2 ** -900;
+export const RESULT_LOW = 2 ** -900;
 
 function tryDouble(state: CpuState, rd: number, a: number, b: number, c: number): boolean {
   const product = a * b;

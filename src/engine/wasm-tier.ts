@@ -1,0 +1,134 @@
+/**
+ * The WebAssembly interpreter on this engine's memory. A machine begins in the TypeScript interpreter, so that a short program pays for no module, and goes
+ * over after a number of instructions, or at once where the process has the module already.
+ * Invariants: a module depends on nothing but its layout, so that all machines of one size share it; going over is seen in nothing but time.
+ * What this does NOT do: translate; decide what is hot.
+ */
+import { assert } from '../core/index.ts';
+import {
+  loopModule, NEVER_HOT, ProfilingInterpreter, STOP, WasmInterpreter,
+  type ColdInterpreter, type CpuMemory, type CpuState, type Executor, type Isa, type Loop, type LoopLayout, type Pause, type Stop,
+} from '../isa/index.ts';
+import { GuestMemory, VM_OFFSET } from './memory.ts';
+
+/** Making and compiling the module takes as long as the TypeScript interpreter, cold, for about this many instructions. */
+const WARM_UP = 30_000;
+/** Compiled modules by place of the register block; more sizes than this in one process are compiled again. */
+const MODULES_MAX = 8;
+const modules = new Map<number, WebAssembly.Module>();
+
+export interface WasmTierOptions {
+  /** Jumps to a target before run() pauses with PAUSE.hot; never when it is not given. */
+  readonly hotLimit?: number;
+  /** Instructions in the TypeScript interpreter first; when it is not given, some where the process has no module yet. */
+  readonly warmUp?: number;
+}
+
+/** The ISA with this executor in place of its interpreter. */
+export function interpretingInWasm(isa: Isa, options: WasmTierOptions = {}): Isa {
+  return { ...isa, createInterpreter: (memory, state) => new WasmExecutor(new WasmTier(memory, state, options)) };
+}
+
+function layoutOf({ vmBase, buffer }: GuestMemory): LoopLayout {
+  const area = vmBase + VM_OFFSET.records;
+  return { registers: vmBase + VM_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags, area, areaBytes: buffer.byteLength - area };
+}
+
+function moduleFor(layout: LoopLayout): WebAssembly.Module {
+  const known = modules.get(layout.registers);
+  if (known !== undefined) return known;
+  if (modules.size >= MODULES_MAX) modules.clear();
+  const module = new WebAssembly.Module(loopModule(layout));
+  modules.set(layout.registers, module);
+  return module;
+}
+
+/** A cold tier: the TypeScript interpreter at first, then the WebAssembly one. */
+export class WasmTier implements ColdInterpreter {
+  readonly #memory: GuestMemory;
+  readonly #state: CpuState;
+  readonly #hotLimit: number;
+  readonly #first: ProfilingInterpreter;
+  #second: WasmInterpreter | undefined;
+  readonly #entries = new Set<number>();
+  #warmUp: number;
+  #last: ColdInterpreter;
+
+  constructor(memory: CpuMemory, state: CpuState, { hotLimit = NEVER_HOT, warmUp }: WasmTierOptions) {
+    assert(memory instanceof GuestMemory, 'the WebAssembly interpreter works on the linear memory of the engine');
+    this.#memory = memory;
+    this.#state = state;
+    this.#hotLimit = hotLimit;
+    this.#warmUp = warmUp ?? (modules.has(layoutOf(memory).registers) ? 0 : WARM_UP);
+    this.#first = new ProfilingInterpreter(memory, state, hotLimit);
+    this.#last = this.#first;
+  }
+
+  get executed(): number { return this.#last.executed; }
+  get faultLow(): number { return this.#last.faultLow; }
+  get faultHigh(): number { return this.#last.faultHigh; }
+
+  run(budget: number): Stop | Pause { return this.#run(budget, false); }
+  runPlain(budget: number): Stop | Pause { return this.#run(budget, true); }
+
+  setEntry(address: number, isEntry: boolean): void {
+    this.#last.setEntry(address, isEntry);
+    if (this.#second !== undefined) return;
+    if (isEntry) this.#entries.add(address);
+    else this.#entries.delete(address);
+  }
+
+  countArrival(address: number): boolean { return this.#last.countArrival(address); }
+  executeFloat(operation: number, packed: number, rm: number): number { return this.#first.executeFloat(operation, packed, rm); }
+  executeOperation(operation: number, packed: number, imm: number): number { return this.#first.executeOperation(operation, packed, imm); }
+  executeAtomic(operation: number, packed: number, imm: number): number { return this.#first.executeAtomic(operation, packed, imm); }
+  dropCaches(): void { this.#last.dropCaches(); }
+
+  #run(budget: number, isPlain: boolean): Stop | Pause {
+    let spent = 0;
+    if (this.#warmUp > 0) {
+      const first = this.#first;
+      const part = Math.min(budget, this.#warmUp);
+      const stop = isPlain ? first.runPlain(part) : first.run(part);
+      spent = first.executed;
+      this.#warmUp -= spent;
+      if (stop !== STOP.budget || spent === budget) return stop;
+    }
+    const second = this.#second ?? this.#goOver();
+    return isPlain ? second.runPlain(budget, spent) : second.run(budget, spent);
+  }
+
+  #goOver(): WasmInterpreter {
+    const memory = this.#memory;
+    const layout = layoutOf(memory);
+    const instance = new WebAssembly.Instance(moduleFor(layout), { e: { memory: memory.wasmMemory } });
+    const loop = instance.exports['loop'] as Loop; // What the module exports under this name.
+    const second = new WasmInterpreter(memory, this.#state, { layout, loop, hotLimit: this.#hotLimit });
+    for (const entry of this.#entries) second.setEntry(entry, true);
+    this.#entries.clear();
+    this.#first.dropCaches();
+    this.#second = second;
+    this.#last = second;
+    return second;
+  }
+}
+
+class WasmExecutor implements Executor {
+  readonly #tier: WasmTier;
+
+  constructor(tier: WasmTier) {
+    this.#tier = tier;
+  }
+
+  get executed(): number { return this.#tier.executed; }
+  get faultLow(): number { return this.#tier.faultLow; }
+  get faultHigh(): number { return this.#tier.faultHigh; }
+
+  run(budget: number): Stop {
+    return this.#tier.run(budget) as Stop; // Nothing is hot and there are no entries, so it never pauses.
+  }
+
+  dropCaches(): void {
+    this.#tier.dropCaches();
+  }
+}
