@@ -12,7 +12,7 @@ export { defaultStoreDirectory } from './session/context.ts';
 export type { CheckpointPolicy, Progress, SessionEnd, SessionHooks } from './session/driver.ts';
 export { forkFrom, mark, rollback, type BranchResult, type ForkOptions, type RollbackOptions } from './session/branch.ts';
 export { describeRun, listRunSummaries, readCheckpoints, readLog, removeRuns, type CheckpointFacts, type LogEntry, type RunSummary } from './session/history.ts';
-export { importImage, listNamedImages, removeImages } from './session/image-verbs.ts';
+export { exportRunLayer, importImage, listNamedImages, removeImages } from './session/image-verbs.ts';
 export type { ImageRecord } from './txn/index.ts';
 export { replayRun, type ReplayRequest, type ReplayResult } from './session/replay.ts';
 export type { Report } from './session/report.ts';

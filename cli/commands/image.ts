@@ -2,7 +2,7 @@
  * `stillpoint image`: named images of a store, in docker's words.
  */
 import type { Command } from 'commander';
-import { importImage, listNamedImages, removeImages } from '../../src/index.ts';
+import { exportRunLayer, importImage, listNamedImages, removeImages } from '../../src/index.ts';
 import { note, say, sayJson, scaled, table, when } from '../terminal.ts';
 
 interface Flags { readonly store?: string; readonly json?: boolean }
@@ -32,5 +32,9 @@ export function addImageCommand(program: Command): void {
       await removeImages(names, flags.store);
       note(`removed ${names.join(', ')}; stillpoint gc removes what nothing needs any more`);
     });
+  image.command('export').description('write what a run changed in its files as a tar archive, for run --image BASE --image FILE')
+    .argument('<run[@checkpoint]>', 'the run, at its last checkpoint when none is named').argument('<file>', 'the archive').option('--store <dir>', 'the store')
+    .addHelpText('after', '\nExample:\n  stillpoint image export build@2 changes.tar')
+    .action(async (run: string, file: string, flags: Flags) => exportRunLayer({ run, file, store: flags.store }));
   for (const command of image.commands) command.exitOverride();
 }

@@ -12,7 +12,7 @@ interface RunFlags {
   readonly in: string[]; readonly out: string[]; readonly append: string[]; readonly rw: string[]; readonly live: string[];
   readonly limit: string[]; readonly image: string[]; readonly env: string[]; readonly cwd?: string; readonly clock?: string; readonly entropy?: string;
   readonly memory?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: EngineName;
-  readonly report?: string; readonly json?: boolean; readonly progress: boolean;
+  readonly report?: string; readonly exportLayer?: string; readonly json?: boolean; readonly progress: boolean;
 }
 
 export function collect(value: string, before: string[]): string[] {
@@ -81,6 +81,7 @@ function addMachineOptions(command: Command): void {
     .option('--max-instructions <count>', 'cap on instructions (exit status 124)')
     .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M) (default: 10s)')
     .option('--engine <engine>', 'translate, wasm or interpret (default: translate; the same bits, another speed)', parseEngine)
+    .option('--export-layer <file>', 'when the program has ended, write what it changed in its files as a tar archive (for --image)')
     .option('--report <file>', 'write facts about the run as JSON')
     .option('--json', 'print the report to stderr when the run ends')
     .option('--no-progress', 'no progress line');
@@ -91,7 +92,7 @@ function toRequest(path: string | undefined, programArguments: readonly string[]
     program: path, arguments: programArguments, store: flags.store, name: flags.name, isEphemeral: flags.ephemeral ?? false, manifestFile: flags.manifest,
     in: flags.in, out: flags.out, append: flags.append, rw: flags.rw, live: flags.live, limit: flags.limit, image: flags.image, environment: flags.env,
     workingDirectory: flags.cwd, clock: flags.clock, entropy: flags.entropy, memory: flags.memory, maxInstructions: flags.maxInstructions,
-    checkpointEvery: flags.checkpointEvery, engine: flags.engine,
+    checkpointEvery: flags.checkpointEvery, engine: flags.engine, exportLayer: flags.exportLayer,
   };
 }
 

@@ -2,6 +2,7 @@
 export { encodeCatalog, ImageCatalog, chunkCount, type ReadFile } from './catalog.ts';
 export { chunkedRead, chunksOf, hashAt, readChunks, type ReadChunk } from './chunks.ts';
 export { emptyDirectory, LayerBuilder, layOver, mountedAt, printable, type FileBytes, type LayerDirectory, type LayerFile, type LayerNode } from './layer.ts';
+export { writeLayer, type ReadLayerFile } from './tar-writer.ts';
 export { layerFromTar } from './layer-from-tar.ts';
 export { findInImage, findProgram, PATH_DEFAULT } from './lookup.ts';
 export { OCI_DOCUMENT_BYTES_MAX, ociLayers, type OciDescriptor } from './oci.ts';

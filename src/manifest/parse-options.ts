@@ -28,6 +28,7 @@ export interface RunOptionTexts {
   readonly name?: string;
   readonly ephemeral?: boolean;
   readonly report?: string;
+  readonly exportLayer?: string;
 }
 
 const KINDS: readonly ChannelKind[] = ['in', 'out', 'append', 'rw'];
@@ -82,6 +83,7 @@ function hostSettings(texts: RunOptionTexts): HostSettings {
     ...defined('checkpointEvery', texts.checkpointEvery, (text) => parseCheckpointInterval(text, option('checkpoint-every'))),
     ...defined('engine', texts.engine, (text) => parseEngine(text, option('engine'))),
     ...defined('report', texts.report, (text) => text),
+    ...defined('exportLayer', texts.exportLayer, (text) => text),
   };
 }
 

@@ -29,6 +29,8 @@ export interface HostSettings {
   readonly checkpointEvery?: CheckpointInterval;
   readonly engine?: EngineName;
   readonly report?: string;
+  /** Where the changes of the guest's files go, as a tar archive. */
+  readonly exportLayer?: string;
 }
 
 export interface RunSettings {

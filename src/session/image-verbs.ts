@@ -1,13 +1,18 @@
 /**
- * The verbs of `stillpoint image`: import, ls, rm.
+ * The verbs of `stillpoint image`: import, ls, rm, export.
  * What this does NOT do: format for people (cli).
  */
 import { StillpointError } from '../core/index.ts';
 import { KIND, type ImageTree } from '../image/index.ts';
-import { forgetImages, isImageName, listImages, nameImage, readImage, underLease, type ImageRecord } from '../txn/index.ts';
+import { decodeManifest } from '../manifest/index.ts';
+import type { Guest } from '../posix/index.ts';
+import { forgetImages, isImageName, listImages, nameImage, readImage, readRun, recover, underLease, type ImageRecord } from '../txn/index.ts';
 import { withStore } from './context.ts';
+import { checkArchive, exportChanges } from './export-layer.ts';
 import { importLease, newRunId, wallClockMs } from './host.ts';
 import { openCatalog } from './image-store.ts';
+import { rebuild } from './rebuild.ts';
+import { parseReference, resolveCheckpoint } from './run-reference.ts';
 import { importSource, refuseMissingImages } from './images.ts';
 
 /** Imports a tar archive, a directory or an OCI layout under a name. Throws E_IMAGE_*, E_DISK_FULL. */
@@ -41,4 +46,22 @@ export async function listNamedImages(store: string | undefined): Promise<readon
 /** Takes the names away. Runs that lie over the images keep what they need. Throws E_IMAGE_UNKNOWN. */
 export async function removeImages(names: readonly string[], store: string | undefined): Promise<void> {
   await withStore(store, 'existing', (context) => forgetImages(context, names));
+}
+
+/**
+ * Writes what a run has changed in its files by a checkpoint (default: its last) as a tar archive for `--image`. Throws E_RUN_UNKNOWN,
+ * E_CHECKPOINT_UNKNOWN, E_HOST_FILE, damage.
+ */
+export async function exportRunLayer(request: { readonly run: string; readonly file: string; readonly store?: string | undefined }): Promise<void> {
+  const { name, checkpoint } = parseReference(request.run);
+  await withStore(request.store, 'read-only', async (context) => {
+    const record = readRun(context, name);
+    const number = resolveCheckpoint(context, record, checkpoint);
+    checkArchive(request.file);
+    const guestAt = (at: number): Guest => {
+      const recovery = recover(context, record, { checkpoint: at === 0 ? 'genesis' : at });
+      return rebuild(context, { recovery, manifest: decodeManifest(recovery.journal.genesis().manifest), engine: 'interpret' }).guest;
+    };
+    exportChanges(request.file, { before: guestAt(0), after: guestAt(number) });
+  });
 }

@@ -16,6 +16,7 @@ import { createRun, removeRun, runNames, underLease, type RunWriter, type StoreC
 import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { bootGuest, defaultStoreDirectory, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } from './driver.ts';
+import { checkArchive, exportChanges } from './export-layer.ts';
 import { hostFacts, importLease, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
 import { importImages, mayBeNames, openImages, refuseMissingImages } from './images.ts';
 import { declareImage, programInImage } from './image-program.ts';
@@ -49,6 +50,8 @@ export interface RunRequest {
   readonly maxInstructions?: string | undefined;
   readonly checkpointEvery?: string | undefined;
   readonly engine?: EngineName | undefined;
+  /** A file for what the guest changed in its files, written when it ends. */
+  readonly exportLayer?: string | undefined;
 }
 
 export interface SessionResult {
@@ -64,6 +67,7 @@ export const DEFAULT_POLICY: CheckpointPolicy = { kind: 'time', milliseconds: 10
 /** Runs a program to its end, a cap or a stop. Throws StillpointError. */
 export async function startRun(request: RunRequest, hooks: SessionHooks): Promise<SessionResult> {
   const settings = await readSettings(request);
+  if (settings.host.exportLayer !== undefined) checkArchive(settings.host.exportLayer);
   if (settings.host.ephemeral === true) return runEphemeral(settings, hooks);
   const { store } = settings.host;
   if (settings.images.length > 0) {
@@ -73,17 +77,26 @@ export async function startRun(request: RunRequest, hooks: SessionHooks): Promis
         const booted = bootRun(settings, { digests: context.digests, image: await importImages(context, settings.images) });
         return { ...booted, writer: await createRecord(context, booted) };
       });
-      return recordSession({ context, hooks, ...started });
+      return exported(started, await recordSession({ context, hooks, ...started }));
     });
   }
   const booted = bootRun(settings, { digests: await createNodeDigests(), image: undefined }); // Before the store: a bad program leaves no trace.
-  return withStore(store, 'create', async (context) => recordSession({ context, hooks, ...booted, writer: await createRecord(context, booted) }));
+  return withStore(store, 'create', async (context) => exported(booted, await recordSession({ context, hooks, ...booted, writer: await createRecord(context, booted) })));
 }
 
 /** A machine before its first instruction, with all that describes it. */
 interface Booted {
   readonly settings: RunSettings; readonly manifest: RunManifest; readonly bindings: SavedBindings; readonly policy: CheckpointPolicy; readonly program: Uint8Array;
   readonly guest: Guest; readonly channels: ChannelSet;
+  /** The same machine once more. */
+  readonly again: () => Guest;
+}
+
+/** Writes the layer that was asked for, once the guest has ended. */
+function exported({ settings, guest, again }: Booted, result: SessionResult): SessionResult {
+  const file = settings.host.exportLayer;
+  if (file !== undefined && result.end.kind === 'ended') exportChanges(file, { before: again(), after: guest });
+  return result;
 }
 
 function bootRun(settings: RunSettings, parts: { readonly digests: Digests; readonly image: ImageTree | undefined }): Booted {
@@ -94,8 +107,8 @@ function bootRun(settings: RunSettings, parts: { readonly digests: Digests; read
   const { checkpointEvery } = settings.host;
   const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles(), ...(checkpointEvery === undefined ? {} : { checkpointEvery }) };
   const program = found?.program ?? readProgram(bindings.program, image !== undefined);
-  const machine = bootGuest(manifest, { program, image, digests: parts.digests, engine: settings.host.engine ?? ENGINE_DEFAULT });
-  return { settings, manifest, bindings, policy: checkpointEvery ?? DEFAULT_POLICY, program, ...machine };
+  const boot = (): { readonly guest: Guest; readonly channels: ChannelSet } => bootGuest(manifest, { program, image, digests: parts.digests, engine: settings.host.engine ?? ENGINE_DEFAULT });
+  return { settings, again: () => boot().guest, manifest, bindings, policy: checkpointEvery ?? DEFAULT_POLICY, program, ...boot() };
 }
 
 async function createRecord(context: StoreContext, { settings, manifest, bindings, program }: Booted): Promise<RunWriter> {
@@ -176,7 +189,8 @@ async function runEphemeral(settings: RunSettings, hooks: SessionHooks): Promise
 async function runOver(settings: RunSettings, hooks: SessionHooks, context: StoreContext | undefined): Promise<SessionResult> {
   const image = await openImages(settings.images, context);
   try {
-    return await ephemeralSession(bootRun(settings, { digests: await createNodeDigests(), image: image.tree }), hooks);
+    const booted = bootRun(settings, { digests: await createNodeDigests(), image: image.tree });
+    return exported(booted, await ephemeralSession(booted, hooks));
   } finally {
     image.close();
   }

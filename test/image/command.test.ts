@@ -102,6 +102,35 @@ describe('--image', () => {
     expect(bench.stillpoint(['image', 'ls', '--json']).stdout).toBe('[]\n');
   });
 
+  it('what a guest changed becomes a layer: at the end, from a stored run, from a checkpoint', () => {
+    const writer = bench.compile('writer', `
+      #include <stdio.h>
+      #include <unistd.h>
+      int main(void) {
+        unlink("/work/b"); rename("/work/a", "/work/moved");
+        FILE *out = fopen("/work/new", "w"); fprintf(out, "written\\n"); fclose(out);
+        volatile unsigned long spin = 0; for (int i = 0; i < 3000000; i++) spin += i;
+        out = fopen("/work/late", "w"); fprintf(out, "late\\n"); return fclose(out);
+      }`);
+    const base = bench.makeDirectory('base');
+    for (const name of ['a', 'b', 'same']) fs.writeFileSync(`${base}/${name}`, `${name}\n`);
+    const options = ['--image', './base:/work', '--cwd', '/work'];
+    expect(bench.stillpoint(['run', '--name', 'change', '--checkpoint-every', '5M', ...options, '--export-layer', 'one.tar', writer]).status).toBe(0);
+    expect(bench.stillpoint(['run', '--ephemeral', ...options, '--export-layer', 'two.tar', writer]).status).toBe(0);
+    expect(bench.stillpoint(['image', 'export', 'change', 'three.tar']).status).toBe(0);
+    const bytes = (name: string): Buffer => fs.readFileSync(bench.path(name));
+    expect(bytes('two.tar').equals(bytes('one.tar'))).toBe(true);
+    expect(bytes('three.tar').equals(bytes('one.tar'))).toBe(true);
+    const names = (name: string): string[] => execFileSync('tar', ['-tf', bench.path(name)], { encoding: 'utf8' }).trim().split('\n');
+    expect(names('one.tar')).toEqual(['work/', 'work/.wh.a', 'work/.wh.b', 'work/late', 'work/moved', 'work/new']);
+    expect(bench.stillpoint(['image', 'export', 'change@1', 'early.tar']).status).toBe(0);
+    expect(names('early.tar')).toEqual(['work/', 'work/.wh.a', 'work/.wh.b', 'work/moved', 'work/new']);
+    const seen = bench.stillpoint(['run', '--ephemeral', ...options, '--image', 'one.tar', './sum', '/work/a', '/work/moved', '/work/new', '/work/same', '/work/b']);
+    expect(seen.stdout.split('\n').map((line) => line.split(' ')[0])).toEqual(['/work/moved', '/work/new', '/work/same', '']);
+    expect(complaint(bench.stillpoint(['run', '--ephemeral', ...options, '--export-layer', 'no/such/dir.tar', writer]))).toBe('E_HOST_FILE');
+    expect(fs.readdirSync(bench.directory).filter((name) => name.includes('.new-'))).toEqual([]);
+  });
+
   it('an archive that changed is read again', async () => {
     const image = bench.path('changing.tar');
     const root = bench.makeDirectory('changing');

@@ -86,6 +86,7 @@ function toHostSettings(file: ManifestFile, document: ManifestDocument<ManifestF
     ...(file.checkpointEvery === undefined ? {} : { checkpointEvery: parseCheckpointInterval(file.checkpointEvery, document.place(['checkpointEvery'])) }),
     ...(file.engine === undefined ? {} : { engine: file.engine }),
     ...(file.report === undefined ? {} : { report: document.absolute(file.report) }),
+    ...(file.exportLayer === undefined ? {} : { exportLayer: document.absolute(file.exportLayer) }),
   };
 }
 

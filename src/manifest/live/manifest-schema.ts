@@ -39,6 +39,7 @@ export const manifestFileSchema = z.strictObject({
   ephemeral: z.boolean().optional(),
   engine: z.enum(ENGINES).optional(),
   report: z.string().optional(),
+  exportLayer: z.string().optional().describe('tar archive of what the guest changed in its files'),
 }).describe('Stillpoint run manifest');
 
 export type ManifestFile = z.infer<typeof manifestFileSchema>;

@@ -5,15 +5,16 @@
  * What this does NOT do: count links and users (FileSystem), write state (state.ts).
  */
 import { assert } from '../../core/index.ts';
-import { DEVICE_MINORS, KIND, type ImageTree } from '../../image/index.ts';
+import { DEVICE_MINORS, KIND, type ImageNode, type ImageTree } from '../../image/index.ts';
 import { FileContent, type FileBase, type PageSpace } from './content.ts';
 import { DirectoryEntries, FIRST_COOKIE, type BaseEntries } from './directory-entries.ts';
-import { deviceNumber, deviceOf, type DirectoryInode, type Inode } from './inode.ts';
+import { deviceNumber, deviceOf, type DirectoryInode, type FileInode, type Inode } from './inode.ts';
 import { Pipe } from './pipe.ts';
 
 export class ImageInodes {
   readonly tree: ImageTree;
   readonly #space: PageSpace;
+  readonly #nodes: ImageNode[] = [];
   /** Those that are objects, by inode number. */
   readonly made = new Map<number, Inode>();
 
@@ -41,8 +42,15 @@ export class ImageInodes {
     return [...this.made.values()].filter((inode) => this.differs(inode)).sort((a, b) => a.ino - b.ino);
   }
 
+  /** Files with pages of the guest's own, by number. */
+  written(): readonly FileInode[] {
+    const found: FileInode[] = [];
+    for (const inode of this.made.values()) if (inode.kind === 'file' && inode.content.hasOwnPages) found.push(inode);
+    return found.sort((a, b) => a.ino - b.ino);
+  }
+
   differs(inode: Inode): boolean {
-    const node = this.tree.node(inode.ino - 1);
+    const node = this.#node(inode.ino);
     const isSame = inode.mode === node.mode && inode.uid === node.uid && inode.gid === node.gid && inode.nlink === node.links
       && inode.mtime === node.mtime && inode.ctime === node.mtime && inode.atime === node.mtime;
     if (!isSame) return true;
@@ -73,6 +81,11 @@ export class ImageInodes {
     return { size: tree.node(ino - 1).size, read: (offset, length) => tree.read(ino - 1, offset, length) };
   }
 
+  /** As the image has it; kept, because every checkpoint asks again. */
+  #node(ino: number): ImageNode {
+    return this.#nodes[ino] ??= this.tree.node(ino - 1);
+  }
+
   #isMoved(inode: DirectoryInode): boolean {
     const { parent, name } = this.tree.place(inode.ino - 1);
     return inode.parent.ino !== parent + 1 || inode.name !== name;
@@ -80,7 +93,7 @@ export class ImageInodes {
 
   #make(ino: number): Inode {
     assert(this.owns(ino), 'an inode of the image');
-    const node = this.tree.node(ino - 1);
+    const node = this.#node(ino);
     const { mode, uid, gid, mtime } = node;
     const common = { ino, mode, uid, gid, nlink: node.links, atime: mtime, mtime, ctime: mtime, btime: mtime, references: 0 };
     switch (mode & KIND.mask) {

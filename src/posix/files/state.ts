@@ -44,8 +44,7 @@ export interface RestoredPages {
 /** Contents of all files that have any of their own, in the order of their inodes. */
 export function filePages(files: FileSystem): readonly FilePages[] {
   const objects: FilePages[] = [];
-  const ofImage = [...files.image?.made.values() ?? []].sort((a, b) => a.ino - b.ino);
-  for (const inode of ofImage) if (inode.kind === 'file' && inode.content.hasOwnPages) objects.push(inode.content);
+  for (const inode of files.image?.written() ?? []) objects.push(inode.content);
   for (const inode of files.inodes.values()) if (inode.kind === 'file' && inode.content.size > 0) objects.push(inode.content);
   return objects;
 }

@@ -1,0 +1,54 @@
+/**
+ * `--export-layer FILE`: what a guest changed in its files, as a tar archive that can be given to `--image` again.
+ * Invariant: FILE is there whole or not at all (a pipe or device is written as it comes).
+ */
+import * as fs from 'node:fs';
+import { StillpointError } from '../core/index.ts';
+import { writeLayer, type LayerDirectory, type ReadLayerFile } from '../image/index.ts';
+import { layerOfChanges, type Guest } from '../posix/index.ts';
+
+/** `before`: the same machine before its first instruction. Throws E_HOST_FILE, E_DISK_FULL, E_IMAGE_UNSUPPORTED. */
+export function exportChanges(file: string, { before, after }: { readonly before: Guest; readonly after: Guest }): void {
+  writeArchive(file, layerOfChanges(before.kernel.files, after.kernel.files), ({ bytes }, offset, length) => {
+    if (bytes.kind === 'chunks') throw new Error('assertion failed: the files of a guest are read from the guest');
+    return bytes.read(offset, length);
+  });
+}
+
+/** Throws E_HOST_FILE, E_DISK_FULL. */
+export function writeArchive(file: string, layer: LayerDirectory, read: ReadLayerFile): void {
+  const isPlain = fs.statSync(file, { throwIfNoEntry: false })?.isFile() !== false;
+  const target = isPlain ? `${file}.new-${process.pid}` : file;
+  try {
+    const fd = fs.openSync(target, isPlain ? 'w' : 'a', 0o644);
+    try {
+      for (const piece of writeLayer(layer, read)) for (let at = 0; at < piece.length;) at += fs.writeSync(fd, piece, at);
+      if (isPlain) fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    if (isPlain) fs.renameSync(target, file);
+  } catch (cause) {
+    if (isPlain) fs.rmSync(target, { force: true });
+    throw writeTrouble(file, cause);
+  }
+}
+
+/** Whether the archive could be written, asked before the work begins. Throws E_HOST_FILE. */
+export function checkArchive(file: string): void {
+  const isThere = fs.existsSync(file);
+  try {
+    fs.closeSync(fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | fs.constants.O_NONBLOCK, 0o644));
+    if (!isThere) fs.unlinkSync(file);
+  } catch (cause) {
+    throw writeTrouble(file, cause);
+  }
+}
+
+function writeTrouble(file: string, cause: unknown): StillpointError {
+  if (cause instanceof StillpointError) return cause;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
+  if (code === undefined) throw cause;
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  return new StillpointError(isFull ? 'E_DISK_FULL' : 'E_HOST_FILE', `the layer ${file} cannot be written (${code})`, { cause, data: { path: file } });
+}
