@@ -136,7 +136,7 @@ function reportOf(plan: ClusterPlan, { kind, reason, status, counters, milliseco
   for (const counter of counters) for (const [what, count] of Object.entries(counter.dropped)) dropped[what] = (dropped[what] ?? 0) + count;
   const sum = (pick: (counter: UpResult['counters'][number]) => number): number => counters.reduce((total, counter) => total + pick(counter), 0);
   const envelopes = { sent: sum((counter) => counter.sent), received: sum((counter) => counter.received), bytesSent: sum((counter) => counter.bytesSent), bytesReceived: sum((counter) => counter.bytesReceived), dropped };
-  return { cluster: plan.name, kind, reason, restarts: status.restarts, milliseconds, envelopes, nodes: status.nodes.map(({ name, state, report }) => ({ node: name, state, ...report })) };
+  return { cluster: plan.name, kind, reason, restarts: status.restarts, milliseconds, envelopes, nodes: status.nodes.map(({ name, state, instructions, root, report }) => ({ node: name, state, instructions, root, ...report })) };
 }
 
 function finish(plan: ClusterPlan, { kind, reason, status, milliseconds }: UpResult, goOn: string | undefined): void {
@@ -145,7 +145,7 @@ function finish(plan: ClusterPlan, { kind, reason, status, milliseconds }: UpRes
     process.exitCode = reason === 'SIGTERM' ? 128 + 15 : 128 + 2;
     return;
   }
-  const instructions = status.nodes.reduce((total, { report }) => total + Number(report?.instructions ?? 0n), 0);
+  const instructions = status.nodes.reduce((total, node) => total + Number(node.instructions), 0);
   note(`cluster ${plan.name}: ${status.nodes.length} nodes ended, ${scaled(instructions)} instructions, ${status.restarts} restarts, ${(milliseconds / 1000).toFixed(1)} s`);
 }
 

@@ -30,6 +30,14 @@ export interface HubCounters {
   readonly dropped: Record<Rejection | 'old' | 'duplicate' | 'gap' | 'overrun' | 'nobody', number>;
 }
 
+export interface NodeWait {
+  readonly node: string;
+  /** Undefined: it does not wait for a peer, as far as its channels tell. */
+  readonly wait: 'writing' | 'reading' | 'parting' | undefined;
+  readonly peer: string | undefined;
+  readonly progress: number;
+}
+
 export interface HubParts {
   readonly clusterId: Uint8Array;
   readonly links: readonly PlannedLink[];
@@ -140,6 +148,33 @@ export class LinkHub {
       }
     }
     this.#answered.wake();
+  }
+
+  /** What a node of this process waits for, and a number that moves when anything of its channels does. */
+  waitOf(node: string): NodeWait {
+    let wait: NodeWait['wait'];
+    let peer: string | undefined;
+    let progress = 0;
+    for (const link of this.#parts.links) {
+      const { output, input } = this.#states[link.id]!;
+      if (link.from === node && output !== undefined) {
+        progress += output.progress;
+        if (output.waits !== undefined) [wait, peer] = [output.waits, link.to];
+      }
+      if (link.to === node && input !== undefined) {
+        progress += input.progress;
+        if (input.isWaiting && wait === undefined) [wait, peer] = ['reading', link.from];
+      }
+    }
+    return { node, wait, peer, progress };
+  }
+
+  /** Nothing in the cluster can go on: writers that wait get twice the room. */
+  grow(): void {
+    for (const { input, output } of this.#states) {
+      input?.grow();
+      output?.grow();
+    }
   }
 
   /** Now and then: whoever waits for a peer asks it again. */

@@ -31,12 +31,30 @@ export class PeerInput implements HostPort {
   #state: 'open' | 'discarding' | 'closed' = 'open';
   /** Position of the last complaint about a gap. */
   #complainedAt = -1;
+  #allowanceBytes: number;
+  #isReading = false;
 
   /** `position`: what the reader's journal holds. */
   constructor(link: PlannedLink, { position, send }: { readonly position: number; readonly send: Send }) {
     this.link = link;
     this.#send = send;
     this.#taken = this.#received = this.#durable = position;
+    this.#allowanceBytes = link.windowBytes + PAYLOAD_BYTES_MAX;
+  }
+
+  /** The node waits for bytes. */
+  get isWaiting(): boolean {
+    return this.#isReading && this.#state === 'open';
+  }
+
+  /** Moves when anything does. */
+  get progress(): number {
+    return this.#received + this.#taken + this.#durable;
+  }
+
+  /** Writers may have grown. */
+  grow(): void {
+    this.#allowanceBytes *= 2;
   }
 
   get heldBytes(): number {
@@ -57,7 +75,9 @@ export class PeerInput implements HostPort {
       if (this.#state === 'closed') throw new StillpointError('E_CHANNEL_CLOSED', `channel ${this.link.toChannel} from ${this.link.from}: the port was closed`, { data: { channel: this.link.toChannel } });
       if (this.#received > this.#taken) return this.#take(wanted.length);
       if (this.#endsAt === this.#received) return undefined;
+      this.#isReading = true;
       await this.#changed.wait();
+      this.#isReading = false;
     }
   }
 
@@ -117,7 +137,7 @@ export class PeerInput implements HostPort {
       if (known < 0) return this.#complain();
       if (known >= piece.length) continue;
       if (known > 0 && this.link.hasMessages) return 'malformed';
-      if (this.#received - this.#durable > this.link.windowBytes + PAYLOAD_BYTES_MAX) return 'overrun';
+      if (this.#received - this.#durable > this.#allowanceBytes) return 'overrun';
       this.#pieces.push(known === 0 ? piece : piece.subarray(known));
       this.#received = at;
       isNew = true;

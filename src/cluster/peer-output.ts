@@ -5,7 +5,8 @@
  *                    └────── retained ───────────┘                sent <= acked + window
  *
  * Invariants: every byte from `acked` on is kept, so that a reader that lost its memory gets it again; what the reader holds is never sent to be
- * read twice (positions tell); at most the window and one release of the outbox are kept. A reader that ended takes no more: what is written to
+ * read twice (positions tell); at most the window and one release of the outbox are kept. The window grows only when nothing in the whole cluster could
+ * go on otherwise (coordinator.ts). A reader that ended takes no more: what is written to
  * it is discarded, and the writer never learns of it, because when it would is a matter of timing.
  * What this does NOT do: know the transport, encode, time anything (hub.ts).
  */
@@ -37,6 +38,9 @@ export class PeerOutput implements HostPort {
   #isEndKnown = false;
   #state: 'open' | 'reader gone' | 'stopped' = 'open';
   #ackedAtTick = -1;
+  #windowBytes: number;
+  #isWriting = false;
+  #isFinishing = false;
 
   /** `position`: where the guest goes on writing; `held`: what the reader has durably, at least that far. */
   constructor(link: PlannedLink, { position, held, send }: { readonly position: number; readonly held: number; readonly send: Send }) {
@@ -46,6 +50,26 @@ export class PeerOutput implements HostPort {
     this.#written = position;
     this.#sent = held;
     this.#acked = held;
+    this.#windowBytes = link.windowBytes;
+  }
+
+  /** What a node waits for at this end: room for its output, or that its readers hold everything. */
+  get waits(): 'writing' | 'parting' | undefined {
+    if (this.#state !== 'open') return undefined;
+    return this.#isWriting ? 'writing' : this.#isFinishing ? 'parting' : undefined;
+  }
+
+  /** Moves when anything does. */
+  get progress(): number {
+    return this.#sent + this.#acked;
+  }
+
+  /** A writer that waits may have twice as much under way. */
+  grow(): void {
+    if (this.waits !== 'writing') return;
+    this.#windowBytes *= 2;
+    this.#pump();
+    this.#changed.wake();
   }
 
   /** Bytes kept for a reader that may lose its memory. */
@@ -67,7 +91,9 @@ export class PeerOutput implements HostPort {
       this.#add(operation.offset, operation.bytes);
     }
     this.#pump();
+    this.#isWriting = true;
     while (this.#state === 'open' && this.#sent < this.#written) await this.#changed.wait();
+    this.#isWriting = false;
   }
 
   /** What a peer holds is settled at a restart: it says then from where it needs the stream (session/resume.ts). */
@@ -85,7 +111,9 @@ export class PeerOutput implements HostPort {
   async finish(): Promise<boolean> {
     this.#endsAt = this.#written;
     this.#pump();
+    this.#isFinishing = true;
     while (this.#state === 'open' && !(this.#acked >= this.#written && this.#isEndKnown)) await this.#changed.wait();
+    this.#isFinishing = false;
     return this.#state !== 'stopped';
   }
 
@@ -148,7 +176,7 @@ export class PeerOutput implements HostPort {
 
   #pump(): void {
     if (this.#state !== 'open') return;
-    const limit = this.#acked + this.link.windowBytes;
+    const limit = this.#acked + this.#windowBytes;
     while (this.#sent < this.#written && this.#sent < limit) {
       const { payload, count } = this.link.hasMessages ? this.#nextMessages(limit) : this.#nextBytes(limit);
       this.#send({ kind: 'data', offset: this.#sent, payload });

@@ -46,7 +46,10 @@ const sample: Envelope = { kind: 'data', link: 1, epoch: 3, offset: 123_456_789_
 describe('the envelope', () => {
   it('decode(encode(x)) = x', () => {
     const frames: Envelope[] = [sample, { ...sample, kind: 'need', extra: 77, payload: new Uint8Array(0) }, { ...sample, link: 0, payload: randomBytes(1, ENVELOPE_PAYLOAD_MAX) }];
-    for (const envelope of frames) expect(decodeEnvelope(context, encodeEnvelope(context, envelope))).toEqual(envelope);
+    for (const envelope of frames) {
+      const { payload, ...rest } = decodeEnvelope(context, encodeEnvelope(context, envelope)) as Envelope;
+      expect({ ...rest, bytes: Buffer.compare(payload, envelope.payload) }).toEqual({ kind: envelope.kind, link: envelope.link, epoch: envelope.epoch, offset: envelope.offset, extra: envelope.extra, bytes: 0 });
+    }
   });
 
   it('has the bytes of the golden file', () => {

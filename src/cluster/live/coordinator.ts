@@ -19,11 +19,13 @@ import { join } from 'node:path';
 import { StillpointError, type ErrorCode } from '../../core/index.ts';
 import type { Outcome } from '../../journal/index.ts';
 import type { Report } from '../../session/index.ts';
-import type { HubCounters } from '../hub.ts';
+import type { HubCounters, NodeWait } from '../hub.ts';
 import { CLUSTER_ID_BYTES } from '../wire.ts';
 import type { ClusterPlan } from '../plan.ts';
+import { Standstill } from '../standstill.ts';
+import type { NodeEnd } from '../node-end.ts';
 import { lastLines } from './log-tail.ts';
-import type { EndedNode, FromProcess, ToProcess } from './process-messages.ts';
+import type { FromProcess, ToProcess } from './process-messages.ts';
 import type { ClusterKeys } from './zeromq-transport.ts';
 
 export type NodeState = 'waiting' | 'running' | 'ended' | 'stopped' | 'failed';
@@ -35,7 +37,9 @@ export interface NodeStatus {
   checkpoints: number;
   inputBytes: number;
   outputBytes: number;
-  /** Of the life that ended or stopped. */
+  /** Of its last state, when it has ended. */
+  root: string | undefined;
+  /** Of the life that ended or stopped; none for one that was killed after its end. */
   report: Report | undefined;
 }
 
@@ -46,7 +50,7 @@ export interface CoordinatorParts {
   /** Directory of the store; it is there. */
   readonly store: string;
   /** Nodes that ended in an earlier start of the cluster. */
-  readonly ended: readonly EndedNode[];
+  readonly ended: readonly NodeEnd[];
   /** Arguments of node that make a process of a cluster. */
   readonly entry: readonly string[];
   readonly onStatus: (status: ClusterStatus) => void;
@@ -67,6 +71,8 @@ const STOP_GRACE_MS = 10_000;
 const POLL_MS = 50;
 const ERRORS_MAX = 4000;
 const LAST_LINES = 5;
+/** Each doubles the buffers of waiting writers: from 64 KiB, this many make a gigabyte; what still stands still then wants more than a host has. */
+const GROWTHS_MAX = 14;
 
 export class Coordinator {
   readonly #parts: CoordinatorParts;
@@ -74,10 +80,12 @@ export class Coordinator {
   readonly #directory = mkdtempSync(join(tmpdir(), 'stillpoint-'));
   readonly #members: Member[] = [];
   readonly #nodes: ReadonlyMap<string, NodeStatus>;
-  readonly #ended: EndedNode[];
+  readonly #ended: NodeEnd[];
   readonly #counters: HubCounters[] = [];
   #keys: ClusterKeys | undefined;
   #restarts = 0;
+  readonly #standstill = new Standstill();
+  #growths = 0;
   #isRunning = false;
   #stopReason: string | undefined;
   #failure: Failure | undefined;
@@ -87,8 +95,10 @@ export class Coordinator {
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
     this.#ended = [...parts.ended];
-    const isEnded = new Set(parts.ended.map(({ node }) => node));
-    this.#nodes = new Map(parts.plan.nodes.map(({ name }) => [name, { name, state: isEnded.has(name) ? 'ended' : 'waiting', instructions: 0n, checkpoints: 0, inputBytes: 0, outputBytes: 0, report: undefined }]));
+    const ends = new Map(parts.ended.map((end) => [end.node, end]));
+    this.#nodes = new Map(parts.plan.nodes.map(({ name }) => [name, {
+      name, state: ends.has(name) ? 'ended' : 'waiting', instructions: ends.get(name)?.instructions ?? 0n, root: ends.get(name)?.root, checkpoints: 0, inputBytes: 0, outputBytes: 0, report: undefined,
+    }]));
   }
 
   /** Runs the cluster to its end or a stop. Throws E_CLUSTER_FAILED. */
@@ -131,6 +141,7 @@ export class Coordinator {
 
   #hear(member: Member, message: FromProcess): void {
     if (message.kind === 'listening') return this.#introduce(member, message.endpoint);
+    if (message.kind === 'waiting') return this.#lookForStandstill(message.nodes);
     if (message.kind === 'counters') return void this.#counters.push(message.counters);
     if (message.kind === 'failed' && message.node === undefined) return this.#fail(message, member);
     const status = this.#nodes.get(message.node!)!;
@@ -145,7 +156,7 @@ export class Coordinator {
     } else {
       status.report = message.report;
       status.state = message.kind;
-      if (message.kind === 'ended') this.#nodeEnded(message, message.outcome);
+      if (message.kind === 'ended') this.#nodeEnded(status, message);
     }
     if (member.open.size === 0) this.#tell(member, { kind: 'leave' });
   }
@@ -160,9 +171,11 @@ export class Coordinator {
     if (member.open.size === 0) this.#tell(member, { kind: 'leave' });
   }
 
-  #nodeEnded({ node, written }: EndedNode, outcome: Outcome): void {
-    this.#ended.push({ node, written });
-    for (const other of this.#members) this.#tell(other, { kind: 'ended', node, written });
+  #nodeEnded(status: NodeStatus, { node, outcome, instructions, root, written }: NodeEnd): void {
+    const end: NodeEnd = { node, outcome, instructions, root, written };
+    Object.assign(status, { instructions, root });
+    this.#ended.push(end);
+    for (const other of this.#members) this.#tell(other, { kind: 'ended', ...end });
     const what = badEnd(outcome);
     if (what !== undefined) this.#fail({ node, code: 'E_CLUSTER_FAILED', message: what });
   }
@@ -185,6 +198,22 @@ export class Coordinator {
     const reason = this.#parts.stopRequested();
     if (reason !== undefined) this.#stop(reason);
     this.#parts.onStatus(this.#status);
+  }
+
+  /** When everybody waits, buffers grow; when nobody waits for room, nothing will ever come. */
+  #lookForStandstill(waits: readonly NodeWait[]): void {
+    this.#standstill.report(waits);
+    if (this.#stopReason !== undefined || this.#members.some(({ endpoint, open }) => endpoint === undefined && open.size > 0)) return this.#standstill.reset();
+    const open = [...this.#nodes.values()].filter(({ state }) => state !== 'ended').map(({ name }) => name);
+    const found = this.#standstill.find(open);
+    if (found === undefined) return;
+    this.#standstill.reset();
+    if (found.kind === 'full' && ++this.#growths <= GROWTHS_MAX) {
+      for (const member of this.#members) this.#tell(member, { kind: 'grow' });
+      return;
+    }
+    const says = found.waits.slice(0, 5).map(({ node, wait, peer }) => (wait === 'writing' ? `${node} for ${peer} to read` : wait === 'reading' ? `${node} for bytes of ${peer}` : `${node} for ${peer} to take the rest`));
+    this.#fail({ node: found.waits[0]!.node, code: 'E_CLUSTER_FAILED', message: `every node waits for another: ${says.join(', ')}${found.waits.length > 5 ? ', …' : ''}` });
   }
 
   #fail(failure: Failure, member?: Member): void {

@@ -21,7 +21,7 @@ import type { ZeromqTransport } from './zeromq-transport.ts';
 type Start = Extract<ToProcess, { kind: 'start' }>;
 
 /** How often silent peers are asked, and how often a node's progress is told. */
-const TICK_MS = 250;
+const TICK_MS = 100;
 const PROGRESS_MS = 200;
 
 /** The life of a process of a cluster; the parent is the coordinator. */
@@ -43,6 +43,8 @@ class ClusterProcess {
   #hub!: LinkHub;
   #transport: ZeromqTransport | undefined;
   #stopReason: string | undefined;
+  /** How often each node's guest was let run. */
+  readonly #slices = new Map<string, number>();
 
   constructor(start: Start, inbox: Inbox) {
     this.#start = start;
@@ -53,7 +55,7 @@ class ClusterProcess {
     const { plan, store, ended } = this.#start;
     const digests = await createNodeDigests();
     await this.#openHub(digests);
-    const ticking = setInterval(() => { this.#hub.tick(); }, TICK_MS);
+    const ticking = setInterval(() => { this.#tick(); }, TICK_MS);
     try {
       for (const { node, written } of ended) this.#hub.nodeEnded(node, written);
       this.#inbox.listen((message) => { this.#hear(message); });
@@ -82,9 +84,17 @@ class ClusterProcess {
     this.#hub = new LinkHub({ clusterId, links: plan.links, digests, transport, process: this.#start.process, processOf: (node) => processes.get(node)! });
   }
 
+  /** Asks silent peers, and tells who waits for whom: the number counts slices of the guest, too. */
+  #tick(): void {
+    this.#hub.tick();
+    const nodes = [...this.#slices.keys()].map((node) => this.#hub.waitOf(node)).map((wait) => ({ ...wait, progress: wait.progress + this.#slices.get(wait.node)! }));
+    if (nodes.length > 0) say({ kind: 'waiting', nodes });
+  }
+
   #hear(message: ToProcess): void {
     if (message.kind === 'peers') message.endpoints.forEach((endpoint, process) => { if (process !== this.#start.process) this.#transport?.connect(process, endpoint); });
     if (message.kind === 'ended') this.#hub.nodeEnded(message.node, message.written);
+    if (message.kind === 'grow') this.#hub.grow();
     if (message.kind !== 'stop' && message.kind !== 'leave') return;
     this.#stopReason ??= message.kind === 'stop' ? message.reason : 'the cluster is over';
     this.#hub.stop();
@@ -96,15 +106,19 @@ class ClusterProcess {
     try {
       const before = nodeEnd(context, plan, node);
       if (before !== undefined) return say({ kind: 'ended', ...before, report: undefined });
+      const tell = progressOf(node.name);
+      this.#slices.set(node.name, 0);
       const { end, report } = await runNode({
         context, name: runNameOf(plan.name, node.name), manifest: node.manifest, bindings: node.bindings, checkpointEvery: plan.checkpointEvery, engine: plan.engine,
-        hooks: { stopRequested: () => this.#stopReason, onProgress: progressOf(node.name) },
+        hooks: { stopRequested: () => this.#stopReason, onProgress: (progress) => { this.#slices.set(node.name, this.#slices.get(node.name)! + 1); tell(progress); } },
         peers: (epoch) => ({ open: (link, facts) => ends.open(link, facts, epoch), held: (journaled) => ends.held(journaled, epoch) }),
       });
-      if (end.kind === 'ended') say({ kind: 'ended', node: node.name, written: ends.written, outcome: end.outcome, report });
+      if (end.kind === 'ended') say({ kind: 'ended', node: node.name, written: ends.written, outcome: end.outcome, instructions: report.instructions, root: end.root ?? '', report });
       else say({ kind: 'stopped', node: node.name, report });
     } catch (error) {
       say(failure(node.name, error));
+    } finally {
+      this.#slices.delete(node.name);
     }
   }
 }

@@ -3,14 +3,11 @@
  * Keys travel here and nowhere else. What this does NOT do: carry the nodes' bytes (zeromq-transport.ts).
  */
 import type { ErrorCode } from '../../core/index.ts';
-import type { Outcome } from '../../journal/index.ts';
 import type { Report } from '../../session/index.ts';
-import type { HubCounters } from '../hub.ts';
+import type { HubCounters, NodeWait } from '../hub.ts';
+import type { NodeEnd } from '../node-end.ts';
 import type { ClusterPlan } from '../plan.ts';
 import type { ClusterKeys } from './zeromq-transport.ts';
-
-/** A node that has ended, with the length of everything it wrote to others. */
-export interface EndedNode { readonly node: string; readonly written: ReadonlyMap<string, number> }
 
 export type ToProcess =
   | {
@@ -22,12 +19,14 @@ export type ToProcess =
     /** Undefined: one process, nothing leaves it. */
     readonly bind: string | undefined;
     readonly keys: ClusterKeys | undefined;
-    readonly ended: readonly EndedNode[];
+    readonly ended: readonly NodeEnd[];
   }
   /** Where all processes are, by number. The first one lets the nodes run. */
   | { readonly kind: 'peers'; readonly endpoints: readonly (string | undefined)[] }
-  | { readonly kind: 'ended' } & EndedNode
+  | { readonly kind: 'ended' } & NodeEnd
   | { readonly kind: 'stop'; readonly reason: string }
+  /** Nothing in the cluster can go on: writers that wait get more room. */
+  | { readonly kind: 'grow' }
   /** Everything is over here. */
   | { readonly kind: 'leave' };
 
@@ -35,7 +34,8 @@ export type FromProcess =
   | { readonly kind: 'listening'; readonly endpoint: string }
   | { readonly kind: 'progress'; readonly node: string; readonly instructions: bigint; readonly checkpoints: number; readonly inputBytes: number; readonly outputBytes: number }
   /** No report: it had ended in an earlier life that could not say so. */
-  | { readonly kind: 'ended'; readonly outcome: Outcome; readonly report: Report | undefined } & EndedNode
+  | { readonly kind: 'ended'; readonly report: Report | undefined } & NodeEnd
   | { readonly kind: 'stopped'; readonly node: string; readonly report: Report }
   | { readonly kind: 'failed'; readonly node: string | undefined; readonly code: ErrorCode; readonly message: string }
+  | { readonly kind: 'waiting'; readonly nodes: readonly NodeWait[] }
   | { readonly kind: 'counters'; readonly counters: HubCounters };
