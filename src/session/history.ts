@@ -49,7 +49,7 @@ export async function describeRun(name: string, store: string | undefined): Prom
       ...summarize(context, record), created: new Date(record.createdMs).toISOString(), id: record.id, genesis: record.genesis, programHash: genesis.program, programFile: bindings.program,
       recorder: genesis.recorder, arguments: manifest.arguments, environment: manifest.environment, workingDirectory: manifest.workingDirectory, memoryBytes: manifest.memoryBytes,
       parent: record.parent === undefined ? undefined : `${record.parent.name}@${record.parent.checkpoint} (${record.parent.id})`,
-      maxInstructions: manifest.maxInstructions, clock: manifest.clock, entropy: manifest.entropy, frames: record.tail.count, journalLink: record.tail.link, root: last?.root,
+      maxInstructions: manifest.maxInstructions, clock: manifest.clock, entropy: manifest.entropy, image: manifest.image, programPath: manifest.programPath, frames: record.tail.count, journalLink: record.tail.link, root: last?.root,
       outputs: Object.fromEntries(record.outputs), channels: manifest.channels.map((channel) => ({ ...channel, host: bindings.channels.get(channel.name) })),
     };
   });
