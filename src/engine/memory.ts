@@ -176,6 +176,10 @@ export class GuestMemory implements CpuMemory {
     this.#listeners.push(listener);
   }
 
+  markCode(pageIndex: number): void {
+    this.pageFlags[pageIndex]! |= PAGE_FLAG.code;
+  }
+
   /** Page numbers (address >>> 12) written since the last clearDirty(), ascending. */
   dirtyPages(): readonly number[] {
     return [...this.#dirty].sort((a, b) => a - b);

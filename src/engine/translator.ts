@@ -12,10 +12,11 @@
  */
 import { assert } from '../core/index.ts';
 import {
-  CONTROL, liftUnit, PAGE_FLAG, PAUSE, ProfilingInterpreter, REASON, STOP, stubModule, TARGETS,
+  CONTROL, liftUnit, PAUSE, REASON, STOP, stubModule, TARGETS,
   type CpuMemory, type CpuState, type Executor, type Isa, type Pause, type Stop, type UnitLayout,
 } from '../isa/index.ts';
 import { GuestMemory, VM_OFFSET } from './memory.ts';
+import { WasmTier } from './wasm-tier.ts';
 
 /** Slots of the function table: entries of units and targets of their exits. All units are dropped when it is full. */
 const TABLE_SIZE = 16384;
@@ -40,7 +41,7 @@ export function translating(isa: Isa, options: TranslatorOptions = {}): Isa {
 export class Translator implements Executor {
   readonly #memory: GuestMemory;
   readonly #control: Int32Array;
-  readonly #interpreter: ProfilingInterpreter;
+  readonly #interpreter: WasmTier;
   readonly #layout: UnitLayout;
   readonly #table: WebAssembly.Table;
   readonly #stub: unknown;
@@ -58,7 +59,7 @@ export class Translator implements Executor {
     assert(memory instanceof GuestMemory, 'translated code works on the linear memory of the engine');
     this.#memory = memory;
     this.#control = state.control;
-    this.#interpreter = new ProfilingInterpreter(memory, state, options.hotLimit ?? HOT_LIMIT);
+    this.#interpreter = new WasmTier(memory, state, { hotLimit: options.hotLimit ?? HOT_LIMIT });
     const { vmBase } = memory;
     this.#layout = {
       memoryPages: memory.buffer.byteLength / WASM_PAGE_BYTES, registers: vmBase + VM_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags,
@@ -160,7 +161,7 @@ export class Translator implements Executor {
     const call = this.#compile(unit.module);
     const slot = this.#slotOf(entry);
     for (const page of unit.pages) {
-      this.#memory.pageFlags[page]! |= PAGE_FLAG.code;
+      this.#memory.markCode(page);
       const users = this.#unitsOfPage.get(page);
       if (users === undefined) this.#unitsOfPage.set(page, new Set([entry]));
       else users.add(entry);

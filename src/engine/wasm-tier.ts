@@ -79,6 +79,7 @@ export class WasmTier implements ColdInterpreter {
   }
 
   countArrival(address: number): boolean { return this.#last.countArrival(address); }
+  arrivals(address: number): number { return this.#last.arrivals(address); }
   executeFloat(operation: number, packed: number, rm: number): number { return this.#first.executeFloat(operation, packed, rm); }
   executeOperation(operation: number, packed: number, imm: number): number { return this.#first.executeOperation(operation, packed, imm); }
   executeAtomic(operation: number, packed: number, imm: number): number { return this.#first.executeAtomic(operation, packed, imm); }
@@ -106,6 +107,7 @@ export class WasmTier implements ColdInterpreter {
     const second = new WasmInterpreter(memory, this.#state, { layout, loop, hotLimit: this.#hotLimit });
     for (const entry of this.#entries) second.setEntry(entry, true);
     this.#entries.clear();
+    second.counters.set(this.#first.counters);
     this.#first.dropCaches();
     this.#second = second;
     this.#last = second;

@@ -31,6 +31,8 @@ export interface CpuMemory {
   prepareStore(pageIndex: number): boolean;
   /** Tells when code cached from a page is stale: the page was written, unmapped or lost its execute right. */
   onCodeChange(listener: (pageIndex: number) => void): void;
+  /** Notes that code from a page is cached: a store to it is slow from now on. */
+  markCode(pageIndex: number): void;
 }
 
 /** Views on the register block of the thread being executed. All words are zero at first. */

@@ -152,7 +152,13 @@ describe('as a cold tier', () => {
 
   it('counts arrivals together with jumps', () => {
     const [first, second] = sides(assemble('1: j 1b'), 5);
-    for (let arrival = 0; arrival < 7; arrival++) expect(second.tier.countArrival(CODE)).toBe(first.tier.countArrival(CODE));
+    for (let arrival = 0; arrival < 7; arrival++) {
+      expect(second.tier.countArrival(CODE)).toBe(first.tier.countArrival(CODE));
+      expect(second.tier.arrivals(CODE)).toBe(arrival + 1);
+    }
+    turn(second, 3, false);
+    turn(first, 3, false);
+    expect(second.tier.arrivals(CODE)).toBe(first.tier.arrivals(CODE));
   });
 });
 

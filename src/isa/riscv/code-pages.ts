@@ -97,7 +97,7 @@ export class CodePages {
     const address = pageIndex * 4096 + (at >>> 1);
     const low = memory.u16[(address - BIAS) >>> 1]!;
     assert((memory.pageFlags[pageIndex]! & PAGE_FLAG.execute) !== 0, 'only executable pages are decoded');
-    memory.pageFlags[pageIndex]! |= PAGE_FLAG.code;
+    if ((memory.pageFlags[pageIndex]! & PAGE_FLAG.code) === 0) memory.markCode(pageIndex);
     if (at < records[DECODED_FIRST]!) records[DECODED_FIRST] = at;
     if (at > records[DECODED_LAST]!) records[DECODED_LAST] = at;
     if (this.#entries.has(address)) {

@@ -24,6 +24,8 @@ export interface ColdInterpreter {
   setEntry(address: number, isEntry: boolean): void;
   /** Counts an arrival at `address` from translated code; true when it has become hot. */
   countArrival(address: number): boolean;
+  /** Arrivals counted at an address, or at one that shares its counter. */
+  arrivals(address: number): number;
   /** See single-instructions.ts. */
   executeFloat(operation: number, packed: number, rm: number): number;
   executeOperation(operation: number, packed: number, imm: number): number;
@@ -45,6 +47,8 @@ export class ProfilingInterpreter implements ColdInterpreter {
     this.#plain = new CodePages(memory);
   }
 
+  /** Arrivals by bits of the address. */
+  get counters(): Uint16Array { return this.#machine.hot; }
   get executed(): number { return this.#machine.executed; }
   get faultLow(): number { return this.#machine.faultLow; }
   get faultHigh(): number { return this.#machine.faultHigh; }
@@ -63,6 +67,10 @@ export class ProfilingInterpreter implements ColdInterpreter {
 
   countArrival(address: number): boolean {
     return ++this.#machine.hot[(address >>> 1) & HOT_MASK]! === this.#machine.hotLimit;
+  }
+
+  arrivals(address: number): number {
+    return this.#machine.hot[(address >>> 1) & HOT_MASK]!;
   }
 
   executeFloat(operation: number, packed: number, rm: number): number { return executeFloat(this.#machine, operation, packed, rm); }

@@ -92,7 +92,7 @@ export class RecordPages {
     assert((memory.pageFlags[page]! & PAGE_FLAG.execute) !== 0, 'only executable pages are decoded');
     if (this.#sides.size > SIDES_MAX - 2 * AHEAD_MAX) this.dropAll();
     this.add(page);
-    memory.pageFlags[page]! |= PAGE_FLAG.code;
+    if ((memory.pageFlags[page]! & PAGE_FLAG.code) === 0) memory.markCode(page);
     const records = this.#map[page]!;
     const slot = (records - this.#base) / STRIDE;
     let offset = address & 4095;

@@ -74,6 +74,8 @@ export class WasmInterpreter implements ColdInterpreter {
     this.#words[(layout.registers + STATE.hotLimit) >>> 2] = hotLimit;
   }
 
+  /** Arrivals by bits of the address. */
+  get counters(): Uint16Array { return this.#hot; }
   get executed(): number { return this.#machine.executed; }
   get faultLow(): number { return this.#machine.faultLow; }
   get faultHigh(): number { return this.#machine.faultHigh; }
@@ -93,6 +95,10 @@ export class WasmInterpreter implements ColdInterpreter {
 
   countArrival(address: number): boolean {
     return ++this.#hot[(address >>> 1) & HOT_MASK]! === this.#hotLimit;
+  }
+
+  arrivals(address: number): number {
+    return this.#hot[(address >>> 1) & HOT_MASK]!;
   }
 
   executeFloat(operation: number, packed: number, rm: number): number { return executeFloat(this.#machine, operation, packed, rm); }
