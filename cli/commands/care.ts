@@ -1,15 +1,19 @@
 /**
- * The verbs that look after a store: gc.
+ * The verbs that look after a store: gc, fsck, stats.
+ * fsck looks from a child process: LMDB's own pages have no check sums, and damage in them can end a process with a signal.
  */
+import { spawn } from 'node:child_process';
 import { InvalidArgumentError, type Command } from 'commander';
-import { collectStore, StillpointError } from '../../src/index.ts';
-import { say, sayJson, scaled } from '../terminal.ts';
+import { checkStore, collectStore, storeStats, StillpointError, type FsckFinding, type FsckResult } from '../../src/index.ts';
+import { say, sayJson, scaled, table } from '../terminal.ts';
 import { StatusLine } from '../progress.ts';
 
 interface Flags { readonly store?: string; readonly json?: boolean; readonly progress: boolean }
 
 export function addCareCommands(program: Command): void {
   addGc(program);
+  addFsck(program);
+  addStats(program);
 }
 
 function parseCount(value: string): number {
@@ -39,5 +43,78 @@ A checkpoint with a name or a note, and the last one of a run, always stay. Mach
       } finally {
         line.end();
       }
+    });
+}
+
+/** Set in the child that does the work. */
+const CHILD_FLAG = 'STILLPOINT_FSCK_CHILD';
+
+function addFsck(program: Command): void {
+  program.command('fsck').description('check every record of a store; exit status 0 sound, 1 damaged').option('--repair', 'drop what cannot be trusted and say what was lost')
+    .option('--store <dir>', 'the store').option('--json', 'facts as JSON').option('--no-progress', 'no progress line')
+    .addHelpText('after', `
+Examples:
+  stillpoint fsck
+  stillpoint fsck --repair
+Exit status: 0 sound (with --repair: sound now), 1 damage that is still there, 125 trouble.
+A repair keeps what is whole. A damaged journal ends before the damage; a run goes on from its last sound checkpoint.`)
+    .action(async (flags: Flags & { readonly repair?: boolean }) => {
+      process.exitCode = process.env[CHILD_FLAG] === undefined ? await inChild() : await fsck(flags);
+    });
+}
+
+/** Runs this very command again in a child and lives longer than it. */
+async function inChild(): Promise<number> {
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], { stdio: ['inherit', 'inherit', process.stderr.isTTY === true ? 'inherit' : 'pipe'], env: { ...process.env, [CHILD_FLAG]: '1' } });
+  let remarks = '';
+  child.stderr?.on('data', (bytes: Buffer) => { remarks += bytes.toString(); });
+  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, killed) => resolve([code, killed]));
+  });
+  process.stderr.write(ownLines(remarks));
+  if (signal === 'SIGSEGV' || signal === 'SIGBUS' || signal === 'SIGABRT' || signal === 'SIGILL') {
+    throw new StillpointError('E_STORE_CORRUPT', `the database's own pages are damaged: reading them ended a process with ${signal}; restore the store from a copy, or import exported runs into a new one`);
+  }
+  return signal === null ? status ?? 1 : 128 + (signal === 'SIGINT' ? 2 : 15);
+}
+
+/** What we said; the database prints words of its own about its pages. */
+function ownLines(text: string): string {
+  return text.split('\n').filter((line) => line.startsWith('stillpoint: ')).map((line) => `${line}\n`).join('');
+}
+
+async function fsck(flags: Flags & { readonly repair?: boolean }): Promise<number> {
+  const line = new StatusLine('fsck', flags.progress);
+  let result: FsckResult;
+  try {
+    result = await checkStore({ store: flags.store, repairs: flags.repair ?? false, onProgress: ({ pass, bytes }) => line.update(`pass ${pass}  ${scaled(bytes)}B checked`) });
+  } finally {
+    line.end();
+  }
+  if (flags.json === true) sayJson(result);
+  else tell(result, flags.repair ?? false);
+  return result.isSound ? 0 : 1;
+}
+
+function tell({ findings, repairs, remaining, runs, frames, checkpoints, bytes, isSound }: FsckResult, isRepair: boolean): void {
+  const list = (items: readonly FsckFinding[]): void => items.forEach(({ code, says }) => say(`${code}: ${says}`));
+  list(findings);
+  for (const lost of repairs) say(`repaired: ${lost}`);
+  if (isRepair && findings.length > 0) list(remaining.map((finding) => ({ ...finding, says: `still: ${finding.says}` })));
+  const sums = `${runs} runs, ${checkpoints} checkpoints, ${frames} frames, ${scaled(bytes)}B checked`;
+  say(isSound ? `${sums}: ${findings.length === 0 ? 'sound' : 'sound now'}` : `${sums}: ${remaining.length} findings${isRepair ? ' that no repair can mend' : '; stillpoint fsck --repair drops what cannot be trusted'}`);
+}
+
+function addStats(program: Command): void {
+  program.command('stats').description('where the bytes of a store are, and what is shared').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .addHelpText('after', '\nExample:\n  stillpoint stats')
+    .action(async (flags: { readonly store?: string; readonly json?: boolean }) => {
+      const stats = await storeStats(flags.store);
+      if (flags.json === true) return sayJson(stats);
+      const { stored, needed, unshared } = stats.pages;
+      say(table(['TABLE', 'ENTRIES', 'BYTES'], stats.tables.map(({ table: name, entries, bytes }) => [name, String(entries), String(bytes)])));
+      say(`file ${scaled(stats.fileBytes)}B; ${stored} pages stored, ${needed} needed by runs (gc frees ${stored - needed}), ${unshared} if nothing were shared between runs\n`);
+      say(table(['RUN', 'CHECKPOINTS', 'FRAMES', 'PAGE BYTES', 'ITS OWN'], stats.runs.map((run) => [run.name, String(run.checkpoints), String(run.frames), String(run.pageBytes), String(run.ownPageBytes)])));
     });
 }

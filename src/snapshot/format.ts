@@ -132,6 +132,13 @@ export function trimmedLength(page: Uint8Array): number {
   return length;
 }
 
+/** The whole page of a slot. */
+export function expandSlot({ stored }: PackSlot): Uint8Array {
+  const page = new Uint8Array(limits.PAGE_BYTES);
+  page.set(stored);
+  return page;
+}
+
 export function encodePack(slots: readonly PackSlot[]): Uint8Array {
   assert(slots.length > 0 && slots.length <= PACK_PAGES_MAX, 'a pack holds 1 to 15 pages');
   let size = 2 + PACK_SLOT_BYTES * slots.length;

@@ -6,4 +6,5 @@ export type { ReaderOptions } from './reader.ts';
 export { diffSnapshots, type Difference, type Presence } from './diff.ts';
 export { walkSnapshot, type Reached } from './walk.ts';
 export { collect, scanSnapshots, sweepSnapshots, type Collected, type SweepGuard } from './sweep.ts';
+export { salvagePack, SnapshotChecker, type BadRecord } from './check.ts';
 export { HashSet, type Hashes } from './hash-set.ts';

@@ -7,7 +7,7 @@
  */
 import { limits, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store } from '../store/index.ts';
-import { decodeLocation, decodeNode, decodeObjectList, decodePack, decodeRoot, FAN_OUT, formatError, HASH_BYTES, hashBytes, readHash, type ByteString, type NodeContent, type ObjectList, type PackSlot, type RootRecord, type TreeRoot } from './format.ts';
+import { decodeLocation, decodeNode, decodeObjectList, decodePack, decodeRoot, expandSlot, FAN_OUT, formatError, HASH_BYTES, hashBytes, readHash, type ByteString, type NodeContent, type ObjectList, type PackSlot, type RootRecord, type TreeRoot } from './format.ts';
 import type { Root } from './state.ts';
 
 const { PAGE_BYTES } = limits;
@@ -74,8 +74,7 @@ export class SnapshotReader {
   /** The 4096 bytes of a page, the caller's own. */
   page(hash: BlobHash, place: PagePlace): Uint8Array {
     const slot = this.#slot(hash, place);
-    const page = new Uint8Array(PAGE_BYTES);
-    page.set(slot.stored);
+    const page = expandSlot(slot);
     const isSound = this.#verify === 'hash' ? this.#digests.sha256(page) === hash : this.#digests.xxh64(page) === slot.guard;
     if (!isSound) throw damaged(hash, place, 'does not have the bytes its hash promises');
     return page;

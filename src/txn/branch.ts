@@ -12,6 +12,7 @@ import { assert, instructionCount, StillpointError } from '../core/index.ts';
 import { allEntriesRange, entryIndexOfKey, entryKey, JournalReader, relink, runKey, type Frame, type JournalTail, type Outcome, type RunId } from '../journal/index.ts';
 import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeCheckpointRecord, type CheckpointRecord } from './checkpoint-record.ts';
+import { decodeMark, encodeMark } from './marks.ts';
 import { acquire, Ownership, release, type IsAlive, type Owner, type StoreContext } from './ownership.ts';
 import { referencesPut } from './references.ts';
 import { encodeRunRecord, nameKey, type OutputPositions, type RunRecord } from './run-record.ts';
@@ -84,7 +85,9 @@ function copyCheckpoint({ store, digests }: StoreContext, copy: { readonly paren
   const key = entryKey(id, old.number);
   const puts: StorePut[] = [{ table: 'checkpoints', key, value: encodeCheckpointRecord(digests, { ...old, tail }) }];
   const mark = store.get('marks', entryKey(parent.id, old.number));
-  return mark === undefined ? puts : [...puts, { table: 'marks', key, value: mark }];
+  if (mark === undefined) return puts;
+  const value = encodeMark(digests, { run: id, number: old.number }, decodeMark(digests, { run: parent.id, number: old.number }, mark));
+  return [...puts, { table: 'marks', key, value }];
 }
 
 /** Outputs as the checkpoint has them: everything behind it is made again. */

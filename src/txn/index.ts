@@ -12,3 +12,5 @@ export { forkRun, rollbackRun, type ForkRequest, type RollbackRequest } from './
 export { encodeMark, decodeMark, listMarks, markCheckpoint, type Mark } from './marks.ts';
 export { chooseKept, dropCheckpoints, type RetentionRule } from './retention.ts';
 export { referencesPut } from './references.ts';
+export { inspectStore, type Finding, type Inspection, type Remedy } from './inspect.ts';
+export { repair } from './repair.ts';

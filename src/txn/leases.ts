@@ -25,7 +25,7 @@ function leaseKey(run: RunId): Uint8Array {
 
 /** Part of a commit: from then on collectors wait. */
 export function leasePut({ digests }: StoreContext, run: RunId, owner: Owner): StorePut {
-  return { table: 'meta', key: leaseKey(run), value: encodeOwnerRecord(digests, { epoch: 1, owner }) };
+  return { table: 'meta', key: leaseKey(run), value: encodeOwnerRecord(digests, NO_RUN, { epoch: 1, owner }) };
 }
 
 /** Part of a commit: the lease is given back. */
@@ -73,7 +73,7 @@ export async function asCollector<Result>(context: StoreContext, { owner, isAliv
   const { store, digests } = context;
   const before = store.get('meta', COLLECTOR_KEY);
   const holder = before === undefined ? undefined : decodeOwnerRecord(digests, NO_RUN, before).owner;
-  const mine = encodeOwnerRecord(digests, { epoch: 1, owner });
+  const mine = encodeOwnerRecord(digests, NO_RUN, { epoch: 1, owner });
   const isTaken = holder !== undefined && isAlive(holder) && holder.token !== owner.token;
   if (isTaken || await store.commit({ expect: [{ table: 'meta', key: COLLECTOR_KEY, value: before }], puts: [{ table: 'meta', key: COLLECTOR_KEY, value: mine }] }) === 'conflict') {
     throw new StillpointError('E_STORE_BUSY', `process ${holder?.pid ?? 'unknown'} is tidying the store; wait for it`, { data: { pid: holder?.pid } });

@@ -15,13 +15,14 @@ const KIND: RecordKind = { format: 'stillpoint-mark', version: 1, damaged: 'E_ST
 const NAME_PATTERN = /^[a-zA-Z][a-zA-Z0-9._-]{0,63}$/;
 const NOTE_MAX = 1024; // One line for humans.
 
-export function encodeMark(digests: Digests, { name, note }: Mark): Uint8Array {
-  return encodeRecord(digests, KIND, { name: name ?? '', note: note ?? '' });
+export function encodeMark(digests: Digests, at: { readonly run: RunId; readonly number: number }, { name, note }: Mark): Uint8Array {
+  return encodeRecord(digests, KIND, { run: at.run, number: at.number, name: name ?? '', note: note ?? '' });
 }
 
 /** Throws E_STORE_CORRUPT, E_STORE_VERSION. */
 export function decodeMark(digests: Digests, at: { readonly run: RunId; readonly number: number }, bytes: Uint8Array): Mark {
   const fields = decodeRecord(digests, KIND, { bytes, subject: { run: at.run, checkpoint: at.number } });
+  if (fields.text('run', 32) !== at.run || fields.count('number') !== at.number) throw fields.fail('is the mark of another checkpoint');
   const [name, note] = [fields.text('name', 64), fields.text('note', NOTE_MAX)];
   fields.end();
   return { name: name === '' ? undefined : name, note: note === '' ? undefined : note };
@@ -52,8 +53,8 @@ export async function markCheckpoint(context: StoreContext, record: RunRecord, {
   const next: Mark = { name: mark.name ?? before?.name, note: mark.note ?? before?.note };
   const key = entryKey(record.id, number);
   const checkpoint = store.get('checkpoints', key);
-  const expect = [{ table: 'checkpoints', key, value: checkpoint } as const, { table: 'marks', key, value: before === undefined ? undefined : encodeMark(digests, before) } as const];
-  const answer = checkpoint === undefined ? 'conflict' : await store.commit({ expect, puts: [{ table: 'marks', key, value: encodeMark(digests, next) }] });
+  const expect = [{ table: 'checkpoints', key, value: checkpoint } as const, { table: 'marks', key, value: before === undefined ? undefined : encodeMark(digests, { run: record.id, number }, before) } as const];
+  const answer = checkpoint === undefined ? 'conflict' : await store.commit({ expect, puts: [{ table: 'marks', key, value: encodeMark(digests, { run: record.id, number }, next) }] });
   if (answer === 'done') return next;
   throw new StillpointError('E_CHECKPOINT_UNKNOWN', `checkpoint ${number} of run ${record.name} is gone or was marked by somebody else just now; look again`, { data: { run: record.name, checkpoint: number } });
 }

@@ -33,19 +33,20 @@ export type IsAlive = (owner: Owner) => boolean;
 /** What all functions of this folder work on. */
 export interface StoreContext { readonly store: Store; readonly digests: Digests }
 
-const KIND: RecordKind = { format: 'stillpoint-owner', version: 1, damaged: 'E_STORE_CORRUPT' };
+const KIND: RecordKind = { format: 'stillpoint-owner', version: 2, oldest: 1, damaged: 'E_STORE_CORRUPT' };
 const TEXT_MAX = 256;
 /** Each lost race means that somebody else won one; more in a row than any number of people starting a resume at once. */
 const ATTEMPTS_MAX = 16;
 
-export function encodeOwnerRecord(digests: Digests, { epoch, owner }: OwnerRecord): Uint8Array {
+export function encodeOwnerRecord(digests: Digests, run: RunId, { epoch, owner }: OwnerRecord): Uint8Array {
   assert(Number.isSafeInteger(epoch) && epoch >= 1, 'epochs count from 1');
   if (owner !== undefined) assert(Math.max(owner.host.length, owner.started.length, owner.token.length) <= TEXT_MAX, 'the texts of an owner are short');
-  return encodeRecord(digests, KIND, { epoch, owner: owner === undefined ? null : { host: owner.host, pid: owner.pid, started: owner.started, token: owner.token } });
+  return encodeRecord(digests, KIND, { run, epoch, owner: owner === undefined ? null : { host: owner.host, pid: owner.pid, started: owner.started, token: owner.token } });
 }
 
 export function decodeOwnerRecord(digests: Digests, run: RunId, bytes: Uint8Array): OwnerRecord {
   const fields = decodeRecord(digests, KIND, { bytes, subject: { run } });
+  if (fields.version > 1 && fields.text('run', 32) !== run) throw fields.fail('is the record of another run');
   const record = { epoch: fields.count('epoch'), owner: fields.optional('owner', readOwner) };
   fields.end();
   if (record.epoch < 1) throw fields.fail('has no epoch');
@@ -71,7 +72,7 @@ export class Ownership {
     this.epoch = epoch;
     this.owner = owner;
     this.#digests = digests;
-    this.#record = encodeOwnerRecord(digests, { epoch, owner });
+    this.#record = encodeOwnerRecord(digests, run, { epoch, owner });
   }
 
   /** Every commit of the run carries this. */
@@ -86,7 +87,7 @@ export class Ownership {
 
   /** Gives the run up, in a commit that carries the expectation. The epoch stays, so that it never repeats. */
   get waiver(): StorePut {
-    return { table: 'owners', key: runKey(this.run), value: encodeOwnerRecord(this.#digests, { epoch: this.epoch, owner: undefined }) };
+    return { table: 'owners', key: runKey(this.run), value: encodeOwnerRecord(this.#digests, this.run, { epoch: this.epoch, owner: undefined }) };
   }
 
   /** Proves that the run is still owned. Throws E_RUN_FENCED. */

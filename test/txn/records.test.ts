@@ -43,15 +43,15 @@ const MARK_SAMPLE: Mark = { name: 'before', note: 'a line of text, naïve' };
 
 const SAMPLES: readonly [string, Uint8Array, (bytes: Uint8Array) => unknown, ErrorCode, unknown][] = [
   ['run', encodeRunRecord(digests, RUN_SAMPLE), runDecoder, 'E_STORE_CORRUPT', RUN_SAMPLE],
-  ['owner', encodeOwnerRecord(digests, OWNER_SAMPLE), ownerDecoder, 'E_STORE_CORRUPT', OWNER_SAMPLE],
+  ['owner', encodeOwnerRecord(digests, RUN, OWNER_SAMPLE), ownerDecoder, 'E_STORE_CORRUPT', OWNER_SAMPLE],
   ['checkpoint', encodeCheckpointRecord(digests, CHECKPOINT_SAMPLE), checkpointDecoder(2), 'E_SNAPSHOT_FORMAT', CHECKPOINT_SAMPLE],
-  ['mark', encodeMark(digests, MARK_SAMPLE), (bytes) => decodeMark(digests, { run: RUN, number: 2 }, bytes), 'E_STORE_CORRUPT', MARK_SAMPLE],
+  ['mark', encodeMark(digests, { run: RUN, number: 2 }, MARK_SAMPLE), (bytes) => decodeMark(digests, { run: RUN, number: 2 }, bytes), 'E_STORE_CORRUPT', MARK_SAMPLE],
 ];
 
 describe('records', () => {
   it('decode(encode(x)) = x for runs, checkpoints and owners', () => {
     fc.assert(fc.property(anyRun, (record) => { expect(runDecoder(encodeRunRecord(digests, record))).toEqual(record); }));
-    fc.assert(fc.property(anyOwner, (record) => { expect(ownerDecoder(encodeOwnerRecord(digests, record))).toEqual(record); }));
+    fc.assert(fc.property(anyOwner, (record) => { expect(ownerDecoder(encodeOwnerRecord(digests, RUN, record))).toEqual(record); }));
     fc.assert(fc.property(anyCheckpoint, (record) => { expect(checkpointDecoder(record.number)(encodeCheckpointRecord(digests, record))).toEqual(record); }));
   });
 
@@ -117,7 +117,7 @@ function sealed(bytes: Uint8Array): Uint8Array {
 
 function formatOf(sample: Uint8Array): { format: string; version: number } {
   const format = /stillpoint-[a-z]+/.exec(Buffer.from(sample).toString('latin1'))![0];
-  return { format, version: format === 'stillpoint-run' ? 2 : 1 };
+  return { format, version: format === 'stillpoint-run' || format === 'stillpoint-owner' ? 2 : 1 };
 }
 
 /** JSON without -0, which canonical data does not have. */

@@ -1,0 +1,122 @@
+/**
+ * `fsck`: every record of a store against its hash, its form and what it should belong to; on request, what cannot be trusted is dropped.
+ * Invariants: checking changes nothing and needs no ownership; a repair refuses while a run is being executed. What was lost is said line by line.
+ * What this does NOT do: check LMDB's own pages: damage there can end the process, which is why the command line looks from a child process.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StillpointError, type ErrorCode } from '../core/index.ts';
+import { SnapshotChecker } from '../snapshot/index.ts';
+import { asCollector, inspectStore, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type StoreContext } from '../txn/index.ts';
+import { withStore } from './context.ts';
+import { isAlive, monotonicMs, thisOwner } from './host.ts';
+
+export interface FsckRequest {
+  readonly store?: string | undefined;
+  readonly repairs: boolean;
+  readonly onProgress?: ((progress: { readonly pass: number; readonly bytes: number }) => void) | undefined;
+}
+export interface FsckFinding { readonly code: ErrorCode; readonly says: string; readonly run: string | undefined }
+export interface FsckResult {
+  readonly isSound: boolean;
+  /** What was wrong when the check began. */
+  readonly findings: readonly FsckFinding[];
+  /** What a repair did and what it lost. */
+  readonly repairs: readonly string[];
+  /** What is still wrong after a repair. */
+  readonly remaining: readonly FsckFinding[];
+  readonly runs: number;
+  readonly frames: number;
+  readonly checkpoints: number;
+  readonly bytes: number;
+}
+
+/** Each pass repairs what the one before laid open; more are not needed by any damage that we know. */
+const PASSES_MAX = 8;
+const BREATH_EVERY_MS = 50;
+
+export async function checkStore(request: FsckRequest): Promise<FsckResult> {
+  return withStore(request.store, request.repairs ? 'existing' : 'read-only', (context) => checkOpenStore(context, request));
+}
+
+/** The same for a store that is open. */
+export async function checkOpenStore(context: StoreContext, request: Omit<FsckRequest, 'store'>): Promise<FsckResult> {
+  if (!request.repairs) return result(await look(context, request, 1), [], undefined);
+  return asCollector(context, { owner: thisOwner(), isAlive }, async () => {
+    refuseWhileRunning(context);
+    const first = await look(context, request, 1);
+    const repairs: string[] = [];
+    let last = first;
+    for (let pass = 2; pass <= PASSES_MAX && last.findings.some(isMendable); pass++) {
+      repairs.push(...await mend(context, last.findings));
+      last = await look(context, request, pass);
+    }
+    return result(first, repairs, last);
+  });
+}
+
+interface Look extends Inspection { readonly bytes: number }
+
+async function look(context: StoreContext, { onProgress }: Omit<FsckRequest, 'store'>, pass: number): Promise<Look> {
+  let bytes = 0;
+  let rested = monotonicMs();
+  const breathe = async (more: number): Promise<void> => {
+    bytes += more;
+    onProgress?.({ pass, bytes });
+    if (monotonicMs() - rested < BREATH_EVERY_MS) return;
+    await sleep(0);
+    rested = monotonicMs();
+  };
+  const snapshots = new SnapshotChecker(context.store, context.digests);
+  const records = (await snapshots.records({ breathe })).map(({ table, key, code, says }): Finding => ({ code, says, remedy: table === 'packs' ? { kind: 'salvage', key } : { kind: 'delete', table, key } }));
+  const inspection = await inspectStore(context, { snapshots, breathe });
+  return { ...inspection, findings: [...records, ...inspection.findings], bytes };
+}
+
+function isMendable({ remedy }: Finding): boolean {
+  return remedy.kind !== 'none';
+}
+
+/** Content first, alone: what hangs on it is judged when it has been mended. One remedy a run and pass: each changes what the next would be about. */
+async function mend(context: StoreContext, findings: readonly Finding[]): Promise<readonly string[]> {
+  const content = findings.filter(({ remedy }) => remedy.kind === 'salvage' || remedy.kind === 'own-anew' || (remedy.kind === 'delete' && remedy.table !== 'runs'));
+  const chosen = content.length > 0 ? content : oneForEachRun(findings.filter(isMendable));
+  const lost: string[] = [];
+  for (const finding of chosen) {
+    const line = await repair(context, finding);
+    if (line !== undefined) lost.push(line);
+  }
+  return lost;
+}
+
+/** Checkpoints may all go at once; a cut comes alone, the deepest first. */
+function oneForEachRun(findings: readonly Finding[]): readonly Finding[] {
+  const byRun = new Map<string | undefined, Finding[]>();
+  for (const finding of findings) byRun.set(finding.run, [...byRun.get(finding.run) ?? [], finding]);
+  return [...byRun.values()].flatMap((group) => {
+    const cuts = group.flatMap((finding) => (finding.remedy.kind === 'cut' ? [{ finding, frame: finding.remedy.frame }] : [])).sort((a, b) => a.frame - b.frame);
+    return cuts[0] === undefined ? group : [cuts[0].finding];
+  });
+}
+
+/** A run whose record or owner cannot be read is what the repair is about; its writers' commits fail anyway. */
+function refuseWhileRunning(context: StoreContext): void {
+  for (const name of runNames(context)) {
+    if (isRunning(context, name)) throw new StillpointError('E_RUN_OWNED', `run ${name} is being executed; a repair needs the store for itself`, { data: { run: name } });
+  }
+}
+
+function isRunning(context: StoreContext, name: string): boolean {
+  try {
+    return stateOfRun(context, readRun(context, name), isAlive) === 'running';
+  } catch (error) {
+    if (error instanceof StillpointError) return false;
+    throw error;
+  }
+}
+
+function result(first: Look, repairs: readonly string[], last: Look | undefined): FsckResult {
+  const plain = (findings: readonly Finding[]): readonly FsckFinding[] => findings.map(({ code, says, run }) => ({ code, says, run }));
+  const remaining = last === undefined ? first.findings : last.findings;
+  const { runs, frames, checkpoints, bytes } = last ?? first;
+  return { isSound: remaining.length === 0, findings: plain(first.findings), repairs, remaining: plain(remaining), runs, frames, checkpoints, bytes };
+}

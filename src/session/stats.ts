@@ -1,0 +1,58 @@
+/**
+ * `stats`: where the bytes of a store are, and what is shared.
+ * Units: page bytes are 4096 a page, before trailing zeros are cut. What this does NOT do: check anything (fsck).
+ */
+import { limits, type BlobHash } from '../core/index.ts';
+import { walkSnapshot, type Hashes } from '../snapshot/index.ts';
+import { TABLES, type Table } from '../store/index.ts';
+import { listCheckpoints, listRuns, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { withStore } from './context.ts';
+
+export interface RunUsage {
+  readonly name: string;
+  readonly checkpoints: number;
+  readonly frames: number;
+  /** Bytes of the pages that its checkpoints reach. */
+  readonly pageBytes: number;
+  /** The part of them that no other run reaches: what rm would free. */
+  readonly ownPageBytes: number;
+}
+export interface StoreStats {
+  readonly fileBytes: number;
+  readonly tables: readonly { readonly table: Table; readonly entries: number; readonly bytes: number }[];
+  readonly runs: readonly RunUsage[];
+  /** All pages in the store; those that a run reaches; the sum over all runs as if nothing were shared. */
+  readonly pages: { readonly stored: number; readonly needed: number; readonly unshared: number };
+}
+
+export async function storeStats(store: string | undefined): Promise<StoreStats> {
+  return withStore(store, 'read-only', async (context) => {
+    const { tables, fileBytes } = context.store.usage();
+    const users = new Map<BlobHash, RunRecord | 'several'>();
+    const counted = [...listRuns(context)].map((record) => ({ record, ...reach(context, record, users) }));
+    const own = new Map<RunRecord, number>();
+    for (const user of users.values()) if (user !== 'several') own.set(user, (own.get(user) ?? 0) + 1);
+    return {
+      fileBytes, tables: TABLES.map((table) => ({ table, ...tables[table] })),
+      runs: counted.map(({ record, pages, checkpoints }) => ({ name: record.name, checkpoints, frames: record.tail.count, pageBytes: pages * limits.PAGE_BYTES, ownPageBytes: (own.get(record) ?? 0) * limits.PAGE_BYTES })),
+      pages: { stored: tables.pages.entries, needed: users.size, unshared: counted.reduce((sum, { pages }) => sum + pages, 0) },
+    };
+  });
+}
+
+function reach(context: StoreContext, record: RunRecord, users: Map<BlobHash, RunRecord | 'several'>): { readonly pages: number; readonly checkpoints: number } {
+  const mine = new Set<BlobHash>();
+  const pages: Hashes = {
+    has: (hash) => mine.has(hash),
+    add: (hash) => {
+      mine.add(hash);
+      const user = users.get(hash);
+      users.set(hash, user === undefined || user === record ? record : 'several');
+    },
+    get size() { return mine.size; },
+  };
+  const checkpoints = listCheckpoints(context, record);
+  const reached = { nodes: new Set<BlobHash>(), pages };
+  for (const { root } of checkpoints) walkSnapshot(context.store, root, { digests: context.digests, reached });
+  return { pages: mine.size, checkpoints: checkpoints.length };
+}

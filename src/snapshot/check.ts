@@ -1,0 +1,175 @@
+/**
+ * Looks at every byte of the snapshot tables and says what is wrong, without stopping at the first.
+ *
+ *   packs ─► each page against its SHA-256 and guard, each location from the pack's side ─► pages that can be found
+ *   nodes ─► each against its hash and its form                                          roots ─► everything under them is there
+ *
+ * Invariants: nothing is believed because something else was sound; a subtree counts as sound only when all of it is, so a damaged part is found under
+ * every root that has it. Beside a machine that writes, what seems missing is looked for once more before it is named.
+ * What this does NOT do: repair, or know which roots matter.
+ */
+import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
+import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
+import { decodeLocation, decodeNode, decodePack, decodeRoot, expandSlot, FAN_OUT, HASH_BYTES, nodeLevelOf, readHash, type PackSlot, type TreeRoot } from './format.ts';
+import { HashSet } from './hash-set.ts';
+import { packKey, PackWriter } from './pack-writer.ts';
+import { childrenOf, SnapshotReader } from './reader.ts';
+import type { Root } from './state.ts';
+
+/** One record that cannot be trusted. */
+export interface BadRecord {
+  readonly table: 'nodes' | 'pages' | 'packs';
+  readonly key: Uint8Array;
+  readonly code: 'E_PAGE_DAMAGED' | 'E_SNAPSHOT_FORMAT' | 'E_PAGE_MISSING';
+  readonly says: string;
+}
+export interface CheckOptions {
+  /** Called between records: lets others run, shows progress. `bytes`: checked since the last call. */
+  readonly breathe: (bytes: number) => Promise<void>;
+}
+
+const FIRST_KEY = Uint8Array.of(0);
+const AFTER_LAST_KEY = new Uint8Array(512).fill(255).subarray(0, 500);
+
+export class SnapshotChecker {
+  readonly #store: Store;
+  readonly #digests: Digests;
+  readonly #located = new HashSet();
+  readonly #soundNodes = new HashSet();
+  readonly #badNodes = new Map<BlobHash, StillpointError>();
+
+  constructor(store: Store, digests: Digests) {
+    this.#store = store;
+    this.#digests = digests;
+  }
+
+  /** All records of the three tables. */
+  async records({ breathe }: CheckOptions): Promise<readonly BadRecord[]> {
+    const bad: BadRecord[] = [];
+    for (const { key, value } of this.#store.range('packs', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+      const says = this.#packTrouble(key, value);
+      if (says !== undefined) bad.push({ table: 'packs', key, code: 'E_PAGE_DAMAGED', says });
+      await breathe(value.length);
+    }
+    for (const { key, value } of this.#store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+      const says = this.#locationTrouble(key, value);
+      if (says !== undefined) bad.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says });
+      await breathe(value.length);
+    }
+    for (const { key, value } of this.#store.range('nodes', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+      const says = this.#nodeTrouble(key, value);
+      if (says !== undefined) bad.push({ table: 'nodes', key, code: 'E_SNAPSHOT_FORMAT', says });
+      await breathe(value.length);
+    }
+    return bad;
+  }
+
+  /** The first thing that is wrong under a root, or undefined. Call records() first. */
+  rootTrouble(root: Root): StillpointError | undefined {
+    const reader = new SnapshotReader(this.#store, this.#digests);
+    try {
+      const record = reader.root(root);
+      const trees: (readonly [string, TreeRoot])[] = [];
+      for (const [name, value] of record.sections) if (value.kind === 'tree') trees.push([`section ${name}`, value.tree]);
+      if (record.objects.kind === 'tree') trees.push(['section of objects', record.objects.tree]);
+      for (const [what, tree] of trees) this.#mustBeWhole(reader, what, tree);
+      for (const [name, tree] of reader.objects(root, record)) this.#mustBeWhole(reader, name, tree);
+      return undefined;
+    } catch (error) {
+      if (error instanceof StillpointError) return error;
+      throw error;
+    }
+  }
+
+  #mustBeWhole(reader: SnapshotReader, object: string, { height, hash }: TreeRoot): void {
+    if (hash !== undefined) this.#walk(reader, hash, { object, level: height - 1, firstPage: 0 });
+  }
+
+  #walk(reader: SnapshotReader, hash: BlobHash, place: { readonly object: string; readonly level: number; readonly firstPage: number }): void {
+    if (this.#soundNodes.has(hash)) return;
+    const known = this.#badNodes.get(hash);
+    if (known !== undefined) throw known;
+    try {
+      for (const [slot, child] of childrenOf(reader.node(hash, place))) {
+        const firstPage = place.firstPage + slot * FAN_OUT ** place.level;
+        if (place.level > 0) this.#walk(reader, child, { ...place, level: place.level - 1, firstPage });
+        else if (!this.#located.has(child)) reader.page(child, { object: place.object, index: firstPage });
+      }
+    } catch (error) {
+      if (error instanceof StillpointError) this.#badNodes.set(hash, error);
+      throw error;
+    }
+    this.#soundNodes.add(hash);
+  }
+
+  #packTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
+    const slots = decodePack(value);
+    if (slots === undefined) return 'a pack of pages cannot be decoded';
+    let says = sameBytes(packKey(slots, this.#digests), key) ? undefined : 'a pack of pages lies under a key that is not its own';
+    slots.forEach((slot, index) => {
+      if (!this.#isSound(slot)) says ??= `page ${index} of a pack (${readHash(slot.hash)}) does not have the bytes its hash promises`;
+      else if (this.#isLocatedAt(slot.hash, key, index)) this.#located.add(readHash(slot.hash));
+    });
+    return says;
+  }
+
+  #isSound(slot: PackSlot): boolean {
+    const page = expandSlot(slot);
+    return this.#digests.sha256(page) === readHash(slot.hash) && this.#digests.xxh64(page) === slot.guard;
+  }
+
+  #isLocatedAt(hash: Uint8Array, pack: Uint8Array, slot: number): boolean {
+    const bytes = this.#store.get('pages', hash);
+    const location = bytes === undefined ? undefined : decodeLocation(bytes);
+    return location !== undefined && location.slot === slot && sameBytes(location.pack, pack);
+  }
+
+  #locationTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
+    if (key.length !== HASH_BYTES) return 'the location of a page has a key of another length';
+    if (this.#located.has(readHash(key))) return undefined;
+    if (decodeLocation(value) === undefined) return `the location of page ${readHash(key)} is malformed`;
+    try {
+      if (this.#store.has('pages', key)) new SnapshotReader(this.#store, this.#digests).page(readHash(key), { object: 'a snapshot', index: 0 });
+      return undefined; // Written or moved since the packs were looked at.
+    } catch (error) {
+      if (error instanceof StillpointError) return `page ${readHash(key)} is not where its location says`;
+      throw error;
+    }
+  }
+
+  #nodeTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
+    if (key.length !== HASH_BYTES || this.#digests.sha256(value) !== readHash(key)) return `a tree node or root (${key.length === HASH_BYTES ? readHash(key) : 'malformed key'}) does not have the bytes its hash promises`;
+    try {
+      const level = nodeLevelOf(value);
+      const named = { what: 'record', hash: readHash(key) };
+      if (level === undefined) decodeRoot(value, named);
+      else decodeNode(value, { ...named, level });
+      return undefined;
+    } catch (error) {
+      if (error instanceof StillpointError) return error.message;
+      throw error;
+    }
+  }
+}
+
+/** What takes a damaged pack out of use: its sound pages go into a new one. */
+export function salvagePack(store: Store, digests: Digests, key: Uint8Array): { readonly puts: readonly StorePut[]; readonly saved: number; readonly lost: number } {
+  const puts: StorePut[] = [];
+  const expect: StoreExpectation[] = [];
+  const bytes = store.get('packs', key);
+  const slots = bytes === undefined ? [] : decodePack(bytes) ?? [];
+  const writer = new PackWriter(store, digests, { puts, expect });
+  let saved = 0;
+  for (const slot of slots) {
+    const page = expandSlot(slot);
+    if (digests.sha256(page) !== readHash(slot.hash)) continue;
+    writer.move({ ...slot, guard: digests.xxh64(page) });
+    saved++;
+  }
+  writer.finish();
+  return { puts, saved, lost: slots.length - saved };
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

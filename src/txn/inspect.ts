@@ -1,0 +1,237 @@
+/**
+ * Looks at everything in a store that is not a snapshot record, run by run, and names what cannot be trusted. With src/snapshot/check.ts this is fsck.
+ *
+ *   runs ─► record, owner, journal with its chain and blobs, checkpoints (record, frame, state), marks        each table ─► keys that belong to no run
+ *
+ * Invariants: looks on after a finding; changes nothing; beside machines that are executed a run in which something was found is looked at again, so that
+ * what changed meanwhile is not called damage. What this does NOT do: repair (repair.ts).
+ */
+import { StillpointError, type BlobHash, type ErrorCode } from '../core/index.ts';
+import { blobKey, entryIndexOfKey, entryRange, hexOfBytes, JournalReader, runKey, type RunId } from '../journal/index.ts';
+import type { SnapshotChecker } from '../snapshot/index.ts';
+import type { Table } from '../store/index.ts';
+import { decodeCheckpointRecord } from './checkpoint-record.ts';
+import { decodeMark } from './marks.ts';
+import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
+import { recover } from './recovery.ts';
+import { decodeRunRecord, type RunRecord } from './run-record.ts';
+
+/** What is wrong, and what a repair can do about it. */
+export interface Finding {
+  readonly code: ErrorCode;
+  readonly says: string;
+  /** Name of the run that it hurts. */
+  readonly run?: string | undefined;
+  readonly remedy: Remedy;
+}
+export type Remedy =
+  /** The record goes. */
+  | { readonly kind: 'delete'; readonly table: Table; readonly key: Uint8Array }
+  /** A pack goes, its sound pages stay. */
+  | { readonly kind: 'salvage'; readonly key: Uint8Array }
+  /** The journal ends before this frame; 0: the run goes. */
+  | { readonly kind: 'cut'; readonly name: string; readonly frame: number }
+  | { readonly kind: 'drop-checkpoint'; readonly name: string; readonly number: number }
+  | { readonly kind: 'own-anew'; readonly run: RunId }
+  /** Nothing can be done and nothing has to: the run can be resumed, but not replayed from its beginning. */
+  | { readonly kind: 'none' };
+
+export interface Inspection { readonly findings: readonly Finding[]; readonly runs: number; readonly frames: number; readonly checkpoints: number }
+
+const FIRST_KEY = Uint8Array.of(0);
+const AFTER_LAST_KEY = new Uint8Array(500).fill(255);
+const RUN_ID_BYTES = 16;
+const HASH_BYTES = 32;
+const META_KEYS = /^(format|references|collector|lease [0-9a-f]{32})$/;
+
+export interface InspectParts {
+  readonly snapshots: SnapshotChecker;
+  /** Called between records. `bytes`: checked since the last call. */
+  readonly breathe: (bytes: number) => Promise<void>;
+}
+
+export async function inspectStore(context: StoreContext, parts: InspectParts): Promise<Inspection> {
+  const findings: Finding[] = [...inspectMeta(context), ...await inspectBlobs(context, parts)];
+  const ids = new Set<string>();
+  const sums = { runs: 0, frames: 0, checkpoints: 0 };
+  for (const { key } of [...context.store.range('runs', { from: FIRST_KEY, to: AFTER_LAST_KEY })]) {
+    let run = await new RunInspector(context, parts).inspect(key);
+    if (run.findings.length > 0) run = await new RunInspector(context, parts).inspect(key); // It may have changed under the first look.
+    findings.push(...run.findings);
+    if (run.record !== undefined) ids.add(run.record.id);
+    sums.runs++;
+    sums.frames += run.record?.tail.count ?? 0;
+    sums.checkpoints += run.checkpoints;
+  }
+  findings.push(...inspectStrays(context, ids));
+  return { findings, ...sums };
+}
+
+function inspectMeta({ store, digests }: StoreContext): Finding[] {
+  const findings: Finding[] = [];
+  for (const { key, value } of store.range('meta', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+    const name = new TextDecoder().decode(key);
+    const remedy: Remedy = { kind: 'delete', table: 'meta', key };
+    if (!META_KEYS.test(name)) findings.push({ code: 'E_STORE_CORRUPT', says: `the table meta has a foreign key of ${key.length} bytes`, remedy });
+    else if (name === 'collector' || name.startsWith('lease')) findings.push(...troubleOf(() => decodeOwnerRecord(digests, '0'.repeat(32) as RunId, value), { remedy })); // 32 digits.
+  }
+  return findings;
+}
+
+async function inspectBlobs({ store, digests }: StoreContext, { breathe }: InspectParts): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { key, value } of store.range('blobs', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+    await breathe(value.length);
+    if (key.length === HASH_BYTES && digests.sha256(value) === hexOfBytes(key)) continue;
+    findings.push({ code: 'E_BLOB_DAMAGED', says: `a program or recorded input (blob ${hexOfBytes(key.subarray(0, HASH_BYTES))}) does not have the bytes its hash promises`, remedy: { kind: 'delete', table: 'blobs', key } });
+  }
+  return findings;
+}
+
+/** The finding of an action that throws an error of ours. */
+function troubleOf(action: () => unknown, about: { readonly run?: string | undefined; readonly remedy: Remedy }): Finding[] {
+  try {
+    action();
+    return [];
+  } catch (error) {
+    if (!(error instanceof StillpointError)) throw error;
+    return [{ code: error.code, says: error.message, ...about }];
+  }
+}
+
+class RunInspector {
+  readonly #context: StoreContext;
+  readonly #parts: InspectParts;
+  readonly #findings: Finding[] = [];
+  #checkpoints = 0;
+
+  constructor(context: StoreContext, parts: InspectParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  async inspect(key: Uint8Array): Promise<{ readonly findings: readonly Finding[]; readonly record: RunRecord | undefined; readonly checkpoints: number }> {
+    const { store, digests } = this.#context;
+    const bytes = store.get('runs', key);
+    const name = new TextDecoder().decode(key);
+    let record: RunRecord | undefined;
+    if (bytes !== undefined) this.#try(name, { kind: 'delete', table: 'runs', key }, () => { record = decodeRunRecord(digests, name, bytes); });
+    if (record !== undefined) await this.#inspectRecord(record);
+    return { findings: this.#findings, record, checkpoints: this.#checkpoints };
+  }
+
+  #try(run: string, remedy: Remedy, action: () => unknown): boolean {
+    const found = troubleOf(action, { run, remedy });
+    this.#findings.push(...found);
+    return found.length === 0;
+  }
+
+  async #inspectRecord(record: RunRecord): Promise<void> {
+    const { store, digests } = this.#context;
+    const { id, name } = record;
+    const owner = store.get('owners', runKey(id));
+    if (owner === undefined) this.#findings.push({ code: 'E_STORE_CORRUPT', says: `run ${name} has no owner record`, run: name, remedy: { kind: 'own-anew', run: id } });
+    else this.#try(name, { kind: 'own-anew', run: id }, () => decodeOwnerRecord(digests, id, owner));
+    const sound = await this.#inspectCheckpoints(record);
+    await this.#inspectJournal(record, sound);
+    this.#inspectMarks(record);
+  }
+
+  /** Journal lengths of the checkpoints whose records and states are sound. */
+  async #inspectCheckpoints(record: RunRecord): Promise<readonly number[]> {
+    const { store, digests } = this.#context;
+    const { id, name } = record;
+    const sound: number[] = [];
+    let isLastThere = record.lastCheckpoint === undefined;
+    for (const { key, value } of [...store.range('checkpoints', { from: runKey(id), to: entriesEnd(id) })]) {
+      const number = entryIndexOfKey(key);
+      this.#checkpoints++;
+      await this.#parts.breathe(value.length);
+      if (number === undefined || number < 1 || number > (record.lastCheckpoint ?? 0)) {
+        this.#findings.push({ code: 'E_SNAPSHOT_FORMAT', says: `run ${name} has a checkpoint record that its run record knows nothing of`, run: name, remedy: { kind: 'delete', table: 'checkpoints', key } });
+        continue;
+      }
+      isLastThere ||= number === record.lastCheckpoint;
+      const isSound = this.#try(name, { kind: 'drop-checkpoint', name, number }, () => {
+        const checkpoint = decodeCheckpointRecord(digests, { run: id, number }, value);
+        const trouble = this.#parts.snapshots.rootTrouble(checkpoint.root);
+        if (trouble !== undefined) throw new StillpointError(trouble.code, `checkpoint ${number} of run ${name}: ${trouble.message}`);
+        sound.push(checkpoint.tail.count);
+      });
+      if (isSound) this.#tryFrameOf(record, number);
+    }
+    if (!isLastThere) this.#findings.push({ code: 'E_SNAPSHOT_FORMAT', says: `checkpoint ${record.lastCheckpoint} of run ${name} is not in the store`, run: name, remedy: { kind: 'drop-checkpoint', name, number: record.lastCheckpoint! } });
+    return sound;
+  }
+
+  /** The journal has this very checkpoint. Damage of the journal itself is found, and named better, when it is read. */
+  #tryFrameOf(record: RunRecord, number: number): void {
+    try {
+      const { journal, checkpoint } = recover(this.#context, record, { checkpoint: number });
+      const { count, link } = checkpoint!.tail; // Asked for by number.
+      if (journal.tailAfter(count).link !== link) throw new StillpointError('E_SNAPSHOT_FORMAT', `checkpoint ${number} of run ${record.name} belongs to another journal`);
+    } catch (error) {
+      if (!(error instanceof StillpointError)) throw error;
+      if (error.code === 'E_SNAPSHOT_FORMAT') this.#findings.push({ code: error.code, says: error.message, run: record.name, remedy: { kind: 'drop-checkpoint', name: record.name, number } });
+    }
+  }
+
+  async #inspectJournal(record: RunRecord, sound: readonly number[]): Promise<void> {
+    const { store } = this.#context;
+    const { id, name, tail } = record;
+    const journal = new JournalReader(this.#context, { run: id, tail });
+    let read = 0;
+    try {
+      for (const { index, frame } of journal.frames()) {
+        read = index + 1;
+        await this.#parts.breathe(256);
+        const isNeeded = !sound.some((count) => count > index);
+        const remedy: Remedy = isNeeded && frame.kind === 'input' ? { kind: 'cut', name, frame: index } : { kind: 'none' };
+        if (frame.kind === 'input' && !this.#isBlobThere(frame.bytes)) this.#try(name, remedy, () => journal.inputBytes(frame));
+        if (frame.kind === 'genesis') this.#try(name, sound.length === 0 ? { kind: 'cut', name, frame: 0 } : { kind: 'none' }, () => journal.programBytes(frame.program));
+      }
+    } catch (error) {
+      if (!(error instanceof StillpointError)) throw error;
+      const frame = Math.min(read, typeof error.data['frame'] === 'number' ? error.data['frame'] : read);
+      this.#findings.push({ code: error.code, says: `run ${name}: ${error.message}`, run: name, remedy: { kind: 'cut', name, frame } });
+    }
+    const [beyond] = store.range('frames', { ...entryRange(id, { from: tail.count, to: 2 ** 32 - 1 }), limit: 1 });
+    if (beyond !== undefined) this.#findings.push({ code: 'E_JOURNAL_FORMAT', says: `run ${name} has a frame behind the end of its journal (${tail.count} frames)`, run: name, remedy: { kind: 'delete', table: 'frames', key: beyond.key } });
+  }
+
+  /** The bytes of blobs were checked already; what is not there now is looked for by the journal reader. */
+  #isBlobThere(bytes: Uint8Array | BlobHash): boolean {
+    return typeof bytes !== 'string' || this.#context.store.has('blobs', blobKey(bytes));
+  }
+
+  #inspectMarks({ id, name }: RunRecord): void {
+    const { store, digests } = this.#context;
+    for (const { key, value } of store.range('marks', { from: runKey(id), to: entriesEnd(id) })) {
+      const number = entryIndexOfKey(key) ?? 0;
+      const remedy: Remedy = { kind: 'delete', table: 'marks', key };
+      const isSound = this.#try(name, remedy, () => decodeMark(digests, { run: id, number }, value));
+      if (isSound && !store.has('checkpoints', key)) this.#findings.push({ code: 'E_STORE_CORRUPT', says: `run ${name} has a name or note on a checkpoint that is not there`, run: name, remedy });
+    }
+  }
+}
+
+/** Just past everything whose key begins with a run's id, however long. */
+function entriesEnd(id: RunId): Uint8Array {
+  const to = new Uint8Array(RUN_ID_BYTES + 64).fill(255);
+  to.set(runKey(id));
+  return to;
+}
+
+/** An owner without a run record is what is left of a run; frames alone are an import that died, which a collector removes. */
+function inspectStrays({ store }: StoreContext, ids: ReadonlySet<string>): Finding[] {
+  const findings: Finding[] = [];
+  for (const { key } of store.range('owners', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+    if (!ids.has(hexOfBytes(key))) findings.push({ code: 'E_STORE_CORRUPT', says: `there is an owner but no run with the id ${hexOfBytes(key.subarray(0, RUN_ID_BYTES))}: its record is lost`, remedy: { kind: 'delete', table: 'owners', key } });
+  }
+  for (const table of ['frames', 'checkpoints', 'marks'] as const) {
+    for (const { key } of store.range(table, { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+      if (entryIndexOfKey(key) === undefined) findings.push({ code: 'E_STORE_CORRUPT', says: `the table ${table} has a key of ${key.length} bytes, which none has`, remedy: { kind: 'delete', table, key } });
+    }
+  }
+  return findings;
+}

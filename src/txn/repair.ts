@@ -1,0 +1,112 @@
+/**
+ * What `fsck --repair` does about findings: drops what cannot be trusted, keeps everything else, and says what was lost.
+ *
+ *   damaged record           deleted (of a pack: its sound pages are packed again)
+ *   damaged journal frame    the journal ends before it; checkpoints behind it go; the run can be resumed from the last sound one
+ *   damaged checkpoint       dropped; the run is resumed from the one before, through its journal
+ *   damaged run record       the run goes: who it was can no longer be told from its frames
+ *
+ * Invariants: each remedy is one commit that leaves every other run whole; a repair may be killed and run again. Nobody executes a run meanwhile.
+ * What this does NOT do: find (inspect.ts), invent: nothing is guessed from damaged bytes.
+ */
+import { assert, StillpointError, unreachable } from '../core/index.ts';
+import { allEntriesRange, entryIndexOfKey, entryKey, JournalReader, runKey } from '../journal/index.ts';
+import { salvagePack } from '../snapshot/index.ts';
+import type { StoreBatch, StoreDelete, StorePut } from '../store/index.ts';
+import type { CheckpointRecord } from './checkpoint-record.ts';
+import type { Finding } from './inspect.ts';
+import { encodeOwnerRecord, type StoreContext } from './ownership.ts';
+import { encodeRunRecord, nameKey, type RunRecord } from './run-record.ts';
+import { readCheckpoint, readRun } from './runs.ts';
+
+/** An epoch that no run reached by being opened, for owner records that are made anew. */
+const EPOCH_ANEW = 2 ** 40;
+
+/** Applies the remedy of one finding. Returns what was lost by it, one line; undefined when there was nothing to do any more. */
+export async function repair(context: StoreContext, { remedy, says }: Finding): Promise<string | undefined> {
+  switch (remedy.kind) {
+    case 'delete': return remedy.table === 'runs' ? dropName(context, remedy.key) : commit(context, { deletes: [{ table: remedy.table, key: remedy.key }] }, `dropped: ${says}`);
+    case 'salvage': {
+      const { puts, saved, lost } = salvagePack(context.store, context.digests, remedy.key);
+      return commit(context, { deletes: [{ table: 'packs', key: remedy.key }], puts }, `dropped: ${says}; ${saved} of its pages were kept${lost > 0 ? `, ${lost} are lost` : ''}`);
+    }
+    case 'own-anew': {
+      const value = encodeOwnerRecord(context.digests, remedy.run, { epoch: EPOCH_ANEW, owner: undefined });
+      return commit(context, { puts: [{ table: 'owners', key: runKey(remedy.run), value }] }, `${says}: it has a fresh one now`);
+    }
+    case 'cut': return cut(context, remedy);
+    case 'drop-checkpoint': return dropCheckpoint(context, remedy);
+    case 'none': return undefined;
+    default: return unreachable(remedy);
+  }
+}
+
+async function commit({ store }: StoreContext, batch: StoreBatch, lost: string): Promise<string> {
+  const answer = await store.commit(batch);
+  assert(answer === 'done', 'a commit that expects nothing is done');
+  return lost;
+}
+
+async function dropName(context: StoreContext, key: Uint8Array): Promise<string> {
+  return commit(context, { deletes: [{ table: 'runs', key }] }, `run ${new TextDecoder().decode(key)} is lost: its record cannot be read`);
+}
+
+async function cut(context: StoreContext, { name, frame }: { readonly name: string; readonly frame: number }): Promise<string | undefined> {
+  const record = readRun(context, name);
+  if (frame >= record.tail.count) return undefined;
+  if (frame === 0) return commit(context, { deletes: everything(context, record) }, `run ${name} is lost: its journal has no beginning`);
+  const tail = new JournalReader(context, { run: record.id, tail: record.tail }).tailAfter(frame);
+  const checkpoints = readableCheckpoints(context, record);
+  const kept = checkpoints.filter(({ tail: end }) => end.count <= frame);
+  const last = kept.at(-1)?.number;
+  const next: RunRecord = { ...record, status: 'stopped', outcome: undefined, tail, lastCheckpoint: last, instructions: tail.at };
+  const deletes: StoreDelete[] = [];
+  for (const { key } of context.store.range('frames', allEntriesRange(record.id))) if ((entryIndexOfKey(key) ?? 0) >= frame) deletes.push({ table: 'frames', key });
+  for (const table of ['checkpoints', 'marks'] as const) {
+    for (const { key } of context.store.range(table, allEntriesRange(record.id))) if ((entryIndexOfKey(key) ?? 0) > (last ?? 0)) deletes.push({ table, key });
+  }
+  const lost = `run ${name}: frames ${frame} to ${record.tail.count - 1} are lost (instructions ${tail.at} to ${record.instructions}); it goes on from ${place(last)}`;
+  return commit(context, { deletes, puts: [put(context, next)] }, lost);
+}
+
+async function dropCheckpoint(context: StoreContext, { name, number }: { readonly name: string; readonly number: number }): Promise<string> {
+  const record = readRun(context, name);
+  const key = entryKey(record.id, number);
+  const deletes: StoreDelete[] = [{ table: 'checkpoints', key }, { table: 'marks', key }];
+  if (number !== record.lastCheckpoint) return commit(context, { deletes }, `checkpoint ${number} of run ${name} is lost`);
+  const last = readableCheckpoints(context, record).filter((other) => other.number !== number).at(-1)?.number;
+  return commit(context, { deletes, puts: [put(context, { ...record, lastCheckpoint: last })] }, `checkpoint ${number} of run ${name} is lost; it goes on from ${place(last)}`);
+}
+
+function place(checkpoint: number | undefined): string {
+  return checkpoint === undefined ? 'its beginning' : `checkpoint ${checkpoint}`;
+}
+
+function put({ digests }: StoreContext, record: RunRecord): StorePut {
+  return { table: 'runs', key: nameKey(record.name), value: encodeRunRecord(digests, record) };
+}
+
+/** Checkpoints whose records can be read; the others have findings of their own. */
+function readableCheckpoints(context: StoreContext, record: RunRecord): readonly CheckpointRecord[] {
+  const found: CheckpointRecord[] = [];
+  for (const { key } of context.store.range('checkpoints', allEntriesRange(record.id))) {
+    const number = entryIndexOfKey(key) ?? 0;
+    found.push(...tryRead(context, record, number));
+  }
+  return found;
+}
+
+function tryRead(context: StoreContext, record: RunRecord, number: number): readonly CheckpointRecord[] {
+  try {
+    return [readCheckpoint(context, record, number)];
+  } catch (error) {
+    if (error instanceof StillpointError) return [];
+    throw error;
+  }
+}
+
+function everything({ store }: StoreContext, { id, name }: RunRecord): StoreDelete[] {
+  const deletes: StoreDelete[] = [{ table: 'runs', key: nameKey(name) }, { table: 'owners', key: runKey(id) }];
+  for (const table of ['frames', 'checkpoints', 'marks'] as const) for (const { key } of store.range(table, allEntriesRange(id))) deletes.push({ table, key });
+  return deletes;
+}

@@ -1,0 +1,44 @@
+/**
+ * Random lives of a store against a plain model: checkpoints, forks, rollbacks, names, retention, removal, collection beside machines, crashes at any commit.
+ * STILLPOINT_SLOW=1 runs thousands of seeds; STILLPOINT_SEED=N the one that failed.
+ */
+import { describe, expect, it } from 'vitest';
+import { OPERATIONS, World } from './world.ts';
+
+const isSlow = process.env['STILLPOINT_SLOW'] === '1';
+const one = process.env['STILLPOINT_SEED'];
+const SEEDS = one !== undefined ? [Number(one)] : Array.from({ length: isSlow ? 4000 : 24 }, (_, index) => index + 1);
+const STEPS = 60;
+
+describe('a store and its model', () => {
+  it(`agree after every step of ${SEEDS.length} lives`, async () => {
+    const sums = { crashes: 0, stale: 0, collected: 0 };
+    for (const seed of SEEDS) {
+      const world = new World(seed);
+      try {
+        await live(world);
+      } catch (error) {
+        throw new Error(`seed ${seed} (STILLPOINT_SEED=${seed} npx vitest run test/history/model.test.ts)`, { cause: error });
+      }
+      sums.crashes += world.counts.crashes;
+      sums.stale += world.counts.stale;
+      sums.collected += world.counts.collected;
+    }
+    // The lives must be eventful, else this test proves nothing.
+    if (one === undefined) for (const sum of Object.values(sums)) expect(sum).toBeGreaterThan(SEEDS.length / 8);
+  }, 3_600_000);
+
+  it('disagree when a capture trusts what it saw instead of expecting it (a canary)', async () => {
+    const outcomes = await Promise.all(SEEDS.slice(0, 24).map((seed) => live(new World(seed, true)).then(() => 'agree', () => 'disagree')));
+    if (one === undefined) expect(outcomes).toContain('disagree');
+  });
+});
+
+async function live(world: World): Promise<void> {
+  for (let step = 0; step < STEPS; step++) {
+    await world.step(OPERATIONS);
+    world.check();
+  }
+  await world.mustBeTidy();
+  world.check();
+}
