@@ -1,7 +1,7 @@
 /** Joins the command line into few files: loading two hundred modules took a quarter of the start of a short program. Packages stay outside. */
 export default {
-  input: 'dist/cli/main.js',
+  input: { stillpoint: 'dist/cli/main.js', 'capture-worker': 'dist/src/session/capture-worker.js' },
   platform: 'node',
   external: (id) => !id.startsWith('.') && !id.startsWith('/'),
-  output: { dir: 'dist/bin', format: 'esm', entryFileNames: 'stillpoint.js' },
+  output: { dir: 'dist/bin', format: 'esm', entryFileNames: '[name].js' },
 };

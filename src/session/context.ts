@@ -15,7 +15,7 @@ import { riscv64, type Isa } from '../isa/index.ts';
 import type { EngineName, RunManifest } from '../manifest/index.ts';
 import { Guest, type BootOptions } from '../posix/index.ts';
 import type { RestoredState } from '../snapshot/index.ts';
-import { openLmdbStore } from '../store/live/lmdb-store.ts';
+import { openLmdbStore, type LmdbStore } from '../store/live/lmdb-store.ts';
 import { StillpointError } from '../core/index.ts';
 import type { StoreContext } from '../txn/index.ts';
 
@@ -30,7 +30,7 @@ export function defaultStoreDirectory(): string {
 }
 
 /** Runs `use` with a store that is closed afterwards. 'existing' and 'read-only' fail with E_STORE_OPEN when there is none. */
-export async function withStore<Result>(directory: string | undefined, mode: 'create' | 'existing' | 'read-only', use: (context: StoreContext) => Promise<Result>): Promise<Result> {
+export async function withStore<Result>(directory: string | undefined, mode: 'create' | 'existing' | 'read-only', use: (context: StoreContext & { readonly store: LmdbStore }) => Promise<Result>): Promise<Result> {
   const path = directory ?? defaultStoreDirectory();
   if (mode !== 'create' && !existsSync(path)) throw new StillpointError('E_STORE_OPEN', `there is no store at ${path}; stillpoint run makes one, --store names another`, { data: { store: path } });
   const digests = await createNodeDigests();

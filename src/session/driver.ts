@@ -149,7 +149,10 @@ export class Driver {
   async #housekeeping(): Promise<void> {
     const { channels, hooks, monotonicMs, recording } = this.#parts;
     const now = monotonicMs();
-    const isOutputDue = channels.hasOutput && (now - this.#lastRelease >= RELEASE_INTERVAL_MS || channels.pendingBytes >= limits.OUTBOX_BYTES_MAX);
+    recording?.mustBeWell();
+    // While a checkpoint is under way a release would wait for it, and the guest with it: better a little later.
+    const mayWait = recording?.isBusy === true && channels.pendingBytes < limits.OUTBOX_BYTES_MAX / 2;
+    const isOutputDue = channels.hasOutput && !mayWait && (now - this.#lastRelease >= RELEASE_INTERVAL_MS || channels.pendingBytes >= limits.OUTBOX_BYTES_MAX);
     if (isOutputDue || recording?.isFull === true || this.#parts.feed.wantsCommit) await this.#release();
     if (this.#isCheckpointDue(now)) await this.#checkpoint();
     hooks.onProgress?.(this.progress());
@@ -172,7 +175,7 @@ export class Driver {
   #isCheckpointDue(now: number): boolean {
     const { policy, recording, guest } = this.#parts;
     if (recording === undefined || recording.isCatchingUp(this.#at)) return false;
-    if (policy.kind === 'time') return now - this.#lastCheckpointMs >= policy.milliseconds && guest.retired > this.#lastCheckpointAt;
+    if (policy.kind === 'time') return !recording.isBusy && now - this.#lastCheckpointMs >= policy.milliseconds && guest.retired > this.#lastCheckpointAt;
     return policy.kind === 'instructions' && guest.retired >= this.#lastCheckpointAt + policy.count;
   }
 
@@ -183,11 +186,12 @@ export class Driver {
     this.#lastRelease = this.#parts.monotonicMs();
   }
 
+  /** Takes a checkpoint; where captures happen beside the guest it is under way when this resolves. */
   async #checkpoint(): Promise<void> {
     const { outlet, recording, guest, monotonicMs } = this.#parts;
     await this.#release();
     await outlet.settle();
-    await recording!.checkpoint(this.#at, guest.state(), outlet.positions);
+    await recording!.begin(this.#at, guest.state(), outlet.positions);
     this.#lastCheckpointAt = guest.retired;
     this.#lastCheckpointMs = monotonicMs();
   }

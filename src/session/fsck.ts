@@ -5,8 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError, type ErrorCode } from '../core/index.ts';
-import { SnapshotChecker } from '../snapshot/index.ts';
-import { asCollector, inspectStore, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type StoreContext } from '../txn/index.ts';
+import { SnapshotChecker, type BadRecord } from '../snapshot/index.ts';
+import { asCollector, inspectStore, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
 import { withStore } from './context.ts';
 import { isAlive, monotonicMs, thisOwner } from './host.ts';
 
@@ -67,9 +67,14 @@ async function look(context: StoreContext, { onProgress }: Omit<FsckRequest, 'st
     rested = monotonicMs();
   };
   const snapshots = new SnapshotChecker(context.store, context.digests);
-  const records = (await snapshots.records({ breathe })).map(({ table, key, code, says }): Finding => ({ code, says, remedy: table === 'packs' ? { kind: 'salvage', key } : { kind: 'delete', table, key } }));
+  const records = (await snapshots.records({ breathe })).map((record): Finding => ({ code: record.code, says: record.says, remedy: remedyOf(record) }));
   const inspection = await inspectStore(context, { snapshots, breathe });
   return { ...inspection, findings: [...records, ...inspection.findings], bytes };
+}
+
+function remedyOf({ table, key, value }: BadRecord): Remedy {
+  if (value !== undefined) return { kind: 'put', table, key, value };
+  return table === 'packs' ? { kind: 'salvage', key } : { kind: 'delete', table, key };
 }
 
 function isMendable({ remedy }: Finding): boolean {
@@ -78,7 +83,7 @@ function isMendable({ remedy }: Finding): boolean {
 
 /** Content first, alone: what hangs on it is judged when it has been mended. One remedy a run and pass: each changes what the next would be about. */
 async function mend(context: StoreContext, findings: readonly Finding[]): Promise<readonly string[]> {
-  const content = findings.filter(({ remedy }) => remedy.kind === 'salvage' || remedy.kind === 'own-anew' || (remedy.kind === 'delete' && remedy.table !== 'runs'));
+  const content = findings.filter(({ remedy }) => remedy.kind === 'salvage' || remedy.kind === 'put' || remedy.kind === 'own-anew' || (remedy.kind === 'delete' && remedy.table !== 'runs'));
   const chosen = content.length > 0 ? content : oneForEachRun(findings.filter(isMendable));
   const lost: string[] = [];
   for (const finding of chosen) {

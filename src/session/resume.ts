@@ -11,6 +11,7 @@ import type { HostPort } from '../channel/index.ts';
 import { InputIndex } from '../journal/index.ts';
 import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, type Place } from '../manifest/index.ts';
 import { listCheckpoints, openRun, owned, readOwnerRecord, readRun, recover, type CheckpointRecord, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { capturesOf, withBesideStore } from './beside-store.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionHooks } from './driver.ts';
@@ -41,7 +42,7 @@ export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonl
 export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Promise<SessionResult> {
   const wishes = readWishes(request);
   await refuseLiveOwner(request);
-  return withStore(request.store, 'existing', async (context) => {
+  return withBesideStore(request.store, 'existing', async (context) => {
     const writer = await openRun(context, { name: request.name, owner: thisOwner(), isAlive });
     try {
       return await resumeSession({ context, writer, wishes, hooks });
@@ -93,10 +94,10 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
     journaled: (name) => inputs.stream(name).length, checkpoint: (name) => recovery.outputs.get(name)?.rewindTo ?? 0, delivered,
     written: (name) => channels.get(name)?.bytesWritten ?? 0,
   }, peers?.open);
+  const recording = new Recording({ writer, snapshots: capturesOf(context, writer, { snapshots, root: recovery.checkpoint?.root }), channels, wallClock: wallClockMs });
   try {
     const positions = startingPositions({ recovery, ports, delivered });
     await writer.commit({ instructions: writer.record.instructions, outputs: positions, isRewind: true, bindings: encodeBindings(bindings) });
-    const recording = new Recording({ writer, snapshots, channels, wallClock: wallClockMs });
     const past: Past = { inputs, facts: recordedFacts(origin), isStrict: false };
     const feed = new InputFeed({ past, live: { ports, host: hostFacts, append: recording.append } });
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports), positions });
@@ -105,6 +106,9 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
     const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: wishes.policy ?? bindings.checkpointEvery ?? DEFAULT_POLICY, maxInstructions, hooks: parts.hooks, monotonicMs, reseeds: [...recordedSeeds(origin)] });
     const end = await driver.drive();
     return { name: writer.record.name, end, report: makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started, startedAt }) };
+  } catch (error) {
+    await recording.quiesce();
+    throw error;
   } finally {
     await closePorts(ports);
   }

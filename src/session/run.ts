@@ -14,7 +14,8 @@ import type { Guest } from '../posix/index.ts';
 import { SnapshotWriter } from '../snapshot/index.ts';
 import { createRun, removeRun, runNames, underLease, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
-import { bootGuest, defaultStoreDirectory, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
+import { capturesOf, withBesideStore } from './beside-store.ts';
+import { bootGuest, defaultStoreDirectory, ENGINE_DEFAULT, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } from './driver.ts';
 import { checkArchive, exportChanges } from './export-layer.ts';
 import { hostFacts, importLease, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
@@ -72,7 +73,7 @@ export async function startRun(request: RunRequest, hooks: SessionHooks): Promis
   const { store } = settings.host;
   if (settings.images.length > 0) {
     refuseMissingImages(settings.images, existsSync(store ?? defaultStoreDirectory()));
-    return withStore(store, 'create', async (context) => {
+    return withBesideStore(store, 'create', async (context) => {
       const started = await underLease(context, importLease(), async () => {
         const booted = bootRun(settings, { digests: context.digests, image: await importImages(context, settings.images) });
         return { ...booted, writer: await createRecord(context, booted) };
@@ -81,7 +82,7 @@ export async function startRun(request: RunRequest, hooks: SessionHooks): Promis
     });
   }
   const booted = bootRun(settings, { digests: await createNodeDigests(), image: undefined }); // Before the store: a bad program leaves no trace.
-  return withStore(store, 'create', async (context) => exported(booted, await recordSession({ context, hooks, ...booted, writer: await createRecord(context, booted) })));
+  return withBesideStore(store, 'create', async (context) => exported(booted, await recordSession({ context, hooks, ...booted, writer: await createRecord(context, booted) })));
 }
 
 /** A machine before its first instruction, with all that describes it. */
@@ -129,8 +130,9 @@ export async function recordSession(parts: RecordParts): Promise<SessionResult> 
   const { context, writer, manifest, channels, guest } = parts;
   const started = monotonicMs();
   const ports = await openFirst(parts);
+  const snapshots = capturesOf(context, writer, { snapshots: new SnapshotWriter(context.store, context.digests), root: undefined });
+  const recording = new Recording({ writer, snapshots, channels, wallClock: wallClockMs });
   try {
-    const recording = new Recording({ writer, snapshots: new SnapshotWriter(context.store, context.digests), channels, wallClock: wallClockMs });
     const feed = new InputFeed({ live: { ports, host: hostFacts, append: recording.append } });
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports) });
     const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: parts.policy, maxInstructions: manifest.maxInstructions ?? undefined, hooks: parts.hooks, monotonicMs });
@@ -138,6 +140,7 @@ export async function recordSession(parts: RecordParts): Promise<SessionResult> 
     const report = makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started });
     return { name: writer.record.name, end, report };
   } catch (error) {
+    await recording.quiesce();
     await abandon(writer);
     throw error;
   } finally {

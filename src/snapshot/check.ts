@@ -10,7 +10,7 @@
  */
 import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
-import { decodeLocation, decodeNode, decodePack, decodeRoot, expandSlot, FAN_OUT, HASH_BYTES, nodeLevelOf, readHash, type PackSlot, type TreeRoot } from './format.ts';
+import { decodeLocation, decodeNode, decodePack, decodeRoot, encodeLocations, expandSlot, FAN_OUT, HASH_BYTES, nodeLevelOf, readHash, type PackSlot, type TreeRoot } from './format.ts';
 import { HashSet } from './hash-set.ts';
 import { packKey, PackWriter } from './pack-writer.ts';
 import { childrenOf, SnapshotReader } from './reader.ts';
@@ -22,6 +22,8 @@ export interface BadRecord {
   readonly key: Uint8Array;
   readonly code: 'E_PAGE_DAMAGED' | 'E_SNAPSHOT_FORMAT' | 'E_PAGE_MISSING';
   readonly says: string;
+  /** What the record should be, when that is known: a page whose location is damaged was found in a pack. */
+  readonly value?: Uint8Array | undefined;
 }
 export interface CheckOptions {
   /** Called between records: lets others run, shows progress. `bytes`: checked since the last call. */
@@ -35,6 +37,8 @@ export class SnapshotChecker {
   readonly #store: Store;
   readonly #digests: Digests;
   readonly #located = new HashSet();
+  /** Sound pages that are not where their location says: location by hash. */
+  readonly #elsewhere = new Map<BlobHash, Uint8Array>();
   readonly #soundNodes = new HashSet();
   readonly #badNodes = new Map<BlobHash, StillpointError>();
 
@@ -53,7 +57,7 @@ export class SnapshotChecker {
     }
     for (const { key, value } of this.#store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
       const says = this.#locationTrouble(key, value);
-      if (says !== undefined) bad.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says });
+      if (says !== undefined) bad.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says, value: key.length === HASH_BYTES ? this.#elsewhere.get(readHash(key)) : undefined });
       await breathe(value.length);
     }
     for (const { key, value } of this.#store.range('nodes', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
@@ -109,6 +113,7 @@ export class SnapshotChecker {
     slots.forEach((slot, index) => {
       if (!this.#isSound(slot)) says ??= `page ${index} of a pack (${readHash(slot.hash)}) does not have the bytes its hash promises`;
       else if (this.#isLocatedAt(slot.hash, key, index)) this.#located.add(readHash(slot.hash));
+      else if (key.length === HASH_BYTES) this.#elsewhere.set(readHash(slot.hash), encodeLocations(key, slots.length)[index]!);
     });
     return says;
   }

@@ -138,7 +138,15 @@ function repack({ store, digests, reached }: SweepParts, { key, batch }: { reado
   const slots = bytes === undefined ? undefined : decodePack(bytes);
   if (slots === undefined) return false;
   const packs = new PackWriter(store, digests, batch);
-  for (const slot of slots) if (reached.pages.has(readHash(slot.hash))) packs.move(slot);
+  for (const slot of slots) {
+    // A page may lie in two packs; only the one that its location names counts.
+    const location = store.get('pages', slot.hash);
+    if (reached.pages.has(readHash(slot.hash)) && location !== undefined && sameBytes(decodeLocation(location)?.pack, key)) packs.move(slot);
+  }
   packs.finish();
   return true;
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

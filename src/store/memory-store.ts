@@ -57,6 +57,7 @@ export class MemoryStore implements Store {
   }
 
   async commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
+    assert(batch.prepared === undefined, 'nothing is prepared in this store');
     const failure = this.#nextFailure;
     this.#nextFailure = undefined;
     if (failure !== undefined) throw new StillpointError(failure, 'the memory store was told to fail this commit');

@@ -28,6 +28,8 @@ export interface StoreBatch {
   /** All must hold at the moment of the commit, else nothing is written and the commit answers 'conflict'. */
   readonly expect?: readonly StoreExpectation[];
   readonly deletes?: readonly StoreDelete[];
+  /** Records that a store with a thread of its own holds ready (session/beside-store.ts); no other store takes this. */
+  readonly prepared?: { readonly id: number };
   readonly puts?: readonly StorePut[];
 }
 

@@ -27,6 +27,8 @@ export interface Finding {
 export type Remedy =
   /** The record goes. */
   | { readonly kind: 'delete'; readonly table: Table; readonly key: Uint8Array }
+  /** The record is what it should have been: nothing is lost. */
+  | { readonly kind: 'put'; readonly table: Table; readonly key: Uint8Array; readonly value: Uint8Array }
   /** A pack goes, its sound pages stay. */
   | { readonly kind: 'salvage'; readonly key: Uint8Array }
   /** The journal ends before this frame; 0: the run goes. */

@@ -32,7 +32,7 @@ export interface RunCommit {
   /** Added to what append() collected. An exit frame ends the run. */
   readonly frames?: readonly FreshFrame[];
   /** Nodes and pages; may come before the checkpoint that needs them. */
-  readonly snapshot?: { readonly puts?: readonly StorePut[]; readonly expect?: readonly StoreExpectation[] };
+  readonly snapshot?: { readonly puts?: readonly StorePut[]; readonly expect?: readonly StoreExpectation[]; readonly prepared?: { readonly id: number } };
   readonly checkpoint?: FreshCheckpoint;
   /** Channels whose positions changed. */
   readonly outputs?: OutputPositions;
@@ -112,7 +112,8 @@ export class RunWriter {
     let answer: 'done' | 'conflict' = 'conflict';
     try {
       const expect = [this.#ownership.expectation, this.#recordExpectation(), ...request.snapshot?.expect ?? []];
-      answer = await this.#context.store.commit({ expect, puts: prepared.puts });
+      const ready = request.snapshot?.prepared;
+      answer = await this.#context.store.commit({ expect, puts: prepared.puts, ...(ready === undefined ? {} : { prepared: ready }) });
     } finally {
       this.#state = 'open';
       if (answer !== 'done') {
@@ -198,7 +199,8 @@ export class RunWriter {
   /** Why a commit was refused. Either way nothing of it was applied. */
   #conflict(request: RunCommit): Error {
     if (this.#holds(this.#ownership.expectation)) {
-      if ((request.snapshot?.expect?.length ?? 0) > 0 && this.#holds(this.#recordExpectation())) return new StaleSnapshot('the snapshot relies on records that are gone');
+      const relies = (request.snapshot?.expect?.length ?? 0) > 0 || request.snapshot?.prepared !== undefined;
+      if (relies && this.#holds(this.#recordExpectation())) return new StaleSnapshot('the snapshot relies on records that are gone');
       return new StillpointError('E_STORE_CORRUPT', `the record of run ${this.#record.name} changed under its owner`, { data: { run: this.#record.name } });
     }
     this.#state = 'fenced';

@@ -321,7 +321,7 @@ export class World {
       disturbances++;
       await this.#settled(() => this.checkpoint());
     };
-    const result = await asCollector(this.context, { owner: this.owner(), isAlive: this.isAlive }, () => collectGarbage(this.context, { isAlive: this.isAlive, breathe }));
+    const result = await asCollector(this.context, { owner: this.owner(), isAlive: this.isAlive }, () => collectGarbage(this.context, { isAlive: this.isAlive, breathe, blobsOfRun: () => [] }));
     this.counts.collected += result.nodes + result.pages + result.blobs;
     return result;
   }

@@ -225,12 +225,17 @@ export class LmdbStore implements Store {
   }
 
   async commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
-    assert(!this.#isClosed, 'a closed store is not used');
+    assert(!this.#isClosed && batch.prepared === undefined, 'a closed store is not used, and nothing is prepared in this one');
     try {
       return this.#root.transactionSync(() => (this.#meets(batch.expect ?? []) ? this.#apply(batch) : 'conflict'));
     } catch (cause) {
       throw engineError(cause, { directory: this.directory, otherwise: 'E_STORE_WRITE', bytes: batchBytes(batch) });
     }
+  }
+
+  /** Makes reads see what another thread has committed. */
+  refresh(): void {
+    (this.#root as unknown as { resetReadTxn(): void }).resetReadTxn(); // In the package, not in its types.
   }
 
   usage(): ReturnType<Store['usage']> {

@@ -1,0 +1,193 @@
+/**
+ * The store of a session whose captures and commits happen on a thread of their own (capture-worker.ts). Until the first capture it is an ordinary store: a
+ * short program pays nothing.
+ *
+ *   session thread                         worker
+ *   begin(): copy dirty pages ───────────► hash, pack, store ahead under a lease
+ *   guest runs on                          │
+ *   commit(batch, sealed capture) ◄────────┘ root
+ *      └─────────────────────────────────► one transaction ─► answer
+ *
+ * Invariants: commits are made in the order in which they were asked for; when one resolves, reads here see it. close() ends the thread.
+ * What this does NOT do: change what is stored: roots and records are those of a capture in place.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { assert, limits, StillpointError } from '../core/index.ts';
+import type { MachineState, Root, SnapshotWriter } from '../snapshot/index.ts';
+import type { Store, StoreBatch } from '../store/index.ts';
+import type { LmdbStore } from '../store/live/lmdb-store.ts';
+import type { RunWriter, StoreContext } from '../txn/index.ts';
+import type { CopiedObject, WorkerAnswer, WorkerRequest, WorkerSetup } from './capture-worker.ts';
+import { CapturesInPlace, type Captures, type PendingCapture, type SealedCapture } from './captures.ts';
+import { withStore } from './context.ts';
+import { thisOwner } from './host.ts';
+
+const { PAGE_BYTES } = limits;
+/** There is none beside TypeScript sources (tests): then captures happen in place. */
+const WORKER_FILE = new URL('./capture-worker.js', import.meta.url);
+
+type Request = WorkerRequest extends infer Each ? (Each extends WorkerRequest ? Omit<Each, 'id'> : never) : never;
+interface Waiting { readonly resolve: (answer: WorkerAnswer) => void; readonly reject: (error: unknown) => void }
+
+/** The worker and what it was asked. */
+class Beside {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+
+  constructor(setup: WorkerSetup, file: URL) {
+    this.#worker = new Worker(file, { workerData: setup });
+    this.#worker.on('message', (answer: WorkerAnswer) => this.#settle(answer));
+    this.#worker.on('error', (cause) => this.#failAll(cause));
+    this.#worker.on('exit', (code) => this.#failAll(new StillpointError('E_INTERNAL', `the thread that stores checkpoints ended with ${code}`)));
+  }
+
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  post(request: WorkerRequest, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, transfer);
+  }
+
+  ask(request: Request, transfer: readonly ArrayBuffer[] = [], id = this.nextId()): Promise<WorkerAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.post({ ...request, id } as WorkerRequest, transfer); // `id` is what Omit took away.
+    });
+  }
+
+  async end(): Promise<void> {
+    this.#worker.removeAllListeners('exit');
+    await this.#worker.terminate();
+    this.#failAll(new StillpointError('E_INTERNAL', 'the thread that stores checkpoints was ended'));
+  }
+
+  #settle(answer: WorkerAnswer): void {
+    const waiting = this.#waiting.get(answer.id);
+    assert(waiting !== undefined, 'an answer was waited for');
+    this.#waiting.delete(answer.id);
+    if (answer.kind !== 'failed') waiting.resolve(answer);
+    else waiting.reject(answer.code === undefined ? new Error(answer.message) : new StillpointError(answer.code, answer.message, { data: answer.data }));
+  }
+
+  #failAll(cause: unknown): void {
+    for (const { reject } of this.#waiting.values()) reject(cause);
+    this.#waiting.clear();
+  }
+}
+
+export class BesideStore implements Store, Captures {
+  readonly #inner: LmdbStore;
+  /** Undefined: captures happen in place. */
+  readonly #file: URL | undefined;
+  #beside: Beside | undefined;
+  #setup: Omit<WorkerSetup, 'directory' | 'root'> | undefined;
+  #root: Root | undefined;
+  #inPlace: CapturesInPlace | undefined;
+
+  /** `file`: the worker's program; tests give the built one. */
+  constructor(inner: LmdbStore, file: URL = WORKER_FILE) {
+    this.#inner = inner;
+    this.#file = existsSync(fileURLToPath(file)) ? file : undefined;
+  }
+
+  get: Store['get'] = (table, key) => this.#inner.get(table, key);
+  has: Store['has'] = (table, key) => this.#inner.has(table, key);
+  range: Store['range'] = (table, bounds) => this.#inner.range(table, bounds);
+  usage: Store['usage'] = () => this.#inner.usage();
+
+  async commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
+    const { prepared, ...rest } = batch;
+    if (this.#beside === undefined) return this.#inner.commit(rest);
+    const answer = await this.#beside.ask({ kind: 'commit', batch: rest, capture: prepared?.id });
+    assert(answer.kind === 'committed', 'a commit is answered as one');
+    this.#inner.refresh();
+    return answer.answer;
+  }
+
+  /** Ends the thread. The store below stays open: it is its opener's. */
+  async close(): Promise<void> {
+    const beside = this.#beside;
+    this.#beside = undefined;
+    await beside?.end();
+  }
+
+  /** What captures need to know of the run. `snapshots` is where the session stands; `root` what it was restored from. */
+  prepare(setup: Omit<WorkerSetup, 'directory' | 'root'>, { snapshots, root }: { readonly snapshots: SnapshotWriter; readonly root: Root | undefined }): Captures {
+    this.#setup = setup;
+    this.#root = root;
+    this.#inPlace = new CapturesInPlace(snapshots);
+    return this.#file === undefined ? this.#inPlace : this;
+  }
+
+  get isBeside(): boolean {
+    return true;
+  }
+
+  async begin(state: MachineState): Promise<PendingCapture> {
+    assert(this.#setup !== undefined && this.#inPlace !== undefined && this.#file !== undefined, 'a session prepares its captures');
+    this.#beside ??= new Beside({ ...this.#setup, directory: this.#inner.directory, root: this.#root }, this.#file);
+    const beside = this.#beside;
+    const id = beside.nextId();
+    const { objects, pages } = copyDirty(state);
+    const answer = beside.ask({ kind: 'capture', sections: state.sections, objects, pages }, [pages.buffer], id);
+    for (const object of state.objects) object.markClean();
+    answer.catch(() => {}); // Whoever waits for sealed() hears of it.
+    return { sealed: async () => this.#sealed(beside, id, await answer) };
+  }
+
+  /** A capture at the end of a session: in place when no thread was needed so far, which spares a short program its start. */
+  async beginLast(state: MachineState): Promise<PendingCapture> {
+    return this.#beside === undefined ? this.#inPlace!.begin(state) : this.begin(state); // prepare() made it.
+  }
+
+  #sealed(beside: Beside, id: number, answer: WorkerAnswer): SealedCapture {
+    assert(answer.kind === 'sealed' && answer.id === id, 'a capture is answered as one');
+    return {
+      root: answer.root, snapshot: { prepared: { id } },
+      confirm: () => beside.post({ kind: 'confirm', id }),
+      abandon: () => beside.post({ kind: 'abandon', id }),
+      again: async () => this.#sealed(beside, id, await beside.ask({ kind: 'again' }, [], id)),
+    };
+  }
+}
+
+/** What a recording session works on. */
+interface BesideContext extends StoreContext { readonly store: BesideStore }
+
+/** Captures of a session: beside the guest when its store can, else in place. `root`: what the machine was restored from. */
+export function capturesOf({ store }: StoreContext, writer: RunWriter, start: { readonly snapshots: SnapshotWriter; readonly root: Root | undefined }): Captures {
+  if (!(store instanceof BesideStore)) return new CapturesInPlace(start.snapshots);
+  return store.prepare({ run: writer.record.id, owner: thisOwner() }, start);
+}
+
+/** As withStore(), with captures beside the guest; the thread ends with `use`. */
+export async function withBesideStore<Result>(directory: string | undefined, mode: 'create' | 'existing', use: (context: BesideContext) => Promise<Result>): Promise<Result> {
+  return withStore(directory, mode, async ({ store, digests }) => {
+    const beside = new BesideStore(store);
+    try {
+      return await use({ store: beside, digests });
+    } finally {
+      await beside.close();
+    }
+  });
+}
+
+/** The pause of the guest: one copy of its dirty pages. */
+function copyDirty(state: MachineState): { readonly objects: readonly CopiedObject[]; readonly pages: Uint8Array<ArrayBuffer> } {
+  const dirty = state.objects.map((object) => object.dirtyPages());
+  const pages = new Uint8Array(dirty.reduce((sum, list) => sum + list.length, 0) * PAGE_BYTES);
+  let offset = 0;
+  const objects = state.objects.map((object, index): CopiedObject => {
+    const copied = { name: object.name, dirty: Uint32Array.from(dirty[index]!), offset };
+    for (const pageIndex of dirty[index]!) {
+      pages.set(object.readPage(pageIndex), offset);
+      offset += PAGE_BYTES;
+    }
+    return copied;
+  });
+  return { objects, pages };
+}
