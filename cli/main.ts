@@ -15,6 +15,7 @@ import { addImageCommand } from './commands/image.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { addResumeCommand } from './commands/resume.ts';
 import { addRunCommand } from './commands/run.ts';
+import { addTransferCommands } from './commands/transfer.ts';
 import { reportError } from './terminal.ts';
 
 function buildProgram(): Command {
@@ -42,6 +43,7 @@ Exit status of run and resume: the program's own; 128+n when signal n ended it; 
   addBranchCommands(program);
   addCareCommands(program);
   addImageCommand(program);
+  addTransferCommands(program);
   addCcCommand(program);
   addDoctorCommand(program);
   for (const command of program.commands) command.exitOverride();

@@ -76,6 +76,8 @@ export const ERROR_TABLE = {
   // Clusters.
   E_CLUSTER_CHANGED: { exit: EXIT.trouble, says: 'a node was started from another manifest' },
   E_CLUSTER_FAILED: { exit: EXIT.trouble, says: 'a node of the cluster failed' },
+  E_EXPORT_FORMAT: { exit: EXIT.trouble, says: 'the file is no exported run' },
+  E_EXPORT_DAMAGED: { exit: EXIT.trouble, says: 'an exported run does not have the bytes that its check sum promises' },
   // Divergence on replay.
   E_DIVERGED_OUTPUT: { exit: EXIT.diverged, says: 'the replay wrote other bytes than the run' },
   E_DIVERGED_INPUT: { exit: EXIT.diverged, says: 'the replay asked for other input than the run' },

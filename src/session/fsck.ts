@@ -9,6 +9,7 @@ import { SnapshotChecker, type BadRecord } from '../snapshot/index.ts';
 import { asCollector, inspectStore, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
 import { withStore } from './context.ts';
 import { isAlive, monotonicMs, thisOwner } from './host.ts';
+import { blobsOfImage, imageOfRun } from './image-store.ts';
 
 export interface FsckRequest {
   readonly store?: string | undefined;
@@ -68,7 +69,7 @@ async function look(context: StoreContext, { onProgress }: Omit<FsckRequest, 'st
   };
   const snapshots = new SnapshotChecker(context.store, context.digests);
   const records = (await snapshots.records({ breathe })).map((record): Finding => ({ code: record.code, says: record.says, remedy: remedyOf(record) }));
-  const inspection = await inspectStore(context, { snapshots, breathe });
+  const inspection = await inspectStore(context, { snapshots, breathe, images: { ofRun: imageOfRun, blobs: (image) => blobsOfImage(context, image) } });
   return { ...inspection, findings: [...records, ...inspection.findings], bytes };
 }
 

@@ -15,7 +15,7 @@ import { SnapshotWriter } from '../snapshot/index.ts';
 import { createRun, removeRun, runNames, underLease, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { capturesOf, withBesideStore } from './beside-store.ts';
-import { bootGuest, defaultStoreDirectory, ENGINE_DEFAULT, type EngineName } from './context.ts';
+import { bootGuest, defaultStoreDirectory, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } from './driver.ts';
 import { checkArchive, exportChanges } from './export-layer.ts';
 import { hostFacts, importLease, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';

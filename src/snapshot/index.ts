@@ -7,4 +7,5 @@ export { diffSnapshots, type Difference, type Presence } from './diff.ts';
 export { walkSnapshot, type Reached } from './walk.ts';
 export { collect, scanSnapshots, sweepSnapshots, type Collected, type SweepGuard } from './sweep.ts';
 export { salvagePack, SnapshotChecker, type BadRecord } from './check.ts';
+export { exportSnapshots, SnapshotImporter, type TransferRecord } from './transfer.ts';
 export { HashSet, type Hashes } from './hash-set.ts';

@@ -90,6 +90,16 @@ function copyCheckpoint({ store, digests }: StoreContext, copy: { readonly paren
   return [...puts, { table: 'marks', key, value }];
 }
 
+/** The record that the run had at a checkpoint, or before its first instruction. */
+export function recordAt(context: StoreContext, record: RunRecord, checkpoint: CheckpointRecord | undefined): RunRecord {
+  const from = new JournalReader(context, { run: record.id, tail: checkpoint?.tail ?? genesisTail(context, record) });
+  const outcome = finalOutcome(from);
+  return {
+    ...record, status: outcome === undefined ? 'stopped' : 'ended', outcome, tail: from.tail, lastCheckpoint: checkpoint?.number, instructions: instructionCount(from.tail.at),
+    outputs: positionsAt(record, checkpoint),
+  };
+}
+
 /** Outputs as the checkpoint has them: everything behind it is made again. */
 function positionsAt(record: RunRecord, checkpoint: CheckpointRecord | undefined): OutputPositions {
   const names = new Set([...record.outputs.keys(), ...checkpoint?.channels.keys() ?? []]);
@@ -128,11 +138,7 @@ async function rollbackOwned(context: StoreContext, request: RollbackRequest, ow
   const from = new JournalReader(context, { run: before.id, tail: checkpoint?.tail ?? genesisTail(context, before) });
   const more: readonly Frame[] = request.seed === undefined ? [] : [{ kind: 'reseed', at: from.tail.at, seed: request.seed }];
   const journal = relink(digests, { from, run: before.id, more }); // Verifies what stays; the links are the same.
-  const outcome = finalOutcome(from);
-  const record: RunRecord = {
-    ...before, status: outcome === undefined ? 'stopped' : 'ended', outcome, tail: journal.tail, lastCheckpoint: checkpoint?.number, instructions: instructionCount(from.tail.at),
-    outputs: positionsAt(before, checkpoint),
-  };
+  const record: RunRecord = { ...recordAt(context, before, checkpoint), tail: journal.tail };
   const kept = from.tail.count;
   const expect: StoreExpectation[] = [ownership.expectation, { table: 'runs', key: nameKey(before.name), value: bytes }];
   if (checkpoint !== undefined) expect.push({ table: 'checkpoints', key: entryKey(before.id, checkpoint.number), value: store.get('checkpoints', entryKey(before.id, checkpoint.number)) });

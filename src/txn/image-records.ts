@@ -96,6 +96,15 @@ export function imageSourcePut({ digests }: StoreContext, source: { readonly pat
   return { table: 'meta', key: sourceKey(digests, source.path), value: encodeRecord(digests, SOURCE, { fingerprint: source.fingerprint, digest: source.digest }) };
 }
 
+/** Throws when a word about images cannot be read; undefined: it is not one of ours. Else the catalog that it keeps alive, if it does. */
+export function inspectImageWord(context: StoreContext, key: string, value: Uint8Array): { readonly keeps: BlobHash | undefined } | undefined {
+  const name = /^image ([^ ]+)$/.exec(key)?.[1];
+  if (name !== undefined && isImageName(name)) return { keeps: decode({ name, bytes: value, digests: context.digests }).digest };
+  if (!/^image-source [0-9a-f]{64}$/.test(key)) return undefined;
+  decodeSource(context.digests, value);
+  return { keeps: undefined };
+}
+
 /** Records of sources whose catalog is not among the living. */
 export function deadImageSources({ store, digests }: StoreContext, isAlive: (digest: BlobHash) => boolean): readonly StoreDelete[] {
   return [...store.range('meta', SOURCES)].filter(({ value }) => !isAlive(decodeSource(digests, value).digest)).map(({ key }) => ({ table: 'meta', key }));

@@ -11,10 +11,15 @@ import { blobKey, entryIndexOfKey, entryRange, hexOfBytes, JournalReader, runKey
 import type { SnapshotChecker } from '../snapshot/index.ts';
 import type { Table } from '../store/index.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
+import type { CollectOptions } from './collector.ts';
+import { inspectImageWord } from './image-records.ts';
 import { decodeMark } from './marks.ts';
 import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
 import { recover } from './recovery.ts';
 import { decodeRunRecord, type RunRecord } from './run-record.ts';
+
+/** The image that a run lies over, told by its genesis frame, and all blobs of an image. */
+type Images = CollectOptions['images'];
 
 /** What is wrong, and what a repair can do about it. */
 export interface Finding {
@@ -48,12 +53,13 @@ const META_KEYS = /^(format|references|collector|lease [0-9a-f]{32})$/;
 
 export interface InspectParts {
   readonly snapshots: SnapshotChecker;
+  readonly images: Images;
   /** Called between records. `bytes`: checked since the last call. */
   readonly breathe: (bytes: number) => Promise<void>;
 }
 
 export async function inspectStore(context: StoreContext, parts: InspectParts): Promise<Inspection> {
-  const findings: Finding[] = [...inspectMeta(context), ...await inspectBlobs(context, parts)];
+  const findings: Finding[] = [...inspectMeta(context, parts), ...await inspectBlobs(context, parts)];
   const ids = new Set<string>();
   const sums = { runs: 0, frames: 0, checkpoints: 0 };
   for (const { key } of [...context.store.range('runs', { from: FIRST_KEY, to: AFTER_LAST_KEY })]) {
@@ -69,15 +75,29 @@ export async function inspectStore(context: StoreContext, parts: InspectParts): 
   return { findings, ...sums };
 }
 
-function inspectMeta({ store, digests }: StoreContext): Finding[] {
+function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
+  const { store, digests } = context;
   const findings: Finding[] = [];
   for (const { key, value } of store.range('meta', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
     const name = new TextDecoder().decode(key);
     const remedy: Remedy = { kind: 'delete', table: 'meta', key };
-    if (!META_KEYS.test(name)) findings.push({ code: 'E_STORE_CORRUPT', says: `the table meta has a foreign key of ${key.length} bytes`, remedy });
+    if (name.startsWith('image')) findings.push(...inspectImage(context, parts, { name, value, remedy }));
+    else if (!META_KEYS.test(name)) findings.push({ code: 'E_STORE_CORRUPT', says: `the table meta has a foreign key of ${key.length} bytes`, remedy });
     else if (name === 'collector' || name.startsWith('lease')) findings.push(...troubleOf(() => decodeOwnerRecord(digests, '0'.repeat(32) as RunId, value), { remedy })); // 32 digits.
   }
   return findings;
+}
+
+function inspectImage(context: StoreContext, { images }: InspectParts, { name, value, remedy }: { readonly name: string; readonly value: Uint8Array; readonly remedy: Remedy }): Finding[] {
+  return troubleOf(() => {
+    const word = inspectImageWord(context, name, value);
+    if (word === undefined) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
+    if (word.keeps !== undefined) mustHaveImage(context, images, word.keeps);
+  }, { remedy });
+}
+
+function mustHaveImage({ store }: StoreContext, images: Images, image: BlobHash): void {
+  for (const hash of images.blobs(image)) if (!store.has('blobs', blobKey(hash))) throw new StillpointError('E_BLOB_MISSING', `a part of image ${image} (blob ${hash}) is not in the store`, { data: { hash } });
 }
 
 async function inspectBlobs({ store, digests }: StoreContext, { breathe }: InspectParts): Promise<Finding[]> {
@@ -190,6 +210,8 @@ class RunInspector {
         const isNeeded = !sound.some((count) => count > index);
         const remedy: Remedy = isNeeded && frame.kind === 'input' ? { kind: 'cut', name, frame: index } : { kind: 'none' };
         if (frame.kind === 'input' && !this.#isBlobThere(frame.bytes)) this.#try(name, remedy, () => journal.inputBytes(frame));
+        const image = frame.kind === 'genesis' ? this.#parts.images.ofRun(frame) : undefined;
+        if (image !== undefined) this.#try(name, { kind: 'none' }, () => mustHaveImage(this.#context, this.#parts.images, image));
         if (frame.kind === 'genesis') this.#try(name, sound.length === 0 ? { kind: 'cut', name, frame: 0 } : { kind: 'none' }, () => journal.programBytes(frame.program));
       }
     } catch (error) {

@@ -106,6 +106,12 @@ export function decodeRunRecord(digests: Digests, name: string, bytes: Uint8Arra
   return record;
 }
 
+/** A record that came without its key: the name is the one it says. Throws E_STORE_CORRUPT, E_STORE_VERSION, E_RUN_NAME. */
+export function decodeRunRecordOf(digests: Digests, bytes: Uint8Array): RunRecord {
+  const name = decodeRecord(digests, KIND, { bytes, subject: { run: 'of a file' } }).text('name', 64);
+  return decodeRunRecord(digests, checkRunName(name), bytes);
+}
+
 function readParent(fields: Fields): Parent {
   const id = fields.text('id', 32);
   if (!isRunId(id)) throw fields.fail('has a wrong value in the field parent');

@@ -8,6 +8,10 @@
 import { Buffer } from 'node:buffer';
 import { StillpointError } from '../../src/core/index.ts';
 import { JournalReader, runId } from '../../src/journal/index.ts';
+import { encodeManifest } from '../../src/manifest/index.ts';
+import { encodeBindings } from '../../src/session/bindings-codec.ts';
+import { exportStream } from '../../src/session/export.ts';
+import { importStream } from '../../src/session/import.ts';
 import { openSnapshot, SnapshotWriter } from '../../src/snapshot/index.ts';
 import { MemoryStore, type Store, type StoreBatch } from '../../src/store/index.ts';
 import {
@@ -15,6 +19,7 @@ import {
   type CollectResult, type IsAlive, type Owner, type RunWriter, type StoreContext,
 } from '../../src/txn/index.ts';
 import { at, digests } from '../journal/support.ts';
+import { declare } from '../manifest/helpers.ts';
 import { plain, TestMachine } from '../snapshot/machines.ts';
 import { generator } from '../txn/support.ts';
 
@@ -70,6 +75,8 @@ function copyModel(model: Model): Model {
 
 interface Live { readonly writer: RunWriter; readonly snapshots: SnapshotWriter; readonly machine: TestMachine; instructions: bigint }
 
+const MANIFEST = encodeManifest(declare({}).manifest);
+const BINDINGS = encodeBindings({ program: '/p', channels: new Map(), standardFiles: new Map() });
 const NAMES = ['ant', 'bee', 'cat', 'dog', 'eel'];
 
 export class World {
@@ -79,6 +86,8 @@ export class World {
   /** What is true if the operation under way reached its commit. */
   #next: Model | undefined;
   readonly #live = new Map<string, Live>();
+  /** Exported runs, with what they held. */
+  readonly #shelf: { readonly id: string; readonly bytes: Uint8Array; readonly model: RunModel }[] = [];
   #serial = 0;
   #process = 0;
   readonly log: string[] = [];
@@ -186,7 +195,7 @@ export class World {
     const name = this.freeName();
     if (name === undefined) return;
     this.#announce(`create ${name}`, (model) => model.set(name, { points: new Map(), marks: new Map(), numbered: 0, inputs: 0 }));
-    const writer = await createRun(this.context, { name, id: this.newId(), createdMs: 0, bindings: '', owner: this.owner(), manifest: Uint8Array.of(1), program: Uint8Array.of(this.int(3)), recorder: 'test' });
+    const writer = await createRun(this.context, { name, id: this.newId(), createdMs: 0, bindings: BINDINGS, owner: this.owner(), manifest: MANIFEST, program: Uint8Array.of(this.int(3)), recorder: 'test' });
     this.#live.set(name, { writer, snapshots: new SnapshotWriter(this.#store, digests), machine: new TestMachine(), instructions: 0n });
   }
 
@@ -266,7 +275,7 @@ export class World {
       const keep = <T>(map: ReadonlyMap<number, T>): Map<number, T> => new Map([...map].filter(([key]) => key <= number));
       model.set(name, { points: keep(parent.points), marks: keep(parent.marks), numbered: number, inputs: parent.points.get(number)?.inputs ?? 0 });
     });
-    await forkRun(this.context, record, { name, id: this.newId(), createdMs: 0, bindings: '', checkpoint: number, seed: this.#random() < 0.3 ? new Uint8Array(32).fill(this.int(200)) : undefined });
+    await forkRun(this.context, record, { name, id: this.newId(), createdMs: 0, bindings: BINDINGS, checkpoint: number, seed: this.#random() < 0.3 ? new Uint8Array(32).fill(this.int(200)) : undefined });
   }
 
   async rollback(): Promise<void> {
@@ -321,9 +330,33 @@ export class World {
       disturbances++;
       await this.#settled(() => this.checkpoint());
     };
-    const result = await asCollector(this.context, { owner: this.owner(), isAlive: this.isAlive }, () => collectGarbage(this.context, { isAlive: this.isAlive, breathe, blobsOfRun: () => [] }));
+    const result = await asCollector(this.context, { owner: this.owner(), isAlive: this.isAlive }, () => collectGarbage(this.context, { isAlive: this.isAlive, breathe, images: { ofRun: () => undefined, blobs: () => [] } }));
     this.counts.collected += result.nodes + result.pages + result.blobs;
     return result;
+  }
+
+  async export(): Promise<void> {
+    const name = this.pick(this.names);
+    if (name === undefined) return;
+    const run = this.model.get(name)!;
+    const number = this.pick([undefined, ...run.points.keys()]);
+    this.log.push(`export ${name}@${number ?? 'all'}`);
+    const bytes = await exportBytes(this.context, number === undefined ? name : `${name}@${number}`);
+    const only = <T>(map: ReadonlyMap<number, T>): Map<number, T> => new Map([...map].filter(([key]) => number === undefined || key === number));
+    this.#shelf.push({ id: readRun(this.context, name).id, bytes, model: { points: only(run.points), marks: only(run.marks), numbered: run.numbered, inputs: number === undefined ? run.inputs : run.points.get(number)!.inputs } });
+  }
+
+  async import(): Promise<void> {
+    const [item, name] = [this.pick(this.#shelf), this.freeName()];
+    if (item === undefined || name === undefined) return;
+    const isThere = [...listRuns(this.context)].some(({ id }) => id === item.id);
+    if (!isThere) this.#announce(`import ${name}`, (model) => model.set(name, { ...item.model, points: new Map(item.model.points), marks: new Map(item.model.marks) }));
+    try {
+      await importStream(this.context, chunked(item.bytes, 1 + this.int(5000)), { name, as: { owner: this.owner(), isAlive: this.isAlive } });
+      if (isThere) throw new Error('a run that is there was imported again');
+    } catch (error) {
+      if (!isThere || codeOf(error) !== 'E_RUN_EXISTS') throw error;
+    }
   }
 
   /** An operation inside another one: its outcome is in the model at once. */
@@ -348,7 +381,7 @@ export class World {
 
 export const OPERATIONS: readonly ((world: World) => Promise<void>)[] = [
   (world) => world.create(), (world) => world.checkpoint(), (world) => world.checkpoint(), (world) => world.checkpoint(), (world) => world.fork(), (world) => world.rollback(), (world) => world.mark(),
-  (world) => world.retain(), (world) => world.remove(), async (world) => void await world.collect(), (world) => world.overtaken(),
+  (world) => world.retain(), (world) => world.remove(), async (world) => void await world.collect(), (world) => world.overtaken(), (world) => world.export(), (world) => world.import(),
 ];
 
 /** The code of an error of ours; anything else is thrown on. */
@@ -360,4 +393,14 @@ export function codeOf(error: unknown): string {
 /** All rows of a store, to be put into a fresh one with one of them changed. */
 export function rowsOf(store: MemoryStore, tables: readonly Parameters<Store['get']>[0][]): { readonly table: Parameters<Store['get']>[0]; readonly key: Uint8Array; readonly value: Uint8Array }[] {
   return tables.flatMap((table) => [...store.range(table, { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) })].map(({ key, value }) => ({ table, key: new Uint8Array(Buffer.from(key)), value })));
+}
+
+export async function exportBytes(context: StoreContext, run: string, have: readonly string[] = []): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  await exportStream(context, { run, have }, async (bytes) => void pieces.push(bytes.slice()));
+  return new Uint8Array(Buffer.concat(pieces));
+}
+
+export async function* chunked(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }

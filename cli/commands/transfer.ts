@@ -1,0 +1,47 @@
+/**
+ * The verbs that move runs between stores: export and import. Both work through a pipe.
+ */
+import type { Command } from 'commander';
+import { exportRun, importRun } from '../../src/index.ts';
+import { StatusLine } from '../progress.ts';
+import { note, say, sayJson, scaled } from '../terminal.ts';
+import { collect } from './run.ts';
+
+interface Flags { readonly store?: string; readonly json?: boolean; readonly progress: boolean }
+
+export function addTransferCommands(program: Command): void {
+  program.command('export').description('write a run, or its history up to a checkpoint, as one file with everything it needs').argument('<run>', 'RUN or RUN@CHECKPOINT').argument('<file>', 'the file; - is standard output')
+    .option('--have <run>', 'RUN or RUN@CHECKPOINT that the receiver has: what it holds is left out', collect, []).option('--store <dir>', 'the store').option('--json', 'facts as JSON (on standard error when the file is -)').option('--no-progress', 'no progress line')
+    .addHelpText('after', `
+Examples:
+  stillpoint export job job.stillpoint
+  stillpoint export job@before-upgrade - | ssh elsewhere stillpoint import -
+  stillpoint export job - --have job@3 | ssh elsewhere stillpoint import - --name job-now`)
+    .action(async (run: string, file: string, flags: Flags & { readonly have: string[] }) => {
+      const line = new StatusLine('export', flags.progress);
+      try {
+        const result = await exportRun({ run, file, store: flags.store, have: flags.have, onProgress: ({ bytes }) => line.update(`${scaled(bytes)}B`) });
+        line.end();
+        const text = `${result.run}: ${scaled(result.bytes)}B, ${result.pages} pages, ${result.nodes} nodes, ${result.frames} frames, ${result.checkpoints} checkpoints`;
+        if (file === '-') { if (flags.json === true) process.stderr.write(`${JSON.stringify(result)}\n`); else note(text); }
+        else if (flags.json === true) sayJson(result);
+        else say(text);
+      } finally {
+        line.end();
+      }
+    });
+  program.command('import').description('take a run from an exported file; every byte is checked before anything is visible').argument('<file>', 'the file; - is standard input')
+    .option('--name <name>', 'another name than it had').option('--store <dir>', 'the store').option('--json', 'facts as JSON').option('--no-progress', 'no progress line')
+    .addHelpText('after', '\nExamples:\n  stillpoint import job.stillpoint\n  stillpoint import - --name theirs < job.stillpoint')
+    .action(async (file: string, flags: Flags & { readonly name?: string }) => {
+      const line = new StatusLine('import', flags.progress);
+      try {
+        const result = await importRun({ file, store: flags.store, name: flags.name, onProgress: ({ bytes }) => line.update(`${scaled(bytes)}B`) });
+        line.end();
+        if (flags.json === true) return sayJson(result);
+        say(`${result.name}: imported, ${scaled(result.bytes)}B, ${result.frames} frames, ${result.checkpoint === undefined ? 'no checkpoint' : `up to checkpoint ${result.checkpoint}`}`);
+      } finally {
+        line.end();
+      }
+    });
+}

@@ -1,0 +1,145 @@
+/**
+ * `export`: a run, or a run up to one checkpoint, as one stream with everything that it needs.
+ *
+ *   run record ─ blobs ─ packs of pages ─ nodes ─ frames ─ checkpoints ─ marks ─ check sum        what `have` holds already is left out
+ *
+ * Invariants: every byte was verified by hash when it was read, so damage is exported nowhere; a file appears whole or not at all.
+ * What this does NOT do: read the receiver's store: whoever says `have` promises that it is there, and the import looks.
+ */
+import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
+import { blobKey, encodeFrame, entryKey, JournalReader, type IndexedFrame } from '../journal/index.ts';
+import { exportSnapshots, type Root } from '../snapshot/index.ts';
+import { encodeMark, encodeRunRecord, listCheckpoints, listMarks, openJournal, readCheckpoint, readRun, recordAt, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { withStore } from './context.ts';
+import { ExportWriter, numbered } from './export-format.ts';
+import { blobsOfImage, imageOfRun } from './image-store.ts';
+import { parseReference, resolveCheckpoint } from './run-reference.ts';
+
+export interface ExportRequest {
+  /** RUN, or RUN@CHECKPOINT: the history up to there and the state of that checkpoint alone. */
+  readonly run: string;
+  /** `-` is standard output. */
+  readonly file: string;
+  readonly store?: string | undefined;
+  /** RUN or RUN@CHECKPOINT of this store that the receiver has. */
+  readonly have: readonly string[];
+  readonly onProgress?: ((progress: { readonly bytes: number }) => void) | undefined;
+}
+export interface ExportResult { readonly run: string; readonly bytes: number; readonly pages: number; readonly nodes: number; readonly frames: number; readonly checkpoints: number }
+
+export async function exportRun(request: ExportRequest): Promise<ExportResult> {
+  return withStore(request.store, 'read-only', async (context) => {
+    // Looked at before a file is made.
+    select(context, request.run);
+    return toFile(request.file, (write) => exportStream(context, request, write));
+  });
+}
+
+/** The same into any stream. */
+export async function exportStream(context: StoreContext, request: Pick<ExportRequest, 'run' | 'have' | 'onProgress'>, write: (bytes: Uint8Array) => Promise<void>): Promise<ExportResult> {
+  return writeRun(context, { selected: select(context, request.run), have: request.have.map((text) => select(context, text)), write, onProgress: request.onProgress });
+}
+
+interface Selected { readonly record: RunRecord; readonly checkpoints: readonly { readonly number: number; readonly root: Root }[] }
+
+function select(context: StoreContext, text: string): Selected {
+  const reference = parseReference(text);
+  const record = readRun(context, reference.name);
+  if (reference.checkpoint === undefined) return { record, checkpoints: listCheckpoints(context, record) };
+  const number = resolveCheckpoint(context, record, reference.checkpoint);
+  const checkpoint = number === 0 ? undefined : readCheckpoint(context, record, number);
+  return { record: recordAt(context, record, checkpoint), checkpoints: checkpoint === undefined ? [] : [checkpoint] };
+}
+
+interface WriteParts { readonly selected: Selected; readonly have: readonly Selected[]; readonly write: (bytes: Uint8Array) => Promise<void>; readonly onProgress: ExportRequest['onProgress'] }
+
+async function writeRun(context: StoreContext, { selected, have, write, onProgress }: WriteParts): Promise<ExportResult> {
+  const { store, digests } = context;
+  const { record, checkpoints } = selected;
+  const out = new ExportWriter(async (bytes) => {
+    await write(bytes);
+    onProgress?.({ bytes: out.bytes });
+  });
+  await out.begin();
+  await out.record('run', encodeRunRecord(digests, record));
+  const known = new Set(have.flatMap((other) => [...blobsOf(context, other.record)]));
+  for (const hash of new Set(blobsOf(context, record))) if (!known.has(hash)) await out.record('blob', readBlob(context, hash));
+  const sums = { pages: 0, nodes: 0 };
+  const roots = checkpoints.map(({ root }) => root);
+  for (const part of exportSnapshots({ store, digests, roots, have: have.flatMap((other) => other.checkpoints.map(({ root }) => root)) })) {
+    sums.pages += part.pages;
+    sums.nodes += part.kind === 'node' ? 1 : 0;
+    await out.record(part.kind, part.value);
+  }
+  for (const entry of openJournal(context, record).frames()) await out.record('frame', storedFrame(context, record, entry));
+  for (const { number } of checkpoints) await out.record('checkpoint', numbered(number, store.get('checkpoints', entryKey(record.id, number))!)); // Listed just now.
+  const isThere = new Set(checkpoints.map(({ number }) => number));
+  for (const [number, mark] of listMarks(context, record.id)) if (isThere.has(number)) await out.record('mark', numbered(number, encodeMark(digests, { run: record.id, number }, mark)));
+  await out.end();
+  return { run: record.name, bytes: out.bytes, ...sums, frames: record.tail.count, checkpoints: checkpoints.length };
+}
+
+/** The stored value of a verified frame; the frame is encoded again rather than believed. */
+function storedFrame({ store }: StoreContext, { id }: RunRecord, { index, frame }: IndexedFrame): Uint8Array {
+  const stored = store.get('frames', entryKey(id, index));
+  const encoded = encodeFrame(index, frame);
+  if (stored === undefined || stored.length !== encoded.length + LINK_BYTES) throw new StillpointError('E_JOURNAL_CUT', `frame ${index} changed while it was exported`);
+  return stored;
+}
+
+const LINK_BYTES = 32;
+
+/** Programs, large inputs and image parts that a run needs. */
+function* blobsOf(context: StoreContext, record: RunRecord): Generator<BlobHash> {
+  for (const { frame } of new JournalReader(context, { run: record.id, tail: record.tail }).frames()) {
+    if (frame.kind === 'genesis') {
+      yield frame.program;
+      const image = imageOfRun(frame);
+      if (image !== undefined) yield* blobsOfImage(context, image);
+    }
+    if (frame.kind === 'input' && typeof frame.bytes === 'string') yield frame.bytes;
+  }
+}
+
+function readBlob({ store, digests }: { readonly store: StoreContext['store']; readonly digests: Digests }, hash: BlobHash): Uint8Array {
+  const bytes = store.get('blobs', blobKey(hash));
+  if (bytes === undefined) throw new StillpointError('E_BLOB_MISSING', `a program or recorded input (blob ${hash}) is not in the store`, { data: { hash } });
+  if (digests.sha256(bytes) !== hash) throw new StillpointError('E_BLOB_DAMAGED', `a program or recorded input (blob ${hash}) does not have the bytes its hash promises`, { data: { hash } });
+  return bytes;
+}
+
+/** Gives `work` a way to write; the file takes its name when all is written. */
+async function toFile<Result>(file: string, work: (write: (bytes: Uint8Array) => Promise<void>) => Promise<Result>): Promise<Result> {
+  if (file === '-') return work((bytes) => writeAll(process.stdout, bytes));
+  const aside = `${file}.${process.pid}.part`;
+  const stream = createWriteStream(aside, { flags: 'wx' });
+  let failure: unknown;
+  stream.on('error', (cause) => { failure ??= cause; });
+  try {
+    const result = await work(async (bytes) => {
+      if (failure !== undefined) throw failure;
+      await writeAll(stream, bytes);
+    });
+    stream.end();
+    await finished(stream);
+    renameSync(aside, file);
+    return result;
+  } catch (cause) {
+    stream.destroy();
+    rmSync(aside, { force: true });
+    throw cause instanceof StillpointError ? cause : new StillpointError(isFull(cause) ? 'E_DISK_FULL' : 'E_HOST_FILE', `${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+function isFull(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
+}
+
+async function writeAll(stream: Writable, bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    stream.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(error)));
+  });
+}

@@ -1,0 +1,135 @@
+/**
+ * `import`: a run from a stream that a stranger may have written.
+ *
+ *   stream ─► each blob, pack, page and node by its own hash ─► store, where nothing refers to them ─► frames, checkpoints, marks under the run's id
+ *          ─► check sum of the whole ─► chain, inputs, every page under every root ─► one commit: the run is there
+ *
+ * Invariants: before that commit nothing is visible; after a failure the rows of the run are gone, and content that nobody needs is a collector's. Memory:
+ * one record and one batch. What this does NOT do: execute anything; a forged but consistent run is only told from an honest one by replaying it.
+ */
+import { open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StillpointError, type ErrorCode } from '../core/index.ts';
+import { blobKey } from '../journal/index.ts';
+import { SnapshotImporter } from '../snapshot/index.ts';
+import type { StorePut } from '../store/index.ts';
+import { adoptRun, checkRunName, decodeRunRecordOf, discardRows, mustBeNew, openJournal, rowOf, underLease, type IsAlive, type Owner, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { decodeBindings } from './bindings-codec.ts';
+import { withStore } from './context.ts';
+import { readExport, splitNumbered, type ExportKind } from './export-format.ts';
+import { isAlive, thisOwner } from './host.ts';
+import { blobsOfImage, imageOfRun } from './image-store.ts';
+
+export interface ImportRequest {
+  /** `-` is standard input. */
+  readonly file: string;
+  readonly store?: string | undefined;
+  /** Another name than it had. */
+  readonly name?: string | undefined;
+  readonly onProgress?: ((progress: { readonly bytes: number }) => void) | undefined;
+}
+export interface ImportResult { readonly name: string; readonly id: string; readonly bytes: number; readonly frames: number; readonly checkpoint: number | undefined }
+
+/** Stored in one commit: bounded memory, few syncs. */
+const BATCH_BYTES = 8 * 1024 * 1024;
+const PAUSE_MS = 25;
+
+export async function importRun(request: ImportRequest): Promise<ImportResult> {
+  if (request.name !== undefined) checkRunName(request.name);
+  if (request.file === '-') return withStore(request.store, 'create', (context) => importStream(context, process.stdin, request));
+  const handle = await readable(request.file, () => open(request.file, 'r')); // Before a store is made for nothing.
+  try {
+    const source = handle.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false });
+    return await withStore(request.store, 'create', (context) => readable(request.file, () => importStream(context, source, request)));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Trouble of the host with the file as an error of ours. */
+async function readable<Result>(file: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof StillpointError || !(cause instanceof Error) || !('syscall' in cause)) throw cause;
+    throw new StillpointError('E_HOST_FILE', `${file} cannot be read: ${cause.message}`, { cause });
+  }
+}
+
+/** The same from any stream into a store that is open. */
+export async function importStream(context: StoreContext, source: AsyncIterable<Uint8Array>, { name, onProgress, as }: Pick<ImportRequest, 'name' | 'onProgress'> & { readonly as?: { readonly owner: Owner; readonly isAlive: IsAlive } }): Promise<ImportResult> {
+  const records = readExport(source);
+  const first = await records.next();
+  if (first.done === true || first.value.kind !== 'run') throw new StillpointError('E_EXPORT_FORMAT', 'this is no exported run of Stillpoint: it does not begin with a run');
+  const exported = decodeRunRecordOf(context.digests, first.value.payload);
+  const record: RunRecord = { ...exported, name: name ?? exported.name };
+  decodeBindings(record.bindings, record.name);
+  mustBeNew(context, record);
+  const pause = (): Promise<void> => sleep(PAUSE_MS);
+  return underLease(context, { id: record.id, pause, ...as ?? { owner: thisOwner(), isAlive } }, async () => {
+    const intake = new Intake(context, record, onProgress);
+    try {
+      for await (const { kind, payload } of records) await intake.take(kind, payload);
+      await intake.flush();
+    } catch (error) {
+      if (error instanceof StillpointError) await discardRows(context, record);
+      throw error;
+    }
+    const adopted = await adoptRun(context, { record, blobsOfRun: (genesis) => {
+      const image = imageOfRun(genesis);
+      return image === undefined ? [] : blobsOfImage(context, image);
+    } });
+    return { name: adopted.name, id: adopted.id, bytes: intake.bytes, frames: openJournal(context, adopted).tail.count, checkpoint: adopted.lastCheckpoint };
+  });
+}
+
+/** Checks records one by one and stores them. */
+class Intake {
+  readonly #context: StoreContext;
+  readonly #record: RunRecord;
+  readonly #onProgress: ImportRequest['onProgress'];
+  readonly #snapshots: SnapshotImporter;
+  #puts: StorePut[] = [];
+  #putBytes = 0;
+  #frames = 0;
+  bytes = 0;
+
+  constructor(context: StoreContext, record: RunRecord, onProgress: ImportRequest['onProgress']) {
+    this.#context = context;
+    this.#record = record;
+    this.#onProgress = onProgress;
+    this.#snapshots = new SnapshotImporter(context.store, context.digests);
+  }
+
+  async take(kind: Exclude<ExportKind, 'end'>, payload: Uint8Array): Promise<void> {
+    this.bytes += payload.length;
+    this.#puts.push(...this.#putsOf(kind, payload));
+    this.#putBytes += payload.length;
+    this.#onProgress?.({ bytes: this.bytes });
+    if (this.#putBytes >= BATCH_BYTES) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    this.#puts.push(...this.#snapshots.finish());
+    if (this.#puts.length > 0) await this.#context.store.commit({ puts: this.#puts });
+    this.#puts = [];
+    this.#putBytes = 0;
+  }
+
+  #putsOf(kind: Exclude<ExportKind, 'end'>, payload: Uint8Array): readonly StorePut[] {
+    switch (kind) {
+      case 'run': throw new StillpointError('E_EXPORT_FORMAT', 'this is no exported run of Stillpoint: it holds two runs');
+      case 'blob': return [{ table: 'blobs', key: blobKey(this.#context.digests.sha256(payload)), value: payload }];
+      case 'pack': return this.#checked('E_PAGE_DAMAGED', this.#snapshots.pack(payload), 'a pack of pages');
+      case 'node': return this.#checked('E_SNAPSHOT_FORMAT', this.#snapshots.node(payload), 'a tree node');
+      case 'frame': return [rowOf(this.#record, 'frames', { index: this.#frames++, value: payload })];
+      case 'checkpoint': return [rowOf(this.#record, 'checkpoints', splitNumbered(payload))];
+      case 'mark': return [rowOf(this.#record, 'marks', splitNumbered(payload))];
+    }
+  }
+
+  #checked(code: ErrorCode, puts: readonly StorePut[] | undefined, what: string): readonly StorePut[] {
+    if (puts === undefined) throw new StillpointError(code, `${what} in the exported run is damaged; export or copy it again`);
+    return puts;
+  }
+}

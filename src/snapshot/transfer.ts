@@ -1,0 +1,99 @@
+/**
+ * Snapshots on their way from store to store: pages in packs, then nodes, from the bottom up.
+ * Invariants: what is exported was verified by hash as it was read; what is imported is verified by hash before it is stored. A page or node that the
+ * receiver has is not stored twice. What this does NOT do: frame records (session/export-format.ts), see that all of a root is there (check.ts).
+ */
+import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
+import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
+import { decodeNode, decodePack, decodeRoot, encodePack, expandSlot, hashBytes, nodeLevelOf, PACK_PAGES_MAX, readHash, trimmedLength, type PackSlot } from './format.ts';
+import { HashSet } from './hash-set.ts';
+import { PackWriter } from './pack-writer.ts';
+import { SnapshotReader } from './reader.ts';
+import type { Root } from './state.ts';
+import { walkSnapshot, type Reached } from './walk.ts';
+
+export type TransferRecord = { readonly kind: 'pack' | 'node'; readonly value: Uint8Array; readonly pages: number };
+
+/** Everything under `roots` that is not under `have`. Throws the errors of reader.ts. */
+export function* exportSnapshots({ store, digests, roots, have }: { readonly store: Store; readonly digests: Digests; readonly roots: readonly Root[]; readonly have: readonly Root[] }): Generator<TransferRecord> {
+  const reached: Reached = { nodes: new HashSet(), pages: new HashSet() };
+  for (const root of have) walkSnapshot(store, root, { digests, reached });
+  const fresh: { readonly nodes: BlobHash[]; readonly pages: BlobHash[] } = { nodes: [], pages: [] };
+  const listed = { nodes: listing(reached.nodes, fresh.nodes), pages: listing(reached.pages, fresh.pages) };
+  for (const root of roots) walkSnapshot(store, root, { digests, reached: listed });
+  const reader = new SnapshotReader(store, digests);
+  let slots: PackSlot[] = [];
+  for (const hash of fresh.pages) {
+    const page = reader.page(hash, { object: 'a checkpoint', index: 0 });
+    slots.push({ hash: hashBytes(hash), guard: digests.xxh64(page), stored: page.subarray(0, trimmedLength(page)) });
+    if (slots.length < PACK_PAGES_MAX) continue;
+    yield { kind: 'pack', value: encodePack(slots), pages: slots.length };
+    slots = [];
+  }
+  if (slots.length > 0) yield { kind: 'pack', value: encodePack(slots), pages: slots.length };
+  for (const hash of fresh.nodes) {
+    const value = store.get('nodes', hashBytes(hash));
+    if (value === undefined || digests.sha256(value) !== hash) throw new StillpointError('E_SNAPSHOT_FORMAT', `a tree node (${hash}) does not have the bytes its hash promises`, { data: { hash } });
+    yield { kind: 'node', value, pages: 0 };
+  }
+}
+
+/** A set that also lists what is new in it. */
+function listing(set: Reached['nodes'], list: BlobHash[]): Reached['nodes'] {
+  return {
+    has: (hash) => set.has(hash),
+    add: (hash) => {
+      if (!set.has(hash)) list.push(hash);
+      set.add(hash);
+    },
+    get size() { return set.size; },
+  };
+}
+
+/** Checks and repacks what comes in. */
+export class SnapshotImporter {
+  readonly #store: Store;
+  readonly #digests: Digests;
+  #batch: { puts: StorePut[]; expect: StoreExpectation[] } = { puts: [], expect: [] };
+  #packs: PackWriter;
+
+  constructor(store: Store, digests: Digests) {
+    this.#store = store;
+    this.#digests = digests;
+    this.#packs = new PackWriter(store, digests, this.#batch);
+  }
+
+  /** What of a pack is to be stored now; undefined when it is damaged. */
+  pack(bytes: Uint8Array): readonly StorePut[] | undefined {
+    const slots = decodePack(bytes);
+    if (slots === undefined) return undefined;
+    for (const { hash, guard, stored } of slots) {
+      const page = expandSlot({ hash, guard, stored });
+      const name = readHash(hash);
+      if (stored.length !== trimmedLength(page) || this.#digests.sha256(page) !== name || this.#digests.xxh64(page) !== guard) return undefined;
+      this.#packs.add({ name, hash: hash.slice(), guard, page });
+    }
+    return this.#batch.puts.splice(0);
+  }
+
+  /** A node or root record; undefined when it is not one. */
+  node(bytes: Uint8Array): readonly StorePut[] | undefined {
+    const hash = this.#digests.sha256(bytes);
+    try {
+      const level = nodeLevelOf(bytes);
+      if (level === undefined) decodeRoot(bytes, { what: 'root record', hash });
+      else decodeNode(bytes, { what: 'tree node', hash, level });
+    } catch (error) {
+      if (error instanceof StillpointError) return undefined;
+      throw error;
+    }
+    return [{ table: 'nodes', key: hashBytes(hash), value: bytes }];
+  }
+
+  /** The pack that is not full yet. Call before each commit. */
+  finish(): readonly StorePut[] {
+    this.#packs.finish();
+    this.#packs = new PackWriter(this.#store, this.#digests, this.#batch);
+    return this.#batch.puts.splice(0);
+  }
+}

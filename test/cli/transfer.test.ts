@@ -1,0 +1,63 @@
+/** export and import as a user sees them: through a file, through a pipe, on from there; what is refused. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Bench, CLI, complaint } from './command.ts';
+
+const bench = new Bench();
+const there = ['--store', bench.path('there')];
+
+beforeAll(() => {
+  const program = bench.compile('sum.elf', '#include <stdio.h>\nint main(void){unsigned long s=7;int c;while((c=getchar())!=EOF){for(int i=0;i<2000;i++)s=s*6364136223846793005ul+c;if(c==10)printf("%lu\\n",s);}return 0;}');
+  writeFileSync(bench.path('input'), 'some words in lines\n'.repeat(300));
+  const seen = bench.stillpoint(['run', '--name', 'sum', '--checkpoint-every', '10M', '--max-instructions', '30M', program], 'some words in lines\n'.repeat(300));
+  expect(seen.status).toBe(124);
+});
+afterAll(() => rmSync(bench.directory, { recursive: true, force: true }));
+
+function ok(words: readonly string[]): string {
+  const seen = bench.stillpoint(words);
+  expect([seen.status, seen.stderr]).toEqual([0, '']);
+  return seen.stdout;
+}
+
+describe('export and import', () => {
+  it('a run goes on in another store, to the same end', () => {
+    expect(ok(['export', 'sum', 'sum.stillpoint'])).toMatch(/^sum: .*B, [0-9]+ pages, .* checkpoints\n$/);
+    expect(ok(['import', 'sum.stillpoint', ...there])).toContain('sum: imported');
+    expect(ok(['fsck', ...there])).toContain('sound');
+    const words = 'some words in lines\n'.repeat(300).slice(Number([...ok(['log', 'sum']).matchAll(/stdin: bytes .*\.\.([0-9]+)/g)].at(-1)![1]));
+    const [here, elsewhere] = [[], there].map((store) => bench.stillpoint(['resume', 'sum', '--max-instructions', '1G', ...store], words));
+    expect([here!.status, elsewhere!.status]).toEqual([0, 0]);
+    expect(elsewhere!.stdout).toBe(here!.stdout);
+    const root = (store: string[]): string => (JSON.parse(ok(['show', 'sum', '--json', ...store])) as { root: string }).root;
+    expect(root(there)).toBe(root([]));
+    expect(ok(['replay', 'sum', '--no-outputs', ...there])).toContain('identical');
+  });
+
+  it('works through a pipe, deduplicated, under another name', () => {
+    const [third] = [['--store', bench.path('third')]];
+    const pipe = (from: string, to: string): string => execFileSync('bash', ['-c', `set -o pipefail; ${process.execPath} ${CLI} export ${from} | ${process.execPath} ${CLI} import - ${to}`], { cwd: bench.directory, encoding: 'utf8', env: { ...process.env, STILLPOINT_STORE: bench.store }, stdio: ['ignore', 'pipe', 'pipe'] });
+    ok(['fork', 'sum@2', '--name', 'base']);
+    expect(pipe('base -', `--name theirs ${third!.join(' ')}`)).toContain('theirs: imported');
+    expect(pipe('sum - --have base', third!.join(' '))).toContain('sum: imported');
+    expect(ok(['fsck', ...third!])).toContain('2 runs');
+  });
+
+  it.each<[string, () => string[], string]>([
+    ['no such run', () => ['export', 'nobody', 'x.stillpoint'], 'E_RUN_UNKNOWN'], ['no such checkpoint', () => ['export', 'sum@77', 'x.stillpoint'], 'E_CHECKPOINT_UNKNOWN'],
+    ['no such directory', () => ['export', 'sum', 'no/such/x.stillpoint'], 'E_HOST_FILE'], ['no such file', () => ['import', 'x.stillpoint', '--store', bench.path('fresh')], 'E_HOST_FILE'],
+    ['a file of something else', () => ['import', 'input', '--store', bench.path('fresh')], 'E_EXPORT_FORMAT'], ['the same run again', () => ['import', 'sum.stillpoint'], 'E_RUN_EXISTS'],
+    ['a wrong name', () => ['import', 'sum.stillpoint', '--name', 'a/b', '--store', bench.path('fresh')], 'E_RUN_NAME'],
+    ['half a file', () => {
+      writeFileSync(bench.path('half'), readFileSync(bench.path('sum.stillpoint')).subarray(0, 40_000));
+      return ['import', 'half', '--store', bench.path('fresh')];
+    }, 'E_EXPORT_DAMAGED'],
+  ])('%s is one line and leaves nothing', (_what, words, code) => {
+    const seen = bench.stillpoint(words());
+    expect([complaint(seen), seen.status, seen.stdout]).toEqual([code, 125, '']);
+    expect(existsSync(bench.path('x.stillpoint'))).toBe(false);
+    expect(readdirSync(bench.directory).filter((file) => file.endsWith('.part'))).toEqual([]);
+    if (existsSync(bench.path('fresh'))) expect(ok(['ls', '-q', '--store', bench.path('fresh')])).toBe('');
+  });
+});

@@ -1,0 +1,101 @@
+/**
+ * Captures beside the guest, with the built worker on a real store: the same roots as in place, whatever the guest does meanwhile; what a collector took
+ * is stored again; trouble comes as its code; a process that dies in between leaves the checkpoint before.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { BesideStore } from '../../src/session/beside-store.ts';
+import { openSnapshot, SnapshotWriter } from '../../src/snapshot/index.ts';
+import { MemoryStore } from '../../src/store/index.ts';
+import { openLmdbStore, type LmdbStore } from '../../src/store/live/lmdb-store.ts';
+import { createRun, liveLeases, StaleSnapshot, type RunWriter, type StoreContext } from '../../src/txn/index.ts';
+import { at, digests } from '../journal/support.ts';
+import { plain, TestMachine } from '../snapshot/machines.ts';
+import { allAlive, generator, newRun, owner } from '../txn/support.ts';
+
+const WORKER = pathToFileURL(resolve(import.meta.dirname, '../../dist/src/session/capture-worker.js'));
+const base = mkdtempSync(join(tmpdir(), 'stillpoint-beside-'));
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+let count = 0;
+
+interface Scene { readonly inner: LmdbStore; readonly beside: BesideStore; readonly context: StoreContext; readonly writer: RunWriter }
+
+async function scene(work: (scene: Scene) => Promise<void>): Promise<void> {
+  expect(existsSync(WORKER), 'npm run build comes first').toBe(true);
+  const inner = await openLmdbStore({ directory: join(base, `store-${count++}`), mode: 'create' });
+  const beside = new BesideStore(inner, WORKER);
+  try {
+    const context = { store: beside, digests };
+    const writer = await createRun(context, newRun('one'));
+    beside.prepare({ run: writer.record.id, owner: owner('me') }, { snapshots: new SnapshotWriter(beside, digests), root: undefined });
+    await work({ inner, beside, context, writer });
+  } finally {
+    await beside.close();
+    await inner.close();
+  }
+}
+
+function change(machine: TestMachine, random: () => number, changes: number): void {
+  for (let index = 0; index < changes; index++) {
+    const bytes = new Uint8Array(4096);
+    for (let word = 0; word < 4096; word += 8) bytes[word] = Math.floor(random() * 256);
+    machine.object(random() < 0.7 ? 'memory/1' : 'file/3').write(Math.floor(random() * 3000), random() < 0.1 ? new Uint8Array(4096) : bytes);
+  }
+  machine.sections.set('kernel', new Uint8Array(40).fill(Math.floor(random() * 256)));
+}
+
+const checkpointOf = (root: ReturnType<SnapshotWriter['capture']>['root']): { root: typeof root; channels: Map<string, { inputPosition: number; outputPosition: number }>; digests: Uint8Array; createdMs: number } => ({ root, channels: new Map(), digests: new Uint8Array(0), createdMs: 0 });
+
+describe('captures beside the guest', () => {
+  it('have the roots of captures in place, small and large, while the guest writes on', async () => scene(async ({ beside, context, writer }) => {
+    const random = generator(1);
+    const machine = new TestMachine();
+    const reference = new SnapshotWriter(new MemoryStore(), digests);
+    for (const [step, changes] of [20, 3, 2500, 0, 1, 1800, 7].entries()) {
+      change(machine, random, changes);
+      const still = machine.copy();
+      for (const object of still.objects) for (const [index, bytes] of object.content) object.content.set(index, bytes.slice());
+      const pending = await beside.begin(machine);
+      for (const object of machine.objects) for (const bytes of object.content.values()) bytes[5]! ^= 0xff; // The guest runs on.
+      const sealed = await pending.sealed();
+      const expected = reference.capture(still);
+      expected.abandon();
+      expect(sealed.root).toBe(expected.root);
+      await writer.commit({ instructions: at(BigInt(step)), snapshot: sealed.snapshot, checkpoint: checkpointOf(sealed.root) });
+      sealed.confirm();
+      expect(plain(openSnapshot(context.store, sealed.root, digests))).toEqual(plain(still));
+      expect(liveLeases(context, allAlive).size).toBe(0);
+      for (const object of machine.objects) for (const bytes of object.content.values()) bytes[5]! ^= 0xff;
+    }
+  }), 60_000);
+
+  it('store again what a collector took in between', async () => scene(async ({ inner, beside, context, writer }) => {
+    const machine = new TestMachine();
+    change(machine, generator(2), 30);
+    // Somebody stored the same pages before; then they go.
+    const before = new SnapshotWriter(inner, digests).capture(machine.copy());
+    await inner.commit(before.batch);
+    const sealed = await (await beside.begin(machine)).sealed();
+    await inner.commit({ deletes: before.batch.puts.map(({ table, key }) => ({ table, key })) });
+    const commit = (root: typeof sealed.root, snapshot: typeof sealed.snapshot): Promise<unknown> => writer.commit({ instructions: at(1n), snapshot, checkpoint: checkpointOf(root) });
+    await expect(commit(sealed.root, sealed.snapshot)).rejects.toBeInstanceOf(StaleSnapshot);
+    const again = await sealed.again();
+    expect(again.root).toBe(sealed.root);
+    await commit(again.root, again.snapshot);
+    again.confirm();
+    expect(plain(openSnapshot(context.store, again.root, digests))).toEqual(plain(machine));
+  }), 60_000);
+
+  it('a thread that dies is an error of whoever waits, not a hang', async () => scene(async ({ beside, writer }) => {
+    const machine = new TestMachine();
+    change(machine, generator(3), 500);
+    const pending = await beside.begin(machine);
+    const sealed = pending.sealed();
+    await beside.close();
+    await expect(sealed).rejects.toMatchObject({ code: 'E_INTERNAL' });
+    await writer.commit({ instructions: at(1n) }); // The store below goes on.
+  }), 60_000);
+});
