@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 # command → package that has it.
 HOST_TOOLS=(
   'gcc:gcc' 'make:make' 'tclsh:tcl' 'xz:xz-utils' 'dpkg-deb:dpkg' 'awk:mawk' 'gzip:gzip' 'sha256sum:coreutils' 'find:findutils'
-  'riscv64-linux-gnu-gcc:gcc-riscv64-linux-gnu' 'riscv64-linux-gnu-objdump:binutils-riscv64-linux-gnu' 'qemu-riscv64:qemu-user'
+  'g++:g++' 'riscv64-linux-gnu-gcc:gcc-riscv64-linux-gnu' 'riscv64-linux-gnu-g++:g++-riscv64-linux-gnu' 'riscv64-linux-gnu-objdump:binutils-riscv64-linux-gnu' 'qemu-riscv64:qemu-user'
 )
 # file that shows the package is there → package.
 HOST_FILES=('/usr/include/stdio.h:libc6-dev' '/usr/riscv64-linux-gnu/lib/libc.a:libc6-dev-riscv64-cross')

@@ -10,7 +10,7 @@ import { checkReport, note, toJson, writeReport } from '../terminal.ts';
 interface RunFlags {
   readonly store?: string; readonly name?: string; readonly ephemeral?: boolean; readonly manifest?: string;
   readonly in: string[]; readonly out: string[]; readonly append: string[]; readonly rw: string[]; readonly live: string[];
-  readonly limit: string[]; readonly image: string[]; readonly env: string[]; readonly cwd?: string; readonly clock?: string; readonly entropy?: string;
+  readonly limit: string[]; readonly image: string[]; readonly env: string[]; readonly cwd?: string; readonly clock?: string; readonly entropy?: string; readonly schedule?: string;
   readonly memory?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: EngineName;
   readonly report?: string; readonly exportLayer?: string; readonly json?: boolean; readonly progress: boolean;
 }
@@ -77,6 +77,7 @@ function addMachineOptions(command: Command): void {
     .option('--cwd <dir>', 'working directory inside the machine')
     .option('--clock <clock>', 'zero, virtual[:START] or recorded (default: zero)')
     .option('--entropy <source>', 'seed:N or recorded (default: seed:0)')
+    .option('--schedule <seed>', 'seed:N: another order of threads and processes, the same in every run')
     .option('--memory <size>', 'memory of the machine (default: 1G)')
     .option('--max-instructions <count>', 'cap on instructions (exit status 124)')
     .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M) (default: 10s)')
@@ -91,7 +92,7 @@ function toRequest(path: string | undefined, programArguments: readonly string[]
   return {
     program: path, arguments: programArguments, store: flags.store, name: flags.name, isEphemeral: flags.ephemeral ?? false, manifestFile: flags.manifest,
     in: flags.in, out: flags.out, append: flags.append, rw: flags.rw, live: flags.live, limit: flags.limit, image: flags.image, environment: flags.env,
-    workingDirectory: flags.cwd, clock: flags.clock, entropy: flags.entropy, memory: flags.memory, maxInstructions: flags.maxInstructions,
+    workingDirectory: flags.cwd, clock: flags.clock, entropy: flags.entropy, schedule: flags.schedule, memory: flags.memory, maxInstructions: flags.maxInstructions,
     checkpointEvery: flags.checkpointEvery, engine: flags.engine, exportLayer: flags.exportLayer,
   };
 }

@@ -48,6 +48,7 @@ export function declareRun(settings: RunSettings, host: HostInspector, image?: D
     clock: settings.clock ?? { kind: 'zero' },
     entropy: settings.entropy ?? { kind: 'seed', seed: 0n },
     channels: channels.map((channel) => channel.spec),
+    ...(settings.schedule === undefined ? {} : { schedule: settings.schedule }),
     ...(image?.digest === undefined ? {} : { image: image.digest }),
     ...(image?.programPath === undefined ? {} : { programPath: image.programPath }),
   };

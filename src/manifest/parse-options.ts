@@ -1,7 +1,7 @@
 /**
  * The options of `run` as texts, parsed to settings. Invariants: complaints are E_USAGE and name the option as the user typed it.
  */
-import { parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseLimit, parseSize, parseVariable, complain } from './parse-values.ts';
+import { parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseLimit, parseSchedule, parseSize, parseVariable, complain } from './parse-values.ts';
 import { engineNamed, ENGINES, type EngineName } from './engine.ts';
 import type { ChannelKind, ChannelSetting, HostSettings, Place, RunSettings } from './settings.ts';
 
@@ -20,6 +20,7 @@ export interface RunOptionTexts {
   readonly cwd?: string;
   readonly clock?: string;
   readonly entropy?: string;
+  readonly schedule?: string;
   readonly memory?: string;
   readonly maxInstructions?: string;
   readonly checkpointEvery?: string;
@@ -45,6 +46,7 @@ export function parseRunOptions(texts: RunOptionTexts): RunSettings {
     ...defined('maxInstructions', texts.maxInstructions, (text) => parseCount(text, option('max-instructions'))),
     ...defined('clock', texts.clock, (text) => parseClock(text, option('clock'))),
     ...defined('entropy', texts.entropy, (text) => parseEntropy(text, option('entropy'))),
+    ...defined('schedule', texts.schedule, (text) => parseSchedule(text, option('schedule'))),
     channels,
     live: (texts.live ?? []).map((channel) => ({ channel, place: option('live') })),
     limits: (texts.limit ?? []).map((text) => ({ ...parseLimit(text, option('limit')), place: option('limit') })),

@@ -45,11 +45,24 @@ export function parseClock(text: string, place: Place): ClockSetting {
   return { kind: 'virtual', startNanoseconds: BigInt(match[1]!) * 1_000_000_000n + BigInt((match[2] ?? '').padEnd(9, '0')) };
 }
 
-export function parseEntropy(text: string, place: Place): EntropySetting {
-  if (text === 'recorded') return { kind: 'recorded' };
+/** `seed:N`, decimal or hexadecimal, below 2^64. */
+function seedOf(text: string): bigint | undefined {
   const match = /^seed:(0x[0-9a-fA-F]{1,16}|0|[1-9][0-9]{0,19})$/.exec(text);
   const seed = match === null ? undefined : BigInt(match[1]!);
-  if (seed === undefined || seed >= 2n ** 64n) throw complain(place, `${quote(text)} is not a source of entropy (seed:N with N below 2^64, recorded)`);
+  return seed === undefined || seed >= 2n ** 64n ? undefined : seed;
+}
+
+/** The seed of another order of threads and processes. */
+export function parseSchedule(text: string, place: Place): bigint {
+  const seed = seedOf(text);
+  if (seed === undefined) throw complain(place, `${quote(text)} is not a schedule (seed:N with N below 2^64)`);
+  return seed;
+}
+
+export function parseEntropy(text: string, place: Place): EntropySetting {
+  if (text === 'recorded') return { kind: 'recorded' };
+  const seed = seedOf(text);
+  if (seed === undefined) throw complain(place, `${quote(text)} is not a source of entropy (seed:N with N below 2^64, recorded)`);
   return { kind: 'seed', seed };
 }
 

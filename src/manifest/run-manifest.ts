@@ -37,6 +37,8 @@ export interface RunManifest {
   readonly channels: readonly ChannelSpec[];
   /** What lies below the guest's files: the digest of its catalog. Not there without an image. */
   readonly image?: BlobHash;
+  /** Seed of another order of threads and processes. Not there: in order of birth. */
+  readonly schedule?: bigint;
   /** Where in the image the program is, absolute. Not there for a program from the host. */
   readonly programPath?: string;
 }
@@ -57,6 +59,7 @@ export function encodeManifest(manifest: RunManifest): Uint8Array {
     arguments: manifest.arguments, environment: manifest.environment, clock: { ...clock }, entropy: { ...entropy },
     channels: manifest.channels.map((channel) => ({ ...channel, limits: { ...channel.limits } })),
     ...(manifest.image === undefined ? {} : { image: manifest.image }), ...(manifest.programPath === undefined ? {} : { programPath: manifest.programPath }),
+    ...(manifest.schedule === undefined ? {} : { schedule: manifest.schedule }),
   });
 }
 
@@ -95,6 +98,7 @@ function readManifest(value: Canonical): RunManifest {
     entropy: readEntropy(reader.take('entropy')),
     channels: reader.list('channels', limits.CHANNELS_MAX).map(readChannel),
     ...(reader.has('image') ? { image: reader.hash('image') } : {}),
+    ...(reader.has('schedule') ? { schedule: reader.bigint('schedule') } : {}),
     ...(reader.has('programPath') ? { programPath: reader.text('programPath') } : {}),
   };
   reader.finish();
@@ -168,6 +172,7 @@ export function checkManifest(manifest: RunManifest): void {
   const { clock, entropy } = manifest;
   require(clock.kind !== 'virtual' || (clock.startNanoseconds >= 0n && clock.startNanoseconds <= CLOCK_START_MAX), 'clock', 'must start between 1970 and 2262');
   require(entropy.kind !== 'seed' || (entropy.seed >= 0n && entropy.seed <= SEED_MAX), 'entropy', 'must have a seed below 2^64');
+  require(manifest.schedule === undefined || (manifest.schedule >= 0n && manifest.schedule <= SEED_MAX), 'schedule', 'must have a seed below 2^64');
   checkChannels(manifest.channels);
 }
 

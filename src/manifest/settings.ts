@@ -43,6 +43,7 @@ export interface RunSettings {
   readonly maxInstructions?: bigint;
   readonly clock?: ClockSetting;
   readonly entropy?: EntropySetting;
+  readonly schedule?: bigint;
   readonly channels: readonly ChannelSetting[];
   readonly live: readonly LiveSetting[];
   readonly limits: readonly LimitSetting[];

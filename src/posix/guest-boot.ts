@@ -37,6 +37,8 @@ export interface BootOptions {
   readonly clock: ClockOption;
   readonly entropy: EntropyMode;
   readonly channels: ChannelSet;
+  /** Seed of the schedule; without one threads and processes run in order of birth. */
+  readonly schedule?: bigint | undefined;
   /** Where the guest sees the program, e.g. /bin/NAME. Absolute. */
   readonly programPath: string;
   /** What lies below the guest's files. */
@@ -55,6 +57,7 @@ export interface KernelParts {
   readonly entropy: EntropyMode;
   readonly memoryBytes: number;
   readonly spaceLimit: number;
+  readonly schedule?: bigint | undefined;
 }
 
 /** The kernel without processes; shared with restore. */

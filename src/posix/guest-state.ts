@@ -24,6 +24,7 @@ import type { GuestOutcome, Kernel } from './kernel.ts';
 import type { Mapping } from './memory-map.ts';
 import { Process, type ProcessOutcome } from './process.ts';
 import { ProcessImage } from './process-image.ts';
+import type { ScheduleState } from './schedule.ts';
 import type { SignalAction } from './signal-actions.ts';
 import type { SignalInfo } from './signal-pending.ts';
 import { NOT_WAITING, Thread, type AlternateStack, type Wait } from './thread.ts';
@@ -52,7 +53,7 @@ export interface RestoreOptions {
   readonly image?: ImageTree | undefined;
 }
 
-const VERSION = 2;
+const VERSION = 3;
 
 /** Images that processes run in, each once, in the order of the processes. */
 function imagesOf(kernel: Kernel): ProcessImage[] {
@@ -90,7 +91,7 @@ function kernelState(kernel: Kernel): Canonical {
     version: VERSION, retired: kernel.retired, nextId: kernel.nextId, nextImage: kernel.nextImage,
     memoryBytes: kernel.account.memoryBytes, spaceLimit: kernel.spaceLimit, current: kernel.current.tid, outcome: kernel.outcome ?? null,
     isDeadlocked: kernel.isDeadlocked, randomAddress: kernel.randomAddress, waitCount: kernel.waitCount,
-    clock: kernel.clock.encode(), entropy: kernel.entropy.encode(),
+    clock: kernel.clock.encode(), entropy: kernel.entropy.encode(), schedule: kernel.schedule.encode(),
   };
 }
 
@@ -126,6 +127,7 @@ interface KernelRecord {
   readonly isDeadlocked: boolean; readonly randomAddress: number; readonly waitCount: number;
   readonly clock: { readonly slept: bigint; readonly supplied: bigint | null; readonly last: bigint };
   readonly entropy: { readonly seed: Uint8Array; readonly position: bigint; readonly supplied: Uint8Array };
+  readonly schedule: ScheduleState;
 }
 interface ThreadRecord {
   readonly tid: number; readonly name: string; readonly registers: Uint8Array; readonly mask: bigint; readonly savedMask: bigint | null;
@@ -185,6 +187,7 @@ export function restoreKernel(state: RestoredImage, options: RestoreOptions): Ke
   kernel.waitCount = record.waitCount;
   kernel.clock.decode(record.clock);
   kernel.entropy.decode(record.entropy);
+  kernel.schedule.decode(record.schedule);
   const current = kernel.findThread(record.current);
   if (current === undefined) throw malformed('has no current thread');
   kernel.setCurrent(current);

@@ -18,7 +18,7 @@ import { bootKernel, type BootOptions } from './guest-boot.ts';
 import { describeKernel, restoreKernel, type MachineImage, type RestoreOptions, type RestoredImage } from './guest-state.ts';
 import type { GuestOutcome, Kernel } from './kernel.ts';
 import { rightsOf } from './address-space.ts';
-import { progress, QUANTUM, settle } from './scheduler.ts';
+import { progress, settle } from './scheduler.ts';
 import { SI, SIGNAL } from './signal-actions.ts';
 import { forceSignal } from './signal-delivery.ts';
 import type { SignalInfo } from './signal-pending.ts';
@@ -136,7 +136,7 @@ export class Guest {
       const until = kernel.nextDeadline - kernel.clock.hidden;
       if (until < BigInt(slice)) slice = Number(until);
     }
-    const quantum = QUANTUM - kernel.current.used;
+    const quantum = kernel.schedule.quantum - kernel.current.used;
     if (quantum > 0) slice = Math.min(slice, quantum);
     return Math.max(1, slice);
   }

@@ -17,6 +17,8 @@ import type { FileSystem } from './files/index.ts';
 import { mappedFiles } from './mapped-files.ts';
 import type { Process, ProcessOutcome } from './process.ts';
 import type { ProcessImage } from './process-image.ts';
+import { releaseRobustLocks } from './robust-list.ts';
+import { Schedule } from './schedule.ts';
 import { SA, SI, SIG_IGN, SIGNAL } from './signal-actions.ts';
 import { finishWait, sendSignal } from './signal-delivery.ts';
 import type { Thread } from './thread.ts';
@@ -52,6 +54,7 @@ export class Kernel {
   /** First address past every process's space. */
   readonly spaceLimit: number;
   readonly mapped: MappedFiles;
+  readonly schedule: Schedule;
   readonly processes: Process[] = [];
   nextId = FIRST_PID;
   /** Ids of process images come from a counter of their own: the names of page objects. */
@@ -76,12 +79,14 @@ export class Kernel {
 
   constructor(parts: {
     readonly files: FileSystem; readonly channels: ChannelSet; readonly clock: Clock; readonly entropy: Entropy; readonly isa: Isa; readonly memoryBytes: number; readonly spaceLimit: number;
+    readonly schedule?: bigint | undefined;
   }) {
     this.files = parts.files;
     this.isa = parts.isa;
     this.account = new MemoryAccount(parts.memoryBytes);
     this.spaceLimit = parts.spaceLimit;
     this.mapped = mappedFiles(parts.files);
+    this.schedule = new Schedule(parts.schedule);
     this.channels = parts.channels;
     this.clock = parts.clock;
     this.entropy = parts.entropy;
@@ -212,6 +217,7 @@ export class Kernel {
   endThread(thread: Thread, status: number): void {
     const { process } = thread;
     thread.hasEnded = true;
+    releaseRobustLocks(this, thread);
     if (thread.clearTidAddress !== 0 && (process.threads.length > 1 || process.image.users > 1) && process.memory.writeU32(thread.clearTidAddress, 0)) {
       this.wakeFutex(process, { address: thread.clearTidAddress, count: 1, bits: -1 });
     }
@@ -231,7 +237,10 @@ export class Kernel {
     if (process.isOver) return;
     process.outcome = outcome;
     process.stopSignal = 0;
-    for (const thread of process.threads) thread.hasEnded = true;
+    for (const thread of process.threads) {
+      thread.hasEnded = true;
+      releaseRobustLocks(this, thread);
+    }
     if (process === this.processes[0]) {
       this.#endMachine(process, outcome);
       return;

@@ -14,9 +14,6 @@ import type { Thread } from './thread.ts';
 import { NOT_WAITING } from './thread.ts';
 import { advanceTimer } from './timers.ts';
 
-/** Instructions after which a spinner is switched when others could run; the same in every run. */
-export const QUANTUM = 1_000_000;
-
 /** The earliest deadline of any wait or timer. */
 export function nextDeadline(kernel: Kernel): bigint | undefined {
   let next: bigint | undefined;
@@ -71,25 +68,18 @@ function canRun(thread: Thread): boolean {
   return (wait.kind === 'none' || (wait.kind === 'retry' && wait.isReady)) && thread.process.stopSignal === 0 && !thread.hasEnded;
 }
 
-/** The next thread after the current one that can run, in order of creation, round and round. */
+/** The thread that the schedule puts after the current one. */
 function nextRunnable(kernel: Kernel): Thread | undefined {
-  const { tid } = kernel.current;
-  let lowest: Thread | undefined;
-  let next: Thread | undefined;
-  for (const { threads } of kernel.processes) {
-    for (const thread of threads) {
-      if (!canRun(thread)) continue;
-      if (thread.tid > tid && (next === undefined || thread.tid < next.tid)) next = thread;
-      if (lowest === undefined || thread.tid < lowest.tid) lowest = thread;
-    }
-  }
-  return next ?? lowest;
+  const runnable: Thread[] = [];
+  for (const { threads } of kernel.processes) for (const thread of threads) if (canRun(thread)) runnable.push(thread);
+  return kernel.schedule.next(runnable.sort((a, b) => a.tid - b.tid), kernel.current.tid);
 }
 
 /** Puts another thread on the processor. Memory that processes share is made equal on the way. */
 function switchTo(kernel: Kernel, next: Thread): void {
   const last = kernel.current;
   next.used = 0;
+  kernel.schedule.renew();
   if (next === last) return;
   const { processor } = kernel;
   if (!last.hasEnded) last.registers = processor.save();
@@ -120,7 +110,7 @@ function settleSlowly(kernel: Kernel): void {
       continue;
     }
     const thread = kernel.current;
-    if (canRun(thread) && (thread.used < QUANTUM || !isContended(kernel))) {
+    if (canRun(thread) && (thread.used < kernel.schedule.quantum || !isContended(kernel))) {
       if (!resume(kernel, thread)) continue;
       return;
     }

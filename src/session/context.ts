@@ -49,7 +49,7 @@ export function bootGuest(manifest: RunManifest, parts: { readonly program: Uint
     image: parts.image, isInImage: manifest.programPath !== undefined,
     ...machineOptions(manifest, parts.engine), channels, program: parts.program,
     argv: manifest.arguments.map(byteString), environment: manifest.environment.map(byteString), workingDirectory: byteString(manifest.workingDirectory),
-    memoryBytes: manifest.memoryBytes, programPath: byteString(manifest.programPath ?? `/bin/${manifest.programName}`),
+    schedule: manifest.schedule, memoryBytes: manifest.memoryBytes, programPath: byteString(manifest.programPath ?? `/bin/${manifest.programName}`),
   });
   return { guest, channels };
 }

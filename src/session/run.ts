@@ -47,6 +47,7 @@ export interface RunRequest {
   readonly workingDirectory?: string | undefined;
   readonly clock?: string | undefined;
   readonly entropy?: string | undefined;
+  readonly schedule?: string | undefined;
   readonly memory?: string | undefined;
   readonly maxInstructions?: string | undefined;
   readonly checkpointEvery?: string | undefined;

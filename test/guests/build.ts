@@ -65,7 +65,7 @@ function oracleOf(word: string | undefined): GuestProgram['oracle'] {
 
 /** Reads the header of a program. Throws an Error on a line that it cannot understand. */
 export function readProgram(source: string): GuestProgram {
-  const name = basename(source, '.c');
+  const name = basename(source).replace(/\.(c|cc)$/, '');
   const comment = /^\/\*([\s\S]*?)\*\//.exec(readFileSync(source, 'utf8'))?.[1];
   if (comment === undefined) throw new Error(`${source}: a program starts with a comment that says its rule`);
   const values = (key: string): string[] =>
@@ -85,7 +85,7 @@ export function readProgram(source: string): GuestProgram {
 /** Every program of test/guests/c (or another folder there), by name. */
 export function listPrograms(name = 'c'): readonly GuestProgram[] {
   const folder = join(import.meta.dirname, name);
-  return readdirSync(folder).filter((file) => file.endsWith('.c')).sort().map((file) => readProgram(join(folder, file)));
+  return readdirSync(folder).filter((file) => /\.(c|cc)$/.test(file)).sort().map((file) => readProgram(join(folder, file)));
 }
 
 const versions = new Map<string, string>();
@@ -103,9 +103,16 @@ function compilerVersion(compiler: string): string {
   return version;
 }
 
+/** The compiler and its options; a C++ program takes the C++ compiler of the same family. */
+function commandOf(program: GuestProgram, target: BuildTarget): string[] {
+  const [compiler, ...level] = compilers[target] as [string, ...string[]];
+  if (program.source.endsWith('.cc')) return [compiler.replace(/gcc$/, 'g++'), ...level, ...commonFlags.filter((flag) => !flag.startsWith('-std=')), ...program.flags];
+  return [compiler, ...level, ...commonFlags, ...program.flags];
+}
+
 /** Where the executable of a program is, or will be. */
 export function executablePath(program: GuestProgram, target: BuildTarget): string {
-  const command = [...compilers[target], ...commonFlags, ...program.flags];
+  const command = commandOf(program, target);
   const digest = createHash('sha256').update(readFileSync(program.source)).update(command.join('\0')).update(compilerVersion(command[0]!));
   return join(guestsDirectory, 'c', `${program.name}-${target}-${digest.digest('hex').slice(0, 12)}`);
 }
@@ -119,9 +126,9 @@ async function compile(program: GuestProgram, target: BuildTarget, output: strin
   while (compilersRunning >= compilersMax) await new Promise<void>((wake) => waiting.push(wake));
   compilersRunning++;
   try {
-    const [compiler, ...level] = compilers[target];
+    const [compiler, ...options] = commandOf(program, target);
     const temporary = `${output}.${process.pid}`;
-    await execFileAsync(compiler!, [...level, ...commonFlags, '-o', temporary, program.source, ...program.flags, '-lm']);
+    await execFileAsync(compiler!, [...options, '-o', temporary, program.source, '-lm']);
     renameSync(temporary, output);
   } finally {
     compilersRunning--;

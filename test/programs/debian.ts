@@ -1,113 +1,89 @@
-// Parts of build/debian-root as the file system of a guest: programs of Debian's riscv64 archive, unmodified and dynamic.
-// Bytes are read from the host once a process. Does NOT fetch packages (scripts/fetch-packages.sh does).
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import type { FileSystem } from '../../src/posix/index.ts';
-import { GUEST, type Inode } from '../../src/posix/files/index.ts';
+// build/debian-root as the image of a guest: programs of Debian's riscv64 archive, unmodified and dynamic. One job runs in every mode and is
+// compared with qemu-riscv64 over the same root, or with known output. STILLPOINT_MODES=MODE,… runs these modes only. Does NOT fetch packages (scripts/fetch-packages.sh does).
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { expect } from 'vitest';
+import type { ImageTree } from '../../src/image/index.ts';
+import { layerFromDirectory } from '../../src/image/live/layer-from-directory.ts';
 import { repositoryRoot } from '../guests/build.ts';
+import { catalogOf } from '../image/support.ts';
+import { modes, runInMode, type Mode, type ModeResult } from './modes.ts';
+import { qemuCommand } from './oracle.ts';
 
 export const debianRoot: string = join(repositoryRoot, 'build/debian-root');
 
-const contents = new Map<string, Uint8Array>();
+const onlyModes = process.env['STILLPOINT_MODES']?.split(',') as readonly Mode[] | undefined; // Words of the person who runs it.
 
-function bytesOf(path: string): Uint8Array {
-  let bytes = contents.get(path);
-  if (bytes === undefined) contents.set(path, bytes = readFileSync(path));
-  return bytes;
+let tree: ImageTree | undefined;
+
+/** The whole root, read when it is needed; made once a process. */
+export function debianImage(): ImageTree {
+  return (tree ??= catalogOf(layerFromDirectory(debianRoot)));
 }
 
-type Directory = Inode & { readonly kind: 'directory' };
-
-function isLink(path: string): boolean {
-  return lstatSync(join(debianRoot, path)).isSymbolicLink();
+export interface DebianJob {
+  readonly args: readonly string[];
+  readonly stdin?: string;
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  readonly modes?: readonly Mode[];
+  /** Expected, where the oracle is not qemu. */
+  readonly stdout?: string;
+  readonly exit?: number;
+  readonly environment?: readonly string[];
 }
 
-/** The directory at an absolute path without links, made where it is missing; a link of the root stays a link. */
-function directoryAt(files: FileSystem, path: string): Directory {
-  if (path === '/') return files.root;
-  const parent = directoryAt(files, dirname(path));
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  const found = parent.entries.get(name)?.inode ?? files.makeDirectory(parent, name, { credentials: GUEST, mode: 0o755 });
-  if (found.kind !== 'directory') throw new Error(`${path} is no directory in the guest`);
-  return found;
-}
+/** Variables of every job; programs must not depend on the host's. */
+const ENVIRONMENT = ['PATH=/usr/bin:/bin', 'HOME=/home/guest', 'LC_ALL=C.UTF-8', 'PYTHONDONTWRITEBYTECODE=1', 'PYTHONHASHSEED=0'];
 
-function place(files: FileSystem, path: string): void {
-  const full = join(debianRoot, path);
-  const status = lstatSync(full);
-  if (status.isDirectory()) {
-    directoryAt(files, path);
-    for (const name of readdirSync(full).sort()) place(files, join(path, name));
-    return;
-  }
-  const directory = directoryAt(files, dirname(path));
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  if (directory.entries.has(name)) return;
-  const owner = { credentials: GUEST, mode: status.mode & 0o777 };
-  const inode = status.isSymbolicLink() ? files.makeSymlink(readlinkSync(full, 'latin1'), owner) : files.makeFile(owner);
-  files.attach(directory, name, inode);
-  if (inode.kind === 'file') inode.content.writeAt(0, bytesOf(full));
-}
+interface Expected { readonly stdout: string; readonly exit: number | null }
 
-/** /bin, /lib and /sbin become links to /usr as on Debian. */
-function linkUsr(files: FileSystem): void {
-  for (const name of ['bin', 'lib', 'sbin']) {
-    const old = files.root.entries.get(name)?.inode;
-    if (old !== undefined) {
-      files.root.entries.delete(name);
-      files.root.nlink--;
-      old.nlink = 0;
-      files.inodes.delete(old.ino);
+/** Runs `use` in a fresh directory with the job's files. */
+function inDirectory<Result>(files: DebianJob['files'], use: (cwd: string) => Result): Result {
+  const cwd = mkdtempSync(join(tmpdir(), 'stillpoint-debian-'));
+  try {
+    for (const [name, content] of Object.entries(files ?? {})) {
+      mkdirSync(dirname(join(cwd, name)), { recursive: true });
+      writeFileSync(join(cwd, name), content);
     }
-    files.attach(files.root, name, files.makeSymlink(`usr/${name}`, { credentials: GUEST, mode: 0o777 }));
+    return use(cwd);
+  } finally {
+    rmSync(cwd, { recursive: true, force: true });
   }
 }
 
-const libraryFolder = '/usr/lib/riscv64-linux-gnu';
-
-/** DT_NEEDED of an ELF file: the libraries it asks for by name. */
-function neededBy(bytes: Uint8Array): string[] {
-  if (bytes.length < 64 || bytes[0] !== 0x7f || bytes[1] !== 0x45) return [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const wide = (offset: number): number => Number(view.getBigUint64(offset, true));
-  const headers = Array.from({ length: view.getUint16(56, true) }, (_, index) => wide(32) + index * 56)
-    .map((at) => ({ type: view.getUint32(at, true), offset: wide(at + 8), address: wide(at + 16), size: wide(at + 32) }));
-  const dynamic = headers.find(({ type }) => type === 2);
-  if (dynamic === undefined) return [];
-  const entries = Array.from({ length: dynamic.size / 16 }, (_, index) => [wide(dynamic.offset + index * 16), wide(dynamic.offset + index * 16 + 8)] as const);
-  const strings = entries.find(([tag]) => tag === 5)?.[1] ?? 0;
-  const home = headers.find(({ type, address, size }) => type === 1 && strings >= address && strings < address + size);
-  if (home === undefined) return [];
-  const text = (offset: number): string => Buffer.from(bytes.subarray(offset, bytes.indexOf(0, offset))).toString('latin1');
-  return entries.filter(([tag]) => tag === 1).map(([, offset]) => text(home.offset + strings - home.address + offset));
+function underQemu(path: string, job: DebianJob): Expected {
+  const [command, ...options] = qemuCommand as [string, ...string[]];
+  const variables = [...ENVIRONMENT, ...(job.environment ?? [])].flatMap((variable) => ['-E', variable]);
+  return inDirectory(job.files, (cwd) => {
+    const result = spawnSync(command, [...options, '-L', debianRoot, ...variables, '-0', basename(path), join(debianRoot, path), ...job.args], { cwd, env: { PATH: process.env['PATH'] }, input: job.stdin ?? '', encoding: 'latin1', timeout: 120_000 });
+    if (result.error !== undefined) throw result.error;
+    return { stdout: result.stdout, exit: result.status };
+  });
 }
 
-/** A path with everything it leads to: the target of a link, the libraries of a program. */
-function placeWhole(files: FileSystem, path: string, placed: Set<string>): void {
-  if (placed.has(path) || !existsSync(join(debianRoot, path))) return;
-  placed.add(path);
-  place(files, path);
-  if (isLink(path)) return placeWhole(files, join(dirname(path), readlinkSync(join(debianRoot, path))), placed);
-  if (lstatSync(join(debianRoot, path)).isDirectory()) return;
-  for (const name of neededBy(bytesOf(join(debianRoot, path)))) {
-    placeWhole(files, existsSync(join(debianRoot, libraryFolder, name)) ? `${libraryFolder}/${name}` : `/usr/lib/${name}`, placed);
+/** A shell of the host on the same script, in an empty directory: the oracle of scripts, whose programs qemu-riscv64 cannot start. */
+export function onHost(shell: string, script: string): Expected {
+  return inDirectory({}, (cwd) => {
+    const result = spawnSync(shell, ['-c', script], { cwd, encoding: 'latin1', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8', HOME: '/home/guest' }, timeout: 60_000 });
+    return { stdout: result.stdout, exit: result.status };
+  });
+}
+
+/** Runs the program at a path of the root in every mode (or those of the job). */
+export async function checkDebian(path: string, job: DebianJob): Promise<void> {
+  const expected = job.stdout === undefined ? underQemu(path, job) : { stdout: job.stdout, exit: job.exit ?? 0 };
+  const program = readFileSync(join(debianRoot, realpathSync(join(debianRoot, path)).slice(debianRoot.length)));
+  let first: ModeResult | undefined;
+  for (const mode of onlyModes ?? job.modes ?? modes) {
+    const result = await runInMode(mode, {
+      program, programPath: path, argv: [basename(path), ...job.args], environment: [...ENVIRONMENT, ...(job.environment ?? [])], hotLimit: 2000,
+      stdin: Buffer.from(job.stdin ?? '', 'latin1'), memoryBytes: 1024 * 1024 * 1024, root: debianImage(), ...(job.files === undefined ? {} : { files: job.files }),
+    });
+    expect(Buffer.from(result.stdout).toString('latin1'), `${mode}: ${result.stderr}`).toBe(expected.stdout);
+    expect(result.end, `${mode}: ${result.stderr}`).toEqual({ kind: 'exit', status: expected.exit });
+    first ??= result;
+    expect({ retired: result.retired, root: result.root }, mode).toEqual({ retired: first.retired, root: first.root });
   }
-}
-
-/** A prepare function: the given absolute paths of the root (files, links, whole directories) and the libraries that programs among them need. */
-export function debianFiles(paths: readonly string[]): (files: FileSystem) => void {
-  return (files) => {
-    linkUsr(files);
-    const placed = new Set<string>();
-    for (const path of ['/usr/lib/ld-linux-riscv64-lp64d.so.1', ...paths]) placeWhole(files, path, placed);
-  };
-}
-
-/** Paths of commands: `usr/bin/NAME` of each. */
-export function commands(names: string): string[] {
-  return names.split(' ').map((name) => `/usr/bin/${name}`);
-}
-
-export function programBytes(path: string): Uint8Array {
-  return bytesOf(join(debianRoot, path));
 }

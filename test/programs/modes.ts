@@ -12,6 +12,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import type { ImageTree } from '../../src/image/index.ts';
 import { translating } from '../../src/engine/index.ts';
 import { riscv64 } from '../../src/isa/index.ts';
 import { blobHash } from '../../src/core/index.ts';
@@ -34,9 +35,11 @@ export interface ModeJob {
   readonly memoryBytes?: number;
   /** Where the program is in the guest, default /bin/program. */
   readonly programPath?: string;
-  /** Fills the guest's tree before anything else is put there. */
-  readonly prepare?: (files: FileSystem) => void;
+  /** What lies below the guest's files; the program is in it, at programPath. */
+  readonly root?: ImageTree;
   readonly environment?: readonly string[];
+  /** Seed of another schedule. */
+  readonly schedule?: bigint;
   /** Jumps to an address before it is translated, default 4. Jobs of many short processes say more: each translates for itself. */
   readonly hotLimit?: number;
 }
@@ -75,8 +78,7 @@ export async function runInMode(mode: Mode, job: ModeJob): Promise<ModeResult> {
 function optionsOf(job: ModeJob, slice: number | (() => number)): RunOptions {
   return {
     argv: job.argv, environment: job.environment ?? ['PATH=/usr/local/bin:/usr/bin:/bin'], ...(job.programPath === undefined ? {} : { programPath: job.programPath }), stdin: job.stdin ?? new Uint8Array(0), workingDirectory, slice,
-    memoryBytes: job.memoryBytes ?? memoryBytesDefault, prepare: (files) => {
-      job.prepare?.(files);
+    memoryBytes: job.memoryBytes ?? memoryBytesDefault, ...(job.schedule === undefined ? {} : { schedule: job.schedule }), ...(job.root === undefined ? {} : { image: job.root, isInImage: true }), prepare: (files) => {
       placeFiles(files, { ...imageFiles(job.image ?? []), ...ownFiles(job.files ?? {}) });
     },
   };

@@ -3,7 +3,7 @@
  * Invariants: every complaint is E_MANIFEST, one line, with file, line and field; unknown and repeated keys are complaints.
  * Paths in the file are relative to the file. What this does NOT do: look at the host beyond reading this one file.
  */
-import { checkName, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseSize } from '../parse-values.ts';
+import { checkName, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseSchedule, parseSize } from '../parse-values.ts';
 import { parseDirectory, parseImage } from '../parse-options.ts';
 import type { ChannelLimits } from '../channel-spec.ts';
 import type { ChannelKind, ChannelSetting, HostSettings, ImageSetting, LimitSetting, LiveSetting, RunSettings } from '../settings.ts';
@@ -46,6 +46,7 @@ function toSettings(file: ManifestFile, document: ManifestDocument<ManifestFile>
     ...(file.memory === undefined ? {} : { memoryBytes: parseSize(String(file.memory), document.place(['memory'])) }),
     ...(file.maxInstructions === undefined ? {} : { maxInstructions: parseCount(String(file.maxInstructions), document.place(['maxInstructions'])) }),
     ...(file.clock === undefined ? {} : { clock: parseClock(file.clock, document.place(['clock'])) }),
+    ...(file.schedule === undefined ? {} : { schedule: parseSchedule(file.schedule, document.place(['schedule'])) }),
     ...(file.entropy === undefined ? {} : { entropy: parseEntropy(file.entropy, document.place(['entropy'])) }),
     channels, live, limits,
     images: (file.images ?? []).map((text, index) => imageOf(text, document, ['images', index])),

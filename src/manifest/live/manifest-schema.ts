@@ -28,6 +28,7 @@ export const manifestFileSchema = z.strictObject({
   maxInstructions: count.optional(),
   clock: z.string().optional().describe('zero, virtual, virtual:SECONDS, recorded'),
   entropy: z.string().optional().describe('seed:N, recorded'),
+  schedule: z.string().optional().describe('seed:N (default: in order of birth)'),
   stdin: standard.optional(),
   stdout: standard.optional(),
   stderr: standard.optional(),

@@ -9,7 +9,6 @@ import { CLOCK } from '../clock.ts';
 import { BLOCKED } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { TASKS_MAX } from '../kernel.ts';
-import { QUANTUM } from '../scheduler.ts';
 import { SS_DISABLE, Thread } from '../thread.ts';
 import type { CallEntry } from './entry.ts';
 import { cloneProcess } from './birth.ts';
@@ -140,7 +139,7 @@ function futexWakeOp(call: Call, address: number): CallResult {
 
 /** Gives the processor to the next thread: as if the quantum were used. */
 function schedYield(call: Call): CallResult {
-  call.thread.used = QUANTUM;
+  call.thread.used = call.kernel.schedule.quantum;
   return 0;
 }
 

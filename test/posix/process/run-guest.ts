@@ -42,6 +42,10 @@ export interface RunOptions {
   readonly prepare?: (files: FileSystem) => void;
   /** What lies below the guest's files. */
   readonly image?: ImageTree;
+  /** Seed of another schedule. */
+  readonly schedule?: bigint;
+  /** The program is a file of `image`, at programPath. */
+  readonly isInImage?: boolean;
   /** Where the guest sees the program; it may be there already when `prepare` has run. */
   readonly programPath?: string;
   /** Another executor than the reference interpreter. */
@@ -64,7 +68,7 @@ export function bootGuest(program: Uint8Array, options: RunOptions = {}, channel
   return Guest.boot({
     isa: options.isa ?? riscv64, program, argv: options.argv ?? ['program'], environment: options.environment ?? [], workingDirectory: options.workingDirectory ?? '/',
     memoryBytes: options.memoryBytes ?? 64 * 1024 * 1024, clock: options.clock ?? { kind: 'zero' },
-    entropy: options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, channels, programPath: options.programPath ?? '/bin/program', image: options.image,
+    entropy: options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, channels, programPath: options.programPath ?? '/bin/program', image: options.image, isInImage: options.isInImage ?? false, schedule: options.schedule,
     ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
   });
 }
