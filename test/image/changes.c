@@ -50,7 +50,7 @@ static void tree(const char *path) {
 }
 
 int main(int argc, char **argv) {
-  if (chdir("/work")) return 1;
+  if (chdir(getenv("WORK") ? getenv("WORK") : "/work")) return 1;
   if (argc > 1 && !strcmp(argv[1], "look")) { tree("."); return 0; }
   append("text", "more\n");
   int fd = open("big", O_RDWR);

@@ -11,6 +11,11 @@ export function temporaryDirectory(): string {
   return fs.mkdtempSync(join(tmpdir(), 'stillpoint-test-image-'));
 }
 
+/** On a tmpfs where there is one: file systems on disks count links and blocks in ways of their own. */
+export function memoryDirectory(): string {
+  return fs.mkdtempSync(join(fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'stillpoint-test-image-'));
+}
+
 export function bytesSource(bytes: Uint8Array): ByteSource {
   return {
     size: bytes.length,
