@@ -25,6 +25,8 @@ import { withStore } from './context.ts';
 import { thisOwner } from './host.ts';
 
 const { PAGE_BYTES } = limits;
+/** Memory that is kept between checkpoints. */
+const SPARE_BYTES_MAX = 64 * 1024 * 1024;
 /** There is none beside TypeScript sources (tests): then captures happen in place. */
 const WORKER_FILE = new URL('./capture-worker.js', import.meta.url);
 
@@ -36,6 +38,8 @@ class Beside {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
+  /** Memory of an earlier capture: fresh memory costs the guest more than the copy itself. */
+  #spare: ArrayBuffer | undefined;
 
   constructor(setup: WorkerSetup, file: URL) {
     this.#worker = new Worker(file, { workerData: setup });
@@ -65,7 +69,18 @@ class Beside {
     this.#failAll(new StillpointError('E_INTERNAL', 'the thread that stores checkpoints was ended'));
   }
 
+  /** Memory for a copy of `length` bytes. */
+  memory(length: number): Uint8Array<ArrayBuffer> {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare !== undefined && spare.byteLength >= length ? new Uint8Array(spare, 0, length) : new Uint8Array(length);
+  }
+
   #settle(answer: WorkerAnswer): void {
+    if (answer.kind === 'spare') {
+      if (answer.buffer.byteLength <= SPARE_BYTES_MAX) this.#spare = answer.buffer;
+      return;
+    }
     const waiting = this.#waiting.get(answer.id);
     assert(waiting !== undefined, 'an answer was waited for');
     this.#waiting.delete(answer.id);
@@ -132,7 +147,7 @@ export class BesideStore implements Store, Captures {
     this.#beside ??= new Beside({ ...this.#setup, directory: this.#inner.directory, root: this.#root }, this.#file);
     const beside = this.#beside;
     const id = beside.nextId();
-    const { objects, pages } = copyDirty(state);
+    const { objects, pages } = copyDirty(state, (length) => beside.memory(length));
     const answer = beside.ask({ kind: 'capture', sections: state.sections, objects, pages }, [pages.buffer], id);
     for (const object of state.objects) object.markClean();
     answer.catch(() => {}); // Whoever waits for sealed() hears of it.
@@ -177,9 +192,9 @@ export async function withBesideStore<Result>(directory: string | undefined, mod
 }
 
 /** The pause of the guest: one copy of its dirty pages. */
-function copyDirty(state: MachineState): { readonly objects: readonly CopiedObject[]; readonly pages: Uint8Array<ArrayBuffer> } {
+function copyDirty(state: MachineState, memory: (length: number) => Uint8Array<ArrayBuffer>): { readonly objects: readonly CopiedObject[]; readonly pages: Uint8Array<ArrayBuffer> } {
   const dirty = state.objects.map((object) => object.dirtyPages());
-  const pages = new Uint8Array(dirty.reduce((sum, list) => sum + list.length, 0) * PAGE_BYTES);
+  const pages = memory(dirty.reduce((sum, list) => sum + list.length, 0) * PAGE_BYTES);
   let offset = 0;
   const objects = state.objects.map((object, index): CopiedObject => {
     const copied = { name: object.name, dirty: Uint32Array.from(dirty[index]!), offset };

@@ -21,22 +21,24 @@ export interface WorkerSetup { readonly directory: string; readonly run: RunId; 
 /** Dirty pages of one object: their indices, and where the first of them is in `pages`. */
 export interface CopiedObject { readonly name: string; readonly dirty: Uint32Array; readonly offset: number }
 export type WorkerRequest =
-  | { readonly kind: 'capture'; readonly id: number; readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly CopiedObject[]; readonly pages: Uint8Array }
+  | { readonly kind: 'capture'; readonly id: number; readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly CopiedObject[]; readonly pages: Uint8Array<ArrayBuffer> }
   /** The same state once more. */
   | { readonly kind: 'again'; readonly id: number }
   | { readonly kind: 'confirm' | 'abandon'; readonly id: number }
   /** `capture`: the sealed capture whose records belong to this commit. */
   | { readonly kind: 'commit'; readonly id: number; readonly batch: StoreBatch; readonly capture: number | undefined };
 export type WorkerAnswer =
+  /** The memory of a capture that is over, for the next one. */
+  | { readonly kind: 'spare'; readonly id: number; readonly buffer: ArrayBuffer }
   | { readonly kind: 'sealed'; readonly id: number; readonly root: Root }
   | { readonly kind: 'committed'; readonly id: number; readonly answer: 'done' | 'conflict' }
   | { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode | undefined; readonly message: string; readonly data: ErrorData };
 
-/** Records are stored in transactions of about this size: the store's lock is held for some milliseconds at a time. */
-const BATCH_BYTES = 4 * 1024 * 1024;
+/** Packs are stored in transactions of about this size: the store's lock is held for some ten milliseconds at a time. */
+const BATCH_BYTES = 16 * 1024 * 1024;
 const PAGE_BYTES = 4096;
 
-interface Sealed { readonly state: MachineState; readonly capture: Capture; readonly rest: StorePut[]; readonly expect: StoreExpectation[]; readonly hasLease: boolean }
+interface Sealed { readonly buffer: ArrayBuffer; readonly state: MachineState; readonly capture: Capture; readonly rest: StorePut[]; readonly expect: StoreExpectation[]; readonly hasLease: boolean }
 
 const { directory, run, owner, root } = workerData as WorkerSetup; // Given by BesideStore.
 const port = parentPort!; // This file is only loaded as a worker.
@@ -66,16 +68,19 @@ async function answer(request: WorkerRequest): Promise<void> {
 
 async function work(request: WorkerRequest): Promise<WorkerAnswer | undefined> {
   switch (request.kind) {
-    case 'capture': return seal(request.id, stateOf(request));
+    case 'capture': return seal(request.id, { state: stateOf(request), buffer: request.pages.buffer });
     case 'again': {
-      const { capture, state } = sealed.get(request.id)!; // The session asks only for what it was given.
-      capture.abandon();
-      return seal(request.id, state);
+      const before = sealed.get(request.id)!; // The session asks only for what it was given.
+      before.capture.abandon();
+      return seal(request.id, before);
     }
-    case 'confirm':
-      sealed.get(request.id)?.capture.confirm();
+    case 'confirm': {
+      const done = sealed.get(request.id)!; // As above.
+      done.capture.confirm();
       sealed.delete(request.id);
+      port.postMessage({ kind: 'spare', id: request.id, buffer: done.buffer } satisfies WorkerAnswer, [done.buffer]);
       return undefined;
+    }
     case 'abandon':
       sealed.get(request.id)?.capture.abandon();
       sealed.delete(request.id);
@@ -84,7 +89,7 @@ async function work(request: WorkerRequest): Promise<WorkerAnswer | undefined> {
   }
 }
 
-async function seal(id: number, state: MachineState): Promise<WorkerAnswer> {
+async function seal(id: number, { state, buffer }: { readonly state: MachineState; readonly buffer: ArrayBuffer }): Promise<WorkerAnswer> {
   const capture = snapshots.capture(state);
   let { puts } = capture.batch;
   const hasLease = sizeOf(puts) > BATCH_BYTES;
@@ -94,16 +99,19 @@ async function seal(id: number, state: MachineState): Promise<WorkerAnswer> {
     capture.abandon();
     throw error;
   }
-  sealed.set(id, { state, capture, rest: [...puts], expect: [...capture.batch.expect], hasLease });
+  sealed.set(id, { buffer, state, capture, rest: [...puts], expect: [...capture.batch.expect], hasLease });
   return { kind: 'sealed', id, root: capture.root };
 }
 
-/** Stores all but the last batch; gives back that. */
+/**
+ * Stores packs, all but the last batch; gives back the rest. Locations and nodes are small and lie all over their tables: in one transaction each page of the
+ * database is written once, in many it would be written again and again.
+ */
 async function storeAhead(id: number, puts: readonly StorePut[]): Promise<readonly StorePut[]> {
   // Each lease has a token of its own, so that a collector sees one end and the next begin.
   let batch: StorePut[] = [leasePut(context, run, { ...owner, token: `${owner.token} ${id}` })];
   let bytes = 0;
-  for (const put of puts) {
+  for (const put of puts.filter(({ table }) => table === 'packs')) {
     if (bytes > BATCH_BYTES) {
       await store.commit({ puts: batch });
       batch = [];
@@ -112,7 +120,7 @@ async function storeAhead(id: number, puts: readonly StorePut[]): Promise<readon
     batch.push(put);
     bytes += put.value.length;
   }
-  return batch;
+  return [...batch, ...puts.filter(({ table }) => table !== 'packs')];
 }
 
 function sizeOf(puts: readonly StorePut[]): number {
