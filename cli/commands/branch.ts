@@ -1,8 +1,8 @@
 /**
- * The verbs that branch a run's history: fork, rollback, and checkpoint (names and notes).
+ * The verbs that branch a run's history and compare its points: fork, rollback, checkpoint (names and notes), diff.
  */
 import type { Command } from 'commander';
-import { forkFrom, mark, rollback, StillpointError, type BranchResult } from '../../src/index.ts';
+import { diffStates, forkFrom, mark, rollback, StillpointError, type BranchResult, type DiffPoint, type StateDifference } from '../../src/index.ts';
 import { say, sayJson } from '../terminal.ts';
 import { collect } from './run.ts';
 
@@ -12,6 +12,7 @@ export function addBranchCommands(program: Command): void {
   addFork(program);
   addRollback(program);
   addCheckpoint(program);
+  addDiff(program);
 }
 
 function addFork(program: Command): void {
@@ -60,4 +61,28 @@ function addCheckpoint(program: Command): void {
       if (flags.json === true) return sayJson(result);
       say(`${result.run}@${result.checkpoint}${result.name === undefined ? '' : ` is ${result.name}`}${result.note === undefined ? '' : `: ${result.note}`}`);
     });
+}
+
+function addDiff(program: Command): void {
+  program.command('diff').description('what two checkpoints have different: registers, threads, descriptors, files, memory').argument('<first>', 'RUN (its last checkpoint), RUN@NUMBER or RUN@NAME').argument('<second>', 'the same')
+    .option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .addHelpText('after', '\nExamples:\n  stillpoint diff job@3 job@4\n  stillpoint diff job job-2\nExit status: 0 the same state, 1 different, 125 trouble.')
+    .action(async (first: string, second: string, flags: Flags) => {
+      const result = await diffStates(first, second, flags.store);
+      process.exitCode = result.isSame ? 0 : 1;
+      if (flags.json === true) return sayJson(result);
+      say(`${point(result.first)}\n${point(result.second)}`);
+      if (result.isSame) say('the same state');
+      for (const area of AREAS) {
+        const found = result.differences.filter((difference) => difference.area === area);
+        if (found.length > 0) say(`\n${area}`);
+        for (const { what, first: one, second: other } of found) say(`  ${what}: ${one ?? '(none)'} | ${other ?? '(none)'}`);
+      }
+    });
+}
+
+const AREAS: readonly StateDifference['area'][] = ['registers', 'threads', 'descriptors', 'files', 'memory', 'state'];
+
+function point({ run, checkpoint, instructions, root }: DiffPoint): string {
+  return `${run}@${checkpoint}  instruction ${instructions}  root ${root}`;
 }

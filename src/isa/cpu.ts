@@ -99,6 +99,9 @@ export interface Executor {
   dropCaches(): void;
 }
 
+/** A register in the bytes of a register block: little-endian. */
+export interface RegisterPlace { readonly name: string; readonly offset: number; readonly bytes: 4 | 8 }
+
 /** How the operating-system layer speaks with a thread's registers without knowing them. 64-bit values travel as halves or bigint. */
 export interface Abi {
   /** ELF e_machine of programs for this ISA. */
@@ -119,6 +122,8 @@ export interface Abi {
   stackPointer(state: CpuState): bigint;
   /** Moves the program counter (e.g. past an emulated instruction). */
   setProgramCounter(state: CpuState, address: number): void;
+  /** Where each register lies in a saved register block, for people who compare two. */
+  readonly registers: readonly RegisterPlace[];
   /** Bytes of `struct ucontext` + its machine context as Linux lays it out for this ISA. */
   readonly signalContextBytes: number;
   /** The `uc_mcontext` bytes (integer and floating registers, fcsr) in Linux layout, for a signal frame, and back from one. */

@@ -13,8 +13,8 @@ export type Difference =
   | { readonly kind: 'section'; readonly name: string; readonly presence: Presence; readonly offset: number }
   /** An object that only one of the states has. */
   | { readonly kind: 'object'; readonly name: string; readonly presence: Presence }
-  /** `address`: index * 4096. */
-  | { readonly kind: 'page'; readonly object: string; readonly index: number; readonly address: number };
+  /** `address`: index * 4096. `hashes`: undefined for a page of zeros; readPages() gives their bytes. */
+  | { readonly kind: 'page'; readonly object: string; readonly index: number; readonly address: number; readonly hashes: readonly [BlobHash | undefined, BlobHash | undefined] };
 export type Presence = 'both' | 'first' | 'second';
 
 /** All differences, sections first, then objects in name order and their pages ascending. Take as many as you need. */
@@ -28,7 +28,7 @@ export function* diffSnapshots(store: Pick<Store, 'get'>, roots: readonly [Root,
   for (const name of sortedUnion(first, second)) {
     const presence = presenceOf(name, first, second);
     if (presence !== 'both') yield { kind: 'object', name, presence };
-    else for (const index of diffTrees(reader, name, [first.get(name)!, second.get(name)!])) yield { kind: 'page', object: name, index, address: index * limits.PAGE_BYTES };
+    else for (const { index, hashes } of diffTrees(reader, name, [first.get(name)!, second.get(name)!])) yield { kind: 'page', object: name, index, address: index * limits.PAGE_BYTES, hashes };
   }
 }
 
@@ -47,18 +47,27 @@ function firstDifference(a: Uint8Array, b: Uint8Array): number | undefined {
   return a.length === b.length ? undefined : shorter;
 }
 
+/** The bytes of a page that differs. */
+export function readPages(store: Pick<Store, 'get'>, digests: Digests, { object, index, hashes }: Extract<Difference, { kind: 'page' }>): readonly [Uint8Array, Uint8Array] {
+  const reader = new SnapshotReader(store, digests);
+  const read = (hash: BlobHash | undefined): Uint8Array => (hash === undefined ? new Uint8Array(limits.PAGE_BYTES) : reader.page(hash, { object, index }));
+  return [read(hashes[0]), read(hashes[1])];
+}
+
+interface PagePair { readonly index: number; readonly hashes: readonly [BlobHash | undefined, BlobHash | undefined] }
+
 interface Subtree { readonly hash: BlobHash; readonly height: number }
 
-function* diffTrees(reader: SnapshotReader, object: string, trees: readonly [TreeRoot, TreeRoot]): Generator<number> {
+function* diffTrees(reader: SnapshotReader, object: string, trees: readonly [TreeRoot, TreeRoot]): Generator<PagePair> {
   const [first, second] = trees.map(({ height, hash }) => (hash === undefined ? undefined : { height, hash }));
   yield* diffSubtrees(reader, object, { first, second, height: Math.max(trees[0].height, trees[1].height), firstPage: 0 });
 }
 
 /** Pages that differ below two subtrees that cover the same pages. A subtree lower than `height` is the first child of the missing levels. */
-function* diffSubtrees(reader: SnapshotReader, object: string, pair: { readonly first: Subtree | undefined; readonly second: Subtree | undefined; readonly height: number; readonly firstPage: number }): Generator<number> {
+function* diffSubtrees(reader: SnapshotReader, object: string, pair: { readonly first: Subtree | undefined; readonly second: Subtree | undefined; readonly height: number; readonly firstPage: number }): Generator<PagePair> {
   const { first, second, height, firstPage } = pair;
   if (first?.hash === second?.hash && first?.height === second?.height) return;
-  if (height === 0) return yield firstPage;
+  if (height === 0) return yield { index: firstPage, hashes: [first?.hash, second?.hash] };
   const children = [first, second].map((subtree) => childSubtrees(reader, object, { subtree, height, firstPage }));
   for (let child = 0; child < FAN_OUT; child++) {
     yield* diffSubtrees(reader, object, { first: children[0]!.get(child), second: children[1]!.get(child), height: height - 1, firstPage: firstPage + child * FAN_OUT ** (height - 1) });

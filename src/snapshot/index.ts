@@ -3,7 +3,7 @@ export type { MachineState, PageObject, RestoredObject, RestoredState, Root } fr
 export { SnapshotWriter, type Capture, type CaptureStats } from './capture.ts';
 export { openSnapshot } from './restore.ts';
 export type { ReaderOptions } from './reader.ts';
-export { diffSnapshots, type Difference, type Presence } from './diff.ts';
+export { diffSnapshots, readPages, type Difference, type Presence } from './diff.ts';
 export { walkSnapshot, type Reached } from './walk.ts';
 export { collect, scanSnapshots, sweepSnapshots, type Collected, type SweepGuard } from './sweep.ts';
 export { salvagePack, SnapshotChecker, type BadRecord } from './check.ts';
