@@ -9,12 +9,12 @@ import { INSTRUCTIONS, type InstructionRow } from '../../src/isa/riscv/instructi
 import { PAUSE } from '../../src/isa/riscv/machine.ts';
 import { LOOP_OPERATIONS } from '../../src/isa/riscv/wasm-interpreter/handlers.ts';
 import { assemble } from '../isa/guest.ts';
-import { Random as FloatRandom, randomCase } from '../isa/float-cases.ts';
-import { putRegister } from '../isa/float-machine.ts';
+import { doubleBits, EDGES, Random as FloatRandom, randomCase, singleBits } from '../isa/float-cases.ts';
+import { instruction, INSTRUCTIONS as FLOAT_INSTRUCTIONS, putRegister } from '../isa/float-machine.ts';
 import { isSlow, Random, SEED } from '../isa/random.ts';
 import { CODE, DATA, LockstepPair, randomCode, randomMixedCode } from './lockstep-machines.ts';
 
-const CASES = isSlow ? 1_000_000 : 40_000;
+const CASES = isSlow ? 1_000_000 : 30_000;
 const RM_AT = 12;
 const [RD, RS1, RS2, RS3] = [4, 5, 6, 7] as const;
 
@@ -28,30 +28,82 @@ function registers(cpu: Cpu): string {
   return Buffer.from(cpu.save()).toString('hex');
 }
 
-describe('one instruction', () => {
-  it('of floating point gives the same registers and flags in every mode', () => {
+const MODES = [0, 1, 2, 3, 4, 7];
+const DYNAMIC = MODES.indexOf(7);
+const TO_ZERO = 1;
+
+/** Every floating-point instruction in every mode, on both interpreters. */
+class FloatBench {
+  readonly #pair: LockstepPair;
+  readonly #places: ReadonlyMap<string, number>;
+
+  constructor() {
     const rows = INSTRUCTIONS.filter(({ format }) => format.includes('Float') && !['FloatLoad', 'FloatStore'].includes(format));
-    const modes = [0, 1, 2, 3, 4, 7];
-    const words = new Uint32Array(rows.flatMap((row) => modes.map((rm) => encode(row, rm))));
-    const places = new Map(rows.map((row, index) => [row.mnemonic, CODE + index * modes.length * 4]));
-    const pair = new LockstepPair(new Uint8Array(words.buffer), 'wasm');
+    const words = new Uint32Array(rows.flatMap((row) => MODES.map((rm) => encode(row, rm))));
+    this.#places = new Map(rows.map((row, index) => [row.mnemonic, CODE + index * MODES.length * 4]));
+    this.#pair = new LockstepPair(new Uint8Array(words.buffer), 'wasm');
+  }
+
+  /** `mode`: index into MODES; fcsr is set to `status`. */
+  compare({ mnemonic, mode, status, operands }: { readonly mnemonic: string; readonly mode: number; readonly status: number; readonly operands: readonly bigint[] }, name: string): void {
+    const [first, second] = [this.#pair.interpreter, this.#pair.translator].map((cpu) => {
+      operands.forEach((operand, position) => {
+        putRegister(cpu.state.x, RS1 + position, operand);
+        putRegister(cpu.state.f, RS1 + position, operand);
+      });
+      cpu.state.control[2] = status;
+      riscv64.abi.setProgramCounter(cpu.state, this.#places.get(mnemonic)! + 4 * mode);
+      return `${cpu.run(1)} ${registers(cpu)}`;
+    });
+    if (first !== second) expect(second, `${name}, ${mnemonic}, mode ${mode}, fcsr ${status}, ${operands.map((operand) => operand.toString(16)).join()}`).toBe(first);
+  }
+}
+
+describe('one instruction', () => {
+  const bench = new FloatBench();
+
+  it('of floating point gives the same registers and flags in every mode', () => {
     const random = new FloatRandom(SEED);
     for (let index = 0; index < CASES; index++) {
       const { instruction, rm, flags, operands } = randomCase(random);
-      const place = random.below(3) === 0 ? rm : modes.length - 1;
-      const [first, second] = [pair.interpreter, pair.translator].map((cpu) => {
-        const { x, f, control } = cpu.state;
-        operands.forEach((operand, position) => {
-          putRegister(x, RS1 + position, operand);
-          putRegister(f, RS1 + position, operand);
-        });
-        control[2] = flags | (random.below(4) === 0 && place !== rm ? 5 : rm) * 32;
-        riscv64.abi.setProgramCounter(cpu.state, places.get(instruction.mnemonic)! + 4 * place);
-        return cpu;
-      });
-      second!.state.control[2] = first!.state.control[2]!;
-      const stops = [first!.run(1), second!.run(1)];
-      expect(`${stops[1]} ${registers(second!)}`, `seed ${SEED}, case ${index}, ${instruction.mnemonic}`).toBe(`${stops[0]} ${registers(first!)}`);
+      const mode = random.below(3) === 0 ? rm : DYNAMIC;
+      const frm = random.below(4) === 0 && mode === DYNAMIC ? 5 + random.below(3) : rm;
+      bench.compare({ mnemonic: instruction.mnemonic, mode, status: flags | (frm << 5), operands }, `seed ${SEED}, case ${index}`);
+    }
+  }, 240_000);
+
+  it('of floating point is the same on all edges, with and without the inexact flag', () => {
+    const random = new FloatRandom(SEED);
+    for (const { mnemonic, sources } of FLOAT_INSTRUCTIONS) {
+      const [kind, other = 'd', third = 'd'] = sources;
+      for (const operand of EDGES[kind!]) {
+        for (const status of [0, 1]) {
+          for (const mode of [TO_ZERO, DYNAMIC]) {
+            bench.compare({ mnemonic, mode, status, operands: [operand, random.pick(EDGES[other]), random.pick(EDGES[third])] }, 'edge');
+          }
+        }
+      }
+    }
+  }, 240_000);
+
+  it('of floating point knows which products and sums are exact', () => {
+    const random = new FloatRandom(SEED);
+    /** A number of a few more or less than `bits` significant bits. */
+    const significant = (bits: number): number => (2 ** (bits - 1) + 1 + 2 * random.below(2 ** (bits - 2))) * 2 ** (random.below(9) - 4);
+    for (let index = 0; index < CASES / 4; index++) {
+      for (const [type, half, encodeNumber] of [['d', 26, doubleBits], ['s', 12, singleBits]] as const) {
+        const operands = [0, 1, 2].map(() => encodeNumber(significant(half - 1 + random.below(4)) * (random.below(2) === 0 ? 1 : -1)));
+        const mnemonic = random.pick(['fmul', 'fmul', 'fadd', 'fsub', 'fmadd', 'fnmsub']);
+        bench.compare({ mnemonic: `${mnemonic}.${type}`, mode: DYNAMIC, status: 0, operands }, `seed ${SEED}, case ${index}`);
+      }
+    }
+  }, 240_000);
+
+  it('of fused multiply and add is the same where it is close to a tie', () => {
+    const random = new FloatRandom(SEED);
+    for (let index = 0; index < CASES / 2; index++) {
+      const one = randomCase(random, { instruction: instruction(random.pick(['fmadd.d', 'fmsub.d', 'fnmsub.d', 'fnmadd.d'])), rm: 0 });
+      bench.compare({ mnemonic: one.instruction.mnemonic, mode: DYNAMIC, status: index & 1, operands: one.operands }, `seed ${SEED}, case ${index}`);
     }
   }, 240_000);
 
