@@ -65,6 +65,10 @@ export const PROGRAM_HEADERS_MAX = 128;
 export const IMAGE_ENTRIES_MAX = 500_000;
 /** Bytes of all names and link targets of an image: 128 an entry at its largest count. */
 export const IMAGE_TEXT_BYTES_MAX = 64 * 1024 * 1024;
+/** Directories inside each other in an image: no path of PATH_BYTES_MAX has more, and code that walks down them may call itself. */
+export const IMAGE_DEPTH_MAX = PATH_BYTES_MAX / 2;
+/** Components walked to place all entries of a layer, links included: 200 an entry at its largest count. Real layers take about 6. */
+export const IMAGE_STEPS_MAX = 100_000_000;
 /** One extended header (pax, GNU long name) of a tar archive; real ones stay below 10 KiB. */
 export const IMAGE_HEADER_BYTES_MAX = 1024 * 1024;
 /** All files of one layer together, and of a decompressed archive: an archive that claims more is a bomb. */

@@ -30,7 +30,7 @@ const HAS_MARKS = 1;
 /** Chunks of all files of the largest image, should each be short of one. */
 const CHUNKS_MAX = limits.IMAGE_BYTES_MAX / limits.IMAGE_CHUNK_BYTES + limits.IMAGE_ENTRIES_MAX;
 
-interface Numbered { readonly node: LayerNode; links: number; parent: number; entry: number; first: number; count: number }
+interface Numbered { readonly node: LayerNode; readonly depth: number; links: number; parent: number; entry: number; first: number; count: number }
 interface NumberedEntry { readonly name: string; readonly inode: number }
 
 /** Bytes of the catalog of a layer, and its files by inode. `chunksOf` gives the hashes of a file's chunks, 32 bytes each. Throws E_IMAGE_LIMIT. */
@@ -74,7 +74,7 @@ export function encodeCatalog(root: LayerDirectory, chunksOf: (file: LayerFile) 
 }
 
 function numberInodes(root: LayerDirectory): { readonly inodes: Numbered[]; readonly entries: NumberedEntry[]; readonly hasMarks: boolean } {
-  const inodes: Numbered[] = [{ node: root, links: 2, parent: 0, entry: NONE, first: 0, count: 0 }];
+  const inodes: Numbered[] = [{ node: root, depth: 0, links: 2, parent: 0, entry: NONE, first: 0, count: 0 }];
   const known = new Map<LayerNode, number>();
   const entries: NumberedEntry[] = [];
   let hasMarks = false;
@@ -84,7 +84,7 @@ function numberInodes(root: LayerDirectory): { readonly inodes: Numbered[]; read
     hasMarks ||= item.node.isOpaque;
     item.first = entries.length;
     for (const [name, entry] of [...item.node.entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const inode = entry === 'whiteout' ? NONE : numberOf(entry);
+      const inode = entry === 'whiteout' ? NONE : numberOf(entry, item.depth + 1);
       hasMarks ||= inode === NONE;
       if (entry !== 'whiteout' && entry.kind === 'directory') Object.assign(inodes[inode]!, { parent: index, entry: entries.length, links: 2 });
       if (entry !== 'whiteout' && entry.kind === 'directory') item.links++;
@@ -93,15 +93,16 @@ function numberInodes(root: LayerDirectory): { readonly inodes: Numbered[]; read
     item.count = entries.length - item.first;
     if (entries.length > limits.IMAGE_ENTRIES_MAX) throw new StillpointError('E_IMAGE_LIMIT', `the layers together have more than ${limits.IMAGE_ENTRIES_MAX} names`);
   }
-  function numberOf(node: LayerNode): number {
+  function numberOf(node: LayerNode, depth: number): number {
     const before = known.get(node);
     if (before !== undefined) {
       assert(node.kind !== 'directory', 'a directory has one name');
       inodes[before]!.links++;
       return before;
     }
+    if (depth > limits.IMAGE_DEPTH_MAX) throw new StillpointError('E_IMAGE_LIMIT', `the directories of the layers lie more than ${limits.IMAGE_DEPTH_MAX} deep`);
     known.set(node, inodes.length);
-    inodes.push({ node, links: 1, parent: 0, entry: 0, first: 0, count: 0 });
+    inodes.push({ node, depth, links: 1, parent: 0, entry: 0, first: 0, count: 0 });
     return inodes.length - 1;
   }
   return { inodes, entries, hasMarks };
@@ -336,10 +337,15 @@ class Checker {
   check(): void {
     const catalog = this.#catalog;
     const links = new Uint32Array(catalog.count);
+    const depths = new Uint16Array(catalog.count);
     if ((catalog.node(0).mode & KIND.mask) !== KIND.directory || catalog.placeEntry(0) !== NONE || catalog.place(0).parent !== 0) throw malformed('has no root directory');
     for (let inode = 0; inode < catalog.count; inode++) {
       if (inode >= this.#nextInode) throw malformed('has an inode without a name');
       this.#checkInode(inode, links);
+      if (!this.#isDirectory(inode) || inode === 0) continue;
+      const depth = depths[catalog.place(inode).parent]! + 1; // Holders have lower numbers.
+      depths[inode] = depth;
+      if (depth > limits.IMAGE_DEPTH_MAX) throw malformed('has directories too deep in each other');
     }
     const isWhole = this.#nextEntry === this.#entries && this.#nextChunk === this.#chunks && this.#nextInode === catalog.count;
     if (!isWhole) throw malformed('has records that belong to nothing');

@@ -38,6 +38,7 @@ export class LayerBuilder {
   readonly #where: string;
   #count = 0;
   #textBytes = 0;
+  #steps = 0;
 
   constructor(where: string) {
     this.#where = where;
@@ -97,9 +98,12 @@ export class LayerBuilder {
   #account(text: string): void {
     this.#count++;
     this.#textBytes += text.length;
-    if (this.#count > limits.IMAGE_ENTRIES_MAX || this.#textBytes > limits.IMAGE_TEXT_BYTES_MAX) {
-      throw new StillpointError('E_IMAGE_LIMIT', `${this.#where}: it has more than ${limits.IMAGE_ENTRIES_MAX} entries or ${limits.IMAGE_TEXT_BYTES_MAX} bytes of names`, { data: { path: this.#where } });
-    }
+    const isTooLarge = this.#count > limits.IMAGE_ENTRIES_MAX || this.#textBytes > limits.IMAGE_TEXT_BYTES_MAX;
+    if (isTooLarge) throw this.#tooLarge(`it has more than ${limits.IMAGE_ENTRIES_MAX} entries or ${limits.IMAGE_TEXT_BYTES_MAX} bytes of names`);
+  }
+
+  #tooLarge(what: string): StillpointError {
+    return new StillpointError('E_IMAGE_LIMIT', `${this.#where}: ${what}`, { data: { path: this.#where } });
   }
 
   /** The directory that a path's last name lies in; symbolic links on the way are followed inside the layer, as an unpacking tar would. */
@@ -109,6 +113,8 @@ export class LayerBuilder {
     const stack: LayerDirectory[] = [this.root];
     let links = 0;
     for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+      if (++this.#steps > limits.IMAGE_STEPS_MAX) throw this.#tooLarge('its paths lead through too many links');
+      if (stack.length > limits.IMAGE_DEPTH_MAX) throw this.#tooLarge(`its directories lie more than ${limits.IMAGE_DEPTH_MAX} deep`);
       if (name.length > limits.NAME_BYTES_MAX) throw this.fail(`a name has ${name.length} bytes, at most ${limits.NAME_BYTES_MAX} are possible`);
       if (name === '..') {
         if (stack.length > 1) stack.pop();

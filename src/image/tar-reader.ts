@@ -113,7 +113,10 @@ export class TarReader {
   }
 
   #entry(header: Uint8Array, { type, start, extension }: { readonly type: string; readonly start: number; readonly extension: Extension }): TarEntry {
-    const value = (key: string): string | undefined => extension.records.get(key) ?? this.#global.get(key);
+    const value = (key: string): string | undefined => {
+      const record = extension.records.get(key) ?? this.#global.get(key);
+      return record === '' ? undefined : record; // An empty record takes an earlier one back.
+    };
     const path = value('path') ?? extension.longName ?? this.#name(header);
     const sparse = [...extension.records.keys(), ...this.#global.keys()].some((key) => key.startsWith('GNU.sparse.'));
     const refused = sparse ? REFUSED['S'] : REFUSED[type];
@@ -124,10 +127,9 @@ export class TarReader {
     const declared = this.#decimal(value('size'), 'size') ?? this.#number(header, 124, 12, 'size');
     const size = kind === 'file' && !isOldDirectory ? declared : 0;
     if (size > limits.FILE_BYTES_MAX) throw new StillpointError('E_IMAGE_LIMIT', `${this.#at()}: ${printable(path)} has ${size} bytes, at most ${limits.FILE_BYTES_MAX} are possible`, { data: { path: this.#where } });
-    // POSIX: links carry no data, whatever their size says; the other kinds do when they have one.
-    const carried = kind === 'link' || kind === 'symlink' ? 0 : declared;
-    if (start + carried > this.#source.size) throw this.#truncated(`the data of ${printable(path)} is cut off`);
-    this.#offset = start + padded(carried);
+    // Only files carry data, whatever the size of another kind says (of a directory it is a hint for the file system).
+    if (start + size > this.#source.size) throw this.#truncated(`the data of ${printable(path)} is cut off`);
+    this.#offset = start + padded(size);
     return {
       type: isOldDirectory ? 'directory' : kind, path: this.#checkText(path, 'path'), target: this.#checkText(value('linkpath') ?? extension.longLink ?? field(header, 157, 100), 'link'),
       mode: this.#number(header, 100, 8, 'mode') & 0o7777,

@@ -3,7 +3,7 @@
  * Invariants: equal layers give equal bytes (names in byte order, no time but mtime, no user names); reading the archive gives the layer back.
  * What this does NOT do: keep directories that are only implied (the reader makes them again), read where files lie.
  */
-import { assert, StillpointError } from '../core/index.ts';
+import { assert, limits, StillpointError } from '../core/index.ts';
 import { printable, type LayerDirectory, type LayerFile, type LayerNode } from './layer.ts';
 import { DEVICE_MINORS, KIND } from './tree.ts';
 
@@ -19,7 +19,7 @@ const TYPE: Readonly<Record<number, string>> = { [KIND.file]: '0', [KIND.symlink
 export type ReadLayerFile = (file: LayerFile, offset: number, length: number) => Uint8Array;
 interface Named { readonly path: string; readonly node: LayerNode; readonly link: string | undefined }
 
-/** The archive in pieces. `read` gives a file's bytes. Throws E_IMAGE_UNSUPPORTED for names that would be read as whiteouts. */
+/** The archive in pieces. `read` gives a file's bytes. Throws E_IMAGE_UNSUPPORTED for names that would be read as whiteouts, E_IMAGE_LIMIT. */
 export function* writeLayer(layer: LayerDirectory, read: ReadLayerFile): Generator<Uint8Array> {
   if (!layer.isImplied) yield* writeNode({ path: './', node: layer, link: undefined });
   yield* writeEntries({ directory: layer, path: '', first: new Map(), read });
@@ -61,6 +61,7 @@ function* writeNode(named: Named): Generator<Uint8Array> {
   const target = link ?? (node.kind === 'symlink' ? node.target : '');
   const seconds = node.mtime / SECOND;
   const records: [string, string][] = [];
+  if (path.length >= limits.PATH_BYTES_MAX) throw new StillpointError('E_IMAGE_LIMIT', `a path has ${path.length} bytes, a layer holds at most ${limits.PATH_BYTES_MAX - 1}: ${printable(path)}`);
   if (path.length > 100) records.push(['path', path]);
   if (target.length > 100) records.push(['linkpath', target]);
   if (node.uid > OCTAL7) records.push(['uid', String(node.uid)]);

@@ -108,4 +108,15 @@ describe('writing layers', () => {
     layer.entries.set('.wh.x', { kind: 'symlink', mode: 0o120777, uid: 0, gid: 0, mtime: 0n, target: 'x' });
     expect(codeOf(() => archiveOf(layer))).toBe('E_IMAGE_UNSUPPORTED');
   });
+
+  it('paths that no archive could be read with are refused', () => {
+    const layer = emptyDirectory();
+    let at = layer;
+    for (let depth = 0; depth < 40; depth++) {
+      const next = { ...emptyDirectory(), isImplied: false };
+      at.entries.set('n'.repeat(200), next);
+      at = next;
+    }
+    expect(codeOf(() => archiveOf(layer))).toBe('E_IMAGE_LIMIT');
+  });
 });

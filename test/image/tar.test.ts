@@ -164,6 +164,21 @@ describe('archives of a stranger', () => {
   ];
   for (const [name, bytes, code] of refusals) it(`${name} is refused with ${code}`, () => { expect(codeOf(() => layerFromTar(bytesSource(bytes), 'x'))).toBe(code); });
 
+  it('directories as deep as links can make them are refused, not followed for ever', () => {
+    const deep = 'd/'.repeat(1500);
+    const chain = [header({ name: 'l', type: '2', link: 'x' }), ...pax(`3015 linkpath=${deep}\n`), header({ name: 'x', type: '2' })];
+    const down = (inside: string): (Buffer | string)[] => [...pax(`${String(3013 + inside.length)} path=l/${deep}${inside}\n`), header({ name: 'y' })];
+    expect(codeOf(() => layerOf(archive(...chain, ...down('f'))))).toBe('E_IMAGE_LIMIT');
+  });
+
+  it('only files carry data, and an empty record takes a global one back', () => {
+    const directory = header({ name: 'd', type: '5' });
+    directory.write('00000001000', 124);
+    expect(names(archive(seal(directory), header({ name: 'e' })))).toEqual(['d', 'e']);
+    const record = '14 path=other\n';
+    expect(names(archive(header({ name: 'g', type: 'g', size: record.length }), record, header({ name: 'a' }), ...pax('8 path=\n'), header({ name: 'b' })))).toEqual(['b', 'other']);
+  });
+
   it('negative and huge numbers in base-256 are read or refused', () => {
     const block = header({ name: 'a' });
     block.fill(0xff, 136, 148); // One second before 1970.

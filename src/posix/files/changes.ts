@@ -7,6 +7,7 @@
  * /dev and /proc are the machine's own and left out. A file with several names is in the layer with all of them or with none.
  * Sockets are left out, as by tar. Invariant: equal file systems give equal layers. What this does NOT do: write archives (image/tar-writer.ts).
  */
+import { limits, StillpointError } from '../../core/index.ts';
 import { DEVICE_MINORS, emptyDirectory, type LayerDirectory, type LayerNode } from '../../image/index.ts';
 import type { FileSystem } from './file-system.ts';
 import type { DirectoryInode, FileInode, Inode } from './inode.ts';
@@ -28,8 +29,9 @@ class Changes {
   /** Names of unchanged inodes that have more names. */
   readonly #others: { readonly path: readonly string[]; readonly inode: Inode }[] = [];
 
-  /** Undefined: nothing changed in the directory and below. */
+  /** Undefined: nothing changed in the directory and below. Throws E_IMAGE_LIMIT. */
   directory(before: DirectoryInode | undefined, after: DirectoryInode, path: readonly string[]): LayerDirectory | undefined {
+    if (path.length > limits.IMAGE_DEPTH_MAX) throw new StillpointError('E_IMAGE_LIMIT', `the directories of the guest lie more than ${limits.IMAGE_DEPTH_MAX} deep; no layer holds that`);
     const layer = emptyDirectory();
     if (before === undefined || hasOtherFacts(before, after)) Object.assign(layer, factsOf(after), { isImplied: false });
     const isRoot = path.length === 0;
