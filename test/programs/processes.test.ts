@@ -20,7 +20,7 @@ async function check(program: GuestProgram): Promise<void> {
   const bytes = readFileSync(await buildProgram(program, 'O2'));
   let first: { readonly retired: bigint; readonly root: string } | undefined;
   for (const mode of modes) {
-    const result = await runInMode(mode, { program: bytes, argv: [program.name, ...program.args], stdin: program.stdin, files: program.files, hotLimit: 200 });
+    const result = await runInMode(mode, { program: bytes, argv: [program.name, ...program.args], stdin: program.stdin, files: program.files, hotLimit: 200, memoryBytes: 1024 * 1024 * 1024 });
     expect(comparable(result), `${mode} against the oracle (stderr: ${result.stderr})`).toEqual(expected);
     first ??= { retired: result.retired, root: result.root };
     expect({ retired: result.retired, root: result.root }, `${mode} against ${modes[0]}`).toEqual(first);

@@ -22,7 +22,8 @@ const AHEAD_MAX = 64;
 export class RecordPages {
   readonly #memory: CpuMemory;
   readonly #words: Int32Array;
-  readonly #map: Int32Array;
+  /** Unsigned: with a memory of 1 GiB and more, records lie beyond 2 GiB. */
+  readonly #map: Uint32Array;
   readonly #base: number;
   readonly #sidesBase: number;
   readonly #pagesMax: number;
@@ -40,7 +41,7 @@ export class RecordPages {
   constructor(memory: CpuMemory, layout: LoopLayout) {
     this.#memory = memory;
     this.#words = memory.i32;
-    this.#map = new Int32Array(memory.i32.buffer, layout.area + AREA.map, 2 ** 20);
+    this.#map = new Uint32Array(memory.i32.buffer, layout.area + AREA.map, 2 ** 20);
     this.#sidesBase = layout.area + AREA.sides;
     this.#base = layout.area + AREA.pages;
     this.#pagesMax = Math.min(PAGES_MAX, Math.floor((layout.areaBytes - AREA.pages) / STRIDE));
