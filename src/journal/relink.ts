@@ -18,8 +18,9 @@ export interface Relinked {
   readonly tailAt: (count: number) => JournalTail;
 }
 
-/** All frames of `from`, then `more`, as the journal of `run`. `more` holds no inputs: their bytes are nowhere yet. Throws what a damaged journal throws. */
-export function relink(digests: Digests, { from, run, more = [] }: { readonly from: JournalReader; readonly run: RunId; readonly more?: readonly Frame[] }): Relinked {
+/** All frames of `from`, then `more`, as the journal of `run`. `more` holds no inputs: their bytes are nowhere yet. `visit` sees each
+ * copied frame. Throws what a damaged journal throws. */
+export function relink(digests: Digests, { from, run, more = [], visit }: { readonly from: JournalReader; readonly run: RunId; readonly more?: readonly Frame[]; readonly visit?: (frame: Frame) => void }): Relinked {
   assert(more.every(({ kind }) => kind !== 'input'), 'a fresh frame of a copied journal is no input');
   const puts: StorePut[] = [];
   const tails: JournalTail[] = [emptyTail(digests, run)];
@@ -30,7 +31,10 @@ export function relink(digests: Digests, { from, run, more = [] }: { readonly fr
     puts.push({ table: 'frames', key: entryKey(run, index), value: joinStored(encoded, link) });
     tails.push({ count: index + 1, link, at: frame.at });
   };
-  for (const { frame } of from.frames()) add(frame);
+  for (const { frame } of from.frames()) {
+    visit?.(frame);
+    add(frame);
+  }
   more.forEach(add);
   const tailAt = (count: number): JournalTail => {
     assert(count >= 0 && count < tails.length, 'a tail lies inside the journal');

@@ -41,9 +41,10 @@ export async function forkRun(context: StoreContext, parent: RunRecord, request:
   if (store.has('runs', key)) throw exists(request.name);
   const from = new JournalReader(context, { run: parent.id, tail: checkpoint?.tail ?? genesisTail(context, parent) });
   const more: readonly Frame[] = request.seed === undefined ? [] : [{ kind: 'reseed', at: from.tail.at, seed: request.seed }];
-  const journal = relink(digests, { from, run: request.id, more });
+  const ending = new Ending();
+  const journal = relink(digests, { from, run: request.id, more, visit: (frame) => ending.visit(frame) });
   const history = checkpoint === undefined ? [] : listCheckpoints(context, parent).filter(({ number }) => number <= checkpoint.number);
-  const outcome = finalOutcome(from);
+  const { outcome } = ending;
   const record: RunRecord = {
     id: request.id, name: request.name, createdMs: request.createdMs, status: outcome === undefined ? 'stopped' : 'ended', genesis: parent.genesis, outcome, tail: journal.tail,
     lastCheckpoint: checkpoint?.number, numbered: checkpoint?.number ?? 0, parent: { id: parent.id, name: parent.name, checkpoint: request.checkpoint },
@@ -70,13 +71,17 @@ function genesisTail(context: StoreContext, { id, tail }: RunRecord): JournalTai
 }
 
 /** How the copied part of the journal ended, when it did: a cap can be resumed, and a journal that goes on behind an exit was. */
-function finalOutcome(from: JournalReader): Outcome | undefined {
-  let outcome: Outcome | undefined;
-  for (const { frame } of from.frames()) {
-    if (frame.kind === 'exit') outcome = frame.outcome;
-    else if (frame.kind !== 'checkpoint') outcome = undefined;
+class Ending {
+  #last: Outcome | undefined;
+
+  visit(frame: Frame): void {
+    if (frame.kind === 'exit') this.#last = frame.outcome;
+    else if (frame.kind !== 'checkpoint') this.#last = undefined;
   }
-  return outcome?.kind === 'capped' ? undefined : outcome;
+
+  get outcome(): Outcome | undefined {
+    return this.#last?.kind === 'capped' ? undefined : this.#last;
+  }
 }
 
 function copyCheckpoint({ store, digests }: StoreContext, copy: { readonly parent: RunRecord; readonly id: RunId; readonly old: CheckpointRecord; readonly tail: JournalTail }): readonly StorePut[] {
@@ -93,7 +98,9 @@ function copyCheckpoint({ store, digests }: StoreContext, copy: { readonly paren
 /** The record that the run had at a checkpoint, or before its first instruction. */
 export function recordAt(context: StoreContext, record: RunRecord, checkpoint: CheckpointRecord | undefined): RunRecord {
   const from = new JournalReader(context, { run: record.id, tail: checkpoint?.tail ?? genesisTail(context, record) });
-  const outcome = finalOutcome(from);
+  const ending = new Ending();
+  for (const { frame } of from.frames()) ending.visit(frame);
+  const { outcome } = ending;
   return {
     ...record, status: outcome === undefined ? 'stopped' : 'ended', outcome, tail: from.tail, lastCheckpoint: checkpoint?.number, instructions: instructionCount(from.tail.at),
     outputs: positionsAt(record, checkpoint),
