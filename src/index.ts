@@ -11,6 +11,7 @@ export { engineNamed, ENGINES, type EngineName } from './manifest/index.ts';
 export { defaultStoreDirectory } from './session/context.ts';
 export type { CheckpointPolicy, Progress, SessionEnd, SessionHooks } from './session/driver.ts';
 export { forkFrom, mark, rollback, type BranchResult, type ForkOptions, type RollbackOptions } from './session/branch.ts';
+export { bisectRuns, type BisectResult } from './session/bisect.ts';
 export { diffStates, type DiffPoint, type DiffResult, type StateDifference } from './session/diff.ts';
 export { exportRun, type ExportRequest, type ExportResult } from './session/export.ts';
 export { importRun, type ImportRequest, type ImportResult } from './session/import.ts';

@@ -1,9 +1,10 @@
 /**
- * The verbs that branch a run's history and compare its points: fork, rollback, checkpoint (names and notes), diff.
+ * The verbs that branch a run's history and compare its points: fork, rollback, checkpoint (names and notes), diff, bisect.
  */
 import type { Command } from 'commander';
-import { diffStates, forkFrom, mark, rollback, StillpointError, type BranchResult, type DiffPoint, type StateDifference } from '../../src/index.ts';
-import { say, sayJson } from '../terminal.ts';
+import { bisectRuns, diffStates, forkFrom, mark, rollback, StillpointError, type BranchResult, type DiffPoint, type StateDifference } from '../../src/index.ts';
+import { StatusLine } from '../progress.ts';
+import { say, sayJson, scaled } from '../terminal.ts';
 import { collect } from './run.ts';
 
 interface Flags { readonly store?: string; readonly json?: boolean }
@@ -13,6 +14,7 @@ export function addBranchCommands(program: Command): void {
   addRollback(program);
   addCheckpoint(program);
   addDiff(program);
+  addBisect(program);
 }
 
 function addFork(program: Command): void {
@@ -85,4 +87,24 @@ const AREAS: readonly StateDifference['area'][] = ['registers', 'threads', 'desc
 
 function point({ run, checkpoint, instructions, root }: DiffPoint): string {
   return `${run}@${checkpoint}  instruction ${instructions}  root ${root}`;
+}
+
+function addBisect(program: Command): void {
+  program.command('bisect').description('the first instruction after which two runs of one job differ').argument('<first>', 'name of a run').argument('<second>', 'name of a run of the same job')
+    .option('--store <dir>', 'the store').option('--json', 'facts as JSON').option('--no-progress', 'no progress line')
+    .addHelpText('after', '\nExample:\n  stillpoint bisect job job-2\nExit status: 0 the same as far as both go, 1 different, 125 trouble. Both are executed again from their journals.')
+    .action(async (first: string, second: string, flags: Flags & { readonly progress: boolean }) => {
+      const line = new StatusLine('bisect', flags.progress);
+      try {
+        const result = await bisectRuns(first, second, flags.store, (left) => line.update(`${scaled(Number(left))} instructions left`));
+        line.end();
+        process.exitCode = result.differsAt === undefined ? 0 : 1;
+        if (flags.json === true) return sayJson(result);
+        const { common, differsAt, comparedTo } = result;
+        say(common.first === 0 ? 'no checkpoint in common' : `the same at ${first}@${common.first} and ${second}@${common.second}, instruction ${common.instructions}`);
+        say(differsAt === undefined ? `the same up to instruction ${comparedTo}` : `different from instruction ${differsAt} on; stillpoint log ${first} shows what came in before`);
+      } finally {
+        line.end();
+      }
+    });
 }

@@ -56,6 +56,22 @@ export class Verifier {
     return this.verified;
   }
 
+  /** Runs to exactly `at`, with the seeds of branches on the way, and gives the root of the state there. Compares nothing. */
+  async rootAt(frames: Iterable<IndexedFrame>, at: InstructionCount): Promise<string> {
+    let last = 0;
+    for (const { index, frame } of frames) {
+      if (frame.at > at) break;
+      last = index;
+      if (frame.kind !== 'reseed') continue;
+      await this.#runTo(frame.at, index);
+      this.#parts.guest.reseed(frame.seed);
+    }
+    await this.#runTo(at, last);
+    const capture = this.#parts.snapshots.capture(this.#parts.guest.state());
+    capture.abandon();
+    return capture.root;
+  }
+
   get retired(): InstructionCount {
     return instructionCount(this.#parts.guest.retired);
   }

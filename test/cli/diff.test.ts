@@ -70,6 +70,26 @@ describe('diff', () => {
   });
 });
 
+describe('bisect', () => {
+  it('finds the very instruction at which an input made the difference', () => {
+    const reader = bench.compile('reader.elf', '#include <unistd.h>\nint main(void){char c;unsigned long s=7;while(read(0,&c,1)==1)for(int i=0;i<3000;i++)s=s*31+c;return s==1;}');
+    const text = 'abcdefghij'.repeat(60);
+    for (const [name, words] of [['left', text], ['right', `${text.slice(0, 400)}X${text.slice(401)}`], ['same', text]] as const) expect(bench.stillpoint(['run', '--name', name, '--checkpoint-every', '1M', reader], words).status).toBe(0);
+    const facts = JSON.parse(bench.stillpoint(['bisect', 'left', 'right', '--json']).stdout) as { common: { instructions: string; first: number }; differsAt: string };
+    const [common, at] = [Number(facts.common.instructions), Number(facts.differsAt)];
+    expect(facts.common.first).toBeGreaterThan(0);
+    // The whole of a short standard input is fed at the first read; the byte that differs lies in the channel from then on.
+    expect(at).toBeGreaterThanOrEqual(common);
+    expect(at - common).toBeLessThanOrEqual(1_000_000);
+    expect(bench.stillpoint(['bisect', 'left', 'same'])).toMatchObject({ status: 0, stderr: '' });
+    expect(complaint(bench.stillpoint(['bisect', 'left', 'steps']))).toBe('E_USAGE');
+    bench.stillpoint(['fork', 'left@2', '--name', 'lucky', '--fresh-entropy']);
+    bench.stillpoint(['resume', 'lucky']);
+    const at2 = (JSON.parse(bench.stillpoint(['checkpoints', 'left', '--json']).stdout) as { at: string }[])[1]!.at;
+    expect(JSON.parse(bench.stillpoint(['bisect', 'left', 'lucky', '--json']).stdout)).toMatchObject({ common: { first: 2, second: 2 }, differsAt: at2 });
+  });
+});
+
 describe('symbols', () => {
   it('hostile programs give fewer symbols, never an error', () => {
     const bytes = new Uint8Array(readFileSync(program));
