@@ -3,6 +3,7 @@
 //
 //   whole     one run() call to the end
 //   sliced    run() calls of varying small budgets, caches dropped between some of them
+//   wasm      the WebAssembly interpreter from the first instruction, in slices of a prime size
 //   translated hot code as WebAssembly, hot meaning four times; the two modes below translate as well
 //   restored  captured at growing counts, restored from the store, continued (session-modes.ts)
 //   replayed  recorded by the session's loop, verified from the journal (session-modes.ts)
@@ -13,7 +14,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { ImageTree } from '../../src/image/index.ts';
-import { translating } from '../../src/engine/index.ts';
+import { interpretingInWasm, translating } from '../../src/engine/index.ts';
 import { riscv64 } from '../../src/isa/index.ts';
 import { blobHash } from '../../src/core/index.ts';
 import type { FileSystem } from '../../src/posix/index.ts';
@@ -53,13 +54,14 @@ export interface ModeResult {
   readonly root: Root;
 }
 
-export type Mode = 'whole' | 'sliced' | 'translated' | 'restored' | 'replayed';
+export type Mode = 'whole' | 'sliced' | 'wasm' | 'translated' | 'restored' | 'replayed';
 /** The modes that exist, the plainest first: others are compared with it. */
-export const modes: readonly Mode[] = ['whole', 'sliced', 'translated', 'restored', 'replayed'];
+export const modes: readonly Mode[] = ['whole', 'sliced', 'wasm', 'translated', 'restored', 'replayed'];
 
 const memoryBytesDefault = 256 * 1024 * 1024;
 /** Translates almost everything, so that short programs exercise the translator too. */
 const eager = translating(riscv64, { hotLimit: 4 });
+const inWasm = interpretingInWasm(riscv64, { warmUp: 0 });
 const workingDirectory = '/home/guest';
 
 /** Runs a job in a mode. Throws an Error when the machine stops for any reason but the program's end. */
@@ -68,6 +70,7 @@ export async function runInMode(mode: Mode, job: ModeJob): Promise<ModeResult> {
   switch (mode) {
     case 'whole': return resultOf(runGuest(job.program, optionsOf(job, 1_000_000_000)));
     case 'sliced': return resultOf(runGuest(job.program, optionsOf(job, slices())));
+    case 'wasm': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_003), isa: inWasm }));
     case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa }));
     case 'restored': return resultOf(await runRestored(job.program, { ...optionsOf(job, 0), isa }));
     case 'replayed': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa }));
