@@ -14,6 +14,9 @@ import type { PlannedLink } from './plan.ts';
 import { Signal } from './signal.ts';
 import { PAYLOAD_BYTES_MAX, unpackMessages } from './wire.ts';
 
+/** Pieces that are taken before the list is cut: small messages come by the thousand. */
+const TRIM_AT = 4096;
+
 export type Received = 'taken' | 'duplicate' | 'gap' | 'overrun' | 'malformed';
 
 export class PeerInput implements HostPort {
@@ -98,7 +101,7 @@ export class PeerInput implements HostPort {
 
   /** The writer waits for a commit, or soon will. */
   get wantsCommit(): boolean {
-    return this.#taken - this.#durable >= this.link.windowBytes / 4;
+    return this.#taken - this.#durable >= this.link.windowBytes / 2;
   }
 
   acknowledge(position: number): void {
@@ -197,8 +200,9 @@ export class PeerInput implements HostPort {
     if (this.#headOffset < head.length) return piece;
     this.#headOffset = 0;
     this.#head++;
-    if (this.#head === this.#pieces.length || this.#head >= 64) this.#pieces = this.#pieces.slice(this.#head);
-    if (this.#pieces.length === 0 || this.#head >= 64) this.#head = 0;
+    if (this.#head < this.#pieces.length && this.#head < TRIM_AT) return piece;
+    this.#pieces = this.#pieces.slice(this.#head);
+    this.#head = 0;
     return piece;
   }
 }

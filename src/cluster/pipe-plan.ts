@@ -20,7 +20,7 @@ export interface PipeWish {
   readonly store?: string | undefined;
 }
 
-const WINDOW_BYTES = 1024 * 1024;
+const WINDOW_BYTES = 2 * 1024 * 1024;
 
 /** Throws E_USAGE, E_CHANNEL_*. */
 export function planPipe(wish: PipeWish, host: ClusterHost): ClusterPlan {

@@ -52,6 +52,8 @@ export class JournalWriter {
   /** Last committed tail. */
   #settled: JournalTail;
   #pending: Pending[] = [];
+  /** Sum over `pending`: asked for after every slice of a guest. */
+  #pendingBytes = 0;
 
   constructor(digests: Digests, { run, tail }: { readonly run: RunId; readonly tail: JournalTail }) {
     this.#digests = digests;
@@ -74,7 +76,7 @@ export class JournalWriter {
   }
 
   get pendingBytes(): number {
-    return this.#pending.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#pendingBytes;
   }
 
   /** Adds a frame to the journal. It is durable after the next commit. Bytes are copied. */
@@ -88,6 +90,7 @@ export class JournalWriter {
     const stored: StorePut = { table: 'frames', key: entryKey(this.#run, count), value: joinStored(encoded, link) };
     const puts = blob === undefined ? [stored] : [blob, stored];
     const bytes = puts.reduce((sum, { value }) => sum + value.length, 0);
+    this.#pendingBytes += bytes;
     this.#pending.push({ puts, tail: { count: count + 1, link, at: fresh.at }, bytes });
     return frameIndex(count);
   }
@@ -102,7 +105,7 @@ export class JournalWriter {
     const settled = batch.tail.count - this.#settled.count;
     assert(settled >= 0 && settled <= this.#pending.length, 'a batch is settled once, in order');
     assert(settled === 0 || this.#pending[settled - 1]!.tail === batch.tail, 'a settled batch came from this writer');
-    this.#pending = this.#pending.slice(settled);
+    this.#keep(this.#pending.slice(settled));
     this.#settled = batch.tail;
   }
 
@@ -110,7 +113,12 @@ export class JournalWriter {
   dropTo(count: number): void {
     const kept = count - this.#settled.count;
     assert(kept >= 0 && kept <= this.#pending.length, 'only frames that are not committed are dropped');
-    this.#pending = this.#pending.slice(0, kept);
+    this.#keep(this.#pending.slice(0, kept));
+  }
+
+  #keep(pending: Pending[]): void {
+    this.#pending = pending;
+    this.#pendingBytes = pending.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   #place(fresh: FreshFrame): { readonly frame: Frame; readonly blob?: StorePut } {

@@ -1,0 +1,98 @@
+/**
+ * What channels between machines cost: two guests over every way there is, against the zeromq package alone between two processes in the same run, and the
+ * start of a cluster of twenty nodes. Run with `node --import ./scripts/typescript-loader.mjs bench/cluster.ts`. Needs the built command and the cross
+ * compiler. `raw` as the first argument is the other process of the raw measurement.
+ */
+import { execFileSync, fork, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { curveKeyPair, Pull, Push } from 'zeromq';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const CLI = join(ROOT, 'dist/bin/stillpoint.js');
+const MEGABYTES = Number(process.env['BENCH_MEGABYTES'] ?? 64);
+const SMALL_COUNT = 300_000;
+
+interface RawRequest { readonly endpoint: string; readonly count: number; readonly size: number; readonly keys: { readonly publicKey: string; readonly secretKey: string } | undefined }
+
+/** The other process: sends what it is told. */
+async function sendRaw({ endpoint, count, size, keys }: RawRequest): Promise<void> {
+  const security = keys === undefined ? {} : { curveServerKey: keys.publicKey, curvePublicKey: keys.publicKey, curveSecretKey: keys.secretKey };
+  const push = new Push({ linger: -1, ...security });
+  push.connect(endpoint);
+  const block = Buffer.alloc(size);
+  for (let index = 0; index < count; index++) await push.send(block);
+}
+
+async function measureRaw(bind: string, size: number, options: { readonly count: number; readonly isEncrypted: boolean }): Promise<number> {
+  const keys = options.isEncrypted ? curveKeyPair() : undefined;
+  const pull = new Pull(keys === undefined ? {} : { curveServer: true, curveSecretKey: keys.secretKey });
+  await pull.bind(bind);
+  const child = fork(import.meta.filename, ['raw'], { execArgv: process.execArgv });
+  child.send({ endpoint: pull.lastEndpoint!, count: options.count, size, keys } satisfies RawRequest);
+  await pull.receive();
+  const started = performance.now();
+  for (let index = 1; index < options.count; index++) await pull.receive();
+  const seconds = (performance.now() - started) / 1000;
+  pull.close();
+  child.kill();
+  return options.count / seconds;
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'stillpoint-bench-'));
+
+interface Way { readonly name: string; readonly processes: number; readonly transport: 'ipc' | 'tcp'; readonly encrypt: boolean }
+
+const WAYS: readonly Way[] = [
+  { name: 'one process', processes: 1, transport: 'ipc', encrypt: false },
+  { name: 'ipc', processes: 2, transport: 'ipc', encrypt: false },
+  { name: 'ipc, encrypted', processes: 2, transport: 'ipc', encrypt: true },
+  { name: 'tcp, encrypted', processes: 2, transport: 'tcp', encrypt: true },
+];
+
+/** Blocks a second between two guests: counted over the life of the receiver, recording and start of the guest included. */
+function measureGuests(way: Way, { count, size, messages }: { readonly count: number; readonly size: number; readonly messages: boolean }): number {
+  const group = (name: string, words: readonly string[]): string => `  ${name}: { program: ${join(directory, `channel-${name}.elf`)}, arguments: [${words.map((word) => `"${word}"`).join(', ')}], memory: 16M }\n`;
+  const file = join(directory, 'channel.yaml');
+  writeFileSync(file, `version: 1\nprocesses: ${way.processes}\ntransport: ${way.transport}\nencrypt: ${way.encrypt}\ngroups:\n${group('send', [String(count), String(size)])}${group('receive', [String(messages ? size : 65_536)])}channels:\n  - { from: send, to: receive, messages: ${messages} }\n`);
+  const report = runCluster(file);
+  return count / (Math.max(...report.nodes.map(({ host }) => host.milliseconds)) / 1000);
+}
+
+function runCluster(file: string): { readonly milliseconds: number; readonly nodes: readonly { readonly host: { readonly milliseconds: number } }[] } {
+  const store = join(directory, 'store');
+  rmSync(store, { recursive: true, force: true });
+  const { status, stderr } = spawnSync(process.execPath, [CLI, 'up', file, '--no-logs', '--no-progress', '--store', store, '--report', join(directory, 'report.json')], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`up ended with ${status}: ${stderr}`);
+  return JSON.parse(readFileSync(join(directory, 'report.json'), 'utf8'));
+}
+
+async function main(): Promise<void> {
+  for (const name of ['channel-send', 'channel-receive']) execFileSync('riscv64-linux-gnu-gcc', ['-static', '-O2', join(ROOT, 'bench/guests', `${name}.c`), '-o', join(directory, `${name}.elf`)]);
+  const blocks = Math.round((MEGABYTES * 1e6) / 65_536);
+  console.log('| way | 64 KiB writes, MB/s | 64 B writes a second | 64 B messages a second |\n|---|---|---|---|');
+  const row = (name: string, large: number, small: number | undefined, messages: number): void => console.log(`| ${name} | ${((large * 65_536) / 1e6).toFixed(0)} | ${small === undefined ? '–' : small.toFixed(0)} | ${messages.toFixed(0)} |`);
+  for (const [name, bind, isEncrypted] of [['zeromq alone, ipc', `ipc://${join(directory, 'raw')}`, false], ['zeromq alone, tcp', 'tcp://127.0.0.1:*', false], ['zeromq alone, tcp, encrypted', 'tcp://127.0.0.1:*', true]] as const) {
+    row(name, await measureRaw(bind, 65_536, { count: blocks * 4, isEncrypted }), undefined, await measureRaw(bind, 64, { count: SMALL_COUNT, isEncrypted }));
+  }
+  for (const way of WAYS) {
+    row(`two guests, ${way.name}`, measureGuests(way, { count: blocks, size: 65_536, messages: false }), measureGuests(way, { count: SMALL_COUNT, size: 64, messages: false }), measureGuests(way, { count: SMALL_COUNT, size: 64, messages: true }));
+  }
+  writeFileSync(join(directory, 'start.yaml'), `version: 1\ngroups:\n  send: { program: ${join(directory, 'channel-send.elf')}, arguments: ["0", "0"], count: 20, memory: 16M }\nchannels:\n  - { from: send, to: send }\n`);
+  for (const processes of [2, 20]) {
+    const text = readFileSync(join(directory, 'start.yaml'), 'utf8');
+    writeFileSync(join(directory, `start-${processes}.yaml`), `processes: ${processes}\n${text}`);
+    console.log(`start and end of 20 nodes, all to all, in ${processes} processes: ${(runCluster(join(directory, `start-${processes}.yaml`)).milliseconds / 1000).toFixed(1)} s`);
+  }
+}
+
+if (process.argv[2] === 'raw') {
+  process.on('message', (request) => { void sendRaw(request as RawRequest); });
+} else {
+  try {
+    await main();
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
