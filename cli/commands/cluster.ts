@@ -136,10 +136,11 @@ function reportOf(plan: ClusterPlan, { kind, reason, status, counters, milliseco
   for (const counter of counters) for (const [what, count] of Object.entries(counter.dropped)) dropped[what] = (dropped[what] ?? 0) + count;
   const sum = (pick: (counter: UpResult['counters'][number]) => number): number => counters.reduce((total, counter) => total + pick(counter), 0);
   const envelopes = { sent: sum((counter) => counter.sent), received: sum((counter) => counter.received), bytesSent: sum((counter) => counter.bytesSent), bytesReceived: sum((counter) => counter.bytesReceived), dropped };
-  return { cluster: plan.name, kind, reason, restarts: status.restarts, milliseconds, envelopes, nodes: status.nodes.map(({ name, state, instructions, root, report }) => ({ node: name, state, instructions, root, ...report })) };
+  return { cluster: plan.name, kind, reason, restarts: status.restarts, dissents: status.dissents, milliseconds, envelopes, nodes: status.nodes.map(({ name, state, instructions, root, report }) => ({ node: name, state, instructions, root, ...report })) };
 }
 
 function finish(plan: ClusterPlan, { kind, reason, status, milliseconds }: UpResult, goOn: string | undefined): void {
+  for (const { node, what } of status.dissents) note(`replica ${node} was outvoted: ${what}`);
   if (kind === 'stopped') {
     note(`cluster ${plan.name} stopped (${reason})${goOn === undefined ? '' : `; go on with: ${goOn}`}`);
     process.exitCode = reason === 'SIGTERM' ? 128 + 15 : 128 + 2;

@@ -45,6 +45,19 @@ export class PeerInput implements HostPort {
     this.#allowanceBytes = link.windowBytes + PAYLOAD_BYTES_MAX;
   }
 
+  /** Bytes given to the session. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Goes on at `position`: what comes before it is known from elsewhere. */
+  skip(position: number): void {
+    if (this.#state !== 'open') return;
+    while (this.#taken < Math.min(position, this.#received)) this.#takeFromHead(Math.min(position, this.#received) - this.#taken);
+    if (position > this.#received) this.#taken = this.#received = position;
+    this.#changed.wake();
+  }
+
   /** The node waits for bytes. */
   get isWaiting(): boolean {
     return this.#isReading && this.#state === 'open';

@@ -23,8 +23,11 @@ export interface ClusterHost extends HostInspector {
 }
 
 export interface PlannedNode {
-  /** GROUP-I: the guest's argv[0]. */
+  /** GROUP-I, or GROUP-I.rN for a replica. */
   readonly name: string;
+  /** GROUP-I: the guest's argv[0], the same for all replicas. */
+  readonly of: string;
+  readonly replicas: number;
   readonly group: string;
   readonly index: number;
   /** Number of the process that executes it. */
@@ -33,9 +36,11 @@ export interface PlannedNode {
   readonly bindings: HostBindings;
 }
 
-/** A channel from one node to another. */
+/** A channel from one node to another; between replicas, one for each pair. */
 export interface PlannedLink {
   readonly id: number;
+  /** Number of the channel as the manifests know it: the same for all pairs of replicas. */
+  readonly channel: number;
   readonly from: string;
   readonly to: string;
   /** Names of the channel in the two manifests: `out/b-0` and `in/a-0`. */
@@ -72,12 +77,14 @@ export function planCluster(settings: ClusterSettings, host: ClusterHost, option
   const { place } = settings;
   if (settings.groups.length === 0) throw complain(place(['groups']), 'there is no group');
   const drafts = settings.groups.flatMap((group) => groupNodes(group, settings, host));
-  if (drafts.length > NODES_MAX) throw complain(place(['groups']), `${drafts.length} nodes are asked for, at most ${NODES_MAX} are possible`);
-  const links = settings.channels.flatMap((channel, index) => joinGroups(channel, index, { settings, drafts })).map((link, id) => ({ ...link, id }));
+  const members = drafts.flatMap((draft, position) => Array.from({ length: draft.group.replicas }, (_, replica): Member => ({ draft, position, name: memberName(draft, replica), replica })));
+  if (members.length > NODES_MAX) throw complain(place(['groups']), `${members.length} nodes are asked for, at most ${NODES_MAX} are possible`);
+  const channels = settings.channels.flatMap((channel, index) => joinGroups(channel, index, { settings, drafts })).map((link, id): Channel => ({ ...link, id }));
+  refuseDoubles(channels, settings);
+  const links = channels.flatMap((channel) => pairsOfReplicas(channel, members)).map((link, id) => ({ ...link, id }));
   if (links.length > LINKS_MAX) throw complain(place(['channels']), `${links.length} channels are asked for, at most ${LINKS_MAX} are possible`);
-  refuseDoubles(links, settings);
-  const processes = Math.min(drafts.length, options.processes ?? (settings.processes === 'one-per-node' ? drafts.length : settings.processes ?? host.processors));
-  const nodes = drafts.map((draft, position) => toNode(draft, { position, process: position % processes, settings, links, host }));
+  const processes = Math.min(members.length, options.processes ?? (settings.processes === 'one-per-node' ? members.length : settings.processes ?? host.processors));
+  const nodes = members.map((member, place) => toNode(member, { process: place % processes, settings, channels, host }));
   refuseSharedFiles(nodes, settings);
   const { name, transport, isEncrypted, checkpointEvery, engine, restarts, logs, store } = settings;
   return { name, nodes, links, processes, transport, isEncrypted, checkpointEvery, engine, restarts, logs, store };
@@ -88,7 +95,20 @@ export function runNameOf(cluster: string, node: string): string {
   return `${cluster}.${node}`;
 }
 
-type LinkDraft = Omit<PlannedLink, 'id'>;
+/** A channel between two nodes, whatever their replicas. */
+type LinkDraft = Omit<PlannedLink, 'id' | 'channel'>;
+type Channel = LinkDraft & { readonly id: number };
+interface Member { readonly draft: NodeDraft; /** Of the node among all. */ readonly position: number; readonly name: string; readonly replica: number }
+
+function memberName({ name, group }: NodeDraft, replica: number): string {
+  return group.replicas === 1 ? name : `${name}.r${replica}`;
+}
+
+function pairsOfReplicas(channel: Channel, members: readonly Member[]): readonly Omit<PlannedLink, 'id'>[] {
+  const { id, ...link } = channel;
+  const of = (node: string): readonly Member[] => members.filter(({ draft }) => draft.name === node);
+  return of(channel.from).flatMap((from) => of(channel.to).map((to) => ({ ...link, channel: id, from: from.name, to: to.name })));
+}
 
 function joinGroups(channel: ClusterChannel, index: number, { settings, drafts }: { readonly settings: ClusterSettings; readonly drafts: readonly NodeDraft[] }): readonly LinkDraft[] {
   const { place } = settings;
@@ -122,7 +142,7 @@ function pairs(from: readonly NodeDraft[], to: readonly NodeDraft[], { channel, 
 }
 
 /** A guest tells its channels apart by name. */
-function refuseDoubles(links: readonly PlannedLink[], settings: ClusterSettings): void {
+function refuseDoubles(links: readonly Channel[], settings: ClusterSettings): void {
   const seen = new Set<string>();
   for (const link of links) {
     const key = `${link.from} ${link.fromChannel}`;
@@ -131,24 +151,32 @@ function refuseDoubles(links: readonly PlannedLink[], settings: ClusterSettings)
   }
 }
 
-function toNode(draft: NodeDraft, context: { readonly position: number; readonly process: number; readonly settings: ClusterSettings; readonly links: readonly PlannedLink[]; readonly host: ClusterHost }): PlannedNode {
-  const { settings, links, host } = context;
-  const { manifest, bindings } = declareRun(runSettings(draft, context.position, settings), standardless(host));
-  const peers = peersOf(draft, links);
+function toNode(member: Member, context: { readonly process: number; readonly settings: ClusterSettings; readonly channels: readonly Channel[]; readonly host: ClusterHost }): PlannedNode {
+  const { settings, host } = context;
+  const draft = ownOutputs(member);
+  const { manifest, bindings } = declareRun(runSettings(draft, member.position, settings), standardless(host));
+  const peers = peersOf(draft, context.channels);
   const channels = [...manifest.channels, ...peers.map(({ spec }) => spec)].sort((a, b) => compareChannelNames(a.name, b.name));
   const whole: RunManifest = { ...manifest, arguments: [draft.name, ...manifest.arguments.slice(1)], channels };
   if (channels.length > limits.CHANNELS_MAX) throw complain(settings.place(['channels']), `node ${draft.name} has ${channels.length} channels, at most ${limits.CHANNELS_MAX} are possible`);
   checkManifest(whole);
   const standard: readonly [string, HostBinding][] = [
     ['stdin', draft.stdin === undefined ? { kind: 'empty' } : { kind: 'file', path: draft.stdin }],
-    ['stdout', { kind: 'file', path: draft.stdout ?? `${settings.logs}/${draft.name}.out` }],
-    ['stderr', { kind: 'file', path: draft.stderr ?? `${settings.logs}/${draft.name}.err` }],
+    ['stdout', { kind: 'file', path: draft.stdout ?? `${settings.logs}/${member.name}.out` }],
+    ['stderr', { kind: 'file', path: draft.stderr ?? `${settings.logs}/${member.name}.err` }],
   ];
   const bound = new Map<string, HostBinding>([...bindings.channels, ...standard, ...peers.map(({ spec, binding }): [string, HostBinding] => [spec.name, binding])]);
-  return { name: draft.name, group: draft.group.name, index: draft.index, process: context.process, manifest: whole, bindings: { ...bindings, channels: bound } };
+  return { name: member.name, of: draft.name, replicas: draft.group.replicas, group: draft.group.name, index: draft.index, process: context.process, manifest: whole, bindings: { ...bindings, channels: bound } };
 }
 
-function peersOf(draft: NodeDraft, links: readonly PlannedLink[]): readonly { readonly spec: ChannelSpec; readonly binding: HostBinding }[] {
+/** Each replica writes files of its own, FILE.rN; the winner's becomes FILE when the cluster has ended. */
+function ownOutputs({ draft, replica }: Member): NodeDraft {
+  if (draft.group.replicas === 1) return draft;
+  const own = (path: string | undefined): string | undefined => (path === undefined || path.startsWith('/dev/') ? path : `${path}.r${replica}`);
+  return { ...draft, stdout: own(draft.stdout), stderr: own(draft.stderr), files: draft.files.map((file) => (file.kind === 'out' ? { ...file, file: own(file.file)! } : file)) };
+}
+
+function peersOf(draft: NodeDraft, links: readonly Channel[]): readonly { readonly spec: ChannelSpec; readonly binding: HostBinding }[] {
   const spec = (name: string, reads: boolean, live: boolean): ChannelSpec =>
     ({ name, path: `/dev/${name}`, access: 'sequential', reads, writes: !reads, live, seenAs: 'pipe', initialSize: 0, limits: UNLIMITED });
   return links.flatMap((link) => [

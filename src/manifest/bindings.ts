@@ -11,7 +11,7 @@ export type HostBinding =
   | { readonly kind: 'standard'; readonly stream: StandardStream }
   /** An input that has ended. */
   | { readonly kind: 'empty' }
-  /** The channel of another node of a cluster: `link` numbers it in the cluster's plan, `peer` names the node. */
+  /** The channel of another node of a cluster: `link` numbers it among the plan's channels, `peer` names the node. */
   | { readonly kind: 'peer'; readonly link: number; readonly peer: string };
 
 /** When checkpoints are taken without being asked for. */

@@ -21,6 +21,8 @@ export interface ClusterGroup {
   readonly environment: readonly (readonly [string, string])[];
   /** Undefined: one, or as many as files match. */
   readonly count: number | undefined;
+  /** How often each node runs, to find and outvote a host that computes wrongly. */
+  readonly replicas: number;
   readonly workingDirectory: string | undefined;
   readonly memoryBytes: number | undefined;
   readonly maxInstructions: bigint | undefined;

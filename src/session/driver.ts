@@ -121,7 +121,8 @@ export class Driver {
     };
     if (maxInstructions !== undefined) within(maxInstructions);
     if (this.#reseeds[0] !== undefined) within(this.#reseeds[0].at);
-    if (recording !== undefined && policy.kind === 'instructions') within(this.#lastCheckpointAt + policy.count);
+    // A guest that catches up takes no checkpoints: one that began before the last one passes places where it would.
+    if (recording !== undefined && policy.kind === 'instructions' && !recording.isCatchingUp(this.#at)) within(this.#lastCheckpointAt + policy.count);
     return Number(budget);
   }
 

@@ -127,3 +127,11 @@ test('the published JSON Schema is the one in use', () => {
   if (process.env.UPDATE_GOLDEN === '1') writeFileSync(path, text);
   expect(text).toBe(readFileSync(path, 'utf8'));
 });
+
+test('replicas have the same run manifest, channels to each other and files of their own', () => {
+  const { nodes, links } = plan('groups:\n  a: { program: p, replicas: 3, files: { o: { out: o } } }\n  b: { program: p, replicas: 2 }\nchannels:\n  - { from: a, to: b }');
+  expect(nodes.map(({ name, of }) => [name, of])).toEqual([['a-0.r0', 'a-0'], ['a-0.r1', 'a-0'], ['a-0.r2', 'a-0'], ['b-0.r0', 'b-0'], ['b-0.r1', 'b-0']]);
+  expect(new Set(nodes.slice(0, 3).map((node) => Buffer.from(encodeManifest(node.manifest)).toString('hex'))).size).toBe(1);
+  expect(links.map(({ channel, from, to, toChannel }) => `${channel} ${from}>${to} ${toChannel}`)).toEqual(['r0>b-0.r0', 'r0>b-0.r1', 'r1>b-0.r0', 'r1>b-0.r1', 'r2>b-0.r0', 'r2>b-0.r1'].map((pair) => `0 a-0.${pair} in/a-0`));
+  expect(nodes[1]!.bindings.channels.get('o')).toEqual({ kind: 'file', path: '/w/o.r1' });
+});

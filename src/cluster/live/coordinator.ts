@@ -22,6 +22,7 @@ import type { Report } from '../../session/index.ts';
 import type { HubCounters, NodeWait } from '../hub.ts';
 import { CLUSTER_ID_BYTES } from '../wire.ts';
 import type { ClusterPlan } from '../plan.ts';
+import { quorumOf } from '../voting.ts';
 import { Standstill } from '../standstill.ts';
 import type { NodeEnd } from '../node-end.ts';
 import { lastLines } from './log-tail.ts';
@@ -43,7 +44,12 @@ export interface NodeStatus {
   report: Report | undefined;
 }
 
-export interface ClusterStatus { readonly nodes: readonly NodeStatus[]; readonly restarts: number }
+export interface ClusterStatus {
+  readonly nodes: readonly NodeStatus[];
+  readonly restarts: number;
+  /** Replicas that were outvoted, and why. */
+  readonly dissents: readonly { readonly node: string; readonly what: string }[];
+}
 
 export interface CoordinatorParts {
   readonly plan: ClusterPlan;
@@ -69,6 +75,8 @@ interface Member { readonly number: number; child: ChildProcess; endpoint: strin
 /** How long a process may take to reach a resumable point after it was asked to. */
 const STOP_GRACE_MS = 10_000;
 const POLL_MS = 50;
+/** From so many replicas on one that ends badly is outvoted. */
+const VOTERS_MIN = 3;
 const ERRORS_MAX = 4000;
 const LAST_LINES = 5;
 /** Each doubles the buffers of waiting writers: from 64 KiB, this many make a gigabyte; what still stands still then wants more than a host has. */
@@ -85,6 +93,7 @@ export class Coordinator {
   #keys: ClusterKeys | undefined;
   #restarts = 0;
   readonly #standstill = new Standstill();
+  readonly #dissents = new Map<string, string>();
   #growths = 0;
   #isRunning = false;
   #stopReason: string | undefined;
@@ -120,7 +129,7 @@ export class Coordinator {
   }
 
   get #status(): ClusterStatus {
-    return { nodes: [...this.#nodes.values()], restarts: this.#restarts };
+    return { nodes: [...this.#nodes.values()], restarts: this.#restarts, dissents: [...this.#dissents].map(([node, what]) => ({ node, what })) };
   }
 
   #spawn(number: number, life: number): void {
@@ -141,6 +150,7 @@ export class Coordinator {
 
   #hear(member: Member, message: FromProcess): void {
     if (message.kind === 'listening') return this.#introduce(member, message.endpoint);
+    if (message.kind === 'dissent') return this.#dissent(message.node, message.what);
     if (message.kind === 'waiting') return this.#lookForStandstill(message.nodes);
     if (message.kind === 'counters') return void this.#counters.push(message.counters);
     if (message.kind === 'failed' && message.node === undefined) return this.#fail(message, member);
@@ -177,7 +187,29 @@ export class Coordinator {
     this.#ended.push(end);
     for (const other of this.#members) this.#tell(other, { kind: 'ended', ...end });
     const what = badEnd(outcome);
-    if (what !== undefined) this.#fail({ node, code: 'E_CLUSTER_FAILED', message: what });
+    const { replicas, of } = this.#parts.plan.nodes.find(({ name }) => name === node)!;
+    if (what !== undefined && replicas < VOTERS_MIN) return this.#fail({ node, code: 'E_CLUSTER_FAILED', message: what });
+    if (what !== undefined) this.#dissent(node, what);
+    if (replicas > 1) this.#compareReplicas(of);
+  }
+
+  /** When all replicas of a node have ended, their roots decide: whatever they computed is in them. */
+  #compareReplicas(of: string): void {
+    const replicas = this.#parts.plan.nodes.filter((node) => node.of === of).map(({ name }) => this.#nodes.get(name)!);
+    if (!replicas.every(({ state }) => state === 'ended')) return;
+    const count = (root: string | undefined): number => replicas.filter((replica) => replica.root === root).length;
+    const winner = replicas.find(({ root }) => count(root) >= quorumOf(replicas.length));
+    if (winner === undefined) return this.#fail({ node: replicas[0]!.name, code: 'E_REPLICAS_DIFFER', message: `the replicas of ${of} ended with different roots: ${replicas.map(({ name, root }) => `${name} ${root?.slice(0, 16) ?? ''}`).join(', ')}` });
+    for (const replica of replicas) if (replica.root !== winner.root) this.#dissent(replica.name, 'it ended with another root than the other replicas');
+  }
+
+  /** A replica is outvoted, as long as a majority is left. */
+  #dissent(node: string, what: string): void {
+    if (this.#dissents.has(node)) return;
+    this.#dissents.set(node, what);
+    const { of, replicas } = this.#parts.plan.nodes.find(({ name }) => name === node)!;
+    const left = replicas - this.#parts.plan.nodes.filter((other) => other.of === of && this.#dissents.has(other.name)).length;
+    if (left < quorumOf(replicas)) this.#fail({ node, code: 'E_REPLICAS_DIFFER', message: `${what}, and no majority of its replicas is left` });
   }
 
   /** A process is over: as it should be, after a stop, or killed. */

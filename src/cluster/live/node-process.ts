@@ -9,11 +9,13 @@
  */
 import { createNodeDigests } from '../../core/live/digest.ts';
 import { StillpointError } from '../../core/index.ts';
+import type { HostPort } from '../../channel/index.ts';
 import { runNode, withStore, type Progress } from '../../session/index.ts';
 import { nodeEnd } from '../node-end.ts';
 import { LinkHub, type Transport } from '../hub.ts';
 import type { PeerInput } from '../peer-input.ts';
 import type { PeerOutput } from '../peer-output.ts';
+import { FanOutput, VotingInput } from '../voting.ts';
 import { runNameOf, type ClusterPlan, type PlannedNode } from '../plan.ts';
 import type { FromProcess, ToProcess } from './process-messages.ts';
 import type { ZeromqTransport } from './zeromq-transport.ts';
@@ -128,7 +130,7 @@ class NodeEnds {
   readonly #plan: ClusterPlan;
   readonly #node: PlannedNode;
   readonly #hub: LinkHub;
-  readonly #outputs = new Map<string, PeerOutput>();
+  readonly #outputs = new Map<string, PeerOutput | FanOutput>();
   /** Reading ends that were opened before the guest was restored, because its peers ask for them. */
   readonly #inputs = new Map<number, PeerInput>();
 
@@ -138,9 +140,15 @@ class NodeEnds {
     this.#hub = hub;
   }
 
-  open(link: number, { channel, reads, position }: { readonly channel: string; readonly reads: boolean; readonly position: number }, epoch: number): PeerInput | PeerOutput {
-    if (reads) return this.#inputs.get(link) ?? this.#hub.openInput(link, { epoch, position });
-    const output = this.#hub.openOutput(link, { epoch, position });
+  /** One end, or one for each replica of the peer. */
+  open(channelNumber: number, { channel, reads, position }: { readonly channel: string; readonly reads: boolean; readonly position: number }, epoch: number): HostPort {
+    const links = this.#plan.links.filter((link) => link.channel === channelNumber && (reads ? link.to : link.from) === this.#node.name);
+    if (reads) {
+      const inputs = links.map(({ id }) => this.#inputs.get(id) ?? this.#hub.openInput(id, { epoch, position }));
+      return inputs.length === 1 ? inputs[0]! : new VotingInput(inputs, { position, onDissent: (node, what) => { say({ kind: 'dissent', node, what }); } });
+    }
+    const outputs = links.map(({ id }) => this.#hub.openOutput(id, { epoch, position }));
+    const output = outputs.length === 1 ? outputs[0]! : new FanOutput(outputs);
     this.#outputs.set(channel, output);
     return output;
   }
@@ -150,7 +158,9 @@ class NodeEnds {
     for (const { id, toChannel } of this.#plan.links.filter(({ to }) => to === this.#node.name)) this.#inputs.set(id, this.#hub.openInput(id, { epoch, position: journaled(toChannel) }));
     const links = this.#plan.links.filter(({ from }) => from === this.#node.name);
     const held = await this.#hub.held(links.map(({ id }) => id), epoch);
-    return new Map(links.map(({ id, fromChannel }) => [fromChannel, held?.get(id) ?? Infinity]));
+    const least = new Map<string, number>();
+    for (const { id, fromChannel } of links) least.set(fromChannel, Math.min(least.get(fromChannel) ?? Infinity, held?.get(id) ?? Infinity));
+    return least;
   }
 
   get written(): ReadonlyMap<string, number> {

@@ -37,5 +37,7 @@ export type FromProcess =
   | { readonly kind: 'ended'; readonly report: Report | undefined } & NodeEnd
   | { readonly kind: 'stopped'; readonly node: string; readonly report: Report }
   | { readonly kind: 'failed'; readonly node: string | undefined; readonly code: ErrorCode; readonly message: string }
+  /** A replica that was outvoted by a reader. */
+  | { readonly kind: 'dissent'; readonly node: string; readonly what: string }
   | { readonly kind: 'waiting'; readonly nodes: readonly NodeWait[] }
   | { readonly kind: 'counters'; readonly counters: HubCounters };

@@ -2,7 +2,7 @@
  * `up`: from a cluster manifest to a cluster that has ended: plans, looks at what the store holds of it, runs it, shows its logs.
  * Invariants: everything that can be refused is refused before anything on the host is created. What this does NOT do: run nodes (node-process.ts).
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { StillpointError } from '../../core/index.ts';
 import { defaultStoreDirectory, nodeRecord, withStore } from '../../session/index.ts';
 import { nodeEnd, type NodeEnd } from '../node-end.ts';
@@ -51,9 +51,27 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
   };
   const coordinator = new Coordinator({ plan, store, ended, entry: request.entry, onStatus, stopRequested: request.stopRequested, onSpawn: request.onSpawn });
   try {
-    return { ...await coordinator.run(), milliseconds: Math.round(performance.now() - started) };
+    const end = await coordinator.run();
+    if (end.kind === 'ended') publishWinners(plan, end.status);
+    return { ...end, milliseconds: Math.round(performance.now() - started) };
   } finally {
     tail.end();
+  }
+}
+
+/** The output files of a node that ran several times over: those of a replica that was not outvoted. */
+function publishWinners(plan: ClusterPlan, { dissents }: ClusterStatus): void {
+  for (const of of new Set(plan.nodes.filter(({ replicas }) => replicas > 1).map((node) => node.of))) {
+    const winner = plan.nodes.find((node) => node.of === of && !dissents.some(({ node: name }) => name === node.name))!; // A majority is left, or the cluster has failed.
+    for (const spec of winner.manifest.channels) {
+      const binding = winner.bindings.channels.get(spec.name);
+      if (!spec.writes || binding?.kind !== 'file' || !/\.r[0-9]$/.test(binding.path)) continue;
+      try {
+        copyFileSync(binding.path, binding.path.replace(/\.r[0-9]$/, ''));
+      } catch (cause) {
+        throw new StillpointError('E_HOST_FILE', `the output ${binding.path} of the majority cannot be copied to its place: ${cause instanceof Error ? cause.message : String(cause)}`, { data: { path: binding.path }, cause });
+      }
+    }
   }
 }
 

@@ -13,9 +13,9 @@ import { ManifestDocument, readManifestText } from './manifest-document.ts';
 type Document = ManifestDocument<ClusterFile>;
 
 const RESTARTS_DEFAULT = 10;
-/** A run has the name CLUSTER.GROUP-I in the store: together at most 64. */
+/** A run has the name CLUSTER.GROUP-I or CLUSTER.GROUP-I.rN in the store: together at most 64. */
 const CLUSTER_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
-const GROUP_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,26}$/;
+const GROUP_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,23}$/;
 
 /** Reads and parses a cluster manifest. Throws E_MANIFEST. */
 export function readClusterFile(path: string): ClusterSettings {
@@ -46,7 +46,7 @@ export function parseClusterText(text: string, path: string): ClusterSettings {
 
 function toGroup(name: string, group: ClusterFile['groups'][string], document: Document): ClusterGroup {
   const place = (...field: readonly string[]): ReturnType<Document['place']> => document.place(['groups', name, ...field]);
-  if (!GROUP_NAME.test(name)) throw complain(place(), `'${name.slice(0, 80)}' is not a group name (1 to 27 of a-z A-Z 0-9 _ -, first a letter)`);
+  if (!GROUP_NAME.test(name)) throw complain(place(), `'${name.slice(0, 80)}' is not a group name (1 to 24 of a-z A-Z 0-9 _ -, first a letter)`);
   const absolute = (file: string | undefined): string | undefined => (file === undefined ? undefined : document.absolute(file));
   return {
     name,
@@ -54,6 +54,7 @@ function toGroup(name: string, group: ClusterFile['groups'][string], document: D
     arguments: (group.arguments ?? []).map((text) => (text.startsWith('@') && !text.startsWith('@@') && text.length > 1 ? `@${document.absolute(text.slice(1))}` : text)),
     environment: Object.entries(group.environment ?? {}),
     count: group.count,
+    replicas: group.replicas ?? 1,
     workingDirectory: group.workingDirectory === undefined ? undefined : parseDirectory(group.workingDirectory, place('workingDirectory')),
     memoryBytes: group.memory === undefined ? undefined : parseSize(String(group.memory), place('memory')),
     maxInstructions: group.maxInstructions === undefined ? undefined : parseCount(String(group.maxInstructions), place('maxInstructions')),

@@ -16,6 +16,7 @@ const group = z.strictObject({
   arguments: z.array(z.string()).optional().describe('after the name of the node; {index}, {count}, {match}, {node} are filled in; @FILE becomes a channel'),
   environment: z.record(z.string().min(1), z.string()).optional(),
   count: z.int().min(1).max(256).optional().describe('nodes of the group (default 1, or one for each matching file)'),
+  replicas: z.int().min(1).max(9).optional().describe('each node runs so often, results are voted on: two detect a difference, three outvote one (default 1)'),
   workingDirectory: z.string().optional().describe('absolute path inside the guest'),
   memory: size.optional(),
   maxInstructions: count.optional(),
