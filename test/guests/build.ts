@@ -128,7 +128,7 @@ async function compile(program: GuestProgram, target: BuildTarget, output: strin
   try {
     const [compiler, ...options] = commandOf(program, target);
     const temporary = `${output}.${process.pid}`;
-    await execFileAsync(compiler!, [...options, '-o', temporary, program.source, '-lm']);
+    await execFileAsync(compiler!, [...options, '-o', temporary, program.source, ...program.flags.filter((flag) => flag.startsWith('-l')), '-lm']);
     renameSync(temporary, output);
   } finally {
     compilersRunning--;
