@@ -34,15 +34,23 @@ export class Cpu {
     this.#executor = isa.createInterpreter(memory, this.state);
   }
 
-  /** Runs until a stop or until `budget` more instructions have retired (exactly then STOP.budget). */
-  run(budget: number): Stop {
+  /**
+   * Runs until a stop or until `budget` more instructions have retired (exactly then STOP.budget). System calls may go to `trap`, which finds
+   * `retired` up to date, as it is after STOP.trapped.
+   */
+  run(budget: number, trap?: () => boolean): Stop {
     assert(Number.isSafeInteger(budget) && budget > 0, 'a budget is a positive integer');
     let left = budget;
     while (left > 0) {
-      this.state.control[CONTROL.retiredLow] = Number(BigInt.asIntN(32, this.retired));
-      this.state.control[CONTROL.retiredHigh] = Number(BigInt.asIntN(32, this.retired >> 32n));
-      const stop = this.#executor.run(Math.min(left, SLICE_MAX));
-      this.retired += BigInt(this.#executor.executed);
+      const base = this.retired;
+      this.state.control[CONTROL.retiredLow] = Number(BigInt.asIntN(32, base));
+      this.state.control[CONTROL.retiredHigh] = Number(BigInt.asIntN(32, base >> 32n));
+      const stop = this.#executor.run(Math.min(left, SLICE_MAX), trap === undefined ? undefined : (executed) => {
+        this.retired = base + BigInt(executed);
+        return trap();
+      });
+      if (stop === STOP.trapped) return stop;
+      this.retired = base + BigInt(this.#executor.executed);
       left -= this.#executor.executed;
       if (stop !== STOP.budget) return stop;
     }

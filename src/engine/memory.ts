@@ -10,7 +10,7 @@
  * What this does NOT do: know segments, files or copy-on-write (posix/memory-map does).
  */
 import { assert, limits } from '../core/index.ts';
-import { AREA_BYTES_MAX, AREA_BYTES_MIN, BIAS, PAGE_FLAG, type CpuMemory } from '../isa/index.ts';
+import { AREA_BYTES_MAX, AREA_BYTES_MIN, BIAS, PAGE_FLAG, STORE_FAST, STORE_MASK, type CpuMemory } from '../isa/index.ts';
 
 const { PAGE_BYTES, PAGE_SHIFT } = limits;
 const WASM_PAGE_BYTES = 65536;
@@ -43,6 +43,7 @@ export class GuestMemory implements CpuMemory {
   readonly #listeners: ((pageIndex: number) => void)[] = [];
   /** Pages marked dirty since the last clearDirty(), unordered, each once. */
   #dirty: number[] = [];
+  #epoch = 0;
   /** One bit a page: marked dirty before the last clearDirty(). Made when it is needed. */
   #touched: Uint32Array | undefined = undefined;
 
@@ -70,17 +71,23 @@ export class GuestMemory implements CpuMemory {
     for (let page = first; page < first + count; page++) {
       const flags = this.pageFlags[page]!;
       if ((flags & PAGE_FLAG.code) !== 0 && (rights & PAGE_FLAG.execute) === 0) this.#dropCode(page);
-      this.pageFlags[page] = (this.pageFlags[page]! & ~RIGHTS) | rights;
+      if ((flags & PAGE_FLAG.relied) !== 0 && (rights & PAGE_FLAG.read) === 0) this.#dropRelying(page);
+      if ((flags & RIGHTS & ~rights) !== 0) this.#epoch++;
+      this.#setFlags(page, (this.pageFlags[page]! & ~RIGHTS) | rights);
     }
+    this.#widen(first, count);
   }
 
   /** Takes pages away: no rights, zero content. Pages that held anything but zeros become dirty. */
   discard(first: number, count: number): void {
     for (let page = first; page < first + count; page++) {
       if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
+      if ((this.pageFlags[page]! & PAGE_FLAG.relied) !== 0) this.#dropRelying(page);
       this.#zeroPage(page);
-      this.pageFlags[page] = this.pageFlags[page]! & ~RIGHTS;
+      this.#setFlags(page, this.pageFlags[page]! & ~RIGHTS);
     }
+    this.#epoch++;
+    this.#widen(first, count);
   }
 
   /** Zeroes the content of pages, keeping their rights (MADV_DONTNEED on private memory). */
@@ -177,7 +184,18 @@ export class GuestMemory implements CpuMemory {
   }
 
   markCode(pageIndex: number): void {
-    this.pageFlags[pageIndex]! |= PAGE_FLAG.code;
+    const flags = this.pageFlags[pageIndex]!;
+    if ((flags & PAGE_FLAG.write) !== 0) this.#epoch++;
+    this.#setFlags(pageIndex, flags | PAGE_FLAG.code);
+  }
+
+  /** Notes that translated code reads the page unchecked: listeners hear of it when it is no longer readable. */
+  markRelied(pageIndex: number): void {
+    this.pageFlags[pageIndex]! |= PAGE_FLAG.relied;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
   }
 
   /** Page numbers (address >>> 12) written since the last clearDirty(), ascending. */
@@ -188,10 +206,11 @@ export class GuestMemory implements CpuMemory {
   clearDirty(): void {
     const touched = (this.#touched ??= new Uint32Array(Math.ceil(this.limit / PAGE_BYTES / 32)));
     for (const page of this.#dirty) {
-      this.pageFlags[page]! &= ~PAGE_FLAG.dirty;
+      this.#setFlags(page, this.pageFlags[page]! & ~PAGE_FLAG.dirty);
       touched[page >>> 5]! |= 1 << (page & 31);
     }
     this.#dirty = [];
+    this.#epoch++;
   }
 
   /** Pages that may hold anything but zeros: all that were written since the start or the last reset(), ascending. */
@@ -216,11 +235,19 @@ export class GuestMemory implements CpuMemory {
   reset(): void {
     for (const page of this.touchedPages()) {
       if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
+      if ((this.pageFlags[page]! & PAGE_FLAG.relied) !== 0) this.#dropRelying(page);
       this.pageFlags[page] = 0;
+      this.#widen(page, 1);
       this.page(page).fill(0);
     }
     this.#dirty = [];
     this.#touched = undefined;
+    this.#epoch++;
+  }
+
+  /** Byte of the linear memory that a guest address is at. */
+  offsetOf(address: number): number {
+    return address - BIAS;
   }
 
   /** The 4096 bytes of one page, a view. */
@@ -247,13 +274,35 @@ export class GuestMemory implements CpuMemory {
 
   #markDirty(pageIndex: number): void {
     if ((this.pageFlags[pageIndex]! & PAGE_FLAG.dirty) !== 0) return;
-    this.pageFlags[pageIndex]! |= PAGE_FLAG.dirty;
+    this.#setFlags(pageIndex, this.pageFlags[pageIndex]! | PAGE_FLAG.dirty);
     this.#dirty.push(pageIndex);
   }
 
   #dropCode(pageIndex: number): void {
-    this.pageFlags[pageIndex]! &= ~PAGE_FLAG.code;
+    this.#setFlags(pageIndex, this.pageFlags[pageIndex]! & ~PAGE_FLAG.code);
+    this.#epoch++;
     for (const listener of this.#listeners) listener(pageIndex);
+  }
+
+  #dropRelying(pageIndex: number): void {
+    this.pageFlags[pageIndex]! &= ~PAGE_FLAG.relied;
+    this.#epoch++;
+    for (const listener of this.#listeners) listener(pageIndex);
+  }
+
+  /** Sets a page's flags and makes `ready` from them. */
+  #setFlags(pageIndex: number, flags: number): void {
+    this.pageFlags[pageIndex] = (flags & STORE_MASK) === STORE_FAST ? flags | PAGE_FLAG.ready : flags & ~PAGE_FLAG.ready;
+  }
+
+  /** Makes `wide` anew after the rights of pages [first, first+count) have changed. */
+  #widen(first: number, count: number): void {
+    const flags = this.pageFlags;
+    const end = Math.min(first + count + 1, flags.length - 1);
+    for (let page = Math.max(1, first - 1); page < end; page++) {
+      const isWide = (flags[page - 1]! & flags[page]! & flags[page + 1]! & PAGE_FLAG.read) !== 0;
+      flags[page] = isWide ? flags[page]! | PAGE_FLAG.wide : flags[page]! & ~PAGE_FLAG.wide;
+    }
   }
 
   #zeroPage(pageIndex: number): void {

@@ -9,8 +9,11 @@
 /** Guest address 0x10000 is byte 0 of the memory buffer, so that null pointers fall outside it in translated code. */
 export const BIAS = 0x10000;
 
-/** One byte a page: rights, dirty mark, and "an executor has cached this page's code". Index: address >>> 12. */
-export const PAGE_FLAG = { read: 1, write: 2, execute: 4, dirty: 8, code: 16 } as const;
+/**
+ * One byte a page: rights, dirty mark, and "an executor has cached this page's code". Index: address >>> 12. The upper bits are made from these for
+ * translated code: `wide`, the page and both its neighbours are readable; `ready`, a store is fast; `relied`, code relies on the page being readable.
+ */
+export const PAGE_FLAG = { read: 1, write: 2, execute: 4, dirty: 8, code: 16, wide: 32, ready: 64, relied: 128 } as const;
 /** A store is fast when (flags & STORE_MASK) === STORE_FAST: writable, already dirty, no cached code. */
 export const STORE_MASK = 26;
 export const STORE_FAST = 10;
@@ -29,10 +32,12 @@ export interface CpuMemory {
    * Returns false when the page is not writable (the store must fault).
    */
   prepareStore(pageIndex: number): boolean;
-  /** Tells when code cached from a page is stale: the page was written, unmapped or lost its execute right. */
+  /** Tells when code cached from a page, or relying on it, is stale: the page was written, unmapped or lost a right. */
   onCodeChange(listener: (pageIndex: number) => void): void;
   /** Notes that code from a page is cached: a store to it is slow from now on. */
   markCode(pageIndex: number): void;
+  /** Counts events after which what was once found out about pages (rights, ready for stores, cached code) may be wrong. */
+  readonly epoch: number;
 }
 
 /** Views on the register block of the thread being executed. All words are zero at first. */
@@ -83,13 +88,25 @@ export const STOP = {
   storeFault: 6,
   /** Misaligned atomic (SIGBUS), or a jump to an odd address. */
   misaligned: 7,
+  /** The trap handler has completed a system call and wants to look at the machine: everything is accounted for (see TrapHandler). */
+  trapped: 10,
 } as const;
 export type Stop = (typeof STOP)[keyof typeof STOP];
 
+/**
+ * Issues the system call that the thread stands at, without unwinding the executor; `executed` instructions of this run have retired before it.
+ * true: it is completed, counts as one instruction of the run, and the same thread goes on. false: leave; the handler has accounted for `executed`,
+ * for the call where it completed it, and for whatever it put on the processor.
+ */
+export type TrapHandler = (executed: number) => boolean;
+
 /** Executes one thread's instructions. The pc and all registers are in the CpuState before and after run(). */
 export interface Executor {
-  /** Executes until a stop; returns a STOP number. At most `budget` instructions retire (0 < budget <= 2^31 - 1). */
-  run(budget: number): Stop;
+  /**
+   * Executes until a stop; returns a STOP number. At most `budget` instructions retire (0 < budget <= 2^31 - 1). System calls go to `trap` where there
+   * is one and the executor can; otherwise they are stops.
+   */
+  run(budget: number, trap?: TrapHandler): Stop;
   /** Instructions retired by the last run(). */
   readonly executed: number;
   /** After a fault: the faulting data (or fetch) address, low and high 32-bit halves as int32. */

@@ -10,6 +10,7 @@ import { seedFromNumber, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { ChannelSet } from '../channel/index.ts';
 import { interpretingInWasm, translating } from '../engine/index.ts';
+import { enableWasmFeatures } from '../engine/live/v8-flags.ts';
 import type { ImageTree } from '../image/index.ts';
 import { riscv64, type Isa } from '../isa/index.ts';
 import type { EngineName, RunManifest } from '../manifest/index.ts';
@@ -77,7 +78,9 @@ export const ENGINE_DEFAULT: EngineName = 'translate';
 /** Every engine gives the same bits; only speed differs. */
 function isaFor(engine: EngineName): Isa {
   switch (engine) {
-    case 'translate': return translating(riscv64);
+    case 'translate':
+      enableWasmFeatures();
+      return translating(riscv64);
     case 'wasm': return interpretingInWasm(riscv64);
     case 'interpret': return riscv64;
     default: return engine satisfies never;

@@ -25,6 +25,9 @@ export class ModuleBuilder {
   #exportCount = 0;
   readonly #elements: { readonly offset: number; readonly functions: readonly number[] }[] = [];
   readonly #code = new ByteWriter();
+  /** Function index → hints of its branches, offsets counted from the body's start. */
+  readonly #hints: { readonly functionIndex: number; readonly offset: number; readonly hints: readonly number[] }[] = [];
+  #bodies = 0;
 
   /** Index of a function type; equal signatures share one. */
   type(signature: Signature): number {
@@ -91,6 +94,8 @@ export class ModuleBuilder {
       head.u32(count);
       head.byte(type);
     }
+    if (code.hints.length > 0) this.#hints.push({ functionIndex: this.#importedFunctions + this.#bodies, offset: head.length, hints: code.hints });
+    this.#bodies++;
     this.#code.u32(head.length + code.length + 1);
     this.#code.bytes(head.view());
     this.#code.bytes(code.view());
@@ -120,8 +125,28 @@ export class ModuleBuilder {
     section(out, SECTION.function, this.#functions.length, functions);
     section(out, SECTION.export, this.#exportCount, this.#exports);
     section(out, SECTION.element, this.#elements.length, this.#encodeElements());
+    if (this.#hints.length > 0) this.#writeHints(out);
     section(out, SECTION.code, this.#functions.length, this.#code);
     return out.view().slice();
+  }
+
+  /** The custom section of the branch hinting proposal: engines that do not know it pass over it. */
+  #writeHints(out: ByteWriter): void {
+    const content = new ByteWriter();
+    content.name('metadata.code.branch_hint');
+    content.u32(this.#hints.length);
+    for (const { functionIndex, offset, hints } of this.#hints) {
+      content.u32(functionIndex);
+      content.u32(hints.length / 2);
+      for (let index = 0; index < hints.length; index += 2) {
+        content.u32(hints[index]! + offset);
+        content.u32(1);
+        content.byte(hints[index + 1]!);
+      }
+    }
+    out.byte(0);
+    out.u32(content.length);
+    out.bytes(content.view());
   }
 
   #encodeElements(): ByteWriter {

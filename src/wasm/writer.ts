@@ -68,6 +68,14 @@ export class ByteWriter {
 
 /** Code of one function body: instructions only, locals are declared by the module builder. */
 export class CodeWriter extends ByteWriter {
+  /** Offset of a branch in this body, then 1 when it is likely taken and 0 when not. */
+  readonly hints: number[] = [];
+
+  /** Hints at the outcome of the br_if or if that is written next. */
+  hint(isLikely: boolean): void {
+    this.hints.push(this.length, isLikely ? 1 : 0);
+  }
+
   op(opcode: Opcode): void {
     if (opcode > 0xff) {
       const wide = opcode > 0xffff;

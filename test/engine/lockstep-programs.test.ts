@@ -6,12 +6,14 @@ import { ChannelSet } from '../../src/channel/index.ts';
 import { seedFromNumber } from '../../src/core/index.ts';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { interpretingInWasm, translating } from '../../src/engine/index.ts';
+import { enableWasmFeatures } from '../../src/engine/live/v8-flags.ts';
 import { riscv64, type Isa } from '../../src/isa/index.ts';
 import type { ChannelSpec } from '../../src/manifest/index.ts';
 import { Guest, type GuestStop } from '../../src/posix/index.ts';
 import { buildProgram, listPrograms } from '../guests/build.ts';
 import { isSlow, Random, SEED } from '../isa/random.ts';
 
+enableWasmFeatures();
 const digests = await createNodeDigests();
 const NAMES = ['algorithm-bigint', 'algorithm-sha256', 'algorithm-numeric', 'algorithm-text', 'c-atomics', 'math-fenv'];
 const INSTRUCTIONS_MAX = isSlow ? 10n ** 9n : 12_000_000n;
@@ -36,7 +38,7 @@ function describeGuest(guest: Guest, stop: GuestStop, withMemory: boolean): stri
   const processes = guest.kernel.processes.map(({ cpu }) => {
     const { memory } = cpu;
     const hash = withMemory ? createHash('sha1').update(memory.u8.subarray(0, memory.limit - 0x10000)).digest('hex') : '';
-    return `${Buffer.from(cpu.save()).toString('hex')} ${hash} ${memory.dirtyPages().join()}`;
+    return `${Buffer.from(cpu.save()).toString('hex')} ${hash}`;
   });
   return `${stop.kind} ${guest.retired} ${processes.join('\n')}`;
 }

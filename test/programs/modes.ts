@@ -15,6 +15,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { ImageTree } from '../../src/image/index.ts';
 import { interpretingInWasm, translating } from '../../src/engine/index.ts';
+import { enableWasmFeatures } from '../../src/engine/live/v8-flags.ts';
 import { riscv64 } from '../../src/isa/index.ts';
 import { blobHash } from '../../src/core/index.ts';
 import type { FileSystem } from '../../src/posix/index.ts';
@@ -58,6 +59,7 @@ export type Mode = 'whole' | 'sliced' | 'wasm' | 'translated' | 'restored' | 're
 /** The modes that exist, the plainest first: others are compared with it. */
 export const modes: readonly Mode[] = ['whole', 'sliced', 'wasm', 'translated', 'restored', 'replayed'];
 
+enableWasmFeatures();
 const memoryBytesDefault = 256 * 1024 * 1024;
 /** Translates almost everything, so that short programs exercise the translator too. */
 const eager = translating(riscv64, { hotLimit: 4 });

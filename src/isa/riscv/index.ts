@@ -14,5 +14,6 @@ export const riscv64: Isa = {
 export { NEVER_HOT } from './machine.ts';
 export { PAUSE, ProfilingInterpreter, type ColdInterpreter, type Pause } from './profiling-interpreter.ts';
 export { AREA_BYTES_MAX, AREA_BYTES_MIN, loopModule, WasmInterpreter, type Loop, type LoopLayout } from './wasm-interpreter/index.ts';
-export { liftUnit, stubModule, type Unit } from './lift-unit.ts';
-export { REASON, TARGETS, type UnitLayout } from './lift-layout.ts';
+export {
+  CodeCache, driverModule, fusedProbeModule, LEAVE, liftBatch, OUTCOME, REASON, returnTarget, TARGETS, type Batch, type HotEntry, type LiftedUnit, type UnitLayout,
+} from './lift/index.ts';

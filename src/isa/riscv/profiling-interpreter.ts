@@ -26,6 +26,8 @@ export interface ColdInterpreter {
   countArrival(address: number): boolean;
   /** Arrivals counted at an address, or at one that shares its counter. */
   arrivals(address: number): number;
+  /** Starts counting anew, for a target that was hot but not translated. */
+  forgetArrivals(address: number): void;
   /** See single-instructions.ts. */
   executeFloat(operation: number, packed: number, rm: number): number;
   executeOperation(operation: number, packed: number, imm: number): number;
@@ -71,6 +73,10 @@ export class ProfilingInterpreter implements ColdInterpreter {
 
   arrivals(address: number): number {
     return this.#machine.hot[(address >>> 1) & HOT_MASK]!;
+  }
+
+  forgetArrivals(address: number): void {
+    this.#machine.hot[(address >>> 1) & HOT_MASK] = 0;
   }
 
   executeFloat(operation: number, packed: number, rm: number): number { return executeFloat(this.#machine, operation, packed, rm); }

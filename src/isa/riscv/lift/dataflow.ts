@@ -1,0 +1,188 @@
+/**
+ * Which registers are in locals at the start of each node. A register is loaded at its first use on a way and stored only where its local is given up:
+ *
+ *   available   the local holds the register's value         dirty   and the register block does not (dirty is part of available)
+ *
+ * What is dead is given up (liveness.ts). After a call nothing is available but the stack pointer, which the call proved unchanged. Loops without calls keep every register that they touch.
+ * Bit 0 of the integer sets stands for the limits of float results (emit-float.ts), which are made from fcsr like a register is loaded.
+ * Invariants: on an edge, registers available behind but not before it are loaded, dirty ones not available behind it are stored.
+ * What this does NOT do: emit code.
+ */
+import { assert } from '../../../core/index.ts';
+import type { Instruction } from './instruction.ts';
+import { afterCall, FRAME_ANY, isInFrame, meetInto, noteLoad, STACK_POINTER, step, type Facts } from './facts.ts';
+import type { Graph, GraphNode } from './graph.ts';
+import type { Liveness } from './liveness.ts';
+
+export interface Registers { available: number; dirty: number; availableFloats: number; dirtyFloats: number; singles: number; facts: Facts }
+
+const ALL = -1;
+const NO_STORE = 0x7fffffff;
+export const LIMITS_BIT = 1;
+const SP_BIT = 1 << STACK_POINTER;
+const TOP: Readonly<Registers> = { available: ALL, dirty: 0, availableFloats: ALL, dirtyFloats: 0, singles: ALL, facts: { readable: ALL, frame: FRAME_ANY } };
+
+export function copyRegisters(from: Readonly<Registers>): Registers {
+  return { ...from, facts: { ...from.facts } };
+}
+
+export function isCalling(node: GraphNode): boolean {
+  const kind = node.block?.kind;
+  return kind === 'call' || kind === 'callRegister' || kind === 'step';
+}
+
+/** Registers in locals after one instruction (whose operands have been loaded and whose result has been set). The sets to flush have been stored. */
+export function stepRegisters(state: Registers, instruction: Instruction, flush: number, flushFloats: number): void {
+  const { reads, writes, floatReads, floatWrites } = instruction;
+  if (instruction.isLoad) noteLoad(state.facts, instruction);
+  if (instruction.isStore && isInFrame(state.facts, instruction)) state.facts.frame = Math.abs(state.facts.frame);
+  state.available |= reads | writes | (instruction.isLimited ? LIMITS_BIT : 0);
+  state.dirty |= writes;
+  state.availableFloats |= floatReads | floatWrites;
+  state.dirtyFloats |= floatWrites;
+  state.singles = instruction.isSingle ? state.singles | floatWrites : state.singles & ~floatWrites;
+  if (instruction.setsFcsr) state.available &= ~LIMITS_BIT;
+  state.available &= ~flush;
+  state.dirty &= ~flush;
+  state.availableFloats &= ~flushFloats;
+  state.dirtyFloats &= ~flushFloats;
+  step(state.facts, instruction);
+}
+
+/** Registers in locals behind the end of a node, where all of them have been stored if it calls. */
+export function endRegisters(state: Registers, node: GraphNode): void {
+  if (!isCalling(node)) return;
+  const isStackKept = node.block!.kind !== 'step' && (state.available & SP_BIT) !== 0;
+  state.available = isStackKept ? SP_BIT : 0;
+  state.dirty = state.availableFloats = state.dirtyFloats = state.singles = 0;
+  afterCall(state.facts, isStackKept);
+}
+
+/** What a node does to every set of registers, found by walking through it once with nothing and once with everything: each bit goes its own way. */
+interface Effect { readonly none: Registers; readonly all: Registers; readonly frame: FrameEffect }
+/** The frame behind a node: `set` where the stack pointer changes, else the frame before it, checked where a store lies below `storeEnd`. */
+interface FrameEffect { readonly set: number | undefined; readonly storeEnd: number }
+
+function effectOf(node: GraphNode, flushes: Int32Array): Effect {
+  const walk = (fill: number): Registers => {
+    const state: Registers = { available: fill, dirty: fill, availableFloats: fill, dirtyFloats: fill, singles: fill, facts: { readable: fill, frame: 0 } };
+    const instructions = node.block?.instructions ?? [];
+    for (let at = 0; at < instructions.length; at++) stepRegisters(state, instructions[at]!, flushes[2 * at]!, flushes[2 * at + 1]!);
+    endRegisters(state, node);
+    return state;
+  };
+  const [none, all] = [walk(0), walk(ALL)];
+  return { none, all, frame: frameEffect(node, none.facts.frame) };
+}
+
+function frameEffect(node: GraphNode, frameFromNothing: number): FrameEffect {
+  let storeEnd = NO_STORE;
+  for (const { isStore, rs1, imm, size, writes } of node.block?.instructions ?? []) {
+    if (isStore && rs1 === STACK_POINTER && imm >= 0) storeEnd = Math.min(storeEnd, imm + size);
+    if ((writes & SP_BIT) !== 0) return { set: frameFromNothing, storeEnd };
+  }
+  return { set: undefined, storeEnd };
+}
+
+function apply(effect: Effect, before: Readonly<Registers>, node: GraphNode): Registers {
+  const { none, all } = effect;
+  const through = (from: number, low: number, high: number): number => low | (from & high);
+  const after: Registers = {
+    available: through(before.available, none.available, all.available), dirty: through(before.dirty, none.dirty, all.dirty),
+    availableFloats: through(before.availableFloats, none.availableFloats, all.availableFloats),
+    dirtyFloats: through(before.dirtyFloats, none.dirtyFloats, all.dirtyFloats), singles: through(before.singles, none.singles, all.singles),
+    facts: { readable: through(before.facts.readable, none.facts.readable, all.facts.readable), frame: frameBehind(effect.frame, before.facts.frame) },
+  };
+  if (isCalling(node) && (after.available & SP_BIT) === 0) after.facts.readable = after.facts.frame = 0;
+  return after;
+}
+
+function frameBehind({ set, storeEnd }: FrameEffect, before: number): number {
+  if (set !== undefined) return set;
+  return before < 0 && storeEnd <= -before ? -before : before;
+}
+
+/** Registers at the start of every node. */
+export function analyse(graph: Graph, liveness: Liveness): readonly Registers[] {
+  const { nodes, predecessors } = graph;
+  const pins = pinned(graph);
+  const effects = nodes.map((node, index) => effectOf(node, liveness.flushes[index]!));
+  const before: Registers[] = nodes.map(() => copyRegisters(TOP));
+  const after: Registers[] = nodes.map(() => copyRegisters(TOP));
+  before[0] = { available: 0, dirty: 0, availableFloats: 0, dirtyFloats: 0, singles: 0, facts: { readable: 0, frame: 0 } };
+  const isOpen = new Uint8Array(nodes.length).fill(1);
+  for (let isChanged = true; isChanged;) {
+    isChanged = false;
+    for (let index = 0; index < nodes.length; index++) {
+      if (isOpen[index] === 0) continue;
+      isOpen[index] = 0;
+      const state = index === 0 ? before[0]! : join(predecessors[index]!, after, pins.get(index), [liveness.integers[index]!, liveness.floats[index]!]);
+      before[index] = state;
+      const next = apply(effects[index]!, state, nodes[index]!);
+      if (isSame(next, after[index]!)) continue;
+      after[index] = next;
+      for (const edge of nodes[index]!.edges) {
+        if (!('node' in edge)) continue;
+        isOpen[edge.node] = 1;
+        isChanged = true;
+      }
+    }
+  }
+  assert(predecessors[0]!.length === 0, 'nothing goes back to the start of a unit');
+  return before;
+}
+
+function join(sources: readonly number[], after: readonly Registers[], pin: Pin | undefined, [live, liveFloats]: readonly [number, number]): Registers {
+  const state = copyRegisters(TOP);
+  for (const index of sources) {
+    const source = after[index]!;
+    state.available &= source.available;
+    state.availableFloats &= source.availableFloats;
+    state.singles &= source.singles;
+    meetInto(state.facts, source.facts);
+  }
+  if (pin !== undefined) {
+    state.available |= pin.integers;
+    state.availableFloats |= pin.floats;
+  }
+  state.available &= live | LIMITS_BIT | SP_BIT;
+  state.availableFloats &= liveFloats;
+  for (const index of sources) {
+    const source = after[index]!;
+    state.dirty |= source.dirty & state.available;
+    state.dirtyFloats |= source.dirtyFloats & state.availableFloats;
+  }
+  return state;
+}
+
+function isSame(a: Registers, b: Registers): boolean {
+  return a.available === b.available && a.dirty === b.dirty && a.availableFloats === b.availableFloats && a.dirtyFloats === b.dirtyFloats
+    && a.singles === b.singles && a.facts.readable === b.facts.readable && a.facts.frame === b.facts.frame;
+}
+
+interface Pin { integers: number; floats: number }
+
+/** Loop header → registers that a loop without calls touches: kept in locals all the way round. */
+function pinned({ nodes, loops }: Graph): Map<number, Pin> {
+  const touched = nodes.map((node): Pin => {
+    const pin: Pin = { integers: 0, floats: 0 };
+    for (const instruction of node.block?.instructions ?? []) {
+      pin.integers |= instruction.reads | instruction.writes | (instruction.isLimited ? LIMITS_BIT : 0);
+      pin.floats |= instruction.floatReads | instruction.floatWrites;
+    }
+    return pin;
+  });
+  const pins = new Map<number, Pin>();
+  for (const [header, body] of loops) {
+    const pin: Pin = { integers: 0, floats: 0 };
+    let hasCall = false;
+    for (const index of body) {
+      hasCall ||= isCalling(nodes[index]!);
+      if (hasCall) break;
+      pin.integers |= touched[index]!.integers;
+      pin.floats |= touched[index]!.floats;
+    }
+    if (!hasCall) pins.set(header, pin);
+  }
+  return pins;
+}

@@ -1,0 +1,226 @@
+/**
+ * How a node ends: branches, jumps, calls and returns, indirect jumps, single interpreted instructions, exits to other units.
+ *
+ *   call     registers are stored; the callee is called as a WebAssembly function; it must give back the return address, fuel left, and the stack
+ *            pointer unchanged, else this unit returns too (odd: the driver goes on behind the call)
+ *   exit     registers are stored; tail call of the other unit
+ *   return   registers are stored; the target is given back
+ *
+ * The WebAssembly stack is only a predictor of returns: whoever gets back another address hands it on to its caller, down to the driver.
+ * What this does NOT do: instructions inside blocks.
+ */
+import { OP } from '../../../wasm/index.ts';
+import { CONDITIONS } from '../lift-table.ts';
+import { copyRegisters, type Registers } from './dataflow.ts';
+import type { UnitEmitter } from './emit-unit.ts';
+import { STACK_POINTER } from './facts.ts';
+import type { GraphEdge, GraphNode } from './graph.ts';
+import type { Instruction } from './instruction.ts';
+import { HELPER, LEAVE, LOCAL, TARGETS } from './layout.ts';
+
+/** What one call takes from `depth`: roughly bytes of the host's stack, and a floor for the callee. */
+const FRAME_BYTES = 160;
+const LOCAL_BYTES = 8;
+
+export function emitTerminator(unit: UnitEmitter, node: GraphNode, index: number): void {
+  const { block, edges } = node;
+  if (block === undefined) return dispatch(unit, node, index);
+  const last = block.instructions.at(-1);
+  switch (block.kind) {
+    case 'branch': return branch(unit, last!, edges, index);
+    case 'jump': return go(unit, index, edges[0]!);
+    case 'call':
+      unit.spill();
+      callDirect(unit, last!.address + last!.imm);
+      return comeBack(unit, node, index);
+    case 'callRegister':
+      unit.spill();
+      pushTarget(unit, false);
+      lookUp(unit);
+      unit.code.callIndirect(unit.context.unitType, 0);
+      return comeBack(unit, node, index);
+    case 'return':
+      unit.spill();
+      unit.code.localGet(LOCAL.next); unit.code.localGet(LOCAL.fuel); return unit.code.op(OP.return);
+    case 'indirect': return exitIndirect(unit);
+    case 'table': return table(unit, node, index);
+    case 'step': return interpretOne(unit, node, index);
+    default: return block.kind satisfies never;
+  }
+}
+
+function branch(unit: UnitEmitter, last: Instruction, edges: readonly GraphEdge[], index: number): void {
+  const { code } = unit;
+  const [taken, other] = [edges[0]!, edges[1]!];
+  unit.get(last.rs1); unit.get(last.rs2); code.op(CONDITIONS[last.row.mnemonic]!);
+  if (unit.isBare(index, taken)) {
+    code.brIf(unit.labelFor(index, (taken as { readonly node: number }).node)); // A bare edge leads to a node.
+    return go(unit, index, other);
+  }
+  unit.openIf();
+  const state = copyRegisters(unit.state);
+  unit.later(() => go(unit, index, taken), () => unit.close(), () => {
+    unit.state = state;
+    go(unit, index, other);
+  });
+}
+
+/** Along an edge, out of the unit too. */
+function go(unit: UnitEmitter, from: number, edge: GraphEdge): void {
+  if ('address' in edge) exit(unit, edge.address);
+  else unit.edge(from, edge);
+}
+
+/** To code outside the unit. */
+function exit(unit: UnitEmitter, address: number): void {
+  const { code, context } = unit;
+  unit.spill();
+  const target = address >>> 0; // Behind the end of the address space lies nothing that executes, and the same number finds that out.
+  code.localGet(LOCAL.fuel); code.localGet(LOCAL.depth); code.i32Const(target | 0);
+  const own = context.functionOf(target);
+  if (own !== undefined) return code.returnCall(own);
+  code.i32Const(unit.layout.slotOf(target));
+  code.op(OP.returnCallIndirect); code.u32(context.unitType); code.u32(0);
+}
+
+function callDirect(unit: UnitEmitter, address: number): void {
+  const { code, context } = unit;
+  const target = address >>> 0;
+  code.localGet(LOCAL.fuel); pushDepth(unit); code.i32Const(target | 0);
+  const own = context.functionOf(target);
+  if (own !== undefined) return code.call(own);
+  code.i32Const(unit.layout.slotOf(target));
+  code.callIndirect(context.unitType, 0);
+}
+
+function pushDepth(unit: UnitEmitter): void {
+  unit.code.localGet(LOCAL.depth); unit.code.i32Const(FRAME_BYTES + LOCAL_BYTES * (unit.integerCount + unit.floatCount)); unit.code.op(OP.i32Sub);
+}
+
+/** Arguments of a unit for the address in `next`, which the block has found below 2^32. */
+function pushTarget(unit: UnitEmitter, isTail: boolean): void {
+  const { code } = unit;
+  code.localGet(LOCAL.fuel);
+  if (isTail) code.localGet(LOCAL.depth); else pushDepth(unit);
+  code.localGet(LOCAL.next); code.op(OP.i32WrapI64);
+}
+
+/** Pushes the table slot of the address in `next`; 0 when the target cache does not know it. */
+function lookUp(unit: UnitEmitter): void {
+  const { code, layout } = unit;
+  code.localGet(LOCAL.next); code.op(OP.i32WrapI64); code.i32Const((TARGETS - 1) * 2); code.op(OP.i32And); code.i32Const(2); code.op(OP.i32Shl);
+  code.access(OP.i64Load, 3, layout.targets); code.localTee(LOCAL.wide);
+  code.i64ConstSmall(32); code.op(OP.i64ShrU); code.op(OP.i32WrapI64);
+  code.i32Const(0);
+  code.localGet(LOCAL.wide); code.op(OP.i32WrapI64); code.localGet(LOCAL.next); code.op(OP.i32WrapI64); code.op(OP.i32Eq);
+  code.op(OP.select);
+}
+
+/** Behind a call: its results are on the stack. */
+function comeBack(unit: UnitEmitter, node: GraphNode, index: number): void {
+  const { code } = unit;
+  const back = node.block!.end;
+  code.localSet(LOCAL.fuel); code.localTee(LOCAL.next);
+  code.i64Const(BigInt(back)); code.op(OP.i64Ne);
+  unit.openIf(false);
+  code.localGet(LOCAL.next); code.localGet(LOCAL.fuel); code.op(OP.return);
+  unit.close();
+  code.localGet(LOCAL.fuel); code.i32Const(0); code.op(OP.i32LtS);
+  unit.openIf(false);
+  lookFirst(unit, back);
+  unit.close();
+  if ((unit.state.available & (1 << STACK_POINTER)) !== 0) {
+    code.i32Const(0); code.access(OP.i64Load, 3, unit.registerAddress(STACK_POINTER)); code.localGet(unit.local(STACK_POINTER)); code.op(OP.i64Ne);
+    unit.openIf(false);
+    lookFirst(unit, back);
+    unit.close();
+  }
+  unit.afterCall(node);
+  go(unit, index, node.edges[0]!);
+}
+
+/** Returns to the driver, which goes on at `address`. */
+function lookFirst(unit: UnitEmitter, address: number): void {
+  unit.code.i64Const(BigInt(address) | 1n); unit.code.localGet(LOCAL.fuel); unit.code.op(OP.return);
+}
+
+function exitIndirect(unit: UnitEmitter): void {
+  unit.spill();
+  pushTarget(unit, true);
+  lookUp(unit);
+  unit.code.op(OP.returnCallIndirect); unit.code.u32(unit.context.unitType); unit.code.u32(0);
+}
+
+/** One instruction by the interpreter, a system call among them, without leaving. It counts itself. */
+function interpretOne(unit: UnitEmitter, node: GraphNode, index: number): void {
+  const { code } = unit;
+  const { end, resume } = node.block!;
+  unit.spill();
+  code.i32Const(end); code.localGet(LOCAL.fuel); code.call(HELPER.step); code.localTee(LOCAL.address);
+  code.i32Const(LEAVE); code.op(OP.i32Eq);
+  unit.openIf(false);
+  code.i64ConstSmall(1); code.localGet(LOCAL.fuel); code.op(OP.return);
+  unit.close();
+  code.localGet(LOCAL.address); code.localTee(LOCAL.fuel); code.i32Const(0); code.op(OP.i32LtS);
+  unit.openIf(false);
+  lookFirst(unit, resume);
+  unit.close();
+  unit.afterCall(node);
+  go(unit, index, node.edges[0]!);
+}
+
+/** An indirect jump with known targets: the unit's jump map gives the number of the block at the target, 0 where there is none. */
+function table(unit: UnitEmitter, node: GraphNode, index: number): void {
+  const { code, context } = unit;
+  const map = context.jumpMap;
+  if (map === undefined) return exitIndirect(unit);
+  unit.openBlock();
+  const unknown = unit.depth - 1;
+  code.localGet(LOCAL.next); code.i64Const(BigInt(map.low)); code.op(OP.i64Sub); code.localTee(LOCAL.wide);
+  code.i64ConstSmall(map.span); code.op(OP.i64GeU); code.hint(false); code.brIf(0);
+  code.localGet(LOCAL.wide); code.op(OP.i32WrapI64); code.access(OP.i32Load16u, 1, map.offset); code.localTee(LOCAL.index); code.op(OP.i32Eqz); code.hint(false); code.brIf(0);
+  const before = copyRegisters(unit.state);
+  unit.later(() => {
+    unit.state = before;
+    unit.close();
+    exitIndirect(unit);
+  });
+  choose(unit, { node, index, otherwise: unknown });
+}
+
+/** The number in `index` was set by whoever came here. */
+function dispatch(unit: UnitEmitter, node: GraphNode, index: number): void {
+  choose(unit, { node, index, otherwise: undefined });
+}
+
+interface Choice { readonly node: GraphNode; readonly index: number; readonly otherwise: number | undefined }
+
+/** br_table over the edges' numbers. Registers are moved once, for all edges. */
+function choose(unit: UnitEmitter, { node, index, otherwise }: Choice): void {
+  const { code, context } = unit;
+  const edges = node.edges.filter((edge): edge is Extract<GraphEdge, { node: number }> => 'node' in edge);
+  const targets = [...new Set(edges.map((edge) => edge.node))];
+  prepareFor(unit, targets.map((target) => context.before[target]!));
+  const only = targets.length === 1 && node.block !== undefined && otherwise !== undefined ? targets[0]! : undefined;
+  if (only !== undefined && unit.isLabelled(index, { node: only })) return code.br(unit.labelFor(index, only));
+  const depths: number[] = [];
+  node.edges.forEach((edge, at) => {
+    if ('node' in edge) depths[node.indices[at]!] = unit.labelFor(index, edge.node);
+  });
+  const missing = otherwise === undefined ? depths.find((depth) => depth !== undefined)! : unit.relative(otherwise);
+  code.localGet(LOCAL.index);
+  code.brTable(Array.from(depths, (depth) => depth ?? missing), missing);
+}
+
+function prepareFor(unit: UnitEmitter, targets: readonly Registers[]): void {
+  const { state } = unit;
+  let [stores, floatStores, loads, floatLoads] = [0, 0, 0, 0];
+  for (const target of targets) {
+    stores |= state.dirty & ~target.available;
+    floatStores |= state.dirtyFloats & ~target.availableFloats;
+    loads |= target.available & ~state.available;
+    floatLoads |= target.availableFloats & ~state.availableFloats;
+  }
+  unit.storeSets(stores, floatStores);
+  unit.loadSets(loads, floatLoads);
+}

@@ -1,0 +1,231 @@
+/**
+ * The control-flow graph of a region, made reducible and put in order. Where a loop can be entered in several places (computed goto, gcc's jump
+ * threading) one dispatch node stands before its entries: whoever goes to one of them sets its number and goes to the node.
+ *
+ *      a ──► x ◄──► y ◄── b            a ─┐       ┌─► x
+ *                                      b ─┴─► D ──┴─► y      and x, y go to each other through D
+ *
+ * Nodes are in reverse postorder, node 0 is the entry; an edge to the same or an earlier node is a loop's back edge, and its target dominates its
+ * source. What this does NOT do: know instructions, emit code.
+ */
+import { assert } from '../../../core/index.ts';
+import type { Block, Edge, Region } from './region.ts';
+
+/** An edge of the graph: to a node, or out of the unit. `index`: the number to set first, when the node is (or leads to) a dispatch. */
+export type GraphEdge = { readonly node: number; readonly index?: number } | { readonly address: number };
+
+export interface GraphNode {
+  /** Undefined: a dispatch node. */
+  readonly block: Block | undefined;
+  readonly edges: readonly GraphEdge[];
+  /** Numbers that lead to each edge of a dispatch or table. */
+  readonly indices: readonly number[];
+}
+
+export interface Graph {
+  readonly nodes: readonly GraphNode[];
+  readonly dominators: readonly number[];
+  readonly predecessors: readonly (readonly number[])[];
+  /** Header → nodes of its loop, the header among them. */
+  readonly loops: ReadonlyMap<number, ReadonlySet<number>>;
+  /** Start address → number, of all blocks that a dispatch or table can lead to. */
+  readonly numbers: ReadonlyMap<number, number>;
+}
+
+interface Draft { readonly block: Block | undefined; edges: number[] }
+
+export function makeGraph(region: Region): Graph {
+  const drafts: Draft[] = region.blocks.map((block) => ({ block, edges: block.edges.flatMap((edge) => ('block' in edge ? [edge.block] : [])) }));
+  makeReducible(drafts);
+  return order(region.blocks, drafts);
+}
+
+/** Splits loops with several entries by dispatch nodes, from the outermost inwards. */
+function makeReducible(drafts: Draft[]): void {
+  const open: number[][] = [drafts.map((_, index) => index)];
+  for (let nodes = open.pop(); nodes !== undefined; nodes = open.pop()) {
+    const inside = new Set(nodes);
+    for (const component of components(drafts, inside)) {
+      if (component.length === 1 && !drafts[component[0]!]!.edges.includes(component[0]!)) continue;
+      const members = new Set(component);
+      const entries = entriesOf(drafts, members);
+      if (entries.length <= 1) {
+        const header = entries[0] ?? component[0]!;
+        open.push(component.filter((node) => node !== header));
+        continue;
+      }
+      const dispatch = drafts.length;
+      const targets = new Set(entries);
+      for (const draft of drafts) draft.edges = [...new Set(draft.edges.map((target) => (targets.has(target) ? dispatch : target)))];
+      drafts.push({ block: undefined, edges: entries });
+      open.push(component);
+    }
+  }
+}
+
+/** Nodes of a component that are reached from outside it; the unit's entry is reached from outside. */
+function entriesOf(drafts: readonly Draft[], members: ReadonlySet<number>): number[] {
+  const entries = new Set<number>();
+  if (members.has(0)) entries.add(0);
+  drafts.forEach((draft, from) => {
+    if (members.has(from)) return;
+    for (const target of draft.edges) if (members.has(target)) entries.add(target);
+  });
+  return [...entries].sort((a, b) => a - b);
+}
+
+/** Strongly connected components of the graph among `inside` (Tarjan, with a stack of its own). */
+function components(drafts: readonly Draft[], inside: ReadonlySet<number>): number[][] {
+  const found: number[][] = [];
+  const order = new Int32Array(drafts.length).fill(-1);
+  const low = new Int32Array(drafts.length);
+  const isOpen = new Uint8Array(drafts.length);
+  const path: number[] = [];
+  let count = 0;
+  for (const root of inside) {
+    if (order[root]! >= 0) continue;
+    const work: { node: number; next: number }[] = [];
+    const enter = (node: number): void => {
+      order[node] = low[node] = count++;
+      isOpen[node] = 1;
+      path.push(node);
+      work.push({ node, next: 0 });
+    };
+    enter(root);
+    while (work.length > 0) {
+      const top = work.at(-1)!;
+      const target = drafts[top.node]!.edges[top.next++];
+      if (target === undefined) {
+        work.pop();
+        const parent = work.at(-1);
+        if (parent !== undefined) low[parent.node] = Math.min(low[parent.node]!, low[top.node]!);
+        if (low[top.node] === order[top.node]) found.push(closeComponent(path, isOpen, top.node));
+      } else if (inside.has(target)) {
+        if (order[target]! < 0) enter(target);
+        else if (isOpen[target] === 1) low[top.node] = Math.min(low[top.node]!, order[target]!);
+      }
+    }
+  }
+  return found;
+}
+
+function closeComponent(path: number[], isOpen: Uint8Array, root: number): number[] {
+  const component: number[] = [];
+  for (let node = -1; node !== root;) {
+    node = path.pop()!;
+    isOpen[node] = 0;
+    component.push(node);
+  }
+  return component;
+}
+
+function order(blocks: readonly Block[], drafts: readonly Draft[]): Graph {
+  const sequence = reversePostorder(drafts);
+  const position = new Int32Array(drafts.length).fill(-1);
+  sequence.forEach((draft, index) => { position[draft] = index; });
+  const numbers = numberTargets(blocks, drafts);
+  /** Draft that stands before block `target` when it is reached from draft `from`: the target itself or a dispatch node. */
+  const through = (from: number, target: number): number => {
+    const { edges } = drafts[from]!;
+    return edges.includes(target) ? target : edges.find((edge) => drafts[edge]!.block === undefined && leadsTo(drafts, edge, target))!;
+  };
+  const nodes = sequence.map((draft): GraphNode => {
+    const { block } = drafts[draft]!;
+    const targets: readonly Edge[] = block?.edges ?? leaves(drafts, draft).map((target) => ({ block: target }));
+    const edges = targets.map((edge): GraphEdge => {
+      if ('address' in edge) return edge;
+      const stop = through(draft, edge.block);
+      const node = position[stop]!;
+      return stop === edge.block ? { node } : { node, index: numbers.get(blocks[edge.block]!.start)! };
+    });
+    const indices = block !== undefined && block.kind !== 'table' ? [] : targets.map((edge) => ('block' in edge ? numbers.get(blocks[edge.block]!.start)! : -1));
+    return { block, edges, indices };
+  });
+  const predecessors: number[][] = nodes.map(() => []);
+  nodes.forEach(({ edges }, from) => { for (const edge of edges) if ('node' in edge && !predecessors[edge.node]!.includes(from)) predecessors[edge.node]!.push(from); });
+  const dominators = findDominators(predecessors);
+  return { nodes, dominators, predecessors, loops: findLoops(predecessors, dominators), numbers };
+}
+
+/** Blocks behind a dispatch node, those behind further dispatch nodes among them. */
+function leaves(drafts: readonly Draft[], dispatch: number): number[] {
+  return drafts[dispatch]!.edges.flatMap((edge) => (drafts[edge]!.block === undefined ? leaves(drafts, edge) : [edge]));
+}
+
+function leadsTo(drafts: readonly Draft[], dispatch: number, target: number): boolean {
+  return leaves(drafts, dispatch).includes(target);
+}
+
+function numberTargets(blocks: readonly Block[], drafts: readonly Draft[]): Map<number, number> {
+  const targets = new Set<number>();
+  drafts.forEach(({ block }, index) => {
+    if (block === undefined) for (const target of leaves(drafts, index)) targets.add(target);
+    else if (block.kind === 'table') for (const edge of block.edges) if ('block' in edge) targets.add(edge.block);
+  });
+  return new Map([...targets].sort((a, b) => a - b).map((block, index) => [blocks[block]!.start, index + 1]));
+}
+
+function reversePostorder(drafts: readonly Draft[]): number[] {
+  const done: number[] = [];
+  const seen = new Uint8Array(drafts.length);
+  const work = [{ node: 0, next: 0 }];
+  seen[0] = 1;
+  while (work.length > 0) {
+    const top = work.at(-1)!;
+    const target = drafts[top.node]!.edges[top.next++];
+    if (target === undefined) {
+      done.push(top.node);
+      work.pop();
+    } else if (seen[target] === 0) {
+      seen[target] = 1;
+      work.push({ node: target, next: 0 });
+    }
+  }
+  return done.reverse();
+}
+
+/** Immediate dominators by intersection in reverse postorder until nothing changes (Cooper, Harvey, Kennedy). */
+function findDominators(predecessors: readonly (readonly number[])[]): number[] {
+  const dominators: number[] = predecessors.map((_, index) => (index === 0 ? 0 : -1));
+  for (let isChanged = true; isChanged;) {
+    isChanged = false;
+    for (let index = 1; index < predecessors.length; index++) {
+      let best = -1;
+      for (const source of predecessors[index]!) {
+        if (dominators[source]! < 0) continue;
+        best = best < 0 ? source : intersect(dominators, best, source);
+      }
+      if (best === dominators[index]) continue;
+      dominators[index] = best;
+      isChanged = true;
+    }
+  }
+  return dominators;
+}
+
+function intersect(dominators: readonly number[], a: number, b: number): number {
+  while (a !== b) {
+    if (a > b) a = dominators[a]!;
+    else b = dominators[b]!;
+  }
+  return a;
+}
+
+function findLoops(predecessors: readonly (readonly number[])[], dominators: readonly number[]): Map<number, Set<number>> {
+  const loops = new Map<number, Set<number>>();
+  predecessors.forEach((sources, header) => {
+    for (const source of sources) {
+      if (source < header) continue;
+      assert(intersect(dominators, header, source) === header, 'the graph is reducible');
+      const body = loops.get(header) ?? new Set([header]);
+      loops.set(header, body);
+      const open = [source];
+      for (let node = open.pop(); node !== undefined; node = open.pop()) {
+        if (body.has(node)) continue;
+        body.add(node);
+        open.push(...predecessors[node]!);
+      }
+    }
+  });
+  return loops;
+}

@@ -1,0 +1,143 @@
+/**
+ * The targets of an indirect jump, read from its table in memory: `switch` tables of 32-bit distances, tables of 64-bit addresses (computed goto).
+ * A guess that nothing depends on: translated code looks up where the jump really goes, and unknown targets leave the unit.
+ *
+ *   [li n; bltu n, index, default]   la table; slli index, 2; add p, index, table; lw d, 0(p); add t, d, table; jr t
+ *
+ * Invariants: targets are even, distinct, sorted; at most TARGETS_MAX. What this does NOT do: follow values through memory or calls.
+ */
+import { BIAS, PAGE_FLAG, type CpuMemory } from '../../cpu.ts';
+import { bitOf, type Instruction } from './instruction.ts';
+
+const TARGETS_MAX = 1024;
+/** Instructions looked back over from the jump. */
+const WINDOW = 40;
+/** How far from its jump a target of one function may be. */
+const REACH = 1 << 18;
+
+/** The code of a unit, and what its registers held when it became hot: a guess where the unit does not tell. */
+export interface TableCode extends ReadonlyMap<number, Instruction> { readonly guess: (register: number) => number | undefined }
+type Code = TableCode;
+
+export function findJumpTable(memory: CpuMemory, code: Code, address: number): readonly number[] | undefined {
+  const back = window(code, address);
+  const jump = code.get(address)!;
+  if (jump.imm !== 0) return undefined;
+  const source = definition(back, 0, jump.rs1);
+  if (source === undefined) return undefined;
+  const { mnemonic } = source.instruction.row;
+  if (mnemonic === 'ld') return readTable(memory, { ...tableOf(code, back, source), size: 8, base: 0, near: address });
+  if (mnemonic === 'lw' || mnemonic === 'lwu') return readTable(memory, { ...tableOf(code, back, source), size: 4, base: 0, near: address });
+  if (mnemonic !== 'add') return undefined;
+  for (const [loaded, other] of [[source.instruction.rs1, source.instruction.rs2], [source.instruction.rs2, source.instruction.rs1]] as const) {
+    const load = definition(back, source.at + 1, loaded);
+    const base = constantOf(code, back, source.at + 1, other);
+    if (load?.instruction.row.mnemonic !== 'lw' || base === undefined) continue;
+    return readTable(memory, { ...tableOf(code, back, load), size: 4, base, near: address });
+  }
+  return undefined;
+}
+
+interface Found { readonly instruction: Instruction; readonly at: number }
+
+/** The instructions before an address, nearest first, as they stand in memory. */
+function window(code: Code, address: number): readonly Instruction[] {
+  const found: Instruction[] = [];
+  for (let at = address; found.length < WINDOW;) {
+    const previous = [2, 4].map((length) => code.get(at - length)).find((candidate) => candidate !== undefined && candidate.address + candidate.length === at);
+    if (previous === undefined) break;
+    found.push(previous);
+    at = previous.address;
+  }
+  return found;
+}
+
+function definition(back: readonly Instruction[], from: number, register: number): Found | undefined {
+  for (let at = from; at < back.length; at++) if ((back[at]!.writes & bitOf(register)) !== 0) return { instruction: back[at]!, at };
+  return undefined;
+}
+
+/** A register's constant: made of lui or auipc and addi before, else what it held once, else what the one such pair in the unit puts into it. */
+function constantOf(code: Code, back: readonly Instruction[], from: number, register: number): number | undefined {
+  const near = definition(back, from, register);
+  const known = near === undefined ? undefined : evaluate(near.instruction, (rs, at) => constantOf(code, back, at, rs), near.at + 1);
+  if (known !== undefined) return known;
+  const guess = near === undefined ? code.guess(register) : undefined;
+  if (guess !== undefined) return guess;
+  const values = new Set<number>();
+  for (const instruction of code.values()) {
+    if ((instruction.writes & bitOf(register)) === 0 || instruction.row.mnemonic !== 'addi') continue;
+    const before = window(code, instruction.address);
+    const value = evaluate(instruction, (rs, at) => {
+      const upper = definition(before, at, rs);
+      return upper === undefined ? undefined : evaluate(upper.instruction, () => undefined, 0);
+    }, 0);
+    if (value !== undefined && value >= BIAS) values.add(value);
+  }
+  return values.size === 1 ? [...values][0] : undefined;
+}
+
+function evaluate({ row, address, imm, rs1 }: Instruction, get: (register: number, from: number) => number | undefined, from: number): number | undefined {
+  if (row.mnemonic === 'lui') return imm >>> 0;
+  if (row.mnemonic === 'auipc') return (address + imm) >>> 0;
+  if (row.mnemonic !== 'addi') return undefined;
+  if (rs1 === 0) return imm;
+  const base = get(rs1, from);
+  return base === undefined ? undefined : (base + imm) >>> 0;
+}
+
+interface Table { readonly table: number | undefined; readonly bound: number | undefined }
+
+function tableOf(code: Code, back: readonly Instruction[], load: Found): Table {
+  const { rs1, imm } = load.instruction;
+  const sum = definition(back, load.at + 1, rs1);
+  if (sum === undefined) return { table: undefined, bound: undefined };
+  const { mnemonic, format } = sum.instruction.row;
+  if (format !== 'R' || !(mnemonic === 'add' || mnemonic.startsWith('sh2add') || mnemonic.startsWith('sh3add'))) return { table: undefined, bound: undefined };
+  const sources = mnemonic === 'add' ? [sum.instruction.rs1, sum.instruction.rs2] : [sum.instruction.rs2];
+  for (const register of sources) {
+    const value = constantOf(code, back, sum.at + 1, register);
+    if (value !== undefined && value >= BIAS) return { table: value + imm, bound: boundOf(back) };
+  }
+  return { table: undefined, bound: undefined };
+}
+
+/** The limit of the comparison that guards the table: `bltu limit, index` or `bgeu limit, index` with a constant limit. */
+function boundOf(back: readonly Instruction[]): number | undefined {
+  const at = back.findIndex(({ row }) => row.format === 'Branch');
+  if (at < 0) return undefined;
+  const { row: { mnemonic }, rs1, rs2 } = back[at]!;
+  const limit = (register: number): number | undefined => {
+    const found = definition(back, at + 1, register);
+    return found?.instruction.row.mnemonic === 'addi' && found.instruction.rs1 === 0 ? found.instruction.imm : undefined;
+  };
+  if (mnemonic === 'bltu') return plus(limit(rs1), 1);
+  if (mnemonic === 'bgeu') return limit(rs2) ?? plus(limit(rs1), 1);
+  return undefined;
+}
+
+function plus(value: number | undefined, more: number): number | undefined {
+  return value === undefined || value < 0 ? undefined : value + more;
+}
+
+function readTable(memory: CpuMemory, { table, bound, size, base, near }: Table & { readonly size: 4 | 8; readonly base: number; readonly near: number }): readonly number[] | undefined {
+  if (table === undefined || table % 4 !== 0) return undefined;
+  const targets = new Set<number>();
+  for (let index = 0; index < Math.min(bound ?? TARGETS_MAX, TARGETS_MAX); index++) {
+    const at = table + index * size;
+    if (at < BIAS || at + size > memory.limit || (memory.pageFlags[at >>> 12]! & PAGE_FLAG.read) === 0) break;
+    const low = memory.i32[(at - BIAS) >>> 2]!;
+    if (size === 8 && memory.i32[(at + 4 - BIAS) >>> 2]! !== 0) break;
+    const target = (low + base) >>> 0;
+    if (!isPlausible(memory, target, near)) {
+      if (bound !== undefined) continue;
+      break;
+    }
+    targets.add(target);
+  }
+  return targets.size === 0 ? undefined : [...targets].sort((a, b) => a - b);
+}
+
+function isPlausible(memory: CpuMemory, target: number, near: number): boolean {
+  return target >= BIAS && target < memory.limit && (target & 1) === 0 && Math.abs(target - near) < REACH && (memory.pageFlags[target >>> 12]! & PAGE_FLAG.execute) !== 0;
+}

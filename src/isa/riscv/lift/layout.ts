@@ -1,0 +1,81 @@
+/**
+ * What translated units and their driver agree on: where things lie in the linear memory, numbers of locals and of imported functions, the signature
+ * of a unit.
+ *
+ *   unit (fuel: i32, depth: i32, pc: i32) -> (next: i64, fuel: i32)
+ *     next even    the pc to go on at: the return address where the guest returned, else the caller returns it to its own caller in turn
+ *     next odd     the same with bit 0 set: go on at next - 1, but let the driver look first (fuel, depth, a changed stack pointer)
+ *     next = LEFT  everybody returns; the driver finds in the outcome words where execution stands
+ *
+ * What this does NOT do: allocate anything.
+ */
+import { TYPE, type Signature } from '../../../wasm/index.ts';
+
+/** Where the driver keeps things, as bytes of the linear memory. */
+export interface UnitLayout {
+  readonly memoryPages: number;
+  /** The register block (CPU_STATE_OFFSET). */
+  readonly registers: number;
+  readonly pageFlags: number;
+  /** The outcome area: OUTCOME, 24 bytes. */
+  readonly outcome: number;
+  /** (tag, slot) pairs of words, direct-mapped by pc >>> 1. */
+  readonly targets: number;
+  readonly tableSize: number;
+  /** Instructions that may retire between two looks at the fuel; the driver keeps that many back. */
+  readonly margin: number;
+  /** The host has a fused multiply-add in WebAssembly, proved by a test. */
+  readonly hasFused: boolean;
+  /** Table slot of a static target. */
+  slotOf(address: number): number;
+  /** Whether calls go to this address: a jump to it leaves the function. */
+  isFunction(address: number): boolean;
+  /** Byte offset of `bytes` zeroed bytes for a jump map; undefined when there is no more room. */
+  allocate(bytes: number): number | undefined;
+}
+
+export const UNIT_TYPE: Signature = { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i64, TYPE.i32] };
+/** next of a unit that has left: the outcome words say the rest. */
+export const LEFT = 1;
+
+/** Entries of the target cache; a power of two. */
+export const TARGETS = 1 << 14;
+/** Why a unit left. `instruction`: the next one must be interpreted. `fuel`: the driver shall look. `pending`: a call back of the driver has stopped. */
+export const REASON = { instruction: 0, fuel: 1, pending: 2 } as const;
+/** Byte offsets in the outcome area. `detail`: instructions given back, reason << 16. `next`: what a stub returns. */
+export const OUTCOME = { fuel: 0, pc: 8, detail: 12, next: 16 } as const;
+
+/** Function indices of the imports, in this order, with their signatures. */
+export const IMPORTS = [
+  /** (operation, packed registers, rounding mode) -> done */
+  ['float', { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
+  /** (operation, packed registers, immediate) -> done */
+  ['operation', { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
+  ['atomic', { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
+  /** (address, last byte's distance) -> refused: makes pages ready for stores */
+  ['store', { parameters: [TYPE.i64, TYPE.i32], results: [TYPE.i32] }],
+  /** (pc, fuel) -> fuel, or LEAVE: one interpreted instruction */
+  ['step', { parameters: [TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
+  /** (fuel, depth, pc) -> fuel, and OUTCOME.next: code without a unit, run as a call */
+  ['cold', { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
+] as const satisfies readonly (readonly [string, Signature])[];
+export const HELPER = { float: 0, operation: 1, atomic: 2, store: 3, step: 4 } as const;
+/** Functions of the unit's own module that follow the imports. */
+export const OWN = { reach: IMPORTS.length, sum: IMPORTS.length + 1, product: IMPORTS.length + 2, fused: IMPORTS.length + 3, quotient: IMPORTS.length + 4, root: IMPORTS.length + 5 } as const;
+/** Answer of `step` and of a nested driver: everything is told, leave. No fuel is ever this low. */
+export const LEAVE = -0x80000000;
+
+/**
+ * Locals: three parameters, scratch, then one i64 a used integer register, one f64 a used float register.
+ * `index` is the number of the next block at a dispatch; `exit` is pc | detail << 32 (OUTCOME). The limits are 0 where float results must
+ * be computed by the interpreter's function (see emit-float.ts).
+ */
+export const LOCAL = {
+  fuel: 0, depth: 1, pc: 2, index: 3, address: 4, wide: 5, exit: 6, next: 7, first: 8, second: 9, third: 10, fourth: 11, double: 12, single: 13,
+  addLimit: 14, multiplyLimit: 15, singleAddLimit: 16, singleMultiplyLimit: 17, registers: 18,
+} as const;
+/** Runs of scratch locals after the parameters. */
+export const SCRATCH_LOCALS = [[2, TYPE.i32], [7, TYPE.i64], [1, TYPE.f64], [1, TYPE.f32], [2, TYPE.i64], [2, TYPE.i32]] as const;
+
+/** Registers by which a driver knows where a call comes back. */
+export const returnTarget = { link: 1, stackPointer: 2 } as const;

@@ -1,0 +1,82 @@
+/**
+ * Which registers are read again inside the unit before they are overwritten. What is not need not stay in a local: once it has been stored, leaving
+ * the unit early finds it in the register block, and the host's registers are free for others.
+ *
+ *   flush   after an instruction: registers that are dead there, except those that are overwritten before the unit can be left
+ *
+ * Exits and calls store what is dirty anyhow, so they are no uses; calls read the stack pointer to compare it.
+ * What this does NOT do: know what is dirty (dataflow.ts).
+ */
+import { STACK_POINTER } from './facts.ts';
+import type { Graph, GraphNode } from './graph.ts';
+
+export interface Liveness {
+  /** Live at the start of each node, as bit sets. */
+  readonly integers: Int32Array;
+  readonly floats: Int32Array;
+  /** For each node: sets to flush after each of its instructions, integers and floats in turn. */
+  readonly flushes: readonly Int32Array[];
+}
+
+const SP_BIT = 1 << STACK_POINTER;
+
+export function findLiveness(graph: Graph): Liveness {
+  const { nodes, predecessors } = graph;
+  const integers = new Int32Array(nodes.length);
+  const floats = new Int32Array(nodes.length);
+  const open = nodes.map((_, index) => index);
+  const isOpen = new Uint8Array(nodes.length).fill(1);
+  for (let index = open.pop(); index !== undefined; index = open.pop()) {
+    isOpen[index] = 0;
+    let [live, liveFloats] = liveAfter(nodes[index]!, integers, floats);
+    const instructions = nodes[index]!.block?.instructions ?? [];
+    for (let at = instructions.length - 1; at >= 0; at--) {
+      const { reads, writes, floatReads, floatWrites } = instructions[at]!;
+      live = (live & ~writes) | reads;
+      liveFloats = (liveFloats & ~floatWrites) | floatReads;
+    }
+    if (live === integers[index] && liveFloats === floats[index]) continue;
+    integers[index] = live;
+    floats[index] = liveFloats;
+    for (const source of predecessors[index]!) {
+      if (isOpen[source] === 1) continue;
+      isOpen[source] = 1;
+      open.push(source);
+    }
+  }
+  return { integers, floats, flushes: nodes.map((node) => findFlushes(node, liveAfter(node, integers, floats))) };
+}
+
+/** Live behind the last instruction of a node. */
+function liveAfter({ block, edges }: GraphNode, integers: Int32Array, floats: Int32Array): [number, number] {
+  const kind = block?.kind;
+  if (kind === 'step') return [0, 0];
+  if (kind === 'call' || kind === 'callRegister') return [SP_BIT, 0];
+  let live = 0;
+  let liveFloats = 0;
+  for (const edge of edges) {
+    if (!('node' in edge)) continue;
+    live |= integers[edge.node]!;
+    liveFloats |= floats[edge.node]!;
+  }
+  return [live, liveFloats];
+}
+
+function findFlushes({ block }: GraphNode, [liveEnd, liveFloatsEnd]: readonly [number, number]): Int32Array {
+  const instructions = block?.instructions ?? [];
+  const flushes = new Int32Array(2 * instructions.length);
+  let [live, liveFloats] = [liveEnd, liveFloatsEnd];
+  let [overwritten, overwrittenFloats] = [0, 0];
+  for (let at = instructions.length - 1; at >= 0; at--) {
+    const { reads, writes, floatReads, floatWrites, canLeave, kind } = instructions[at]!;
+    if (kind === 'plain') {
+      flushes[2 * at] = ~live & ~overwritten & (reads | writes);
+      flushes[2 * at + 1] = ~liveFloats & ~overwrittenFloats & (floatReads | floatWrites);
+    }
+    live = (live & ~writes) | reads;
+    liveFloats = (liveFloats & ~floatWrites) | floatReads;
+    overwritten = canLeave ? 0 : overwritten | writes;
+    overwrittenFloats = canLeave ? 0 : overwrittenFloats | floatWrites;
+  }
+  return flushes;
+}

@@ -1,0 +1,196 @@
+/**
+ * A batch of units as one WebAssembly module: the function at an entry that has become hot, and the functions that it calls as far as they are worth
+ * it, so that they call each other directly.
+ * Invariants: instantiating the module puts every unit into its table slot; nothing else is changed.
+ * What this does NOT do: compile, own the table, or mark pages.
+ */
+import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
+import { CONTROL, CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
+import { analyse } from './dataflow.ts';
+import { reachBody } from './emit-memory.ts';
+import { EXACT_TYPE, exactBodies } from './exact.ts';
+import { UnitEmitter, type UnitContext } from './emit-unit.ts';
+import { makeGraph, type Graph } from './graph.ts';
+import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type UnitLayout } from './layout.ts';
+import { findLiveness } from './liveness.ts';
+import { LoadWindows } from './windows.ts';
+import type { CodeCache } from './code-cache.ts';
+import { findRegion, type Region } from './region.ts';
+
+/** Instructions of one batch beyond the units of its entries. */
+const BATCH_INSTRUCTIONS = 4000;
+const BATCH_UNITS = 40;
+/** Functions that every module brings along. */
+const OWN_COUNT = Object.keys(OWN).length;
+
+export interface LiftedUnit { readonly entry: number; readonly slot: number; readonly pages: ReadonlySet<number>; readonly instructions: number; readonly resumes: readonly number[]; readonly callees: ReadonlySet<number>; readonly starts: readonly number[] }
+
+export interface Batch {
+  readonly module: Uint8Array;
+  readonly units: readonly LiftedUnit[];
+  /** Bytes of the jump maps, to be put into the linear memory before the units run. */
+  readonly maps: readonly { readonly offset: number; readonly bytes: Uint8Array }[];
+  /** Pages of data that the code relies on being readable. */
+  readonly reliedPages: ReadonlySet<number>;
+}
+
+interface Plan { readonly entry: number; readonly region: Region; readonly graph: Graph; readonly instructions: number }
+
+/** An entry that has become hot, and the low words of the integer registers then. */
+export interface HotEntry { readonly address: number; readonly registers: Int32Array }
+
+/** The batch of some entries; undefined when nothing can be translated there. `isWanted`: whether a callee may come along. */
+export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayout, isWanted: (address: number) => boolean): Batch | undefined {
+  const plans = choose(code, entries, layout, isWanted);
+  if (plans.length === 0) return undefined;
+  const module = newModule(layout);
+  const unitType = module.type(UNIT_TYPE);
+  const reach = module.declareFunction({ parameters: [TYPE.i64, TYPE.i32], results: [TYPE.i32] });
+  module.addBody([], reachBody(layout));
+  for (const body of exactBodies(layout)) {
+    module.declareFunction(EXACT_TYPE);
+    module.addBody([[1, TYPE.f64]], layout.hasFused ? body : refusal());
+  }
+  const functions = new Map(plans.map((plan, index) => [plan.entry, reach + OWN_COUNT + index]));
+  const reliedPages = new Set<number>();
+  const maps: { offset: number; bytes: Uint8Array }[] = [];
+  const units = plans.map((plan): LiftedUnit => {
+    const map = makeJumpMap(plan.graph, layout);
+    if (map !== undefined) maps.push(map);
+    const emitter = new UnitEmitter(contextOf(plan, { memory: code.memory, layout, unitType, functions, reliedPages, map }));
+    emitter.unit();
+    const index = module.declareFunction(UNIT_TYPE);
+    module.addBody([...SCRATCH_LOCALS, [emitter.integerCount, TYPE.i64], [emitter.floatCount, TYPE.f64]], emitter.code);
+    const slot = layout.slotOf(plan.entry);
+    module.element(slot, [index]);
+    const resumes = plan.region.blocks.filter(({ kind }) => kind === 'call' || kind === 'callRegister').map(({ end }) => end);
+    return { entry: plan.entry, slot, pages: plan.region.pages, instructions: plan.instructions, resumes, callees: plan.region.callees, starts: plan.region.blocks.map(({ start }) => start) };
+  });
+  return { module: module.finish(), units, maps, reliedPages };
+}
+
+/** Where the multiply-add is not fused nobody asks. */
+function refusal(): CodeWriter {
+  const code = new CodeWriter();
+  code.i32Const(0);
+  return code;
+}
+
+function newModule(layout: UnitLayout): ModuleBuilder {
+  const module = new ModuleBuilder();
+  for (const [name, signature] of IMPORTS) module.importFunction('e', name, signature);
+  module.importMemory('e', 'memory', { minimum: layout.memoryPages, maximum: layout.memoryPages });
+  module.importTable('e', 'table', layout.tableSize);
+  return module;
+}
+
+/** The entries and their callees, breadth first, while there is room. An entry inside the region of another is left out: it will be reached there. */
+function choose(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayout, isWanted: (address: number) => boolean): Plan[] {
+  const plans: Plan[] = [];
+  const open = entries.map(({ address }) => address);
+  const seen = new Set(open);
+  let room = BATCH_INSTRUCTIONS;
+  for (let at = 0; at < open.length && (at < entries.length || plans.length < BATCH_UNITS); at++) {
+    const address = open[at]!;
+    if (at < entries.length ? plans.some(({ region }) => region.has(address)) : (code.regionSizes.get(address) ?? 0) > room) continue;
+    const registers = entries[at]?.registers;
+    const region = findRegion(code, address, { blockMax: Math.max(1, layout.margin >>> 1), guess: (register) => (registers === undefined ? undefined : registers[register]! >>> 0), isFunction: (target) => target !== address && layout.isFunction(target) });
+    if (region === undefined) continue;
+    const instructions = region.blocks.reduce((sum, block) => sum + block.instructions.length, 0);
+    code.regionSizes.set(address, instructions);
+    if (at >= entries.length && instructions > room) continue;
+    if (at >= entries.length) room -= instructions;
+    plans.push({ entry: address, region, graph: makeGraph(region), instructions });
+    for (const callee of region.callees) {
+      if (seen.has(callee) || !isWanted(callee)) continue;
+      seen.add(callee);
+      open.push(callee);
+    }
+  }
+  return plans;
+}
+
+interface Shared {
+  readonly memory: CpuMemory; readonly layout: UnitLayout; readonly unitType: number; readonly functions: ReadonlyMap<number, number>;
+  readonly reliedPages: Set<number>; readonly map: { readonly offset: number; readonly low: number; readonly span: number } | undefined;
+}
+
+function contextOf({ graph }: Plan, { memory, layout, unitType, functions, reliedPages, map }: Shared): UnitContext {
+  const liveness = findLiveness(graph);
+  return {
+    memory, layout, graph, unitType, reliedPages, before: analyse(graph, liveness), flushes: liveness.flushes, windows: new LoadWindows(graph),
+    checked: checkedNodes(graph, layout.margin), jumpMap: map, functionOf: (address) => functions.get(address),
+  };
+}
+
+/** Nodes that look at the fuel: loop headers, and as many more that no way between two looks is longer than the margin. */
+function checkedNodes({ nodes, loops }: Graph, margin: number): ReadonlySet<number> {
+  const checked = new Set<number>();
+  const check = (index: number): void => {
+    const node = nodes[index]!;
+    if (node.block !== undefined) checked.add(index);
+    else for (const edge of node.edges) if ('node' in edge) check(edge.node);
+  };
+  for (const header of loops.keys()) check(header);
+  const costs = new Array<number>(nodes.length).fill(0);
+  for (let index = nodes.length - 1; index >= 0; index--) {
+    const { block, edges } = nodes[index]!;
+    const own = block?.instructions.length ?? 0;
+    const isCalling = block?.kind === 'call' || block?.kind === 'callRegister' || block?.kind === 'step';
+    let rest = 0;
+    for (const edge of isCalling ? [] : edges) {
+      if (!('node' in edge) || edge.node <= index || checked.has(edge.node)) continue;
+      if (own + costs[edge.node]! <= margin) rest = Math.max(rest, costs[edge.node]!);
+      else check(edge.node);
+    }
+    costs[index] = own + rest;
+  }
+  return checked;
+}
+
+function makeJumpMap({ nodes, numbers }: Graph, layout: UnitLayout): { offset: number; low: number; span: number; bytes: Uint8Array } | undefined {
+  if (!nodes.some(({ block }) => block?.kind === 'table')) return undefined;
+  const targets = [...numbers.keys()].sort((a, b) => a - b);
+  const low = targets[0]!;
+  const span = targets.at(-1)! - low + 2;
+  const offset = layout.allocate(span);
+  if (offset === undefined) return undefined;
+  const bytes = new Uint8Array(span);
+  for (const [target, number] of numbers) {
+    bytes[target - low] = number & 255;
+    bytes[target - low + 1] = number >>> 8;
+  }
+  return { offset, low, span, bytes };
+}
+
+/**
+ * Two functions of the driver's side. `stub`, in every empty slot: hands its address to `cold`, the import that runs code without a unit as a call.
+ * `enter` (fuel, depth, pc, slot) -> how the unit came back: 0 control.pc says where to go on, 1 it left (outcome words), 2 as 0, but look first.
+ */
+export function driverModule(layout: UnitLayout): Uint8Array {
+  const module = newModule(layout);
+  const cold = IMPORTS.findIndex(([name]) => name === 'cold');
+  const unitType = module.type(UNIT_TYPE);
+  const stub = module.declareFunction(UNIT_TYPE);
+  const stubCode = new CodeWriter();
+  stubCode.localGet(LOCAL.fuel); stubCode.localGet(LOCAL.depth); stubCode.localGet(LOCAL.pc); stubCode.call(cold); stubCode.localSet(LOCAL.fuel);
+  stubCode.i32Const(0); stubCode.access(OP.i64Load, 3, layout.outcome + OUTCOME.next); stubCode.localGet(LOCAL.fuel);
+  module.addBody([], stubCode);
+  const enter = module.declareFunction({ parameters: [TYPE.i32, TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] });
+  const code = new CodeWriter();
+  const [slot, next] = [3, 4];
+  for (const parameter of [0, 1, 2, slot]) code.localGet(parameter);
+  code.callIndirect(unitType, 0);
+  code.localSet(LOCAL.fuel); code.localSet(next);
+  code.i32Const(0); code.localGet(LOCAL.fuel); code.access(OP.i32Store, 2, layout.outcome + OUTCOME.fuel);
+  code.localGet(next); code.i64ConstSmall(1); code.op(OP.i64Eq);
+  code.open(OP.if, TYPE.empty);
+  code.i32Const(1); code.op(OP.return);
+  code.end();
+  code.i32Const(0); code.localGet(next); code.i64ConstSmall(-2); code.op(OP.i64And); code.access(OP.i64Store, 3, layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.pc);
+  code.localGet(next); code.op(OP.i32WrapI64); code.i32Const(1); code.op(OP.i32And); code.i32Const(1); code.op(OP.i32Shl);
+  module.addBody([[1, TYPE.i64]], code);
+  module.exportFunction('stub', stub);
+  module.exportFunction('enter', enter);
+  return module.finish();
+}
