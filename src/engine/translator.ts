@@ -213,6 +213,7 @@ export class Translator implements Executor {
     control[CONTROL.pc] = pc;
     control[CONTROL.pcHigh] = 0;
     const at = this.#memory.offsetOf(pc >>> 0) >>> 1;
+    assert(this.#left > 0, 'the margin covers every instruction up to the next look at the fuel');
     if (u16[at] === ECALL_LOW && u16[at + 1] === 0) {
       control[CONTROL.reservationValid] = control[CONTROL.reservationAddress] = 0;
       this.#systemCall();

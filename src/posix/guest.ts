@@ -94,38 +94,84 @@ export class Guest {
   run(budget: number): GuestStop {
     assert(Number.isSafeInteger(budget) && budget > 0, 'a budget is a positive integer');
     const { kernel } = this;
-    let left = budget;
+    this.#left = budget;
     for (;;) {
       if (kernel.outcome !== undefined) return { kind: 'ended', outcome: kernel.outcome };
       if (kernel.isDeadlocked) return DEADLOCK;
       if (kernel.randomAddress !== 0 && !this.#placeRandom()) return this.#blocked();
-      if (left === 0) return BUDGET;
+      if (this.#left === 0) return BUDGET;
       const thread = kernel.current;
       const { cpu } = thread.process;
-      const before = cpu.retired;
-      const stop = cpu.run(this.#slice(left));
-      const executed = Number(cpu.retired - before);
-      left -= executed;
-      thread.used += executed;
-      if (stop === STOP.budget) {
-        settle(kernel);
-        continue;
+      const slice = this.#slice(this.#left);
+      this.#accounted = cpu.retired;
+      this.#sliceEnd = cpu.retired + BigInt(slice);
+      const stop = cpu.run(slice, this.#trap);
+      if (stop === STOP.trapped) {
+        if (!this.#wasCompleted) return this.#blocked();
+      } else {
+        this.#account(thread);
+        if (stop === STOP.budget) {
+          settle(kernel);
+          continue;
+        }
+        if (stop !== STOP.syscall) {
+          // A stack that grows costs nothing: the access is made again.
+          if ((stop === STOP.loadFault || stop === STOP.storeFault) && thread.process.space.growStack(Number(cpu.faultAddress))) continue;
+          this.#fault(thread, stop);
+        } else if (!this.#call(thread)) {
+          return this.#blocked();
+        }
+        this.#countStep(thread);
       }
-      if (stop !== STOP.syscall) {
-        // A stack that grows costs nothing: the access is made again.
-        if ((stop === STOP.loadFault || stop === STOP.storeFault) && thread.process.space.growStack(Number(cpu.faultAddress))) continue;
-        this.#fault(thread, stop);
-      } else if (!this.#call(thread)) {
-        return this.#blocked();
-      }
-      kernel.processor.retired += 1n; // Another one after execve.
-      thread.used++;
-      left--;
-      settle(kernel);
-      // Output is held back until a commit; it must not grow without bound while the guest runs on.
-      if (kernel.channels.pendingBytes >= limits.OUTBOX_BYTES_MAX && kernel.outcome === undefined && left > 0) return this.#blocked();
+      if (this.#isOutboxFull()) return this.#blocked();
     }
   }
+
+  /** Instructions that this run() may still retire, and how far the processor has been accounted for. */
+  #left = 0;
+  #accounted = 0n;
+  #sliceEnd = 0n;
+  #wasCompleted = false;
+
+  /** Instructions that have retired since the last look. */
+  #account(thread: Thread): void {
+    const { retired } = thread.process.cpu;
+    const executed = Number(retired - this.#accounted);
+    this.#accounted = retired;
+    this.#left -= executed;
+    thread.used += executed;
+  }
+
+  /** A call or a taken signal is one instruction; then whatever it caused happens. */
+  #countStep(thread: Thread): void {
+    const { kernel } = this;
+    kernel.processor.retired += 1n; // Another one after execve.
+    thread.used++;
+    this.#left--;
+    settle(kernel);
+  }
+
+  /** Output is held back until a commit; it must not grow without bound while the guest runs on. */
+  #isOutboxFull(): boolean {
+    const { kernel } = this;
+    return kernel.channels.pendingBytes >= limits.OUTBOX_BYTES_MAX && kernel.outcome === undefined && this.#left > 0;
+  }
+
+  /** A system call out of translated code, which goes on by itself when the same thread may run as far as it was allowed to. */
+  readonly #trap = (): boolean => {
+    const { kernel } = this;
+    const thread = kernel.current;
+    const { cpu } = thread.process;
+    this.#account(thread);
+    this.#wasCompleted = this.#call(thread);
+    if (!this.#wasCompleted) return false;
+    this.#countStep(thread);
+    if (kernel.current !== thread || thread.process.cpu !== cpu || kernel.outcome !== undefined || kernel.isDeadlocked || this.#isOutboxFull()) return false;
+    const rest = this.#sliceEnd - cpu.retired;
+    if (rest <= 0n || this.#left === 0 || BigInt(this.#slice(this.#left)) < rest) return false;
+    this.#accounted = cpu.retired;
+    return true;
+  };
 
   /** How far the current thread may run before the schedule wants a look. */
   #slice(left: number): number {

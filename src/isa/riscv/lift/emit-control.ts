@@ -16,7 +16,7 @@ import type { UnitEmitter } from './emit-unit.ts';
 import { STACK_POINTER } from './facts.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
-import { HELPER, LEAVE, LOCAL, TARGETS } from './layout.ts';
+import { HELPER, LEAVE, LOCAL, OUTCOME, TARGETS } from './layout.ts';
 
 /** What one call takes from `depth`: roughly bytes of the host's stack, and a floor for the callee. */
 const FRAME_BYTES = 160;
@@ -151,7 +151,7 @@ function exitIndirect(unit: UnitEmitter): void {
   unit.code.op(OP.returnCallIndirect); unit.code.u32(unit.context.unitType); unit.code.u32(0);
 }
 
-/** One instruction by the interpreter, a system call among them, without leaving. It counts itself. */
+/** One instruction by the interpreter, a system call among them, without leaving. It counts itself; with LEAVE the fuel is in the outcome words. */
 function interpretOne(unit: UnitEmitter, node: GraphNode, index: number): void {
   const { code } = unit;
   const { end, resume } = node.block!;
@@ -159,7 +159,7 @@ function interpretOne(unit: UnitEmitter, node: GraphNode, index: number): void {
   code.i32Const(end); code.localGet(LOCAL.fuel); code.call(HELPER.step); code.localTee(LOCAL.address);
   code.i32Const(LEAVE); code.op(OP.i32Eq);
   unit.openIf(false);
-  code.i64ConstSmall(1); code.localGet(LOCAL.fuel); code.op(OP.return);
+  code.i64ConstSmall(1); code.i32Const(0); code.access(OP.i32Load, 2, unit.layout.outcome + OUTCOME.fuel); code.op(OP.return);
   unit.close();
   code.localGet(LOCAL.address); code.localTee(LOCAL.fuel); code.i32Const(0); code.op(OP.i32LtS);
   unit.openIf(false);

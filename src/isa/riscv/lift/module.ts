@@ -135,7 +135,7 @@ function checkedNodes({ nodes, loops }: Graph, margin: number): ReadonlySet<numb
   const costs = new Array<number>(nodes.length).fill(0);
   for (let index = nodes.length - 1; index >= 0; index--) {
     const { block, edges } = nodes[index]!;
-    const own = block?.instructions.length ?? 0;
+    const own = (block?.instructions.length ?? 0) + (block?.kind === 'step' ? 1 : 0);
     const isCalling = block?.kind === 'call' || block?.kind === 'callRegister' || block?.kind === 'step';
     let rest = 0;
     for (const edge of isCalling ? [] : edges) {
