@@ -23,7 +23,7 @@ export const ERROR_TABLE = {
   E_ELF_SEGMENT: { exit: EXIT.notExecutable, says: 'a segment of the ELF file lies about its size, place or alignment' },
   E_ELF_OVERLAP: { exit: EXIT.notExecutable, says: 'two segments of the ELF file overlap in memory' },
   E_ELF_ENTRY: { exit: EXIT.notExecutable, says: 'the entry point lies outside the executable segments' },
-  E_ELF_DYNAMIC: { exit: EXIT.notExecutable, says: 'the program needs a dynamic loader that is not in the image' },
+  E_ELF_DYNAMIC: { exit: EXIT.notExecutable, says: 'the program needs a dynamic loader or interpreter that is not in the image' },
   E_ELF_TOO_LARGE: { exit: EXIT.notExecutable, says: 'the program does not fit in the memory of the machine' },
   // What was asked for.
   E_USAGE: { exit: EXIT.usage, says: 'the command line is wrong' },

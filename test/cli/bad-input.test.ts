@@ -28,7 +28,8 @@ function program(kind: string): string {
     case 'missing': return path;
     case 'directory': mkdirSync(path, { recursive: true }); return path;
     case 'empty': writeFileSync(path, ''); return path;
-    case 'text': writeFileSync(path, '#!/bin/sh\necho hi\n'); return path;
+    case 'text': writeFileSync(path, 'echo hi\n'); return path;
+    case 'script': writeFileSync(path, '#!/bin/sh\necho hi\n'); return path;
     case 'device': return '/dev/null';
     case 'native': copyFileSync(process.execPath, path); truncateSync(path, 1_000_000); return path;
     case 'object': execFileSync('riscv64-linux-gnu-gcc', ['-c', '-x', 'c', '-', '-o', path], { input: 'int f(void){return 1;}' }); return path;
@@ -51,7 +52,7 @@ function headerOf(_kind: 'LOAD'): number {
 
 describe('programs that cannot be run', () => {
   it.each<[string, string[], number]>([
-    ['missing', ['E_PROGRAM_NOT_FOUND'], 127], ['directory', ['E_PROGRAM_DIRECTORY'], 126], ['empty', ['E_PROGRAM_EMPTY'], 126], ['text', ['E_ELF_MAGIC'], 126],
+    ['missing', ['E_PROGRAM_NOT_FOUND'], 127], ['directory', ['E_PROGRAM_DIRECTORY'], 126], ['empty', ['E_PROGRAM_EMPTY'], 126], ['text', ['E_ELF_MAGIC'], 126], ['script', ['E_ELF_DYNAMIC'], 126],
     ['device', ['E_PROGRAM_UNREADABLE'], 126], ['native', ['E_ELF_MACHINE', 'E_ELF_TRUNCATED'], 126], ['object', ['E_ELF_KIND'], 126], ['dynamic', ['E_ELF_DYNAMIC'], 126],
     ['truncated', ['E_ELF_TRUNCATED'], 126], ['cut-header', ['E_ELF_TRUNCATED'], 126], ['entry-outside', ['E_ELF_ENTRY'], 126],
     ['many-headers', ['E_ELF_HEADER', 'E_ELF_TRUNCATED'], 126], ['huge-segment', ['E_ELF_SEGMENT', 'E_ELF_TOO_LARGE', 'E_ELF_OVERLAP'], 126],
