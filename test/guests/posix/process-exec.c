@@ -59,8 +59,8 @@ int main(int argc, char **argv) {
   strcpy(self, kept);
   /* posix_spawn: vfork and exec; an error of exec comes back. */
   pid_t spawned; posix_spawn_file_actions_t actions; posix_spawn_file_actions_init(&actions); posix_spawn_file_actions_addclose(&actions, 10);
-  printf("spawn %d", posix_spawn(&spawned, self, &actions, 0, (char *[]){"me", "spawned", 0}, (char *[]){"X=2", 0}));
-  waitpid(spawned, &status, 0); printf(" %d\n", WEXITSTATUS(status));
+  int error = posix_spawn(&spawned, self, &actions, 0, (char *[]){"me", "spawned", 0}, (char *[]){"X=2", 0});
+  waitpid(spawned, &status, 0); printf("spawn %d %d\n", error, WEXITSTATUS(status));
   printf("spawn error %d\n", posix_spawn(&spawned, "./none", 0, 0, (char *[]){"me", 0}, environ) == ENOENT);
   /* The same process: id, children and descriptors stay. */
   child = fork();
