@@ -62,7 +62,7 @@ export const modes: readonly Mode[] = ['whole', 'sliced', 'wasm', 'translated', 
 enableWasmFeatures();
 const memoryBytesDefault = 256 * 1024 * 1024;
 /** Translates almost everything, so that short programs exercise the translator too. */
-const eager = translating(riscv64, { hotLimit: 4 });
+const eager = translating(riscv64, { hotLimit: 24 });
 const inWasm = interpretingInWasm(riscv64, { warmUp: 0 });
 const workingDirectory = '/home/guest';
 
