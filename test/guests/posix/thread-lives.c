@@ -33,7 +33,7 @@ int main(void) {
   pthread_create(t, 0, works, 0); sem_wait(&ready); pthread_cancel(*t); pthread_join(*t, &r); printf("later %d cleaned %d\n", r == PTHREAD_CANCELED, cleaned);
   pthread_create(t, 0, spins, 0); sem_wait(&ready); pthread_cancel(*t); pthread_join(*t, &r); printf("spinner %d\n", r == PTHREAD_CANCELED);
   pthread_create(t, 0, exits, 0); pthread_join(*t, &r); printf("exit %ld cleaned %d\n", (long)r, cleaned);
-  struct sigaction sa = {.sa_handler = handler}; sigaction(SIGUSR1, &sa, 0); pthread_create(t, 0, sleeps, 0); sem_wait(&ready); while (!got) { pthread_kill(*t, SIGUSR1); sched_yield(); } pthread_join(*t, &r); printf("signal %d by the thread %d interrupted %ld\n", got > 0, pthread_equal(gotBy, *t), (long)r);
+  struct sigaction sa = {.sa_handler = handler}; sigaction(SIGUSR1, &sa, 0); pthread_create(t, 0, sleeps, 0); sem_wait(&ready); while (pthread_tryjoin_np(*t, &r) == EBUSY) { pthread_kill(*t, SIGUSR1); sched_yield(); } printf("signal %d by the thread %d interrupted %ld\n", got > 0, pthread_equal(gotBy, *t), (long)r);
   sigset_t set; sigemptyset(&set); sigaddset(&set, SIGUSR2); pthread_sigmask(SIG_BLOCK, &set, 0); kill(getpid(), SIGUSR2); int s; printf("sigwait %d", sigwait(&set, &s)); printf(" %d\n", s == SIGUSR2);
   pthread_attr_t at; pthread_attr_init(&at); pthread_attr_setstacksize(&at, 500000); pthread_create(t, &at, stack, 0); pthread_join(*t, &r); printf("stack %ld\n", (long)r);
   pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED); for (int i = 0; i < 5; i++) pthread_create(t, &at, detached, 0); for (int i = 0; i < 5; i++) sem_wait(&ready); printf("detached\n");
