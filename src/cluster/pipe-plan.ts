@@ -10,10 +10,12 @@ import { StillpointError } from '../core/index.ts';
 import type { ClusterGroup, HostBinding } from '../manifest/index.ts';
 import { planCluster, type ClusterHost, type ClusterPlan, type PlannedLink, type PlannedNode } from './plan.ts';
 
-export interface PipeWish {
+export interface PipeRequest {
+  /** `PROGRAM ARG…`, with quotes as a shell has them. */
   readonly stages: readonly string[];
   readonly name: string;
   readonly logs: string;
+  /** Files of the first stage's standard input and the last one's output. */
   readonly input?: string | undefined;
   readonly output?: string | undefined;
   readonly processes?: number | undefined;
@@ -23,7 +25,7 @@ export interface PipeWish {
 const WINDOW_BYTES = 2 * 1024 * 1024;
 
 /** Throws E_USAGE, E_CHANNEL_*. */
-export function planPipe(wish: PipeWish, host: ClusterHost): ClusterPlan {
+export function planPipe(wish: PipeRequest, host: ClusterHost): ClusterPlan {
   const taken = new Set<string>();
   const last = wish.stages.length - 1;
   const groups = wish.stages.map((stage, index) => toGroup(splitWords(stage), { taken, host, stdin: index === 0 ? wish.input : undefined, stdout: index === last ? wish.output : undefined }));

@@ -11,7 +11,7 @@
 import { limits, StillpointError } from '../core/index.ts';
 import {
   checkManifest, compareChannelNames, complain, declareRun, parseClock, parseEntropy,
-  type ChannelSpec, type CheckpointInterval, type ClusterChannel, type ClusterSettings, type EngineName, type HostBinding, type HostBindings, type HostInspector, type RunManifest, type RunSettings,
+  type ChannelSpec, type ClusterChannel, type ClusterSettings, type HostBinding, type HostBindings, type HostInspector, type RunManifest, type RunSettings,
 } from '../manifest/index.ts';
 import { groupNodes, type NodeDraft } from './plan-nodes.ts';
 
@@ -51,18 +51,11 @@ export interface PlannedLink {
   readonly windowBytes: number;
 }
 
-export interface ClusterPlan {
-  readonly name: string;
+/** What the manifest says of the whole cluster goes into its plan as it is. */
+export interface ClusterPlan extends Pick<ClusterSettings, 'name' | 'transport' | 'isEncrypted' | 'checkpointEvery' | 'engine' | 'restarts' | 'logs' | 'store'> {
   readonly nodes: readonly PlannedNode[];
   readonly links: readonly PlannedLink[];
   readonly processes: number;
-  readonly transport: 'ipc' | 'tcp';
-  readonly isEncrypted: boolean;
-  readonly checkpointEvery: CheckpointInterval | undefined;
-  readonly engine: EngineName | undefined;
-  readonly restarts: number;
-  readonly logs: string;
-  readonly store: string | undefined;
 }
 
 export const NODES_MAX = 256; // One host; each node is a machine of its own.

@@ -11,9 +11,9 @@
  * interpreter is always right.
  * What this does NOT do: keep the units (unit-table.ts), or translations across machines.
  */
-import { assert } from '../core/index.ts';
+import { assert, limits } from '../core/index.ts';
 import {
-  CONTROL, LEAVE, OUTCOME, PAUSE, REASON, returnTarget, STOP, type CpuMemory, type CpuState, type Executor, type Isa, type Stop, type TrapHandler,
+  CONTROL, LEAVE, OUTCOME, PAGE_FLAG, PAUSE, REASON, returnTarget, STOP, type CpuMemory, type CpuState, type Executor, type Isa, type Stop, type TrapHandler,
 } from '../isa/index.ts';
 import { GuestMemory } from './memory.ts';
 import { QUEUE_INSTRUCTIONS, UnitTable } from './unit-table.ts';
@@ -257,8 +257,8 @@ export class Translator implements Executor {
     const low = Number(BigInt.asUintN(64, address));
     if (low + distance >= 2 ** 32) return 1;
     const { pageFlags } = this.#memory;
-    const [first, last] = [Math.floor(low / 4096), Math.floor((low + distance) / 4096)];
-    for (let page = first; page <= last; page++) if ((pageFlags[page]! & (2 | 16)) !== 2) return 1;
+    const [first, last] = [Math.floor(low / limits.PAGE_BYTES), Math.floor((low + distance) / limits.PAGE_BYTES)];
+    for (let page = first; page <= last; page++) if ((pageFlags[page]! & (PAGE_FLAG.write | PAGE_FLAG.code)) !== PAGE_FLAG.write) return 1;
     for (let page = first; page <= last; page++) this.#memory.prepareStore(page);
     return 0;
   }

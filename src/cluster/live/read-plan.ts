@@ -2,10 +2,11 @@
  * `plan` and `pipe`: what a cluster manifest, or a line of programs, would run on this host. What this does NOT do: start anything.
  */
 import { resolve } from 'node:path';
-import { planPipe } from '../pipe-plan.ts';
+import { planPipe, type PipeRequest } from '../pipe-plan.ts';
 import { planCluster, type ClusterPlan } from '../plan.ts';
 import { NodeClusterHost } from './cluster-host.ts';
 
+export type { PipeRequest } from '../pipe-plan.ts';
 export interface PlanRequest { readonly file: string; readonly processes?: number | undefined }
 
 /** Throws E_MANIFEST, E_CHANNEL_*. */
@@ -13,18 +14,6 @@ export async function readClusterPlan({ file, processes }: PlanRequest): Promise
   // Loaded on demand: the YAML and schema packages would add a fifth to the start of every command.
   const { readClusterFile } = await import('../../manifest/live/cluster-file.ts');
   return planCluster(readClusterFile(file), new NodeClusterHost(), { processes });
-}
-
-export interface PipeRequest {
-  /** `PROGRAM ARG…`, with quotes as a shell has them. */
-  readonly stages: readonly string[];
-  readonly name: string;
-  readonly logs: string;
-  /** Files of the first stage's standard input and the last one's output. */
-  readonly input?: string | undefined;
-  readonly output?: string | undefined;
-  readonly processes?: number | undefined;
-  readonly store?: string | undefined;
 }
 
 /** Throws E_USAGE, E_CHANNEL_*. */
