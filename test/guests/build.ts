@@ -42,8 +42,9 @@ export interface GuestProgram {
 
 /** What a program can be built for: riscv64 at three levels, or the host. */
 export type BuildTarget = 'O0' | 'O2' | 'O3' | 'native';
+export type GuestLevel = Exclude<BuildTarget, 'native'>;
 /** The riscv64 targets, in the order that tests list them. */
-export const guestLevels: readonly ('O0' | 'O2' | 'O3')[] = ['O0', 'O2', 'O3'];
+export const guestLevels: readonly GuestLevel[] = ['O0', 'O2', 'O3'];
 
 // Contraction to fused multiply-add is off: the host's baseline has none, and results must be comparable bit for bit.
 const commonFlags = ['-std=gnu11', '-static', '-ffp-contract=off', '-frounding-math', '-w'];

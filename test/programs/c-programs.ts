@@ -1,9 +1,10 @@
-// Every small C program, at every optimisation level, in every mode: the same stdout and the same end as under
-// qemu-riscv64 and as built for the host; one instruction count and one root for all modes. STILLPOINT_PROGRAM=NAME
-// runs one program only.
+// Every small C program at one optimisation level, in every mode: the same stdout and the same end as under qemu-riscv64
+// and as built for the host; one instruction count and one root for all modes. STILLPOINT_PROGRAM=NAME runs one program
+// only. Each level has a test file of its own (c-programs-o0.test.ts, …), so that they share the cores of a small machine.
+// Does NOT say which levels there are (test/guests/build.ts).
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { buildProgram, guestLevels, listPrograms, type GuestProgram } from '../guests/build.ts';
+import { buildProgram, listPrograms, type GuestLevel, type GuestProgram } from '../guests/build.ts';
 import { modes, runInMode, type ModeResult } from './modes.ts';
 import { programOracle, type OracleResult } from './oracle.ts';
 
@@ -14,7 +15,7 @@ function comparable(result: Pick<OracleResult | ModeResult, 'stdout' | 'end'>): 
   return { end: result.end, stdout: Buffer.from(result.stdout).toString('latin1') };
 }
 
-async function checkLevel(program: GuestProgram, level: (typeof guestLevels)[number]): Promise<void> {
+async function checkLevel(program: GuestProgram, level: GuestLevel): Promise<void> {
   const expected = await programOracle(program, level);
   expect(expected.end, `qemu-riscv64 ends as the header says (${expected.stderr})`).toEqual(program.end);
   if (program.oracle === 'both') expect(comparable(await programOracle(program, 'native')), 'the two oracles agree').toEqual(comparable(expected));
@@ -27,10 +28,11 @@ async function checkLevel(program: GuestProgram, level: (typeof guestLevels)[num
   }
 }
 
-describe('small C programs', () => {
-  it('are more than seventy', () => expect(listPrograms().length).toBeGreaterThanOrEqual(70));
+/** Declares the tests of one level. */
+export function checkPrograms(level: GuestLevel): void {
+  describe(`small C programs, ${level}`, () => {
+    it('are more than seventy', () => expect(listPrograms().length).toBeGreaterThanOrEqual(70));
 
-  describe.each(programs.map((program) => [program.name, program] as const))('%s', (_name, program) => {
-    it.each(guestLevels)('%s', (level) => checkLevel(program, level));
+    it.each(programs.map((program) => [program.name, program] as const))('%s', (_name, program) => checkLevel(program, level));
   });
-});
+}
