@@ -40,6 +40,10 @@ export interface HostPort {
 
   // What only a peer (another machine) cares about:
 
+  /** The peer itself knows what it holds: output need not be recorded before it leaves, as long as it follows from what is durable. */
+  readonly keepsPosition?: boolean;
+  /** As read(), when bytes are there already; undefined when they must be waited for. */
+  readNow?(wanted: Wanted): Uint8Array | undefined;
   /** Input up to stream position `position` is durable here: it will never be asked for again. */
   acknowledge?(position: number): void;
   /** Whether the peer waits, or soon will, for input to be made durable. */

@@ -97,6 +97,11 @@ export class PeerInput implements HostPort {
     }
   }
 
+  readNow(wanted: Wanted): Uint8Array | undefined {
+    assert(wanted.length > 0 && wanted.offset === this.#taken, 'a peer is read in order');
+    return this.#state !== 'closed' && this.#received > this.#taken ? this.#take(wanted.length) : undefined;
+  }
+
   async write(): Promise<void> {
     assert(false, 'an input port is not written');
   }

@@ -24,6 +24,7 @@ interface Piece { readonly offset: number; readonly bytes: Uint8Array }
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 export class PeerOutput implements HostPort {
+  readonly keepsPosition = true;
   readonly link: PlannedLink;
   readonly #send: Send;
   readonly #changed = new Signal();

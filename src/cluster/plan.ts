@@ -60,7 +60,7 @@ export interface ClusterPlan extends Pick<ClusterSettings, 'name' | 'transport' 
 
 export const NODES_MAX = 256; // One host; each node is a machine of its own.
 const LINKS_MAX = 65_536; // NODES_MAX squared: all to all.
-const WINDOW_BYTES_DEFAULT = 2 * 1024 * 1024; // Readers make half of it durable at a time: a commit costs milliseconds on a busy disk.
+const WINDOW_BYTES_DEFAULT = 4 * 1024 * 1024; // Readers make half of it durable at a time: a commit costs milliseconds on a busy disk.
 const WINDOW_BYTES_MIN = limits.CHUNK_BYTES;
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 const UNLIMITED = { gets: null, getBytes: null, puts: null, putBytes: null } as const;

@@ -147,6 +147,7 @@ function isSame(a: Source, b: Source, length: number): boolean {
 }
 
 export class FanOutput implements HostPort {
+  readonly keepsPosition = true;
   readonly #outputs: readonly PeerOutput[];
 
   constructor(outputs: readonly PeerOutput[]) {

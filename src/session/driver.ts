@@ -61,6 +61,8 @@ export interface DriverParts {
 const SLICE_MS = 20;
 const SLICE_MIN = 100_000;
 const SLICE_MAX = 500_000_000;
+/** How long a guest is fed without housekeeping. */
+const LOOK_INTERVAL_MS = 5;
 /** Output waits at most this long for company before it is released. */
 const RELEASE_INTERVAL_MS = 50;
 
@@ -88,6 +90,7 @@ export class Driver {
       const stop = this.#runSlice();
       const outcome = this.#outcomeOf(stop);
       if (outcome !== undefined) return this.#end(outcome);
+      if (this.#hurries(stop)) continue;
       await this.#housekeeping();
       const reason = this.#parts.hooks.stopRequested?.();
       if (reason !== undefined) return this.#stop(reason);
@@ -139,6 +142,14 @@ export class Driver {
     return maxInstructions !== undefined && guest.retired >= maxInstructions ? { kind: 'capped', cap: 'instructions' } : undefined;
   }
 
+  /** Small messages come by the thousand: what is there already is fed without a look at everything else, for a while. */
+  #hurries(stop: GuestStop): boolean {
+    const { feed, recording, policy, monotonicMs } = this.#parts;
+    if (stop.kind !== 'blocked' || stop.needsClock || stop.needsEntropy > 0 || policy.kind === 'instructions') return false;
+    if (feed.wantsCommit || recording?.isFull === true || monotonicMs() - this.#lastLook >= LOOK_INTERVAL_MS) return false;
+    return feed.supplyNow(stop.channels, this.#at);
+  }
+
   async #satisfy(stop: Extract<GuestStop, { kind: 'blocked' }>): Promise<void> {
     const { feed, guest, hooks } = this.#parts;
     if (this.#parts.channels.hasOutput && feed.needsHost(stop.channels)) await this.#release();
@@ -149,7 +160,7 @@ export class Driver {
 
   async #housekeeping(): Promise<void> {
     const { channels, hooks, monotonicMs, recording } = this.#parts;
-    const now = monotonicMs();
+    const now = this.#lastLook = monotonicMs();
     recording?.mustBeWell();
     // While a checkpoint is under way a release would wait for it, and the guest with it: better a little later.
     const mayWait = recording?.isBusy === true && channels.pendingBytes < limits.OUTBOX_BYTES_MAX / 2;
@@ -161,6 +172,7 @@ export class Driver {
   }
 
   #lastYield = 0;
+  #lastLook = 0;
 
   /** Lets the host's event loop run: signals, other sessions. */
   async #yieldToHost(now: number): Promise<void> {
@@ -191,7 +203,7 @@ export class Driver {
   async #checkpoint(): Promise<void> {
     const { outlet, recording, guest, monotonicMs } = this.#parts;
     await this.#release();
-    await outlet.settle();
+    await outlet.settle(this.#at);
     await recording!.begin(this.#at, guest.state(), outlet.positions);
     this.#lastCheckpointAt = guest.retired;
     this.#lastCheckpointMs = monotonicMs();
@@ -200,7 +212,7 @@ export class Driver {
   async #end(outcome: Outcome): Promise<SessionEnd> {
     const { outlet, recording, guest } = this.#parts;
     await this.#release();
-    await outlet.settle();
+    await outlet.settle(this.#at);
     const reason = await this.#partWithPeers();
     if (reason !== undefined) return this.#stopAtEnd(reason);
     const root = await recording?.end(this.#at, { outcome, state: guest.state(), outputs: outlet.positions });

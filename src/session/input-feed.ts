@@ -92,6 +92,21 @@ export class InputFeed {
     if (answer !== undefined) this.#supplyLive(answer.channel, answer.bytes, at);
   }
 
+  /** As supply(), when a peer's bytes are here already; false when somebody must be waited for or asked. */
+  supplyNow(channels: readonly Channel[], at: InstructionCount): boolean {
+    if (this.#peers.length === 0) return false;
+    for (const channel of channels) {
+      const { wanted, spec: { name, access } } = channel;
+      if (access !== 'sequential' || this.#hasPast(channel)) return false;
+      if (wanted === undefined || this.#reading.has(name)) continue;
+      const bytes = this.#live!.ports.get(name)?.readNow?.({ offset: wanted.offset, length: Math.min(wanted.length, limits.CHUNK_BYTES) }); // Who has peers has live ports.
+      if (bytes === undefined) continue;
+      this.#supplyLive(channel, bytes, at);
+      return true;
+    }
+    return false;
+  }
+
   /** Nanoseconds since 1970 for `--clock recorded`. */
   clock(at: InstructionCount): bigint {
     const past = this.#nextFact('clock', at);

@@ -5,7 +5,8 @@
  *                                                                                                   at once where it cannot be put back)
  *   settle():   host ports sync ─► synced = delivered                                                       (a checkpoint relies on it)
  *
- * Invariants: nothing reaches a host port before its commit; synced <= delivered <= intended. In an ephemeral session there is no commit.
+ * Invariants: nothing reaches a host port before what it depends on is durable; synced <= delivered <= intended. Output to peers that know what they hold is
+ * committed with the next input or checkpoint: until then it is a function of what is durable already. In an ephemeral session there is no commit.
  * What this does NOT do: decide when to release; retry a failed sink (the session stops, the run can be resumed).
  */
 import type { InstructionCount } from '../core/index.ts';
@@ -29,6 +30,8 @@ export class Outlet {
   readonly #recording: Recording | undefined;
   readonly #forgetful: ReadonlySet<string>;
   readonly #positions = new Map<string, OutputPosition>();
+  /** Channels written since the last commit. */
+  readonly #unrecorded = new Set<string>();
 
   constructor({ channels, ports, recording, forgetful, positions }: OutletParts) {
     this.#channels = channels;
@@ -58,7 +61,8 @@ export class Outlet {
     const operations = this.#channels.takeOutput();
     const written = [...new Set(operations.map(({ channel }) => channel))];
     for (const name of written) this.#advance(name, (position) => ({ ...position, intended: Math.max(position.intended, this.#channels.get(name)!.bytesWritten) }));
-    if (this.#recording !== undefined && (written.length > 0 || this.#recording.hasPending)) await this.#recording.commitTail(at, { written, outputs: this.#positions });
+    if (this.#recording !== undefined) for (const name of written) this.#unrecorded.add(name);
+    if (this.#recording?.hasPending === true || written.some((name) => this.#ports.get(name)?.keepsPosition !== true)) await this.#record(at);
     for (const name of written) {
       await this.#ports.get(name)?.write(operations.filter(({ channel }) => channel === name));
       this.#advance(name, (position) => ({ ...position, delivered: Math.max(position.delivered, this.#channels.get(name)!.bytesWritten) }));
@@ -66,8 +70,14 @@ export class Outlet {
     if (this.#recording !== undefined && written.some((name) => this.#forgetful.has(name))) await this.#recording.commitTail(at, { written: [], outputs: this.#positions });
   }
 
-  /** Makes everything delivered durable at the sinks. */
-  async settle(): Promise<void> {
+  async #record(at: InstructionCount): Promise<void> {
+    await this.#recording?.commitTail(at, { written: [...this.#unrecorded], outputs: this.#positions });
+    this.#unrecorded.clear();
+  }
+
+  /** Commits what release() has not, and makes everything delivered durable at the sinks. */
+  async settle(at: InstructionCount): Promise<void> {
+    if (this.#unrecorded.size > 0) await this.#record(at);
     for (const [name, { synced, delivered }] of this.#positions) {
       if (synced === delivered) continue;
       await this.#ports.get(name)?.sync();

@@ -34,7 +34,7 @@ const channel = z.strictObject({
   pattern: z.enum(CHANNEL_PATTERNS).optional().describe('default: all-to-all'),
   name: z.string().optional().describe('the guests see /dev/out/NAME.GROUP-I and /dev/in/NAME.GROUP-I'),
   messages: z.boolean().optional().describe('each write is one message, each read gives one'),
-  buffer: size.optional().describe('bytes under way before the writer waits (default 2M)'),
+  buffer: size.optional().describe('bytes under way before the writer waits (default 4M)'),
 }).describe('channels from the nodes of one group to the nodes of another');
 
 export const clusterFileSchema = z.strictObject({
