@@ -37,15 +37,20 @@ export function checkReport(file: string): void {
 
 /** `--report FILE`. */
 export function writeReport(file: string, report: unknown): void {
+  writeText(file, `${toJson(report)}\n`);
+}
+
+/** A file that was asked for beside the run. Throws E_HOST_FILE. */
+export function writeText(file: string, text: string): void {
   try {
-    writeFileSync(file, `${toJson(report)}\n`);
+    writeFileSync(file, text);
   } catch (cause) {
     throw reportTrouble(file, cause);
   }
 }
 
 function reportTrouble(file: string, cause: unknown): StillpointError {
-  return new StillpointError('E_HOST_FILE', `the report ${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new StillpointError('E_HOST_FILE', `${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }
 
 /** The one line of a failed command, and its exit status. Anything that is no StillpointError is our own bug. */

@@ -19,6 +19,8 @@ export { checkStore, type FsckFinding, type FsckRequest, type FsckResult } from 
 export { describeRun, listRunSummaries, readCheckpoints, readLog, removeRuns, type CheckpointFacts, type LogEntry, type RunSummary } from './session/history.ts';
 export { exportRunLayer, importImage, listNamedImages, removeImages } from './session/image-verbs.ts';
 export type { ImageRecord } from './txn/index.ts';
+export { encodeProfile } from './session/profile-format.ts';
+export { Profile, type ProfileStack } from './session/profile.ts';
 export { replayRun, type ReplayRequest, type ReplayResult } from './session/replay.ts';
 export type { Report } from './session/report.ts';
 export { resumeRun, type ResumeRequest } from './session/resume.ts';

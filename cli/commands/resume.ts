@@ -5,12 +5,11 @@ import type { Command } from 'commander';
 import { resumeRun, type EngineName } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
-import { checkReport } from '../terminal.ts';
-import { collect, finish, parseEngine } from './run.ts';
+import { collect, finish, parseEngine, prepareFiles } from './run.ts';
 
 interface ResumeFlags {
   readonly store?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: EngineName;
-  readonly have: string[]; readonly bind: string[]; readonly report?: string; readonly json?: boolean; readonly progress: boolean;
+  readonly have: string[]; readonly bind: string[]; readonly report?: string; readonly profile?: string; readonly json?: boolean; readonly progress: boolean;
 }
 
 export function addResumeCommand(program: Command): void {
@@ -24,6 +23,7 @@ export function addResumeCommand(program: Command): void {
     .option('--have <channel=bytes>', 'how many bytes of a pipe the reader holds: output goes on exactly there', collect, [])
     .option('--bind <channel=file>', 'the host file of a channel, when it has moved', collect, [])
     .option('--engine <engine>', 'translate, wasm or interpret (default: translate; the same bits, another speed)', parseEngine)
+    .option('--profile <file>', 'write where the instructions went from here on, by function: folded stacks, or speedscope JSON for a name in .json')
     .option('--report <file>', 'write facts about the run as JSON')
     .option('--json', 'print the report to stderr when the run ends')
     .option('--no-progress', 'no progress line')
@@ -34,15 +34,15 @@ Examples:
 Output files are put back to the last checkpoint and written on, so nothing is lost or repeated. A pipe cannot be put
 back: without --have it goes on at the last committed position, and the few bytes after it may come twice.`)
     .action(async (name: string, flags: ResumeFlags) => {
-      if (flags.report !== undefined) checkReport(flags.report);
+      const profile = prepareFiles(flags);
       const stop = stopOnSignals();
       const progress = new ProgressLine(name, flags.progress);
       try {
         const result = await resumeRun({
           name, store: flags.store, maxInstructions: flags.maxInstructions, checkpointEvery: flags.checkpointEvery, have: flags.have, bind: flags.bind, engine: flags.engine,
-        }, { onProgress: progress.update, beforeOutput: progress.end, stopRequested: stop.requested });
+        }, { onProgress: progress.update, beforeOutput: progress.end, stopRequested: stop.requested, profile });
         progress.end();
-        finish(result, flags);
+        finish(result, { ...flags, sampled: profile });
       } finally {
         progress.end();
         stop.end();

@@ -2,17 +2,17 @@
  * `stillpoint run`: run a program as a deterministic machine and record it. Shares its ending (report, exit status) with `resume`.
  */
 import { InvalidArgumentError, type Command } from 'commander';
-import { engineNamed, ENGINES, EXIT, startRun, type EngineName, type RunRequest, type SessionResult } from '../../src/index.ts';
+import { encodeProfile, engineNamed, ENGINES, EXIT, Profile, startRun, type EngineName, type RunRequest, type SessionResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
-import { checkReport, note, toJson, writeReport } from '../terminal.ts';
+import { checkReport, note, toJson, writeReport, writeText } from '../terminal.ts';
 
 interface RunFlags {
   readonly store?: string; readonly name?: string; readonly ephemeral?: boolean; readonly manifest?: string;
   readonly in: string[]; readonly out: string[]; readonly append: string[]; readonly rw: string[]; readonly live: string[];
   readonly limit: string[]; readonly image: string[]; readonly env: string[]; readonly cwd?: string; readonly clock?: string; readonly entropy?: string; readonly schedule?: string;
   readonly memory?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: EngineName;
-  readonly report?: string; readonly exportLayer?: string; readonly json?: boolean; readonly progress: boolean;
+  readonly report?: string; readonly profile?: string; readonly exportLayer?: string; readonly json?: boolean; readonly progress: boolean;
 }
 
 export function collect(value: string, before: string[]): string[] {
@@ -46,13 +46,13 @@ Examples:
   stillpoint run --ephemeral --clock virtual ./bench.elf < input > output
 Sizes take K, M, G; counts take k, M, G; times take ms, s, m, h.`)
     .action(async (path: string | undefined, programArguments: string[], flags: RunFlags) => {
-      if (flags.report !== undefined) checkReport(flags.report);
+      const profile = prepareFiles(flags);
       const stop = stopOnSignals();
       const progress = new ProgressLine(flags.name ?? 'run', flags.progress);
       try {
-        const result = await startRun(toRequest(path, programArguments, flags), { onProgress: progress.update, beforeOutput: progress.end, stopRequested: stop.requested });
+        const result = await startRun(toRequest(path, programArguments, flags), { onProgress: progress.update, beforeOutput: progress.end, stopRequested: stop.requested, profile });
         progress.end();
-        finish(result, flags);
+        finish(result, { ...flags, sampled: profile });
       } finally {
         progress.end();
         stop.end();
@@ -83,6 +83,7 @@ function addMachineOptions(command: Command): void {
     .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M) (default: 10s)')
     .option('--engine <engine>', 'translate, wasm or interpret (default: translate; the same bits, another speed)', parseEngine)
     .option('--export-layer <file>', 'when the program has ended, write what it changed in its files as a tar archive (for --image)')
+    .option('--profile <file>', 'write where the instructions went, by function: folded stacks, or speedscope JSON for a name in .json')
     .option('--report <file>', 'write facts about the run as JSON')
     .option('--json', 'print the report to stderr when the run ends')
     .option('--no-progress', 'no progress line');
@@ -97,8 +98,15 @@ function toRequest(path: string | undefined, programArguments: readonly string[]
   };
 }
 
-/** Report, remark and exit status of a session. */
-export function finish(result: SessionResult, flags: { readonly report?: string; readonly json?: boolean }): void {
+/** Asks before the work begins whether the files beside the run can be written; the profile to be filled when one was asked for. */
+export function prepareFiles(flags: { readonly report?: string; readonly profile?: string }): Profile | undefined {
+  for (const file of [flags.report, flags.profile]) if (file !== undefined) checkReport(file);
+  return flags.profile === undefined ? undefined : new Profile();
+}
+
+/** Profile, report, remark and exit status of a session. */
+export function finish(result: SessionResult, flags: { readonly report?: string; readonly json?: boolean; readonly profile?: string; readonly sampled: Profile | undefined }): void {
+  if (flags.profile !== undefined && flags.sampled !== undefined) writeText(flags.profile, encodeProfile(flags.sampled.stacks(), { file: flags.profile, title: result.report.program }));
   if (flags.report !== undefined) writeReport(flags.report, result.report);
   if (flags.json === true) process.stderr.write(`${toJson(result.report)}\n`);
   const { end, name } = result;

@@ -119,6 +119,9 @@ export interface Executor {
 /** A register in the bytes of a register block: little-endian. */
 export interface RegisterPlace { readonly name: string; readonly offset: number; readonly bytes: 4 | 8 }
 
+/** Guest addresses [start, end) of one function. */
+export interface FunctionRange { readonly start: number; readonly end: number }
+
 /** How the operating-system layer speaks with a thread's registers without knowing them. 64-bit values travel as halves or bigint. */
 export interface Abi {
   /** ELF e_machine of programs for this ISA. */
@@ -139,6 +142,11 @@ export interface Abi {
   stackPointer(state: CpuState): bigint;
   /** Moves the program counter (e.g. past an emulated instruction). */
   setProgramCounter(state: CpuState, address: number): void;
+  /**
+   * The program counter and the return addresses above it, innermost first, at most `max`: for people. As far as they can be found; nothing is changed.
+   * `functionAt` tells where the function at an address begins.
+   */
+  callChain(memory: CpuMemory, state: CpuState, options: { readonly functionAt: (address: number) => FunctionRange | undefined; readonly max: number }): number[];
   /** Where each register lies in a saved register block, for people who compare two. */
   readonly registers: readonly RegisterPlace[];
   /** Bytes of `struct ucontext` + its machine context as Linux lays it out for this ISA. */

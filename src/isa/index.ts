@@ -1,7 +1,7 @@
 /** isa: what an instruction means. Nothing outside src/isa/riscv knows a RISC-V register or encoding. */
 export {
   BIAS, CONTROL, CPU_STATE_BYTES, CPU_STATE_OFFSET, PAGE_FLAG, STOP, STORE_FAST, STORE_MASK,
-  type Abi, type CpuMemory, type CpuState, type Executor, type Isa, type RegisterPlace, type Stop, type TrapHandler,
+  type Abi, type CpuMemory, type CpuState, type Executor, type FunctionRange, type Isa, type RegisterPlace, type Stop, type TrapHandler,
 } from './cpu.ts';
 export {
   AREA_BYTES_MAX, AREA_BYTES_MIN, CodeCache, driverModule, fusedProbeModule, LEAVE, liftBatch, loopModule, NEVER_HOT, OUTCOME, PAUSE, ProfilingInterpreter, REASON,

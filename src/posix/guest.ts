@@ -13,6 +13,7 @@ import type { Channel } from '../channel/index.ts';
 import { STOP, type Stop } from '../isa/index.ts';
 import { BLOCKED, NO_RESULT } from './call.ts';
 import { blockOnGuest } from './blocked-call.ts';
+import { standingOf, type Standing } from './code-places.ts';
 import { dispatch } from './dispatch.ts';
 import { bootKernel, type BootOptions } from './guest-boot.ts';
 import { describeKernel, restoreKernel, type MachineImage, type RestoreOptions, type RestoredImage } from './guest-state.ts';
@@ -83,6 +84,11 @@ export class Guest {
   /** Canonical facts for a report: memory in use. */
   facts(): Canonical {
     return this.kernel.processes.filter((process) => process.hasImage).map((process) => ({ pid: process.pid, accessibleBytes: process.space.accessibleBytes }));
+  }
+
+  /** What the processor stands at, for people (profiles); undefined when the machine has ended. */
+  get standing(): Standing | undefined {
+    return standingOf(this.kernel);
   }
 
   /** Forgets everything decoded. Never changes a result. */

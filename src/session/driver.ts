@@ -15,6 +15,7 @@ import type { Outcome, ReseedFrame } from '../journal/index.ts';
 import type { Guest, GuestStop } from '../posix/index.ts';
 import type { InputFeed } from './input-feed.ts';
 import type { Outlet } from './outlet.ts';
+import type { Profile } from './profile.ts';
 import type { Recording } from './recording.ts';
 
 /** When to take checkpoints. */
@@ -36,6 +37,8 @@ export interface SessionHooks {
   readonly beforeOutput?: (() => void) | undefined;
   /** Asked between slices; a text stops the session at a resumable point. */
   readonly stopRequested?: (() => string | undefined) | undefined;
+  /** Samples where the guest's instructions go. Cannot be noticed by the guest. */
+  readonly profile?: Profile | undefined;
 }
 
 export type SessionEnd = { readonly kind: 'ended'; readonly outcome: Outcome; readonly root: string | undefined } | { readonly kind: 'stopped'; readonly reason: string };
@@ -103,25 +106,28 @@ export class Driver {
   }
 
   #runSlice(): GuestStop {
-    const { guest, monotonicMs } = this.#parts;
+    const { guest, monotonicMs, hooks } = this.#parts;
     while (this.#reseeds[0]?.at === guest.retired) guest.reseed(this.#reseeds.shift()!.seed);
     const budget = this.#budget();
     if (budget === 0) return { kind: 'budget' };
     const before = guest.retired;
+    const sampleAt = hooks.profile?.nextAfter(before);
     const started = monotonicMs();
     const stop = guest.run(budget);
     this.#adaptSlice(Number(guest.retired - before), monotonicMs() - started);
+    if (guest.retired === sampleAt) hooks.profile?.take(guest);
     return stop;
   }
 
   /** Instructions until the next thing that must happen at an exact count; 0 when that is now. */
   #budget(): number {
-    const { guest, policy, maxInstructions, recording } = this.#parts;
+    const { guest, policy, maxInstructions, recording, hooks } = this.#parts;
     let budget = BigInt(this.#sliceSize);
     const within = (target: bigint): void => {
       const left = target - guest.retired;
       if (left < budget) budget = left > 0n ? left : 0n;
     };
+    if (hooks.profile !== undefined) within(hooks.profile.nextAfter(guest.retired));
     if (maxInstructions !== undefined) within(maxInstructions);
     if (this.#reseeds[0] !== undefined) within(this.#reseeds[0].at);
     // A guest that catches up takes no checkpoints: one that began before the last one passes places where it would.

@@ -10,6 +10,7 @@
  */
 import { assert } from '../../core/index.ts';
 import { CONTROL, CPU_STATE_OFFSET, type Abi, type CpuState, type RegisterPlace } from '../cpu.ts';
+import { callChain } from './call-chain.ts';
 
 const REGISTER = { ra: 1, sp: 2, tp: 4, a0: 10, a1: 11, a2: 12, a7: 17 } as const;
 const SYSCALL_BYTES = 4;
@@ -105,6 +106,7 @@ export const riscv64Abi: Abi = {
   startProgram,
   startThread,
   programCounter,
+  callChain,
   stackPointer: (state) => register(state, REGISTER.sp),
   setProgramCounter,
   registers,
