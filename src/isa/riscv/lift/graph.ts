@@ -123,15 +123,16 @@ function order(blocks: readonly Block[], drafts: readonly Draft[]): Graph {
   const sequence = reversePostorder(drafts);
   const position = new Int32Array(drafts.length).fill(-1);
   sequence.forEach((draft, index) => { position[draft] = index; });
-  const numbers = numberTargets(blocks, drafts);
+  const leaves = new Leaves(drafts);
+  const numbers = numberTargets(blocks, drafts, leaves);
   /** Draft that stands before block `target` when it is reached from draft `from`: the target itself or a dispatch node. */
   const through = (from: number, target: number): number => {
     const { edges } = drafts[from]!;
-    return edges.includes(target) ? target : edges.find((edge) => drafts[edge]!.block === undefined && leadsTo(drafts, edge, target))!;
+    return edges.includes(target) ? target : edges.find((edge) => drafts[edge]!.block === undefined && leaves.has(edge, target))!;
   };
   const nodes = sequence.map((draft): GraphNode => {
     const { block } = drafts[draft]!;
-    const targets: readonly Edge[] = block?.edges ?? leaves(drafts, draft).map((target) => ({ block: target }));
+    const targets: readonly Edge[] = block?.edges ?? leaves.of(draft).map((target) => ({ block: target }));
     const edges = targets.map((edge): GraphEdge => {
       if ('address' in edge) return edge;
       const stop = through(draft, edge.block);
@@ -147,19 +148,32 @@ function order(blocks: readonly Block[], drafts: readonly Draft[]): Graph {
   return { nodes, dominators, predecessors, loops: findLoops(predecessors, dominators), numbers };
 }
 
-/** Blocks behind a dispatch node, those behind further dispatch nodes among them. */
-function leaves(drafts: readonly Draft[], dispatch: number): number[] {
-  return drafts[dispatch]!.edges.flatMap((edge) => (drafts[edge]!.block === undefined ? leaves(drafts, edge) : [edge]));
+/** Blocks behind dispatch nodes, those behind further dispatch nodes among them; each is asked for once a target. */
+class Leaves {
+  readonly #drafts: readonly Draft[];
+  readonly #found = new Map<number, { readonly list: readonly number[]; readonly set: ReadonlySet<number> }>();
+
+  constructor(drafts: readonly Draft[]) {
+    this.#drafts = drafts;
+  }
+
+  of(dispatch: number): readonly number[] { return this.#find(dispatch).list; }
+  has(dispatch: number, target: number): boolean { return this.#find(dispatch).set.has(target); }
+
+  #find(dispatch: number): { readonly list: readonly number[]; readonly set: ReadonlySet<number> } {
+    const known = this.#found.get(dispatch);
+    if (known !== undefined) return known;
+    const list = this.#drafts[dispatch]!.edges.flatMap((edge) => (this.#drafts[edge]!.block === undefined ? this.of(edge) : [edge]));
+    const found = { list, set: new Set(list) };
+    this.#found.set(dispatch, found);
+    return found;
+  }
 }
 
-function leadsTo(drafts: readonly Draft[], dispatch: number, target: number): boolean {
-  return leaves(drafts, dispatch).includes(target);
-}
-
-function numberTargets(blocks: readonly Block[], drafts: readonly Draft[]): Map<number, number> {
+function numberTargets(blocks: readonly Block[], drafts: readonly Draft[], leaves: Leaves): Map<number, number> {
   const targets = new Set<number>();
   drafts.forEach(({ block }, index) => {
-    if (block === undefined) for (const target of leaves(drafts, index)) targets.add(target);
+    if (block === undefined) for (const target of leaves.of(index)) targets.add(target);
     else if (block.kind === 'table') for (const edge of block.edges) if ('block' in edge) targets.add(edge.block);
   });
   return new Map([...targets].sort((a, b) => a - b).map((block, index) => [blocks[block]!.start, index + 1]));

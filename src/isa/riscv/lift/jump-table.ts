@@ -16,7 +16,7 @@ const WINDOW = 40;
 const REACH = 1 << 18;
 
 /** The code of a unit, and what its registers held when it became hot: a guess where the unit does not tell. */
-export interface TableCode extends ReadonlyMap<number, Instruction> { readonly guess: (register: number) => number | undefined }
+export interface TableCode extends ReadonlyMap<number, Instruction> { readonly guess: (register: number) => number | undefined; readonly constants: MadeConstants }
 type Code = TableCode;
 
 export function findJumpTable(memory: CpuMemory, code: Code, address: number): readonly number[] | undefined {
@@ -64,17 +64,36 @@ function constantOf(code: Code, back: readonly Instruction[], from: number, regi
   if (known !== undefined) return known;
   const guess = near === undefined ? code.guess(register) : undefined;
   if (guess !== undefined) return guess;
-  const values = new Set<number>();
-  for (const instruction of code.values()) {
-    if ((instruction.writes & bitOf(register)) === 0 || instruction.row.mnemonic !== 'addi') continue;
+  return code.constants.of(code, register);
+}
+
+/** What pairs of lui or auipc and addi put into registers, anywhere in a unit. Code that is found later is looked at when it is asked for the next time. */
+export class MadeConstants {
+  readonly #values = new Map<number, Set<number>>();
+  #looked = 0;
+
+  /** The one address that is put into a register; undefined: none, or several. */
+  of(code: Code, register: number): number | undefined {
+    if (code.size > this.#looked) {
+      let index = 0;
+      for (const instruction of code.values()) if (index++ >= this.#looked && instruction.row.mnemonic === 'addi' && instruction.rs1 !== 0) this.#note(code, instruction);
+      this.#looked = code.size;
+    }
+    const values = this.#values.get(register);
+    return values?.size === 1 ? [...values][0] : undefined;
+  }
+
+  #note(code: Code, instruction: Instruction): void {
     const before = window(code, instruction.address);
     const value = evaluate(instruction, (rs, at) => {
       const upper = definition(before, at, rs);
       return upper === undefined ? undefined : evaluate(upper.instruction, () => undefined, 0);
     }, 0);
-    if (value !== undefined && value >= BIAS) values.add(value);
+    if (value === undefined || value < BIAS) return;
+    const known = this.#values.get(instruction.rd);
+    if (known === undefined) this.#values.set(instruction.rd, new Set([value]));
+    else known.add(value);
   }
-  return values.size === 1 ? [...values][0] : undefined;
 }
 
 function evaluate({ row, address, imm, rs1 }: Instruction, get: (register: number, from: number) => number | undefined, from: number): number | undefined {

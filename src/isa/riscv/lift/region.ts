@@ -8,7 +8,7 @@ import { assert } from '../../../core/index.ts';
 import type { CpuMemory } from '../../cpu.ts';
 import type { CodeCache } from './code-cache.ts';
 import { isReturn, type Instruction } from './instruction.ts';
-import { findJumpTable, type TableCode } from './jump-table.ts';
+import { findJumpTable, MadeConstants, type TableCode } from './jump-table.ts';
 
 /** The largest function that becomes one unit: sqlite3VdbeExec has 14000 instructions, and pieces of it would be left all the time. */
 const INSTRUCTIONS_MAX = 20_000;
@@ -92,7 +92,7 @@ class Scan {
     this.#code = code;
     this.#memory = code.memory;
     this.#options = options;
-    this.#tableCode = Object.assign(this.instructions, { guess: (register: number) => options.guess(register) });
+    this.#tableCode = Object.assign(this.instructions, { guess: (register: number) => options.guess(register), constants: new MadeConstants() });
   }
 
   flood(starts: readonly number[]): void {
