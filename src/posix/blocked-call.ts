@@ -1,6 +1,7 @@
 /**
  * A call that answered BLOCKED on guest state (an empty pipe, a poll with nothing ready): its thread waits and issues it again later.
- * The poll family waits with the signal mask it was given, and is never restarted after a handler, as on Linux.
+ * The poll family waits with the signal mask it was given, and is never restarted after a handler, as on Linux; nor is a call on a socket that
+ * waits for a time only.
  * What this does NOT do: channels; a call that waits for the host leaves no trace at all.
  */
 import type { Kernel } from './kernel.ts';
@@ -18,7 +19,7 @@ const MASKED: ReadonlyMap<number, { readonly argument: number; readonly isIndire
 export function blockOnGuest(kernel: Kernel, thread: Thread): void {
   const { cpu } = thread.process;
   const masked = MASKED.get(cpu.isa.abi.syscallNumber(cpu.state));
-  thread.wait = { kind: 'retry', deadline: thread.retryDeadline, isRestarted: masked === undefined, isReady: false };
+  thread.wait = { kind: 'retry', deadline: thread.retryDeadline, isRestarted: masked === undefined && thread.retryDeadline === undefined, isReady: false };
   kernel.isScheduled = true;
   const mask = masked === undefined ? undefined : readMask(thread, masked);
   if (mask === undefined) return;

@@ -78,9 +78,11 @@ function readPipe({ openFile }: Transfer, { pipe }: FifoInode, length: number): 
   return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
 }
 
-function readSocket({ openFile }: Transfer, { socket }: SocketInode, length: number): Uint8Array | number | typeof BLOCKED {
+function readSocket({ openFile, files }: Transfer, { socket }: SocketInode, length: number): Uint8Array | number | typeof BLOCKED {
   const answer = receive(socket, { length, isPeek: false, isNonblocking: openFile.isNonblocking });
-  return answer === BLOCKED || typeof answer === 'number' ? answer : answer.bytes;
+  if (answer === BLOCKED || typeof answer === 'number') return answer;
+  files.releaseFiles(answer.files); // A plain read has nowhere to put them.
+  return answer.bytes;
 }
 
 function readChannel(at: Transfer, inode: ChannelInode, length: number): Uint8Array | number | typeof BLOCKED {

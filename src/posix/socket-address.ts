@@ -1,16 +1,27 @@
 /**
  * struct sockaddr in guest memory ↔ canonical address texts:
  *
- *   u:PATH  a path of the file system, as given      @:NAME  an abstract name (byte string)      i:A.B.C.D:PORT      ''  none
+ *   u:PATH  a path of the file system, as given      @:NAME  an abstract name (byte string)      i:A.B.C.D:PORT, i:[32 hex digits]:PORT      ''  none
  *
+ * A mapped IPv4 address (::ffff:A.B.C.D) is that IPv4 address; what family it was given with is the socket's business.
  * Little-endian families, big-endian ports and addresses. What this does NOT do: look anything up.
  */
 import { ERRNO } from './errno.ts';
 import type { SocketDomain } from './files/socket.ts';
 
-export const FAMILY = { UNSPEC: 0, UNIX: 1, INET: 2 } as const;
+export const FAMILY = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10 } as const;
 const UNIX_PATH_BYTES = 108;
 const INET_BYTES = 16;
+/** struct sockaddr_in6: family 2, port 2, flow 4, address 16, scope 4; without the scope it is taken too (RFC 2133). */
+const INET6_BYTES = 28;
+const INET6_BYTES_LEAST = 24;
+const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255] as const;
+/** Bytes of an internet address: 4 or 16. */
+export type Host = readonly number[];
+const ANY: Host = [0, 0, 0, 0];
+const ANY6: Host = new Array<number>(16).fill(0);
+const LOOPBACK: Host = [127, 0, 0, 1];
+const LOOPBACK6: Host = [...ANY6.slice(1), 1];
 
 /** The address of a family; -errno. '' is AF_UNSPEC. */
 export function decodeAddress(bytes: Uint8Array, domain: SocketDomain): string | number {
@@ -18,9 +29,10 @@ export function decodeAddress(bytes: Uint8Array, domain: SocketDomain): string |
   const family = bytes[0]! | (bytes[1]! << 8);
   if (family === FAMILY.UNSPEC) return '';
   if (domain === 'unix') return family === FAMILY.UNIX ? decodeUnix(bytes.subarray(2)) : -ERRNO.EINVAL;
-  if (family !== FAMILY.INET) return -ERRNO.EAFNOSUPPORT;
-  if (bytes.length < INET_BYTES) return -ERRNO.EINVAL;
-  return `i:${bytes.subarray(4, 8).join('.')}:${(bytes[2]! << 8) | bytes[3]!}`;
+  const least = domain === 'inet' ? INET_BYTES : INET6_BYTES_LEAST;
+  if (family !== (domain === 'inet' ? FAMILY.INET : FAMILY.INET6)) return domain === 'inet6' && bytes.length < least ? -ERRNO.EINVAL : -ERRNO.EAFNOSUPPORT;
+  if (bytes.length < least) return -ERRNO.EINVAL;
+  return inetAddress([...(domain === 'inet' ? bytes.subarray(4, 8) : bytes.subarray(8, 24))], (bytes[2]! << 8) | bytes[3]!);
 }
 
 function decodeUnix(name: Uint8Array): string | number {
@@ -33,7 +45,7 @@ function decodeUnix(name: Uint8Array): string | number {
 
 /** The bytes of struct sockaddr. */
 export function encodeAddress(address: string, domain: SocketDomain): Uint8Array {
-  if (domain === 'inet') return encodeInet(address);
+  if (domain !== 'unix') return encodeInet(address, domain);
   const text = address.slice(2);
   const name = Uint8Array.from(text, (char) => char.charCodeAt(0));
   if (address === '') return Uint8Array.of(FAMILY.UNIX, 0);
@@ -41,21 +53,39 @@ export function encodeAddress(address: string, domain: SocketDomain): Uint8Array
   return Uint8Array.of(FAMILY.UNIX, 0, ...name, 0);
 }
 
-function encodeInet(address: string): Uint8Array {
-  const out = new Uint8Array(INET_BYTES);
-  out[0] = FAMILY.INET;
+function encodeInet(address: string, domain: SocketDomain): Uint8Array {
   const { host, port } = inetParts(address);
+  const out = new Uint8Array(domain === 'inet' ? INET_BYTES : INET6_BYTES);
+  out[0] = domain === 'inet' ? FAMILY.INET : FAMILY.INET6;
   out[2] = port >> 8;
   out[3] = port & 255;
-  out.set(host, 4);
+  if (domain === 'inet') out.set(host, 4);
+  else out.set(host.length === 16 ? host : isAnyHost(host) ? ANY6 : [...MAPPED_PREFIX, ...host], 8);
   return out;
 }
 
-export function inetParts(address: string): { readonly host: readonly number[]; readonly port: number } {
+export function inetParts(address: string): { readonly host: Host; readonly port: number } {
   const [, host, port] = address.split(':');
-  return host === undefined ? { host: [0, 0, 0, 0], port: 0 } : { host: host.split('.').map(Number), port: Number(port) };
+  if (host === undefined) return { host: ANY, port: 0 };
+  return { host: host.startsWith('[') ? Array.from({ length: 16 }, (_, index) => parseInt(host.slice(1 + 2 * index, 3 + 2 * index), 16)) : host.split('.').map(Number), port: Number(port) };
 }
 
-export function inetAddress(host: readonly number[], port: number): string {
-  return `i:${host.join('.')}:${port}`;
+export function inetAddress(host: Host, port: number): string {
+  if (host.length === 4) return `i:${host.join('.')}:${port}`;
+  if (MAPPED_PREFIX.every((byte, index) => host[index] === byte)) return `i:${host.slice(12).join('.')}:${port}`;
+  return `i:[${host.map((byte) => byte.toString(16).padStart(2, '0')).join('')}]:${port}`;
 }
+
+/** 0.0.0.0 and ::. */
+export function isAnyHost(host: Host): boolean {
+  return host.every((byte) => byte === 0);
+}
+
+/** 127.0.0.0/8 and ::1. */
+export function isLoopbackHost(host: Host): boolean {
+  return host.length === 4 ? host[0] === 127 : host.every((byte, index) => byte === LOOPBACK6[index]);
+}
+
+/** Any address of a domain, and its loopback: of the same family as `like`, where that is given. */
+export function anyHost(domain: SocketDomain): Host { return domain === 'inet6' ? ANY6 : ANY; }
+export function loopbackHost(domain: SocketDomain): Host { return domain === 'inet6' ? LOOPBACK6 : LOOPBACK; }

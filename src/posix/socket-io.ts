@@ -12,14 +12,14 @@ import { RIGHT, S_IF } from './files/flags.ts';
 import type { FileSystem } from './files/file-system.ts';
 import type { SocketInode } from './files/inode.ts';
 import { permits } from './files/permission.ts';
-import { BACKLOG_MAX, SOCKET_BYTES, type Socket } from './files/socket.ts';
+import { BACKLOG_MAX, optionKey, SOCKET_BYTES, type Socket } from './files/socket.ts';
 import { attachNew, newName } from './files/tree.ts';
 import { walk } from './files/walk.ts';
-import { inetAddress, inetParts } from './socket-address.ts';
+import { anyHost, inetAddress, inetParts, isAnyHost, isLoopbackHost, loopbackHost, type Host } from './socket-address.ts';
 
 const EPHEMERAL = { first: 32768, last: 60999 } as const;
-const LOOPBACK = [127, 0, 0, 1] as const;
-const ADDRESS_ANY = '0.0.0.0';
+/** IPV6_V6ONLY, of level IPPROTO_IPV6. */
+const V6_ONLY = optionKey(41, 26);
 
 function* sockets(files: FileSystem): Iterable<SocketInode> {
   for (const inode of files.inodes.values()) if (inode.kind === 'socket') yield inode;
@@ -53,7 +53,7 @@ export function bindSocket(context: FileContext, inode: SocketInode, address: st
   }
   const { host, port } = inetParts(address);
   if (port > 0 && port < 1024) return -ERRNO.EACCES;
-  if (host.join('.') !== ADDRESS_ANY && host[0] !== 127) return -ERRNO.EADDRNOTAVAIL;
+  if (!isAnyHost(host) && !isLoopbackHost(host)) return -ERRNO.EADDRNOTAVAIL;
   if (port !== 0 && isPortTaken(context.files, socket, { host, port })) return -ERRNO.EADDRINUSE;
   socket.address = inetAddress(host, port === 0 ? freePort(context.files, socket) : port);
   return 0;
@@ -79,19 +79,25 @@ function bindPath(context: FileContext, inode: SocketInode, address: string): nu
   return 0;
 }
 
-function isPortTaken(files: FileSystem, own: Socket, wanted: { readonly host: readonly number[]; readonly port: number }): boolean {
+/** Whether a socket that is bound to `host` is reached at `target`: :: has the IPv4 addresses too, unless it wants none of them. */
+function covers(socket: Socket, host: Host, target: Host): boolean {
+  if (host.length === target.length) return isAnyHost(host) || host.join() === target.join();
+  return isAnyHost(host) && host.length === 16 && socket.options.get(V6_ONLY) !== 1;
+}
+
+function isPortTaken(files: FileSystem, own: Socket, wanted: { readonly host: Host; readonly port: number }): boolean {
   for (const { socket } of sockets(files)) {
-    if (socket === own || socket.domain !== 'inet' || socket.address === '' || (socket.type === 'stream') !== (own.type === 'stream')) continue;
+    if (socket === own || socket.domain === 'unix' || socket.address === '' || (socket.type === 'stream') !== (own.type === 'stream')) continue;
     if (socket.status === 'connected' && own.type === 'stream') continue;
     const { host, port } = inetParts(socket.address);
-    if (port === wanted.port && (host.join() === wanted.host.join() || host[0] === 0 || wanted.host[0] === 0)) return true;
+    if (port === wanted.port && (covers(socket, host, wanted.host) || covers(own, wanted.host, host))) return true;
   }
   return false;
 }
 
 /** The lowest free port of the range that Linux takes them from. */
 function freePort(files: FileSystem, own: Socket): number {
-  const taken = new Set([...sockets(files)].filter(({ socket }) => socket.domain === 'inet' && socket.type === own.type && socket.address !== '').map(({ socket }) => inetParts(socket.address).port));
+  const taken = new Set([...sockets(files)].filter(({ socket }) => socket.domain !== 'unix' && socket.type === own.type && socket.address !== '').map(({ socket }) => inetParts(socket.address).port));
   let port: number = EPHEMERAL.first;
   while (port < EPHEMERAL.last && taken.has(port)) port++;
   return port;
@@ -103,7 +109,7 @@ export function listenSocket(context: FileContext, inode: SocketInode, backlog: 
   if (socket.status === 'connected') return -ERRNO.EINVAL;
   if (socket.address === '') {
     if (socket.domain === 'unix') return -ERRNO.EINVAL;
-    socket.address = inetAddress([0, 0, 0, 0], freePort(context.files, socket));
+    socket.address = inetAddress(anyHost(socket.domain), freePort(context.files, socket));
   }
   socket.status = 'listening';
   socket.backlogMax = Math.min(Math.max(backlog, 0), BACKLOG_MAX) + 1;
@@ -130,12 +136,17 @@ function findTarget(context: FileContext, socket: Socket, address: string): Sock
     if (!permits(found.inode, context.credentials, RIGHT.write)) return -ERRNO.EACCES;
     return found.inode.socket.type === socket.type ? found.inode : -ERRNO.EPROTOTYPE;
   }
-  const matches = [...sockets(files)].filter((inode) => inode.socket.type === socket.type && inode.socket.domain === socket.domain);
+  const matches = [...sockets(files)].filter((inode) => inode.socket.type === socket.type && (inode.socket.domain === 'unix') === (socket.domain === 'unix'));
   if (address.startsWith('@')) return matches.find((inode) => inode.socket.address === address && inode.socket.status !== 'connected') ?? -ERRNO.ECONNREFUSED;
   const { host, port } = inetParts(address);
-  if (host[0] !== 127 && host.join('.') !== ADDRESS_ANY) return -ERRNO.ENETUNREACH;
-  const names = [inetAddress(host[0] === 0 ? LOOPBACK : host, port), inetAddress([0, 0, 0, 0], port)];
-  return matches.find((inode) => names.includes(inode.socket.address) && (socket.type === 'datagram' || inode.socket.status === 'listening')) ?? -ERRNO.ECONNREFUSED;
+  if (!isLoopbackHost(host) && !isAnyHost(host)) return -ERRNO.ENETUNREACH;
+  const target = isAnyHost(host) ? loopbackHost(host.length === 16 ? 'inet6' : 'inet') : host;
+  const isMeant = (other: Socket, isExact: boolean): boolean => {
+    if (other.address === '' || (socket.type !== 'datagram' && other.status !== 'listening')) return false;
+    const bound = inetParts(other.address);
+    return bound.port === port && (isExact ? bound.host.join() === target.join() : covers(other, bound.host, target));
+  };
+  return matches.find((inode) => isMeant(inode.socket, true)) ?? matches.find((inode) => isMeant(inode.socket, false)) ?? -ERRNO.ECONNREFUSED;
 }
 
 /** connect(2). */
@@ -145,24 +156,24 @@ export function connectSocket(context: FileContext, inode: SocketInode, how: { r
   if (socket.status === 'listening') return -ERRNO.EINVAL;
   if (socket.type !== 'datagram' && socket.status !== 'new') return -ERRNO.EISCONN;
   const target = findTarget(context, socket, how.address);
-  if (typeof target === 'number') return target === -ERRNO.ECONNREFUSED && socket.type === 'datagram' && socket.domain === 'inet' ? connectNowhere(context, socket, how.address) : target;
+  if (typeof target === 'number') return target === -ERRNO.ECONNREFUSED && socket.type === 'datagram' && socket.domain !== 'unix' ? connectNowhere(context, socket, how.address) : target;
   if (socket.type === 'datagram') {
-    nameSocket(context, socket);
+    nameSocket(context, socket, how.address);
     socket.status = 'connected';
     socket.peer = target.ino;
-    socket.peerAddress = how.address;
+    socket.peerAddress = seenAddress(socket, how.address);
     return 0;
   }
   const listener = target.socket;
   if (listener.status !== 'listening') return -ERRNO.ECONNREFUSED;
   if (listener.backlog.length >= listener.backlogMax) return how.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
-  nameSocket(context, socket);
+  nameSocket(context, socket, how.address);
   const { files } = context;
-  const end = files.makeSocket({ domain: socket.domain, type: socket.type, owner: listener.owner }, { credentials: context.credentials, mode: 0o777 });
+  const end = files.makeSocket({ domain: listener.domain, type: socket.type, owner: listener.owner }, { credentials: context.credentials, mode: 0o777 });
   joinSockets(inode, end);
-  const asSeen = socket.domain === 'inet' && inetParts(how.address).host[0] === 0 ? inetAddress(LOOPBACK, inetParts(how.address).port) : how.address;
+  const asSeen = seenAddress(socket, how.address);
   socket.peerAddress = asSeen;
-  end.socket.address = socket.domain === 'inet' ? asSeen : listener.address;
+  end.socket.address = socket.domain === 'unix' ? listener.address : asSeen;
   end.socket.peerAddress = socket.address;
   files.retain(end);
   listener.backlog.push(end.ino);
@@ -171,9 +182,16 @@ export function connectSocket(context: FileContext, inode: SocketInode, how: { r
   return 0;
 }
 
+/** Connecting to "any" is connecting to the loopback. */
+function seenAddress(socket: Socket, address: string): string {
+  if (socket.domain === 'unix') return address;
+  const { host, port } = inetParts(address);
+  return isAnyHost(host) ? inetAddress(loopbackHost(host.length === 16 ? 'inet6' : 'inet'), port) : address;
+}
+
 /** A datagram socket may be connected to a port that nobody has. */
 function connectNowhere(context: FileContext, socket: Socket, address: string): number {
-  nameSocket(context, socket);
+  nameSocket(context, socket, address);
   socket.status = 'connected';
   socket.peer = 0;
   socket.peerAddress = address;
@@ -188,9 +206,13 @@ function disconnect(socket: Socket): number {
   return 0;
 }
 
-/** An internet socket that speaks has a port. */
-function nameSocket(context: FileContext, socket: Socket): void {
-  if (socket.domain === 'inet' && socket.address === '') socket.address = inetAddress(LOOPBACK, freePort(context.files, socket));
+/** An internet socket that speaks has a port, and once it is connected an address. */
+function nameSocket(context: FileContext, socket: Socket, peer: string): void {
+  if (socket.domain === 'unix') return;
+  const { host, port } = inetParts(socket.address);
+  if (socket.address !== '' && !isAnyHost(host)) return;
+  const own = loopbackHost(peer !== '' && inetParts(peer).host.length === 16 ? 'inet6' : 'inet');
+  socket.address = inetAddress(own, socket.address === '' ? freePort(context.files, socket) : port);
 }
 
 /** Takes the oldest end out of a listener's backlog; the caller opens it and then releases it. */
@@ -221,21 +243,22 @@ export function shutSocket(files: FileSystem, socket: Socket, how: { readonly re
 // Bytes and messages.
 
 export interface Receive { readonly length: number; readonly isPeek: boolean; readonly isNonblocking: boolean }
-export interface Received { readonly bytes: Uint8Array; readonly from: string; /** Whole length of the message. */ readonly length: number }
+/** `files`: open files that came along; the caller has their references, unless it only peeked. */
+export interface Received { readonly bytes: Uint8Array; readonly from: string; /** Whole length of the message. */ readonly length: number; readonly files: readonly number[] }
 
 /** Takes what is there: a part of the stream, or one message cut to `length`. */
 export function receive(socket: Socket, want: Receive): Received | number | typeof BLOCKED {
   if (socket.type === 'stream') {
     if (socket.status !== 'connected') return socket.status === 'new' && socket.domain === 'unix' ? -ERRNO.EINVAL : -ERRNO.ENOTCONN;
     if (socket.stream.length > 0) {
-      const bytes = want.isPeek ? socket.stream.bytes().subarray(0, want.length) : socket.stream.shift(want.length);
-      return { bytes, from: socket.peerAddress, length: bytes.length };
+      const { bytes, files } = want.isPeek ? { bytes: socket.stream.bytes().subarray(0, Math.min(want.length, socket.streamReach)), files: [] } : socket.shiftStream(want.length);
+      return { bytes, from: socket.peerAddress, length: bytes.length, files };
     }
   } else {
     const [first] = socket.messages;
     if (first !== undefined) {
       if (!want.isPeek) socket.shift();
-      return { bytes: first.bytes.subarray(0, want.length), from: first.from, length: first.bytes.length };
+      return { bytes: first.bytes.subarray(0, want.length), from: first.from, length: first.bytes.length, files: want.isPeek ? [] : first.files };
     }
     if (socket.type === 'seqpacket' && socket.status !== 'connected') return -ERRNO.ENOTCONN;
   }
@@ -244,56 +267,65 @@ export function receive(socket: Socket, want: Receive): Received | number | type
     socket.error = 0;
     return -error;
   }
-  if (socket.isEnded || socket.isReadShut) return { bytes: new Uint8Array(0), from: '', length: 0 };
+  if (socket.isEnded || socket.isReadShut) return { bytes: new Uint8Array(0), from: '', length: 0, files: [] };
   return want.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
 }
 
-export interface Send { readonly bytes: Uint8Array; readonly to: string | undefined; readonly isNonblocking: boolean }
+/** `files`: open files to send along; the caller counts the references when it has gone. */
+export interface Send { readonly bytes: Uint8Array; readonly to: string | undefined; readonly isNonblocking: boolean; readonly files?: readonly number[] }
 
 /** Sends; how many bytes were taken. -EPIPE asks the caller for SIGPIPE (streams and connected packets). */
 export function send(context: FileContext, inode: SocketInode, what: Send): number | typeof BLOCKED {
   const { socket } = inode;
   if (socket.type === 'datagram') return sendDatagram(context, inode, what);
   if (what.to !== undefined && what.to !== '') return socket.status === 'connected' ? -ERRNO.EISCONN : -ERRNO.EOPNOTSUPP;
-  if (socket.status !== 'connected') return socket.domain === 'inet' ? -ERRNO.EPIPE : -ERRNO.ENOTCONN;
+  if (socket.status !== 'connected') return socket.domain === 'unix' ? -ERRNO.ENOTCONN : -ERRNO.EPIPE;
   const peer = peerOf(context.files, socket);
   if (socket.isWriteShut || peer === undefined || peer.isReadShut) return -ERRNO.EPIPE;
   if (socket.type === 'seqpacket') {
     if (what.bytes.length > SOCKET_BYTES) return -ERRNO.EMSGSIZE;
     if (!peer.hasRoom(what.bytes.length)) return what.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
-    peer.push({ bytes: what.bytes.slice(), from: socket.address });
+    peer.push({ bytes: what.bytes.slice(), from: socket.address, files: what.files ?? [] });
     return what.bytes.length;
   }
   const { stream } = peer;
   if (what.bytes.length <= stream.room || (stream.length === 0 && !what.isNonblocking)) {
-    stream.push(what.bytes);
+    peer.pushStream(what.bytes, what.files);
     return what.bytes.length;
   }
   if (!what.isNonblocking) return BLOCKED;
   if (stream.room === 0) return -ERRNO.EAGAIN;
   const taken = stream.room;
-  stream.push(what.bytes.subarray(0, taken));
+  peer.pushStream(what.bytes.subarray(0, taken), what.files);
   return taken;
 }
 
 function sendDatagram(context: FileContext, inode: SocketInode, what: Send): number | typeof BLOCKED {
   const { socket } = inode;
   const isAddressed = what.to !== undefined && what.to !== '';
-  if (!isAddressed && socket.status !== 'connected') return socket.domain === 'inet' ? -ERRNO.EDESTADDRREQ : -ERRNO.ENOTCONN;
+  if (!isAddressed && socket.status !== 'connected') return socket.domain === 'unix' ? -ERRNO.ENOTCONN : -ERRNO.EDESTADDRREQ;
   if (socket.isWriteShut) return -ERRNO.EPIPE;
-  if (what.bytes.length > (socket.domain === 'inet' ? 65_507 : SOCKET_BYTES)) return -ERRNO.EMSGSIZE;
+  if (what.bytes.length > (socket.domain === 'unix' ? SOCKET_BYTES : 65_507)) return -ERRNO.EMSGSIZE;
   const found = isAddressed ? findTarget(context, socket, what.to ?? '') : socketAt(context.files, socket.peer) ?? findTarget(context, socket, socket.peerAddress);
-  nameSocket(context, socket);
+  if (socket.address === '') nameSocket(context, socket, isAddressed ? what.to ?? '' : socket.peerAddress);
   // Nobody at the port of a datagram: it is lost.
-  if (typeof found === 'number') return found === -ERRNO.ECONNREFUSED && socket.domain === 'inet' ? what.bytes.length : found;
+  if (typeof found === 'number') return found === -ERRNO.ECONNREFUSED && socket.domain !== 'unix' ? what.bytes.length : found;
   const target = found.socket;
   if (target.status === 'closed') return -ERRNO.ECONNREFUSED;
-  if (target.status === 'connected' && target.peer !== inode.ino && target.peerAddress !== socket.address) return socket.domain === 'inet' ? what.bytes.length : -ERRNO.EPERM;
+  if (target.status === 'connected' && target.peer !== inode.ino && target.peerAddress !== sentFrom(socket, target)) return socket.domain === 'unix' ? -ERRNO.EPERM : what.bytes.length;
   if (target.isReadShut) return -ERRNO.EPIPE;
   if (!target.hasRoom(what.bytes.length)) {
-    if (socket.domain === 'inet') return what.bytes.length;
+    if (socket.domain !== 'unix') return what.bytes.length;
     return what.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
   }
-  target.push({ bytes: what.bytes.slice(), from: socket.address });
+  target.push({ bytes: what.bytes.slice(), from: sentFrom(socket, target), files: what.files ?? [] });
   return what.bytes.length;
+}
+
+/** What the receiver sees as the sender: a socket that is bound to "any" speaks from the loopback. */
+function sentFrom(socket: Socket, target: Socket): string {
+  if (socket.domain === 'unix') return socket.address;
+  const { host, port } = inetParts(socket.address);
+  const isV4 = target.domain === 'inet' || inetParts(target.address).host.length === 4;
+  return isAnyHost(host) ? inetAddress(loopbackHost(isV4 ? 'inet' : 'inet6'), port) : socket.address;
 }

@@ -10,6 +10,8 @@ import { epollCalls } from './file-epoll.ts';
 import { openCalls } from './file-open.ts';
 import { pollCalls } from './file-poll.ts';
 import { socketCalls } from './file-sockets.ts';
+import { socketMessageCalls } from './socket-messages.ts';
+import { socketOptionCalls } from './socket-options.ts';
 import { statusCalls } from './file-status.ts';
 import { transferCalls } from './file-transfer.ts';
 import { treeCalls } from './file-tree.ts';
@@ -22,5 +24,5 @@ const mountCalls: readonly FileCall[] = [
 ];
 
 export const fileCalls: readonly FileCall[] = [
-  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...statusCalls, ...transferCalls, ...treeCalls,
+  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...socketMessageCalls, ...socketOptionCalls, ...statusCalls, ...transferCalls, ...treeCalls,
 ];

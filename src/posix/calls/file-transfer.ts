@@ -10,6 +10,7 @@ import type { OpenFile } from '../open-file.ts';
 import {
   bufferArgument, gather, openFileArgument, reachableLength, scatter, totalLength, vectorArgument, type FileCall, type Segment,
 } from './file-arguments.ts';
+import { waitOnSocket } from './socket-arguments.ts';
 
 const SIGPIPE = 13;
 /** Bytes that sendfile and copy_file_range hold at once. */
@@ -42,7 +43,7 @@ function readInto(call: Call, at: Transfer, segments: readonly Segment[]): CallR
   const reach = reachableLength(call, segments, 'write');
   if (reach === 0 && !isAtEnd(at)) return -ERRNO.EFAULT;
   const bytes = readOpenFile(at, Math.max(1, reach));
-  if (bytes === BLOCKED || typeof bytes === 'number') return bytes;
+  if (bytes === BLOCKED || typeof bytes === 'number') return openFile.inode.kind === 'socket' ? waitOnSocket(call, openFile.inode.socket, { direction: 'receive', answer: bytes }) : bytes;
   scatter(call, segments, bytes);
   return bytes.length;
 }
@@ -62,7 +63,7 @@ function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): Call
   }
   const answer = writeOpenFile(at, reach === 0 ? ANY_BYTE : gather(call, segments, reach));
   if (answer === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGPIPE);
-  return answer;
+  return openFile.inode.kind === 'socket' ? waitOnSocket(call, openFile.inode.socket, { direction: 'send', answer }) : answer;
 }
 
 /** A positioned call: the position argument checked, or -errno. */

@@ -292,6 +292,18 @@ export class FileSystem {
     }
     socket.backlog = [];
     socket.status = 'closed';
+    const unread = socket.filesOnTheirWay;
+    socket.streamFiles = [];
+    socket.messages = socket.messages.map((message) => ({ ...message, files: [] }));
+    this.releaseFiles(unread);
+  }
+
+  /** Open files that were on their way and that nobody receives. */
+  releaseFiles(ids: readonly number[]): void {
+    for (const id of ids) {
+      const openFile = this.openFiles.get(id);
+      if (openFile !== undefined) this.releaseOpenFile(openFile);
+    }
   }
 
   /** Largest number of open files reached? Then ENFILE. */

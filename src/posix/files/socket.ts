@@ -6,16 +6,20 @@
  *
  * Invariants: `peer` and `backlog` are inode numbers of sockets in the table; an end in a backlog is held by its listener; bytes in `stream`
  * only with type stream, messages only with the others. Addresses are canonical texts (socket-address.ts), '' is none.
+ * Open files that travel in messages are held by the socket that has the message; when it closes, they go with it.
  * What this does NOT do: find other sockets (socket-io.ts), know descriptors.
  */
 import type { Canonical } from '../../core/index.ts';
 import { Pipe } from './pipe.ts';
 
-export type SocketDomain = 'unix' | 'inet';
+export type SocketDomain = 'unix' | 'inet' | 'inet6';
 export type SocketType = 'stream' | 'datagram' | 'seqpacket';
 export type SocketStatus = 'new' | 'listening' | 'connected' | 'closed';
 
-export interface Message { readonly bytes: Uint8Array; readonly from: string }
+/** `files`: numbers of open files that are on their way (SCM_RIGHTS); the message holds one reference on each. */
+export interface Message { readonly bytes: Uint8Array; readonly from: string; readonly files: readonly number[] }
+/** Open files that came with the bytes [start, end) of a stream, counted from its first unread byte. */
+export interface StreamFiles { readonly start: number; readonly end: number; readonly files: readonly number[] }
 
 /** Bytes of messages that wait at one socket (net.core.rmem_default). */
 export const SOCKET_BYTES = 212_992;
@@ -23,6 +27,13 @@ export const SOCKET_BYTES = 212_992;
 export const SOCKET_MESSAGES_MAX = 256;
 /** net.core.somaxconn. */
 export const BACKLOG_MAX = 4096;
+
+export const SOL_SOCKET = 1;
+export const SO = {
+  TYPE: 3, ERROR: 4, SNDBUF: 7, RCVBUF: 8, LINGER: 13, PASSCRED: 16, PEERCRED: 17, RCVTIMEO: 20, SNDTIMEO: 21, ACCEPTCONN: 30, PROTOCOL: 38, DOMAIN: 39,
+} as const;
+/** Key of an option among a socket's options. */
+export const optionKey = (level: number, name: number): number => level * 65_536 + name;
 
 export interface SocketParts { readonly domain: SocketDomain; readonly type: SocketType; readonly owner: number }
 
@@ -46,7 +57,9 @@ export class Socket {
   stream: Pipe;
   messages: Message[] = [];
   messageBytes = 0;
-  /** Options that were set and are only remembered: level × 65536 + name → value. */
+  /** In order of arrival; only with type stream. */
+  streamFiles: StreamFiles[] = [];
+  /** Options that were set: optionKey → value; time-outs in microseconds. */
   readonly options = new Map<number, number>();
   #changes: number;
 
@@ -76,6 +89,32 @@ export class Socket {
     return this.messages.length < SOCKET_MESSAGES_MAX && (this.messages.length === 0 || this.messageBytes + length <= SOCKET_BYTES);
   }
 
+  /** Bytes of a stream, with open files on their way. */
+  pushStream(bytes: Uint8Array, files: readonly number[] = []): void {
+    const start = this.stream.length;
+    this.stream.push(bytes);
+    if (files.length > 0) this.streamFiles.push({ start, end: start + bytes.length, files });
+  }
+
+  /** How many bytes one read may take: it does not go beyond bytes that open files came with. */
+  get streamReach(): number {
+    return this.streamFiles[0]?.end ?? this.stream.length;
+  }
+
+  /** Takes bytes of a stream and the open files that came with them: the caller has their references now. */
+  shiftStream(length: number): { readonly bytes: Uint8Array; readonly files: readonly number[] } {
+    const bytes = this.stream.shift(Math.min(length, this.streamReach));
+    const [first] = this.streamFiles;
+    const isReached = first !== undefined && first.start < bytes.length;
+    if (bytes.length > 0) this.streamFiles = this.streamFiles.slice(isReached ? 1 : 0).map(({ start, end, files }) => ({ start: start - bytes.length, end: end - bytes.length, files }));
+    return { bytes, files: isReached ? first.files : [] };
+  }
+
+  /** Open files on their way, each as often as it is held. */
+  get filesOnTheirWay(): readonly number[] {
+    return [...this.streamFiles, ...this.messages].flatMap(({ files }) => files);
+  }
+
   push(message: Message): void {
     this.messages.push(message);
     this.messageBytes += message.bytes.length;
@@ -93,8 +132,9 @@ export class Socket {
   state(): Canonical[] {
     return [
       this.domain, this.type, this.owner, this.status, this.address, this.peer, this.peerAddress, [this.isReadShut, this.isWriteShut, this.isEnded], this.error,
-      this.backlogMax, [...this.backlog], this.stream.bytes(), this.stream.changes, this.messages.map(({ bytes, from }) => [bytes, from]),
+      this.backlogMax, [...this.backlog], this.stream.bytes(), this.stream.changes, this.messages.map(({ bytes, from, files }) => (files.length === 0 ? [bytes, from] : [bytes, from, [...files]])),
       [...this.options].sort(([a], [b]) => a - b).map(([name, value]) => [name, value]), this.#changes,
+      ...(this.streamFiles.length === 0 ? [] : [this.streamFiles.map(({ start, end, files }) => [start, end, [...files]])]),
     ];
   }
 }

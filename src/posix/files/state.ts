@@ -199,7 +199,7 @@ function restoredBase(files: FileSystem, record: readonly Canonical[]): { readon
 }
 
 function restoreSocket(record: readonly Canonical[]): Socket {
-  const [domain, type, owner, status, address, peer, peerAddress, shut, error, backlogMax, backlog, bytes, streamChanges, messages, options, changes] = record;
+  const [domain, type, owner, status, address, peer, peerAddress, shut, error, backlogMax, backlog, bytes, streamChanges, messages, options, changes, streamFiles] = record;
   const [isReadShut, isWriteShut, isEnded] = arrayOf(shut);
   // The words are those that Socket.state() writes: the section's hash was verified.
   const parts = { domain: textOf(domain) as SocketDomain, type: textOf(type) as SocketType, owner: numberOf(owner) };
@@ -215,22 +215,31 @@ function restoreSocket(record: readonly Canonical[]): Socket {
   socket.backlogMax = numberOf(backlogMax);
   socket.backlog = arrayOf(backlog).map(numberOf);
   for (const item of arrayOf(messages)) {
-    const [message, from] = arrayOf(item);
-    socket.messages.push({ bytes: bytesOf(message), from: textOf(from) });
+    const [message, from, files] = arrayOf(item);
+    socket.messages.push({ bytes: bytesOf(message), from: textOf(from), files: files === undefined ? [] : arrayOf(files).map(numberOf) });
     socket.messageBytes += bytesOf(message).length;
   }
   for (const item of arrayOf(options)) {
     const [name, value] = arrayOf(item);
     socket.options.set(numberOf(name), numberOf(value));
   }
+  for (const item of streamFiles === undefined ? [] : arrayOf(streamFiles)) {
+    const [start, end, files] = arrayOf(item);
+    socket.streamFiles.push({ start: numberOf(start), end: numberOf(end), files: arrayOf(files).map(numberOf) });
+  }
   return socket;
 }
 
-/** Ends that nobody has accepted yet are held by their listener. */
+/** Ends that nobody has accepted yet are held by their listener, open files on their way by the socket that has the message. */
 function holdBacklogs(files: FileSystem): void {
   for (const inode of files.inodes.values()) {
     if (inode.kind !== 'socket') continue;
     for (const ino of inode.socket.backlog) files.retain(resolveReference(files, ino));
+    for (const id of inode.socket.filesOnTheirWay) {
+      const openFile = files.openFiles.get(id);
+      if (openFile === undefined) throw malformed('has a message with an open file that is not there');
+      openFile.references++;
+    }
   }
 }
 

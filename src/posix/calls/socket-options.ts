@@ -1,0 +1,90 @@
+/**
+ * setsockopt and getsockopt. Most options are remembered and have no effect; SO_RCVTIMEO, SO_SNDTIMEO, SO_PASSCRED and IPV6_V6ONLY have theirs
+ * where sockets work.
+ */
+import type { Call, CallResult } from '../call.ts';
+import { ERRNO } from '../errno.ts';
+import { optionKey, SO, SOCKET_BYTES, SOL_SOCKET, type Socket } from '../files/socket.ts';
+import { FAMILY } from '../socket-address.ts';
+import { socketAt } from '../socket-io.ts';
+import type { FileCall } from './file-arguments.ts';
+import { PROTOCOL, socketArgument, TYPE, type Opened } from './socket-arguments.ts';
+
+const TIMEVAL_BYTES = 16;
+const MICROSECONDS = 1_000_000;
+
+function setsockopt(call: Call): CallResult {
+  const opened = socketArgument(call);
+  if (typeof opened === 'number') return opened;
+  const [level, name, address, length] = [call.int(1), call.int(2), call.size(3), call.int(4)];
+  if (level === SOL_SOCKET && (name === SO.RCVTIMEO || name === SO.SNDTIMEO)) return setWaitTime(call, opened.socket, { name, address, length });
+  if (length < 4) return -ERRNO.EINVAL;
+  const value = call.memory.readU32(address);
+  if (value === undefined) return -ERRNO.EFAULT;
+  if (level === SOL_SOCKET && (name === SO.TYPE || name === SO.ERROR || name === SO.DOMAIN || name === SO.PROTOCOL || name === SO.ACCEPTCONN)) return -ERRNO.ENOPROTOOPT;
+  if (level < 0 || name < 0 || name >= 65_536) return -ERRNO.ENOPROTOOPT;
+  opened.socket.options.set(optionKey(level, name), value | 0);
+  return 0;
+}
+
+/** struct timeval; microseconds are kept, 0 is for ever. A time too long to count is for ever, a negative one is over at once. */
+function setWaitTime(call: Call, of: Socket, option: { readonly name: number; readonly address: number; readonly length: number }): number {
+  if (option.length < TIMEVAL_BYTES) return -ERRNO.EINVAL;
+  const bytes = call.memory.readable(option.address, TIMEVAL_BYTES);
+  if (bytes === undefined) return -ERRNO.EFAULT;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, TIMEVAL_BYTES);
+  const [seconds, microseconds] = [view.getBigInt64(0, true), view.getBigInt64(8, true)];
+  if (microseconds < 0n || microseconds >= BigInt(MICROSECONDS)) return -ERRNO.EDOM;
+  const total = Number(seconds) * MICROSECONDS + Number(microseconds);
+  of.options.set(optionKey(SOL_SOCKET, option.name), seconds < 0n ? 1 : Number.isSafeInteger(total) ? total : 0);
+  return 0;
+}
+
+/** The bytes of an option as getsockopt gives them. */
+function optionBytes(call: Call, { socket: of, inode }: Opened, option: { readonly level: number; readonly name: number }): Uint8Array {
+  const word = (...values: number[]): Uint8Array => new Uint8Array(Int32Array.from(values).buffer);
+  const set = of.options.get(optionKey(option.level, option.name));
+  if (option.level !== SOL_SOCKET) return word(set ?? 0);
+  switch (option.name) {
+    case SO.TYPE: return word(of.type === 'stream' ? TYPE.STREAM : of.type === 'datagram' ? TYPE.DGRAM : TYPE.SEQPACKET);
+    case SO.DOMAIN: return word(of.domain === 'unix' ? FAMILY.UNIX : of.domain === 'inet' ? FAMILY.INET : FAMILY.INET6);
+    case SO.PROTOCOL: return word(of.domain === 'unix' ? 0 : of.type === 'stream' ? PROTOCOL.TCP : PROTOCOL.UDP);
+    case SO.ACCEPTCONN: return word(of.status === 'listening' ? 1 : 0);
+    case SO.ERROR: {
+      const { error } = of;
+      of.error = 0;
+      return word(error);
+    }
+    case SO.RCVTIMEO:
+    case SO.SNDTIMEO: {
+      const bytes = new DataView(new ArrayBuffer(TIMEVAL_BYTES));
+      bytes.setBigInt64(0, BigInt(Math.floor((set ?? 0) / MICROSECONDS)), true);
+      bytes.setBigInt64(8, BigInt((set ?? 0) % MICROSECONDS), true);
+      return new Uint8Array(bytes.buffer);
+    }
+    case SO.LINGER: return word(set ?? 0, 0);
+    case SO.PEERCRED: {
+      const peer = socketAt(call.kernel.files, of.peer);
+      return word(peer?.socket.owner ?? 0, peer === undefined ? -1 : inode.uid, peer === undefined ? -1 : inode.gid);
+    }
+    case SO.SNDBUF:
+    case SO.RCVBUF: return word(set === undefined ? SOCKET_BYTES : Math.max(set * 2, 2304));
+    default: return word(set ?? 0);
+  }
+}
+
+function getsockopt(call: Call): CallResult {
+  const opened = socketArgument(call);
+  if (typeof opened === 'number') return opened;
+  const room = call.memory.readU32(call.size(4));
+  if (room === undefined) return -ERRNO.EFAULT;
+  if ((room | 0) < 0) return -ERRNO.EINVAL;
+  if (call.memory.writable(call.size(3), Math.min(room, 4)) === undefined) return -ERRNO.EFAULT;
+  const bytes = optionBytes(call, opened, { level: call.int(1), name: call.int(2) }).subarray(0, room);
+  return call.memory.write(call.size(3), bytes) && call.memory.writeU32(call.size(4), bytes.length) ? 0 : -ERRNO.EFAULT;
+}
+
+export const socketOptionCalls: readonly FileCall[] = [
+  { number: 208, name: 'setsockopt', handle: setsockopt },
+  { number: 209, name: 'getsockopt', handle: getsockopt },
+];
