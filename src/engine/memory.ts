@@ -6,11 +6,13 @@
  *
  * Everything above vmBase is out of the guest's reach because every access is checked against the page flags.
  * Invariants: content that no snapshot has seen is on pages marked dirty; a multi-byte kernel access either happens
- * whole or not at all. Addresses are plain numbers here; anything at or beyond `limit` or below BIAS fails.
+ * whole or not at all. Addresses are plain numbers here; anything at or beyond `limit` or below BIAS fails. The content of a restored memory may
+ * come page by page (fillLater): nobody but this file sees a difference.
  * What this does NOT do: know segments, files or copy-on-write (posix/memory-map does).
  */
 import { assert, limits } from '../core/index.ts';
 import { AREA_BYTES_MAX, AREA_BYTES_MIN, BIAS, PAGE_FLAG, STORE_FAST, STORE_MASK, type CpuMemory } from '../isa/index.ts';
+import { LatePages, type PageSource } from './late-pages.ts';
 
 const { PAGE_BYTES, PAGE_SHIFT } = limits;
 const WASM_PAGE_BYTES = 65536;
@@ -18,6 +20,8 @@ const PAGE_FLAGS_BYTES = 2 ** 32 / PAGE_BYTES;
 /** Bytes that the engine keeps for itself above the guest: register block, page flags, tables of the translator, and decoded code, as much as fits. */
 const FIXED_BYTES = 8 * 1024 * 1024;
 const HIGHEST_BYTES = limits.HIGHEST_ADDRESS - BIAS;
+/** Late pages of zeros come together with a neighbour in the same group: a group is a leaf of the page tree. */
+const GROUP_PAGES = 16;
 const RIGHTS = PAGE_FLAG.read | PAGE_FLAG.write | PAGE_FLAG.execute;
 
 /** Where things lie above vmBase, in bytes. */
@@ -46,6 +50,7 @@ export class GuestMemory implements CpuMemory {
   #epoch = 0;
   /** One bit a page: marked dirty before the last clearDirty(). Made when it is needed. */
   #touched: Uint32Array | undefined = undefined;
+  #late: LatePages | undefined = undefined;
 
   /** `limit`: first address past the space, a multiple of 4096 above BIAS. The bytes are reserved, not touched. */
   constructor(limit: number) {
@@ -68,7 +73,10 @@ export class GuestMemory implements CpuMemory {
   /** Gives pages [first, first+count) the rights (PAGE_FLAG bits); keeps content and dirty marks. Rights 0 keeps content too (PROT_NONE). */
   setRights(first: number, count: number, rights: number): void {
     assert((rights & ~RIGHTS) === 0, 'rights are read, write, execute');
+    const late = this.#late;
+    if (late?.setRights(first, count, rights) === true) return;
     for (let page = first; page < first + count; page++) {
+      if (late?.has(page) === true) continue;
       const flags = this.pageFlags[page]!;
       if ((flags & PAGE_FLAG.code) !== 0 && (rights & PAGE_FLAG.execute) === 0) this.#dropCode(page);
       if ((flags & PAGE_FLAG.relied) !== 0 && (rights & PAGE_FLAG.read) === 0) this.#dropRelying(page);
@@ -81,6 +89,7 @@ export class GuestMemory implements CpuMemory {
   /** Takes pages away: no rights, zero content. Pages that held anything but zeros become dirty. */
   discard(first: number, count: number): void {
     for (let page = first; page < first + count; page++) {
+      this.#forgo(page);
       if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
       if ((this.pageFlags[page]! & PAGE_FLAG.relied) !== 0) this.#dropRelying(page);
       this.#zeroPage(page);
@@ -93,9 +102,11 @@ export class GuestMemory implements CpuMemory {
   /** Zeroes the content of pages, keeping their rights (MADV_DONTNEED on private memory). */
   zero(first: number, count: number): void {
     for (let page = first; page < first + count; page++) {
+      this.#forgo(page);
       if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
       this.#zeroPage(page);
     }
+    if (this.#late !== undefined) this.#widen(first, count);
   }
 
   /** A view of guest bytes for reading, or undefined when any page of it is not readable. Empty ranges always succeed. Not kept by callers. */
@@ -134,6 +145,7 @@ export class GuestMemory implements CpuMemory {
   install(address: number, bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     assert(address >= BIAS && address + bytes.length <= this.limit, 'installed bytes lie in the address space');
+    if (this.#late !== undefined) this.#makeRoom(address, bytes.length);
     this.#touch(address, bytes.length);
     this.u8.set(bytes, address - BIAS);
   }
@@ -204,10 +216,9 @@ export class GuestMemory implements CpuMemory {
   }
 
   clearDirty(): void {
-    const touched = (this.#touched ??= new Uint32Array(Math.ceil(this.limit / PAGE_BYTES / 32)));
     for (const page of this.#dirty) {
       this.#setFlags(page, this.pageFlags[page]! & ~PAGE_FLAG.dirty);
-      touched[page >>> 5]! |= 1 << (page & 31);
+      this.#markTouched(page);
     }
     this.#dirty = [];
     this.#epoch++;
@@ -225,6 +236,7 @@ export class GuestMemory implements CpuMemory {
   /** Takes over the content of another memory of the same size; this one must be all zeros. Rights stay. */
   copyTouched(source: GuestMemory): void {
     assert(source.limit === this.limit, 'memories that copy have one size');
+    for (const page of source.#late?.pages() ?? []) source.bring(page);
     for (const page of source.touchedPages()) {
       this.page(page).set(source.page(page));
       this.#markDirty(page);
@@ -242,7 +254,30 @@ export class GuestMemory implements CpuMemory {
     }
     this.#dirty = [];
     this.#touched = undefined;
+    this.#late = undefined;
     this.#epoch++;
+  }
+
+  /** Takes the content from `source`, each page when it is first needed, in place of being filled now. For a memory that is as new; all of it is clean. */
+  fillLater(source: PageSource): void {
+    assert(this.#late === undefined && this.#dirty.length === 0 && this.#touched === undefined, 'a memory that is filled later is as new');
+    this.#late = new LatePages(source, this.limit);
+  }
+
+  bring(pageIndex: number): boolean {
+    const late = this.#late;
+    if (late?.has(pageIndex) !== true) return false;
+    const bytes = late.bytes(pageIndex);
+    if (bytes !== undefined) {
+      this.u8.set(bytes, (pageIndex << PAGE_SHIFT >>> 0) - BIAS);
+      this.#markTouched(pageIndex);
+    }
+    const first = pageIndex - (pageIndex % GROUP_PAGES);
+    for (let page = first; page < first + GROUP_PAGES; page++) {
+      if (page === pageIndex || (late.has(page) && late.isZero(page))) this.#setFlags(page, this.pageFlags[page]! | late.take(page));
+    }
+    this.#widen(first, GROUP_PAGES);
+    return true;
   }
 
   /** Byte of the linear memory that a guest address is at. */
@@ -254,14 +289,38 @@ export class GuestMemory implements CpuMemory {
   page(pageNumber: number): Uint8Array {
     const start = (pageNumber << PAGE_SHIFT >>> 0) - BIAS;
     assert(start >= 0 && start + PAGE_BYTES <= this.limit - BIAS, 'a page lies in the address space');
+    this.bring(pageNumber);
     return this.u8.subarray(start, start + PAGE_BYTES);
   }
 
   #allowed(address: number, length: number, right: number): boolean {
     if (address < BIAS || address + length > this.limit) return false;
     const last = Math.floor((address + length - 1) / PAGE_BYTES);
-    for (let page = Math.floor(address / PAGE_BYTES); page <= last; page++) if ((this.pageFlags[page]! & right) === 0) return false;
+    for (let page = Math.floor(address / PAGE_BYTES); page <= last; page++) {
+      if ((this.pageFlags[page]! & right) === 0 && (!this.bring(page) || (this.pageFlags[page]! & right) === 0)) return false;
+    }
     return true;
+  }
+
+  /** A late page that is about to lose its content need not come; it becomes dirty when that is a change. */
+  #forgo(page: number): void {
+    const late = this.#late;
+    if (late?.has(page) !== true) return;
+    const isZero = late.isZero(page);
+    this.#setFlags(page, this.pageFlags[page]! | late.take(page));
+    if (!isZero) this.#markDirty(page);
+  }
+
+  /** Before [address, address + length) is overwritten: pages of which some bytes stay must come. */
+  #makeRoom(address: number, length: number): void {
+    const end = address + length;
+    const last = Math.floor((end - 1) / PAGE_BYTES);
+    const first = Math.floor(address / PAGE_BYTES);
+    for (let page = first; page <= last; page++) {
+      if (page * PAGE_BYTES >= address && (page + 1) * PAGE_BYTES <= end) this.#forgo(page);
+      else this.bring(page);
+    }
+    this.#widen(first, last - first + 1);
   }
 
   #touch(address: number, length: number): void {
@@ -276,6 +335,10 @@ export class GuestMemory implements CpuMemory {
     if ((this.pageFlags[pageIndex]! & PAGE_FLAG.dirty) !== 0) return;
     this.#setFlags(pageIndex, this.pageFlags[pageIndex]! | PAGE_FLAG.dirty);
     this.#dirty.push(pageIndex);
+  }
+
+  #markTouched(pageIndex: number): void {
+    (this.#touched ??= new Uint32Array(Math.ceil(this.limit / PAGE_BYTES / 32)))[pageIndex >>> 5]! |= 1 << (pageIndex & 31);
   }
 
   #dropCode(pageIndex: number): void {

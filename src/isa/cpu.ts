@@ -32,6 +32,11 @@ export interface CpuMemory {
    * Returns false when the page is not writable (the store must fault).
    */
   prepareStore(pageIndex: number): boolean;
+  /**
+   * A page whose flags forbid an access may only not have its bytes yet: every slow path asks here before it faults. True: it came, its flags are to be
+   * looked at again; false: they stand. No side effect that the guest could see.
+   */
+  bring(pageIndex: number): boolean;
   /** Tells when code cached from a page, or relying on it, is stale: the page was written, unmapped or lost a right. */
   onCodeChange(listener: (pageIndex: number) => void): void;
   /** Notes that code from a page is cached: a store to it is slow from now on. */

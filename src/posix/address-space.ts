@@ -9,7 +9,7 @@
  */
 import { assert, limits, type Canonical } from '../core/index.ts';
 import type { GuestMemory } from '../engine/index.ts';
-import { BIAS, PAGE_FLAG } from '../isa/index.ts';
+import { PAGE_FLAG } from '../isa/index.ts';
 import { ERRNO } from './errno.ts';
 import type { MemoryAccount } from './memory-account.ts';
 import { MemoryMap, PROT, roundUp, type Backing, type Mapping, type MappingName } from './memory-map.ts';
@@ -271,9 +271,8 @@ export class AddressSpace {
   /** Copies the pages that are not zero. */
   #copyPages(from: number, to: number, length: number): void {
     for (let offset = 0; offset < length; offset += PAGE_BYTES) {
-      const start = from + offset - BIAS;
-      const words = this.memory.i32.subarray(start >>> 2, (start + PAGE_BYTES) >>> 2);
-      if (words.some((word) => word !== 0)) this.memory.install(to + offset, this.memory.u8.subarray(start, start + PAGE_BYTES));
+      const page = this.memory.page((from + offset) / PAGE_BYTES);
+      if (page.some((byte) => byte !== 0)) this.memory.install(to + offset, page);
     }
   }
 

@@ -12,6 +12,7 @@
 import { decodeCanonical, encodeCanonical, StillpointError, type Canonical } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
 import type { ImageTree } from '../image/index.ts';
+import type { PageSource } from '../engine/index.ts';
 import { CPU_STATE_BYTES, type Isa } from '../isa/index.ts';
 import type { SpaceLayout } from './address-space.ts';
 import type { ClockMode } from './clock.ts';
@@ -41,7 +42,12 @@ export interface PagesOut {
 /** The shape of snapshot's MachineState. */
 export interface MachineImage { readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly PagesOut[] }
 /** The shape of snapshot's RestoredObject and RestoredState. */
-export interface PagesIn { readonly name: string; pages(): Iterable<{ readonly index: number; readonly bytes: Uint8Array }> }
+export interface PagesIn {
+  readonly name: string;
+  pages(): Iterable<{ readonly index: number; readonly bytes: Uint8Array }>;
+  /** The same page by page, for a machine that begins before all of it is there. */
+  readonly source?: PageSource;
+}
 export interface RestoredImage { readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly PagesIn[] }
 
 /** What a restored machine gets from outside: the same as at boot. */
@@ -51,6 +57,8 @@ export interface RestoreOptions {
   readonly clock: ClockMode;
   readonly entropy: EntropyMode;
   readonly image?: ImageTree | undefined;
+  /** Pages come when they are first needed, those of memories and files from their `source`: for a caller whose next capture builds on the same snapshot. */
+  readonly isLazy?: boolean | undefined;
 }
 
 const VERSION = 3;
@@ -168,12 +176,12 @@ export function restoreKernel(state: RestoredImage, options: RestoreOptions): Ke
   options.channels.restore(section(state, 'channels'), state.objects);
   const kernel = makeKernel({ ...options, memoryBytes: record.memoryBytes, spaceLimit: record.spaceLimit }, (host) => {
     const objects = state.objects.filter(({ name }) => name.startsWith('file/'));
-    const files = restoreFileSystem(host, { state: section(state, 'files'), objects }, options.image);
+    const files = restoreFileSystem(host, { state: section(state, 'files'), objects, isLazy: options.isLazy === true }, options.image);
     registerStaticFiles(files);
     return files;
   });
   const objects = new Map(state.objects.map((object) => [object.name, object]));
-  const images = new Map((section(state, 'images') as unknown as readonly ImageRecord[]).map((image) => [image.id, restoreImage(image, kernel, objects.get(`memory/${image.id}`))]));
+  const images = new Map((section(state, 'images') as unknown as readonly ImageRecord[]).map((image) => [image.id, restoreImage(image, kernel, { pages: objects.get(`memory/${image.id}`), isLazy: options.isLazy === true })]));
   for (const process of section(state, 'processes') as unknown as readonly ProcessRecord[]) {
     const image = process.image === null ? undefined : images.get(process.image);
     if (image === undefined && process.image !== null) throw malformed('has a process without its image');
@@ -198,9 +206,10 @@ export function restoreKernel(state: RestoredImage, options: RestoreOptions): Ke
   return kernel;
 }
 
-function restoreImage(record: ImageRecord, kernel: Kernel, pages: PagesIn | undefined): ProcessImage {
+function restoreImage(record: ImageRecord, kernel: Kernel, { pages, isLazy }: { readonly pages: PagesIn | undefined; readonly isLazy: boolean }): ProcessImage {
   const cpu = kernel.takeCpu();
-  for (const { index, bytes } of pages?.pages() ?? []) cpu.memory.install(index * 4096, bytes);
+  if (isLazy && pages?.source !== undefined) cpu.memory.fillLater(pages.source);
+  else for (const { index, bytes } of pages?.pages() ?? []) cpu.memory.install(index * 4096, bytes);
   const space = kernel.newSpace(cpu, record.space.layout);
   space.restore({ ...record.space, mappings: record.space.mappings.map((mapping) => ({ ...mapping, backing: mapping.backing ?? undefined })) });
   return new ProcessImage({ ...record, cpu, space });

@@ -6,7 +6,6 @@
  */
 import { limits } from '../core/index.ts';
 import type { GuestMemory } from '../engine/index.ts';
-import { BIAS } from '../isa/index.ts';
 import type { MappedFiles } from './address-space.ts';
 import type { Mapping } from './memory-map.ts';
 
@@ -34,7 +33,7 @@ export function storeShared(sharing: Sharing, range: { readonly start: number; r
 /** Adds the runs of bytes of a page that differ from its file. */
 function addChanges(changes: Change[], { memory, files }: Sharing, page: { readonly address: number; readonly key: number; readonly offset: number }): void {
   const old = files.read(page.key, page.offset, PAGE_BYTES);
-  const now = memory.u8.subarray(page.address - BIAS, page.address - BIAS + old.length);
+  const now = memory.page(page.address / PAGE_BYTES);
   for (let index = 0; index < old.length; index++) {
     if (old[index] === now[index]) continue;
     let end = index + 1;

@@ -56,9 +56,9 @@ export function bootGuest(manifest: RunManifest, parts: { readonly program: Uint
 }
 
 /** The guest of a snapshot, with the digests its channels had. */
-export function restoreGuest(manifest: RunManifest, parts: { readonly state: RestoredState; readonly savedDigests: Uint8Array; readonly digests: Digests; readonly engine: EngineName; readonly image?: ImageTree | undefined }): { readonly guest: Guest; readonly channels: ChannelSet } {
+export function restoreGuest(manifest: RunManifest, parts: { readonly state: RestoredState; readonly savedDigests: Uint8Array; readonly digests: Digests; readonly engine: EngineName; readonly image?: ImageTree | undefined; readonly isLazy?: boolean | undefined }): { readonly guest: Guest; readonly channels: ChannelSet } {
   const channels = new ChannelSet(manifest.channels, parts.digests);
-  const guest = Guest.restore(parts.state, { ...machineOptions(manifest, parts.engine), channels, image: parts.image });
+  const guest = Guest.restore(parts.state, { ...machineOptions(manifest, parts.engine), channels, image: parts.image, isLazy: parts.isLazy });
   channels.restoreDigests(parts.savedDigests);
   return { guest, channels };
 }

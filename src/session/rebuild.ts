@@ -13,15 +13,19 @@ import { openCatalog } from './image-store.ts';
 
 export interface Rebuilt { readonly guest: Guest; readonly channels: ChannelSet; readonly snapshots: SnapshotWriter }
 
-/** The guest at the recovery's checkpoint, or at its first instruction; the next capture is incremental. */
-export function rebuild({ store, digests }: StoreContext, { recovery, manifest, engine }: { readonly recovery: Recovery; readonly manifest: RunManifest; readonly engine: EngineName }): Rebuilt {
+/**
+ * The guest at the recovery's checkpoint, or at its first instruction; the next capture is incremental. `isLazy`: pages are read, and checked, when the
+ * guest needs them: only for who owns the run and stands at its last checkpoint, so that no collector takes what is still to be read.
+ */
+export function rebuild({ store, digests }: StoreContext, parts: { readonly recovery: Recovery; readonly manifest: RunManifest; readonly engine: EngineName; readonly isLazy?: boolean }): Rebuilt {
+  const { recovery, manifest, engine, isLazy } = parts;
   const { checkpoint, journal } = recovery;
   const snapshots = new SnapshotWriter(store, digests);
   const image = manifest.image === undefined ? undefined : openCatalog({ store, digests }, manifest.image);
   if (checkpoint === undefined) {
     return { ...bootGuest(manifest, { program: journal.programBytes(journal.genesis().program), digests, engine, image }), snapshots };
   }
-  const machine = restoreGuest(manifest, { state: openSnapshot(store, checkpoint.root, digests), savedDigests: checkpoint.digests, digests, engine, image });
+  const machine = restoreGuest(manifest, { state: openSnapshot(store, checkpoint.root, digests), savedDigests: checkpoint.digests, digests, engine, image, isLazy });
   snapshots.adopt(checkpoint.root);
   return { ...machine, snapshots };
 }

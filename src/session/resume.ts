@@ -86,7 +86,7 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
   const access = new Map(manifest.channels.map((spec) => [spec.name, spec.access]));
   const inputs = new InputIndex(recovery.journal, (name) => access.get(name) !== 'sequential');
   const origin = peers === undefined ? recovery : originFor(context, recovery, await peers.held((name) => inputs.stream(name).length));
-  const { guest, channels, snapshots } = rebuild(context, { recovery: origin, manifest, engine: wishes.engine });
+  const { guest, channels, snapshots } = rebuild(context, { recovery: origin, manifest, engine: wishes.engine, isLazy: origin === recovery });
   const startedAt = guest.retired;
   const bindings = rebind(decodeBindings(writer.record.bindings, writer.record.name), wishes.bind);
   const delivered = (name: string): number => wishes.have.get(name) ?? recovery.outputs.get(name)?.delivered ?? 0;

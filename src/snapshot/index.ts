@@ -1,5 +1,5 @@
 /** snapshot: page trees, capture, restore, diff, collect. */
-export type { MachineState, PageObject, RestoredObject, RestoredState, Root } from './state.ts';
+export type { MachineState, PageObject, PageSource, RestoredObject, RestoredState, Root } from './state.ts';
 export { SnapshotWriter, type Capture, type CaptureStats } from './capture.ts';
 export { openSnapshot } from './restore.ts';
 export type { ReaderOptions } from './reader.ts';

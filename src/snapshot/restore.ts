@@ -6,6 +6,7 @@
 import type { Digests } from '../core/index.ts';
 import type { Store } from '../store/index.ts';
 import { SnapshotReader, type ReaderOptions } from './reader.ts';
+import { TreeSource } from './tree-source.ts';
 import type { RestoredObject, RestoredState, Root } from './state.ts';
 
 /** The state named by `root`. Every byte is checked when it is read. */
@@ -18,6 +19,7 @@ export function openSnapshot(store: Pick<Store, 'get'>, root: Root, digests: Dig
     *pages() {
       for (const { index, hash } of reader.pagesOf(name, tree)) yield { index, bytes: reader.page(hash, { object: name, index }) };
     },
+    source: new TreeSource(reader, name, tree),
   }));
   return { sections, objects };
 }

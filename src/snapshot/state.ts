@@ -28,6 +28,14 @@ export interface RestoredObject {
   readonly name: string;
   /** Indices of all non-zero pages, ascending. */
   pages(): Iterable<{ readonly index: number; readonly bytes: Uint8Array }>;
+  readonly source: PageSource;
+}
+/** The pages of a restored object one by one, each read and checked when it is asked for. Throws the errors of reader.ts. */
+export interface PageSource {
+  /** Whether a page holds anything but zeros. */
+  hasPage(index: number): boolean;
+  /** 4096 bytes, the caller's own; undefined: zeros. */
+  page(index: number): Uint8Array | undefined;
 }
 export interface RestoredState {
   readonly sections: ReadonlyMap<string, Uint8Array>;

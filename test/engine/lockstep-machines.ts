@@ -1,8 +1,8 @@
 /** Two processors on equal memories, the TypeScript interpreter and another engine, that are driven by equal budgets and compared after each. */
 import { createHash } from 'node:crypto';
-import { Cpu, GuestMemory, interpretingInWasm, translating, Translator } from '../../src/engine/index.ts';
+import { Cpu, GuestMemory, interpretingInWasm, translating, Translator, type PageSource } from '../../src/engine/index.ts';
 import { enableWasmFeatures } from '../../src/engine/live/v8-flags.ts';
-import { BIAS, PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
+import { PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
 import { decode, newDecoded, type Decoded } from '../../src/isa/riscv/decode.ts';
 import { INSTRUCTIONS, type InstructionRow } from '../../src/isa/riscv/instruction-table.ts';
 import type { Random } from '../isa/random.ts';
@@ -12,6 +12,7 @@ export const CODE = 0x20000;
 export const DATA = 0x40000;
 const DATA_PAGES = 3;
 const CODE_BYTES = 4096;
+const ALL_PAGES = Array.from({ length: (DATA - CODE) / 4096 + DATA_PAGES }, (_, index) => (CODE >>> 12) + index);
 /** Small, so that small slices run units too. */
 const MARGIN = 32;
 
@@ -20,12 +21,17 @@ export type Second = number | 'wasm';
 
 export class LockstepPair {
   readonly #cpus: readonly [Cpu, Cpu];
+  readonly #isLate: boolean;
   #executor: Translator | undefined;
 
-  constructor(code: Uint8Array, second: Second, isWritable = false) {
-    const make = (isa: typeof riscv64): Cpu => {
+  /** `isLate`: the second memory gets its pages when it needs them. */
+  constructor(code: Uint8Array, second: Second, { isWritable = false, isLate = false }: { readonly isWritable?: boolean; readonly isLate?: boolean } = {}) {
+    this.#isLate = isLate;
+    const make = (isa: typeof riscv64, fillsLater: boolean): Cpu => {
       const memory = new GuestMemory(0x100000);
-      memory.install(CODE, code);
+      if (fillsLater) memory.fillLater(sourceOf(code));
+      else for (const [page, bytes] of pagesOf(code)) memory.install(page * 4096, bytes);
+      memory.clearDirty();
       memory.setRights(CODE >>> 12, Math.ceil(code.length / 4096), PAGE_FLAG.read | PAGE_FLAG.execute | (isWritable ? PAGE_FLAG.write : 0));
       memory.setRights(DATA >>> 12, DATA_PAGES, PAGE_FLAG.read | PAGE_FLAG.write);
       return new Cpu(isa, memory);
@@ -39,7 +45,7 @@ export class LockstepPair {
         return executor;
       },
     };
-    this.#cpus = [make(riscv64), make(noted)];
+    this.#cpus = [make(riscv64, false), make(noted, isLate)];
   }
 
   /** Instructions that ran as translated code: a comparison of two interpreters would prove nothing. */
@@ -53,11 +59,13 @@ export class LockstepPair {
 
   /** Runs both; returns the stop and a difference, or undefined when there is none. */
   run(budget: number): { readonly stop: number; readonly difference: string | undefined } {
-    const [first, second] = this.#cpus.map((cpu) => {
+    const outcomes = this.#cpus.map((cpu) => {
       const stop = cpu.run(budget);
       const fault = stop === STOP.budget || stop === STOP.syscall ? 0n : cpu.faultAddress;
-      return { stop, text: `${describe(cpu)} stop=${stop} fault=${fault.toString(16)} count=${cpu.retired}` };
+      return { stop, text: `stop=${stop} fault=${fault.toString(16)} count=${cpu.retired}` };
     });
+    const compared = this.#isLate ? this.interpreter.memory.dirtyPages() : ALL_PAGES; // Looking at a page would bring it; the clean ones are as they were.
+    const [first, second] = this.#cpus.map((cpu, index) => ({ stop: outcomes[index]!.stop, text: `${describe(cpu, compared)} ${outcomes[index]!.text}` }));
     const [dirty, more] = this.#cpus.map((cpu) => cpu.memory.dirtyPages());
     const missing = dirty!.filter((page) => !more!.includes(page)); // Translated code may mark the whole of a stack frame.
     const isSame = first!.text === second!.text && missing.length === 0;
@@ -65,10 +73,25 @@ export class LockstepPair {
   }
 }
 
-function describe(cpu: Cpu): string {
-  const { memory } = cpu;
-  const hash = createHash('sha1').update(memory.u8.subarray(CODE - BIAS, DATA + DATA_PAGES * 4096 - BIAS)).digest('hex').slice(0, 12);
-  return `${Buffer.from(cpu.save()).toString('hex').replace(/(.{16})/g, '$1 ').slice(0, 128 * 9)} memory=${hash}`;
+function pagesOf(code: Uint8Array): ReadonlyMap<number, Uint8Array> {
+  const pages = new Map([[(DATA >>> 12) + 1, new Uint8Array(4096).fill(0x81)]]);
+  for (let at = 0; at < code.length; at += 4096) {
+    const page = new Uint8Array(4096);
+    page.set(code.subarray(at, at + 4096));
+    pages.set((CODE + at) >>> 12, page);
+  }
+  return pages;
+}
+
+function sourceOf(code: Uint8Array): PageSource {
+  const pages = pagesOf(code);
+  return { hasPage: (index) => pages.has(index), page: (index) => pages.get(index)?.slice() };
+}
+
+function describe(cpu: Cpu, pages: readonly number[]): string {
+  const hash = createHash('sha1');
+  for (const page of pages) hash.update(cpu.memory.page(page));
+  return `${Buffer.from(cpu.save()).toString('hex').replace(/(.{16})/g, '$1 ').slice(0, 128 * 9)} memory=${hash.digest('hex').slice(0, 12)}`;
 }
 
 /** x8 and x9 point to data and are never written; x1 is the link register. */

@@ -11,7 +11,7 @@ const SLICES = isSlow ? 400 : 150;
 function runRandom(seed: number, second: Second, slice: (random: Random) => number): number {
   const random = new Random(seed);
   const isMixed = random.below(2) === 0;
-  const pair = new LockstepPair(isMixed ? randomMixedCode(random) : randomCode(random), second, random.below(3) === 0);
+  const pair = new LockstepPair(isMixed ? randomMixedCode(random) : randomCode(random), second, { isWritable: random.below(3) === 0, isLate: random.below(2) === 0 });
   pair.each((cpu) => riscv64.abi.startProgram(cpu.state, { entry: CODE, stackPointer: DATA + 4096 }));
   for (let index = 0; index < SLICES; index++) {
     const { stop, difference } = pair.run(slice(random));
@@ -65,7 +65,7 @@ describe('lockstep on written code', () => {
   for (const [name, text] of Object.entries(LOOPS)) {
     it.each([3, 'wasm'] as const)(`${name} (%s)`, (second) => {
       for (const slice of [1, 7, 64, 1000]) {
-        const pair = new LockstepPair(assemble(text), second, true);
+        const pair = new LockstepPair(assemble(text), second, { isWritable: true, isLate: slice < 65 });
         pair.each((cpu) => riscv64.abi.startProgram(cpu.state, { entry: CODE, stackPointer: DATA + 8192 }));
         let stop: number = STOP.budget;
         for (let index = 0; stop === STOP.budget && index < 8000 / slice; index++) {

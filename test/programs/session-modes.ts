@@ -25,8 +25,8 @@ import { bootGuest, describeStop, digests, Feeder, standardChannels, type GuestR
 const RESTORE_STEPS = [3000, 20_000, 100_000, 1_000_000, 20_000_000, 500_000_000];
 const CHECKPOINT_EVERY = 2_000_000n;
 
-/** Runs in pieces; between two pieces nothing survives but the store. */
-export async function runRestored(program: Uint8Array, options: RunOptions): Promise<GuestResult> {
+/** Runs in pieces; between two pieces nothing survives but the store, and a page is read when it is needed. */
+export async function runRestored(program: Uint8Array, options: RunOptions): Promise<GuestResult & { readonly root: string }> {
   const store = new MemoryStore();
   let channels = standardChannels();
   let guest = bootGuest(program, options, channels);
@@ -46,7 +46,7 @@ export async function runRestored(program: Uint8Array, options: RunOptions): Pro
       next = steps.shift() ?? RESTORE_STEPS.at(-1)!;
     } else {
       const stdoutBytes = Buffer.concat(outputs.get('stdout')!);
-      return { stdout: stdoutBytes.toString('latin1'), stderr: Buffer.concat(outputs.get('stderr')!).toString('latin1'), stdoutBytes, stop, outcome: describeStop(stop), retired: guest.retired, guest };
+      return { stdout: stdoutBytes.toString('latin1'), stderr: Buffer.concat(outputs.get('stderr')!).toString('latin1'), stdoutBytes, stop, outcome: describeStop(stop), retired: guest.retired, guest, root: snapshots.capture(guest.state()).root };
     }
   }
 }
@@ -54,7 +54,7 @@ export async function runRestored(program: Uint8Array, options: RunOptions): Pro
 function restore(store: MemoryStore, root: Root, from: { readonly channels: ChannelSet; readonly options: RunOptions }): { readonly guest: Guest; readonly channels: ChannelSet; readonly snapshots: SnapshotWriter } {
   const channels = standardChannels();
   const guest = Guest.restore(openSnapshot(store, root, digests), {
-    isa: from.options.isa ?? riscv64, channels, clock: from.options.clock ?? { kind: 'zero' }, entropy: from.options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, image: from.options.image,
+    isa: from.options.isa ?? riscv64, channels, clock: from.options.clock ?? { kind: 'zero' }, entropy: from.options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, image: from.options.image, isLazy: true,
   });
   channels.restoreDigests(from.channels.saveDigests());
   const snapshots = new SnapshotWriter(store, digests);

@@ -19,6 +19,7 @@ import { assert } from '../../core/index.ts';
 import { decode, newDecoded } from './decode.ts';
 import { CASE } from './cases.ts';
 import { lower } from './lowering.ts';
+import { hasRights } from './memory-access.ts';
 
 export const END = 2048 * 4;
 const STRADDLE = END + 8;
@@ -118,7 +119,7 @@ export class CodePages {
   fillStraddle(pageIndex: number, records: Int32Array): boolean {
     const memory = this.#memory;
     const next = pageIndex + 1;
-    if (next >= memory.pageFlags.length || (memory.pageFlags[next]! & PAGE_FLAG.execute) === 0) return false;
+    if (next >= memory.pageFlags.length || !hasRights(memory, next, PAGE_FLAG.execute)) return false;
     const address = next * 4096 - 2;
     const word = memory.u16[(address - BIAS) >>> 1]! | (memory.u16[(address + 2 - BIAS) >>> 1]! << 16);
     if (records[STRADDLE] === 0 || records[STRADDLE_WORD] !== word) {

@@ -10,7 +10,7 @@
 import { BIAS, CONTROL, PAGE_FLAG, STOP, STORE_FAST, STORE_MASK, type Stop } from '../cpu.ts';
 import { END, type CodePages } from './code-pages.ts';
 import { HOT_MASK, isTrap, PAUSE, RETIRED, type Machine, type Pause } from './machine.ts';
-import { loadSlow, storeSlow } from './memory-access.ts';
+import { hasRights, loadSlow, storeSlow } from './memory-access.ts';
 import { FLOAT_HANDLERS, OPERATIONS } from './operations/index.ts';
 import { multiplyHighWord } from './operations/multiply-divide.ts';
 
@@ -43,7 +43,7 @@ export function execute(machine: Machine, pages: CodePages, budget: number): Sto
   page: for (;;) {
     if (left === 0) break;
     const pageNumber = pc >>> 12;
-    if (pcHigh !== 0 || (pageFlags[pageNumber]! & EXECUTE) === 0 || (pc & 1) !== 0) {
+    if (pcHigh !== 0 || (pc & 1) !== 0 || ((pageFlags[pageNumber]! & EXECUTE) === 0 && !hasRights(memory, pageNumber, EXECUTE))) {
       stop = machine.fault((pc & 1) !== 0 ? STOP.misaligned : STOP.fetchFault, pc, pcHigh);
       break;
     }
@@ -64,7 +64,7 @@ export function execute(machine: Machine, pages: CodePages, budget: number): Sto
       switch (head & 255) {
         case 0: { // undecoded
           left++;
-          if ((pageFlags[pageNumber]! & EXECUTE) === 0) {
+          if (!hasRights(memory, pageNumber, EXECUTE)) {
             pc = base + (at >> 1);
             stop = machine.fault(STOP.fetchFault, pc, 0);
             break page;

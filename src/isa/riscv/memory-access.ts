@@ -4,7 +4,7 @@
  * Addresses come as 64-bit halves of the base plus a signed 32-bit offset. A fault is reported at the access address when its first page
  * faults, else at the start of the second page, as Linux does.
  */
-import { BIAS, PAGE_FLAG, STOP, STORE_FAST, STORE_MASK } from '../cpu.ts';
+import { BIAS, PAGE_FLAG, STOP, STORE_FAST, STORE_MASK, type CpuMemory } from '../cpu.ts';
 import type { Machine } from './machine.ts';
 
 /** Loads `width` (1, 2, 4 or 8) bytes into machine.value*, zero-extended. False: loadFault is noted. */
@@ -44,16 +44,22 @@ export function storeSlow(
 
 /** Whether every byte of [address, address + width) lies on pages with `rights`; otherwise notes where it faults. */
 export function isReachable(machine: Machine, low: number, high: number, width: number, rights: number, stop: 4 | 5 | 6): boolean {
-  const { pageFlags } = machine.memory;
-  if (high !== 0 || (pageFlags[low >>> 12]! & rights) !== rights) {
+  const { memory } = machine;
+  if (high !== 0 || !hasRights(memory, low >>> 12, rights)) {
     machine.fault(stop, low, high);
     return false;
   }
   const lastPage = ((low >>> 0) + width - 1) / 4096 >>> 0;
   if (lastPage === low >>> 12) return true;
-  if (lastPage < pageFlags.length && (pageFlags[lastPage]! & rights) === rights) return true;
-  machine.fault(stop, lastPage << 12, lastPage < pageFlags.length ? 0 : 1);
+  const isInSpace = lastPage < memory.pageFlags.length;
+  if (isInSpace && hasRights(memory, lastPage, rights)) return true;
+  machine.fault(stop, lastPage << 12, isInSpace ? 0 : 1);
   return false;
+}
+
+/** Whether a page has all of `rights`; one that has not come yet is brought. */
+export function hasRights(memory: CpuMemory, page: number, rights: number): boolean {
+  return (memory.pageFlags[page]! & rights) === rights || (memory.bring(page) && (memory.pageFlags[page]! & rights) === rights);
 }
 
 /** Makes the one or two writable pages of a store dirty and free of cached code. */

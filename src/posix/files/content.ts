@@ -3,6 +3,7 @@
  *
  *   allocated pages (runs)   [0,3)      [7,8)          counted against the file system's space, visible as st_blocks and SEEK_DATA
  *   stored pages (map)       0 1        7              pages that were written; an allocated page without bytes reads as zeros
+ *   late pages (runs)        [0,2)                     allocated pages of a restored file that nobody needed yet: stored ones come from the snapshot, clean
  *   base pages (runs)             [3,6)                pages of an image file that nobody changed: read from the image, visible, not counted
  *
  * Invariants: bytes at and beyond `size` are zero, except in pages allocated beyond the end by fallocate (zero too); a stored page is
@@ -11,6 +12,7 @@
  * What this does NOT do: permissions, times, limits on sizes (FileSystem).
  */
 import { assert, limits } from '../../core/index.ts';
+import type { PageSource } from '../../engine/index.ts';
 import { PageRuns } from './page-runs.ts';
 
 const { PAGE_BYTES } = limits;
@@ -44,6 +46,8 @@ export class FileContent {
   readonly #pages = new Map<number, Uint8Array>();
   readonly #dirty = new Set<number>();
   readonly #allocated: PageRuns;
+  #source: PageSource | undefined = undefined;
+  #latePages = new PageRuns([]);
   #size: number;
 
   constructor(name: string, space: PageSpace, state: ContentState = { size: 0, runs: [] }) {
@@ -105,7 +109,7 @@ export class FileContent {
         continue;
       }
       const count = Math.min(PAGE_BYTES - within, end - at);
-      const bytes = this.#pages.get(page);
+      const bytes = this.#stored(page);
       if (bytes !== undefined) out.set(bytes.subarray(within, within + count), at - offset);
       at += count;
     }
@@ -207,7 +211,7 @@ export class FileContent {
 
   /** The 4096 bytes of a page, a view; zeros where there is none. */
   readPage(pageIndex: number): Uint8Array {
-    return this.#pages.get(pageIndex) ?? ZERO_PAGE;
+    return this.#stored(pageIndex) ?? ZERO_PAGE;
   }
 
   markClean(): void {
@@ -226,8 +230,24 @@ export class FileContent {
     this.#dirty.add(pageIndex);
   }
 
+  /** Restore: the stored pages come from `source`, each when it is first needed, and are clean. */
+  fillLater(source: PageSource): void {
+    assert(this.#pages.size === 0 && this.#dirty.size === 0, 'a file that is filled later has no bytes yet');
+    this.#source = source;
+    this.#latePages = new PageRuns(this.#allocated.bounds());
+  }
+
+  /** The bytes of a stored page, which may have to come first. */
+  #stored(page: number): Uint8Array | undefined {
+    if (!this.#latePages.has(page)) return this.#pages.get(page);
+    const bytes = this.#source!.page(page);
+    this.#latePages.remove(page, page + 1);
+    if (bytes !== undefined) this.#pages.set(page, bytes);
+    return bytes;
+  }
+
   #pageForWrite(page: number): Uint8Array | undefined {
-    let bytes = this.#pages.get(page);
+    let bytes = this.#stored(page);
     if (bytes === undefined) {
       if (!this.#allocated.has(page)) {
         if (!this.#space.take(1)) return undefined;
@@ -255,7 +275,7 @@ export class FileContent {
   #zero(start: number, end: number): void {
     if (start >= end) return;
     const page = Math.floor(start / PAGE_BYTES);
-    const bytes = this.#pages.get(page);
+    const bytes = this.#stored(page);
     if (bytes === undefined) return;
     bytes.fill(0, start - page * PAGE_BYTES, end - page * PAGE_BYTES);
     this.#dirty.add(page);
@@ -266,7 +286,8 @@ export class FileContent {
     const before = this.#allocated.count;
     for (let page = this.#allocated.nextMember(first); page !== undefined && page < end;) {
       const gap = Math.min(end, this.#allocated.nextGap(page));
-      for (; page < gap; page++) if (this.#pages.delete(page)) this.#dirty.add(page);
+      for (; page < gap; page++) if (this.#pages.delete(page) || (this.#latePages.has(page) && this.#source!.hasPage(page))) this.#dirty.add(page);
+      this.#latePages.remove(first, gap);
       this.#allocated.remove(first, gap);
       page = this.#allocated.nextMember(gap);
     }

@@ -13,6 +13,7 @@
  * again on restore. References by processes and mappings are counted when those are restored.
  */
 import { limits, StillpointError, type Canonical } from '../../core/index.ts';
+import type { PageSource } from '../../engine/index.ts';
 import type { ImageTree } from '../../image/index.ts';
 import { FileContent, type BaseState, type FileBase } from './content.ts';
 import { DirectoryEntries } from './directory-entries.ts';
@@ -39,6 +40,7 @@ export interface FilePages {
 export interface RestoredPages {
   readonly name: string;
   pages(): Iterable<{ readonly index: number; readonly bytes: Uint8Array }>;
+  readonly source?: PageSource;
 }
 
 /** Contents of all files that have any of their own, in the order of their inodes. */
@@ -109,9 +111,9 @@ function kindState(inode: Inode): Canonical[] {
 
 /**
  * The file system that `state` and `objects` describe. Pages are loaded dirty: the caller marks them clean when it knows the capture they
- * came from. Throws StillpointError E_STATE_FORMAT.
+ * came from. `isLazy`: pages of objects that have a source come when they are needed, clean. Throws StillpointError E_STATE_FORMAT.
  */
-export function restoreFileSystem(host: FileSystemHost, saved: { readonly state: Canonical; readonly objects: Iterable<RestoredPages> }, image?: ImageTree): FileSystem {
+export function restoreFileSystem(host: FileSystemHost, saved: { readonly state: Canonical; readonly objects: Iterable<RestoredPages>; readonly isLazy?: boolean }, image?: ImageTree): FileSystem {
   const [version, nextInode, nextOpenFile, inodes, openFiles, locks, digest, inodeCount, changed] = arrayOf(saved.state);
   if (version !== VERSION && version !== VERSION_OVER_IMAGE) throw malformed('has another version');
   if ((digest ?? undefined) !== image?.digest) throw malformed('belongs to another image');
@@ -128,7 +130,7 @@ export function restoreFileSystem(host: FileSystemHost, saved: { readonly state:
   const root = files.find(1);
   if (root?.kind !== 'directory') throw malformed('has no root directory');
   files.root = root;
-  for (const object of saved.objects) loadPages(files, object);
+  for (const object of saved.objects) loadPages(files, object, saved.isLazy === true);
   for (const item of arrayOf(openFiles)) restoreOpenFile(files, arrayOf(item));
   holdBacklogs(files);
   for (const item of arrayOf(locks)) restoreLocks(files, arrayOf(item));
@@ -278,11 +280,12 @@ function restoreEntries(files: FileSystem, record: readonly Canonical[]): void {
   }
 }
 
-function loadPages(files: FileSystem, object: RestoredPages): void {
+function loadPages(files: FileSystem, object: RestoredPages, isLazy: boolean): void {
   const match = /^file\/([0-9]+)$/.exec(object.name);
   if (match === null) return;
   const inode = files.find(Number(match[1]));
   if (inode?.kind !== 'file') throw malformed('has pages of a file that is not there');
+  if (isLazy && object.source !== undefined) return inode.content.fillLater(object.source);
   for (const page of object.pages()) {
     if (!inode.content.hasPage(page.index)) throw malformed('has a page that its file does not have');
     inode.content.loadPage(page.index, page.bytes);

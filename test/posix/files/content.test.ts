@@ -13,7 +13,7 @@ const operation = fc.oneof(
   fc.record({ kind: fc.constant('truncate' as const), offset: fc.nat(40_000), length: fc.constant(0) }),
   fc.record({ kind: fc.constant('allocate' as const), offset: fc.nat(40_000), length: fc.integer({ min: 1, max: 9000 }) }),
   fc.record({ kind: fc.constant('punch' as const), offset: fc.nat(40_000), length: fc.integer({ min: 1, max: 20_000 }) }),
-  fc.record({ kind: fc.constant('capture' as const), offset: fc.constant(0), length: fc.constant(0) }),
+  fc.record({ kind: fc.constantFrom('capture' as const, 'lazy' as const), offset: fc.constant(0), length: fc.constant(0) }),
 );
 
 /** The simplest file: an array of bytes and a set of allocated pages. */
@@ -63,13 +63,22 @@ test('a sparse file behaves as an array of bytes and its dirty pages tell all ch
   fc.assert(fc.property(fc.array(operation, { maxLength: 40 }), (steps) => {
     let used = 0;
     const space = { take: (pages: number) => { used += pages; return true; }, give: (pages: number) => { used -= pages; } };
-    const file = new FileContent('file/7', space);
+    let file = new FileContent('file/7', space);
     const model = new Model();
     const capture = new Map<number, Uint8Array>();
     steps.forEach((step, index) => {
-      if (step.kind === 'capture') {
+      if (step.kind === 'capture' || step.kind === 'lazy') {
         for (const page of file.dirtyPages()) capture.set(page, file.readPage(page).slice());
         file.markClean();
+        if (step.kind === 'lazy') {
+          const stored = new Map([...capture].filter(([, bytes]) => bytes.some((byte) => byte !== 0)));
+          const { size } = file;
+          const runs = file.runs();
+          used = 0;
+          file = new FileContent('file/7', space, { size, runs });
+          file.fillLater({ hasPage: (page) => stored.has(page), page: (page) => stored.get(page)?.slice() });
+          return;
+        }
         for (let page = 0; page < 16; page++) expect(Buffer.compare(file.readPage(page), capture.get(page) ?? new Uint8Array(PAGE))).toBe(0);
         return;
       }

@@ -27,6 +27,7 @@ class Captured {
     const objects = [...this.#objects].map(([name, pages]) => ({
       name,
       pages: () => [...pages].sort(([a], [b]) => a - b).map(([index, bytes]) => ({ index, bytes: bytes.slice() })),
+      source: ((held: ReadonlyMap<number, Uint8Array>) => ({ hasPage: (index: number) => held.has(index), page: (index: number) => held.get(index)?.slice() }))(new Map(pages)),
     }));
     return { sections: new Map([...state.sections].map(([name, bytes]) => [name, bytes.slice()])), objects };
   }
@@ -50,9 +51,10 @@ function lifeOf(program: Uint8Array, restoresEvery: number | undefined): { reado
     if (restoresEvery === undefined || stop.kind !== 'budget') continue;
     const image = captured.take(guest.state());
     channels = standardChannels();
-    guest = Guest.restore(image, { isa: riscv64, channels, clock: { kind: 'zero' }, entropy: { kind: 'seed', seed: seedFromNumber(1n) } });
+    const isLazy = restores % 2 === 1; // Then what has not come yet is as it was captured.
+    guest = Guest.restore(image, { isLazy, isa: riscv64, channels, clock: { kind: 'zero' }, entropy: { kind: 'seed', seed: seedFromNumber(1n) } });
     expect(hexOf(guest.state())).toEqual(hexOf(image));
-    captured = new Captured(); // A restored machine reports every page that may be non-zero.
+    if (!isLazy) captured = new Captured(); // A restored machine reports every page that may be non-zero.
     restores++;
   }
 }

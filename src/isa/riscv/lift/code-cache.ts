@@ -7,6 +7,7 @@
  */
 import { BIAS, PAGE_FLAG, type CpuMemory } from '../../cpu.ts';
 import { decode, newDecoded } from '../decode.ts';
+import { hasRights } from '../memory-access.ts';
 import { instructionAt, type Instruction } from './instruction.ts';
 
 /** Instructions kept, about 200 bytes each; all are forgotten when there are more. */
@@ -66,7 +67,7 @@ export class CodeCache {
   }
 
   #isExecutable(address: number): boolean {
-    return (this.memory.pageFlags[address >>> 12]! & PAGE_FLAG.execute) !== 0;
+    return hasRights(this.memory, address >>> 12, PAGE_FLAG.execute);
   }
 
   /** After a change of a page; an instruction of the page before may reach into it. */

@@ -7,6 +7,7 @@
  * Invariants: targets are even, distinct, sorted; at most TARGETS_MAX. What this does NOT do: follow values through memory or calls.
  */
 import { BIAS, PAGE_FLAG, type CpuMemory } from '../../cpu.ts';
+import { hasRights } from '../memory-access.ts';
 import { bitOf, type Instruction } from './instruction.ts';
 
 const TARGETS_MAX = 1024;
@@ -144,7 +145,7 @@ function readTable(memory: CpuMemory, { table, bound, size, base, near }: Table 
   const targets = new Set<number>();
   for (let index = 0; index < Math.min(bound ?? TARGETS_MAX, TARGETS_MAX); index++) {
     const at = table + index * size;
-    if (at < BIAS || at + size > memory.limit || (memory.pageFlags[at >>> 12]! & PAGE_FLAG.read) === 0) break;
+    if (at < BIAS || at + size > memory.limit || !hasRights(memory, at >>> 12, PAGE_FLAG.read)) break;
     const low = memory.i32[(at - BIAS) >>> 2]!;
     if (size === 8 && memory.i32[(at + 4 - BIAS) >>> 2]! !== 0) break;
     const target = (low + base) >>> 0;
@@ -158,5 +159,5 @@ function readTable(memory: CpuMemory, { table, bound, size, base, near }: Table 
 }
 
 function isPlausible(memory: CpuMemory, target: number, near: number): boolean {
-  return target >= BIAS && target < memory.limit && (target & 1) === 0 && Math.abs(target - near) < REACH && (memory.pageFlags[target >>> 12]! & PAGE_FLAG.execute) !== 0;
+  return target >= BIAS && target < memory.limit && (target & 1) === 0 && Math.abs(target - near) < REACH && hasRights(memory, target >>> 12, PAGE_FLAG.execute);
 }

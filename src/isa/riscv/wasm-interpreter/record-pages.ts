@@ -9,6 +9,7 @@ import { assert } from '../../../core/index.ts';
 import { BIAS, PAGE_FLAG, type CpuMemory } from '../../cpu.ts';
 import { decode, newDecoded } from '../decode.ts';
 import { INSTRUCTIONS, type Format } from '../instruction-table.ts';
+import { hasRights } from '../memory-access.ts';
 import { ON } from './handlers.ts';
 import { AREA, PAGES_MAX, RECORD_BYTES, RECORD_SCALE, RECORDS_END, SIDE_BYTES, SIDES_MAX, STRIDE, type LoopLayout } from './layout.ts';
 import { RecordWriter } from './lower-record.ts';
@@ -110,8 +111,7 @@ export class RecordPages {
 
   /** Decodes the straddling instruction at `address` anew. False: its second page may not be executed. */
   fillStraddle(address: number): boolean {
-    const { pageFlags } = this.#memory;
-    if ((pageFlags[(address >>> 12) + 1]! & PAGE_FLAG.execute) === 0) return false;
+    if (!hasRights(this.#memory, (address >>> 12) + 1, PAGE_FLAG.execute)) return false;
     const side = this.#sides.get(address * 2)!;
     const word = this.#fetch(address);
     decode(word, this.#decoded);

@@ -9,7 +9,7 @@ import { CONTROL, PAGE_FLAG, STOP, type CpuMemory, type CpuState, type Stop } fr
 import { operationNumber } from '../instruction-table.ts';
 import { LOADS, STORES } from '../lift-table.ts';
 import { HOT_MASK, isTrap, Machine, PAUSE, RETIRED, type Pause } from '../machine.ts';
-import { loadSlow, storeSlow } from '../memory-access.ts';
+import { hasRights, loadSlow, storeSlow } from '../memory-access.ts';
 import { FLOAT_HANDLERS, OPERATIONS } from '../operations/index.ts';
 import type { ColdInterpreter } from '../profiling-interpreter.ts';
 import { executeAtomic, executeFloat, executeOperation } from '../single-instructions.ts';
@@ -139,7 +139,7 @@ export class WasmInterpreter implements ColdInterpreter {
   #enterPage(): number {
     const low = this.#control[CONTROL.pc]!;
     const high = this.#control[CONTROL.pcHigh]!;
-    if (high !== 0 || (this.#machine.memory.pageFlags[low >>> 12]! & PAGE_FLAG.execute) === 0) return this.#machine.fault(STOP.fetchFault, low, high);
+    if (high !== 0 || !hasRights(this.#machine.memory, low >>> 12, PAGE_FLAG.execute)) return this.#machine.fault(STOP.fetchFault, low, high);
     this.#pages.add(low >>> 12);
     return NOT_STOPPED;
   }
@@ -152,7 +152,7 @@ export class WasmInterpreter implements ColdInterpreter {
     const pc = this.#control[CONTROL.pc]!;
     switch (head & 255) {
       case ON.undecoded:
-        if ((machine.memory.pageFlags[pc >>> 12]! & PAGE_FLAG.execute) === 0) return machine.fault(STOP.fetchFault, pc, 0);
+        if (!hasRights(machine.memory, pc >>> 12, PAGE_FLAG.execute)) return machine.fault(STOP.fetchFault, pc, 0);
         this.#pages.fill(pc >>> 0);
         return NOT_STOPPED;
       case ON.straddle:
