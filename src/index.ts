@@ -2,6 +2,8 @@
  * stillpoint: the public API and composition root.
  */
 export type { ClusterPlan, PlannedLink, PlannedNode } from './cluster/index.ts';
+export { checkpointCluster, clusterCheckpoints, clusterMembers, forkCluster, removeAll, rollbackCluster, type ClusterBranch, type CutFacts } from './cluster/cut.ts';
+export { replayCluster, type ClusterReplay } from './cluster/replay.ts';
 export type { ClusterStatus, NodeStatus } from './cluster/live/coordinator.ts';
 export { runClusterProcess } from './cluster/live/node-process.ts';
 export { upCluster, type UpRequest, type UpResult } from './cluster/live/up.ts';

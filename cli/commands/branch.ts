@@ -1,8 +1,11 @@
 /**
- * The verbs that branch a run's history and compare its points: fork, rollback, checkpoint (names and notes), diff, bisect.
+ * The verbs that branch a run's history and compare its points: fork, rollback, checkpoint (names and notes), diff, bisect. The first three take a
+ * whole cluster by its name, too.
  */
 import type { Command } from 'commander';
-import { bisectRuns, diffStates, forkFrom, mark, rollback, StillpointError, type BranchResult, type DiffPoint, type StateDifference } from '../../src/index.ts';
+import {
+  bisectRuns, checkpointCluster, clusterMembers, diffStates, forkCluster, forkFrom, mark, rollback, rollbackCluster, StillpointError, type BranchResult, type ClusterBranch, type DiffPoint, type StateDifference,
+} from '../../src/index.ts';
 import { StatusLine } from '../progress.ts';
 import { say, sayJson, scaled } from '../terminal.ts';
 import { collect } from './run.ts';
@@ -25,12 +28,32 @@ function addFork(program: Command): void {
 Examples:
   stillpoint fork sort --name sort-2 && stillpoint resume sort-2
   stillpoint fork game@3 --name other-luck --fresh-entropy
+  stillpoint fork words@noon --name words-2 && stillpoint up words.yaml --name words-2 --resume       a whole cluster
 History and state are shared with the first run; nothing that one of them does later touches the other.`)
     .action(async (from: string, flags: Flags & { readonly name: string; readonly bind: string[]; readonly freshEntropy?: boolean }) => {
+      const [cluster = from, at] = from.split('@');
+      if ((await clusterMembers(cluster, flags.store)).length > 0) {
+        refuseForClusters({ bind: flags.bind.length > 0, 'fresh-entropy': flags.freshEntropy === true });
+        const result = await forkCluster(cluster, { at, name: flags.name, store: flags.store });
+        return flags.json === true ? sayJson(result) : say(`${branchText(result)}${copies(result)}`);
+      }
       const result = await forkFrom({ from, name: flags.name, store: flags.store, bind: flags.bind, freshEntropy: flags.freshEntropy ?? false });
       if (flags.json === true) return sayJson(result);
-      say(`${result.name}: a fork of ${result.from} at ${place(result)}${result.files.map((file) => `\n  ${file}: a copy of the output so far`).join('')}`);
+      say(`${result.name}: a fork of ${result.from} at ${place(result)}${copies(result)}`);
     });
+}
+
+function copies({ files }: { readonly files: readonly string[] }): string {
+  return files.map((file) => `\n  ${file}: a copy of the output so far`).join('');
+}
+
+function branchText({ cluster, from, checkpoint, nodes }: ClusterBranch): string {
+  const place = checkpoint === undefined ? 'where it is now' : checkpoint === '0' ? 'the first instruction' : `checkpoint ${checkpoint}`;
+  return cluster === from ? `${cluster}: ${nodes} nodes back at ${place}` : `${cluster}: a fork of ${from} at ${place}, ${nodes} nodes; go on with up MANIFEST --name ${cluster} --resume`;
+}
+
+function refuseForClusters(given: Readonly<Record<string, boolean>>): void {
+  for (const [option, isGiven] of Object.entries(given)) if (isGiven) throw new StillpointError('E_USAGE', `option --${option}: it is for one run, not for a whole cluster`);
 }
 
 function addRollback(program: Command): void {
@@ -41,8 +64,14 @@ function addRollback(program: Command): void {
 Examples:
   stillpoint rollback job --to 3 && stillpoint resume job
   stillpoint rollback job --to before-upgrade --keep job-as-it-was
+  stillpoint rollback words --to noon && stillpoint up words.yaml --resume        a whole cluster
 The output files are put back when the run is resumed.`)
     .action(async (name: string, flags: Flags & { readonly to: string; readonly keep?: string; readonly freshEntropy?: boolean }) => {
+      if ((await clusterMembers(name, flags.store)).length > 0) {
+        refuseForClusters({ 'fresh-entropy': flags.freshEntropy === true });
+        const result = await rollbackCluster(name, { to: flags.to, keep: flags.keep, store: flags.store });
+        return flags.json === true ? sayJson(result) : say(`${branchText(result)}${flags.keep === undefined ? '' : `; kept as ${flags.keep}`}`);
+      }
       const result = await rollback({ name, to: flags.to, keep: flags.keep, store: flags.store, freshEntropy: flags.freshEntropy ?? false });
       if (flags.json === true) return sayJson(result);
       say(`${result.name}: back at ${place(result)}${flags.keep === undefined ? '' : `; kept as ${flags.keep}`}`);
@@ -56,8 +85,13 @@ function place({ checkpoint, instructions }: BranchResult): string {
 function addCheckpoint(program: Command): void {
   program.command('checkpoint').description('name a checkpoint or write a note on it; gc keeps it then').argument('<run>', 'RUN (its last checkpoint), RUN@NUMBER or RUN@NAME')
     .option('--name <name>', 'a name, unique in the run').option('--note <text>', 'one line').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
-    .addHelpText('after', '\nExamples:\n  stillpoint checkpoint job --name before-upgrade\n  stillpoint checkpoint job@4 --note "after the second pass"')
+    .addHelpText('after', '\nExamples:\n  stillpoint checkpoint job --name before-upgrade\n  stillpoint checkpoint job@4 --note "after the second pass"\n  stillpoint checkpoint words --name noon        where every node of a cluster is now, running or not')
     .action(async (reference: string, flags: Flags & { readonly name?: string; readonly note?: string }) => {
+      if ((await clusterMembers(reference, flags.store)).length > 0) {
+        if (flags.name === undefined) throw new StillpointError('E_USAGE', 'give the checkpoint of the cluster a --name');
+        const cut = await checkpointCluster(reference, { name: flags.name, note: flags.note, store: flags.store });
+        return flags.json === true ? sayJson(cut) : say(`${cut.cluster}@${cut.name}: ${cut.nodes} nodes, ${scaled(Number(cut.instructions))} instructions`);
+      }
       if (flags.name === undefined && flags.note === undefined) throw new StillpointError('E_USAGE', 'give the checkpoint a --name or a --note; machines take checkpoints by themselves (run --checkpoint-every)');
       const result = await mark(reference, { name: flags.name, note: flags.note }, flags.store);
       if (flags.json === true) return sayJson(result);

@@ -2,7 +2,7 @@
  * The verbs that look at a store: ls, show, log, checkpoints, rm. They need no ownership and change nothing (rm apart).
  */
 import type { Command } from 'commander';
-import { describeRun, listRunSummaries, readCheckpoints, readLog, removeRuns } from '../../src/index.ts';
+import { clusterCheckpoints, clusterMembers, describeRun, listRunSummaries, readCheckpoints, readLog, removeAll } from '../../src/index.ts';
 import { note, say, sayJson, scaled, table, toJson, when } from '../terminal.ts';
 
 interface Flags { readonly store?: string; readonly json?: boolean }
@@ -56,9 +56,14 @@ function addLog(program: Command): void {
 }
 
 function addCheckpoints(program: Command): void {
-  program.command('checkpoints').description('the checkpoints of a run').argument('<run>', 'name of the run').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+  program.command('checkpoints').description('the checkpoints of a run or a cluster').argument('<run>', 'name of the run or the cluster').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
     .addHelpText('after', '\nExample:\n  stillpoint checkpoints sort')
     .action(async (name: string, flags: Flags) => {
+      if ((await clusterMembers(name, flags.store)).length > 0) {
+        const cuts = await clusterCheckpoints(name, flags.store);
+        if (flags.json === true) return sayJson(cuts);
+        return say(table(['NAME', 'TAKEN (UTC)', 'NODES', 'INSTRUCTIONS', 'NOTE'], cuts.map((cut) => [cut.name, when(cut.createdMs), String(cut.nodes), String(cut.instructions), cut.note ?? ''])));
+      }
       const checkpoints = await readCheckpoints(name, flags.store);
       if (flags.json === true) return sayJson(checkpoints);
       say(table(['NUMBER', 'INSTRUCTIONS', 'TAKEN (UTC)', 'ROOT', 'NAME', 'NOTE'], checkpoints.map((checkpoint) => [String(checkpoint.number), String(checkpoint.at), when(checkpoint.createdMs), checkpoint.root, checkpoint.name ?? '', checkpoint.note ?? ''])));
@@ -66,10 +71,10 @@ function addCheckpoints(program: Command): void {
 }
 
 function addRm(program: Command): void {
-  program.command('rm').description('remove runs and what only they needed').argument('<runs...>', 'names of runs').option('--store <dir>', 'the store')
+  program.command('rm').description('remove runs and what only they needed').argument('<runs...>', 'names of runs or clusters').option('--store <dir>', 'the store')
     .addHelpText('after', '\nExample:\n  stillpoint rm sort\n  stillpoint rm $(stillpoint ls -q)')
     .action(async (names: string[], flags: Flags) => {
-      const { removedRecords } = await removeRuns(names, flags.store);
+      const { removedRecords } = await removeAll(names, flags.store);
       note(`removed ${names.join(', ')} and ${removedRecords} records that no other run needs`);
     });
 }

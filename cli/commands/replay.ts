@@ -3,7 +3,7 @@
  * Exit status: 0 identical, 1 diverged, 125 trouble (a damaged record is trouble, named by its own code).
  */
 import type { Command } from 'commander';
-import { replayRun, type EngineName, type ReplayResult } from '../../src/index.ts';
+import { clusterMembers, replayCluster, replayRun, StillpointError, type ClusterReplay, type EngineName, type ReplayResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { say, sayJson } from '../terminal.ts';
 import { parseEngine } from './run.ts';
@@ -17,7 +17,7 @@ export function addReplayCommand(program: Command): void {
   program
     .command('replay')
     .description('execute a run again from its journal and compare outputs, roots and end')
-    .argument('<run>', 'name of the run')
+    .argument('<run>', 'name of the run, or of a cluster: all its nodes, and what they sent each other')
     .option('--store <dir>', 'the store')
     .option('--from <checkpoint>', 'begin at this checkpoint (its state is trusted)')
     .option('--to <checkpoint>', 'end at this checkpoint')
@@ -31,8 +31,10 @@ Examples:
   stillpoint replay sort
   stillpoint replay sort --from 3 --to 5
   stillpoint replay sort --jobs 2
+  stillpoint replay words              a whole cluster
 Exit status: 0 identical, 1 diverged, 125 trouble.`)
     .action(async (name: string, flags: ReplayFlags) => {
+      if ((await clusterMembers(name, flags.store)).length > 0) return replayWhole(name, flags);
       const progress = new ProgressLine(`replay ${name}`, flags.progress);
       try {
         const result = await replayRun({ name, store: flags.store, from: flags.from, to: flags.to, jobs: flags.jobs, engine: flags.engine, comparesFiles: flags.outputs }, { onProgress: progress.update });
@@ -43,6 +45,28 @@ Exit status: 0 identical, 1 diverged, 125 trouble.`)
         progress.end();
       }
     });
+}
+
+async function replayWhole(cluster: string, flags: ReplayFlags): Promise<void> {
+  for (const option of ['from', 'to', 'jobs'] as const) if (flags[option] !== undefined) throw new StillpointError('E_USAGE', `option --${option}: it is for one run, not for a whole cluster`);
+  let progress: ProgressLine | undefined;
+  try {
+    const result = await replayCluster({ cluster, store: flags.store, engine: flags.engine, comparesFiles: flags.outputs }, (node) => {
+      progress?.end();
+      progress = new ProgressLine(`replay ${node}`, flags.progress);
+      return { onProgress: progress.update };
+    });
+    progress?.end();
+    if (flags.json === true) sayJson(result);
+    else say(clusterSummary(result));
+  } finally {
+    progress?.end();
+  }
+}
+
+function clusterSummary({ cluster, nodes, channels, bytes }: ClusterReplay): string {
+  const instructions = nodes.reduce((sum, node) => sum + node.instructions, 0n);
+  return `${nodes.map((node) => `${summary(node)}\n`).join('')}${cluster}: identical. ${nodes.length} nodes, ${instructions} instructions; ${channels} channels, ${bytes} bytes equal at both ends`;
 }
 
 function summary(result: ReplayResult): string {

@@ -10,7 +10,8 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { StillpointError } from '../core/index.ts';
 import { decodeManifest, parseBinding, type RunManifest } from '../manifest/index.ts';
-import { checkRunName, forkRun, markCheckpoint, openJournal, readCheckpoint, readRun, rollbackRun, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
+import type { StoreDelete } from '../store/index.ts';
+import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, openJournal, readCheckpoint, readRun, rollbackRun, rollbackRuns, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
 import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
@@ -38,17 +39,35 @@ export async function forkFrom(options: ForkOptions): Promise<BranchResult> {
     const checkpoint = resolveCheckpoint(context, parent, reference.checkpoint);
     const manifest = decodeManifest(openJournal(context, parent).genesis().manifest);
     const seed = seedFor(manifest, options.freshEntropy);
-    const plan = planFiles(context, parent, { checkpoint, manifest, name: options.name, bind: options.bind });
-    const made: string[] = [];
-    try {
-      for (const copy of plan.copies) copyPrefix(copy, made);
-      const record = await forkRun(context, parent, { name: options.name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(plan.bindings), checkpoint, seed });
-      return { name: record.name, from: parent.name, checkpoint, instructions: record.instructions, files: made };
-    } catch (error) {
-      for (const path of made) rmSync(path, { force: true });
-      throw error;
-    }
+    const { records, files } = await forkMany(context, [{ from: parent.name, name: options.name, at: checkpoint, seed }], { suffix: options.name, bind: options.bind });
+    return { name: options.name, from: parent.name, checkpoint, instructions: records[0]!.instructions, files };
   });
+}
+
+export interface ForkWish { readonly from: string; readonly name: string; readonly at: BranchPoint; readonly seed?: Uint8Array | undefined }
+
+/** Several forks, all or none, with copies of their output files so far as FILE.SUFFIX. */
+export async function forkMany(context: StoreContext, wishes: readonly ForkWish[], { suffix, bind }: { readonly suffix: string; readonly bind: readonly string[] }): Promise<{ readonly records: readonly RunRecord[]; readonly files: readonly string[] }> {
+  const made: string[] = [];
+  try {
+    const forks = wishes.map(({ from, name, at, seed }) => {
+      const parent = readRun(context, from);
+      const checkpoint = typeof at === 'number' ? at : listCheckpoints(context, parent).findLast(({ tail }) => tail.count <= at.frames)?.number ?? 0;
+      const manifest = decodeManifest(openJournal(context, parent).genesis().manifest);
+      const plan = planFiles(context, parent, { checkpoint, manifest, name: suffix, bind });
+      for (const copy of plan.copies) copyPrefix(copy, made);
+      return { parent, request: { name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(plan.bindings), at, seed } };
+    });
+    return { records: await forkRuns(context, forks), files: made };
+  } catch (error) {
+    for (const path of made) rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+/** Puts several runs back, all or none; `deletes` go in the same commit. Throws E_RUN_OWNED when one of them is being executed. */
+export async function rollbackMany(context: StoreContext, wishes: readonly { readonly name: string; readonly at: BranchPoint }[], deletes: readonly StoreDelete[]): Promise<readonly RunRecord[]> {
+  return rollbackRuns(context, wishes.map((wish) => ({ ...wish, owner: thisOwner(), isAlive })), deletes);
 }
 
 function seedFor(manifest: RunManifest, isFresh: boolean): Uint8Array | undefined {
@@ -113,7 +132,7 @@ export async function rollback(options: RollbackOptions): Promise<BranchResult> 
     const before = readRun(context, name);
     const checkpoint = resolveCheckpoint(context, before, options.to);
     const seed = seedFor(decodeManifest(openJournal(context, before).genesis().manifest), options.freshEntropy);
-    const record = await rollbackRun(context, { name, owner: thisOwner(), isAlive, checkpoint, seed });
+    const record = await rollbackRun(context, { name, owner: thisOwner(), isAlive, at: checkpoint, seed });
     return { name, from: name, checkpoint, instructions: record.instructions, files: [] };
   });
 }

@@ -6,7 +6,7 @@
 import { StillpointError } from '../core/index.ts';
 import { encodeManifest, type CheckpointInterval, type HostBindings, type RunManifest } from '../manifest/index.ts';
 import { createRun, openJournal, openRun, readRun, runNames, type RunRecord, type StoreContext } from '../txn/index.ts';
-import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
+import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { bootGuest, ENGINE_DEFAULT, type EngineName } from './context.ts';
 import type { SessionHooks } from './driver.ts';
 import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
@@ -36,6 +36,16 @@ export async function runNode(request: NodeRequest): Promise<SessionResult> {
 /** The run of a node; undefined before its first life. */
 export function nodeRecord(context: StoreContext, name: string): RunRecord | undefined {
   return runNames(context).includes(name) ? readRun(context, name) : undefined;
+}
+
+/** Channels of a run that lead to other nodes of its cluster. */
+export function peersOfRun(record: RunRecord): ReadonlyMap<string, { readonly link: number; readonly peer: string }> {
+  return new Map([...decodeBindings(record.bindings, record.name).channels].flatMap(([channel, binding]) => (binding.kind === 'peer' ? [[channel, binding] as const] : [])));
+}
+
+/** Where the channels of a run lead on the host, as its record says. */
+export function bindingsOfRun(record: RunRecord): HostBindings {
+  return decodeBindings(record.bindings, record.name);
 }
 
 async function startNode(request: NodeRequest): Promise<SessionResult> {

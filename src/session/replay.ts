@@ -17,7 +17,7 @@ import type { SessionHooks } from './driver.ts';
 import { InputFeed } from './input-feed.ts';
 import { rebuild, recordedFacts } from './rebuild.ts';
 import { verifyInParallel } from './replay-parallel.ts';
-import { Verifier, type Verified } from './verifier.ts';
+import { Verifier, type OnOutput, type Verified } from './verifier.ts';
 
 export interface ReplayRequest {
   readonly name: string;
@@ -28,6 +28,8 @@ export interface ReplayRequest {
   readonly jobs?: string | undefined;
   readonly engine?: EngineName | undefined;
   readonly comparesFiles: boolean;
+  /** Sees everything that the guest writes, in order (not with `jobs`). */
+  readonly onOutput?: OnOutput | undefined;
 }
 
 export interface ReplayResult extends Readonly<Verified> {
@@ -47,11 +49,21 @@ export async function replayRun(request: ReplayRequest, hooks: SessionHooks): Pr
     const record = readRun(context, request.name);
     checkStretch(record, { from, to });
     if (jobs > 1) return verifyInParallel(record, { request, jobs, from, to, checkpoints: listCheckpoints(context, record).map(({ number }) => number) });
-    verifyStored(context, { record, from, to });
-    const verified = await verifyStretch(context, { record, from, to, engine: request.engine ?? ENGINE_DEFAULT, hooks });
-    const files = request.comparesFiles && to === undefined && record.status === 'ended' ? await filesOf(context, verified) : [];
-    return { ...verified.result, name: record.name, instructions: verified.instructions, isIdentical: true, files };
+    return verifyRecord(context, { record, from, to, request, hooks });
   });
+}
+
+/** The same for a whole run in a store that is open. */
+export async function replayStored(context: StoreContext, request: Pick<ReplayRequest, 'name' | 'engine' | 'comparesFiles' | 'onOutput'>, hooks: SessionHooks): Promise<ReplayResult> {
+  return verifyRecord(context, { record: readRun(context, request.name), from: undefined, to: undefined, request, hooks });
+}
+
+async function verifyRecord(context: StoreContext, { request, ...stretch }: Omit<Stretch, 'engine' | 'onOutput'> & { readonly request: Pick<ReplayRequest, 'engine' | 'comparesFiles' | 'onOutput'> }): Promise<ReplayResult> {
+  const { record, to } = stretch;
+  verifyStored(context, stretch);
+  const verified = await verifyStretch(context, { ...stretch, engine: request.engine ?? ENGINE_DEFAULT, onOutput: request.onOutput });
+  const files = request.comparesFiles && to === undefined && record.status === 'ended' ? await filesOf(context, verified) : [];
+  return { ...verified.result, name: record.name, instructions: verified.instructions, isIdentical: true, files };
 }
 
 /** Every page of the stretch's checkpoints still has the bytes that its hash promises; what they share is read once. */
@@ -62,17 +74,17 @@ function verifyStored({ store, digests }: StoreContext, { record, from, to }: { 
   }
 }
 
-interface Stretch { readonly record: RunRecord; readonly from: number | undefined; readonly to: number | undefined; readonly engine: EngineName; readonly hooks: SessionHooks }
+interface Stretch { readonly record: RunRecord; readonly from: number | undefined; readonly to: number | undefined; readonly engine: EngineName; readonly hooks: SessionHooks; readonly onOutput: OnOutput | undefined }
 interface VerifiedStretch { readonly result: Verified; readonly instructions: bigint; readonly channels: ChannelSet; readonly record: RunRecord; readonly manifest: RunManifest }
 
-async function verifyStretch(context: StoreContext, { record, from, to, engine, hooks }: Stretch): Promise<VerifiedStretch> {
+async function verifyStretch(context: StoreContext, { record, from, to, engine, hooks, onOutput }: Stretch): Promise<VerifiedStretch> {
   const recovery = recover(context, record, { checkpoint: from ?? 'genesis' });
   const manifest = decodeManifest(recovery.journal.genesis().manifest);
   const { guest, channels, snapshots } = rebuild(context, { recovery, manifest, engine });
   const startedAt = guest.retired;
   const inputs = new InputIndex(recovery.journal, (name) => channels.get(name)?.spec.access !== 'sequential');
   const feed = new InputFeed({ past: { inputs, facts: recordedFacts(recovery), isStrict: true } });
-  const verifier = new Verifier({ guest, channels, feed, snapshots, onProgress: hooks.onProgress });
+  const verifier = new Verifier({ guest, channels, feed, snapshots, onProgress: hooks.onProgress, onOutput });
   const result = await verifier.verify(recovery.refeed(), to);
   return { result, instructions: guest.retired - startedAt, channels, record, manifest };
 }

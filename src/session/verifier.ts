@@ -7,7 +7,7 @@
  * with E_DIVERGED_* naming frame and instruction. What this does NOT do: read the store (replay.ts hands everything in).
  */
 import { instructionCount, StillpointError, type InstructionCount } from '../core/index.ts';
-import type { ChannelSet } from '../channel/index.ts';
+import type { ChannelSet, OutputOperation } from '../channel/index.ts';
 import type { CheckpointFrame, ExitFrame, IndexedFrame, Outcome, OutputFrame } from '../journal/index.ts';
 import type { Guest } from '../posix/index.ts';
 import type { SnapshotWriter } from '../snapshot/index.ts';
@@ -16,12 +16,16 @@ import type { InputFeed } from './input-feed.ts';
 
 const SLICE = 50_000_000;
 
+export type OnOutput = (operations: readonly OutputOperation[]) => void;
+
 export interface VerifierParts {
   readonly guest: Guest;
   readonly channels: ChannelSet;
   readonly feed: InputFeed;
   readonly snapshots: SnapshotWriter;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Sees what the guest writes, which goes nowhere. */
+  readonly onOutput?: OnOutput | undefined;
 }
 
 /** What was compared and found equal. */
@@ -78,15 +82,20 @@ export class Verifier {
 
   /** Runs to exactly `at`; the guest may end on the way only when that is the count it ends at. */
   async #runTo(at: bigint, index: number): Promise<void> {
-    const { guest, channels } = this.#parts;
+    const { guest } = this.#parts;
     while (guest.retired < at) {
       if (this.#outcome !== undefined) throw this.#early(at, index);
       const left = at - guest.retired;
       await this.#step(left < BigInt(SLICE) ? Number(left) : SLICE);
-      channels.takeOutput();
+      this.#takeOutput();
       this.#report();
       await new Promise<void>((resolve) => { setImmediate(resolve); });
     }
+  }
+
+  #takeOutput(): void {
+    const operations = this.#parts.channels.takeOutput();
+    if (operations.length > 0) this.#parts.onOutput?.(operations);
   }
 
   async #step(budget: number): Promise<void> {
@@ -130,7 +139,7 @@ export class Verifier {
       throw new StillpointError('E_DIVERGED_EXIT', `frame ${index}: the run ended with ${expected} at instruction ${frame.at}, the replay is at ${this.retired} with ${got}`, { data: { frame: index, at: frame.at, expected, got } });
     }
     this.verified.exits++;
-    this.#parts.channels.takeOutput();
+    this.#takeOutput();
     this.#compareRoot(index, frame);
     if (frame.outcome.kind === 'capped') this.#outcome = undefined;
   }

@@ -3,12 +3,14 @@
  *
  *   fork       frames 0..C ─ relinked ─► a new run with the same history up to checkpoint C; pages, programs and inputs are shared by hash
  *   rollback   tail = checkpoint C; frames and checkpoints behind it are deleted, the run keeps its name, id and epoch
+ *   many       the same for several runs in one commit, also to a place between two checkpoints (cuts.ts): what lies behind the last checkpoint
+ *              before it is executed again from the journal
  *
  * Invariants: a fork expects its parent's checkpoint in its one commit, so nothing that it shares can have been collected; a rollback owns the
  * run while it happens. A seed of its own enters a branch as a journaled frame right behind the checkpoint.
  * What this does NOT do: copy or cut output files (session does, or the next resume), draw random numbers.
  */
-import { assert, instructionCount, StillpointError } from '../core/index.ts';
+import { assert, instructionCount, StillpointError, type BlobHash } from '../core/index.ts';
 import { allEntriesRange, entryIndexOfKey, entryKey, JournalReader, relink, runKey, type Frame, type JournalTail, type Outcome, type RunId } from '../journal/index.ts';
 import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeCheckpointRecord, type CheckpointRecord } from './checkpoint-record.ts';
@@ -18,28 +20,65 @@ import { referencesPut } from './references.ts';
 import { encodeRunRecord, nameKey, type OutputPositions, type RunRecord } from './run-record.ts';
 import { listCheckpoints, readCheckpoint, readStoredRun } from './runs.ts';
 
+/** A place in a run's history: how many frames of the journal stay. Undefined link: not compared. */
+export interface FramePoint { readonly frames: number; readonly link: BlobHash | undefined }
+
+/** Where a branch begins: a checkpoint number (0: before the first instruction) or a place in the journal. */
+export type BranchPoint = number | FramePoint;
+
+interface Place { readonly tail: JournalTail; readonly checkpoint: CheckpointRecord | undefined }
+
+/** Throws E_CHECKPOINT_UNKNOWN when the run's history does not hold the place (any more). */
+function placeOf(context: StoreContext, record: RunRecord, point: BranchPoint): Place {
+  if (point === 0) return { tail: genesisTail(context, record), checkpoint: undefined };
+  if (typeof point === 'number') {
+    const checkpoint = readCheckpoint(context, record, point);
+    return { tail: checkpoint.tail, checkpoint };
+  }
+  const { frames, link } = point;
+  const { tail } = record;
+  const found = frames === tail.count ? tail : frames < tail.count ? new JournalReader(context, { run: record.id, tail }).tailAfter(frames) : undefined;
+  if (found === undefined || (link !== undefined && found.link !== link)) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${record.name} has another history since that checkpoint was taken`, { data: { run: record.name } });
+  return { tail: found, checkpoint: listCheckpoints(context, record).findLast((checkpoint) => checkpoint.tail.count <= frames) };
+}
+
 export interface ForkRequest {
   /** The new run. */
   readonly name: string;
   readonly id: RunId;
   readonly createdMs: number;
   readonly bindings: string;
-  /** Checkpoint number; 0: before the first instruction. */
-  readonly checkpoint: number;
+  readonly at: BranchPoint;
   /** 32 bytes: the branch gets an entropy stream of its own. */
   readonly seed?: Uint8Array | undefined;
 }
 
 /** Makes a fork. Throws E_RUN_NAME, E_RUN_EXISTS, E_CHECKPOINT_UNKNOWN and what a damaged journal throws. */
 export async function forkRun(context: StoreContext, parent: RunRecord, request: ForkRequest): Promise<RunRecord> {
+  const [record] = await forkRuns(context, [{ parent, request }]);
+  return record!; // One request, one record.
+}
+
+interface Branch { readonly record: RunRecord; readonly expect: readonly StoreExpectation[]; readonly deletes?: readonly StoreDelete[]; readonly puts: readonly StorePut[] }
+
+/** Several forks, all or none. Throws as forkRun(). */
+export async function forkRuns(context: StoreContext, forks: readonly { readonly parent: RunRecord; readonly request: ForkRequest }[]): Promise<readonly RunRecord[]> {
+  const { store } = context;
+  const branches = forks.map(({ parent, request }) => forkOf(context, parent, request));
+  if (await store.commit({ expect: branches.flatMap(({ expect }) => expect), puts: branches.flatMap(({ puts }) => puts) }) === 'done') return branches.map(({ record }) => record);
+  for (const { request } of forks) if (store.has('runs', nameKey(request.name))) throw exists(request.name);
+  throw new StillpointError('E_CHECKPOINT_UNKNOWN', `a checkpoint of run ${forks[0]!.parent.name} went away meanwhile; try again`, { data: { run: forks[0]!.parent.name } });
+}
+
+function forkOf(context: StoreContext, parent: RunRecord, request: ForkRequest): Branch {
   const { store, digests } = context;
   const key = nameKey(request.name);
-  const checkpoint = request.checkpoint === 0 ? undefined : readCheckpoint(context, parent, request.checkpoint);
+  const { tail, checkpoint } = placeOf(context, parent, request.at);
   const anchorKey = checkpoint === undefined ? entryKey(parent.id, 0) : entryKey(parent.id, checkpoint.number);
   const anchorTable = checkpoint === undefined ? 'frames' : 'checkpoints';
   const anchor: StoreExpectation = { table: anchorTable, key: anchorKey, value: store.get(anchorTable, anchorKey) };
   if (store.has('runs', key)) throw exists(request.name);
-  const from = new JournalReader(context, { run: parent.id, tail: checkpoint?.tail ?? genesisTail(context, parent) });
+  const from = new JournalReader(context, { run: parent.id, tail });
   const more: readonly Frame[] = request.seed === undefined ? [] : [{ kind: 'reseed', at: from.tail.at, seed: request.seed }];
   const ending = new Ending();
   const journal = relink(digests, { from, run: request.id, more, visit: (frame) => ending.visit(frame) });
@@ -47,16 +86,14 @@ export async function forkRun(context: StoreContext, parent: RunRecord, request:
   const { outcome } = ending;
   const record: RunRecord = {
     id: request.id, name: request.name, createdMs: request.createdMs, status: outcome === undefined ? 'stopped' : 'ended', genesis: parent.genesis, outcome, tail: journal.tail,
-    lastCheckpoint: checkpoint?.number, numbered: checkpoint?.number ?? 0, parent: { id: parent.id, name: parent.name, checkpoint: request.checkpoint },
+    lastCheckpoint: checkpoint?.number, numbered: checkpoint?.number ?? 0, parent: { id: parent.id, name: parent.name, checkpoint: checkpoint?.number ?? 0 },
     instructions: instructionCount(from.tail.at), outputs: positionsAt(parent, checkpoint), bindings: request.bindings,
   };
   const puts: StorePut[] = [...journal.puts, ...history.flatMap((old) => copyCheckpoint(context, { parent, id: request.id, old, tail: journal.tailAt(old.tail.count) }))];
   const ownership = new Ownership(digests, { run: request.id, epoch: 1, owner: NOBODY });
   puts.push({ table: 'runs', key, value: encodeRunRecord(digests, record) }, ownership.waiver, referencesPut(record, 1));
   const expect: StoreExpectation[] = [anchor, { table: 'runs', key, value: undefined }, { table: 'owners', key: runKey(request.id), value: undefined }];
-  if (await store.commit({ expect, puts }) === 'done') return record;
-  if (store.has('runs', key)) throw exists(request.name);
-  throw new StillpointError('E_CHECKPOINT_UNKNOWN', `checkpoint ${request.checkpoint} of run ${parent.name} went away meanwhile`, { data: { run: parent.name, checkpoint: request.checkpoint } });
+  return { record, expect, puts };
 }
 
 const NOBODY: Owner = { host: '', pid: 0, started: '', token: '' };
@@ -97,7 +134,11 @@ function copyCheckpoint({ store, digests }: StoreContext, copy: { readonly paren
 
 /** The record that the run had at a checkpoint, or before its first instruction. */
 export function recordAt(context: StoreContext, record: RunRecord, checkpoint: CheckpointRecord | undefined): RunRecord {
-  const from = new JournalReader(context, { run: record.id, tail: checkpoint?.tail ?? genesisTail(context, record) });
+  return recordAtPlace(context, record, { tail: checkpoint?.tail ?? genesisTail(context, record), checkpoint });
+}
+
+function recordAtPlace(context: StoreContext, record: RunRecord, { tail, checkpoint }: Place): RunRecord {
+  const from = new JournalReader(context, { run: record.id, tail });
   const ending = new Ending();
   for (const { frame } of from.frames()) ending.visit(frame);
   const { outcome } = ending;
@@ -120,38 +161,48 @@ export interface RollbackRequest {
   readonly name: string;
   readonly owner: Owner;
   readonly isAlive: IsAlive;
-  /** Checkpoint number; 0: before the first instruction. */
-  readonly checkpoint: number;
+  readonly at: BranchPoint;
   readonly seed?: Uint8Array | undefined;
 }
 
 /** Puts a run back in place. Throws E_RUN_UNKNOWN, E_RUN_OWNED, E_CHECKPOINT_UNKNOWN and what a damaged journal throws; then nothing has changed. */
 export async function rollbackRun(context: StoreContext, request: RollbackRequest): Promise<RunRecord> {
-  const { record: seen } = readStoredRun(context, request.name);
-  if (request.checkpoint !== 0) readCheckpoint(context, seen, request.checkpoint);
-  const ownership = await acquire(context, { ...request, run: seen.id });
+  const [record] = await rollbackRuns(context, [request]);
+  return record!; // One request, one record.
+}
+
+/** Puts several runs back, all or none; `deletes` go in the same commit. Throws as rollbackRun(). */
+export async function rollbackRuns(context: StoreContext, requests: readonly RollbackRequest[], deletes: readonly StoreDelete[] = []): Promise<readonly RunRecord[]> {
+  const ownerships: Ownership[] = [];
   try {
-    return await rollbackOwned(context, request, ownership);
+    for (const request of requests) {
+      const { record: seen } = readStoredRun(context, request.name);
+      placeOf(context, seen, request.at);
+      ownerships.push(await acquire(context, { ...request, run: seen.id }));
+    }
+    const branches = requests.map((request, index) => rollbackOf(context, request, ownerships[index]!));
+    const batch = { expect: branches.flatMap(({ expect }) => expect), deletes: [...deletes, ...branches.flatMap((branch) => branch.deletes ?? [])], puts: branches.flatMap(({ puts }) => puts) };
+    if (await context.store.commit(batch) === 'done') return branches.map(({ record }) => record);
+    throw new StillpointError('E_RUN_OWNED', `run ${requests[0]!.name} changed while it was rolled back; try again`, { data: { run: requests[0]!.name } });
   } catch (error) {
-    await release(context.store, ownership);
+    for (const ownership of ownerships) await release(context.store, ownership);
     throw error;
   }
 }
 
-async function rollbackOwned(context: StoreContext, request: RollbackRequest, ownership: Ownership): Promise<RunRecord> {
+function rollbackOf(context: StoreContext, request: RollbackRequest, ownership: Ownership): Branch {
   const { store, digests } = context;
   const { record: before, bytes } = readStoredRun(context, request.name);
-  const checkpoint = request.checkpoint === 0 ? undefined : readCheckpoint(context, before, request.checkpoint);
-  const from = new JournalReader(context, { run: before.id, tail: checkpoint?.tail ?? genesisTail(context, before) });
+  const { tail, checkpoint } = placeOf(context, before, request.at);
+  const from = new JournalReader(context, { run: before.id, tail });
   const more: readonly Frame[] = request.seed === undefined ? [] : [{ kind: 'reseed', at: from.tail.at, seed: request.seed }];
   const journal = relink(digests, { from, run: before.id, more }); // Verifies what stays; the links are the same.
-  const record: RunRecord = { ...recordAt(context, before, checkpoint), tail: journal.tail };
+  const record: RunRecord = { ...recordAtPlace(context, before, { tail, checkpoint }), tail: journal.tail };
   const kept = from.tail.count;
   const expect: StoreExpectation[] = [ownership.expectation, { table: 'runs', key: nameKey(before.name), value: bytes }];
   if (checkpoint !== undefined) expect.push({ table: 'checkpoints', key: entryKey(before.id, checkpoint.number), value: store.get('checkpoints', entryKey(before.id, checkpoint.number)) });
   const puts: StorePut[] = [...journal.puts.slice(kept), { table: 'runs', key: nameKey(before.name), value: encodeRunRecord(digests, record) }, ownership.waiver, referencesPut(record, ownership.epoch)];
-  if (await store.commit({ expect, deletes: entriesBehind(context, before.id, { frames: kept, checkpoint: request.checkpoint }), puts }) === 'done') return record;
-  throw new StillpointError('E_RUN_OWNED', `run ${before.name} changed while it was rolled back; try again`, { data: { run: before.name } });
+  return { record, expect, puts, deletes: entriesBehind(context, before.id, { frames: kept, checkpoint: checkpoint?.number ?? 0 }) };
 }
 
 function entriesBehind({ store }: StoreContext, id: RunId, kept: { readonly frames: number; readonly checkpoint: number }): readonly StoreDelete[] {

@@ -12,6 +12,7 @@ import type { SnapshotChecker } from '../snapshot/index.ts';
 import type { Table } from '../store/index.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
 import type { CollectOptions } from './collector.ts';
+import { inspectCutWord } from './cuts.ts';
 import { inspectImageWord } from './image-records.ts';
 import { decodeMark } from './marks.ts';
 import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
@@ -81,11 +82,18 @@ function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
   for (const { key, value } of store.range('meta', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
     const name = new TextDecoder().decode(key);
     const remedy: Remedy = { kind: 'delete', table: 'meta', key };
-    if (name.startsWith('image')) findings.push(...inspectImage(context, parts, { name, value, remedy }));
+    if (name.startsWith('cut ')) findings.push(...inspectCut(context, { name, value, remedy }));
+    else if (name.startsWith('image')) findings.push(...inspectImage(context, parts, { name, value, remedy }));
     else if (!META_KEYS.test(name)) findings.push({ code: 'E_STORE_CORRUPT', says: `the table meta has a foreign key of ${key.length} bytes`, remedy });
     else if (name === 'collector' || name.startsWith('lease')) findings.push(...troubleOf(() => decodeOwnerRecord(digests, '0'.repeat(32) as RunId, value), { remedy })); // 32 digits.
   }
   return findings;
+}
+
+function inspectCut(context: StoreContext, { name, value, remedy }: { readonly name: string; readonly value: Uint8Array; readonly remedy: Remedy }): Finding[] {
+  return troubleOf(() => {
+    if (!inspectCutWord(context, name, value)) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
+  }, { remedy });
 }
 
 function inspectImage(context: StoreContext, { images }: InspectParts, { name, value, remedy }: { readonly name: string; readonly value: Uint8Array; readonly remedy: Remedy }): Finding[] {

@@ -59,7 +59,8 @@ export async function markCheckpoint(context: StoreContext, record: RunRecord, {
   throw new StillpointError('E_CHECKPOINT_UNKNOWN', `checkpoint ${number} of run ${record.name} is gone or was marked by somebody else just now; look again`, { data: { run: record.name, checkpoint: number } });
 }
 
-function checkMark({ name, note }: Mark): void {
+/** Throws E_USAGE for a name or note that nobody may give. */
+export function checkMark({ name, note }: Mark): void {
   if (name !== undefined && !NAME_PATTERN.test(name)) throw new StillpointError('E_USAGE', `${JSON.stringify(name.slice(0, 80))} is not a name of a checkpoint: use 1 to 64 of a-z A-Z 0-9 . _ - and start with a letter`);
   if (note !== undefined && (note.length > NOTE_MAX || /\p{Cc}|\p{Surrogate}/u.test(note))) throw new StillpointError('E_USAGE', `a note is one line of at most ${NOTE_MAX} characters`);
 }

@@ -64,7 +64,7 @@ describe('export and import', () => {
     // The receiver got the base under an identity of its own: a fork, exported.
     const { forkRun } = await import('../../src/txn/index.ts');
     const parent = readRun(world.context, name);
-    const carrier = await forkRun(world.context, parent, { name: 'carrier', id: world.newId(), createdMs: 0, bindings: parent.bindings, checkpoint: checkpoints.at(-3)!.number });
+    const carrier = await forkRun(world.context, parent, { name: 'carrier', id: world.newId(), createdMs: 0, bindings: parent.bindings, at: checkpoints.at(-3)!.number });
     await take(other, await exportBytes(world.context, carrier.name));
     await take(other, rest);
     expect(states(other, name)).toEqual(states(world.context, name));

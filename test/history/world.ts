@@ -275,7 +275,7 @@ export class World {
       const keep = <T>(map: ReadonlyMap<number, T>): Map<number, T> => new Map([...map].filter(([key]) => key <= number));
       model.set(name, { points: keep(parent.points), marks: keep(parent.marks), numbered: number, inputs: parent.points.get(number)?.inputs ?? 0 });
     });
-    await forkRun(this.context, record, { name, id: this.newId(), createdMs: 0, bindings: BINDINGS, checkpoint: number, seed: this.#random() < 0.3 ? new Uint8Array(32).fill(this.int(200)) : undefined });
+    await forkRun(this.context, record, { name, id: this.newId(), createdMs: 0, bindings: BINDINGS, at: number, seed: this.#random() < 0.3 ? new Uint8Array(32).fill(this.int(200)) : undefined });
   }
 
   async rollback(): Promise<void> {
@@ -288,7 +288,7 @@ export class World {
       for (const map of [run.points, run.marks]) for (const key of [...map.keys()]) if (key > number) map.delete(key);
       run.inputs = run.points.get(number)?.inputs ?? 0;
     });
-    await rollbackRun(this.context, { name, owner: this.owner(), isAlive: this.isAlive, checkpoint: number });
+    await rollbackRun(this.context, { name, owner: this.owner(), isAlive: this.isAlive, at: number });
   }
 
   async mark(): Promise<void> {

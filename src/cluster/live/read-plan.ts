@@ -7,13 +7,13 @@ import { planCluster, type ClusterPlan } from '../plan.ts';
 import { NodeClusterHost } from './cluster-host.ts';
 
 export type { PipeRequest } from '../pipe-plan.ts';
-export interface PlanRequest { readonly file: string; readonly processes?: number | undefined }
+export interface PlanRequest { readonly file: string; readonly processes?: number | undefined; readonly name?: string | undefined }
 
 /** Throws E_MANIFEST, E_CHANNEL_*. */
-export async function readClusterPlan({ file, processes }: PlanRequest): Promise<ClusterPlan> {
+export async function readClusterPlan({ file, processes, name }: PlanRequest): Promise<ClusterPlan> {
   // Loaded on demand: the YAML and schema packages would add a fifth to the start of every command.
   const { readClusterFile } = await import('../../manifest/live/cluster-file.ts');
-  return planCluster(readClusterFile(file), new NodeClusterHost(), { processes });
+  return planCluster(readClusterFile(file, name), new NodeClusterHost(), { processes });
 }
 
 /** Throws E_USAGE, E_CHANNEL_*. */

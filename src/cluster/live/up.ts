@@ -4,7 +4,8 @@
  */
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { StillpointError } from '../../core/index.ts';
-import { defaultStoreDirectory, nodeRecord, withStore } from '../../session/index.ts';
+import { bindingsOfRun, defaultStoreDirectory, nodeRecord, withStore } from '../../session/index.ts';
+import type { StoreContext } from '../../txn/index.ts';
 import { nodeEnd, type NodeEnd } from '../node-end.ts';
 import { runNameOf, type ClusterPlan } from '../plan.ts';
 import { badEnd, Coordinator, type ClusterEnd, type ClusterStatus } from './coordinator.ts';
@@ -29,9 +30,9 @@ export interface UpResult extends ClusterEnd { readonly milliseconds: number }
 
 /** Runs a cluster to its end or a stop. Throws E_RUN_EXISTS, E_RUN_FINISHED, E_CLUSTER_FAILED and what the store throws. */
 export async function upCluster(request: UpRequest): Promise<UpResult> {
-  const { plan } = request;
   const started = performance.now();
-  const store = request.store ?? plan.store ?? defaultStoreDirectory();
+  const store = request.store ?? request.plan.store ?? defaultStoreDirectory();
+  let { plan } = request;
   const ended = await withStore(store, 'create', async (context) => {
     const names = plan.nodes.map((node) => runNameOf(plan.name, node.name));
     const known = names.filter((name) => nodeRecord(context, name) !== undefined);
@@ -39,9 +40,10 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
     if (request.isResume && known.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${plan.name}; start it without --resume`, { data: { cluster: plan.name } });
     const found = plan.nodes.flatMap((node) => nodeEnd(context, plan, node) ?? []);
     refuseFinished(plan, found);
+    plan = withKnownFiles(plan, context);
     return found;
   });
-  const tail = prepareLogs(request);
+  const tail = prepareLogs(request, plan);
   let lastPoll = 0;
   const onStatus = (status: ClusterStatus): void => {
     const now = performance.now();
@@ -59,15 +61,26 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
   }
 }
 
+/** A node that has begun goes on in the files that its run knows: those of a fork have other names than the manifest's. */
+function withKnownFiles(plan: ClusterPlan, context: StoreContext): ClusterPlan {
+  return { ...plan, nodes: plan.nodes.map((node) => {
+    const record = nodeRecord(context, runNameOf(plan.name, node.name));
+    return record === undefined ? node : { ...node, bindings: { ...node.bindings, channels: bindingsOfRun(record).channels } };
+  }) };
+}
+
+/** FILE.rN, and FILE.rN.NAME in a fork. */
+const OWN_FILE = /\.r[0-9](\.[A-Za-z0-9_-]+)?$/;
+
 /** The output files of a node that ran several times over: those of a replica that was not outvoted. */
 function publishWinners(plan: ClusterPlan, { dissents }: ClusterStatus): void {
   for (const of of new Set(plan.nodes.filter(({ replicas }) => replicas > 1).map((node) => node.of))) {
     const winner = plan.nodes.find((node) => node.of === of && !dissents.some(({ node: name }) => name === node.name))!; // A majority is left, or the cluster has failed.
     for (const spec of winner.manifest.channels) {
       const binding = winner.bindings.channels.get(spec.name);
-      if (!spec.writes || binding?.kind !== 'file' || !/\.r[0-9]$/.test(binding.path)) continue;
+      if (!spec.writes || binding?.kind !== 'file' || !OWN_FILE.test(binding.path)) continue;
       try {
-        copyFileSync(binding.path, binding.path.replace(/\.r[0-9]$/, ''));
+        copyFileSync(binding.path, binding.path.replace(OWN_FILE, '$1'));
       } catch (cause) {
         throw new StillpointError('E_HOST_FILE', `the output ${binding.path} of the majority cannot be copied to its place: ${cause instanceof Error ? cause.message : String(cause)}`, { data: { path: binding.path }, cause });
       }
@@ -85,11 +98,12 @@ function refuseFinished(plan: ClusterPlan, ended: readonly NodeEnd[]): void {
   if (ended.length === plan.nodes.length) throw new StillpointError('E_RUN_FINISHED', `cluster ${plan.name} has ended, there is nothing to resume`, { data: { cluster: plan.name } });
 }
 
-/** The directory of the logs; a first start begins with empty ones. */
-function prepareLogs({ plan, isResume, onLine }: UpRequest): LogTail {
-  const files = plan.nodes.flatMap((node) => (['out', 'err'] as const).flatMap((stream) => {
-    const binding = node.bindings.channels.get(`std${stream}`);
-    return binding?.kind === 'file' && binding.path.startsWith(`${plan.logs}/`) ? [{ node: node.name, stream, path: binding.path }] : [];
+/** The directory of the logs; a first start begins with empty ones. `known`: the plan with the files that the nodes write. */
+function prepareLogs({ plan, isResume, onLine }: UpRequest, known: ClusterPlan): LogTail {
+  const files = plan.nodes.flatMap((node, index) => (['out', 'err'] as const).flatMap((stream) => {
+    const planned = node.bindings.channels.get(`std${stream}`);
+    const binding = known.nodes[index]!.bindings.channels.get(`std${stream}`);
+    return planned?.kind === 'file' && planned.path.startsWith(`${plan.logs}/`) && binding?.kind === 'file' ? [{ node: node.name, stream, path: binding.path }] : [];
   }));
   try {
     mkdirSync(plan.logs, { recursive: true });

@@ -17,16 +17,16 @@ const RESTARTS_DEFAULT = 10;
 const CLUSTER_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
 const GROUP_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,23}$/;
 
-/** Reads and parses a cluster manifest. Throws E_MANIFEST. */
-export function readClusterFile(path: string): ClusterSettings {
-  return parseClusterText(readManifestText(path), path);
+/** Reads and parses a cluster manifest; `name` wins over its own. Throws E_MANIFEST. */
+export function readClusterFile(path: string, name?: string): ClusterSettings {
+  return parseClusterText(readManifestText(path), path, name);
 }
 
 /** Parses the text of a cluster manifest; `path` is for messages and relative files. */
-export function parseClusterText(text: string, path: string): ClusterSettings {
+export function parseClusterText(text: string, path: string, wish?: string): ClusterSettings {
   const document = new ManifestDocument(text, path, clusterFileSchema);
   const file = document.content;
-  const name = file.name ?? basename(path).replace(/\.[^.]*$/, '');
+  const name = wish ?? file.name ?? basename(path).replace(/\.[^.]*$/, '');
   if (!CLUSTER_NAME.test(name)) throw complain(document.place(['name']), `'${name.slice(0, 80)}' is not a cluster name (1 to 32 of a-z A-Z 0-9 _ -, first a letter or digit)`);
   return {
     name,

@@ -1,0 +1,103 @@
+/**
+ * Checkpoints of a whole cluster under one name, and what can be done with them: go back to one, begin another cluster at one.
+ *
+ *   checkpoint words --name noon      how far every node's journal goes now: one reading of the store, nobody is stopped or asked
+ *   rollback words --to noon          every node back to there, in one commit; up --resume goes on
+ *   fork words@noon --name other      other.map-0, other.map-1, …: the same history, files of their own; up --name other --resume goes on
+ *
+ * Invariants: a name is a cluster's when no run has it and runs NAME.GROUP-I do; a rollback is done for all nodes or for none; nodes that began after
+ * the checkpoint go back to their first instruction; checkpoints of the cluster that lie behind it go. What this does NOT do: run anything (live/up.ts).
+ */
+import { StillpointError } from '../core/index.ts';
+import { forkMany, removeRuns, rollbackMany, wallClockMs, withStore } from '../session/index.ts';
+import { cutDelete, keepCut, listCuts, readCut, readParts, runNames, type BranchPoint, type Cut, type CutPart, type StoreContext } from '../txn/index.ts';
+import { runNameOf } from './plan.ts';
+
+/** GROUP-I or GROUP-I.rN: see plan.ts. */
+const NODE_NAME = /^[A-Za-z][A-Za-z0-9_-]*-[0-9]+(\.r[0-9])?$/;
+const CLUSTER_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
+
+export interface CutFacts { readonly cluster: string; readonly name: string; readonly note: string | undefined; readonly createdMs: number; readonly nodes: number; readonly instructions: bigint }
+export interface ClusterBranch { readonly cluster: string; readonly from: string; readonly checkpoint: string | undefined; readonly nodes: number; readonly instructions: bigint; readonly files: readonly string[] }
+
+/** Names of the runs of a cluster, in order; none when the name is a run's or nobody's. */
+export function membersOf(context: StoreContext, cluster: string): readonly string[] {
+  const names = runNames(context);
+  return names.includes(cluster) ? [] : names.filter((name) => name.startsWith(`${cluster}.`) && NODE_NAME.test(name.slice(cluster.length + 1)));
+}
+
+/** The same with the store's directory; none when there is no store yet. */
+export async function clusterMembers(cluster: string, store: string | undefined): Promise<readonly string[]> {
+  return CLUSTER_NAME.test(cluster) ? withStore(store, 'read-only', async (context) => membersOf(context, cluster)) : [];
+}
+
+/** Keeps where the cluster is now under a name, running or not. Throws E_USAGE. */
+export async function checkpointCluster(cluster: string, { name, note, store }: { readonly name: string; readonly note?: string | undefined; readonly store?: string | undefined }): Promise<CutFacts> {
+  return withStore(store, 'existing', async (context) => {
+    const cut: Cut = { cluster, name, note, createdMs: wallClockMs(), parts: readParts(context, mustHaveMembers(context, cluster)) };
+    await keepCut(context, cut);
+    return factsOf(cut);
+  });
+}
+
+/** The kept checkpoints of a cluster, oldest first. */
+export async function clusterCheckpoints(cluster: string, store: string | undefined): Promise<readonly CutFacts[]> {
+  return withStore(store, 'read-only', async (context) => listCuts(context, cluster).map(factsOf));
+}
+
+/** Puts all nodes back. `keep`: a fork of where they are now first. Throws E_CHECKPOINT_UNKNOWN, E_RUN_OWNED; then nothing has changed. */
+export async function rollbackCluster(cluster: string, { to, keep, store }: { readonly to: string; readonly keep?: string | undefined; readonly store?: string | undefined }): Promise<ClusterBranch> {
+  if (keep !== undefined) await forkCluster(cluster, { name: keep, store });
+  return withStore(store, 'existing', async (context) => {
+    const { parts } = to === '0' ? { parts: new Map<string, CutPart>() } : readCut(context, cluster, to);
+    const now = readParts(context, mustHaveMembers(context, cluster));
+    for (const [name, { run }] of parts) if (now.get(name)?.run !== run) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${name} is gone, or another one than when checkpoint ${to} was taken`, { data: { cluster, run: name } });
+    const wishes = [...now.keys()].map((name) => ({ name, at: pointOf(parts.get(name)) }));
+    const stale = listCuts(context, cluster).filter((cut) => [...cut.parts].some(([name, part]) => part.frames > (parts.get(name)?.frames ?? 1)));
+    const records = await rollbackMany(context, wishes, stale.map(cutDelete));
+    return { cluster, from: cluster, checkpoint: to, nodes: records.length, instructions: records.reduce((sum, { instructions }) => sum + instructions, 0n), files: [] };
+  });
+}
+
+/** A cluster of its own that begins where another one was (or is now). Throws E_RUN_EXISTS, E_CHECKPOINT_UNKNOWN; then nothing was made. */
+export async function forkCluster(cluster: string, { at, name, store }: { readonly at?: string | undefined; readonly name: string; readonly store?: string | undefined }): Promise<ClusterBranch> {
+  if (!CLUSTER_NAME.test(name)) throw new StillpointError('E_USAGE', `option --name: '${name.slice(0, 80)}' is not a cluster name (1 to 32 of a-z A-Z 0-9 _ -, first a letter or digit)`);
+  return withStore(store, 'existing', async (context) => {
+    const members = mustHaveMembers(context, cluster);
+    const taken = membersOf(context, name);
+    if (taken.length > 0) throw new StillpointError('E_RUN_EXISTS', `the store holds runs of cluster ${name} already; choose another name or remove it`, { data: { cluster: name } });
+    const parts = at === undefined ? readParts(context, members) : readCut(context, cluster, at).parts;
+    const wishes = [...parts].map(([run, part]) => ({ from: run, name: runNameOf(name, run.slice(cluster.length + 1)), at: pointOf(part) }));
+    const { records, files } = await forkMany(context, wishes, { suffix: name, bind: [] });
+    return { cluster: name, from: cluster, checkpoint: at, nodes: records.length, instructions: records.reduce((sum, { instructions }) => sum + instructions, 0n), files };
+  });
+}
+
+/** Removes runs and clusters. Throws as removeRuns(). */
+export async function removeAll(names: readonly string[], store: string | undefined): Promise<{ readonly removedRecords: number }> {
+  const clusters: string[] = [];
+  const runs: string[] = [];
+  for (const name of names) {
+    const members = await clusterMembers(name, store);
+    if (members.length > 0) clusters.push(name);
+    runs.push(...(members.length > 0 ? members : [name]));
+  }
+  const removed = await removeRuns(runs, store);
+  await withStore(store, 'existing', async (context) => { await context.store.commit({ deletes: clusters.flatMap((cluster) => listCuts(context, cluster).map(cutDelete)) }); });
+  return removed;
+}
+
+function mustHaveMembers(context: StoreContext, cluster: string): readonly string[] {
+  const members = membersOf(context, cluster);
+  if (members.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${cluster}`, { data: { cluster } });
+  return members;
+}
+
+/** A node that is not in a cut had not begun. */
+function pointOf(part: CutPart | undefined): BranchPoint {
+  return part === undefined ? 0 : { frames: part.frames, link: part.link };
+}
+
+function factsOf({ cluster, name, note, createdMs, parts }: Cut): CutFacts {
+  return { cluster, name, note, createdMs, nodes: parts.size, instructions: [...parts.values()].reduce((sum, { instructions }) => sum + instructions, 0n) };
+}
