@@ -3,7 +3,7 @@
  * states and handles follow it. Invariants: names and paths are unique; the set never changes after construction.
  * What this does NOT do: open, fetch or release anything (the session does, through HostPort).
  */
-import { assert, decodeCanonical, encodeCanonical, limits, StillpointError, type Canonical, type Digests } from '../core/index.ts';
+import { assert, decodeCanonical, encodeCanonical, limits, StillpointError, type Canonical, type Digests, type Undo } from '../core/index.ts';
 import { compareChannelNames, type ChannelSpec } from '../manifest/index.ts';
 import { Channel } from './channel.ts';
 import { Outbox } from './outbox.ts';
@@ -77,6 +77,17 @@ export class ChannelSet implements Iterable<Channel> {
     const pages = new Map(objects.map((object) => [object.name, object]));
     this.#outbox.clear();
     this.#each(state, (channel, saved) => channel.restore(saved, channel.owned === undefined ? undefined : pages.get(channel.owned.name)));
+  }
+
+  /** The way back, for all channels and the outbox. */
+  mark(): Undo {
+    const parts = [this.#outbox.mark(), ...this.#channels.map((channel) => channel.mark())];
+    return () => { for (const undo of parts) undo(); };
+  }
+
+  /** Nothing is undone any more. */
+  release(): void {
+    for (const channel of this.#channels) channel.release();
   }
 
   accounts(): readonly ChannelAccount[] {

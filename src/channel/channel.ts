@@ -14,7 +14,7 @@
  * Not state: pending input of other channels, chunk caches, `wanted`, digests (saved apart). So the state does not depend on how the host
  * cut its bytes. Units: bytes. What this does NOT do: wait, know descriptors or errno, check directions for the guest (callers do).
  */
-import { assert, limits, StillpointError, type Canonical, type Digests } from '../core/index.ts';
+import { assert, limits, StillpointError, type Canonical, type Digests, type Undo } from '../core/index.ts';
 import type { ChannelSpec } from '../manifest/index.ts';
 import { HostContent, type Content } from './content.ts';
 import { EMPTY, InputQueue } from './input-queue.ts';
@@ -63,6 +63,20 @@ export class Channel {
   /** Bytes that went in and out so far (counted operations, quotas). */
   get bytesRead(): number {
     return this.#gets?.bytes ?? 0;
+  }
+
+  /** Stream position up to which input was supplied. */
+  get inputPosition(): number {
+    return this.#queue.position;
+  }
+
+  get hasInputEnded(): boolean {
+    return this.#queue.ended;
+  }
+
+  /** Input that was supplied and not read, as it came. */
+  pendingInput(): readonly Uint8Array[] {
+    return this.#queue.chunks();
   }
 
   get bytesWritten(): number {
@@ -205,6 +219,24 @@ export class Channel {
     this.#host?.drop();
     if (this.spec.live) this.#restoreLive(fields.live);
     if (this.owned !== undefined) this.owned.restore(fields.owned ?? null, pages);
+  }
+
+  mark(): Undo {
+    const parts = [this.#queue.mark(), this.#gets?.mark(), this.#puts?.mark(), this.owned?.mark()];
+    const [endDelivered, wantedEnd, waitingFor] = [this.#endDelivered, this.#wantedEnd, this.#waitingFor];
+    return () => {
+      for (const undo of parts) undo?.();
+      this.#endDelivered = endDelivered;
+      this.#wantedEnd = wantedEnd;
+      this.#waitingFor = waitingFor;
+    };
+  }
+
+  /** Nothing is undone any more. */
+  release(): void {
+    this.#gets?.release();
+    this.#puts?.release();
+    this.owned?.release();
   }
 
   /** Running digests of both directions; not part of the state. */

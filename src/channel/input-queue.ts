@@ -7,12 +7,12 @@
  * Pending bytes are a cache of the stream (or of the journal), not guest state: how the host cut them is nobody's business, except
  * on live channels, whose chunks the guest can tell apart. What this does NOT do: quotas, counts (channel.ts).
  */
-import { assert } from '../core/index.ts';
+import { assert, markArray, type Undo } from '../core/index.ts';
 
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
 export class InputQueue {
-  #chunks: Uint8Array[] = [];
+  readonly #chunks: Uint8Array[] = [];
   /** Index of the first chunk that is not used up; the array is trimmed now and then, not at every chunk. */
   #head = 0;
   #headOffset = 0;
@@ -81,12 +81,25 @@ export class InputQueue {
 
   /** Back to the state in which the guest had consumed that many bytes and nothing is pending. */
   reset(consumed: number): void {
-    this.#chunks = [];
+    this.#chunks.length = 0;
     this.#head = 0;
     this.#headOffset = 0;
     this.#available = 0;
     this.#consumed = consumed;
     this.#ended = false;
+  }
+
+  mark(): Undo {
+    const chunks = markArray(this.#chunks);
+    const [head, headOffset, consumed, available, ended] = [this.#head, this.#headOffset, this.#consumed, this.#available, this.#ended];
+    return () => {
+      chunks();
+      this.#head = head;
+      this.#headOffset = headOffset;
+      this.#consumed = consumed;
+      this.#available = available;
+      this.#ended = ended;
+    };
   }
 
   #takeFromHead(length: number): Uint8Array {

@@ -4,11 +4,14 @@
  * gathered before they are hashed, so that a guest moving one byte at a time stays cheap. Units: bytes.
  * What this does NOT do: hold the bytes, or decide between end and quota (channel.ts).
  */
-import { assert, type Digests, type RunningDigest } from '../core/index.ts';
+import { assert, type Digests, type RunningDigest, type Undo } from '../core/index.ts';
 import type { DirectionAccount } from './port.ts';
 
 /** Large enough to make a hash call worth its cost, small enough to have one for each direction of a thousand channels. */
 const GATHER_BYTES = 4096;
+
+/** What a mark goes back to; digest and gathered bytes are saved when something is hashed for the first time after it. */
+interface MeterMark { readonly operations: number; readonly bytes: number; readonly gatheredLength: number; readonly outer: MeterMark | undefined; saved?: { readonly digest: Uint8Array; readonly gathered: Uint8Array } }
 
 export class Meter {
   readonly #digests: Digests;
@@ -19,6 +22,7 @@ export class Meter {
   #digest: RunningDigest;
   #gathered: Uint8Array | undefined;
   #gatheredLength = 0;
+  #mark: MeterMark | undefined;
 
   /** Maxima of null mean unlimited. */
   constructor(digests: Digests, quota: { readonly operations: number | null; readonly bytes: number | null }) {
@@ -52,6 +56,7 @@ export class Meter {
     if (this.#gatheredLength + length > GATHER_BYTES) this.#flush();
     if (length > GATHER_BYTES / 2) {
       this.#flush();
+      this.#saveForMarks();
       this.#digest.update(bytes);
       return;
     }
@@ -89,8 +94,36 @@ export class Meter {
     this.#digest = this.#digests.restore(saved);
   }
 
+  mark(): Undo {
+    const mark: MeterMark = { operations: this.#operations, bytes: this.#bytes, gatheredLength: this.#gatheredLength, outer: this.#mark };
+    this.#mark = mark;
+    return () => {
+      this.#operations = mark.operations;
+      this.#bytes = mark.bytes;
+      this.#gatheredLength = mark.gatheredLength;
+      this.#mark = mark;
+      if (mark.saved === undefined) return;
+      this.#digest = this.#digests.restore(mark.saved.digest);
+      (this.#gathered ??= new Uint8Array(GATHER_BYTES)).set(mark.saved.gathered);
+    };
+  }
+
+  /** Nothing is undone any more. */
+  release(): void {
+    this.#mark = undefined;
+  }
+
+  #saveForMarks(): void {
+    if (this.#mark === undefined || this.#mark.saved !== undefined) return;
+    const digest = this.#digest.save();
+    for (let mark: MeterMark | undefined = this.#mark; mark !== undefined && mark.saved === undefined; mark = mark.outer) {
+      mark.saved = { digest, gathered: this.#gathered?.slice(0, mark.gatheredLength) ?? new Uint8Array(0) };
+    }
+  }
+
   #flush(): void {
     if (this.#gatheredLength === 0) return;
+    this.#saveForMarks();
     this.#digest.update(this.#gathered!.subarray(0, this.#gatheredLength));
     this.#gatheredLength = 0;
   }

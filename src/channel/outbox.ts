@@ -9,7 +9,7 @@
  * Invariants: operations come out in call order; offsets are positions in the channel's output stream (sequential, append) or in the file
  * (random). What this does NOT do: bound itself. The caller looks at `pendingBytes` after each system call (limits.OUTBOX_BYTES_MAX).
  */
-import { assert } from '../core/index.ts';
+import { assert, type Undo } from '../core/index.ts';
 import type { OutputOperation } from './port.ts';
 
 const BUFFER_BYTES_MIN = 4096;
@@ -71,6 +71,17 @@ export class Outbox {
     this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
     this.#used = 0;
     this.#entries = [];
+  }
+
+  /** The way back to what is held back now; nothing may be taken in between. */
+  mark(): Undo {
+    const [used, count, lastLength] = [this.#used, this.#entries.length, this.#entries.at(-1)?.length];
+    return () => {
+      assert(this.#used >= used && this.#entries.length >= count, 'nothing was taken out of the outbox since the mark');
+      this.#used = used;
+      this.#entries.length = count;
+      if (lastLength !== undefined) this.#entries[count - 1]!.length = lastLength;
+    };
   }
 
   #grow(more: number): void {

@@ -12,7 +12,7 @@
  * The bytes leave and come back as pages of 4 KiB (the shape of snapshot's PageObject); size, hostSize and loaded marks are state.
  * What this does NOT do: quotas, output, reading the host.
  */
-import { assert, limits, StillpointError, type Canonical } from '../core/index.ts';
+import { assert, limits, markMap, StillpointError, type Canonical, type Undo } from '../core/index.ts';
 import { checkChunk, chunksOf, gather, type ChunkRange, type Content } from './content.ts';
 import type { Wanted } from './port.ts';
 
@@ -27,14 +27,19 @@ export interface RestoredPages { pages(): Iterable<{ readonly index: number; rea
 export class OwnedContent implements Content {
   /** Name as a page object, stable inside the machine. */
   readonly name: string;
-  #chunks = new Map<number, Uint8Array>();
+  readonly #chunks = new Map<number, Uint8Array>();
+  /** Chunks that a mark goes back to: copied before they are written. */
+  readonly #kept = new Set<number>();
+  #isMarked = false;
+  /** Pages added to #dirty since the outermost mark, in order. */
+  readonly #dirtied: number[] = [];
   #size: number;
   #hostSize: number;
   /** One bit for each chunk of the initial file: set when the host's bytes are not needed any more. */
   #loaded: Uint8Array;
-  #dirty = new Set<number>();
+  readonly #dirty = new Set<number>();
   /** Supplied and not yet touched; not state. */
-  #supplied = new Map<number, Uint8Array>();
+  readonly #supplied = new Map<number, Uint8Array>();
   #range: ChunkRange | undefined;
 
   constructor(name: string, initialSize: number) {
@@ -78,7 +83,7 @@ export class OwnedContent implements Content {
       const to = Math.min(end, start + CHUNK_BYTES);
       this.#own(index).set(bytes.subarray(from - offset, to - offset), from - start);
     }
-    for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) this.#dirty.add(page);
+    for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) this.#soil(page);
     if (end > this.#size) this.#size = end;
     return true;
   }
@@ -112,6 +117,12 @@ export class OwnedContent implements Content {
     return [...this.#dirty].sort((a, b) => a - b);
   }
 
+  /** Pages of all chunks that the machine holds, ascending. */
+  storedPages(): readonly number[] {
+    const chunks = [...this.#chunks.keys()].sort((a, b) => a - b);
+    return chunks.flatMap((chunk) => Array.from({ length: PAGES_PER_CHUNK }, (_, page) => chunk * PAGES_PER_CHUNK + page));
+  }
+
   readPage(pageIndex: number): Uint8Array {
     const chunk = this.#chunks.get(Math.floor(pageIndex / PAGES_PER_CHUNK));
     if (chunk === undefined) return ZERO_PAGE;
@@ -125,7 +136,32 @@ export class OwnedContent implements Content {
   }
 
   markClean(): void {
+    assert(!this.#isMarked, 'content is made clean outside of transactions');
     this.#dirty.clear();
+  }
+
+  mark(): Undo {
+    this.#isMarked = true;
+    const [chunks, supplied] = [markMap(this.#chunks), markMap(this.#supplied)];
+    for (const index of this.#chunks.keys()) this.#kept.add(index);
+    const [size, hostSize, loaded, dirtied] = [this.#size, this.#hostSize, this.#loaded.slice(), this.#dirtied.length];
+    return () => {
+      chunks();
+      supplied();
+      for (const index of this.#chunks.keys()) this.#kept.add(index);
+      this.#size = size;
+      this.#hostSize = hostSize;
+      this.#loaded = loaded.slice();
+      this.#range = undefined;
+      for (const page of this.#dirtied.splice(dirtied)) this.#dirty.delete(page);
+    };
+  }
+
+  /** Nothing is undone any more. */
+  release(): void {
+    this.#isMarked = false;
+    this.#kept.clear();
+    this.#dirtied.length = 0;
   }
 
   state(): Canonical {
@@ -141,9 +177,9 @@ export class OwnedContent implements Content {
     this.#size = size;
     this.#hostSize = hostSize;
     this.#loaded = loaded.slice();
-    this.#chunks = new Map();
-    this.#dirty = new Set();
-    this.#supplied = new Map();
+    this.#chunks.clear();
+    this.#dirty.clear();
+    this.#supplied.clear();
     this.#range = undefined;
     for (const page of pages?.pages() ?? []) {
       this.#allocate(Math.floor(page.index / PAGES_PER_CHUNK)).set(page.bytes, (page.index % PAGES_PER_CHUNK) * PAGE_BYTES);
@@ -168,7 +204,7 @@ export class OwnedContent implements Content {
     if (!this.#isMissing(index)) return;
     const kept = bytes.subarray(0, Math.min(bytes.length, this.#hostSize - index * CHUNK_BYTES));
     this.#own(index).set(kept);
-    for (let page = 0; page * PAGE_BYTES < kept.length; page++) this.#dirty.add(index * PAGES_PER_CHUNK + page);
+    for (let page = 0; page * PAGE_BYTES < kept.length; page++) this.#soil(index * PAGES_PER_CHUNK + page);
   }
 
   #coversHostBytes(index: number, from: number, to: number): boolean {
@@ -187,16 +223,28 @@ export class OwnedContent implements Content {
       chunk = new Uint8Array(CHUNK_BYTES);
       this.#chunks.set(index, chunk);
     }
-    return chunk;
+    return this.#writable(index, chunk);
+  }
+
+  #writable(index: number, chunk: Uint8Array): Uint8Array {
+    if (!this.#kept.delete(index)) return chunk;
+    const copy = chunk.slice();
+    this.#chunks.set(index, copy);
+    return copy;
+  }
+
+  #soil(page: number): void {
+    if (this.#isMarked && !this.#dirty.has(page)) this.#dirtied.push(page);
+    this.#dirty.add(page);
   }
 
   #cut(index: number, chunk: Uint8Array, size: number): void {
     const start = index * CHUNK_BYTES;
     if (start + CHUNK_BYTES <= size) return;
     const keep = Math.max(0, size - start);
-    for (let page = Math.floor(keep / PAGE_BYTES); page < PAGES_PER_CHUNK; page++) this.#dirty.add(index * PAGES_PER_CHUNK + page);
+    for (let page = Math.floor(keep / PAGE_BYTES); page < PAGES_PER_CHUNK; page++) this.#soil(index * PAGES_PER_CHUNK + page);
     if (keep === 0) this.#chunks.delete(index);
-    else chunk.fill(0, keep);
+    else this.#writable(index, chunk).fill(0, keep);
   }
 }
 

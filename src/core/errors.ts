@@ -73,6 +73,16 @@ export const ERROR_TABLE = {
   E_PROGRAM_DAMAGED: { exit: EXIT.trouble, says: 'the recorded program does not have the bytes its hash promises' },
   E_OUTPUT_DAMAGED: { exit: EXIT.trouble, says: 'an output file does not hold the bytes that the run wrote' },
   E_STATE_FORMAT: { exit: EXIT.trouble, says: 'a section of the machine state cannot be decoded' },
+  // Transactions.
+  E_TXN_FAULT: { exit: EXIT.trouble, says: 'the guest was ended by a signal inside a transaction, which was aborted' },
+  E_TXN_EXIT: { exit: EXIT.trouble, says: 'the guest exited with a status other than 0 inside a transaction, which was aborted' },
+  E_TXN_CAP: { exit: EXIT.cap, says: 'a transaction reached a cap and was aborted' },
+  E_TXN_TIMEOUT: { exit: EXIT.trouble, says: 'a transaction took too long on the host and was aborted' },
+  E_TXN_REFUSED: { exit: EXIT.trouble, says: 'the host refused a transaction, which was aborted' },
+  E_TXN_CONFLICT: { exit: EXIT.trouble, says: 'another transaction committed first what this one relied on' },
+  E_TXN_OPEN: { exit: EXIT.trouble, says: 'the machine is in the midst of another transaction' },
+  E_TXN_OVER: { exit: EXIT.trouble, says: 'the transaction or savepoint has ended already' },
+  E_TXN_IN_DOUBT: { exit: EXIT.trouble, says: 'a prepared transaction waits for its decision' },
   // Clusters.
   E_CLUSTER_CHANGED: { exit: EXIT.trouble, says: 'a node was started from another manifest' },
   E_CLUSTER_FAILED: { exit: EXIT.trouble, says: 'a node of the cluster failed' },

@@ -4,5 +4,6 @@ export * from './brands.ts';
 export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './errors.ts';
 export type { Digests, RunningDigest } from './digest.ts';
 export { encodeCanonical, decodeCanonical, type Canonical } from './canonical.ts';
+export { markArray, markMap, type Undo } from './undo.ts';
 export { EntropyStream, seedFromNumber, type EntropyState } from './prng.ts';
 export * as limits from './limits.ts';

@@ -39,6 +39,11 @@ export class EntropyStream {
     return out;
   }
 
+  /** Bytes taken so far. */
+  get position(): bigint {
+    return this.#position;
+  }
+
   state(): EntropyState {
     return { seed: this.#seed.slice(), position: this.#position };
   }

@@ -2,7 +2,7 @@
  * One processor of a machine: the register block, the executor over a guest memory, and the retired-instruction counter.
  * Threads take turns on it: load() and save() move a thread's registers in and out.
  */
-import { assert } from '../core/index.ts';
+import { assert, type Undo } from '../core/index.ts';
 import { CONTROL, CPU_STATE_BYTES, CPU_STATE_OFFSET, STOP, type CpuState, type Executor, type Isa, type Stop } from '../isa/index.ts';
 import { VM_OFFSET, type GuestMemory } from './memory.ts';
 
@@ -72,6 +72,15 @@ export class Cpu {
   load(block: Uint8Array): void {
     assert(block.length === CPU_STATE_BYTES, 'a register block has its fixed size');
     this.#block.set(block);
+  }
+
+  /** Registers and count; memory has marks of its own. */
+  mark(): Undo {
+    const [block, retired] = [this.save(), this.retired];
+    return () => {
+      this.load(block);
+      this.retired = retired;
+    };
   }
 
   dropCaches(): void {

@@ -8,11 +8,13 @@
  * Invariants: content that no snapshot has seen is on pages marked dirty; a multi-byte kernel access either happens
  * whole or not at all. Addresses are plain numbers here; anything at or beyond `limit` or below BIAS fails. The content of a restored memory may
  * come page by page (fillLater): nobody but this file sees a difference.
+ * A long file: flags, dirty marks and bytes of a page change together, in one place.
  * What this does NOT do: know segments, files or copy-on-write (posix/memory-map does).
  */
-import { assert, limits } from '../core/index.ts';
+import { assert, limits, type Undo } from '../core/index.ts';
 import { AREA_BYTES_MAX, AREA_BYTES_MIN, BIAS, PAGE_FLAG, STORE_FAST, STORE_MASK, type CpuMemory } from '../isa/index.ts';
 import { LatePages, type PageSource } from './late-pages.ts';
+import { PageStack } from './page-stack.ts';
 
 const { PAGE_BYTES, PAGE_SHIFT } = limits;
 const WASM_PAGE_BYTES = 65536;
@@ -45,8 +47,14 @@ export class GuestMemory implements CpuMemory {
   readonly i32: Int32Array;
   readonly #view: DataView;
   readonly #listeners: ((pageIndex: number) => void)[] = [];
-  /** Pages marked dirty since the last clearDirty(), unordered, each once. */
+  /** Pages marked dirty since the last clearDirty() or mark(), unordered, each once. */
   #dirty: number[] = [];
+  /** Pages that were marked dirty before the last mark(): no snapshot has seen them, though their flag says clean. */
+  readonly #unseen = new Set<number>();
+  /** What pages held before their first write after a mark; undefined while nothing is marked. */
+  #before: PageStack | undefined = undefined;
+  /** Kept between transactions. */
+  #spareStack: PageStack | undefined = undefined;
   #epoch = 0;
   /** One bit a page: marked dirty before the last clearDirty(). Made when it is needed. */
   #touched: Uint32Array | undefined = undefined;
@@ -212,10 +220,14 @@ export class GuestMemory implements CpuMemory {
 
   /** Page numbers (address >>> 12) written since the last clearDirty(), ascending. */
   dirtyPages(): readonly number[] {
-    return [...this.#dirty].sort((a, b) => a - b);
+    return (this.#unseen.size === 0 ? [...this.#dirty] : [...new Set([...this.#unseen, ...this.#dirty])]).sort((a, b) => a - b);
   }
 
+  /** Between marks nothing is made clean: a snapshot is taken before a transaction or after it. */
   clearDirty(): void {
+    assert(this.#before === undefined, 'pages are made clean outside of transactions');
+    for (const page of this.#unseen) if ((this.pageFlags[page]! & PAGE_FLAG.dirty) === 0) this.#dirty.push(page);
+    this.#unseen.clear();
     for (const page of this.#dirty) {
       this.#setFlags(page, this.pageFlags[page]! & ~PAGE_FLAG.dirty);
       this.#markTouched(page);
@@ -226,11 +238,16 @@ export class GuestMemory implements CpuMemory {
 
   /** Pages that may hold anything but zeros: all that were written since the start or the last reset(), ascending. */
   touchedPages(): readonly number[] {
-    const pages = new Set(this.#dirty);
+    const pages = new Set([...this.#unseen, ...this.#dirty]);
     this.#touched?.forEach((bits, word) => {
       for (let bit = 0; bits !== 0 && bit < 32; bit++) if ((bits & (1 << bit)) !== 0) pages.add(word * 32 + bit);
     });
     return [...pages].sort((a, b) => a - b);
+  }
+
+  /** The same, and pages that have not come yet. */
+  heldPages(): readonly number[] {
+    return this.#late === undefined ? this.touchedPages() : [...new Set([...this.touchedPages(), ...this.#late.pages()])].sort((a, b) => a - b);
   }
 
   /** Takes over the content of another memory of the same size; this one must be all zeros. Rights stay. */
@@ -238,8 +255,8 @@ export class GuestMemory implements CpuMemory {
     assert(source.limit === this.limit, 'memories that copy have one size');
     for (const page of source.#late?.pages() ?? []) source.bring(page);
     for (const page of source.touchedPages()) {
-      this.page(page).set(source.page(page));
       this.#markDirty(page);
+      this.page(page).set(source.page(page));
     }
   }
 
@@ -253,6 +270,7 @@ export class GuestMemory implements CpuMemory {
       this.page(page).fill(0);
     }
     this.#dirty = [];
+    this.#unseen.clear();
     this.#touched = undefined;
     this.#late = undefined;
     this.#epoch++;
@@ -278,6 +296,51 @@ export class GuestMemory implements CpuMemory {
     }
     this.#widen(first, GROUP_PAGES);
     return true;
+  }
+
+  /**
+   * From now on the first write to a page keeps what it held. The answer puts all pages back that were written since, and their dirty marks.
+   * Cost: the pages written since the last mark now, one copy of every page written later.
+   */
+  mark(): Undo {
+    const stack = (this.#before ??= this.#spareStack ??= new PageStack());
+    if (this.#dirty.length > 0) {
+      for (const page of this.#dirty) {
+        this.#setFlags(page, this.pageFlags[page]! & ~PAGE_FLAG.dirty);
+        this.#unseen.add(page);
+      }
+      this.#dirty = [];
+      this.#epoch++;
+    }
+    const { height } = stack;
+    return () => {
+      assert(this.#before === stack && stack.height >= height, 'a mark is undone before those that surround it');
+      this.#putBack(stack, height);
+    };
+  }
+
+  /** Nothing is undone any more. */
+  release(): void {
+    this.#before?.cut(0);
+    this.#before = undefined;
+  }
+
+  /** Numbers of pages that were written since the outermost mark and differ from what they held then, ascending. */
+  changedPages(): readonly number[] {
+    return this.#before?.changed((page) => this.page(page)) ?? [];
+  }
+
+  #putBack(stack: PageStack, height: number): void {
+    for (let index = stack.height - 1; index >= height; index--) {
+      const page = stack.page(index);
+      if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
+      this.page(page).set(stack.bytes(index));
+      this.#setFlags(page, this.pageFlags[page]! & ~PAGE_FLAG.dirty);
+      if (!stack.wasDirty(index)) this.#unseen.delete(page);
+    }
+    stack.cut(height);
+    this.#dirty = [];
+    this.#epoch++;
   }
 
   /** Byte of the linear memory that a guest address is at. */
@@ -306,6 +369,7 @@ export class GuestMemory implements CpuMemory {
   #forgo(page: number): void {
     const late = this.#late;
     if (late?.has(page) !== true) return;
+    if (this.#before !== undefined) return void this.bring(page); // Its content may have to come back.
     const isZero = late.isZero(page);
     this.#setFlags(page, this.pageFlags[page]! | late.take(page));
     if (!isZero) this.#markDirty(page);
@@ -333,6 +397,7 @@ export class GuestMemory implements CpuMemory {
 
   #markDirty(pageIndex: number): void {
     if ((this.pageFlags[pageIndex]! & PAGE_FLAG.dirty) !== 0) return;
+    this.#before?.push(pageIndex, this.page(pageIndex), this.#unseen.has(pageIndex));
     this.#setFlags(pageIndex, this.pageFlags[pageIndex]! | PAGE_FLAG.dirty);
     this.#dirty.push(pageIndex);
   }

@@ -7,7 +7,7 @@
  * spaces together never exceed the machine's memory; the main stack grows downwards by itself, as far as the layout says. Results are 0 or more, or -errno. Everything is a function of the calls made: no address is random.
  * What this does NOT do: read registers (calls/memory.ts), own file content (MappedFiles does).
  */
-import { assert, limits, type Canonical } from '../core/index.ts';
+import { assert, limits, type Canonical, type Undo } from '../core/index.ts';
 import type { GuestMemory } from '../engine/index.ts';
 import { PAGE_FLAG } from '../isa/index.ts';
 import { ERRNO } from './errno.ts';
@@ -349,6 +349,25 @@ export class AddressSpace {
     assert(!this.#isOpen, 'only a closed space is vacated');
     for (const { start, end } of this.map.mappings) this.memory.setRights(start / PAGE_BYTES, (end - start) / PAGE_BYTES, 0);
     this.memory.reset();
+  }
+
+  /** Mappings and rights; pages have marks of their own (GuestMemory). */
+  mark(): Undo {
+    const mappings = this.map.mappings.slice();
+    const map = this.map.mark();
+    const [heapEnd, accessibleBytes, isOpen, sharedFiles, retained] = [this.#heapEnd, this.#accessibleBytes, this.#isOpen, this.#sharedFiles, [...this.#retained]];
+    return () => {
+      const [now, then] = [new Set(this.map.mappings), new Set(mappings)];
+      for (const { start, end } of [...now].filter((mapping) => !then.has(mapping))) this.memory.setRights(start / PAGE_BYTES, (end - start) / PAGE_BYTES, 0);
+      for (const { start, end, protection } of mappings.filter((mapping) => !now.has(mapping))) this.memory.setRights(start / PAGE_BYTES, (end - start) / PAGE_BYTES, rightsOf(protection));
+      map();
+      this.#heapEnd = heapEnd;
+      this.#accessibleBytes = accessibleBytes;
+      this.#isOpen = isOpen;
+      this.#sharedFiles = sharedFiles;
+      this.#retained.clear();
+      for (const key of retained) this.#retained.add(key);
+    };
   }
 
   encode(): Canonical {

@@ -9,7 +9,7 @@
  * Units: nanoseconds, bigint. A sleep never waits: it moves the time line (`skip`).
  * What this does NOT do: read the host's clock.
  */
-import type { Canonical } from '../core/index.ts';
+import type { Canonical, Undo } from '../core/index.ts';
 
 export type ClockMode = { readonly kind: 'zero' } | { readonly kind: 'virtual'; readonly start: bigint } | { readonly kind: 'recorded' };
 
@@ -91,6 +91,17 @@ export class Clock {
   /** Moves the time line by a sleep. */
   skip(nanoseconds: bigint): void {
     if (nanoseconds > 0n) this.#slept += nanoseconds;
+  }
+
+  mark(): Undo {
+    const [slept, supplied, last, isUsed, isWanted] = [this.#slept, this.#supplied, this.#last, this.#isUsed, this.isWanted];
+    return () => {
+      this.#slept = slept;
+      this.#supplied = supplied;
+      this.#last = last;
+      this.#isUsed = isUsed;
+      this.isWanted = isWanted;
+    };
   }
 
   encode(): Canonical {

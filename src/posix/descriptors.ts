@@ -3,7 +3,7 @@
  * Invariants: every entry holds one reference on its open file; numbers stay below the limit.
  * What this does NOT do: POSIX record locks on close (FileContext, which knows the process).
  */
-import { assert, limits, StillpointError, type Canonical } from '../core/index.ts';
+import { assert, limits, StillpointError, type Canonical, type Undo } from '../core/index.ts';
 import { ERRNO } from './errno.ts';
 import type { FileSystem } from './files/file-system.ts';
 import type { OpenFile } from './open-file.ts';
@@ -69,6 +69,15 @@ export class DescriptorTable {
     copy.limit = this.limit;
     for (const number of this.numbers()) copy.set(number, this.#descriptors[number]!.openFile, this.closesOnExec(number));
     return copy;
+  }
+
+  mark(): Undo {
+    const [limit, descriptors] = [this.limit, this.#descriptors.map((descriptor) => descriptor && { ...descriptor })];
+    return () => {
+      this.limit = limit;
+      this.#descriptors.length = 0;
+      for (const descriptor of descriptors) this.#descriptors.push(descriptor && { ...descriptor });
+    };
   }
 
   state(): Canonical {

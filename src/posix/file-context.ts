@@ -2,7 +2,7 @@
  * What one process sees of the files: working directory, umask, user, descriptors. A fork copies it; threads share it.
  * What this does NOT do: check arguments of calls (calls/*).
  */
-import { assert, StillpointError, type Canonical } from '../core/index.ts';
+import { assert, StillpointError, type Canonical, type Undo } from '../core/index.ts';
 import { DescriptorTable } from './descriptors.ts';
 import type { FileSystem } from './files/file-system.ts';
 import { S_IF } from './files/flags.ts';
@@ -98,6 +98,17 @@ export class FileContext implements ProcessFiles {
   descriptorLink(number: number): { readonly inode: Inode; readonly text: string } | undefined {
     const openFile = this.descriptors.get(number);
     return openFile === undefined ? undefined : { inode: openFile.inode, text: describe(this.files, openFile) };
+  }
+
+  mark(): Undo {
+    const [credentials, umask, cwd, references, descriptors] = [this.credentials, this.umask, this.#cwd, this.#cwd.references, this.descriptors.mark()];
+    return () => {
+      this.credentials = credentials;
+      this.umask = umask;
+      this.#cwd = cwd;
+      cwd.references = references; // Of a directory of /proc, which is in no table.
+      descriptors();
+    };
   }
 
   state(): Canonical {

@@ -90,6 +90,27 @@ export function describeKernel(kernel: Kernel): MachineImage {
   return { sections, objects };
 }
 
+/** A page object with every page that may hold anything, to be read only. */
+export interface WholeObject extends PagesOut, PagesIn { readonly source: PageSource }
+
+/**
+ * The same with all pages, whatever a snapshot has seen, and without an effect on dirty marks: what another machine is made from, and what a root
+ * is computed from in the midst of a transaction. Page views are valid until the next run().
+ */
+export function describeWhole(kernel: Kernel): { readonly sections: MachineImage['sections']; readonly objects: readonly WholeObject[] } {
+  const memories = imagesOf(kernel).map(({ id, cpu: { memory } }) => wholeObject(`memory/${id}`, () => memory.heldPages(), (page) => memory.page(page)));
+  const contents = [...filePages(kernel.files), ...kernel.channels.objects()].map((object) => wholeObject(object.name, () => object.storedPages(), (page) => object.readPage(page)));
+  return { sections: describeKernel(kernel).sections, objects: [...memories, ...contents] };
+}
+
+function wholeObject(name: string, indices: () => readonly number[], readPage: (page: number) => Uint8Array): WholeObject {
+  return {
+    name, dirtyPages: indices, readPage, markClean: () => {},
+    source: { hasPage: (page) => indices().includes(page), page: (page) => readPage(page).slice() },
+    *pages() { for (const index of indices()) yield { index, bytes: readPage(index) }; },
+  };
+}
+
 function imageState(image: ProcessImage): Canonical {
   return { id: image.id, space: image.space.encode(), auxiliary: image.auxiliary, signalReturnAddress: image.signalReturnAddress };
 }

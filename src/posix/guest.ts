@@ -8,7 +8,7 @@
  * unique and does not depend on how run() was sliced. A blocked call counts nothing, has no effect and is issued again by the next run().
  * What this does NOT do: move channel bytes (the session supplies them), keep snapshots.
  */
-import { assert, limits, type Canonical } from '../core/index.ts';
+import { assert, limits, type Canonical, type Undo } from '../core/index.ts';
 import type { Channel } from '../channel/index.ts';
 import { STOP, type Stop } from '../isa/index.ts';
 import { BLOCKED, NO_RESULT } from './call.ts';
@@ -16,7 +16,8 @@ import { blockOnGuest } from './blocked-call.ts';
 import { standingOf, type Standing } from './code-places.ts';
 import { dispatch } from './dispatch.ts';
 import { bootKernel, type BootOptions } from './guest-boot.ts';
-import { describeKernel, restoreKernel, type MachineImage, type RestoreOptions, type RestoredImage } from './guest-state.ts';
+import { Marks, type Changed } from './marks.ts';
+import { describeKernel, describeWhole, restoreKernel, type WholeObject, type MachineImage, type RestoreOptions, type RestoredImage } from './guest-state.ts';
 import type { GuestOutcome, Kernel } from './kernel.ts';
 import { rightsOf } from './address-space.ts';
 import { progress, settle } from './scheduler.ts';
@@ -41,6 +42,8 @@ const RANDOM_BYTES = 16;
 
 export class Guest {
   readonly kernel: Kernel;
+  /** Bytes of held-back output at which run() returns 'blocked' with nothing wanted. */
+  outputStop: number = limits.OUTBOX_BYTES_MAX;
 
   private constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -79,6 +82,29 @@ export class Guest {
   /** Everything the machine is now, for a snapshot. Page views are valid until the next run(). */
   state(): MachineImage {
     return describeKernel(this.kernel);
+  }
+
+  /** The same with all pages, for another machine or a root; dirty marks stay. */
+  wholeState(): { readonly sections: MachineImage['sections']; readonly objects: readonly WholeObject[] } {
+    return describeWhole(this.kernel);
+  }
+
+  /**
+   * The way back to this state: memory, files, descriptors, channels, entropy and count, as often as it is called and until a mark made earlier is
+   * undone. Marks nest. Cheap: pages are copied when they are first written.
+   */
+  mark(): Undo {
+    return (this.#marks ??= new Marks(this.kernel)).mark();
+  }
+
+  /** Forgets all marks. */
+  release(): void {
+    this.#marks?.release();
+  }
+
+  /** What differs from the outermost mark, by page. */
+  changed(): Changed {
+    return this.#marks?.changed() ?? new Map();
   }
 
   /** Canonical facts for a report: memory in use. */
@@ -133,6 +159,8 @@ export class Guest {
     }
   }
 
+  #marks: Marks | undefined = undefined;
+
   /** Instructions that this run() may still retire, and how far the processor has been accounted for. */
   #left = 0;
   #accounted = 0n;
@@ -160,7 +188,7 @@ export class Guest {
   /** Output is held back until a commit; it must not grow without bound while the guest runs on. */
   #isOutboxFull(): boolean {
     const { kernel } = this;
-    return kernel.channels.pendingBytes >= limits.OUTBOX_BYTES_MAX && kernel.outcome === undefined && this.#left > 0;
+    return kernel.channels.pendingBytes >= this.outputStop && kernel.outcome === undefined && this.#left > 0;
   }
 
   /** A system call out of translated code, which goes on by itself when the same thread may run as far as it was allowed to. */

@@ -1,6 +1,7 @@
 /** posix: system calls, processes, the file system and the program loader: the whole guest as one pure machine. */
 export { Guest, type BootOptions, type ClockOption, type GuestStop } from './guest.ts';
 export type { CodePlace, Standing } from './code-places.ts';
+export type { Changed } from './marks.ts';
 export type { MachineImage, RestoredImage, RestoreOptions } from './guest-state.ts';
 export type { GuestOutcome } from './kernel.ts';
 export { parseElf, type ElfImage } from './elf.ts';

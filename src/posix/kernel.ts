@@ -5,7 +5,7 @@
  * its end is the machine's end; `isScheduled` is true whenever settle() has more to look at than signals.
  * What this does NOT do: execute (guest.ts), choose threads (scheduler.ts), handle calls (calls/).
  */
-import { assert } from '../core/index.ts';
+import { assert, markArray, type Undo } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
 import { Cpu, GuestMemory } from '../engine/index.ts';
 import type { Isa } from '../isa/index.ts';
@@ -70,6 +70,8 @@ export class Kernel {
   isScheduled = false;
   /** Earliest deadline while isScheduled, on the hidden time line. Derived. */
   nextDeadline: bigint | undefined = undefined;
+  /** A transaction is under way: memories that processes leave may be needed again. */
+  isMarked = false;
   #current: Thread | undefined = undefined;
   /** Host memory only, no state: processors with zeroed memories, and images that nobody runs in any more. */
   readonly #spare: Cpu[] = [];
@@ -138,6 +140,21 @@ export class Kernel {
     return this.processes.reduce((count, process) => count + (process.isOver ? 0 : 1), 0);
   }
 
+  /** The way back for what is in no object of its own (marks.ts has the rest). */
+  mark(): Undo {
+    const { nextId, nextImage, outcome, isDeadlocked, randomAddress, waitCount, isScheduled, nextDeadline } = this;
+    const [current, left, ending, usedBytes] = [this.#current, [...this.#left], this.#ending, this.account.usedBytes];
+    const parts = [markArray(this.processes), this.clock.mark(), this.entropy.mark(), this.schedule.mark(), this.files.mark(), this.channels.mark()];
+    return () => {
+      Object.assign(this, { nextId, nextImage, outcome, isDeadlocked, randomAddress, waitCount, isScheduled, nextDeadline });
+      this.#current = current;
+      this.#left = [...left];
+      this.#ending = ending;
+      this.account.usedBytes = usedBytes;
+      for (const undo of parts) undo();
+    };
+  }
+
   // Memories.
 
   /** A processor whose memory is all zeros, without rights and clean. */
@@ -152,7 +169,7 @@ export class Kernel {
 
   /** Gives a memory back: at once, so that the host never waits for its garbage collector. The space has been closed. */
   giveBack(cpu: Cpu, space: AddressSpace): void {
-    if (this.#spare.length >= SPARE_CPUS_MAX || cpu.memory.touchedPages().length > SPARE_PAGES_MAX) return; // The host's collector takes it.
+    if (this.isMarked || this.#spare.length >= SPARE_CPUS_MAX || cpu.memory.touchedPages().length > SPARE_PAGES_MAX) return; // The host's collector takes it.
     space.vacate(); // Which drops what executors keep of its code.
     this.#spare.push(cpu);
   }

@@ -3,7 +3,7 @@
  * Invariants: start < end, both multiples of 4096; sorted, disjoint; neighbours that could be one mapping are one.
  * What this does NOT do: touch memory, count bytes or know system calls (address-space.ts does).
  */
-import { assert, limits } from '../core/index.ts';
+import { assert, limits, markArray, type Undo } from '../core/index.ts';
 
 const { PAGE_BYTES } = limits;
 
@@ -53,10 +53,14 @@ function joins(a: Mapping, b: Mapping): boolean {
 }
 
 export class MemoryMap {
-  #mappings: Mapping[] = [];
+  readonly #mappings: Mapping[] = [];
 
   get mappings(): readonly Mapping[] {
     return this.#mappings;
+  }
+
+  mark(): Undo {
+    return markArray(this.#mappings);
   }
 
   /** Index of the first mapping that ends after `address`. */

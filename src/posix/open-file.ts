@@ -3,6 +3,7 @@
  * Invariants: `references` (descriptors and other holders) is derived, never stored; an O_PATH file moves no bytes.
  * What this does NOT do: move bytes (open-file-io.ts).
  */
+import type { Undo } from '../core/index.ts';
 import { O } from './files/flags.ts';
 import type { Inode } from './files/inode.ts';
 
@@ -25,6 +26,18 @@ export class OpenFile {
     this.inode = parts.inode;
     this.flags = parts.flags & ~NOT_KEPT;
     this.path = parts.path;
+  }
+
+  mark(): Undo {
+    const { flags, offset, path, references } = this;
+    const held = this.inode.references;
+    return () => {
+      this.flags = flags;
+      this.offset = offset;
+      this.path = path;
+      this.references = references;
+      this.inode.references = held; // Of an inode of /proc, which is in no table.
+    };
   }
 
   get isPath(): boolean {

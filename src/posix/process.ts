@@ -5,7 +5,7 @@
  * scheduler has left it (and for good when it was the machine's first).
  * What this does NOT do: scheduling (scheduler.ts), files (files/), signal delivery (signal-delivery.ts), being born and ending (kernel.ts).
  */
-import { assert } from '../core/index.ts';
+import { assert, markArray, markMap, type Undo } from '../core/index.ts';
 import type { Cpu, GuestMemory } from '../engine/index.ts';
 import type { AddressSpace } from './address-space.ts';
 import type { FileContext } from './files/index.ts';
@@ -62,6 +62,20 @@ export class Process {
     this.exitSignal = parts.exitSignal;
     this.#image = parts.image;
     if (parts.image !== undefined) parts.image.users++;
+  }
+
+  /** Everything but its image and its threads, which are marked with the others (marks.ts). */
+  mark(): Undo {
+    const { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news } = this;
+    const image = this.#image;
+    const timers = this.timers.map((timer) => ({ timer, values: { ...timer } }));
+    const parts = [this.files.mark(), this.actions.mark(), this.pending.mark(), markArray(this.threads), markArray(this.timers), markMap(this.limits)];
+    return () => {
+      Object.assign(this, { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news });
+      this.#image = image;
+      for (const undo of parts) undo();
+      for (const { timer, values } of timers) Object.assign(timer, values);
+    };
   }
 
   get isOver(): boolean {

@@ -3,7 +3,7 @@
  * a quantum of 64 to 1 000 000 instructions, both drawn from a stream that is part of the state: another interleaving, the same in every run.
  * What this does NOT do: switch (scheduler.ts).
  */
-import type { Canonical } from '../core/index.ts';
+import type { Canonical, Undo } from '../core/index.ts';
 import type { Thread } from './thread.ts';
 
 /** Instructions after which a spinner is switched when others could run; the same in every run. */
@@ -46,6 +46,14 @@ export class Schedule {
     const others = runnable.filter((thread) => thread.tid !== tid);
     const pool = others.length > 0 ? others : runnable;
     return pool.length === 0 ? undefined : pool[this.#draw(pool.length)];
+  }
+
+  mark(): Undo {
+    const [stream, quantum] = [this.#stream, this.quantum];
+    return () => {
+      this.#stream = stream;
+      this.quantum = quantum;
+    };
   }
 
   encode(): Canonical {

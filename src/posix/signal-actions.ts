@@ -2,7 +2,7 @@
  * What a process does with each signal: the numbers of Linux (asm-generic), default actions, and the table of handlers.
  * What this does NOT do: deliver (signal-delivery.ts).
  */
-import type { Canonical } from '../core/index.ts';
+import { markArray, type Canonical, type Undo } from '../core/index.ts';
 
 export const SIGNAL = {
   HUP: 1, INT: 2, QUIT: 3, ILL: 4, TRAP: 5, ABRT: 6, BUS: 7, FPE: 8, KILL: 9, USR1: 10, SEGV: 11, USR2: 12, PIPE: 13, ALRM: 14, TERM: 15,
@@ -57,6 +57,10 @@ export class SignalActions {
   /** A copy for a forked child. */
   copyTo(other: SignalActions): void {
     this.#actions.forEach((action, signal) => other.set(signal, action));
+  }
+
+  mark(): Undo {
+    return markArray(this.#actions);
   }
 
   encode(): Canonical {

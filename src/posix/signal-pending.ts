@@ -3,7 +3,7 @@
  * Invariants: `count` is the number of entries; entries are in order of arrival. Signal sets are bigints, bit n-1 for signal n.
  * What this does NOT do: masks, dispositions, delivery (signal-delivery.ts).
  */
-import type { Canonical } from '../core/index.ts';
+import type { Canonical, Undo } from '../core/index.ts';
 
 /** The fields of siginfo_t that Linux fills. `value`: sigval or the fault address, by `code`. */
 export interface SignalInfo {
@@ -61,6 +61,11 @@ export class PendingSignals {
   /** Drops every entry of `signal` (it became ignored). */
   drop(signal: number): void {
     this.#entries = this.#entries.filter((entry) => entry.signal !== signal);
+  }
+
+  mark(): Undo {
+    const entries = this.#entries.slice();
+    return () => { this.#entries = entries.slice(); };
   }
 
   encode(): Canonical {

@@ -3,6 +3,7 @@
  * Invariants: the registers of the thread that is on a processor are in that Cpu, not here; everything here is in the `processes` section.
  * What this does NOT do: choose who runs (scheduler.ts), deliver signals (signal-delivery.ts).
  */
+import type { Undo } from '../core/index.ts';
 import { CPU_STATE_BYTES } from '../isa/index.ts';
 import type { Call } from './call.ts';
 import type { Process } from './process.ts';
@@ -66,5 +67,15 @@ export class Thread {
     this.process = process;
     this.tid = tid;
     this.name = name;
+  }
+
+  /** Everything but what is on the processor. */
+  mark(): Undo {
+    const { registers, mask, savedMask, alternateStack, wait, waitOrder, hasEnded, retryDeadline, wakeResult, clearTidAddress, robustList, name, used } = this;
+    const pending = this.pending.mark();
+    return () => {
+      Object.assign(this, { registers, mask, savedMask, alternateStack, wait, waitOrder, hasEnded, retryDeadline, wakeResult, clearTidAddress, robustList, name, used });
+      pending();
+    };
   }
 }

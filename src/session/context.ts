@@ -43,6 +43,12 @@ export async function withStore<Result>(directory: string | undefined, mode: 'cr
   }
 }
 
+/** A store that its caller closes. Throws as the store does; 'existing' fails with E_STORE_OPEN when there is none. */
+export async function openStoreAt(directory: string, mode: 'create' | 'existing'): Promise<LmdbStore> {
+  if (mode !== 'create' && !existsSync(directory)) throw new StillpointError('E_STORE_OPEN', `there is no store at ${directory}; stillpoint run makes one, --store names another`, { data: { store: directory } });
+  return openLmdbStore({ directory, mode });
+}
+
 /** A fresh guest and its channels. Throws E_ELF_* and E_PROGRAM_*. */
 export function bootGuest(manifest: RunManifest, parts: { readonly program: Uint8Array; readonly digests: Digests; readonly engine: EngineName; readonly image?: ImageTree | undefined }): { readonly guest: Guest; readonly channels: ChannelSet } {
   const channels = new ChannelSet(manifest.channels, parts.digests);

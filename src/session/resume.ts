@@ -126,7 +126,7 @@ function originFor(context: StoreContext, recovery: Recovery, held: ReadonlyMap<
 }
 
 /** Sinks that were put back stand at the checkpoint; the others where their reader is. */
-function startingPositions({ recovery, ports, delivered }: { readonly recovery: Recovery; readonly ports: ReadonlyMap<string, HostPort>; readonly delivered: (name: string) => number }): ReadonlyMap<string, OutputPosition> {
+export function startingPositions({ recovery, ports, delivered }: { readonly recovery: Recovery; readonly ports: ReadonlyMap<string, HostPort>; readonly delivered: (name: string) => number }): ReadonlyMap<string, OutputPosition> {
   return new Map([...recovery.outputs].map(([name, { rewindTo }]) => {
     const position = isForgetful(ports.get(name)) ? Math.max(rewindTo, delivered(name)) : rewindTo;
     return [name, { synced: position, delivered: position, intended: position }];

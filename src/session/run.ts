@@ -247,7 +247,7 @@ export function readProgram(path: string, hasImage: boolean): Uint8Array {
 }
 
 /** PROGRAM-1, PROGRAM-2, …: the first that no run of the store has. */
-function freeName(context: StoreContext, programName: string): string {
+export function freeName(context: StoreContext, programName: string): string {
   const base = programName.replace(/\.elf$/, '').replace(/[^a-zA-Z0-9._-]/g, '-').replace(/^[^a-zA-Z0-9]+/, '').slice(0, 48) || 'run';
   const taken = new Set(runNames(context));
   let number = 1;

@@ -16,6 +16,7 @@ import { inspectCutWord } from './cuts.ts';
 import { inspectImageWord } from './image-records.ts';
 import { decodeMark } from './marks.ts';
 import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
+import { decodePrepared } from './prepared.ts';
 import { recover } from './recovery.ts';
 import { decodeRunRecord, type RunRecord } from './run-record.ts';
 
@@ -50,7 +51,7 @@ const FIRST_KEY = Uint8Array.of(0);
 const AFTER_LAST_KEY = new Uint8Array(500).fill(255);
 const RUN_ID_BYTES = 16;
 const HASH_BYTES = 32;
-const META_KEYS = /^(format|references|collector|lease [0-9a-f]{32})$/;
+const META_KEYS = /^(format|references|collector|lease [0-9a-f]{32}|prepared [0-9a-f]{32})$/;
 
 export interface InspectParts {
   readonly snapshots: SnapshotChecker;
@@ -85,6 +86,7 @@ function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
     if (name.startsWith('cut ')) findings.push(...inspectCut(context, { name, value, remedy }));
     else if (name.startsWith('image')) findings.push(...inspectImage(context, parts, { name, value, remedy }));
     else if (!META_KEYS.test(name)) findings.push({ code: 'E_STORE_CORRUPT', says: `the table meta has a foreign key of ${key.length} bytes`, remedy });
+    else if (name.startsWith('prepared')) findings.push(...troubleOf(() => decodePrepared(digests, name.slice('prepared '.length) as RunId, value), { remedy })); // 32 digits.
     else if (name === 'collector' || name.startsWith('lease')) findings.push(...troubleOf(() => decodeOwnerRecord(digests, '0'.repeat(32) as RunId, value), { remedy })); // 32 digits.
   }
   return findings;

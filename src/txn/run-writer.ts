@@ -12,7 +12,7 @@
 import { assert, StillpointError, type FrameIndex, type InstructionCount } from '../core/index.ts';
 import { entryKey, JournalWriter, type FreshFrame, type JournalBatch, type JournalTail } from '../journal/index.ts';
 import type { Root } from '../snapshot/index.ts';
-import type { StoreExpectation, StorePut } from '../store/index.ts';
+import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeCheckpointRecord, type ChannelMarks, type CheckpointRecord } from './checkpoint-record.ts';
 import { fenced, type Ownership, type StoreContext } from './ownership.ts';
 import { referencesPut } from './references.ts';
@@ -40,6 +40,8 @@ export interface RunCommit {
   readonly isRewind?: boolean;
   /** New host bindings, when a resume was given others. */
   readonly bindings?: string;
+  /** Records of others that change in the same commit, or nothing does (a prepared transaction, a decision). */
+  readonly also?: { readonly puts?: readonly StorePut[]; readonly deletes?: readonly StoreDelete[] };
   /** Gives the run up in the same commit: 'stopped' unless it ended. */
   readonly isLast?: boolean;
 }
@@ -113,7 +115,7 @@ export class RunWriter {
     try {
       const expect = [this.#ownership.expectation, this.#recordExpectation(), ...request.snapshot?.expect ?? []];
       const ready = request.snapshot?.prepared;
-      answer = await this.#context.store.commit({ expect, puts: prepared.puts, ...(ready === undefined ? {} : { prepared: ready }) });
+      answer = await this.#context.store.commit({ expect, puts: prepared.puts, ...(request.also?.deletes === undefined ? {} : { deletes: request.also.deletes }), ...(ready === undefined ? {} : { prepared: ready }) });
     } finally {
       this.#state = 'open';
       if (answer !== 'done') {
@@ -157,7 +159,7 @@ export class RunWriter {
     };
     const { digests } = this.#context;
     const recordBytes = encodeRunRecord(digests, record);
-    const puts: StorePut[] = [...snapshotPuts(request), ...journal.puts];
+    const puts: StorePut[] = [...snapshotPuts(request), ...journal.puts, ...request.also?.puts ?? []];
     if (checkpoint !== undefined) puts.push({ table: 'checkpoints', key: entryKey(record.id, checkpoint.number), value: encodeCheckpointRecord(digests, checkpoint) });
     puts.push({ table: 'runs', key: nameKey(record.name), value: recordBytes });
     if (checkpoint !== undefined || journal.puts.some(({ table }) => table === 'blobs')) puts.push(referencesPut(record, this.#ownership.epoch));

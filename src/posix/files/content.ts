@@ -11,7 +11,7 @@
  * markClean() is dirty. Sizes and offsets are bytes, safe integers.
  * What this does NOT do: permissions, times, limits on sizes (FileSystem).
  */
-import { assert, limits } from '../../core/index.ts';
+import { assert, limits, type Undo } from '../../core/index.ts';
 import type { PageSource } from '../../engine/index.ts';
 import { PageRuns } from './page-runs.ts';
 
@@ -20,6 +20,8 @@ const ZERO_PAGE = new Uint8Array(PAGE_BYTES);
 
 /** Where a file takes its pages from; `take` answers false when the file system is full. */
 export interface PageSpace {
+  /** The transaction under way; 0 or absent: none. */
+  readonly transaction?: number;
   take(pages: number): boolean;
   give(pages: number): void;
 }
@@ -30,6 +32,9 @@ export interface FileBase {
   /** Bytes that lie within the size. Throws StillpointError when the host cannot give them. */
   read(offset: number, length: number): Uint8Array;
 }
+
+/** A page before it was changed; undefined: it was not stored. */
+interface Before { readonly page: number; readonly bytes: Uint8Array | undefined; readonly wasDirty: boolean }
 
 /** What is left of the base: bytes below `size`, in the pages of `runs`. */
 export interface BaseState { readonly size: number; readonly runs: readonly number[] }
@@ -49,6 +54,10 @@ export class FileContent {
   #source: PageSource | undefined = undefined;
   #latePages = new PageRuns([]);
   #size: number;
+  /** What pages held before their first change after a mark: the way back. Of `#transaction` only; `#isKept`: pages since the last mark. */
+  #before: Before[] = [];
+  readonly #isKept = new Set<number>();
+  #transaction = 0;
 
   constructor(name: string, space: PageSpace, state: ContentState = { size: 0, runs: [] }) {
     this.name = name;
@@ -209,13 +218,55 @@ export class FileContent {
     return [...this.#dirty].sort((a, b) => a - b);
   }
 
+  storedPages(): readonly number[] {
+    const pages = [...this.#pages.keys()];
+    for (let page = this.#latePages.nextMember(0); page !== undefined; page = this.#latePages.nextMember(page + 1)) if (this.#isLate(page)) pages.push(page);
+    return pages.sort((a, b) => a - b);
+  }
+
   /** The 4096 bytes of a page, a view; zeros where there is none. */
   readPage(pageIndex: number): Uint8Array {
     return this.#stored(pageIndex) ?? ZERO_PAGE;
   }
 
   markClean(): void {
+    assert((this.#space.transaction ?? 0) === 0, 'files are made clean outside of transactions');
     this.#dirty.clear();
+  }
+
+  mark(): Undo {
+    const transaction = this.#space.transaction ?? 0;
+    if (this.#transaction !== transaction) this.#before = [];
+    this.#transaction = transaction;
+    this.#isKept.clear();
+    const height = this.#before.length;
+    const [size, baseSize] = [this.#size, this.#baseSize];
+    const runs = [this.#allocated.mark(), this.#basePages.mark()];
+    return () => {
+      while (this.#before.length > height) this.#putBack(this.#before.pop()!);
+      this.#isKept.clear();
+      this.#size = size;
+      this.#baseSize = baseSize;
+      for (const undo of runs) undo();
+    };
+  }
+
+  /** Pages that were written or dropped since the transaction began, in no order. */
+  get writtenPages(): readonly number[] {
+    return this.#transaction === 0 || this.#transaction !== this.#space.transaction ? [...this.#dirty] : this.#before.map(({ page }) => page);
+  }
+
+  /** Called before a stored page changes, comes or goes. */
+  #keep(page: number): void {
+    if (this.#transaction !== this.#space.transaction || this.#transaction === 0 || this.#isKept.has(page)) return;
+    this.#isKept.add(page);
+    this.#before.push({ page, bytes: this.#stored(page)?.slice(), wasDirty: this.#dirty.has(page) });
+  }
+
+  #putBack({ page, bytes, wasDirty }: Before): void {
+    if (bytes === undefined) this.#pages.delete(page);
+    else this.#pages.set(page, bytes.slice());
+    if (!wasDirty) this.#dirty.delete(page);
   }
 
   /** Whether the page is allocated. */
@@ -237,6 +288,11 @@ export class FileContent {
     this.#latePages = new PageRuns(this.#allocated.bounds());
   }
 
+  /** Whether the page is stored and its bytes have not come. */
+  #isLate(page: number): boolean {
+    return this.#latePages.has(page) && this.#source!.hasPage(page);
+  }
+
   /** The bytes of a stored page, which may have to come first. */
   #stored(page: number): Uint8Array | undefined {
     if (!this.#latePages.has(page)) return this.#pages.get(page);
@@ -248,6 +304,7 @@ export class FileContent {
 
   #pageForWrite(page: number): Uint8Array | undefined {
     let bytes = this.#stored(page);
+    this.#keep(page);
     if (bytes === undefined) {
       if (!this.#allocated.has(page)) {
         if (!this.#space.take(1)) return undefined;
@@ -277,6 +334,7 @@ export class FileContent {
     const page = Math.floor(start / PAGE_BYTES);
     const bytes = this.#stored(page);
     if (bytes === undefined) return;
+    this.#keep(page);
     bytes.fill(0, start - page * PAGE_BYTES, end - page * PAGE_BYTES);
     this.#dirty.add(page);
   }
@@ -286,7 +344,12 @@ export class FileContent {
     const before = this.#allocated.count;
     for (let page = this.#allocated.nextMember(first); page !== undefined && page < end;) {
       const gap = Math.min(end, this.#allocated.nextGap(page));
-      for (; page < gap; page++) if (this.#pages.delete(page) || (this.#latePages.has(page) && this.#source!.hasPage(page))) this.#dirty.add(page);
+      for (; page < gap; page++) {
+        if (!this.#pages.has(page) && !this.#isLate(page)) continue;
+        this.#keep(page);
+        this.#pages.delete(page);
+        this.#dirty.add(page);
+      }
       this.#latePages.remove(first, gap);
       this.#allocated.remove(first, gap);
       page = this.#allocated.nextMember(gap);

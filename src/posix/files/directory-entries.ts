@@ -7,7 +7,7 @@
  * Invariants: a cookie never changes and is never used twice, so an iteration survives unlink and create; a hidden name may come back as an own
  * one; inodes of the image are made when somebody asks for them, and that shows nowhere.
  */
-import { assert } from '../../core/index.ts';
+import { assert, type Undo } from '../../core/index.ts';
 import type { Inode } from './inode.ts';
 
 /** `cookie` is the entry's place in the order of getdents64. */
@@ -29,6 +29,8 @@ export class DirectoryEntries {
   readonly base: BaseEntries | undefined;
   readonly #own = new Map<string, DirectoryEntry>();
   readonly #hidden = new Set<string>();
+  /** What mark() goes back to, while it is as it was. */
+  #kept: { readonly own: readonly (readonly [string, DirectoryEntry])[]; readonly hidden: readonly string[] } | undefined;
 
   constructor(base?: BaseEntries) {
     this.base = base;
@@ -54,10 +56,12 @@ export class DirectoryEntries {
   /** Adds a name that is not there, with a cookie higher than any before. */
   set(name: string, entry: DirectoryEntry): void {
     assert(!this.has(name), 'a name is entered once');
+    this.#kept = undefined;
     this.#own.set(name, entry);
   }
 
   delete(name: string): void {
+    this.#kept = undefined;
     if (!this.#own.delete(name) && this.#position(name) >= 0) this.#hidden.add(name);
   }
 
@@ -82,8 +86,21 @@ export class DirectoryEntries {
   /** Restore: false when the image has no such name. */
   hide(name: string): boolean {
     if (this.#position(name) < 0) return false;
+    this.#kept = undefined;
     this.#hidden.add(name);
     return true;
+  }
+
+  mark(): Undo {
+    const kept = (this.#kept ??= { own: [...this.#own], hidden: [...this.#hidden] });
+    return () => {
+      if (this.#kept === kept) return;
+      this.#own.clear();
+      this.#hidden.clear();
+      for (const [name, entry] of kept.own) this.#own.set(name, entry);
+      for (const name of kept.hidden) this.#hidden.add(name);
+      this.#kept = kept;
+    };
   }
 
   #below(name: string): DirectoryEntry | undefined {

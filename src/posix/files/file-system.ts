@@ -4,7 +4,7 @@
  * back) with its last link and reference; the state is a function of the calls made, and restore(state()) continues identically.
  * What this does NOT do: path rules (walk.ts), rights (permission.ts), what a call may change (tree.ts), moving bytes (open-file-io.ts).
  */
-import { assert, limits } from '../../core/index.ts';
+import { assert, limits, markMap, type Undo } from '../../core/index.ts';
 import type { ImageTree } from '../../image/index.ts';
 import { ERRNO } from '../errno.ts';
 import { OpenFile } from '../open-file.ts';
@@ -15,6 +15,7 @@ import { DirectoryEntries, FIRST_COOKIE } from './directory-entries.ts';
 import { ImageInodes } from './image-inodes.ts';
 import { DEVICES, deviceNumber, type DeviceName, type DirectoryInode, type FileInode, type Inode, type SocketInode, type SymlinkInode, type VirtualInode } from './inode.ts';
 import { LockTable } from './locks.ts';
+import { markInode } from './mark-inode.ts';
 import { GUEST, type Credentials } from './permission.ts';
 import { Pipe } from './pipe.ts';
 import { Socket, type SocketParts } from './socket.ts';
@@ -48,7 +49,11 @@ export class FileSystem {
   nextInode = 1;
   nextOpenFile = 1;
   #pagesUsed = 0;
-  readonly space: PageSpace = {
+  /** Transactions so far, and whether one is under way: then contents keep what they held. */
+  #transactions = 0;
+  #isMarked = false;
+  readonly space: PageSpace & { transaction: number } = {
+    transaction: 0,
     take: (pages) => {
       if (this.#pagesUsed + pages > this.pagesMax) return false;
       this.#pagesUsed += pages;
@@ -309,6 +314,37 @@ export class FileSystem {
   /** Largest number of open files reached? Then ENFILE. */
   checkOpenFiles(): number {
     return this.hasOpenFiles ? 0 : -ERRNO.ENFILE;
+  }
+
+  /** The way back for all of it. */
+  mark(): Undo {
+    if (!this.#isMarked) this.space.transaction = ++this.#transactions;
+    this.#isMarked = true;
+    const { inodeCount, root, nextInode, nextOpenFile } = this;
+    const pagesUsed = this.#pagesUsed;
+    const tables = [markMap(this.inodes), markMap(this.openFiles), this.locks.mark(), ...(this.image === undefined ? [] : [markMap(this.image.made)])];
+    const parts: Undo[] = [];
+    for (const inode of this.inodes.values()) parts.push(markInode(inode));
+    for (const inode of this.image?.made.values() ?? []) parts.push(markInode(inode));
+    for (const openFile of this.openFiles.values()) parts.push(openFile.mark());
+    return () => {
+      for (const undo of tables) undo();
+      for (const undo of parts) undo();
+      Object.assign(this, { inodeCount, root, nextInode, nextOpenFile });
+      this.#pagesUsed = pagesUsed;
+    };
+  }
+
+  /** Contents of all files that are objects. */
+  *contents(): Generator<FileContent> {
+    for (const inode of this.inodes.values()) if (inode.kind === 'file') yield inode.content;
+    for (const inode of this.image?.made.values() ?? []) if (inode.kind === 'file') yield inode.content;
+  }
+
+  /** The transaction is over: nothing is undone any more. */
+  releaseMarks(): void {
+    this.#isMarked = false;
+    this.space.transaction = 0;
   }
 
   #common(type: number, owner: Owner) {

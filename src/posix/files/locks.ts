@@ -3,7 +3,7 @@
  * Ranges are [start, end) bytes, end Infinity-free: END_MAX means "to the end, however far". A process never conflicts with itself.
  * What this does NOT do: wait (the caller answers BLOCKED and is issued again), detect deadlock.
  */
-import type { Canonical } from '../../core/index.ts';
+import { markMap, type Canonical, type Undo } from '../../core/index.ts';
 
 export const END_MAX = Number.MAX_SAFE_INTEGER;
 
@@ -57,6 +57,11 @@ export class LockTable {
     for (const ino of [...this.#locks.keys()]) {
       for (const kind of ['o', 'f']) this.clear(ino, { owner: `${kind}${id}`, isWrite: false, start: 0, end: END_MAX });
     }
+  }
+
+  /** Lists of locks are replaced, never changed, once they are in the table. */
+  mark(): Undo {
+    return markMap(this.#locks);
   }
 
   /** Sorted by inode, so that the order of locking leaves no trace. */

@@ -2,6 +2,8 @@
  * A set of page indices as sorted, disjoint, non-touching runs [start, end): which pages of a file are allocated.
  * Sequential growth costs O(1), so the canonical form is always at hand for a checkpoint.
  */
+import { markArray, type Undo } from '../../core/index.ts';
+
 export class PageRuns {
   /** start0, end0, start1, end1, ... ascending. */
   readonly #bounds: number[];
@@ -23,6 +25,14 @@ export class PageRuns {
 
   has(page: number): boolean {
     return this.#position(page) % 2 === 1;
+  }
+
+  mark(): Undo {
+    const [bounds, count] = [markArray(this.#bounds), this.#count];
+    return () => {
+      bounds();
+      this.#count = count;
+    };
   }
 
   /** First member at or after `page`, or undefined. */

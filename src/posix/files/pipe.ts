@@ -3,7 +3,7 @@
  * until the pipe is empty and is then taken whole, so that a blocked write never has half an effect (docs/quirks.md).
  * `readers` and `writers` count open ends and are derived from the open files, never stored.
  */
-import { assert } from '../../core/index.ts';
+import { assert, type Undo } from '../../core/index.ts';
 
 export const PIPE_BYTES = 65536;
 /** Writes up to this size are never split (Linux PIPE_BUF). */
@@ -62,6 +62,17 @@ export class Pipe {
     if (out.length > 0) this.changes++;
     assert(this.#length >= 0, 'a pipe holds no negative number of bytes');
     return out;
+  }
+
+  mark(): Undo {
+    const [chunks, length, start] = [this.#chunks.slice(), this.#length, this.#start];
+    const { readers, writers, hadWriter, changes } = this;
+    return () => {
+      this.#chunks = chunks.slice();
+      this.#length = length;
+      this.#start = start;
+      Object.assign(this, { readers, writers, hadWriter, changes });
+    };
   }
 
   /** All bytes, in one piece. */

@@ -9,7 +9,7 @@
  * Open files that travel in messages are held by the socket that has the message; when it closes, they go with it.
  * What this does NOT do: find other sockets (socket-io.ts), know descriptors.
  */
-import type { Canonical } from '../../core/index.ts';
+import { markMap, type Canonical, type Undo } from '../../core/index.ts';
 import { Pipe } from './pipe.ts';
 
 export type SocketDomain = 'unix' | 'inet' | 'inet6';
@@ -127,6 +127,17 @@ export class Socket {
     this.messageBytes -= message.bytes.length;
     this.changed();
     return message;
+  }
+
+  mark(): Undo {
+    const { status, address, peer, peerAddress, isReadShut, isWriteShut, isEnded, error, backlogMax, messageBytes, stream } = this;
+    const [backlog, messages, changes] = [this.backlog.slice(), this.messages.slice(), this.#changes];
+    const parts = [stream.mark(), markMap(this.options)];
+    return () => {
+      Object.assign(this, { status, address, peer, peerAddress, isReadShut, isWriteShut, isEnded, error, backlogMax, messageBytes, stream, backlog: backlog.slice(), messages: messages.slice() });
+      this.#changes = changes;
+      for (const undo of parts) undo();
+    };
   }
 
   state(): Canonical[] {

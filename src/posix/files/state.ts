@@ -32,6 +32,8 @@ const VERSION_OVER_IMAGE = 2;
 /** A page-addressed byte array, the shape of snapshot's PageObject. */
 export interface FilePages {
   readonly name: string;
+  /** Pages that hold bytes of the guest's own, ascending. */
+  storedPages(): readonly number[];
   dirtyPages(): readonly number[];
   readPage(pageIndex: number): Uint8Array;
   markClean(): void;

@@ -1,0 +1,5 @@
+/** machine: guests that stay in memory and change in transactions. */
+export type { RunEnd, Until } from './core.ts';
+export type { Machine } from './machine.ts';
+export { openMachine, openMachineRun, type MachineRequest, type MachineRunRequest } from './open.ts';
+export type { Savepoint, Transaction, TransactionOptions } from './transaction.ts';

@@ -1,0 +1,218 @@
+/**
+ * From a request, or the name of a run, to a resident machine.
+ *
+ *   openMachine      program and settings ─► fresh guest, in memory or as a new run of a store
+ *   openMachineRun   last checkpoint ─► journal again, to the last commit ─► output files complete, ready for the next transaction
+ *
+ * Channels: a sequential input is fed by Transaction.send(), whatever it is bound to; it is live (one message, one read) unless it is listed in `streams`.
+ * Standard output and error are read with Transaction.read(). What is bound to a file is written to it with each commit; a name without a file (`in: ['orders']`)
+ * is a channel that only transactions see.
+ * Invariants: what can be refused is refused before anything on the host is made; a failure leaves nothing open.
+ * What this does NOT do: drive (core.ts), commit (commit-log.ts).
+ */
+import { StillpointError, type Digests } from '../core/index.ts';
+import { createNodeDigests } from '../core/live/digest.ts';
+import { type ChannelSet, type HostPort } from '../channel/index.ts';
+import type { ImageTree } from '../image/index.ts';
+import { InputIndex } from '../journal/index.ts';
+import { declareRun, decodeManifest, encodeManifest, parseRunOptions, type HostFacts, type HostInspector, type RunManifest, type RunSettings } from '../manifest/index.ts';
+import { NodeHostInspector } from '../manifest/live/host-inspector.ts';
+import type { Guest } from '../posix/index.ts';
+import {
+  abandon, bootGuest, closePorts, declareImage, decodeBindings, defaultStoreDirectory, encodeBindings, ENGINE_DEFAULT, freeName, hostFacts, importImages, importLease, isAlive, isForgetful,
+  monotonicMs, newRunId, openImages, openPorts, programInImage, readProgram, rebuild, RECORDER, recordedFacts, recordedSeeds, reopenPorts, startingPositions, thisOwner, wallClockMs,
+  type EngineName, type SavedBindings,
+} from '../session/index.ts';
+import { SnapshotWriter } from '../snapshot/index.ts';
+import { createRun, openRun, readPrepared, recover, removeRun, underLease, type OutputPositions, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { CommitLog } from './commit-log.ts';
+import { Core } from './core.ts';
+import { Feed } from './feed.ts';
+import { Machine } from './machine.ts';
+import { shareStore } from './shared-store.ts';
+
+/** A fresh machine. Texts are those of the options of `stillpoint run`. */
+export interface MachineRequest {
+  readonly program: string;
+  readonly arguments?: readonly string[];
+  readonly environment?: readonly string[];
+  readonly workingDirectory?: string;
+  /** NAME or NAME=FILE. */
+  readonly in?: readonly string[];
+  readonly out?: readonly string[];
+  readonly append?: readonly string[];
+  readonly rw?: readonly string[];
+  /** Sequential inputs whose reads wait for their full length, whatever was sent at once. */
+  readonly streams?: readonly string[];
+  readonly limit?: readonly string[];
+  readonly image?: readonly string[];
+  readonly clock?: string;
+  readonly entropy?: string;
+  readonly schedule?: string;
+  readonly memory?: string;
+  readonly maxInstructions?: string;
+  readonly engine?: EngineName;
+  /** A store and a name for the run: without both the machine is in memory only. */
+  readonly store?: string;
+  readonly name?: string;
+}
+
+export interface MachineRunRequest { readonly name: string; readonly store?: string; readonly engine?: EngineName }
+
+/** What stands for "no file". */
+const NOWHERE = '/dev/null';
+
+/** Standard streams as pipes, whatever this process has. */
+class MachineInspector implements HostInspector {
+  readonly #files = new NodeHostInspector();
+  absolute = (path: string): string => this.#files.absolute(path);
+  file = (path: string): HostFacts | undefined => this.#files.file(path);
+  standard = (): HostFacts => ({ kind: 'fifo', size: 0, canRead: true, canWrite: true });
+}
+
+interface Booted { readonly manifest: RunManifest; readonly bindings: SavedBindings; readonly program: Uint8Array; readonly guest: Guest; readonly channels: ChannelSet }
+
+/** Throws what `stillpoint run` would. */
+export async function openMachine(request: MachineRequest): Promise<Machine> {
+  const settings = readSettings(request);
+  if (request.store === undefined && request.name === undefined) return openInMemory(settings);
+  const { context, release } = await shareStore(request.store ?? defaultStoreDirectory(), 'create');
+  try {
+    return await underLease(context, importLease(), async () => {
+      const image = settings.images.length === 0 ? undefined : await importImages(context, settings.images);
+      return createMachine(settings, { context, image, release });
+    });
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function openInMemory(settings: RunSettings): Promise<Machine> {
+  const image = await openImages(settings.images, undefined);
+  try {
+    const digests = await createNodeDigests();
+    const { manifest, bindings, guest, channels } = boot(settings, { digests, image: image.tree });
+    const ports = await openPorts(bound(manifest, bindings), bindings);
+    const core = new Core({ guest, channels, feed: new Feed({ ports, host: hostFacts }), monotonicMs });
+    const release = async (): Promise<void> => {
+      await closePorts(ports);
+      image.close();
+    };
+    return new Machine({ core, manifest, digests, engine: settings.host.engine ?? ENGINE_DEFAULT, image: image.tree, ports, durable: undefined, release });
+  } catch (error) {
+    image.close();
+    throw error;
+  }
+}
+
+interface StoreParts { readonly context: StoreContext; readonly image: ImageTree | undefined; readonly release: () => Promise<void> }
+
+async function createMachine(settings: RunSettings, { context, image, release }: StoreParts): Promise<Machine> {
+  const { digests } = context;
+  const { manifest, bindings, program, guest, channels } = boot(settings, { digests, image });
+  const name = settings.host.name ?? freeName(context, manifest.programName);
+  const writer = await createRun(context, { name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(bindings), owner: thisOwner(), manifest: encodeManifest(manifest), program, recorder: RECORDER });
+  try {
+    const ports = await openPorts(bound(manifest, bindings), bindings);
+    const core = new Core({ guest, channels, feed: new Feed({ ports, host: hostFacts }), monotonicMs });
+    return durableMachine({ context, writer, core, manifest, engine: settings.host.engine ?? ENGINE_DEFAULT, image, ports, snapshots: new SnapshotWriter(context.store, digests), positions: new Map(), release });
+  } catch (error) {
+    await abandon(writer);
+    await removeRun(context, { name, isAlive });
+    throw error;
+  }
+}
+
+interface DurableParts {
+  readonly context: StoreContext; readonly writer: RunWriter; readonly core: Core; readonly manifest: RunManifest; readonly engine: EngineName; readonly image: ImageTree | undefined;
+  readonly ports: ReadonlyMap<string, HostPort>; readonly snapshots: SnapshotWriter; readonly positions: OutputPositions; readonly release: () => Promise<void>;
+}
+
+function durableMachine(parts: DurableParts): Machine {
+  const { context, writer, core, manifest, engine, image, ports, snapshots, positions } = parts;
+  const forgetful = new Set([...ports].filter(([, port]) => isForgetful(port)).map(([channel]) => channel));
+  const log: CommitLog = new CommitLog({ writer, ports, forgetful, positions, onStale: () => machine.wantCheckpoint() });
+  const release = async (): Promise<void> => {
+    await closePorts(ports);
+    await parts.release();
+  };
+  const machine: Machine = new Machine({ core, manifest, digests: context.digests, engine, image, ports, durable: { context, log, snapshots }, release }, readPrepared(context, writer.record.id));
+  return machine;
+}
+
+/** The machine of a run at its last commit: one that a machine left, or any run that was stopped or killed. Throws what `stillpoint resume` would. */
+export async function openMachineRun(request: MachineRunRequest): Promise<Machine> {
+  const { context, release } = await shareStore(request.store ?? defaultStoreDirectory(), 'existing');
+  try {
+    const writer = await openRun(context, { name: request.name, owner: thisOwner(), isAlive });
+    try {
+      return await reopenMachine(context, { writer, engine: request.engine ?? ENGINE_DEFAULT, release });
+    } catch (error) {
+      await abandon(writer);
+      throw error;
+    }
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function reopenMachine(context: StoreContext, { writer, engine, release }: { readonly writer: RunWriter; readonly engine: EngineName; readonly release: () => Promise<void> }): Promise<Machine> {
+  const { record } = writer;
+  const recovery = recover(context, record);
+  const manifest = decodeManifest(recovery.journal.genesis().manifest);
+  const bindings = decodeBindings(record.bindings, record.name);
+  const access = new Map(manifest.channels.map((spec) => [spec.name, spec.access]));
+  const past = new InputIndex(recovery.journal, (name) => access.get(name) !== 'sequential');
+  const { guest, channels, snapshots } = rebuild(context, { recovery, manifest, engine });
+  const delivered = (name: string): number => recovery.outputs.get(name)?.delivered ?? 0;
+  const ports = await reopenPorts(bound(manifest, bindings), bindings, {
+    journaled: (name) => past.stream(name).length, checkpoint: (name) => recovery.outputs.get(name)?.rewindTo ?? 0, delivered, written: (name) => channels.get(name)?.bytesWritten ?? 0,
+  });
+  try {
+    const positions = new Map(startingPositions({ recovery, ports, delivered }));
+    await writer.commit({ instructions: record.instructions, outputs: positions, isRewind: true });
+    const feed = new Feed({ ports, host: hostFacts, past });
+    feed.resume(channels, recordedFacts(recovery));
+    const core = new Core({ guest, channels, feed, monotonicMs });
+    const image = manifest.image === undefined ? undefined : guest.kernel.files.image?.tree;
+    const machine = durableMachine({ context, writer, core, manifest, engine, image, ports, snapshots, positions, release });
+    await machine.catchUp(record.instructions, [...recordedSeeds(recovery)]);
+    return machine;
+  } catch (error) {
+    await closePorts(ports);
+    throw error;
+  }
+}
+
+/** Channels that have a file. */
+function bound(manifest: RunManifest, bindings: SavedBindings): RunManifest {
+  const isBound = (name: string): boolean => {
+    const binding = bindings.channels.get(name);
+    return binding?.kind === 'file' && binding.path !== NOWHERE;
+  };
+  return { ...manifest, channels: manifest.channels.filter((spec) => isBound(spec.name) && !(spec.reads && spec.access === 'sequential')) };
+}
+
+function boot(settings: RunSettings, { digests, image }: { readonly digests: Digests; readonly image: ImageTree | undefined }): Booted {
+  const found = image === undefined ? undefined : programInImage(image, settings);
+  const declared = declareRun(settings, new MachineInspector(), image === undefined ? undefined : declareImage(image, found?.path));
+  const { manifest } = declared;
+  const bindings: SavedBindings = { ...declared.bindings, standardFiles: new Map() };
+  const program = found?.program ?? readProgram(bindings.program, image !== undefined);
+  return { manifest, bindings, program, ...bootGuest(manifest, { program, image, digests, engine: settings.host.engine ?? ENGINE_DEFAULT }) };
+}
+
+function readSettings(request: MachineRequest): RunSettings {
+  const { environment, workingDirectory, streams = [], in: inputs = [], out = [], append = [], rw = [], ...rest } = request;
+  const unbound = (text: string): string => (text.includes('=') ? text : `${text}=${NOWHERE}`);
+  const texts = { ...rest, in: inputs.map(unbound), out: out.map(unbound), append, rw, live: [] as readonly string[], ...(environment === undefined ? {} : { env: environment }), ...(workingDirectory === undefined ? {} : { cwd: workingDirectory }) };
+  for (const text of [...append, ...rw]) if (!text.includes('=')) throw new StillpointError('E_USAGE', `channel ${text} has a size: it needs a file, ${text}=FILE`, { data: { channel: text } });
+  const settings = parseRunOptions(texts);
+  const isStream = new Set(streams);
+  const plain = declareRun(settings, new MachineInspector(), settings.images.length === 0 ? undefined : { digest: undefined, programPath: undefined, environment: [] });
+  const live = plain.manifest.channels.filter(({ name, reads, access }) => reads && access === 'sequential' && !isStream.has(name)).map(({ name }) => name);
+  for (const name of isStream) if (!plain.manifest.channels.some((spec) => spec.name === name && spec.reads)) throw new StillpointError('E_USAGE', `option streams: the machine has no input ${name}`, { data: { channel: name } });
+  return parseRunOptions({ ...texts, live });
+}
