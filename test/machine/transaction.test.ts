@@ -1,7 +1,9 @@
 /** A transaction happens or never happened: laws over roots on a machine in memory, in every engine. */
 import { describe, expect, it } from 'vitest';
-import type { Machine, Transaction } from '../../src/index.ts';
+import type { Machine, Savepoint } from '../../src/index.ts';
 import { ask, codeOf, engines, ledger, random } from './rig.ts';
+
+interface Point { readonly savepoint: Savepoint; readonly root: string }
 
 describe.each(engines)('a transaction in the engine %s', (engine) => {
   it('that is aborted never happened: memory, files, descriptors, channels, entropy, count', async () => {
@@ -40,7 +42,7 @@ describe.each(engines)('a transaction in the engine %s', (engine) => {
   it('has savepoints to any depth, each rolled back as often as wanted', async () => {
     const machine = await ledger({ engine });
     const transaction = machine.begin();
-    const points = [];
+    const points: Point[] = [];
     for (let depth = 0; depth < 12; depth++) {
       points.push({ savepoint: transaction.savepoint(), root: machine.root() });
       await ask(transaction, depth % 3 === 2 ? `w ${depth}` : `t ${depth} ${depth + 1} 5`);
@@ -62,7 +64,7 @@ async function walk(machine: Machine, seed: number): Promise<void> {
   for (let round = 0; round < 4; round++) {
     const before = machine.root();
     const transaction = machine.begin();
-    const points: { readonly savepoint: ReturnType<Transaction['savepoint']>; readonly root: string }[] = [];
+    const points: Point[] = [];
     const taken: string[] = [];
     const kept: number[] = [];
     for (let step = 0; step < 10; step++) {
