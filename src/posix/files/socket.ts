@@ -131,10 +131,10 @@ export class Socket {
 
   mark(): Undo {
     const { status, address, peer, peerAddress, isReadShut, isWriteShut, isEnded, error, backlogMax, messageBytes, stream } = this;
-    const [backlog, messages, changes] = [this.backlog.slice(), this.messages.slice(), this.#changes];
+    const [backlog, messages, streamFiles, changes] = [this.backlog.slice(), this.messages.slice(), this.streamFiles.slice(), this.#changes];
     const parts = [stream.mark(), markMap(this.options)];
     return () => {
-      Object.assign(this, { status, address, peer, peerAddress, isReadShut, isWriteShut, isEnded, error, backlogMax, messageBytes, stream, backlog: backlog.slice(), messages: messages.slice() });
+      Object.assign(this, { status, address, peer, peerAddress, isReadShut, isWriteShut, isEnded, error, backlogMax, messageBytes, stream, backlog: backlog.slice(), messages: messages.slice(), streamFiles: streamFiles.slice() });
       this.#changes = changes;
       for (const undo of parts) undo();
     };
