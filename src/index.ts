@@ -24,6 +24,8 @@ export { exportRunLayer, importImage, listNamedImages, removeImages } from './se
 export type { ImageRecord } from './txn/index.ts';
 export { encodeProfile } from './session/profile-format.ts';
 export { Profile, type ProfileStack } from './session/profile.ts';
+export { Coordinator, StoreParticipant, type Branch, type CoordinatorIdentity, type JointCommit, type JointResult, type Participant, type ResolveResult, type TransactionId } from './txn/index.ts';
+export { withCoordinator, withStoreParticipant, type Joint, type JointRequest } from './session/joint.ts';
 export { replayRun, type ReplayRequest, type ReplayResult } from './session/replay.ts';
 export type { Report } from './session/report.ts';
 export { resumeRun, type ResumeRequest } from './session/resume.ts';

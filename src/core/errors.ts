@@ -89,6 +89,10 @@ export const ERROR_TABLE = {
   E_REPLICAS_DIFFER: { exit: EXIT.trouble, says: 'replicas of a node computed different things and no majority agrees' },
   E_EXPORT_FORMAT: { exit: EXIT.trouble, says: 'the file is no exported run' },
   E_EXPORT_DAMAGED: { exit: EXIT.trouble, says: 'an exported run does not have the bytes that its check sum promises' },
+  // Transactions over several participants.
+  E_PARTICIPANT: { exit: EXIT.trouble, says: 'a participant of a transaction refused or could not be reached' },
+  E_COORDINATOR_OWNED: { exit: EXIT.trouble, says: 'the transactions of this coordinator are decided by another process' },
+  E_COORDINATOR_FENCED: { exit: EXIT.trouble, says: 'another process took this coordinator over' },
   // Divergence on replay.
   E_DIVERGED_OUTPUT: { exit: EXIT.diverged, says: 'the replay wrote other bytes than the run' },
   E_DIVERGED_INPUT: { exit: EXIT.diverged, says: 'the replay asked for other input than the run' },

@@ -18,3 +18,8 @@ export { inspectStore, type Finding, type Inspection, type Remedy } from './insp
 export { decodePrepared, encodePrepared, preparedDelete, preparedPut, readPrepared, type PreparedTransaction } from './prepared.ts';
 export { nextState, type TransactionState, type TransactionStep } from './transaction-state.ts';
 export { repair } from './repair.ts';
+export { isPartyName, parseTransactionId, transactionId, type Branch, type CoordinatorIdentity, type Participant, type TransactionId } from './participant.ts';
+export { actionsOf, answered, beginCommitment, resumeCommitment, type Action, type Commitment } from './two-phase.ts';
+export { Coordinator, openCoordinator, type CoordinatorRequest, type JointCommit, type JointResult, type ResolveResult } from './coordinator.ts';
+export { decodeCoordinatorRecord, decodeDecision, encodeCoordinatorRecord, encodeDecision, listDecisions, readCoordinator, type CoordinatorRecord, type Decision } from './coordinator-record.ts';
+export { decodePreparedBatch, encodePreparedBatch, StoreParticipant } from './store-participant.ts';

@@ -12,6 +12,7 @@ import type { SnapshotChecker } from '../snapshot/index.ts';
 import type { Table } from '../store/index.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
 import type { CollectOptions } from './collector.ts';
+import { inspectCoordinatorWord } from './coordinator-record.ts';
 import { inspectCutWord } from './cuts.ts';
 import { inspectImageWord } from './image-records.ts';
 import { decodeMark } from './marks.ts';
@@ -19,6 +20,7 @@ import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
 import { decodePrepared } from './prepared.ts';
 import { recover } from './recovery.ts';
 import { decodeRunRecord, type RunRecord } from './run-record.ts';
+import { inspectParticipantWord } from './store-participant.ts';
 
 /** The image that a run lies over, told by its genesis frame, and all blobs of an image. */
 type Images = CollectOptions['images'];
@@ -85,6 +87,7 @@ function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
     const remedy: Remedy = { kind: 'delete', table: 'meta', key };
     if (name.startsWith('cut ')) findings.push(...inspectCut(context, { name, value, remedy }));
     else if (name.startsWith('image')) findings.push(...inspectImage(context, parts, { name, value, remedy }));
+    else if (/^(coordinator |decision |fence |batch)/.test(name)) findings.push(...inspectCoordinator(context, { name, value }));
     else if (!META_KEYS.test(name)) findings.push({ code: 'E_STORE_CORRUPT', says: `the table meta has a foreign key of ${key.length} bytes`, remedy });
     else if (name.startsWith('prepared')) findings.push(...troubleOf(() => decodePrepared(digests, name.slice('prepared '.length) as RunId, value), { remedy })); // 32 digits.
     else if (name === 'collector' || name.startsWith('lease')) findings.push(...troubleOf(() => decodeOwnerRecord(digests, '0'.repeat(32) as RunId, value), { remedy })); // 32 digits.
@@ -96,6 +99,13 @@ function inspectCut(context: StoreContext, { name, value, remedy }: { readonly n
   return troubleOf(() => {
     if (!inspectCutWord(context, name, value)) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
   }, { remedy });
+}
+
+/** Never deleted: a decision that is gone means abort, and somebody may have committed already. */
+function inspectCoordinator(context: StoreContext, { name, value }: { readonly name: string; readonly value: Uint8Array }): Finding[] {
+  return troubleOf(() => {
+    if (!inspectCoordinatorWord(context, name, value) && !inspectParticipantWord(context, name, value)) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
+  }, { remedy: { kind: 'none' } });
 }
 
 function inspectImage(context: StoreContext, { images }: InspectParts, { name, value, remedy }: { readonly name: string; readonly value: Uint8Array; readonly remedy: Remedy }): Finding[] {

@@ -11,7 +11,7 @@
  * run expects the record its writer acquired, so a fenced writer changes nothing.
  * What this does NOT do: decide who is alive (the caller's probe does), wait, or expire owners by time.
  */
-import { assert, StillpointError, type Digests } from '../core/index.ts';
+import { assert, StillpointError, type Canonical, type Digests } from '../core/index.ts';
 import { runKey, type RunId } from '../journal/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
 import { decodeRecord, encodeRecord, type Fields, type RecordKind } from './record.ts';
@@ -40,8 +40,7 @@ const ATTEMPTS_MAX = 16;
 
 export function encodeOwnerRecord(digests: Digests, run: RunId, { epoch, owner }: OwnerRecord): Uint8Array {
   assert(Number.isSafeInteger(epoch) && epoch >= 1, 'epochs count from 1');
-  if (owner !== undefined) assert(Math.max(owner.host.length, owner.started.length, owner.token.length) <= TEXT_MAX, 'the texts of an owner are short');
-  return encodeRecord(digests, KIND, { run, epoch, owner: owner === undefined ? null : { host: owner.host, pid: owner.pid, started: owner.started, token: owner.token } });
+  return encodeRecord(digests, KIND, { run, epoch, owner: writeOwner(owner) });
 }
 
 export function decodeOwnerRecord(digests: Digests, run: RunId, bytes: Uint8Array): OwnerRecord {
@@ -53,7 +52,14 @@ export function decodeOwnerRecord(digests: Digests, run: RunId, bytes: Uint8Arra
   return record;
 }
 
-function readOwner(fields: Fields): Owner {
+/** An owner as a field of a record; none is null. */
+export function writeOwner(owner: Owner | undefined): Canonical {
+  if (owner === undefined) return null;
+  assert(Math.max(owner.host.length, owner.started.length, owner.token.length) <= TEXT_MAX, 'the texts of an owner are short');
+  return { host: owner.host, pid: owner.pid, started: owner.started, token: owner.token };
+}
+
+export function readOwner(fields: Fields): Owner {
   const owner = { host: fields.text('host', TEXT_MAX), pid: fields.count('pid'), started: fields.text('started', TEXT_MAX), token: fields.text('token', TEXT_MAX) };
   fields.end();
   return owner;

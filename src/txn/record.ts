@@ -112,6 +112,11 @@ export class Fields {
     return value;
   }
 
+  /** Null (undefined here), or bytes. */
+  optionalBytes(name: string, lengthMax: number): Uint8Array | undefined {
+    return this.#take(name) === null ? undefined : this.bytes(name, lengthMax);
+  }
+
   hash(name: string): BlobHash {
     const value = this.#take(name);
     if (!isBlobHash(value)) throw this.#wrong(name);
