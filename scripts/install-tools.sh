@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests and the demo need on a Debian-like machine: the riscv64 cross toolchain, the qemu-riscv64
-# oracle, and guest programs (busybox, musl, Lua, SQLite) fetched by package and built into build/guests.
+# oracle, the PostgreSQL server, and guest programs (busybox, musl, Lua, SQLite) fetched by package and built into build/guests.
 #
 #   scripts/install-tools.sh              everything (root is needed only when a host tool is missing)
 #   scripts/install-tools.sh --check      install nothing; say what is missing and exit 1 if something is
@@ -16,8 +16,8 @@ HOST_TOOLS=(
   'gcc:gcc' 'make:make' 'tclsh:tcl' 'xz:xz-utils' 'dpkg-deb:dpkg' 'awk:mawk' 'gzip:gzip' 'sha256sum:coreutils' 'find:findutils'
   'g++:g++' 'riscv64-linux-gnu-gcc:gcc-riscv64-linux-gnu' 'riscv64-linux-gnu-g++:g++-riscv64-linux-gnu' 'riscv64-linux-gnu-objdump:binutils-riscv64-linux-gnu' 'qemu-riscv64:qemu-user'
 )
-# file that shows the package is there → package.
-HOST_FILES=('/usr/include/stdio.h:libc6-dev' '/usr/riscv64-linux-gnu/lib/libc.a:libc6-dev-riscv64-cross')
+# file that shows the package is there (a pattern) → package.
+HOST_FILES=('/usr/include/stdio.h:libc6-dev' '/usr/riscv64-linux-gnu/lib/libc.a:libc6-dev-riscv64-cross' '/usr/lib/postgresql/*/bin/postgres:postgresql')
 
 fail() { printf 'install-tools: %s\n' "$*" >&2; exit 1; }
 say() { printf 'install-tools: %s\n' "$*" >&2; }
@@ -25,7 +25,7 @@ say() { printf 'install-tools: %s\n' "$*" >&2; }
 missing_packages() {
   local entry
   for entry in "${HOST_TOOLS[@]}"; do command -v "${entry%%:*}" >/dev/null || echo "${entry##*:}"; done
-  for entry in "${HOST_FILES[@]}"; do [ -e "${entry%%:*}" ] || echo "${entry##*:}"; done
+  for entry in "${HOST_FILES[@]}"; do compgen -G "${entry%%:*}" >/dev/null || echo "${entry##*:}"; done
 }
 
 install_host_tools() {
@@ -36,6 +36,10 @@ install_host_tools() {
   [ "$(id -u)" = 0 ] || fail "missing: $packages; run as root: apt-get install $packages"
   say "installing $packages"
   export DEBIAN_FRONTEND=noninteractive
+  # The tests make PostgreSQL servers of their own; the package need not make one and start it.
+  if [[ $packages == *postgresql* && ! -e /etc/postgresql-common/createcluster.conf ]]; then
+    mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+  fi
   # shellcheck disable=SC2086  # A list of package names.
   apt-get install -y --no-install-recommends $packages >/dev/null 2>&1 || {
     apt-get update >&2 || fail "apt-get update failed; check the network and the apt sources, then run this again"

@@ -25,6 +25,7 @@ export type { ImageRecord } from './txn/index.ts';
 export { encodeProfile } from './session/profile-format.ts';
 export { Profile, type ProfileStack } from './session/profile.ts';
 export { Coordinator, StoreParticipant, type Branch, type CoordinatorIdentity, type JointCommit, type JointResult, type Participant, type ResolveResult, type TransactionId } from './txn/index.ts';
+export { openPostgres, type PostgresBranch, type PostgresParticipant, type PostgresRequest } from './txn/live/postgres-participant.ts';
 export { withCoordinator, withStoreParticipant, type Joint, type JointRequest } from './session/joint.ts';
 export { replayRun, type ReplayRequest, type ReplayResult } from './session/replay.ts';
 export type { Report } from './session/report.ts';
