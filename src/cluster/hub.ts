@@ -89,7 +89,7 @@ export class LinkHub {
     state.readerEpoch = epoch;
     const input = new PeerInput(this.#parts.links[link]!, { position, send: (envelope) => this.#route(link, 'writer', { ...envelope, epoch }) });
     state.input = input;
-    if (state.endsAt !== undefined && state.endsAt >= position) input.onEnd(state.endsAt);
+    if (state.endsAt !== undefined && state.endsAt >= position) input.onEnd(endFor(input, state.endsAt));
     input.tell();
     return input;
   }
@@ -140,7 +140,7 @@ export class LinkHub {
       const state = this.#states[link.id]!;
       if (link.from === node) {
         state.endsAt = written.get(link.fromChannel) ?? 0;
-        if (state.input !== undefined && state.endsAt >= state.input.received) state.input.onEnd(state.endsAt);
+        if (state.input !== undefined && state.endsAt >= state.input.received) state.input.onEnd(endFor(state.input, state.endsAt));
       }
       if (link.to === node) {
         state.isReaderGone = true;
@@ -240,6 +240,11 @@ export class LinkHub {
   get heldBytesMax(): number {
     return Math.max(0, ...this.#states.map((state) => Math.max(state.output?.retainedBytes ?? 0, state.input?.heldBytes ?? 0)));
   }
+}
+
+/** A writer that left owes nothing, or had cut its reader off. */
+function endFor(input: PeerInput, endsAt: number): number {
+  return input.link.cutsSlow ? Math.min(endsAt, input.received) : endsAt;
 }
 
 /** A transport between hubs of one process: the twin of the real ones. Frames are given over at the next turn of the event loop. */

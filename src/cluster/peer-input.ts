@@ -148,6 +148,10 @@ export class PeerInput implements HostPort {
       if (this.#state === 'discarding') this.tell();
       return 'duplicate';
     }
+    if (this.#isEndKnown && offset >= this.#received) {
+      this.#acknowledge(); // Its writer has forgotten where it ended this stream.
+      return 'duplicate';
+    }
     const pieces = this.link.hasMessages ? unpackMessages(payload) : [payload];
     if (pieces === undefined) return 'malformed';
     let at = offset;
@@ -171,9 +175,13 @@ export class PeerInput implements HostPort {
   /** No byte comes after `offset`; it may arrive before the bytes do. */
   onEnd(offset: number): Received {
     if (this.#state === 'discarding') this.tell();
-    if (offset < this.#received) return 'malformed';
-    this.#endsAt = offset;
-    if (offset > this.#received) return this.#complain();
+    if (this.#isEndKnown && this.link.cutsSlow) {
+      this.#acknowledge();
+      return 'duplicate';
+    }
+    if (offset < this.#received && !this.link.cutsSlow) return 'malformed';
+    this.#endsAt = Math.max(offset, this.#received); // A writer that came back may know less than this reader has.
+    if (this.#endsAt > this.#received) return this.#complain();
     this.#settle();
     return 'taken';
   }

@@ -7,7 +7,8 @@
  * Invariants: every byte from `acked` on is kept, so that a reader that lost its memory gets it again; what the reader holds is never sent to be
  * read twice (positions tell); at most the window and one release of the outbox are kept. The window grows only when nothing in the whole cluster could
  * go on otherwise (coordinator.ts). A reader that ended takes no more: what is written to
- * it is discarded, and the writer never learns of it, because when it would is a matter of timing.
+ * it is discarded, and the writer never learns of it, because when it would is a matter of timing. On a channel that cuts slow readers off, one that
+ * makes nothing durable while the writer waits for it sees the end of the stream where it is; the rest is discarded, unknown to the writer.
  * What this does NOT do: know the transport, encode, time anything (hub.ts).
  */
 import { assert } from '../core/index.ts';
@@ -22,6 +23,8 @@ export type Send = (envelope: Outgoing) => void;
 interface Piece { readonly offset: number; readonly bytes: Uint8Array }
 
 const EMPTY: Uint8Array = new Uint8Array(0);
+/** Looks (ten a second) without an acknowledgement until a slow reader is cut off: longer than a commit on a busy disk. */
+const PATIENCE_TICKS = 20;
 
 export class PeerOutput implements HostPort {
   readonly keepsPosition = true;
@@ -42,6 +45,9 @@ export class PeerOutput implements HostPort {
   #windowBytes: number;
   #isWriting = false;
   #isFinishing = false;
+  /** Where the reader was cut off: nothing beyond is for it. */
+  #cutAt: number | undefined;
+  #idleTicks = 0;
 
   /** `position`: where the guest goes on writing; `held`: what the reader has durably, at least that far. */
   constructor(link: PlannedLink, { position, held, send }: { readonly position: number; readonly held: number; readonly send: Send }) {
@@ -56,7 +62,7 @@ export class PeerOutput implements HostPort {
 
   /** What a node waits for at this end: room for its output, or that its readers hold everything. */
   get waits(): 'writing' | 'parting' | undefined {
-    if (this.#state !== 'open') return undefined;
+    if (this.#state !== 'open' || this.link.cutsSlow) return undefined;
     return this.#isWriting ? 'writing' : this.#isFinishing ? 'parting' : undefined;
   }
 
@@ -67,7 +73,7 @@ export class PeerOutput implements HostPort {
 
   /** A writer that waits may have twice as much under way. */
   grow(): void {
-    if (this.waits !== 'writing') return;
+    if (this.waits !== 'writing') return; // One whose reader may be cut off never is.
     this.#windowBytes *= 2;
     this.#pump();
     this.#changed.wake();
@@ -75,7 +81,7 @@ export class PeerOutput implements HostPort {
 
   /** Bytes kept for a reader that may lose its memory. */
   get retainedBytes(): number {
-    return Math.max(0, this.#written - this.#acked);
+    return Math.max(0, this.#limit - this.#acked);
   }
 
   get written(): number {
@@ -93,7 +99,7 @@ export class PeerOutput implements HostPort {
     }
     this.#pump();
     this.#isWriting = true;
-    while (this.#state === 'open' && this.#sent < this.#written) await this.#changed.wait();
+    while (this.#state === 'open' && this.#sent < this.#limit) await this.#changed.wait();
     this.#isWriting = false;
   }
 
@@ -110,10 +116,10 @@ export class PeerOutput implements HostPort {
 
   /** Tells the reader where the stream ends. Resolves to true when it has all of it durably, or has ended; to false after stop(). */
   async finish(): Promise<boolean> {
-    this.#endsAt = this.#written;
+    this.#endsAt ??= this.#written;
     this.#pump();
     this.#isFinishing = true;
-    while (this.#state === 'open' && !(this.#acked >= this.#written && this.#isEndKnown)) await this.#changed.wait();
+    while (this.#state === 'open' && this.#cutAt === undefined && !(this.#acked >= this.#written && this.#isEndKnown)) await this.#changed.wait();
     this.#isFinishing = false;
     return this.#state !== 'stopped';
   }
@@ -126,6 +132,7 @@ export class PeerOutput implements HostPort {
 
   onAck(position: number, isEndKnown: boolean): void {
     this.#isEndKnown ||= isEndKnown;
+    if (isEndKnown && this.link.cutsSlow && this.#endsAt === undefined) this.#cut(Math.max(position, this.#acked)); // By an earlier life of this writer.
     if (position > this.#acked) {
       this.#acked = position; // Beyond `written` when an earlier life of this writer had sent more than this one has made again.
       let done = 0;
@@ -157,9 +164,25 @@ export class PeerOutput implements HostPort {
   /** Called now and then: when nothing was acknowledged since the last time, the reader is asked where it is. */
   tick(): void {
     if (this.#state !== 'open') return;
-    const isWaiting = this.#acked < this.#written || (this.#endsAt !== undefined && !this.#isEndKnown);
+    this.#idleTicks = this.#acked === this.#ackedAtTick && (this.#isWriting || this.#isFinishing) ? this.#idleTicks + 1 : 0;
+    if (this.link.cutsSlow && this.#cutAt === undefined && this.#idleTicks >= PATIENCE_TICKS) this.#cut(this.#sent);
+    const isWaiting = this.#acked < this.#limit || (this.#endsAt !== undefined && !this.#isEndKnown);
     if (isWaiting && this.#acked === this.#ackedAtTick) this.#send({ kind: 'probe', offset: this.#sent });
     this.#ackedAtTick = this.#acked;
+  }
+
+  /** How far the stream goes for this reader, as known. */
+  get #limit(): number {
+    return Math.min(this.#cutAt ?? Infinity, this.#written);
+  }
+
+  #cut(at: number): void {
+    this.#cutAt = this.#endsAt = at;
+    this.#retained = this.#retained.filter(({ offset }) => offset < at);
+    this.#cursor = Math.min(this.#cursor, this.#retained.length);
+    this.#sent = Math.min(this.#sent, at);
+    this.#pump();
+    this.#changed.wake();
   }
 
   #add(offset: number, bytes: Uint8Array): void {
@@ -170,7 +193,7 @@ export class PeerOutput implements HostPort {
       return;
     }
     const known = this.#acked - offset;
-    if (known >= bytes.length) return;
+    if (known >= bytes.length || this.#cutAt !== undefined) return;
     // A message is whole or not there: its reader journals it in one piece.
     this.#retained.push(known > 0 && !this.link.hasMessages ? { offset: this.#acked, bytes: bytes.subarray(known) } : { offset, bytes });
   }
@@ -178,12 +201,12 @@ export class PeerOutput implements HostPort {
   #pump(): void {
     if (this.#state !== 'open') return;
     const limit = this.#acked + this.#windowBytes;
-    while (this.#sent < this.#written && this.#sent < limit) {
+    while (this.#sent < this.#limit && this.#sent < limit) {
       const { payload, count } = this.link.hasMessages ? this.#nextMessages(limit) : this.#nextBytes(limit);
       this.#send({ kind: 'data', offset: this.#sent, payload });
       this.#sent += count;
     }
-    if (this.#endsAt === undefined || this.#isEndSent || this.#sent < this.#written) return;
+    if (this.#endsAt === undefined || this.#isEndSent || this.#sent < this.#limit) return;
     this.#isEndSent = true;
     this.#send({ kind: 'end', offset: this.#endsAt, payload: EMPTY });
   }

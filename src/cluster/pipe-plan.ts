@@ -33,7 +33,7 @@ export function planPipe(wish: PipeRequest, host: ClusterHost): ClusterPlan {
     name: wish.name, groups, channels: [], processes: wish.processes, transport: 'ipc', isEncrypted: false, checkpointEvery: undefined, engine: undefined, restarts: 10, logs: wish.logs, store: wish.store,
     place: (field) => ({ code: 'E_USAGE', where: `stage ${field[1] ?? ''}`.trim() }),
   }, host, { processes: wish.processes });
-  const links = plan.nodes.slice(1).map((to, id): PlannedLink => ({ id, channel: id, from: plan.nodes[id]!.name, to: to.name, fromChannel: 'stdout', toChannel: 'stdin', hasMessages: false, windowBytes: WINDOW_BYTES }));
+  const links = plan.nodes.slice(1).map((to, id): PlannedLink => ({ id, channel: id, from: plan.nodes[id]!.name, to: to.name, fromChannel: 'stdout', toChannel: 'stdin', hasMessages: false, windowBytes: WINDOW_BYTES, cutsSlow: false }));
   return { ...plan, links, nodes: plan.nodes.map((node, index) => joined(node, { before: links[index - 1], after: links[index] })) };
 }
 
@@ -53,7 +53,7 @@ function toGroup(words: readonly string[], facts: { readonly taken: Set<string>;
   facts.taken.add(name);
   return {
     name, program: facts.host.absolute(program), arguments: programArguments, environment: [], count: undefined, replicas: 1, workingDirectory: undefined, memoryBytes: undefined,
-    maxInstructions: undefined, clock: undefined, entropy: undefined, files: [], stdin: facts.stdin, stdout: facts.stdout, stderr: undefined,
+    maxInstructions: undefined, clock: undefined, entropy: undefined, files: [], limits: [], stdin: facts.stdin, stdout: facts.stdout, stderr: undefined,
   };
 }
 

@@ -11,7 +11,7 @@
 import { limits, StillpointError } from '../core/index.ts';
 import {
   checkManifest, compareChannelNames, complain, declareRun, parseClock, parseEntropy,
-  type ChannelSpec, type ClusterChannel, type ClusterSettings, type HostBinding, type HostBindings, type HostInspector, type RunManifest, type RunSettings,
+  type ChannelLimits, type ChannelSpec, type ClusterChannel, type ClusterSettings, type HostBinding, type HostBindings, type HostInspector, type RunManifest, type RunSettings,
 } from '../manifest/index.ts';
 import { groupNodes, type NodeDraft } from './plan-nodes.ts';
 
@@ -49,6 +49,8 @@ export interface PlannedLink {
   readonly hasMessages: boolean;
   /** Bytes that may be under way. */
   readonly windowBytes: number;
+  /** A reader that makes nothing durable while the writer waits for it is cut off: the writer goes on. */
+  readonly cutsSlow: boolean;
 }
 
 /** What the manifest says of the whole cluster goes into its plan as it is. */
@@ -63,7 +65,6 @@ const LINKS_MAX = 65_536; // NODES_MAX squared: all to all.
 const WINDOW_BYTES_DEFAULT = 4 * 1024 * 1024; // Readers make half of it durable at a time: a commit costs milliseconds on a busy disk.
 const WINDOW_BYTES_MIN = limits.CHUNK_BYTES;
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
-const UNLIMITED = { gets: null, getBytes: null, puts: null, putBytes: null } as const;
 
 /** Throws E_MANIFEST, E_CHANNEL_DECLARATION, E_CHANNEL_OPEN. */
 export function planCluster(settings: ClusterSettings, host: ClusterHost, options: { readonly processes?: number | undefined } = {}): ClusterPlan {
@@ -72,7 +73,7 @@ export function planCluster(settings: ClusterSettings, host: ClusterHost, option
   const drafts = settings.groups.flatMap((group) => groupNodes(group, settings, host));
   const members = drafts.flatMap((draft, position) => Array.from({ length: draft.group.replicas }, (_, replica): Member => ({ draft, position, name: memberName(draft, replica), replica })));
   if (members.length > NODES_MAX) throw complain(place(['groups']), `${members.length} nodes are asked for, at most ${NODES_MAX} are possible`);
-  const channels = settings.channels.flatMap((channel, index) => joinGroups(channel, index, { settings, drafts })).map((link, id): Channel => ({ ...link, id }));
+  const channels = settings.channels.flatMap((channel, index) => joinGroups(channel, index, { settings, drafts })).map((link, id, all): Channel => ({ ...link, id: link.isPublished ? all.findIndex((other) => isSameOutput(other, link)) : id }));
   refuseDoubles(channels, settings);
   const links = channels.flatMap((channel) => pairsOfReplicas(channel, members)).map((link, id) => ({ ...link, id }));
   if (links.length > LINKS_MAX) throw complain(place(['channels']), `${links.length} channels are asked for, at most ${LINKS_MAX} are possible`);
@@ -89,7 +90,8 @@ export function runNameOf(cluster: string, node: string): string {
 }
 
 /** A channel between two nodes, whatever their replicas. */
-type LinkDraft = Omit<PlannedLink, 'id' | 'channel'>;
+type LinkDraft = Omit<PlannedLink, 'id' | 'channel'> & { readonly isPublished: boolean; readonly limits: Partial<ChannelLimits> };
+/** `id`: the same for all subscribers of one publisher's channel. */
 type Channel = LinkDraft & { readonly id: number };
 interface Member { readonly draft: NodeDraft; /** Of the node among all. */ readonly position: number; readonly name: string; readonly replica: number }
 
@@ -98,7 +100,7 @@ function memberName({ name, group }: NodeDraft, replica: number): string {
 }
 
 function pairsOfReplicas(channel: Channel, members: readonly Member[]): readonly Omit<PlannedLink, 'id'>[] {
-  const { id, ...link } = channel;
+  const { id, isPublished: _isPublished, limits: _limits, ...link } = channel;
   const of = (node: string): readonly Member[] => members.filter(({ draft }) => draft.name === node);
   return of(channel.from).flatMap((from) => of(channel.to).map((to) => ({ ...link, channel: id, from: from.name, to: to.name })));
 }
@@ -114,8 +116,11 @@ function joinGroups(channel: ClusterChannel, index: number, { settings, drafts }
   const windowBytes = channel.windowBytes ?? WINDOW_BYTES_DEFAULT;
   if (windowBytes < WINDOW_BYTES_MIN || windowBytes > WINDOW_BYTES_MAX) throw complain(place(['channels', index, 'buffer']), `a buffer has from 64K to 64M`);
   const prefix = channel.name === undefined ? '' : `${channel.name}.`;
+  const isPublished = channel.pattern === 'publish';
+  if (isPublished && channel.name === undefined) throw complain(place(['channels', index]), 'the pattern publish wants a name: the topic');
+  if (channel.cutsSlow && !channel.hasMessages) throw complain(place(['channels', index, 'slow']), 'a slow reader can be cut off between messages only; say messages: true, or slow: wait');
   return pairs(nodesOf('from'), nodesOf('to'), { channel, complainOf: (what) => complain(place(['channels', index]), what) }).map(([from, to]) => ({
-    from: from.name, to: to.name, fromChannel: `out/${prefix}${to.name}`, toChannel: `in/${prefix}${from.name}`, hasMessages: channel.hasMessages, windowBytes,
+    from: from.name, to: to.name, fromChannel: isPublished ? `out/${channel.name!}` : `out/${prefix}${to.name}`, toChannel: `in/${prefix}${from.name}`, hasMessages: channel.hasMessages, windowBytes, cutsSlow: channel.cutsSlow, isPublished, limits: channel.limits,
   }));
 }
 
@@ -134,14 +139,25 @@ function pairs(from: readonly NodeDraft[], to: readonly NodeDraft[], { channel, 
   return from.flatMap((node) => to.filter((other) => other !== node).map((other) => [node, other] as const));
 }
 
+/** Channels of a topic are one for their publisher. */
+function isSameOutput(a: LinkDraft, b: LinkDraft): boolean {
+  return a.isPublished && b.isPublished && a.from === b.from && a.fromChannel === b.fromChannel;
+}
+
 /** A guest tells its channels apart by name. */
 function refuseDoubles(links: readonly Channel[], settings: ClusterSettings): void {
-  const seen = new Set<string>();
+  const seen = new Map<string, Channel>();
   for (const link of links) {
-    const key = `${link.from} ${link.fromChannel}`;
-    if (seen.has(key)) throw complain(settings.place(['channels']), `node ${link.from} has two channels /dev/${link.fromChannel}; give one of them another name`);
-    seen.add(key);
+    const [written, read] = [`${link.from} ${link.fromChannel}`, `${link.to} ${link.toChannel}`];
+    const other = seen.get(written);
+    if (other !== undefined && (other.id !== link.id || other.hasMessages !== link.hasMessages)) throw double(settings, { node: link.from, channel: link.fromChannel });
+    if (seen.has(read)) throw double(settings, { node: link.to, channel: link.toChannel });
+    seen.set(written, link).set(read, link);
   }
+}
+
+function double({ place }: ClusterSettings, { node, channel }: { readonly node: string; readonly channel: string }): StillpointError {
+  return complain(place(['channels']), `node ${node} has two channels /dev/${channel}; give one of them another name`);
 }
 
 function toNode(member: Member, context: { readonly process: number; readonly settings: ClusterSettings; readonly channels: readonly Channel[]; readonly host: ClusterHost }): PlannedNode {
@@ -166,16 +182,22 @@ function toNode(member: Member, context: { readonly process: number; readonly se
 function ownOutputs({ draft, replica }: Member): NodeDraft {
   if (draft.group.replicas === 1) return draft;
   const own = (path: string | undefined): string | undefined => (path === undefined || path.startsWith('/dev/') ? path : `${path}.r${replica}`);
-  return { ...draft, stdout: own(draft.stdout), stderr: own(draft.stderr), files: draft.files.map((file) => (file.kind === 'out' ? { ...file, file: own(file.file)! } : file)) };
+  return { ...draft, stdout: own(draft.stdout), stderr: own(draft.stderr), files: draft.files.map((file) => (file.kind !== 'in' ? { ...file, file: own(file.file)! } : file)) };
 }
 
 function peersOf(draft: NodeDraft, links: readonly Channel[]): readonly { readonly spec: ChannelSpec; readonly binding: HostBinding }[] {
-  const spec = (name: string, reads: boolean, live: boolean): ChannelSpec =>
-    ({ name, path: `/dev/${name}`, access: 'sequential', reads, writes: !reads, live, seenAs: 'pipe', initialSize: 0, limits: UNLIMITED });
-  return links.flatMap((link) => [
-    ...(link.from === draft.name ? [{ spec: spec(link.fromChannel, false, link.hasMessages), binding: { kind: 'peer', link: link.id, peer: link.to } as const }] : []),
-    ...(link.to === draft.name ? [{ spec: spec(link.toChannel, true, link.hasMessages), binding: { kind: 'peer', link: link.id, peer: link.from } as const }] : []),
-  ]);
+  const found = new Map<string, { readonly spec: ChannelSpec; readonly binding: HostBinding }>();
+  const add = (name: string, { hasMessages, id, limits: wanted }: Channel, end: { readonly reads: boolean; readonly peer: string }): void => {
+    const { reads, peer } = end;
+    const quota = reads ? { gets: wanted.gets ?? null, getBytes: wanted.getBytes ?? null, puts: null, putBytes: null } : { gets: null, getBytes: null, puts: wanted.puts ?? null, putBytes: wanted.putBytes ?? null };
+    if (found.has(name)) return; // Of one topic, to another subscriber.
+    found.set(name, { spec: { name, path: `/dev/${name}`, access: 'sequential', reads, writes: !reads, live: hasMessages, seenAs: 'pipe', initialSize: 0, limits: quota }, binding: { kind: 'peer', link: id, peer } });
+  };
+  for (const link of links) {
+    if (link.from === draft.name) add(link.fromChannel, link, { reads: false, peer: link.to });
+    if (link.to === draft.name) add(link.toChannel, link, { reads: true, peer: link.from });
+  }
+  return [...found.values()];
 }
 
 function runSettings(draft: NodeDraft, position: number, { place }: ClusterSettings): RunSettings {
@@ -189,7 +211,7 @@ function runSettings(draft: NodeDraft, position: number, { place }: ClusterSetti
     ...(group.clock === undefined ? {} : { clock: parseClock(group.clock, field('clock')) }),
     entropy: group.entropy === undefined ? { kind: 'seed', seed: BigInt(position) } : parseEntropy(group.entropy, field('entropy')),
     channels: draft.files.map(({ name, kind, file }) => ({ name, kind, file, place: place(['groups', group.name, 'files', name]) })),
-    live: [], limits: [], images: [], host: {},
+    live: [], limits: group.limits.map(({ channel, limits: given }) => ({ channel, limits: given, place: field('limits') })), images: [], host: {},
   };
 }
 

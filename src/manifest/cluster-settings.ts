@@ -4,14 +4,15 @@
  */
 import type { CheckpointInterval } from './bindings.ts';
 import type { EngineName } from './engine.ts';
-import type { Place } from './settings.ts';
+import type { ChannelLimits } from './channel-spec.ts';
+import type { ChannelKind, Place } from './settings.ts';
 
 /** Which nodes of two groups a channel joins. */
-export type ChannelPattern = 'all-to-all' | 'one-to-one' | 'fan-in' | 'fan-out' | 'ring' | 'self';
-export const CHANNEL_PATTERNS: readonly ChannelPattern[] = ['all-to-all', 'one-to-one', 'fan-in', 'fan-out', 'ring', 'self'];
+export type ChannelPattern = 'all-to-all' | 'one-to-one' | 'fan-in' | 'fan-out' | 'ring' | 'self' | 'publish';
+export const CHANNEL_PATTERNS: readonly ChannelPattern[] = ['all-to-all', 'one-to-one', 'fan-in', 'fan-out', 'ring', 'self', 'publish'];
 
 /** A file of a group's nodes: `*` in the first `in` makes one node for each matching file, elsewhere it stands for the matched text. */
-export interface ClusterFileSetting { readonly name: string; readonly kind: 'in' | 'out'; readonly file: string }
+export interface ClusterFileSetting { readonly name: string; readonly kind: ChannelKind; readonly file: string }
 
 export interface ClusterGroup {
   readonly name: string;
@@ -29,6 +30,8 @@ export interface ClusterGroup {
   readonly clock: string | undefined;
   readonly entropy: string | undefined;
   readonly files: readonly ClusterFileSetting[];
+  /** Quotas of files and standard streams, by name of the channel. */
+  readonly limits: readonly { readonly channel: string; readonly limits: Partial<ChannelLimits> }[];
   readonly stdin: string | undefined;
   readonly stdout: string | undefined;
   readonly stderr: string | undefined;
@@ -38,12 +41,16 @@ export interface ClusterChannel {
   readonly from: string;
   readonly to: string;
   readonly pattern: ChannelPattern;
-  /** Prefix of the guests' names, for a second channel between the same groups. */
+  /** Prefix of the guests' names, for a second channel between the same groups; of a published one the topic. */
   readonly name: string | undefined;
   /** Each write is one message, each read gives one. */
   readonly hasMessages: boolean;
   /** Bytes that may be under way. */
   readonly windowBytes: number | undefined;
+  /** Whether a reader that is too slow is cut off instead of waited for. */
+  readonly cutsSlow: boolean;
+  /** Quotas: gets of each reader, puts of each writer. */
+  readonly limits: Partial<ChannelLimits>;
 }
 
 export interface ClusterSettings {

@@ -124,6 +124,20 @@ describe('publish and subscribe', () => {
   });
 });
 
+describe('topics', () => {
+  it('are files of their publisher; who does not keep up is waited for or cut off, as declared', async () => {
+    const { output, store, nodes } = await rig.up('topics.yaml', ['--processes', '2']);
+    for (const fan of ['fan-0', 'fan-1']) expect(output).toContain(`${fan} | weather 400\n${fan} | sport 400\n`);
+    expect(output).toContain('trader-0 | stocks 400\n');
+    const [, seen] = /^sleeper-0 \| stocks (\d+)$/m.exec(output) ?? [];
+    expect(Number(seen)).toBeGreaterThanOrEqual(60);
+    expect(Number(seen)).toBeLessThan(400);
+    expect(nodes.map(({ state }) => state)).toEqual(Array<string>(5).fill('ended'));
+    const replayed = await rig.stillpoint(['replay', 'topics'], store);
+    expect([replayed.status, replayed.stdout]).toEqual([0, expect.stringContaining('topics: identical. 5 nodes')]);
+  });
+});
+
 describe('teardown torture, 30 nodes', () => {
   it('readers stop anywhere, writers write on, buffers are too small: no hang, and the same bits', async () => {
     const { nodes } = await twice('torture.yaml', []);

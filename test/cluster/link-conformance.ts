@@ -10,7 +10,7 @@ export const digests = await createNodeDigests();
 export const CLUSTER_ID = new Uint8Array(16).map((_, index) => index + 1);
 export const WINDOW = 128 * 1024;
 /** Link 0 carries bytes from a to b, link 1 messages. */
-export const LINKS: readonly PlannedLink[] = [false, true].map((hasMessages, id) => ({ id, from: 'a-0', to: 'b-0', fromChannel: `out/${id}`, toChannel: `in/${id}`, hasMessages, windowBytes: WINDOW, channel: id }));
+export const LINKS: readonly PlannedLink[] = [false, true].map((hasMessages, id) => ({ id, from: 'a-0', to: 'b-0', fromChannel: `out/${id}`, toChannel: `in/${id}`, hasMessages, windowBytes: WINDOW, cutsSlow: false, channel: id }));
 
 export interface Rig {
   readonly writers: LinkHub;

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodeEnvelope, encodeEnvelope, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, LinkHub, MemoryTransport, packMessages, unpackMessages, type Envelope } from '../../src/cluster/index.ts';
+import { decodeEnvelope, encodeEnvelope, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, LinkHub, MemoryTransport, packMessages, unpackMessages, type Envelope, type PeerInput, type PeerOutput } from '../../src/cluster/index.ts';
 import { CLUSTER_ID, digests, linkConformance, LINKS, randomBytes, type Rig } from './link-conformance.ts';
 
 function twin(mangle?: (frame: Uint8Array) => readonly Uint8Array[]): Rig {
@@ -84,6 +84,61 @@ describe('the envelope', () => {
     const packed = packMessages(messages);
     expect(unpackMessages(packed)).toEqual(messages);
     for (let length = 1; length < packed.length; length++) if (length !== 5) expect(unpackMessages(packed.subarray(0, length))).toBeUndefined();
+  });
+});
+
+describe('a channel that cuts slow readers off', () => {
+  const links = LINKS.map((link) => ({ ...link, cutsSlow: link.hasMessages }));
+  const hub = (): LinkHub => new LinkHub({ clusterId: CLUSTER_ID, links, digests, transport: { send: () => {} }, process: 0, processOf: () => 0 });
+  const message = new Uint8Array(60_000);
+  const send = (output: PeerOutput, from: number, count: number): Promise<void> => output.write(Array.from({ length: count }, (_, index) => ({ kind: 'write', channel: 'x', offset: from + index * message.length, bytes: message })));
+  const look = async (own: LinkHub, times: number): Promise<void> => { for (let tick = 0; tick < times; tick++) { own.tick(); await new Promise((done) => { setImmediate(done); }); } };
+  const countOf = async (input: PeerInput, at = 0): Promise<number> => {
+    let position = at;
+    for (let piece = await input.read({ offset: position, length: 65_536 }); piece !== undefined; piece = await input.read({ offset: position, length: 65_536 })) position += piece.length;
+    input.acknowledge(position);
+    return position / message.length;
+  };
+
+  it('lets the writer go on; the reader gets what was under way, in order, and the end', async () => {
+    const own = hub();
+    const [input, output] = [own.openInput(1, { epoch: 1, position: 0 }), own.openOutput(1, { epoch: 1, position: 0 })];
+    const writing = send(output, 0, 10);
+    await look(own, 25);
+    await writing;
+    await send(output, 10 * message.length, 10);
+    expect(await output.finish()).toBe(true);
+    own.nodeEnded('a-0', new Map([['out/1', 20 * message.length]]));
+    const count = await countOf(input);
+    expect(count).toBeGreaterThanOrEqual(2);
+    expect(count).toBeLessThan(10);
+  });
+
+  it('waits for one that makes something durable now and then', async () => {
+    const own = hub();
+    const [input, output] = [own.openInput(1, { epoch: 1, position: 0 }), own.openOutput(1, { epoch: 1, position: 0 })];
+    const writing = send(output, 0, 6).then(() => output.finish());
+    for (let at = 0; at < 6 * message.length; at += message.length) {
+      expect((await input.read({ offset: at, length: 65_536 }))!.length).toBe(message.length);
+      await look(own, 15);
+      input.acknowledge(at + message.length);
+    }
+    expect([await writing, await input.read({ offset: 6 * message.length, length: 1 })]).toEqual([true, undefined]);
+  });
+
+  it('a writer that forgot it learns it again; a reader that forgot it ends where it is', async () => {
+    const own = hub();
+    const [input, output] = [own.openInput(1, { epoch: 1, position: 0 }), own.openOutput(1, { epoch: 1, position: 0 })];
+    const writing = send(output, 0, 10);
+    await look(own, 25);
+    await writing;
+    const count = await countOf(input);
+    await own.held([1], 2);
+    const next = own.openOutput(1, { epoch: 2, position: 0 });
+    await send(next, 0, 20);
+    expect(await next.finish()).toBe(true);
+    own.nodeEnded('a-0', new Map([['out/1', 20 * message.length]]));
+    expect(await countOf(own.openInput(1, { epoch: 2, position: count * message.length }), count * message.length)).toBe(count);
   });
 });
 

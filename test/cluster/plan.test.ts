@@ -38,6 +38,7 @@ describe('channels between groups', () => {
     ['fan in', two('{ from: b, to: a, pattern: fan-in }', '1, 3'), 'b-0>a-0 b-1>a-0 b-2>a-0'],
     ['fan out', two('{ from: a, to: b, pattern: fan-out }', '1, 2'), 'a-0>b-0 a-0>b-1'],
     ['a ring', two('{ from: b, to: b, pattern: ring }'), 'b-0>b-1 b-1>b-2 b-2>b-0'],
+    ['of a topic', two('{ from: a, to: b, pattern: publish, name: news }', '1, 2'), 'a-0>b-0 a-0>b-1'],
     ['to itself', two('{ from: a, to: a, pattern: self }'), 'a-0>a-0 a-1>a-1'],
   ])('%s', (_name, text, expected) => expect(pairs(text)).toBe(expected));
 
@@ -47,6 +48,27 @@ describe('channels between groups', () => {
     expect(a!.manifest.channels.map((channel) => channel.path)).toEqual(['/dev/stdin', '/dev/stdout', '/dev/stderr', '/dev/in/reply.b-0', '/dev/out/b-0']);
     expect(a!.manifest.channels.find((channel) => channel.name === 'in/reply.b-0')).toMatchObject({ live: true, reads: true, access: 'sequential' });
     expect(a!.bindings.channels.get('out/b-0')).toEqual({ kind: 'peer', link: 0, peer: 'b-0' });
+  });
+});
+
+describe('topics and quotas', () => {
+  it('a topic is one channel of its publisher and one for each publisher at its readers', () => {
+    const { nodes, links } = plan(`${two('{ from: a, to: b, pattern: publish, name: news, messages: true }', '2, 1')}\n  - { from: a, to: b, pattern: publish, name: odds, messages: true, slow: cut }`);
+    const paths = (index: number): readonly string[] => nodes[index]!.manifest.channels.slice(3).map(({ path }) => path);
+    expect([paths(0), paths(1)]).toEqual([['/dev/out/news', '/dev/out/odds'], ['/dev/out/news', '/dev/out/odds']]);
+    expect(paths(2)).toEqual(['/dev/in/news.a-0', '/dev/in/news.a-1', '/dev/in/odds.a-0', '/dev/in/odds.a-1']);
+    expect(links.map(({ from, fromChannel, cutsSlow }) => `${from} ${fromChannel} ${cutsSlow}`)).toEqual(['a-0 out/news false', 'a-1 out/news false', 'a-0 out/odds true', 'a-1 out/odds true']);
+    const several = plan('groups:\n  a: { program: p }\n  b: { program: p, count: 2 }\n  c: { program: p }\nchannels:\n  - { from: a, to: b, pattern: publish, name: news }\n  - { from: a, to: c, pattern: publish, name: news }');
+    expect(new Set(several.links.map(({ channel }) => channel)).size).toBe(1);
+  });
+
+  it('quotas belong to both ends of a channel, to files and to standard streams', () => {
+    const { nodes } = plan('groups:\n  a: { program: p, limits: { stdout: { putBytes: 1K } }, files: { log: { append: log } } }\n  b: { program: p }\nchannels:\n  - { from: a, to: b, limits: { puts: 5, getBytes: 2K } }');
+    const of = (node: number, name: string): unknown => nodes[node]!.manifest.channels.find((channel) => channel.name === name)!.limits;
+    expect(of(0, 'stdout')).toMatchObject({ putBytes: 1024 });
+    expect(of(0, 'out/b-0')).toEqual({ gets: null, getBytes: null, puts: 5, putBytes: null });
+    expect(of(1, 'in/a-0')).toEqual({ gets: null, getBytes: 2048, puts: null, putBytes: null });
+    expect(nodes[0]!.manifest.channels.find(({ name }) => name === 'log')).toMatchObject({ access: 'append', path: '/dev/rw/log' });
   });
 });
 
@@ -90,6 +112,9 @@ describe('refusals name file, line and field', () => {
     ['an unknown pattern', two('{ from: a, to: b, pattern: star }'), /job\.yaml:6: channels\.0\.pattern/],
     ['two channels of one name', two('{ from: a, to: b }\n  - { from: a, to: b }'), /channels: node a-0 has two channels \/dev\/out\/b-0; give one of them another name/],
     ['a buffer that is too small', two('{ from: a, to: b, buffer: 1K }'), /channels\.0\.buffer: a buffer has from 64K to 64M/],
+    ['a topic without a name', two('{ from: a, to: b, pattern: publish }'), /channels\.0: the pattern publish wants a name/],
+    ['a topic twice for one reader', two('{ from: a, to: b, pattern: publish, name: t }\n  - { from: a, to: b, pattern: publish, name: t }'), /node b-0 has two channels \/dev\/in\/t\.a-0/],
+    ['slow readers of a stream that are cut off', two('{ from: a, to: b, slow: cut }'), /channels\.0\.slow: a slow reader can be cut off between messages only/],
     ['a count of none', 'groups:\n  a: { program: p, count: 0 }', /job\.yaml:3: groups\.a\.count/],
     ['a count against the files', 'groups:\n  a: { program: p, count: 2, files: { t: { in: "parts/part-*.txt" } } }', /groups\.a\.count: 2 nodes are asked for, 3 files match/],
     ['no match', 'groups:\n  a: { program: p, files: { t: { in: "none-*" } } }', /groups\.a\.files\.t: no file matches/],
@@ -106,6 +131,10 @@ describe('refusals name file, line and field', () => {
     expect(`${code} ${message}`).toMatch(expected);
     expect(code).toBe('E_MANIFEST');
     expect(message).not.toContain('\n');
+  });
+
+  it('a quota of a channel that is not there is a wrong declaration', () => {
+    expect(complaint(() => plan('groups:\n  a: { program: p, limits: { x: { puts: 1 } } }'))).toMatchObject({ code: 'E_CHANNEL_DECLARATION', message: expect.stringMatching(/groups\.a\.limits: there is no channel x/) as string });
   });
 
   it('a missing input file is a channel that cannot be opened', () => {

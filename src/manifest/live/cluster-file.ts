@@ -4,7 +4,9 @@
  * match files or count nodes (cluster/plan.ts).
  */
 import { basename, dirname, join, resolve } from 'node:path';
+import type { ChannelLimits } from '../channel-spec.ts';
 import type { ClusterChannel, ClusterGroup, ClusterSettings } from '../cluster-settings.ts';
+import type { ChannelKind } from '../settings.ts';
 import { parseDirectory } from '../parse-options.ts';
 import { checkName, complain, parseCheckpointInterval, parseCount, parseSize } from '../parse-values.ts';
 import { clusterFileSchema, type ClusterFile } from './cluster-schema.ts';
@@ -62,8 +64,10 @@ function toGroup(name: string, group: ClusterFile['groups'][string], document: D
     entropy: group.entropy,
     files: Object.entries(group.files ?? {}).map(([channel, file]) => {
       checkName(channel, place('files', channel));
-      return 'in' in file ? { name: channel, kind: 'in', file: document.absolute(file.in) } : { name: channel, kind: 'out', file: document.absolute(file.out) };
+      const [kind, path] = Object.entries(file)[0] as [ChannelKind, string]; // The schema knows four, each alone.
+      return { name: channel, kind, file: document.absolute(path) };
     }),
+    limits: Object.entries(group.limits ?? {}).map(([channel, limits]) => ({ channel, limits: toLimits(limits, place('limits', channel)) })),
     stdin: absolute(group.stdin), stdout: absolute(group.stdout), stderr: absolute(group.stderr),
   };
 }
@@ -73,5 +77,12 @@ function toChannel(channel: NonNullable<ClusterFile['channels']>[number], index:
   return {
     from: channel.from, to: channel.to, pattern: channel.pattern ?? 'all-to-all', name: channel.name, hasMessages: channel.messages === true,
     windowBytes: channel.buffer === undefined ? undefined : parseSize(String(channel.buffer), document.place(['channels', index, 'buffer'])),
+    cutsSlow: channel.slow === 'cut',
+    limits: toLimits(channel.limits ?? {}, document.place(['channels', index, 'limits'])),
   };
+}
+
+function toLimits(limits: NonNullable<ClusterFile['groups'][string]['limits']>[string], place: ReturnType<Document['place']>): Partial<ChannelLimits> {
+  const found = Object.entries(limits).map(([key, value]) => [key, key.endsWith('Bytes') ? parseSize(String(value), place) : Number(parseCount(String(value), place))]);
+  return Object.fromEntries(found) as Partial<ChannelLimits>; // The schema knows the keys.
 }

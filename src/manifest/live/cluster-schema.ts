@@ -9,7 +9,8 @@ import { ENGINES } from '../engine.ts';
 const size = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('bytes: 4096, 64M, 4G (powers of 1024)');
 const count = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('a number: 42, 500M (powers of 1000)');
 const path = z.string().min(1).describe('path on the host, relative to the manifest file');
-const file = z.union([z.strictObject({ in: path }), z.strictObject({ out: path })]).describe('in or out with a file; one * in the first in makes one node for each matching file and is the matched text elsewhere');
+const limits = z.strictObject({ gets: count.optional(), getBytes: size.optional(), puts: count.optional(), putBytes: size.optional() }).describe('quotas: numbers and bytes of reads and writes');
+const file = z.union([z.strictObject({ in: path }), z.strictObject({ out: path }), z.strictObject({ append: path }), z.strictObject({ rw: path })]).describe('in, out, append or rw with a file; one * in the first in makes one node for each matching file and is the matched text elsewhere');
 
 const group = z.strictObject({
   program: path,
@@ -22,7 +23,8 @@ const group = z.strictObject({
   maxInstructions: count.optional(),
   clock: z.string().optional().describe('zero, virtual, virtual:SECONDS, recorded'),
   entropy: z.string().optional().describe('seed:N, recorded (default: another seed for each node)'),
-  files: z.record(z.string(), file).optional().describe('name: the guest finds it at /dev/in/NAME or /dev/out/NAME'),
+  files: z.record(z.string(), file).optional().describe('name: the guest finds it at /dev/in/NAME, /dev/out/NAME or (append, rw) /dev/rw/NAME'),
+  limits: z.record(z.string(), limits).optional().describe('by name of a file or stdin, stdout, stderr'),
   stdin: path.optional(),
   stdout: path.optional().describe('default: NODE.out in the directory of the logs'),
   stderr: path.optional().describe('default: NODE.err in the directory of the logs'),
@@ -32,9 +34,11 @@ const channel = z.strictObject({
   from: z.string(),
   to: z.string(),
   pattern: z.enum(CHANNEL_PATTERNS).optional().describe('default: all-to-all'),
-  name: z.string().optional().describe('the guests see /dev/out/NAME.GROUP-I and /dev/in/NAME.GROUP-I'),
+  name: z.string().optional().describe('the guests see /dev/out/NAME.GROUP-I and /dev/in/NAME.GROUP-I; with the pattern publish it is the topic, and the writer has one /dev/out/NAME'),
   messages: z.boolean().optional().describe('each write is one message, each read gives one'),
   buffer: size.optional().describe('bytes under way before the writer waits (default 4M)'),
+  slow: z.enum(['wait', 'cut']).optional().describe('a reader that does not keep up is waited for (default) or, with messages, cut off'),
+  limits: limits.optional().describe('gets of each reader, puts of each writer'),
 }).describe('channels from the nodes of one group to the nodes of another');
 
 export const clusterFileSchema = z.strictObject({
