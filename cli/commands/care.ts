@@ -50,15 +50,16 @@ A checkpoint with a name or a note, and the last one of a run, always stay. Mach
 const CHILD_FLAG = 'STILLPOINT_FSCK_CHILD';
 
 function addFsck(program: Command): void {
-  program.command('fsck').description('check every record of a store; exit status 0 sound, 1 damaged').option('--repair', 'drop what cannot be trusted and say what was lost')
+  program.command('fsck').description('check every record of a store; exit status 0 sound, 1 damaged').option('--repair', 'drop what cannot be trusted and say what was lost').option('--from <copy>', 'take what is damaged from another store or an exported run (with --repair)')
     .option('--store <dir>', 'the store').option('--json', 'facts as JSON').option('--no-progress', 'no progress line')
     .addHelpText('after', `
 Examples:
   stillpoint fsck
   stillpoint fsck --repair
+  stillpoint fsck --repair --from /backup/store
 Exit status: 0 sound (with --repair: sound now), 1 damage that is still there, 125 trouble.
-A repair keeps what is whole. A damaged journal ends before the damage; a run goes on from its last sound checkpoint.`)
-    .action(async (flags: Flags & { readonly repair?: boolean }) => {
+A repair keeps what is whole. --from takes content by its hash and frames by their chain, so the copy need not be trusted. A damaged journal ends before the damage; a run goes on from its last sound checkpoint.`)
+    .action(async (flags: Flags & { readonly repair?: boolean; readonly from?: string }) => {
       process.exitCode = process.env[CHILD_FLAG] === undefined ? await inChild() : await fsck(flags);
     });
 }
@@ -84,11 +85,11 @@ function ownLines(text: string): string {
   return text.split('\n').filter((line) => line.startsWith('stillpoint: ')).map((line) => `${line}\n`).join('');
 }
 
-async function fsck(flags: Flags & { readonly repair?: boolean }): Promise<number> {
+async function fsck(flags: Flags & { readonly repair?: boolean; readonly from?: string }): Promise<number> {
   const line = new StatusLine('fsck', flags.progress);
   let result: FsckResult;
   try {
-    result = await checkStore({ store: flags.store, repairs: flags.repair ?? false, onProgress: ({ pass, bytes }) => line.update(`pass ${pass}  ${scaled(bytes)}B checked`) });
+    result = await checkStore({ store: flags.store, repairs: flags.repair ?? false, from: flags.from, onProgress: ({ pass, bytes }) => line.update(`pass ${pass}  ${scaled(bytes)}B checked`) });
   } finally {
     line.end();
   }

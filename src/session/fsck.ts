@@ -1,19 +1,24 @@
 /**
  * `fsck`: every record of a store against its hash, its form and what it should belong to; on request, what cannot be trusted is dropped.
+ * A repair may have another copy to take from: what that holds soundly is put back in place of being dropped.
  * Invariants: checking changes nothing and needs no ownership; a repair refuses while a run is being executed. What was lost is said line by line.
  * What this does NOT do: check LMDB's own pages: damage there can end the process, which is why the command line looks from a child process.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError, type ErrorCode } from '../core/index.ts';
 import { SnapshotChecker, type BadRecord } from '../snapshot/index.ts';
-import { asCollector, inspectStore, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
+import type { Store } from '../store/index.ts';
+import { asCollector, inspectStore, OtherCopy, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
 import { withStore } from './context.ts';
 import { isAlive, monotonicMs, thisOwner } from './host.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
+import { withOtherCopy } from './other-store.ts';
 
 export interface FsckRequest {
   readonly store?: string | undefined;
   readonly repairs: boolean;
+  /** A repair's other copy: a store's directory or an exported run. */
+  readonly from?: string | undefined;
   readonly onProgress?: ((progress: { readonly pass: number; readonly bytes: number }) => void) | undefined;
 }
 export interface FsckFinding { readonly code: ErrorCode; readonly says: string; readonly run: string | undefined }
@@ -36,19 +41,26 @@ const PASSES_MAX = 8;
 const BREATH_EVERY_MS = 50;
 
 export async function checkStore(request: FsckRequest): Promise<FsckResult> {
-  return withStore(request.store, request.repairs ? 'existing' : 'read-only', (context) => checkOpenStore(context, request));
+  const { from, store } = request;
+  if (from !== undefined && !request.repairs) throw new StillpointError('E_USAGE', 'option --from goes with --repair');
+  const check = (copy?: Store): Promise<FsckResult> => withStore(store, request.repairs ? 'existing' : 'read-only', (context) => checkOpenStore(context, { ...request, copy }));
+  return from === undefined ? check() : withOtherCopy({ path: from, store }, check);
 }
 
+type OpenRequest = Omit<FsckRequest, 'store' | 'from'> & { readonly copy?: Pick<Store, 'get' | 'range'> | undefined };
+
 /** The same for a store that is open. */
-export async function checkOpenStore(context: StoreContext, request: Omit<FsckRequest, 'store'>): Promise<FsckResult> {
+export async function checkOpenStore(context: StoreContext, request: OpenRequest): Promise<FsckResult> {
   if (!request.repairs) return result(await look(context, request, 1), [], undefined);
   return asCollector(context, { owner: thisOwner(), isAlive }, async () => {
     refuseWhileRunning(context);
     const first = await look(context, request, 1);
+    const copy = request.copy === undefined ? undefined : new OtherCopy(context, request.copy);
     const repairs: string[] = [];
     let last = first;
-    for (let pass = 2; pass <= PASSES_MAX && last.findings.some(isMendable); pass++) {
-      repairs.push(...await mend(context, last.findings));
+    for (let pass = 2; pass <= PASSES_MAX && last.findings.some((finding) => isMendable(finding) || copy?.mayRestore(finding) === true); pass++) {
+      const restored = copy === undefined ? [] : await restore(copy, last.findings);
+      repairs.push(...restored.length > 0 ? restored : await mend(context, last.findings));
       last = await look(context, request, pass);
     }
     return result(first, repairs, last);
@@ -57,7 +69,7 @@ export async function checkOpenStore(context: StoreContext, request: Omit<FsckRe
 
 interface Look extends Inspection { readonly bytes: number }
 
-async function look(context: StoreContext, { onProgress }: Omit<FsckRequest, 'store'>, pass: number): Promise<Look> {
+async function look(context: StoreContext, { onProgress }: OpenRequest, pass: number): Promise<Look> {
   let bytes = 0;
   let rested = monotonicMs();
   const breathe = async (more: number): Promise<void> => {
@@ -80,6 +92,18 @@ function remedyOf({ table, key, value }: BadRecord): Remedy {
 
 function isMendable({ remedy }: Finding): boolean {
   return remedy.kind !== 'none';
+}
+
+/** What the copy can give back, before anything is dropped: packs first, because what lies in them is then where it belongs. */
+async function restore(copy: OtherCopy, findings: readonly Finding[]): Promise<readonly string[]> {
+  const isOfPack = ({ remedy }: Finding): boolean => remedy.kind === 'salvage';
+  const lines: string[] = [];
+  copy.beginPass();
+  for (const finding of [...findings.filter(isOfPack), ...findings.filter((other) => !isOfPack(other))]) {
+    const line = await copy.restore(finding);
+    if (line !== undefined) lines.push(line);
+  }
+  return lines;
 }
 
 /** Content first, alone: what hangs on it is judged when it has been mended. One remedy a run and pass: each changes what the next would be about. */

@@ -158,21 +158,25 @@ export class SnapshotChecker {
 }
 
 /** What takes a damaged pack out of use: its sound pages go into a new one. */
-export function salvagePack(store: Store, digests: Digests, key: Uint8Array): { readonly puts: readonly StorePut[]; readonly saved: number; readonly lost: number } {
+export function salvagePack(store: Store, digests: Digests, key: Uint8Array): { readonly puts: readonly StorePut[]; readonly saved: number; readonly lostPages: readonly BlobHash[] } {
   const puts: StorePut[] = [];
   const expect: StoreExpectation[] = [];
   const bytes = store.get('packs', key);
   const slots = bytes === undefined ? [] : decodePack(bytes) ?? [];
   const writer = new PackWriter(store, digests, { puts, expect });
+  const lostPages: BlobHash[] = [];
   let saved = 0;
   for (const slot of slots) {
     const page = expandSlot(slot);
-    if (digests.sha256(page) !== readHash(slot.hash)) continue;
+    if (digests.sha256(page) !== readHash(slot.hash)) {
+      lostPages.push(readHash(slot.hash));
+      continue;
+    }
     writer.move({ ...slot, guard: digests.xxh64(page) });
     saved++;
   }
   writer.finish();
-  return { puts, saved, lost: slots.length - saved };
+  return { puts, saved, lostPages };
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

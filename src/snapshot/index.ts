@@ -7,5 +7,7 @@ export { diffSnapshots, readPages, type Difference, type Presence } from './diff
 export { walkSnapshot, type Reached } from './walk.ts';
 export { collect, scanSnapshots, sweepSnapshots, type Collected, type SweepGuard } from './sweep.ts';
 export { salvagePack, SnapshotChecker, type BadRecord } from './check.ts';
+export { SnapshotHealer } from './heal.ts';
 export { exportSnapshots, SnapshotImporter, type TransferRecord } from './transfer.ts';
+export { readHash } from './format.ts';
 export { HashSet, type Hashes } from './hash-set.ts';

@@ -80,6 +80,17 @@ export class SnapshotReader {
     return page;
   }
 
+  /** Whether the page is there and sound. */
+  isSoundPage(hash: BlobHash): boolean {
+    try {
+      this.page(hash, { object: 'a snapshot', index: 0 });
+      return true;
+    } catch (error) {
+      if (error instanceof StillpointError) return false;
+      throw error;
+    }
+  }
+
   /** A section's or the object list's bytes. */
   bytes(what: string, value: ByteString): Uint8Array {
     if (value.kind === 'inline') return value.bytes;

@@ -23,3 +23,4 @@ export { actionsOf, answered, beginCommitment, resumeCommitment, type Action, ty
 export { Coordinator, openCoordinator, type CoordinatorRequest, type JointCommit, type JointResult, type ResolveResult } from './coordinator.ts';
 export { decodeCoordinatorRecord, decodeDecision, encodeCoordinatorRecord, encodeDecision, listDecisions, readCoordinator, type CoordinatorRecord, type Decision } from './coordinator-record.ts';
 export { decodePreparedBatch, encodePreparedBatch, StoreParticipant } from './store-participant.ts';
+export { OtherCopy } from './other-copy.ts';

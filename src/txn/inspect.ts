@@ -31,6 +31,8 @@ export interface Finding {
   readonly says: string;
   /** Name of the run that it hurts. */
   readonly run?: string | undefined;
+  /** Of the blob that is damaged or missing. */
+  readonly hash?: BlobHash | undefined;
   readonly remedy: Remedy;
 }
 export type Remedy =
@@ -125,7 +127,8 @@ async function inspectBlobs({ store, digests }: StoreContext, { breathe }: Inspe
   for (const { key, value } of store.range('blobs', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
     await breathe(value.length);
     if (key.length === HASH_BYTES && digests.sha256(value) === hexOfBytes(key)) continue;
-    findings.push({ code: 'E_BLOB_DAMAGED', says: `a program or recorded input (blob ${hexOfBytes(key.subarray(0, HASH_BYTES))}) does not have the bytes its hash promises`, remedy: { kind: 'delete', table: 'blobs', key } });
+    const hash = key.length === HASH_BYTES ? hexOfBytes(key) as BlobHash : undefined; // 32 bytes in hexadecimal.
+    findings.push({ code: 'E_BLOB_DAMAGED', hash, says: `a program or recorded input (blob ${hexOfBytes(key.subarray(0, HASH_BYTES))}) does not have the bytes its hash promises`, remedy: { kind: 'delete', table: 'blobs', key } });
   }
   return findings;
 }
@@ -137,7 +140,8 @@ function troubleOf(action: () => unknown, about: { readonly run?: string | undef
     return [];
   } catch (error) {
     if (!(error instanceof StillpointError)) throw error;
-    return [{ code: error.code, says: error.message, ...about }];
+    const hash = typeof error.data['hash'] === 'string' ? error.data['hash'] as BlobHash : undefined; // Errors about content name it so.
+    return [{ code: error.code, says: error.message, hash, ...about }];
   }
 }
 

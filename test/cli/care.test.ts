@@ -63,6 +63,24 @@ describe('fsck', () => {
     expect(bench.stillpoint(['replay', 'fill', '--no-outputs', '--store', directory]).stdout).toContain('identical');
   });
 
+  it('what another store or an exported run holds is put back, and nothing is lost', async () => {
+    const whole = bench.stillpoint(['show', 'fill', '--json']).stdout;
+    bench.stillpoint(['export', 'fill', 'fill.stillpoint']);
+    for (const from of [bench.store, 'fill.stillpoint']) {
+      const directory = copy(`healed-${from.length}`);
+      await flip(directory, 'packs', -1);
+      await flip(directory, 'frames', 1);
+      const repaired = bench.stillpoint(['fsck', '--repair', '--from', from, '--store', directory]);
+      expect([repaired.status, repaired.stderr]).toEqual([0, '']);
+      expect(repaired.stdout).toMatch(/repaired: restored from the other copy[\s\S]*sound now\n$/);
+      expect(repaired.stdout).not.toMatch(/lost|dropped/);
+      expect(bench.stillpoint(['show', 'fill', '--json', '--store', directory]).stdout).toBe(whole);
+    }
+    expect(complaint(bench.stillpoint(['fsck', '--from', 'fill.stillpoint']))).toBe('E_USAGE');
+    expect(complaint(bench.stillpoint(['fsck', '--repair', '--from', bench.store]))).toBe('E_USAGE');
+    expect(complaint(bench.stillpoint(['fsck', '--repair', '--from', 'nowhere']))).toBe('E_HOST_FILE');
+  });
+
   it('damage in the database\'s own pages is one line, whatever it does to the process', () => {
     const random = generator(SEED);
     for (let index = 0; index < CASES; index++) {

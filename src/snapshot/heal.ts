@@ -1,0 +1,152 @@
+/**
+ * Fills the holes of a snapshot from another copy: nodes and pages that this store lacks or holds damaged are taken from there by their hashes.
+ * Invariants: nothing enters that does not have the bytes its hash promises, whatever the other copy is; what is sound here is not read there; batches
+ * are bounded. What this does NOT do: commit, find damage that no root reaches (check.ts).
+ */
+import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
+import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
+import { FAN_OUT, hashBytes, readHash, trimmedLength, type TreeRoot } from './format.ts';
+import { HashSet } from './hash-set.ts';
+import { PackWriter } from './pack-writer.ts';
+import { childrenOf, SnapshotReader, type NodePlace, type PagePlace } from './reader.ts';
+import type { Root } from './state.ts';
+
+type Readable = Pick<Store, 'get'>;
+
+/** Records taken before a batch is handed out: some megabytes. */
+const BATCH_RECORDS = 2000;
+
+export class SnapshotHealer {
+  readonly #store: Readable;
+  readonly #source: Readable;
+  readonly #digests: Digests;
+  readonly #here: SnapshotReader;
+  readonly #there: SnapshotReader;
+  /** Nodes from here where they are sound, else from there. */
+  readonly #either: SnapshotReader;
+  readonly #nodes = new HashSet();
+  readonly #pages = new HashSet();
+  readonly #batch: { readonly puts: StorePut[]; readonly expect: StoreExpectation[] } = { puts: [], expect: [] };
+  readonly #packs: PackWriter;
+  #taken = 0;
+
+  constructor({ store, source, digests }: { readonly store: Readable; readonly source: Readable; readonly digests: Digests }) {
+    this.#store = store;
+    this.#source = source;
+    this.#digests = digests;
+    this.#here = new SnapshotReader(store, digests);
+    this.#there = new SnapshotReader(source, digests);
+    this.#packs = new PackWriter(store, digests, this.#batch);
+    this.#either = new SnapshotReader({ get: (table, key) => (table === 'nodes' ? this.#node(key) : store.get(table, key)) }, digests);
+  }
+
+  /** Records taken so far. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Everything under a root that only the other copy has, in batches. Returns the first thing that neither has, or undefined. */
+  *heal(root: Root): Generator<readonly StorePut[], StillpointError | undefined> {
+    let trouble: StillpointError | undefined;
+    const trees: (readonly [string, TreeRoot])[] = [];
+    try {
+      trees.push(...this.#treesOf(root));
+    } catch (error) {
+      if (!(error instanceof StillpointError)) throw error;
+      trouble = error;
+    }
+    for (const [name, tree] of trees) for (const problem of this.#fill(name, tree)) {
+      if (problem !== undefined) trouble ??= problem;
+      if (this.#batch.puts.length > BATCH_RECORDS) yield this.#takeBatch();
+    }
+    const rest = this.#takeBatch();
+    if (rest.length > 0) yield rest;
+    return trouble;
+  }
+
+  /** A page that is damaged or lost here, as records; undefined when it is there neither. */
+  page(hash: BlobHash): readonly StorePut[] | undefined {
+    return this.#takePage(hash, { object: 'a snapshot', index: 0 }) === undefined ? this.#takeBatch() : undefined;
+  }
+
+  /** The node or root with this hash, from the other copy. */
+  node(key: Uint8Array): Uint8Array | undefined {
+    return this.#soundNode(this.#source, key);
+  }
+
+  #treesOf(root: Root): readonly (readonly [string, TreeRoot])[] {
+    const record = this.#either.root(root);
+    const trees: (readonly [string, TreeRoot])[] = [];
+    for (const [name, value] of record.sections) if (value.kind === 'tree') trees.push([`section ${name}`, value.tree]);
+    if (record.objects.kind === 'tree') {
+      trees.push(['section of objects', record.objects.tree]);
+      for (const trouble of this.#fill('section of objects', record.objects.tree)) if (trouble !== undefined) throw trouble;
+    }
+    this.#packs.finish();
+    const fresh = new Map(this.#batch.puts.map(({ table, key, value }) => [`${table} ${readHash(key)}`, value]));
+    const both = new SnapshotReader({ get: (table, key) => fresh.get(`${table} ${readHash(key)}`) ?? this.#store.get(table, key) }, this.#digests);
+    return [...trees, ...both.objects(root, record)];
+  }
+
+  /** What neither copy has under a tree, one by one; undefined after each page that is there now. */
+  *#fill(object: string, { height, hash }: TreeRoot): Generator<StillpointError | undefined> {
+    if (hash === undefined) return;
+    const open: (NodePlace & { readonly hash: BlobHash })[] = [{ object, hash, level: height - 1, firstPage: 0 }];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (this.#nodes.has(next.hash)) continue;
+      const { level, firstPage } = next;
+      let children;
+      try {
+        children = [...childrenOf(this.#either.node(next.hash, next))];
+      } catch (error) {
+        if (!(error instanceof StillpointError)) throw error;
+        yield error;
+        continue;
+      }
+      this.#nodes.add(next.hash);
+      for (const [slot, child] of children) {
+        const first = firstPage + slot * FAN_OUT ** level;
+        if (level > 0) open.push({ object, hash: child, level: level - 1, firstPage: first });
+        else yield this.#takePage(child, { object, index: first });
+      }
+    }
+  }
+
+  /** Undefined when the page is sound here or was taken. */
+  #takePage(hash: BlobHash, place: PagePlace): StillpointError | undefined {
+    if (this.#pages.has(hash)) return undefined;
+    if (!this.#here.isSoundPage(hash)) {
+      let page: Uint8Array;
+      try {
+        page = this.#there.page(hash, place);
+      } catch (error) {
+        if (error instanceof StillpointError) return error;
+        throw error;
+      }
+      this.#packs.move({ hash: hashBytes(hash), guard: this.#digests.xxh64(page), stored: page.subarray(0, trimmedLength(page)) });
+      this.#taken++;
+    }
+    this.#pages.add(hash);
+    return undefined;
+  }
+
+  #node(key: Uint8Array): Uint8Array | undefined {
+    const here = this.#soundNode(this.#store, key);
+    if (here !== undefined) return here;
+    const there = this.#soundNode(this.#source, key);
+    if (there === undefined) return this.#store.get('nodes', key);
+    this.#batch.puts.push({ table: 'nodes', key: key.slice(), value: there });
+    this.#taken++;
+    return there;
+  }
+
+  #soundNode(store: Readable, key: Uint8Array): Uint8Array | undefined {
+    const bytes = store.get('nodes', key);
+    return bytes !== undefined && this.#digests.sha256(bytes) === readHash(key) ? bytes : undefined;
+  }
+
+  #takeBatch(): readonly StorePut[] {
+    this.#packs.finish();
+    return this.#batch.puts.splice(0);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * A second copy of what a store holds, for `fsck --repair --from`: gives back what a repair would otherwise drop.
+ *
+ *   page, node, blob        by hash                         frames      where they continue the hash chain
+ *   checkpoint, mark, image the row under the same key      run record  the copy's: the run stands where the copy stood
+ *
+ * Invariants: content is believed for its hash, frames for the chain; other rows are looked at again by the next pass, and each finding is tried once, so that a
+ * copy that is no good ends in the repair without it. What is sound here is never replaced.
+ * What this does NOT do: open the copy (session/other-store.ts), find (inspect.ts), drop (repair.ts).
+ */
+import { StillpointError, unreachable } from '../core/index.ts';
+import { allEntriesRange, emptyTail, entryIndexOfKey, entryKey, framesFromCopy, blobKey, hexOfBytes, JournalReader, runKey } from '../journal/index.ts';
+import { readHash, salvagePack, SnapshotHealer } from '../snapshot/index.ts';
+import type { Store, StoreDelete, StorePut, Table } from '../store/index.ts';
+import type { Finding } from './inspect.ts';
+import type { StoreContext } from './ownership.ts';
+import { decodeRunRecord, encodeRunRecord, type RunRecord } from './run-record.ts';
+import { readCheckpoint, readRun } from './runs.ts';
+
+export class OtherCopy {
+  readonly #context: StoreContext;
+  readonly #source: Pick<Store, 'get' | 'range'>;
+  readonly #tried = new Set<string>();
+  #healer: SnapshotHealer;
+
+  constructor(context: StoreContext, source: Pick<Store, 'get' | 'range'>) {
+    this.#context = context;
+    this.#source = source;
+    this.#healer = this.#newHealer();
+  }
+
+  /** Before the findings of another pass: what the last one looked at has changed. */
+  beginPass(): void {
+    this.#healer = this.#newHealer();
+  }
+
+  /** Whether this has not been tried. */
+  mayRestore(finding: Finding): boolean {
+    return !this.#tried.has(nameOf(finding)) && (finding.remedy.kind !== 'none' || finding.hash !== undefined);
+  }
+
+  /** Puts back what the finding is about. Returns a line about it; undefined when the copy does not have it or has been tried. */
+  async restore(finding: Finding): Promise<string | undefined> {
+    if (!this.mayRestore(finding)) return undefined;
+    this.#tried.add(nameOf(finding));
+    const blob = this.#blob(finding);
+    if (blob !== undefined) return this.#commit([blob], finding);
+    const { remedy } = finding;
+    switch (remedy.kind) {
+      case 'delete': return this.#row(finding, remedy);
+      case 'salvage': return this.#pack(finding, remedy.key);
+      case 'drop-checkpoint': return this.#checkpoint(finding, remedy);
+      case 'cut': return this.#frames(finding, remedy);
+      case 'put':
+      case 'own-anew':
+      case 'none': return undefined;
+      default: return unreachable(remedy);
+    }
+  }
+
+  #newHealer(): SnapshotHealer {
+    return new SnapshotHealer({ store: this.#context.store, source: this.#source, digests: this.#context.digests });
+  }
+
+  async #commit(puts: readonly StorePut[], { says }: Finding, deletes: readonly StoreDelete[] = []): Promise<string | undefined> {
+    if (puts.length === 0) return undefined;
+    await this.#context.store.commit({ puts, deletes });
+    return `restored from the other copy: ${says}`;
+  }
+
+  #blob({ hash, code }: Finding): StorePut | undefined {
+    if (hash === undefined || !(code.startsWith('E_BLOB') || code.startsWith('E_PROGRAM'))) return undefined;
+    const value = this.#source.get('blobs', blobKey(hash));
+    return value === undefined || this.#context.digests.sha256(value) !== hash ? undefined : { table: 'blobs', key: blobKey(hash), value };
+  }
+
+  async #row(finding: Finding, { table, key }: { readonly table: Table; readonly key: Uint8Array }): Promise<string | undefined> {
+    switch (table) {
+      case 'nodes': {
+        const value = this.#healer.node(key);
+        return value === undefined ? undefined : this.#commit([{ table, key, value }], finding);
+      }
+      case 'pages': return key.length === 32 ? this.#commit(this.#healer.page(readHash(key)) ?? [], finding) : undefined;
+      case 'runs': return this.#run(finding, key);
+      case 'marks': return this.#sameRow(finding, this.#context.store.has('checkpoints', key) ? table : 'checkpoints', key); // No rule drops a marked checkpoint.
+      case 'meta': return new TextDecoder().decode(key).startsWith('image') ? this.#sameRow(finding, table, key) : undefined;
+      // What has no place in this store has none because of a copy.
+      case 'blobs': case 'frames': case 'checkpoints': case 'packs': return undefined;
+      case 'owners': return this.#runOf(finding, key);
+      default: return unreachable(table);
+    }
+  }
+
+  async #sameRow(finding: Finding, table: Table, key: Uint8Array): Promise<string | undefined> {
+    const value = this.#source.get(table, key);
+    const here = this.#context.store.get(table, key);
+    return value === undefined || (here !== undefined && hexOfBytes(here) === hexOfBytes(value)) ? undefined : this.#commit([{ table, key, value }], finding);
+  }
+
+  /** A run of which only the owner record is left: what it was called is told by the copy. */
+  async #runOf(finding: Finding, owner: Uint8Array): Promise<string | undefined> {
+    for (const { key, value } of this.#source.range('runs', { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) })) {
+      const record = this.#runRecord(key, value);
+      if (record !== undefined && hexOfBytes(runKey(record.id)) === hexOfBytes(owner) && !this.#context.store.has('runs', key)) return this.#run(finding, key);
+    }
+    return undefined;
+  }
+
+  #runRecord(key: Uint8Array, bytes: Uint8Array): RunRecord | undefined {
+    try {
+      return decodeRunRecord(this.#context.digests, new TextDecoder().decode(key), bytes);
+    } catch (error) {
+      if (error instanceof StillpointError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The copy's run record, and of this store only what it knows of. */
+  async #run(finding: Finding, key: Uint8Array): Promise<string | undefined> {
+    const { store, digests } = this.#context;
+    const bytes = this.#source.get('runs', key);
+    const copied = bytes === undefined ? undefined : this.#runRecord(key, bytes);
+    if (copied === undefined) return undefined;
+    if (!store.has('owners', runKey(copied.id)) && !store.has('frames', entryKey(copied.id, 0))) return undefined; // A run of that name, but not this one.
+    const record = { ...copied, status: copied.status === 'running' ? 'stopped' as const : copied.status };
+    const deletes: StoreDelete[] = [];
+    const isBeyond = { frames: (index: number) => index >= record.tail.count, checkpoints: (number: number) => number > (record.lastCheckpoint ?? 0), marks: (number: number) => number > (record.lastCheckpoint ?? 0) };
+    for (const table of ['frames', 'checkpoints', 'marks'] as const) {
+      for (const row of store.range(table, allEntriesRange(record.id))) if (isBeyond[table](entryIndexOfKey(row.key) ?? 0)) deletes.push({ table, key: row.key });
+    }
+    return this.#commit([{ table: 'runs', key, value: encodeRunRecord(digests, record) }], finding, deletes);
+  }
+
+  /** The sound pages of a damaged pack into a new one, the others from the copy. */
+  async #pack(finding: Finding, key: Uint8Array): Promise<string | undefined> {
+    const { puts, lostPages } = salvagePack(this.#context.store, this.#context.digests, key);
+    const found = lostPages.flatMap((hash) => this.#healer.page(hash) ?? []);
+    if (found.length === 0 || lostPages.some((hash) => !found.some((put) => put.table === 'pages' && readHash(put.key) === hash))) return undefined; // The rest is looked for under the roots.
+    return this.#commit([...puts, ...found], finding, [{ table: 'packs', key }]);
+  }
+
+  async #checkpoint(finding: Finding, { name, number }: { readonly name: string; readonly number: number }): Promise<string | undefined> {
+    const record = readRun(this.#context, name);
+    const before = this.#healer.taken;
+    let root;
+    try {
+      ({ root } = readCheckpoint(this.#context, record, number));
+    } catch (error) {
+      if (error instanceof StillpointError) return this.#sameRow(finding, 'checkpoints', entryKey(record.id, number));
+      throw error;
+    }
+    const batches = this.#healer.heal(root);
+    for (let batch = batches.next(); ; batch = batches.next()) {
+      if (batch.done === true) return this.#healer.taken === before ? undefined : `restored from the other copy: ${this.#healer.taken - before} pages and nodes of checkpoint ${number} of run ${name}`;
+      await this.#context.store.commit({ puts: batch.value });
+    }
+  }
+
+  async #frames(finding: Finding, { name, frame }: { readonly name: string; readonly frame: number }): Promise<string | undefined> {
+    const { store, digests } = this.#context;
+    const { id, tail } = readRun(this.#context, name);
+    if (frame >= tail.count) return undefined;
+    const from = frame === 0 ? emptyTail(digests, id) : new JournalReader(this.#context, { run: id, tail }).tailAfter(frame);
+    const puts = framesFromCopy({ store, source: this.#source, digests }, { run: id, from, count: tail.count });
+    return this.#commit(puts, finding);
+  }
+}
+
+function nameOf({ remedy, hash }: Finding): string {
+  switch (remedy.kind) {
+    case 'delete':
+    case 'put': return `${remedy.kind} ${remedy.table} ${hexOfBytes(remedy.key)}`;
+    case 'salvage': return `salvage ${hexOfBytes(remedy.key)}`;
+    case 'cut': return `cut ${remedy.name} ${remedy.frame} ${hash ?? ''}`;
+    case 'drop-checkpoint': return `checkpoint ${remedy.name} ${remedy.number}`;
+    case 'own-anew': return `owner ${remedy.run}`;
+    case 'none': return `blob ${hash ?? ''}`;
+    default: return unreachable(remedy);
+  }
+}
