@@ -21,6 +21,7 @@ import { releaseRobustLocks } from './robust-list.ts';
 import { Schedule } from './schedule.ts';
 import { SA, SI, SIG_IGN, SIGNAL } from './signal-actions.ts';
 import { finishWait, sendSignal } from './signal-delivery.ts';
+import { endSession } from './terminal-io.ts';
 import type { Thread } from './thread.ts';
 
 /** How the booted program ended. */
@@ -191,10 +192,15 @@ export class Kernel {
     this.#left = [];
   }
 
+  get hasFileTimer(): boolean {
+    for (const { deadline } of this.files.timers) if (deadline !== undefined) return true;
+    return false;
+  }
+
   /** After threads, timers or waits changed. */
   refreshSchedule(): void {
     const [only] = this.processes;
-    const isPlain = this.processes.length === 1 && only!.threads.length === 1 && only!.timers.every((timer) => timer.deadline === undefined);
+    const isPlain = this.processes.length === 1 && only!.threads.length === 1 && only!.timers.every((timer) => timer.deadline === undefined) && !this.hasFileTimer;
     this.isScheduled = !isPlain;
     if (isPlain) this.nextDeadline = undefined;
   }
@@ -262,6 +268,7 @@ export class Kernel {
       this.#endMachine(process, outcome);
       return;
     }
+    if (process.session === process.pid) endSession(this.files, process.session);
     this.#quit(process);
     this.endVfork(process);
     for (const child of [...this.processes]) if (child.parentPid === process.pid) this.#adopt(child); // A copy: adopting may reap.
@@ -338,7 +345,7 @@ export class Kernel {
 
   /** A stop signal's default action. The first process is never stopped: nobody could continue it. */
   stopProcess(process: Process, signal: number): void {
-    if (process === this.processes[0] || (signal !== SIGNAL.STOP && this.#isOrphanedGroup(process))) return;
+    if (process === this.processes[0] || (signal !== SIGNAL.STOP && this.isOrphanedGroup(process))) return;
     process.stopSignal = signal;
     process.news = 'stopped';
     this.#tellStop(process, { code: SIGCHLD_CODE.STOPPED, status: signal });
@@ -359,11 +366,18 @@ export class Kernel {
   }
 
   /** No member has a parent in the session but outside the group: nobody does job control for it. */
-  #isOrphanedGroup({ group, session }: Process): boolean {
+  isOrphanedGroup({ group, session }: Process): boolean {
     return !this.processes.some((member) => {
       const parent = member.group === group ? this.findProcess(member.parentPid) : undefined;
       return parent !== undefined && parent.group !== group && parent.session === session;
     });
+  }
+
+  /** Time or a signal has brought something: every call that waits on guest state looks again, the current thread's too. */
+  lookAgain(): void {
+    for (const { threads } of this.processes) {
+      for (const thread of threads) if (thread.wait.kind === 'retry' && !thread.wait.isReady) thread.wait = { ...thread.wait, isReady: true };
+    }
   }
 
   /** Calls that wait on guest state look again. */

@@ -8,11 +8,13 @@ import { BLOCKED } from './call.ts';
 import { ERRNO } from './errno.ts';
 import type { FileContext } from './file-context.ts';
 import type { FileSystem } from './files/file-system.ts';
-import type { ChannelInode, EventInode, FifoInode, FileInode, Inode, SocketInode } from './files/inode.ts';
+import { isAnonymous, type ChannelInode, type EventInode, type FifoInode, type FileInode, type Inode, type SignalInode, type SocketInode, type TimerInode } from './files/inode.ts';
 import { dropPrivileges } from './files/open.ts';
 import { PIPE_ATOMIC_BYTES } from './files/pipe.ts';
 import type { OpenFile } from './open-file.ts';
+import { encodeSignalfdInfo, SIGNALFD_BYTES } from './signal-frame.ts';
 import { receive, send } from './socket-io.ts';
+import { readMaster, readSlave, writeMaster, writeSlave } from './terminal-io.ts';
 
 /** What moving bytes needs of the kernel. A channel that answers 'blocked' remembers by itself what it waits for. */
 export interface FileHost {
@@ -21,7 +23,7 @@ export interface FileHost {
 }
 
 /** Where a transfer happens. */
-export interface Transfer { readonly files: FileSystem; readonly context: FileContext; readonly host: FileHost; readonly openFile: OpenFile; readonly position: number | undefined }
+export interface Transfer { readonly files: FileSystem; readonly context: FileContext; readonly host: FileHost; readonly openFile: OpenFile; readonly position: number | undefined; /** A terminal's reader has waited as long as VTIME says. */ readonly isLate?: boolean }
 
 const EMPTY = new Uint8Array(0);
 const DAY = 86_400_000_000_000n;
@@ -32,7 +34,7 @@ const EVENT_MAX = 0xffff_ffff_ffff_fffen;
 /** Whether offsets mean something: pread, pwrite and lseek work. */
 export function isSeekable(files: FileSystem, inode: Inode): boolean {
   if (inode.kind === 'channel') return files.channelOf(inode).spec.access !== 'sequential';
-  return inode.kind !== 'fifo' && inode.kind !== 'socket' && inode.kind !== 'event' && inode.kind !== 'epoll';
+  return inode.kind !== 'fifo' && inode.kind !== 'socket' && inode.kind !== 'terminal' && inode.kind !== 'master' && !isAnonymous(inode);
 }
 
 /** Reads up to `length` (at least 1) bytes: the bytes (empty at the end), -errno, or BLOCKED. */
@@ -50,6 +52,11 @@ export function readOpenFile(at: Transfer, length: number): Uint8Array | number 
     }
     case 'device': return readDevice(at, inode.device, Math.min(length, DEVICE_CHUNK_BYTES));
     case 'directory': return -ERRNO.EISDIR;
+    case 'timer': return readTimer(at, inode, length);
+    case 'signal': return readSignals(at, inode, length);
+    case 'terminal': return readSlave(inode, at.openFile, { length, isLate: at.isLate === true });
+    case 'master': return readMaster(at.files, at.openFile, { inode, length });
+    case 'process':
     case 'epoll':
     case 'symlink': return -ERRNO.EINVAL;
   }
@@ -105,6 +112,31 @@ function readEvent({ openFile }: Transfer, inode: EventInode, length: number): U
   return new Uint8Array(out.buffer);
 }
 
+function readTimer({ openFile }: Transfer, inode: TimerInode, length: number): Uint8Array | number | typeof BLOCKED {
+  if (length < 8) return -ERRNO.EINVAL;
+  if (inode.ticks === 0n) return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+  const out = new DataView(new ArrayBuffer(8));
+  out.setBigUint64(0, inode.ticks, true);
+  inode.ticks = 0n;
+  inode.changes++;
+  return new Uint8Array(out.buffer);
+}
+
+/** struct signalfd_siginfo of as many signals as fit. */
+function readSignals({ openFile, files }: Transfer, inode: SignalInode, length: number): Uint8Array | number | typeof BLOCKED {
+  if (length < SIGNALFD_BYTES) return -ERRNO.EINVAL;
+  const infos: Uint8Array[] = [];
+  while ((infos.length + 1) * SIGNALFD_BYTES <= length) {
+    const info = files.tasks.takeSignal(inode.mask);
+    if (info === undefined) break;
+    infos.push(encodeSignalfdInfo(info));
+  }
+  if (infos.length === 0) return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+  const out = new Uint8Array(infos.length * SIGNALFD_BYTES);
+  infos.forEach((info, index) => out.set(info, index * SIGNALFD_BYTES));
+  return out;
+}
+
 function readDevice(at: Transfer, device: string, length: number): Uint8Array | number | typeof BLOCKED {
   switch (device) {
     case 'null': return EMPTY;
@@ -128,6 +160,11 @@ export function writeOpenFile(at: Transfer, bytes: Uint8Array): number | typeof 
     case 'device': return inode.device === 'full' ? -ERRNO.ENOSPC : bytes.length;
     case 'virtual': return -ERRNO.EACCES;
     case 'directory': return -ERRNO.EISDIR;
+    case 'terminal': return writeSlave(inode, at.openFile, bytes);
+    case 'master': return writeMaster(at.files, at.openFile, { inode, bytes });
+    case 'timer':
+    case 'signal':
+    case 'process':
     case 'epoll':
     case 'symlink': return -ERRNO.EINVAL;
   }

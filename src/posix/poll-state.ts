@@ -5,9 +5,10 @@
 import type { FileChannel } from './files/channel.ts';
 import type { FileSystem } from './files/file-system.ts';
 import { POLL } from './files/flags.ts';
-import type { FifoInode, SocketInode } from './files/inode.ts';
+import type { FifoInode, SocketInode, TerminalInode } from './files/inode.ts';
 import type { OpenFile } from './open-file.ts';
 import { peerOf } from './socket-io.ts';
+import { slaveOf } from './terminal-io.ts';
 
 export interface Readiness {
   /** POLL bits, not yet masked by what was asked for. */
@@ -21,7 +22,8 @@ export function changeCount(openFile: OpenFile): number | undefined {
   const { inode } = openFile;
   if (inode.kind === 'fifo') return inode.pipe.changes;
   if (inode.kind === 'socket') return inode.socket.changes;
-  return inode.kind === 'event' ? inode.changes : undefined;
+  if (inode.kind === 'terminal') return inode.terminal.changes;
+  return inode.kind === 'event' || inode.kind === 'timer' ? inode.changes : undefined;
 }
 
 const READABLE = POLL.IN | POLL.RDNORM;
@@ -49,12 +51,27 @@ export function readiness(files: FileSystem, openFile: OpenFile, depth = 0): Rea
       }
       return { events, awaits: undefined };
     }
+    case 'timer': return { events: inode.ticks > 0n ? READABLE : 0, awaits: undefined };
+    case 'signal': return { events: (files.tasks.pendingSignals() & inode.mask) !== 0n ? READABLE : 0, awaits: undefined };
+    case 'process': return { events: files.tasks.isOver(inode.pid) ? READABLE : 0, awaits: undefined };
+    case 'terminal': return { events: slaveEvents(inode), awaits: undefined };
+    case 'master': return { events: masterEvents(slaveOf(files, inode)), awaits: undefined };
     case 'file':
     case 'directory':
     case 'device':
     case 'symlink':
     case 'virtual': return { events: READABLE | WRITABLE, awaits: undefined };
   }
+}
+
+function slaveEvents({ terminal }: TerminalInode): number {
+  if (terminal.isHungUp) return READABLE | WRITABLE | POLL.HUP | POLL.ERR;
+  return (terminal.isReadable ? READABLE : 0) | (terminal.output.room > 0 && !terminal.isStopped ? WRITABLE : 0);
+}
+
+function masterEvents({ terminal }: TerminalInode): number {
+  const hasEnded = terminal.hadSlave && terminal.slaves === 0;
+  return (terminal.output.length > 0 ? READABLE : 0) | (terminal.hasInputRoom ? WRITABLE : 0) | (hasEnded ? POLL.HUP : 0);
 }
 
 function pipeEvents(openFile: OpenFile, { pipe }: FifoInode): number {

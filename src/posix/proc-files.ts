@@ -6,6 +6,7 @@ import type { Kernel } from './kernel.ts';
 import type { Mapping } from './memory-map.ts';
 import { PROT } from './memory-map.ts';
 import type { Process } from './process.ts';
+import { taskView } from './task-view.ts';
 
 /** Byte string to bytes. */
 export function bytesOf(text: string): Uint8Array {
@@ -66,6 +67,7 @@ function memoryText(kernel: Kernel): string {
 /** Registers everything; the same for a booted and a restored machine. */
 export function registerProcessFiles(kernel: Kernel): void {
   const { files } = kernel;
+  files.tasks = taskView(kernel);
   files.proc.setProcesses({
     list: () => kernel.processes.map(({ pid }) => pid),
     files: (pid) => kernel.findProcess(pid)?.files,

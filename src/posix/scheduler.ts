@@ -17,6 +17,9 @@ import { advanceTimer } from './timers.ts';
 /** The earliest deadline of any wait or timer. */
 export function nextDeadline(kernel: Kernel): bigint | undefined {
   let next: bigint | undefined;
+  if (kernel.files.timers.size > 0 && mayLookAtFiles(kernel)) {
+    for (const { deadline } of kernel.files.timers) if (deadline !== undefined && (next === undefined || deadline < next)) next = deadline;
+  }
   for (const process of kernel.processes) {
     if (process.isOver) continue;
     for (const timer of process.timers) if (timer.deadline !== undefined && (next === undefined || timer.deadline < next)) next = timer.deadline;
@@ -28,6 +31,11 @@ export function nextDeadline(kernel: Kernel): bigint | undefined {
   return next;
 }
 
+/** Whether anybody could see a timerfd expire: one with an interval must not keep a machine alive whose threads wait for each other. */
+function mayLookAtFiles(kernel: Kernel): boolean {
+  return kernel.processes.some((process) => !process.isOver && process.threads.some(({ wait }) => wait.kind === 'none' || wait.kind === 'retry'));
+}
+
 /** Wakes sleepers and fires timers whose deadline has come. */
 function fireDue(kernel: Kernel): void {
   const now = kernel.clock.hidden;
@@ -36,6 +44,7 @@ function fireDue(kernel: Kernel): void {
     for (const thread of process.threads) wakeDue(thread, now);
     fireTimers(kernel, process, now);
   }
+  fireFileTimers(kernel, now);
 }
 
 function wakeDue(thread: Thread, now: bigint): void {
@@ -60,6 +69,16 @@ function fireTimers(kernel: Kernel, process: Process, now: bigint): void {
       : { signal: timer.signal, code: SI.TIMER, pid: timer.id, uid: timer.overrun, value: timer.value, form: 'timer' as const };
     const thread = timer.tid === 0 ? undefined : process.threads.find(({ tid }) => tid === timer.tid);
     sendSignal(kernel, thread === undefined ? { process } : { process, thread }, info);
+  }
+}
+
+/** timerfd: somebody may be waiting for it. */
+function fireFileTimers(kernel: Kernel, now: bigint): void {
+  for (const timer of kernel.files.timers) {
+    if (timer.deadline === undefined || timer.deadline > now) continue;
+    timer.ticks += BigInt(advanceTimer(timer, now)) + 1n;
+    timer.changes++;
+    kernel.lookAgain();
   }
 }
 

@@ -28,6 +28,7 @@ export function sendSignal(kernel: Kernel, target: { readonly process: Process; 
   if (!isWaitedFor && !isBlocked && process.actions.isIgnored(info.signal)) return 0;
   const pending = thread?.pending ?? process.pending;
   if (!pending.add(info)) return -ERRNO.EAGAIN;
+  if (kernel.files.signalFiles.size > 0) kernel.lookAgain();
   for (const other of thread === undefined ? process.threads : [thread]) {
     if (wakeForSignal(kernel, other, { signal: info.signal, pending })) break;
   }

@@ -35,6 +35,29 @@ export function encodeSignalInfo(info: SignalInfo): Uint8Array {
   return bytes;
 }
 
+/** struct signalfd_siginfo. */
+export const SIGNALFD_BYTES = 128;
+
+export function encodeSignalfdInfo(info: SignalInfo): Uint8Array {
+  const view = new DataView(new ArrayBuffer(SIGNALFD_BYTES));
+  view.setUint32(0, info.signal, true);
+  view.setInt32(8, info.code, true);
+  if (info.form === 'fault') view.setBigUint64(72, BigInt.asUintN(64, info.value), true);
+  else if (info.form === 'timer') {
+    view.setUint32(24, info.pid, true);
+    view.setUint32(32, info.uid, true);
+  } else {
+    view.setUint32(12, info.pid, true);
+    view.setUint32(16, info.uid, true);
+  }
+  if (info.form === 'child') view.setInt32(40, Number(BigInt.asIntN(32, info.value)), true);
+  else if (info.form !== 'fault') {
+    view.setInt32(44, Number(BigInt.asIntN(32, info.value)), true);
+    view.setBigUint64(48, BigInt.asUintN(64, info.value), true);
+  }
+  return new Uint8Array(view.buffer);
+}
+
 /** What rt_sigqueueinfo takes from the caller's siginfo_t. */
 export function decodeSignalInfo(bytes: Uint8Array, signal: number): SignalInfo {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -29,7 +29,7 @@ export function newTimer(parts: { readonly id: number; readonly signal: number; 
 }
 
 /** Moves an expired timer to its next deadline; returns how many periods it missed besides this one. */
-export function advanceTimer(timer: GuestTimer, now: bigint): number {
+export function advanceTimer(timer: { deadline: bigint | undefined; readonly interval: bigint }, now: bigint): number {
   if (timer.deadline === undefined) return 0;
   if (timer.interval === 0n) {
     timer.deadline = undefined;

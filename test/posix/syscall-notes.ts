@@ -3,8 +3,8 @@
 
 /** Done, with something left out: name → what. */
 export const PARTIAL: Readonly<Record<string, string>> = {
-  clone: 'namespaces EPERM, CLONE_PIDFD EINVAL, CLONE_FILES without CLONE_THREAD copies', wait4: 'resource usage is zero', waitid: 'resource usage is zero; no P_PIDFD',
-  futex: 'no priority inheritance (ENOSYS)', ioctl: 'terminals are 80 by 24 in canonical mode, changes have no effect', fcntl: 'no leases, no owner signals, F_SETLKW finds no deadlocks',
+  clone: 'namespaces EPERM, CLONE_FILES without CLONE_THREAD copies', wait4: 'resource usage is zero', waitid: 'resource usage is zero', timerfd_settime: 'nobody sets the clock', pidfd_open: 'processes only',
+  futex: 'no priority inheritance (ENOSYS)', ioctl: 'pseudo-terminals without packet mode; terminals of the host are 80 by 24 in canonical mode, changes have no effect', fcntl: 'no leases, no owner signals, F_SETLKW finds no deadlocks',
   mmap: 'a page past the end of a file reads zeros; huge pages are ordinary ones', mremap: 'no MREMAP_DONTUNMAP', madvise: 'only MADV_DONTNEED does something', mincore: 'mapped pages are always there', mlock: 'nothing is ever swapped',
   mlock2: 'nothing is ever swapped', mlockall: 'nothing is ever swapped', munlock: 'nothing is ever swapped', munlockall: 'nothing is ever swapped',
   prctl: 'names, dumpable, no-new-privileges, capabilities read; others EINVAL', prlimit64: 'NOFILE, NPROC are obeyed, the others remembered; own process only', setrlimit: 'NOFILE, NPROC are obeyed, the others remembered',
@@ -35,15 +35,15 @@ export const ABSENT_ON_PURPOSE: Readonly<Record<string, string>> = {
 /** Not in the table: ENOSYS, as on an older or smaller kernel. `number name`. */
 export const ABSENT: readonly (readonly [number, string])[] = `
 0 io_setup, 1 io_destroy, 2 io_submit, 3 io_cancel, 4 io_getevents, 18 lookup_dcookie, 26 inotify_init1, 27 inotify_add_watch, 28 inotify_rm_watch, 
-30 ioprio_set, 31 ioprio_get, 42 nfsservctl, 58 vhangup, 60 quotactl, 74 signalfd4, 85 timerfd_create, 86 timerfd_settime, 87 timerfd_gettime, 89 
+30 ioprio_set, 31 ioprio_get, 42 nfsservctl, 58 vhangup, 60 quotactl, 89 
 acct, 97 unshare, 104 kexec_load, 105 init_module, 106 delete_module, 116 syslog, 117 ptrace, 127 sched_rr_get_interval, 128 restart_syscall, 142 
 reboot, 162 setdomainname, 180 mq_open, 181 mq_unlink, 182 mq_timedsend, 183 mq_timedreceive, 184 mq_notify, 185 mq_getsetattr, 186 msgget, 187 
 msgctl, 188 msgrcv, 189 msgsnd, 190 semget, 191 semctl, 192 semtimedop, 193 semop, 194 shmget, 195 shmctl, 196 shmat, 197 shmdt, 217 add_key, 218 
 request_key, 219 keyctl, 224 swapon, 225 swapoff, 234 remap_file_pages, 235 mbind, 236 get_mempolicy, 237 set_mempolicy, 238 migrate_pages, 239 
 move_pages, 241 perf_event_open, 262 fanotify_init, 263 fanotify_mark, 264 name_to_handle_at, 265 open_by_handle_at, 268 setns, 270 process_vm_readv, 
 271 process_vm_writev, 272 kcmp, 273 finit_module, 274 sched_setattr, 275 sched_getattr, 277 seccomp, 280 bpf, 282 userfaultfd, 288 pkey_mprotect, 
-289 pkey_alloc, 290 pkey_free, 292 io_pgetevents, 294 kexec_file_load, 424 pidfd_send_signal, 425 io_uring_setup, 426 io_uring_enter, 427 
-io_uring_register, 428 open_tree, 429 move_mount, 430 fsopen, 431 fsconfig, 432 fsmount, 433 fspick, 434 pidfd_open, 437 openat2, 438 pidfd_getfd, 
+289 pkey_alloc, 290 pkey_free, 292 io_pgetevents, 294 kexec_file_load, 425 io_uring_setup, 426 io_uring_enter, 427 
+io_uring_register, 428 open_tree, 429 move_mount, 430 fsopen, 431 fsconfig, 432 fsmount, 433 fspick, 437 openat2, 
 440 process_madvise, 442 mount_setattr, 443 quotactl_fd, 444 landlock_create_ruleset, 445 landlock_add_rule, 446 landlock_restrict_self, 447 
 memfd_secret, 448 process_mrelease, 449 futex_waitv, 450 set_mempolicy_home_node
 `.split(',').map((entry) => entry.trim().split(' ')).map(([number, name]) => [Number(number), name!] as const);

@@ -16,7 +16,9 @@ import { SS_DISABLE, Thread } from '../thread.ts';
 import { limits } from '../../core/index.ts';
 import { CLONE, startedRegisters } from './clone-flags.ts';
 import type { CallEntry } from './entry.ts';
+import { openProcess } from './event-files.ts';
 import { byteString, pathArgument, startOf } from './file-arguments.ts';
+import { roomForOne } from './file-open.ts';
 
 /** CLONE_NEW* of every kind of namespace. */
 const NAMESPACES = 0x7e02_0000;
@@ -28,10 +30,12 @@ const FIRST_POSIX_TIMER = 0;
 export function cloneProcess(call: Call, flags: number): CallResult {
   const { kernel, process } = call;
   if ((flags & NAMESPACES) !== 0) return -ERRNO.EPERM;
-  if ((flags & CLONE.PIDFD) !== 0 || ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0)) return -ERRNO.EINVAL;
+  if ((flags & (CLONE.PIDFD | CLONE.PARENT_SETTID)) === (CLONE.PIDFD | CLONE.PARENT_SETTID) || ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0)) return -ERRNO.EINVAL;
   const processesMax = Number(process.limits.get(RLIMIT_NPROC)?.[0] ?? PROCESSES_MAX);
   if (kernel.taskCount >= TASKS_MAX || kernel.livingCount >= Math.min(PROCESSES_MAX, processesMax)) return -ERRNO.EAGAIN;
-  if (((flags & CLONE.PARENT_SETTID) !== 0) && call.memory.writable(call.size(2), 4) === undefined) return -ERRNO.EFAULT;
+  if (((flags & (CLONE.PARENT_SETTID | CLONE.PIDFD)) !== 0) && call.memory.writable(call.size(2), 4) === undefined) return -ERRNO.EFAULT;
+  const room = (flags & CLONE.PIDFD) === 0 ? 0 : roomForOne(call);
+  if (room < 0) return room;
   const image = (flags & CLONE.VM) !== 0 ? process.image : copyImage(call);
   if (image === undefined) return -ERRNO.ENOMEM;
   const child = makeChild(call, flags, image);
@@ -39,6 +43,7 @@ export function cloneProcess(call: Call, flags: number): CallResult {
   if ((flags & CLONE.PARENT_SETTID) !== 0) call.memory.writeU32(call.size(2), pid);
   if ((flags & CLONE.CHILD_SETTID) !== 0) image.cpu.memory.writeU32(call.size(4), pid);
   kernel.processes.push(child);
+  if ((flags & CLONE.PIDFD) !== 0) call.memory.writeU32(call.size(2), openProcess(call, pid, 0));
   call.thread.used = 0;
   kernel.refreshSchedule();
   if ((flags & CLONE.VFORK) === 0) return pid;

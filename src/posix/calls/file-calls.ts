@@ -1,12 +1,13 @@
 /**
- * All calls on files, directories, descriptors, pipes and polling, for dispatch. Calls that are not here (openat2, inotify, signalfd,
- * timerfd, file handles) answer ENOSYS, which programs take as "an older kernel".
+ * All calls on files, directories, descriptors, pipes and polling, for dispatch. Calls that are not here (openat2, inotify,
+ * file handles) answer ENOSYS, which programs take as "an older kernel".
  */
 import { ERRNO } from '../errno.ts';
 import type { FileCall } from './file-arguments.ts';
 import { attributeCalls } from './file-attributes.ts';
 import { descriptorCalls } from './file-descriptor.ts';
 import { epollCalls } from './file-epoll.ts';
+import { eventCalls } from './event-files.ts';
 import { openCalls } from './file-open.ts';
 import { pollCalls } from './file-poll.ts';
 import { socketCalls } from './file-sockets.ts';
@@ -24,5 +25,5 @@ const mountCalls: readonly FileCall[] = [
 ];
 
 export const fileCalls: readonly FileCall[] = [
-  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...socketMessageCalls, ...socketOptionCalls, ...statusCalls, ...transferCalls, ...treeCalls,
+  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...eventCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...socketMessageCalls, ...socketOptionCalls, ...statusCalls, ...transferCalls, ...treeCalls,
 ];

@@ -4,14 +4,16 @@
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { F, O, S_IF, SEEK } from '../files/flags.ts';
-import type { FileInode, Inode } from '../files/inode.ts';
+import { isAnonymous, type FileInode, type Inode } from '../files/inode.ts';
 import { END_MAX, type Lock } from '../files/locks.ts';
 import { PIPE_BYTES } from '../files/pipe.ts';
+import { defaultSettings, TERMIOS_BYTES } from '../files/terminal-settings.ts';
 import { sizeOf } from '../files/stat.ts';
 import { isSeekable, SEAL } from '../open-file-io.ts';
 import type { OpenFile } from '../open-file.ts';
 import { openFileArgument, store, type FileCall } from './file-arguments.ts';
 import { duplicateFrom } from './file-open.ts';
+import { terminalControl, terminalInode } from './terminal.ts';
 
 const FD_CLOEXEC = 1;
 const LOCK_TYPE = { READ: 0, WRITE: 1, UNLOCK: 2 } as const;
@@ -30,7 +32,7 @@ function lseek(call: Call): CallResult {
   const { inode } = openFile;
   const whence = call.unsigned(2);
   if (whence > SEEK.HOLE) return -ERRNO.EINVAL;
-  if (inode.kind === 'event' || inode.kind === 'epoll') return 0; // Accepted and meaningless, as on Linux.
+  if (isAnonymous(inode)) return 0; // Accepted and meaningless, as on Linux.
   if (!isSeekable(call.kernel.files, inode)) return -ERRNO.ESPIPE;
   if (inode.kind === 'device') return inode.device === 'tty' ? -ERRNO.ESPIPE : (openFile.offset = 0);
   const target = seekTarget(call, openFile, whence);
@@ -170,6 +172,7 @@ function ioctl(call: Call): CallResult {
   const openFile = openFileArgument(call, 0);
   if (typeof openFile === 'number') return openFile;
   const request = call.unsigned(1);
+  const pseudo = terminalInode(call, openFile);
   switch (request) {
     case IOCTL.FIOCLEX: call.process.files.descriptors.setClosesOnExec(call.int(0), true); return 0;
     case IOCTL.FIONCLEX: call.process.files.descriptors.setClosesOnExec(call.int(0), false); return 0;
@@ -179,8 +182,10 @@ function ioctl(call: Call): CallResult {
       openFile.flags = value === 0 ? openFile.flags & ~O.NONBLOCK : openFile.flags | O.NONBLOCK;
       return 0;
     }
-    case IOCTL.FIONREAD: return bytesToRead(call, openFile);
-    default: return openFile.inode.kind === 'channel' && (openFile.inode.mode & S_IF.mask) === S_IF.character ? terminal(call, request) : -ERRNO.ENOTTY;
+    case IOCTL.FIONREAD: return pseudo === undefined ? bytesToRead(call, openFile) : terminalControl(call, openFile, pseudo);
+    default:
+      if (pseudo !== undefined) return terminalControl(call, openFile, pseudo);
+      return openFile.inode.kind === 'channel' && (openFile.inode.mode & S_IF.mask) === S_IF.character ? terminal(call, request) : -ERRNO.ENOTTY;
   }
 }
 
@@ -197,10 +202,10 @@ function bytesToRead(call: Call, { inode, offset }: OpenFile): CallResult {
 /** A terminal of 80 by 24 in canonical mode; changes are accepted and have no effect. */
 function terminal(call: Call, request: number): CallResult {
   switch (request) {
-    case IOCTL.TCGETS: return store(call, call.size(2), TERMIOS);
+    case IOCTL.TCGETS: return store(call, call.size(2), defaultSettings().subarray(0, TERMIOS_BYTES));
     case IOCTL.TCSETS:
     case IOCTL.TCSETSW:
-    case IOCTL.TCSETSF: return call.memory.readable(call.size(2), TERMIOS.length) === undefined ? -ERRNO.EFAULT : 0;
+    case IOCTL.TCSETSF: return call.memory.readable(call.size(2), TERMIOS_BYTES) === undefined ? -ERRNO.EFAULT : 0;
     case IOCTL.TIOCGWINSZ: return store(call, call.size(2), Uint8Array.of(24, 0, 80, 0, 0, 0, 0, 0));
     case IOCTL.TIOCSWINSZ:
     case IOCTL.TIOCSPGRP: return 0;
@@ -208,14 +213,6 @@ function terminal(call: Call, request: number): CallResult {
     default: return -ERRNO.ENOTTY;
   }
 }
-
-/** struct termios of the kernel (36 bytes): ICRNL|IXON, OPOST|ONLCR, B38400|CS8|CREAD, the usual local flags and control characters. */
-const TERMIOS = (() => {
-  const view = new DataView(new ArrayBuffer(36));
-  [0o2400, 0o5, 0o277, 0o105073].forEach((flags, index) => view.setUint32(index * 4, flags, true));
-  [3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22].forEach((char, index) => view.setUint8(17 + index, char));
-  return new Uint8Array(view.buffer);
-})();
 
 function sync(call: Call): CallResult {
   const openFile = openFileArgument(call, 0);

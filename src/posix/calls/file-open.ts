@@ -33,7 +33,7 @@ function openat(call: Call): CallResult {
 }
 
 /** 0 when one more descriptor and open file fit. */
-function roomForOne(call: Call): number {
+export function roomForOne(call: Call): number {
   const number = call.process.files.descriptors.lowestFree();
   return number < 0 ? number : call.kernel.files.checkOpenFiles();
 }

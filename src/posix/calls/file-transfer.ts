@@ -6,13 +6,16 @@ import { limits } from '../../core/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { isSeekable, readOpenFile, touchAccess, writeOpenFile, type Transfer } from '../open-file-io.ts';
+import type { TerminalInode } from '../files/inode.ts';
 import type { OpenFile } from '../open-file.ts';
+import { SIGNAL } from '../signal-actions.ts';
 import {
   bufferArgument, gather, openFileArgument, reachableLength, scatter, totalLength, vectorArgument, type FileCall, type Segment,
 } from './file-arguments.ts';
 import { waitOnSocket } from './socket-arguments.ts';
+import { checkForeground, checkWriter } from './terminal.ts';
 
-const SIGPIPE = 13;
+const TENTH = 100_000_000n;
 /** Bytes that sendfile and copy_file_range hold at once. */
 const COPY_BYTES = 1 << 20;
 const ANY_BYTE = new Uint8Array(1);
@@ -42,9 +45,23 @@ function readInto(call: Call, at: Transfer, segments: readonly Segment[]): CallR
   if (total === 0) return 0;
   const reach = reachableLength(call, segments, 'write');
   if (reach === 0 && !isAtEnd(at)) return -ERRNO.EFAULT;
+  if (openFile.inode.kind === 'terminal') return readTerminal(call, { at, inode: openFile.inode }, { segments, reach });
   const bytes = readOpenFile(at, Math.max(1, reach));
   if (bytes === BLOCKED || typeof bytes === 'number') return openFile.inode.kind === 'socket' ? waitOnSocket(call, openFile.inode.socket, { direction: 'receive', answer: bytes }) : bytes;
   scatter(call, segments, bytes);
+  return bytes.length;
+}
+
+/** A background process does not read; a read with VTIME waits so long. */
+function readTerminal(call: Call, from: { readonly at: Transfer; readonly inode: TerminalInode }, to: { readonly segments: readonly Segment[]; readonly reach: number }): CallResult {
+  const answer = checkForeground(call, from.inode, SIGNAL.TTIN);
+  if (answer !== 0) return answer;
+  const { thread, kernel: { clock: { hidden } } } = call;
+  const bytes = readOpenFile({ ...from.at, isLate: thread.retryDeadline !== undefined && hidden >= thread.retryDeadline }, Math.max(1, to.reach));
+  const { giveUpTenths } = from.inode.terminal;
+  if (bytes === BLOCKED && giveUpTenths > 0) thread.retryDeadline ??= hidden + BigInt(giveUpTenths) * TENTH;
+  if (bytes === BLOCKED || typeof bytes === 'number') return bytes;
+  scatter(call, to.segments, bytes);
   return bytes.length;
 }
 
@@ -61,8 +78,12 @@ function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): Call
     const isPipeReady = openFile.inode.kind !== 'fifo' || (openFile.inode.pipe.readers > 0 && openFile.inode.pipe.room > 0);
     if (isPipeReady) return -ERRNO.EFAULT;
   }
+  if (openFile.inode.kind === 'terminal') {
+    const refused = checkWriter(call, openFile.inode);
+    if (refused !== 0) return refused;
+  }
   const answer = writeOpenFile(at, reach === 0 ? ANY_BYTE : gather(call, segments, reach));
-  if (answer === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGPIPE);
+  if (answer === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGNAL.PIPE);
   return openFile.inode.kind === 'socket' ? waitOnSocket(call, openFile.inode.socket, { direction: 'send', answer }) : answer;
 }
 
@@ -153,7 +174,7 @@ function copyChunk(call: Call, chunk: Chunk): CallResult {
   if (bytes.length === 0) return 0;
   const taken = writeOpenFile(transferOf(call, to, chunk.targetAt), bytes);
   if (taken === BLOCKED || taken < 0) {
-    if (taken === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGPIPE);
+    if (taken === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGNAL.PIPE);
     return taken;
   }
   if (chunk.sourceAt === undefined) from.offset = position + taken;

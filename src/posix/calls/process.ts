@@ -8,6 +8,8 @@ import type { Process } from '../process.ts';
 import { encodeSignalInfo } from '../signal-frame.ts';
 import { SIGNAL } from '../signal-actions.ts';
 import type { CallEntry } from './entry.ts';
+import { pidArgument } from './event-files.ts';
+import { openFileArgument } from './file-arguments.ts';
 
 function exit(call: Call): CallResult {
   call.kernel.endThread(call.thread, call.int(0) & 255);
@@ -78,21 +80,29 @@ function wait4(call: Call): CallResult {
   return news.child.pid;
 }
 
-const ID = { ALL: 0, PID: 1, PGID: 2 } as const;
+const ID = { ALL: 0, PID: 1, PGID: 2, PIDFD: 3 } as const;
 
 function waitid(call: Call): CallResult {
-  const [kind, id, address, options, usage] = [call.int(0), call.int(1), call.size(2), call.unsigned(3), call.size(4)];
+  const [given, address, options, usage] = [call.int(0), call.size(2), call.unsigned(3), call.size(4)];
   if ((options & ~WAITID_KNOWN) !== 0 || (options & (W.EXITED | W.UNTRACED | W.CONTINUED)) === 0) return -ERRNO.EINVAL;
-  if (kind !== ID.ALL && kind !== ID.PID && kind !== ID.PGID) return -ERRNO.EINVAL;
+  if (given < ID.ALL || given > ID.PIDFD) return -ERRNO.EINVAL;
+  const kind = given === ID.PIDFD ? ID.PID : given;
+  const id = given === ID.PIDFD ? pidArgument(call, 1) : call.int(1);
+  if (given === ID.PIDFD && id < 0) return id;
   if (kind === ID.PID && id <= 0) return -ERRNO.EINVAL;
   const group = id === 0 ? call.process.group : id;
   const news = look(call, options, (child) => (kind === ID.ALL ? true : kind === ID.PID ? child.pid === id : child.group === group));
   if (typeof news === 'number') return news;
-  if (news === undefined && (options & W.NOHANG) === 0) return BLOCKED;
+  if (news === undefined && (options & W.NOHANG) === 0) return given === ID.PIDFD && isNonblocking(call, 1) ? -ERRNO.EAGAIN : BLOCKED;
   if (usage !== 0 && news !== undefined && !call.memory.write(usage, new Uint8Array(RUSAGE_BYTES))) return -ERRNO.EFAULT;
   if (address !== 0 && !call.memory.write(address, infoOf(news))) return -ERRNO.EFAULT;
   if (news !== undefined) settle(call, news, options);
   return 0;
+}
+
+function isNonblocking(call: Call, index: number): boolean {
+  const openFile = openFileArgument(call, index);
+  return typeof openFile !== 'number' && openFile.isNonblocking;
 }
 
 function infoOf(news: News | undefined): Uint8Array {

@@ -119,6 +119,11 @@ function layerNode(inode: Inode): LayerNode | undefined {
     case 'socket':
     case 'event':
     case 'epoll':
+    case 'timer':
+    case 'signal':
+    case 'process':
+    case 'terminal':
+    case 'master':
     case 'virtual': return undefined;
   }
 }

@@ -11,14 +11,17 @@ import { OpenFile } from '../open-file.ts';
 import type { ChannelSource, FileChannel } from './channel.ts';
 import { FileContent, type PageSpace } from './content.ts';
 import { S_IF } from './flags.ts';
+import { closeEnd, openEnd } from './ends.ts';
 import { DirectoryEntries, FIRST_COOKIE } from './directory-entries.ts';
 import { ImageInodes } from './image-inodes.ts';
-import { DEVICES, deviceNumber, type DeviceName, type DirectoryInode, type FileInode, type Inode, type SocketInode, type SymlinkInode, type VirtualInode } from './inode.ts';
+import { DEVICES, deviceNumber, type DeviceName, type DirectoryInode, type FileInode, type Inode, type MasterInode, type SignalInode, type SocketInode, type SymlinkInode, type TerminalInode, type TimerInode, type VirtualInode } from './inode.ts';
 import { LockTable } from './locks.ts';
 import { markInode } from './mark-inode.ts';
 import { GUEST, type Credentials } from './permission.ts';
 import { Pipe } from './pipe.ts';
 import { Socket, type SocketParts } from './socket.ts';
+import { NO_TASKS, type Tasks } from './tasks.ts';
+import { Terminal } from './terminal.ts';
 import { ProcTree, type VirtualLinkProvider, type VirtualProvider } from './proc.ts';
 
 /** Open files of the whole machine; far above what DESCRIPTORS_MAX lets one process hold. */
@@ -45,6 +48,10 @@ export class FileSystem {
   /** Inodes in all, those of the image included. */
   inodeCount = 0;
   readonly openFiles = new Map<number, OpenFile>();
+  /** Timers and signal files among the inodes: derived, in the order of their numbers. */
+  readonly timers = new Set<TimerInode>();
+  readonly signalFiles = new Set<SignalInode>();
+  tasks: Tasks = NO_TASKS;
   root!: DirectoryInode;
   nextInode = 1;
   nextOpenFile = 1;
@@ -124,6 +131,17 @@ export class FileSystem {
     return this.image?.owns(inode.ino) === true;
   }
 
+  /** Puts an inode into the tables, without counting it. */
+  enlist(inode: Inode): void {
+    this.inodes.set(inode.ino, inode);
+    this.#list(inode);
+  }
+
+  #list(inode: Inode): void {
+    if (inode.kind === 'timer') this.timers.add(inode);
+    if (inode.kind === 'signal') this.signalFiles.add(inode);
+  }
+
   // Making inodes. They have no name yet (directories excepted) and nlink 0 until attach().
 
   makeDirectory(parent: DirectoryInode | undefined, name: string, owner: Owner): DirectoryInode {
@@ -166,6 +184,26 @@ export class FileSystem {
 
   makeEvent(counter: bigint, isSemaphore: boolean): Inode {
     return this.#register({ kind: 'event', ...this.#common(0, { credentials: GUEST, mode: 0o600 }), counter, isSemaphore, changes: 0 });
+  }
+
+  makeTimer(clock: number): TimerInode {
+    return this.#register({ kind: 'timer', ...this.#common(0, { credentials: GUEST, mode: 0o600 }), clock, deadline: undefined, interval: 0n, ticks: 0n, changes: 0 });
+  }
+
+  makeSignal(mask: bigint): SignalInode {
+    return this.#register({ kind: 'signal', ...this.#common(0, { credentials: GUEST, mode: 0o600 }), mask });
+  }
+
+  makeProcess(pid: number): Inode {
+    return this.#register({ kind: 'process', ...this.#common(0, { credentials: GUEST, mode: 0o600 }), pid });
+  }
+
+  makeTerminal(number: number, owner: Owner): TerminalInode {
+    return this.#register({ kind: 'terminal', ...this.#common(S_IF.character, owner), terminal: new Terminal(number) });
+  }
+
+  makeMaster(slave: number): MasterInode {
+    return this.#register({ kind: 'master', ...this.#common(S_IF.character, { credentials: GUEST, mode: 0o666 }), slave });
   }
 
   makeEpoll(): Inode & { readonly kind: 'epoll' } {
@@ -237,6 +275,8 @@ export class FileSystem {
   forgetIfUnused(inode: Inode): void {
     if (inode.nlink > 0 || inode.references > 0 || !(this.inodes.delete(inode.ino) || this.image?.made.delete(inode.ino) === true)) return;
     this.inodeCount--;
+    if (inode.kind === 'timer') this.timers.delete(inode);
+    if (inode.kind === 'signal') this.signalFiles.delete(inode);
     if (inode.kind === 'file') inode.content.discard();
     if (inode.kind === 'directory') this.release(inode.parent); // A removed directory held its parent (tree.ts).
   }
@@ -254,12 +294,7 @@ export class FileSystem {
   adopt(openFile: OpenFile): void {
     this.openFiles.set(openFile.id, openFile);
     this.retain(openFile.inode);
-    const { inode } = openFile;
-    if (inode.kind === 'fifo' && !openFile.isPath) {
-      if (openFile.canRead) inode.pipe.readers++;
-      if (openFile.canWrite) inode.pipe.writers++;
-      if (openFile.canWrite) inode.pipe.hadWriter = true;
-    }
+    openEnd(openFile);
   }
 
   /** Drops one holder; the last one closes. */
@@ -269,38 +304,8 @@ export class FileSystem {
     if (openFile.references > 0) return;
     this.openFiles.delete(openFile.id);
     this.locks.closeOpenFile(openFile.id);
-    const { inode } = openFile;
-    if (inode.kind === 'fifo' && !openFile.isPath) {
-      if (openFile.canRead) inode.pipe.readers--;
-      if (openFile.canWrite) inode.pipe.writers--;
-      inode.pipe.changes++;
-      if (inode.pipe.readers === 0 && inode.pipe.writers === 0) inode.pipe.reset();
-    }
-    if (inode.kind === 'socket' && !openFile.isPath) this.closeSocket(inode);
-    this.release(inode);
-  }
-
-  /** The last open file of a socket is gone: its peer is told, and so are those that nobody will accept any more. */
-  closeSocket({ socket }: SocketInode): void {
-    const peer = this.inodes.get(socket.peer);
-    if (peer?.kind === 'socket' && socket.type !== 'datagram' && socket.peer !== 0) {
-      peer.socket.peer = 0;
-      peer.socket.isEnded = true;
-      if (socket.hasInput) peer.socket.error = ERRNO.ECONNRESET;
-      peer.socket.changed();
-    }
-    for (const ino of socket.backlog) {
-      const end = this.inodes.get(ino);
-      if (end?.kind !== 'socket') continue;
-      this.closeSocket(end);
-      this.release(end);
-    }
-    socket.backlog = [];
-    socket.status = 'closed';
-    const unread = socket.filesOnTheirWay;
-    socket.streamFiles = [];
-    socket.messages = socket.messages.map((message) => ({ ...message, files: [] }));
-    this.releaseFiles(unread);
+    closeEnd(this, openFile);
+    this.release(openFile.inode);
   }
 
   /** Open files that were on their way and that nobody receives. */
@@ -331,6 +336,9 @@ export class FileSystem {
       for (const undo of tables) undo();
       for (const undo of parts) undo();
       Object.assign(this, { inodeCount, root, nextInode, nextOpenFile });
+      this.timers.clear();
+      this.signalFiles.clear();
+      for (const inode of this.inodes.values()) this.#list(inode);
       this.#pagesUsed = pagesUsed;
     };
   }
@@ -356,7 +364,7 @@ export class FileSystem {
   }
 
   #register<Made extends Inode>(inode: Made): Made {
-    this.inodes.set(inode.ino, inode);
+    this.enlist(inode);
     this.inodeCount++;
     return inode;
   }

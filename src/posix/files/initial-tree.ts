@@ -3,7 +3,7 @@
  * all directories but /root, /proc and /dev belong to that user, like the tmpfs of a rootless container. /tmp and /var/tmp are 1777.
  *
  *   /bin /dev /etc /home/guest /proc /root /run /tmp /usr /usr/bin /var /var/tmp
- *   /dev: null zero full random urandom tty, fd -> /proc/self/fd, stdin stdout stderr -> /proc/self/fd/0 1 2, in/ out/ rw/ (channels), shm/
+ *   /dev: null zero full random urandom tty ptmx, pts/ (pseudo-terminals), fd -> /proc/self/fd, stdin stdout stderr -> /proc/self/fd/0 1 2, in/ out/ rw/ (channels), shm/
  *
  * Over an image, what the image has stays as it is and only what is missing is made; but /dev and /proc are always the machine's own.
  *
@@ -87,6 +87,7 @@ function makeDevices(files: FileSystem, channels: readonly FileChannel['spec'][]
   STANDARD.forEach((name, number) => link(name, `/proc/self/fd/${number}`));
   for (const name of ['in', 'out', 'rw']) files.makeDirectory(dev, name, owner);
   files.makeDirectory(dev, 'shm', { credentials: ROOT, mode: 0o1777 });
+  files.makeDirectory(dev, 'pts', owner);
   for (const spec of channels) makeChannelNode(files, dev, spec);
 }
 

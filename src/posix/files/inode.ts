@@ -10,6 +10,7 @@ import type { DirectoryEntries } from './directory-entries.ts';
 import { S_IF } from './flags.ts';
 import type { Pipe } from './pipe.ts';
 import type { Socket } from './socket.ts';
+import type { Terminal } from './terminal.ts';
 
 interface InodeCommon {
   readonly ino: number;
@@ -42,20 +43,37 @@ export interface ChannelInode extends InodeCommon { readonly kind: 'channel'; re
 export interface SocketInode extends InodeCommon { readonly kind: 'socket'; readonly socket: Socket }
 export interface EventInode extends InodeCommon { readonly kind: 'event'; counter: bigint; readonly isSemaphore: boolean; changes: number }
 export interface EpollInode extends InodeCommon { readonly kind: 'epoll'; readonly interests: Map<number, EpollInterest> }
+/** timerfd: `ticks` are expirations that nobody has read; the deadline is on the hidden time line. */
+export interface TimerInode extends InodeCommon { readonly kind: 'timer'; readonly clock: number; deadline: bigint | undefined; interval: bigint; ticks: bigint; changes: number }
+/** signalfd. */
+export interface SignalInode extends InodeCommon { readonly kind: 'signal'; mask: bigint }
+/** pidfd. */
+export interface ProcessInode extends InodeCommon { readonly kind: 'process'; readonly pid: number }
+/** The slave side of a pseudo-terminal, named /dev/pts/N, and the master side, which holds it; `slave` is its inode number. */
+export interface TerminalInode extends InodeCommon { readonly kind: 'terminal'; readonly terminal: Terminal }
+export interface MasterInode extends InodeCommon { readonly kind: 'master'; readonly slave: number }
 /** A file, directory or link of /proc; `path` is its absolute path and its identity. */
 export interface VirtualInode extends InodeCommon { readonly kind: 'virtual'; readonly path: string }
 
 /** One registration; keyed by descriptor number. `armed` is false after a one-shot event was told; `told` is the change count last told, -1 for none. */
 export interface EpollInterest { readonly openFile: number; readonly events: number; readonly data: bigint; armed: boolean; readonly told: number }
 
-export type Inode = DirectoryInode | FileInode | SymlinkInode | DeviceInode | FifoInode | SocketInode | ChannelInode | EventInode | EpollInode | VirtualInode;
+export type Inode = DirectoryInode | FileInode | SymlinkInode | DeviceInode | FifoInode | SocketInode | ChannelInode | EventInode | EpollInode | TimerInode | SignalInode | ProcessInode
+  | TerminalInode | MasterInode | VirtualInode;
 
-export type DeviceName = 'null' | 'zero' | 'full' | 'random' | 'urandom' | 'tty';
+/** Inodes of descriptors that never have a name (anon_inode of Linux). */
+export type AnonymousInode = EventInode | EpollInode | TimerInode | SignalInode | ProcessInode;
+
+export function isAnonymous(inode: Inode): inode is AnonymousInode {
+  return inode.kind === 'event' || inode.kind === 'epoll' || inode.kind === 'timer' || inode.kind === 'signal' || inode.kind === 'process';
+}
+
+export type DeviceName = 'null' | 'zero' | 'full' | 'random' | 'urandom' | 'tty' | 'ptmx';
 
 /** Major and minor numbers as Linux assigns them. */
 export const DEVICES: { readonly [name in DeviceName]: { readonly major: number; readonly minor: number } } = {
   null: { major: 1, minor: 3 }, zero: { major: 1, minor: 5 }, full: { major: 1, minor: 7 },
-  random: { major: 1, minor: 8 }, urandom: { major: 1, minor: 9 }, tty: { major: 5, minor: 0 },
+  random: { major: 1, minor: 8 }, urandom: { major: 1, minor: 9 }, tty: { major: 5, minor: 0 }, ptmx: { major: 5, minor: 2 },
 };
 
 /** The device that a number of Linux names, or 'absent'. */

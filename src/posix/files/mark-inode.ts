@@ -47,6 +47,17 @@ function markKind(inode: Inode): Undo | undefined {
       return () => { Object.assign(inode, { counter, changes }); };
     }
     case 'epoll': return markInterests(inode.interests);
+    case 'timer': {
+      const { deadline, interval, ticks, changes } = inode;
+      return () => { Object.assign(inode, { deadline, interval, ticks, changes }); };
+    }
+    case 'signal': {
+      const { mask } = inode;
+      return () => { inode.mask = mask; };
+    }
+    case 'terminal': return inode.terminal.mark();
+    case 'process':
+    case 'master':
     case 'symlink':
     case 'device':
     case 'channel':

@@ -9,10 +9,11 @@ import { ERRNO, failed } from '../errno.ts';
 import type { OpenFile } from '../open-file.ts';
 import type { FileSystem } from './file-system.ts';
 import { O, RIGHT, S_IF } from './flags.ts';
-import { isDirectory, type FileInode, type Inode } from './inode.ts';
+import { isAnonymous, isDirectory, type FileInode, type Inode } from './inode.ts';
 import { mayCreateIn, owns, permits } from './permission.ts';
 import { attachNew, newName, ownerIn, type Maker } from './tree.ts';
 import { walk, type Walked } from './walk.ts';
+import { openMaster, openSlave, terminalOfSession } from '../terminal-io.ts';
 
 export interface OpenRequest { readonly start: Inode; readonly path: string; readonly flags: number; readonly mode: number }
 
@@ -80,8 +81,10 @@ function openExisting(context: FileContext, { found, inode, flags }: Existing): 
   if (!permits(inode, context.credentials, wantedRights(flags))) return -ERRNO.EACCES;
   if ((flags & O.NOATIME) !== 0 && !owns(inode, context.credentials)) return -ERRNO.EPERM;
   const isTruncating = (flags & O.TRUNC) !== 0;
-  if (inode.kind === 'device' && (inode.device === 'tty' || inode.device === 'absent')) return -ERRNO.ENXIO;
-  if (inode.kind === 'event' || inode.kind === 'epoll' || inode.kind === 'socket') return -ERRNO.ENXIO;
+  if (inode.kind === 'device' && inode.device === 'absent') return -ERRNO.ENXIO;
+  if (inode.kind === 'device' && (inode.device === 'tty' || inode.device === 'ptmx')) return openTerminal(context, inode.device, flags);
+  if (inode.kind === 'terminal') return openSlave(context, inode, flags);
+  if (isAnonymous(inode) || inode.kind === 'socket' || inode.kind === 'master') return -ERRNO.ENXIO;
   if (inode.kind === 'fifo' && (flags & O.ACCMODE) === O.WRONLY && inode.pipe.readers === 0) {
     return (flags & O.NONBLOCK) !== 0 ? -ERRNO.ENXIO : BLOCKED;
   }
@@ -93,6 +96,14 @@ function openExisting(context: FileContext, { found, inode, flags }: Existing): 
   }
   if (inode.kind === 'file' && isTruncating) truncateFile(files, inode, 0);
   return files.open(inode, flags, pathOfWalk(files, found));
+}
+
+/** /dev/ptmx makes a terminal, /dev/tty is the one of the caller's session. */
+function openTerminal(context: FileContext, device: 'tty' | 'ptmx', flags: number): OpenFile | number {
+  if (device === 'ptmx') return openMaster(context, flags);
+  const { files, pid } = context;
+  const own = terminalOfSession(files, files.tasks.sessionOf(pid));
+  return own === undefined ? -ERRNO.ENXIO : files.open(own, flags, '/dev/tty');
 }
 
 /** Sets a file's size; its times follow even when the size stays. */

@@ -5,7 +5,7 @@
 import { limits } from '../../core/index.ts';
 import type { FileSystem } from './file-system.ts';
 import { S_IF } from './flags.ts';
-import { blocksOf, directorySize, type Inode } from './inode.ts';
+import { blocksOf, deviceNumber, DEVICES, directorySize, isAnonymous, type Inode } from './inode.ts';
 
 const STAT_BYTES = 128;
 const STATX_BYTES = 256;
@@ -27,17 +27,24 @@ export function sizeOf(files: FileSystem, inode: Inode): number {
     case 'socket':
     case 'event':
     case 'epoll':
+    case 'timer':
+    case 'signal':
+    case 'process':
+    case 'terminal':
+    case 'master':
     case 'virtual': return 0;
   }
 }
 
 function deviceOf(inode: Inode): number {
   if (inode.kind === 'virtual') return 2;
-  return inode.kind === 'event' || inode.kind === 'epoll' || ((inode.kind === 'fifo' || inode.kind === 'socket') && inode.nlink === 0) ? 3 : 1;
+  return isAnonymous(inode) || ((inode.kind === 'fifo' || inode.kind === 'socket') && inode.nlink === 0) ? 3 : 1;
 }
 
 function specialDeviceOf(inode: Inode): number {
   if (inode.kind === 'device') return inode.number;
+  if (inode.kind === 'terminal') return TERMINAL_DEVICE + inode.terminal.number;
+  if (inode.kind === 'master') return deviceNumber(DEVICES.ptmx);
   return inode.kind === 'channel' && (inode.mode & S_IF.mask) === S_IF.character ? TERMINAL_DEVICE : 0;
 }
 
@@ -47,7 +54,7 @@ function blocks(files: FileSystem, inode: Inode): number {
 
 /** Number of links as stat() shows it. */
 function linksOf(inode: Inode): number {
-  return inode.kind === 'event' || inode.kind === 'epoll' || ((inode.kind === 'fifo' || inode.kind === 'socket') && inode.nlink === 0) ? 1 : inode.nlink;
+  return isAnonymous(inode) || inode.kind === 'master' || ((inode.kind === 'fifo' || inode.kind === 'socket') && inode.nlink === 0) ? 1 : inode.nlink;
 }
 
 export function encodeStat(files: FileSystem, inode: Inode): Uint8Array {

@@ -22,6 +22,7 @@ import { S_IF } from './flags.ts';
 import { commonState, deviceNumber, DEVICES, isDeviceName, type DirectoryInode, type Inode } from './inode.ts';
 import type { Lock } from './locks.ts';
 import { Pipe } from './pipe.ts';
+import { Terminal } from './terminal.ts';
 import { Socket, type SocketDomain, type SocketStatus, type SocketType } from './socket.ts';
 import { virtualInode } from './proc.ts';
 import { OpenFile } from '../open-file.ts';
@@ -107,6 +108,11 @@ function kindState(inode: Inode): Canonical[] {
       const interests = [...inode.interests].sort(([a], [b]) => a - b);
       return [interests.map(([number, interest]) => [number, interest.openFile, interest.events, interest.data, interest.armed, interest.told])];
     }
+    case 'timer': return [inode.clock, inode.deadline ?? null, inode.interval, inode.ticks, inode.changes];
+    case 'signal': return [inode.mask];
+    case 'process': return [inode.pid];
+    case 'terminal': return inode.terminal.state();
+    case 'master': return [inode.slave];
     case 'virtual': throw new Error('assertion failed: virtual inodes are in no table');
   }
 }
@@ -142,7 +148,7 @@ export function restoreFileSystem(host: FileSystemHost, saved: { readonly state:
 function restoreOwn(files: FileSystem, record: readonly Canonical[]): void {
   const inode = restoreInode(files, record);
   if (files.isOfImage(inode)) throw malformed('has an inode with a number of the image');
-  files.inodes.set(inode.ino, inode);
+  files.enlist(inode);
 }
 
 function restoreChanged(files: FileSystem, record: readonly Canonical[]): void {
@@ -179,6 +185,11 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
     case 'channel': return { kind: 'channel', ...common, channel: textOf(a) };
     case 'event': return { kind: 'event', ...common, counter: bigintOf(a), isSemaphore: b === true, changes: numberOf(c) };
     case 'epoll': return { kind: 'epoll', ...common, interests: new Map(arrayOf(a).map(restoreInterest)) };
+    case 'timer': return { kind: 'timer', ...common, clock: numberOf(a), deadline: b === null ? undefined : bigintOf(b), interval: bigintOf(c), ticks: bigintOf(d), changes: numberOf(record[14]) };
+    case 'signal': return { kind: 'signal', ...common, mask: bigintOf(a) };
+    case 'process': return { kind: 'process', ...common, pid: numberOf(a) };
+    case 'terminal': return { kind: 'terminal', ...common, terminal: Terminal.restore(record.slice(10)) };
+    case 'master': return { kind: 'master', ...common, slave: numberOf(a) };
     default: throw malformed('has an inode of unknown kind');
   }
 }
@@ -234,9 +245,14 @@ function restoreSocket(record: readonly Canonical[]): Socket {
   return socket;
 }
 
-/** Ends that nobody has accepted yet are held by their listener, open files on their way by the socket that has the message. */
+/** Ends that nobody has accepted yet are held by their listener, open files on their way by the socket that has the message, slaves by their masters. */
 function holdBacklogs(files: FileSystem): void {
   for (const inode of files.inodes.values()) {
+    if (inode.kind === 'master') {
+      const slave = resolveReference(files, inode.slave);
+      if (slave.kind !== 'terminal') throw malformed('has a master without its terminal');
+      files.retain(slave);
+    }
     if (inode.kind !== 'socket') continue;
     for (const ino of inode.socket.backlog) files.retain(resolveReference(files, ino));
     for (const id of inode.socket.filesOnTheirWay) {

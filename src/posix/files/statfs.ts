@@ -4,7 +4,7 @@
  */
 import { limits } from '../../core/index.ts';
 import type { FileSystem } from './file-system.ts';
-import type { Inode } from './inode.ts';
+import { isAnonymous, type Inode } from './inode.ts';
 
 const TMPFS_MAGIC = 0x01021994;
 const PROC_MAGIC = 0x9fa0;
@@ -22,7 +22,7 @@ export function mountsText(): string {
 
 export function encodeStatfs(files: FileSystem, inode: Inode): Uint8Array {
   const isOurs = inode.kind !== 'virtual' && (inode.nlink > 0 || inode.kind === 'file' || inode.kind === 'directory');
-  const magic = inode.kind === 'virtual' ? PROC_MAGIC : inode.kind === 'event' || inode.kind === 'epoll' ? ANON_INODE_MAGIC : isOurs ? TMPFS_MAGIC : PIPEFS_MAGIC;
+  const magic = inode.kind === 'virtual' ? PROC_MAGIC : isAnonymous(inode) ? ANON_INODE_MAGIC : isOurs ? TMPFS_MAGIC : PIPEFS_MAGIC;
   const view = new DataView(new ArrayBuffer(STATFS_BYTES));
   const put = (offset: number, value: number) => view.setBigUint64(offset, BigInt(value), true);
   put(0, magic);

@@ -1,0 +1,64 @@
+/**
+ * What opening and closing the ends of pipes, sockets and terminals does to the other end.
+ * Invariant: openEnd and closeEnd come in pairs, one for each open file that is no O_PATH file.
+ * What this does NOT do: count holders of open files (FileSystem).
+ */
+import { ERRNO } from '../errno.ts';
+import type { OpenFile } from '../open-file.ts';
+import { closeMaster } from '../terminal-io.ts';
+import type { FileSystem } from './file-system.ts';
+import type { SocketInode } from './inode.ts';
+
+/** An open file is there: opened, or restored. */
+export function openEnd(openFile: OpenFile): void {
+  const { inode } = openFile;
+  if (openFile.isPath) return;
+  if (inode.kind === 'fifo') {
+    if (openFile.canRead) inode.pipe.readers++;
+    if (openFile.canWrite) inode.pipe.writers++;
+    if (openFile.canWrite) inode.pipe.hadWriter = true;
+  } else if (inode.kind === 'terminal') {
+    inode.terminal.slaves++;
+    inode.terminal.hadSlave = true;
+  }
+}
+
+/** The last holder of an open file is gone. */
+export function closeEnd(files: FileSystem, openFile: OpenFile): void {
+  const { inode } = openFile;
+  if (openFile.isPath) return;
+  if (inode.kind === 'fifo') {
+    if (openFile.canRead) inode.pipe.readers--;
+    if (openFile.canWrite) inode.pipe.writers--;
+    inode.pipe.changes++;
+    if (inode.pipe.readers === 0 && inode.pipe.writers === 0) inode.pipe.reset();
+  } else if (inode.kind === 'socket') closeSocket(files, inode);
+  else if (inode.kind === 'master') closeMaster(files, inode);
+  else if (inode.kind === 'terminal') {
+    inode.terminal.slaves--;
+    inode.terminal.changed();
+  }
+}
+
+/** The last open file of a socket is gone: its peer is told, and so are those that nobody will accept any more. */
+function closeSocket(files: FileSystem, { socket }: SocketInode): void {
+  const peer = files.inodes.get(socket.peer);
+  if (peer?.kind === 'socket' && socket.type !== 'datagram' && socket.peer !== 0) {
+    peer.socket.peer = 0;
+    peer.socket.isEnded = true;
+    if (socket.hasInput) peer.socket.error = ERRNO.ECONNRESET;
+    peer.socket.changed();
+  }
+  for (const ino of socket.backlog) {
+    const end = files.inodes.get(ino);
+    if (end?.kind !== 'socket') continue;
+    closeSocket(files, end);
+    files.release(end);
+  }
+  socket.backlog = [];
+  socket.status = 'closed';
+  const unread = socket.filesOnTheirWay;
+  socket.streamFiles = [];
+  socket.messages = socket.messages.map((message) => ({ ...message, files: [] }));
+  files.releaseFiles(unread);
+}
