@@ -7,7 +7,7 @@ export { replayCluster, type ClusterReplay } from './cluster/replay.ts';
 export type { ClusterStatus, NodeStatus } from './cluster/live/coordinator.ts';
 export { runClusterProcess } from './cluster/live/node-process.ts';
 export { upCluster, type UpRequest, type UpResult } from './cluster/live/up.ts';
-export { readClusterPlan, readPipePlan, type PipeRequest, type PlanRequest } from './cluster/live/read-plan.ts';
+export { convertCluster, readClusterPlan, readPipePlan, type PipeRequest, type PlanRequest } from './cluster/live/read-plan.ts';
 export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './core/index.ts';
 export { openMachine, openMachineRun, type Machine, type MachineRequest, type MachineRunRequest, type RunEnd, type Savepoint, type Transaction, type TransactionOptions, type Until } from './machine/index.ts';
 export { engineNamed, ENGINES, type EngineName } from './manifest/index.ts';

@@ -16,6 +16,11 @@ export async function readClusterPlan({ file, processes, name }: PlanRequest): P
   return planCluster(readClusterFile(file, name), new NodeClusterHost(), { processes });
 }
 
+/** A cluster manifest for descriptions of another system. Throws E_MANIFEST, E_USAGE. */
+export async function convertCluster(files: readonly string[], name: string | undefined): Promise<string> {
+  return (await import('../../manifest/live/convert.ts')).convertToCluster(files, name);
+}
+
 /** Throws E_USAGE, E_CHANNEL_*. */
 export function readPipePlan(request: PipeRequest): ClusterPlan {
   const absolute = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));
