@@ -43,7 +43,7 @@ Examples:
 A node is the run CLUSTER.GROUP-I: show, log and replay work on it, without its peers.
 A killed process is started again; a node that fails ends the cluster. Exit status: 0 when all nodes ended with 0.`)
     .action(async (file: string, flags: UpFlags) => {
-      const plan = await readClusterPlan({ file, processes: flags.processes, name: flags.name });
+      const plan = await readClusterPlan({ file, processes: flags.processes, name: flags.name, isForRun: true, store: flags.store });
       const result = await drive(plan, { store: flags.store, isResume: flags.resume === true, progress: flags.progress, logs: flags.logs, linesTo: flags.json === true ? process.stderr : process.stdout });
       const report = reportOf(plan, result);
       if (flags.report !== undefined) writeReport(flags.report, report);

@@ -11,8 +11,10 @@
 import { limits, StillpointError } from '../core/index.ts';
 import {
   checkManifest, compareChannelNames, complain, declareRun, parseClock, parseEntropy,
-  type ChannelLimits, type ChannelSpec, type ClusterChannel, type ClusterSettings, type HostBinding, type HostBindings, type HostInspector, type RunManifest, type RunSettings,
+  type ChannelLimits, type ChannelSpec, type ClusterChannel, type ClusterSettings, type HostBinding, type HostBindings, type HostInspector, type ImageSetting, type RunManifest, type RunSettings,
 } from '../manifest/index.ts';
+import type { ImageTree } from '../image/index.ts';
+import { declareImage, programInImage } from '../session/index.ts';
 import { groupNodes, type NodeDraft } from './plan-nodes.ts';
 
 /** What planning asks of the host. */
@@ -34,6 +36,8 @@ export interface PlannedNode {
   readonly process: number;
   readonly manifest: RunManifest;
   readonly bindings: HostBindings;
+  /** What the manifest's image is made from. */
+  readonly images: readonly ImageSetting[];
 }
 
 /** A channel from one node to another; between replicas, one for each pair. */
@@ -66,8 +70,14 @@ const WINDOW_BYTES_DEFAULT = 4 * 1024 * 1024; // Readers make half of it durable
 const WINDOW_BYTES_MIN = limits.CHUNK_BYTES;
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 
+export interface PlanOptions {
+  readonly processes?: number | undefined;
+  /** The image of each group that has some. */
+  readonly images?: ReadonlyMap<string, ImageTree> | undefined;
+}
+
 /** Throws E_MANIFEST, E_CHANNEL_DECLARATION, E_CHANNEL_OPEN. */
-export function planCluster(settings: ClusterSettings, host: ClusterHost, options: { readonly processes?: number | undefined } = {}): ClusterPlan {
+export function planCluster(settings: ClusterSettings, host: ClusterHost, options: PlanOptions = {}): ClusterPlan {
   const { place } = settings;
   if (settings.groups.length === 0) throw complain(place(['groups']), 'there is no group');
   const drafts = settings.groups.flatMap((group) => groupNodes(group, settings, host));
@@ -78,7 +88,7 @@ export function planCluster(settings: ClusterSettings, host: ClusterHost, option
   const links = channels.flatMap((channel) => pairsOfReplicas(channel, members)).map((link, id) => ({ ...link, id }));
   if (links.length > LINKS_MAX) throw complain(place(['channels']), `${links.length} channels are asked for, at most ${LINKS_MAX} are possible`);
   const processes = Math.min(members.length, options.processes ?? (settings.processes === 'one-per-node' ? members.length : settings.processes ?? host.processors));
-  const nodes = members.map((member, place) => toNode(member, { process: place % processes, settings, channels, host }));
+  const nodes = members.map((member, place) => toNode(member, { process: place % processes, settings, channels, host, images: options.images }));
   refuseSharedFiles(nodes, settings);
   const { name, transport, isEncrypted, checkpointEvery, engine, restarts, logs, store } = settings;
   return { name, nodes, links, processes, transport, isEncrypted, checkpointEvery, engine, restarts, logs, store };
@@ -160,10 +170,12 @@ function double({ place }: ClusterSettings, { node, channel }: { readonly node: 
   return complain(place(['channels']), `node ${node} has two channels /dev/${channel}; give one of them another name`);
 }
 
-function toNode(member: Member, context: { readonly process: number; readonly settings: ClusterSettings; readonly channels: readonly Channel[]; readonly host: ClusterHost }): PlannedNode {
+function toNode(member: Member, context: { readonly process: number; readonly settings: ClusterSettings; readonly channels: readonly Channel[]; readonly host: ClusterHost; readonly images: PlanOptions['images'] }): PlannedNode {
   const { settings, host } = context;
   const draft = ownOutputs(member);
-  const { manifest, bindings } = declareRun(runSettings(draft, member.position, settings), standardless(host));
+  const wished = runSettings(draft, member.position, settings);
+  const image = context.images?.get(draft.group.name);
+  const { manifest, bindings } = declareRun(wished, standardless(host), image === undefined ? undefined : declareImage(image, programInImage(image, wished)?.path));
   const peers = peersOf(draft, context.channels);
   const channels = [...manifest.channels, ...peers.map(({ spec }) => spec)].sort((a, b) => compareChannelNames(a.name, b.name));
   const whole: RunManifest = { ...manifest, arguments: [draft.name, ...manifest.arguments.slice(1)], channels };
@@ -175,7 +187,7 @@ function toNode(member: Member, context: { readonly process: number; readonly se
     ['stderr', { kind: 'file', path: draft.stderr ?? `${settings.logs}/${member.name}.err` }],
   ];
   const bound = new Map<string, HostBinding>([...bindings.channels, ...standard, ...peers.map(({ spec, binding }): [string, HostBinding] => [spec.name, binding])]);
-  return { name: member.name, of: draft.name, replicas: draft.group.replicas, group: draft.group.name, index: draft.index, process: context.process, manifest: whole, bindings: { ...bindings, channels: bound } };
+  return { name: member.name, of: draft.name, replicas: draft.group.replicas, group: draft.group.name, index: draft.index, process: context.process, manifest: whole, bindings: { ...bindings, channels: bound }, images: draft.group.images };
 }
 
 /** Each replica writes files of its own, FILE.rN; the winner's becomes FILE when the cluster has ended. */
@@ -211,7 +223,7 @@ function runSettings(draft: NodeDraft, position: number, { place }: ClusterSetti
     ...(group.clock === undefined ? {} : { clock: parseClock(group.clock, field('clock')) }),
     entropy: group.entropy === undefined ? { kind: 'seed', seed: BigInt(position) } : parseEntropy(group.entropy, field('entropy')),
     channels: draft.files.map(({ name, kind, file }) => ({ name, kind, file, place: place(['groups', group.name, 'files', name]) })),
-    live: [], limits: group.limits.map(({ channel, limits: given }) => ({ channel, limits: given, place: field('limits') })), images: [], host: {},
+    live: [], limits: group.limits.map(({ channel, limits: given }) => ({ channel, limits: given, place: field('limits') })), images: group.images, host: {},
   };
 }
 

@@ -5,7 +5,7 @@
 import type { CheckpointInterval } from './bindings.ts';
 import type { EngineName } from './engine.ts';
 import type { ChannelLimits } from './channel-spec.ts';
-import type { ChannelKind, Place } from './settings.ts';
+import type { ChannelKind, ImageSetting, Place } from './settings.ts';
 
 /** Which nodes of two groups a channel joins. */
 export type ChannelPattern = 'all-to-all' | 'one-to-one' | 'fan-in' | 'fan-out' | 'ring' | 'self' | 'publish';
@@ -16,7 +16,10 @@ export interface ClusterFileSetting { readonly name: string; readonly kind: Chan
 
 export interface ClusterGroup {
   readonly name: string;
+  /** Absolute, or a plain name that is looked up in the images. */
   readonly program: string;
+  /** Below the files of each node, lowest first. */
+  readonly images: readonly ImageSetting[];
   /** Without argv[0]. */
   readonly arguments: readonly string[];
   readonly environment: readonly (readonly [string, string])[];

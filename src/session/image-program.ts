@@ -8,7 +8,7 @@ import type { DeclaredImage, RunSettings } from '../manifest/index.ts';
 import { byteString } from './context.ts';
 
 /** Where the program is in the image, and its bytes; undefined when it is not there. */
-export function programInImage(image: ImageTree, { program, environment }: RunSettings): { readonly path: string; readonly program: Uint8Array } | undefined {
+export function programInImage(image: ImageTree, { program, environment }: Pick<RunSettings, 'program' | 'environment'>): { readonly path: string; readonly program: Uint8Array } | undefined {
   if (program === undefined || program === '') return undefined;
   const searchPath = environment.findLast(({ name }) => name === 'PATH')?.value ?? PATH_DEFAULT;
   const found = findProgram(image, byteString(program), byteString(searchPath));
@@ -18,6 +18,13 @@ export function programInImage(image: ImageTree, { program, environment }: RunSe
   if (size === 0) throw new StillpointError('E_PROGRAM_EMPTY', `${path} in the image is empty`, { data: { path } });
   if (size > limits.PROGRAM_BYTES_MAX) throw new StillpointError('E_ELF_TOO_LARGE', `${path} in the image has ${size} bytes, at most ${limits.PROGRAM_BYTES_MAX} can be run`, { data: { path } });
   return { path, program: image.read(found.inode, 0, size) };
+}
+
+/** The bytes of a program that was found at `path` before. */
+export function programAt(image: ImageTree, path: string): Uint8Array {
+  const found = programInImage(image, { program: path, environment: [] });
+  if (found === undefined) throw new StillpointError('E_PROGRAM_NOT_FOUND', `there is no program at ${path} in the image`, { data: { path } });
+  return found.program;
 }
 
 /** What the manifest says of an image. A program over an image finds what containers set: PATH and HOME. */

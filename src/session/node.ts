@@ -4,12 +4,15 @@
  * What this does NOT do: carry bytes between nodes, decide when a node is started again (cluster).
  */
 import { StillpointError } from '../core/index.ts';
-import { encodeManifest, type CheckpointInterval, type HostBindings, type RunManifest } from '../manifest/index.ts';
-import { createRun, openJournal, openRun, readRun, runNames, type RunRecord, type StoreContext } from '../txn/index.ts';
+import type { ImageTree } from '../image/index.ts';
+import { encodeManifest, type CheckpointInterval, type HostBindings, type ImageSetting, type RunManifest } from '../manifest/index.ts';
+import { createRun, openJournal, openRun, readRun, runNames, underLease, type RunRecord, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { bootGuest, ENGINE_DEFAULT, type EngineName } from './context.ts';
 import type { SessionHooks } from './driver.ts';
-import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
+import { importLease, isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
+import { importImages } from './images.ts';
+import { programAt } from './image-program.ts';
 import type { OpenPeer } from './ports.ts';
 import { resumeSession, type ResumePeers } from './resume.ts';
 import { abandon, DEFAULT_POLICY, readProgram, recordSession, type SessionResult } from './run.ts';
@@ -21,6 +24,8 @@ export interface NodeRequest {
   readonly name: string;
   readonly manifest: RunManifest;
   readonly bindings: HostBindings;
+  /** What the manifest's image is made from. */
+  readonly images: readonly ImageSetting[];
   readonly checkpointEvery: CheckpointInterval | undefined;
   readonly engine: EngineName | undefined;
   readonly hooks: SessionHooks;
@@ -49,15 +54,25 @@ export function bindingsOfRun(record: RunRecord): HostBindings {
 }
 
 async function startNode(request: NodeRequest): Promise<SessionResult> {
-  const { context, name, manifest } = request;
-  const { checkpointEvery } = request;
+  const { context, manifest, checkpointEvery } = request;
   const bindings: SavedBindings = { ...request.bindings, standardFiles: new Map(), ...(checkpointEvery === undefined ? {} : { checkpointEvery }) };
-  const program = readProgram(bindings.program, false);
-  const machine = bootGuest(manifest, { program, digests: context.digests, engine: request.engine ?? ENGINE_DEFAULT });
-  const writer = await createRun(context, {
-    name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(bindings), owner: thisOwner(), manifest: encodeManifest(manifest), program, recorder: RECORDER,
-  });
-  return recordSession({ context, writer, manifest, bindings, policy: checkpointEvery ?? DEFAULT_POLICY, hooks: request.hooks, openPeer: request.peers(writer.epoch).open, ...machine });
+  const begun = manifest.image === undefined ? await begin(request, bindings, undefined) : await underLease(context, importLease(), async () => begin(request, bindings, await imageOf(request)));
+  return recordSession({ context, manifest, bindings, policy: checkpointEvery ?? DEFAULT_POLICY, hooks: request.hooks, openPeer: request.peers(begun.writer.epoch).open, ...begun });
+}
+
+/** The machine before its first instruction, and its record. */
+async function begin({ context, name, manifest, engine }: NodeRequest, bindings: SavedBindings, image: ImageTree | undefined): Promise<ReturnType<typeof bootGuest> & { readonly writer: RunWriter }> {
+  const program = image !== undefined && manifest.programPath !== undefined ? programAt(image, manifest.programPath) : readProgram(bindings.program, image !== undefined);
+  const machine = bootGuest(manifest, { program, digests: context.digests, engine: engine ?? ENGINE_DEFAULT, image });
+  const writer = await createRun(context, { name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(bindings), owner: thisOwner(), manifest: encodeManifest(manifest), program, recorder: RECORDER });
+  return { ...machine, writer };
+}
+
+/** The image that was planned with: it may have been collected since, or its source may have changed. */
+async function imageOf({ context, images, manifest, name }: NodeRequest): Promise<ImageTree> {
+  const image = await importImages(context, images);
+  if (image.digest !== manifest.image) throw new StillpointError('E_CLUSTER_CHANGED', `the images of ${name} have changed since the cluster was planned; start again`, { data: { run: name } });
+  return image;
 }
 
 async function resumeNode(request: NodeRequest): Promise<SessionResult> {

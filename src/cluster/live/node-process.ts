@@ -111,7 +111,7 @@ class ClusterProcess {
       const tell = progressOf(node.name);
       this.#slices.set(node.name, 0);
       const { end, report } = await runNode({
-        context, name: runNameOf(plan.name, node.name), manifest: node.manifest, bindings: node.bindings, checkpointEvery: plan.checkpointEvery, engine: plan.engine,
+        context, name: runNameOf(plan.name, node.name), manifest: node.manifest, bindings: node.bindings, images: node.images, checkpointEvery: plan.checkpointEvery, engine: plan.engine,
         hooks: { stopRequested: () => this.#stopReason, onProgress: (progress) => { this.#slices.set(node.name, this.#slices.get(node.name)! + 1); tell(progress); } },
         peers: (epoch) => ({ open: (link, facts) => ends.open(link, facts, epoch), held: (journaled) => ends.held(journaled, epoch) }),
       });

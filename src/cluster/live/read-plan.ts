@@ -1,19 +1,59 @@
 /**
  * `plan` and `pipe`: what a cluster manifest, or a line of programs, would run on this host. What this does NOT do: start anything.
  */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { ImageTree } from '../../image/index.ts';
+import type { ClusterGroup } from '../../manifest/index.ts';
+import { defaultStoreDirectory, importImages, importLease, openImages, withStore } from '../../session/index.ts';
+import { underLease, type StoreContext } from '../../txn/index.ts';
 import { planPipe, type PipeRequest } from '../pipe-plan.ts';
 import { planCluster, type ClusterPlan } from '../plan.ts';
 import { NodeClusterHost } from './cluster-host.ts';
 
 export type { PipeRequest } from '../pipe-plan.ts';
-export interface PlanRequest { readonly file: string; readonly processes?: number | undefined; readonly name?: string | undefined }
+export interface PlanRequest {
+  readonly file: string;
+  readonly processes?: number | undefined;
+  readonly name?: string | undefined;
+  /** The plan will be run in this store (undefined: the manifest's, else the default one): images are brought there, and their digests are in the plan. */
+  readonly isForRun?: boolean;
+  readonly store?: string | undefined;
+}
 
 /** Throws E_MANIFEST, E_CHANNEL_*. */
-export async function readClusterPlan({ file, processes, name }: PlanRequest): Promise<ClusterPlan> {
+export async function readClusterPlan({ file, processes, name, isForRun, store }: PlanRequest): Promise<ClusterPlan> {
   // Loaded on demand: the YAML and schema packages would add a fifth to the start of every command.
   const { readClusterFile } = await import('../../manifest/live/cluster-file.ts');
-  return planCluster(readClusterFile(file, name), new NodeClusterHost(), { processes });
+  const settings = readClusterFile(file, name);
+  const plan = (images: ReadonlyMap<string, ImageTree>): ClusterPlan => planCluster(settings, new NodeClusterHost(), { processes, images });
+  const groups = settings.groups.filter((group) => group.images.length > 0);
+  if (groups.length === 0) return plan(new Map());
+  const directory = store ?? settings.store;
+  if (isForRun === true) {
+    if (!existsSync(directory ?? defaultStoreDirectory())) await lookAt(groups, directory, plan); // What can be refused is refused before there is a store.
+    return withStore(directory, 'create', (context) => underLease(context, importLease(), async () => {
+      const images = new Map<string, ImageTree>();
+      for (const group of groups) images.set(group.name, await importImages(context, group.images));
+      return plan(images);
+    }));
+  }
+  return lookAt(groups, directory, plan);
+}
+
+/** Without bringing anything anywhere. */
+async function lookAt(groups: readonly ClusterGroup[], directory: string | undefined, plan: (images: ReadonlyMap<string, ImageTree>) => ClusterPlan): Promise<ClusterPlan> {
+  const look = async (context: StoreContext | undefined): Promise<ClusterPlan> => {
+    const opened: { readonly name: string; readonly tree: ImageTree | undefined; readonly close: () => void }[] = [];
+    try {
+      for (const { name, images } of groups) opened.push({ name, ...await openImages(images, context) });
+      return plan(new Map(opened.map(({ name, tree }) => [name, tree!]))); // A group with images has a tree.
+    } finally {
+      for (const { close } of opened) close();
+    }
+  };
+  const hasNames = groups.some(({ images }) => images.some(({ source }) => !source.includes('/')));
+  return hasNames && existsSync(directory ?? defaultStoreDirectory()) ? withStore(directory, 'read-only', look) : look(undefined);
 }
 
 /** A cluster manifest for descriptions of another system. Throws E_MANIFEST, E_USAGE. */

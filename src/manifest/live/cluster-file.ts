@@ -7,7 +7,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { ChannelLimits } from '../channel-spec.ts';
 import type { ClusterChannel, ClusterGroup, ClusterSettings } from '../cluster-settings.ts';
 import type { ChannelKind } from '../settings.ts';
-import { parseDirectory } from '../parse-options.ts';
+import { parseDirectory, parseImage } from '../parse-options.ts';
 import { checkName, complain, parseCheckpointInterval, parseCount, parseSize } from '../parse-values.ts';
 import { clusterFileSchema, type ClusterFile } from './cluster-schema.ts';
 import { ManifestDocument, readManifestText } from './manifest-document.ts';
@@ -47,12 +47,17 @@ export function parseClusterText(text: string, path: string, wish?: string): Clu
 }
 
 function toGroup(name: string, group: ClusterFile['groups'][string], document: Document): ClusterGroup {
-  const place = (...field: readonly string[]): ReturnType<Document['place']> => document.place(['groups', name, ...field]);
+  const place = (...field: readonly (string | number)[]): ReturnType<Document['place']> => document.place(['groups', name, ...field]);
   if (!GROUP_NAME.test(name)) throw complain(place(), `'${name.slice(0, 80)}' is not a group name (1 to 24 of a-z A-Z 0-9 _ -, first a letter)`);
   const absolute = (file: string | undefined): string | undefined => (file === undefined ? undefined : document.absolute(file));
+  const images = (group.images ?? []).map((text, index) => {
+    const { source, mount } = parseImage(text, place('images', index));
+    return { source: source.includes('/') ? document.absolute(source) : source, mount, place: place('images', index) };
+  });
   return {
     name,
-    program: document.absolute(group.program),
+    program: images.length > 0 && !group.program.includes('/') ? group.program : document.absolute(group.program),
+    images,
     arguments: (group.arguments ?? []).map((text) => (text.startsWith('@') && !text.startsWith('@@') && text.length > 1 ? `@${document.absolute(text.slice(1))}` : text)),
     environment: Object.entries(group.environment ?? {}),
     count: group.count,

@@ -14,6 +14,7 @@ const file = z.union([z.strictObject({ in: path }), z.strictObject({ out: path }
 
 const group = z.strictObject({
   program: path,
+  images: z.array(z.string().min(1)).optional().describe('below the files of each node, lowest first: SOURCE[:MOUNT], SOURCE a name of the store or a path with a slash; a program without a slash, or an absolute one, is looked up there first'),
   arguments: z.array(z.string()).optional().describe('after the name of the node; {index}, {count}, {match}, {node} are filled in; @FILE becomes a channel'),
   environment: z.record(z.string().min(1), z.string()).optional(),
   count: z.int().min(1).max(256).optional().describe('nodes of the group (default 1, or one for each matching file)'),

@@ -1,0 +1,44 @@
+/** Images below the files of nodes: programs and data out of them, on a first start and after a rollback; changed and missing ones. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ClusterRig, fingerprint } from './rig.ts';
+
+const rig = new ClusterRig();
+afterAll(() => { rig.close(); });
+
+beforeAll(() => {
+  rig.compile('tool', '#include "peers.h"\nint main(int c, char **v) { char b[4096]; int in = open("/etc/data", O_RDONLY), out = open("/dev/out/keep-0", O_WRONLY); put(out, b, read(in, b, sizeof b)); put(out, getenv("HOME"), 5); return 0; }\n');
+  rig.compile('keep', '#include "peers.h"\nint main(void) { char b[4096]; int in = open("/dev/in/tool-0", O_RDONLY), word = open("/words/data", O_RDONLY), out = open("/dev/out/kept", O_WRONLY); put(out, b, read(in, b, sizeof b)); put(out, b, read(word, b, sizeof b)); return 0; }\n');
+  for (const directory of ['image/bin', 'image/etc']) mkdirSync(rig.path(directory), { recursive: true });
+  writeFileSync(rig.path('image/bin/tool'), rig.read('build/tool.elf'), { mode: 0o755 });
+  rig.write('image/etc/data', 'from the image;');
+  rig.write('images.yaml', `version: 1
+groups:
+  tool: { program: tool, images: [./image], memory: 16M }
+  keep: { program: build/keep.elf, images: ["./image/etc:/words"], memory: 16M, files: { kept: { out: build/kept } } }
+channels:
+  - { from: tool, to: keep }
+`);
+});
+
+it('programs and data come from the images of their group, again after a rollback', async () => {
+  const planned = await rig.stillpoint(['plan', 'images.yaml'], 'planned');
+  expect([planned.status, planned.stdout]).toEqual([0, expect.stringMatching(/^tool-0 +0 +tool /m)]);
+  const first = await rig.up('images.yaml', ['--processes', '2']);
+  expect(rig.read('build/kept').toString()).toBe('from the image;/homefrom the image;');
+  expect((await rig.stillpoint(['replay', 'images'], first.store)).status).toBe(0);
+  expect((await rig.stillpoint(['rollback', 'images', '--to', '0'], first.store)).status).toBe(0);
+  expect((await rig.stillpoint(['up', 'images.yaml', '--resume', '--report', 'report.json'], first.store)).status).toBe(0);
+  expect(fingerprint(rig.report())).toBe(fingerprint(first));
+  expect((await rig.stillpoint(['rollback', 'images', '--to', '0'], first.store)).status).toBe(0);
+  rig.write('image/etc/data', 'something else;');
+  expect((await rig.stillpoint(['up', 'images.yaml', '--resume'], first.store)).stderr).toMatch(/E_CLUSTER_CHANGED: run images\.(tool|keep)-0 was started from another manifest/);
+  rig.write('image/etc/data', 'from the image;');
+});
+
+it('an image that is not there is refused before anything is made', async () => {
+  rig.write('missing.yaml', rig.read('images.yaml').toString().replace('[./image]', '[./missing.tar]'));
+  const { status, stderr } = await rig.stillpoint(['up', 'missing.yaml'], 'missing');
+  expect([status, stderr]).toEqual([125, expect.stringMatching(/E_IMAGE_OPEN: .*missing\.tar/)]);
+  expect((await rig.stillpoint(['ls'], 'missing')).stderr).toMatch(/E_STORE_OPEN/);
+});
