@@ -3,6 +3,7 @@
  * Run: npm run build && node --import ./scripts/typescript-loader.mjs bench/checkpoint.ts [MIB …]. STILLPOINT_BENCH_DIR chooses the disk (/dev/shm leaves it out).
  *   pause: what the guest waits for. all: until the checkpoint is durable. cpu: of the whole process. disk: growth of the used part of the database file.
  *   dump: write(2) of the whole memory into a fresh file and fsync.
+ *   --history: a thousand checkpoints of a job that dirties 1 % between them, and what they take on disk.
  * Pages hold random words (nothing compresses), dirty pages are scattered evenly: the worst case for tree nodes. Medians.
  */
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -26,6 +27,7 @@ class BenchMemory implements PageObject {
   readonly #words: Uint32Array;
   #dirty: number[] = [];
   #seed = 1;
+  #place = 0;
 
   constructor(pageCount: number) {
     this.bytes = new Uint8Array(pageCount * PAGE_BYTES);
@@ -56,6 +58,17 @@ class BenchMemory implements PageObject {
       for (let word = page * 1024; word < (page + 1) * 1024; word++) this.#words[word] = (this.#seed = (Math.imul(this.#seed, 1664525) + 1013904223) >>> 0);
       this.#dirty.push(page);
     }
+  }
+
+  /** Writes new random content to `count` pages in runs of `run`, at other places each time. */
+  wander(count: number, run: number): void {
+    for (let index = 0; index < count; index++) {
+      if (index % run === 0) this.#place = (this.#place + 7919 * run) % this.pageCount;
+      const page = (this.#place + (index % run)) % this.pageCount;
+      for (let word = page * 1024; word < (page + 1) * 1024; word++) this.#words[word] = (this.#seed = (Math.imul(this.#seed, 1664525) + 1013904223) >>> 0);
+      this.#dirty.push(page);
+    }
+    this.#dirty = [...new Set(this.#dirty)].sort((a, b) => a - b);
   }
 
   /** Marks pages dirty without changing them. */
@@ -176,6 +189,35 @@ function restore(store: LmdbStore, root: Root): void {
   }
 }
 
+async function history(run: number): Promise<void> {
+  const directory = mkdtempSync(join(process.env['STILLPOINT_BENCH_DIR'] ?? tmpdir(), 'stillpoint-bench-'));
+  const store = await openLmdbStore({ directory: join(directory, 'store'), mode: 'create' });
+  try {
+    const memory = new BenchMemory(64 * 256);
+    const sections = new Map([['threads', new Uint8Array(400).fill(1)]]);
+    const take = inPlace(store);
+    memory.scramble(memory.pageCount);
+    await sample(store, take, memory, sections);
+    const before = usedBytes(store);
+    const count = Math.round(memory.pageCount / 100);
+    const samples: Sample[] = [];
+    for (let checkpoint = 0; checkpoint < 1000; checkpoint++) {
+      memory.wander(count, run);
+      sections.get('threads')![0]!++;
+      samples.push(await sample(store, take, memory, sections));
+    }
+    const grown = usedBytes(store) - before;
+    console.log(`1000 checkpoints of 64 MiB, ${count} pages in runs of ${run}: ${(grown / 1e6).toFixed(0)} MB, ${(grown / (1000 * count * PAGE_BYTES)).toFixed(3)} of the changed bytes; median ${median(samples.map(({ all }) => all)).toFixed(1)} ms`);
+  } finally {
+    await store.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+if (process.argv.includes('--history')) {
+  for (const run of [1, 4, 16]) await history(run);
+  process.exit(0);
+}
 console.log('| machine | dirty pages | pause ms | us/page | all ms | us/page | cpu us/page | disk, of page bytes | of a full dump |');
 console.log('|---|---|---|---|---|---|---|---|---|');
 const sizes = process.argv.slice(2).map(Number);

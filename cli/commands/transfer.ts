@@ -11,16 +11,18 @@ interface Flags { readonly store?: string; readonly json?: boolean; readonly pro
 
 export function addTransferCommands(program: Command): void {
   program.command('export').description('write a run, or its history up to a checkpoint, as one file with everything it needs').argument('<run>', 'RUN or RUN@CHECKPOINT').argument('<file>', 'the file; - is standard output')
+    .option('--oci', 'an OCI image layout, a directory that registry tools carry')
     .option('--have <run>', 'RUN or RUN@CHECKPOINT that the receiver has: what it holds is left out', collect, []).option('--store <dir>', 'the store').option('--json', 'facts as JSON (on standard error when the file is -)').option('--no-progress', 'no progress line')
     .addHelpText('after', `
 Examples:
   stillpoint export job job.stillpoint
   stillpoint export job@before-upgrade - | ssh elsewhere stillpoint import -
+  stillpoint export --oci job job.oci
   stillpoint export job - --have job@3 | ssh elsewhere stillpoint import - --name job-now`)
-    .action(async (run: string, file: string, flags: Flags & { readonly have: string[] }) => {
+    .action(async (run: string, file: string, flags: Flags & { readonly have: string[]; readonly oci?: boolean }) => {
       const line = new StatusLine('export', flags.progress);
       try {
-        const result = await exportRun({ run, file, store: flags.store, have: flags.have, onProgress: ({ bytes }) => line.update(`${scaled(bytes)}B`) });
+        const result = await exportRun({ run, file, isOci: flags.oci, store: flags.store, have: flags.have, onProgress: ({ bytes }) => line.update(`${scaled(bytes)}B`) });
         line.end();
         const text = `${result.run}: ${scaled(result.bytes)}B, ${result.pages} pages, ${result.nodes} nodes, ${result.frames} frames, ${result.checkpoints} checkpoints`;
         if (file === '-') { if (flags.json === true) process.stderr.write(`${JSON.stringify(result)}\n`); else note(text); }
@@ -30,7 +32,7 @@ Examples:
         line.end();
       }
     });
-  program.command('import').description('take a run from an exported file; every byte is checked before anything is visible').argument('<file>', 'the file; - is standard input')
+  program.command('import').description('take a run from an exported file or OCI image layout; every byte is checked before anything is visible').argument('<file>', 'the file or layout; - is standard input')
     .option('--name <name>', 'another name than it had').option('--store <dir>', 'the store').option('--json', 'facts as JSON').option('--no-progress', 'no progress line')
     .addHelpText('after', '\nExamples:\n  stillpoint import job.stillpoint\n  stillpoint import - --name theirs < job.stillpoint')
     .action(async (file: string, flags: Flags & { readonly name?: string }) => {

@@ -5,6 +5,6 @@ export { emptyDirectory, LayerBuilder, layOver, mountedAt, printable, type FileB
 export { writeLayer, type ReadLayerFile } from './tar-writer.ts';
 export { layerFromTar } from './layer-from-tar.ts';
 export { findInImage, findProgram, PATH_DEFAULT } from './lookup.ts';
-export { OCI_DOCUMENT_BYTES_MAX, ociLayers, type OciDescriptor } from './oci.ts';
+export { OCI_DOCUMENT_BYTES_MAX, ociDescriptors, ociLayers, type OciDescriptor } from './oci.ts';
 export type { ByteSource } from './tar-reader.ts';
 export { DEVICE_MINORS, KIND, type ImageNode, type ImageTree } from './tree.ts';

@@ -37,6 +37,11 @@ export function ociLayers(index: Uint8Array, { where, document }: { readonly whe
   return layers;
 }
 
+/** The descriptors that a document lists under `field`. Throws E_IMAGE_FORMAT, E_IMAGE_UNSUPPORTED, E_IMAGE_LIMIT. */
+export function ociDescriptors(document: Uint8Array, field: string, where: string): readonly OciDescriptor[] {
+  return descriptorsOf(parse(document, where), field, where);
+}
+
 /** The only manifest, or the one for our platform. */
 function choose(descriptors: readonly OciDescriptor[], where: string): OciDescriptor {
   const images = descriptors.filter(({ mediaType }) => INDEX_TYPES.includes(mediaType) || MANIFEST_TYPES.includes(mediaType));

@@ -16,6 +16,7 @@ import { encodeMark, encodeRunRecord, listCheckpoints, listMarks, openJournal, r
 import { withStore } from './context.ts';
 import { ExportWriter, numbered } from './export-format.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
+import { toLayout, type OciAnnotations } from './oci-run.ts';
 import { parseReference, resolveCheckpoint } from './run-reference.ts';
 
 export interface ExportRequest {
@@ -23,6 +24,8 @@ export interface ExportRequest {
   readonly run: string;
   /** `-` is standard output. */
   readonly file: string;
+  /** `file` becomes an OCI image layout: a directory that registries' tools carry. */
+  readonly isOci?: boolean | undefined;
   readonly store?: string | undefined;
   /** RUN or RUN@CHECKPOINT of this store that the receiver has. */
   readonly have: readonly string[];
@@ -34,7 +37,8 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   return withStore(request.store, 'read-only', async (context) => {
     // Looked at before a file is made.
     select(context, request.run);
-    return toFile(request.file, (write) => exportStream(context, request, write));
+    if (request.isOci !== true) return toFile(request.file, (write) => exportStream(context, request, write));
+    return toLayout(request.file, async (write) => ({ result: await exportStream(context, request, write), annotations: annotationsOf(select(context, request.run)) }));
   });
 }
 
@@ -52,6 +56,15 @@ function select(context: StoreContext, text: string): Selected {
   const number = resolveCheckpoint(context, record, reference.checkpoint);
   const checkpoint = number === 0 ? undefined : readCheckpoint(context, record, number);
   return { record: recordAt(context, record, checkpoint), checkpoints: checkpoint === undefined ? [] : [checkpoint] };
+}
+
+/** The reference name is what registries' tools show and tag; the rest says what would be there after an import. */
+function annotationsOf({ record, checkpoints }: Selected): OciAnnotations {
+  const last = checkpoints.at(-1);
+  return {
+    'org.opencontainers.image.ref.name': record.name, 'org.opencontainers.image.title': `${record.name}.stillpoint`, 'dev.stillpoint.run.id': record.id, 'dev.stillpoint.run.instructions': String(record.instructions),
+    'dev.stillpoint.run.frames': String(record.tail.count), 'dev.stillpoint.run.link': record.tail.link, ...(last === undefined ? {} : { 'dev.stillpoint.checkpoint': String(last.number), 'dev.stillpoint.root': last.root }),
+  };
 }
 
 interface WriteParts { readonly selected: Selected; readonly have: readonly Selected[]; readonly write: (bytes: Uint8Array) => Promise<void>; readonly onProgress: ExportRequest['onProgress'] }

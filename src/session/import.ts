@@ -7,7 +7,8 @@
  * Invariants: before that commit nothing is visible; after a failure the rows of the run are gone, and content that nobody needs is a collector's. Memory:
  * one record and one batch. What this does NOT do: execute anything; a forged but consistent run is only told from an honest one by replaying it.
  */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError, type ErrorCode } from '../core/index.ts';
 import { blobKey } from '../journal/index.ts';
@@ -19,9 +20,10 @@ import { withStore } from './context.ts';
 import { readExport, splitNumbered, type ExportKind } from './export-format.ts';
 import { isAlive, thisOwner } from './host.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
+import { fromLayout } from './oci-run.ts';
 
 export interface ImportRequest {
-  /** `-` is standard input. */
+  /** An exported file, or the directory of an OCI image layout; `-` is standard input. */
   readonly file: string;
   readonly store?: string | undefined;
   /** Another name than it had. */
@@ -37,6 +39,10 @@ const PAUSE_MS = 25;
 export async function importRun(request: ImportRequest): Promise<ImportResult> {
   if (request.name !== undefined) checkRunName(request.name);
   if (request.file === '-') return withStore(request.store, 'create', (context) => importStream(context, process.stdin, request));
+  if (await readable(request.file, async () => (await stat(request.file)).isDirectory())) {
+    await readable(request.file, () => stat(join(request.file, 'index.json'))); // Before a store is made for nothing.
+    return withStore(request.store, 'create', (context) => readable(request.file, () => importStream(context, fromLayout(request.file), request)));
+  }
   const handle = await readable(request.file, () => open(request.file, 'r')); // Before a store is made for nothing.
   try {
     const source = handle.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false });
