@@ -12,11 +12,23 @@ export type Undo = () => void;
 
 /** Puts a map back to the entries it had, in their order. */
 export function markMap<Key, Value>(map: Map<Key, Value>): Undo {
-  const entries = [...map];
+  const keys = [...map.keys()];
+  const values = [...map.values()];
   return () => {
+    if (isSame(map, keys, values)) return;
     map.clear();
-    for (const [key, value] of entries) map.set(key, value);
+    for (const [index, key] of keys.entries()) map.set(key, values[index] as Value); // There are as many values as keys.
   };
+}
+
+/** Looking is cheaper than making it again. */
+function isSame<Key, Value>(map: ReadonlyMap<Key, Value>, keys: readonly Key[], values: readonly Value[]): boolean {
+  if (map.size !== keys.length) return false;
+  let index = 0;
+  for (const key of map.keys()) if (key !== keys[index++]) return false;
+  index = 0;
+  for (const value of map.values()) if (value !== values[index++]) return false;
+  return true;
 }
 
 /** Puts an array back to the elements it had. */

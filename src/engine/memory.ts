@@ -331,12 +331,16 @@ export class GuestMemory implements CpuMemory {
   }
 
   #putBack(stack: PageStack, height: number): void {
-    for (let index = stack.height - 1; index >= height; index--) {
-      const page = stack.page(index);
-      if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
-      this.page(page).set(stack.bytes(index));
-      this.#setFlags(page, this.pageFlags[page]! & ~PAGE_FLAG.dirty);
-      if (!stack.wasDirty(index)) this.#unseen.delete(page);
+    for (let last = stack.height - 1; last >= height;) {
+      const first = stack.runStart(last, height);
+      for (let index = first; index <= last; index++) {
+        const page = stack.page(index);
+        if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
+        this.#setFlags(page, this.pageFlags[page]! & ~PAGE_FLAG.dirty);
+        if (!stack.wasDirty(index)) this.#unseen.delete(page);
+      }
+      this.u8.set(stack.bytes(first, last - first + 1), (stack.page(first) << PAGE_SHIFT >>> 0) - BIAS);
+      last = first - 1;
     }
     stack.cut(height);
     this.#dirty = [];

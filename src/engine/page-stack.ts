@@ -39,10 +39,18 @@ export class PageStack {
     return this.#wereDirty[index]!;
   }
 
-  /** A view, valid until the entry is popped. */
-  bytes(index: number): Uint8Array {
+  /** The first of entries [.., last] that are neighbours in memory as they are here: put back by one copy. Not below `height`. */
+  runStart(last: number, height: number): number {
+    const bottom = Math.max(height, last - (last % CHUNK_PAGES));
+    let first = last;
+    while (first > bottom && this.#pages[first - 1] === this.#pages[first]! - 1) first--;
+    return first;
+  }
+
+  /** A view of one entry or of `count` in one run, valid until they are popped. */
+  bytes(index: number, count = 1): Uint8Array {
     const start = (index % CHUNK_PAGES) * PAGE_BYTES;
-    return this.#chunks[Math.floor(index / CHUNK_PAGES)]!.subarray(start, start + PAGE_BYTES);
+    return this.#chunks[Math.floor(index / CHUNK_PAGES)]!.subarray(start, start + count * PAGE_BYTES);
   }
 
   /** Drops everything at and above `height`. */

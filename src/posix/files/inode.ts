@@ -4,13 +4,16 @@
  * children) is derived and never stored. Virtual inodes (/proc) are made on the fly from their path and are in no table.
  * What this does NOT do: keep order between inodes (FileSystem does).
  */
-import { limits, type Canonical } from '../../core/index.ts';
+import { limits, type Canonical, type Undo } from '../../core/index.ts';
 import type { FileContent } from './content.ts';
 import type { DirectoryEntries } from './directory-entries.ts';
 import { S_IF } from './flags.ts';
 import type { Pipe } from './pipe.ts';
 import type { Socket } from './socket.ts';
 import type { Terminal } from './terminal.ts';
+
+/** The fields that every kind shares, and the way back to them. */
+export interface Kept { readonly mode: number; readonly uid: number; readonly gid: number; readonly nlink: number; readonly atime: bigint; readonly mtime: bigint; readonly ctime: bigint; readonly references: number; readonly undo: Undo }
 
 interface InodeCommon {
   readonly ino: number;
@@ -24,6 +27,8 @@ interface InodeCommon {
   ctime: bigint;
   readonly btime: bigint;
   references: number;
+  /** What mark() found last time, while it is the same (mark-inode.ts). No state. */
+  kept?: Kept;
 }
 
 export interface DirectoryInode extends InodeCommon {

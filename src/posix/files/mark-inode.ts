@@ -7,9 +7,22 @@ import { type Undo } from '../../core/index.ts';
 import type { EpollInterest, Inode } from './inode.ts';
 
 export function markInode(inode: Inode): Undo {
-  const { mode, uid, gid, nlink, atime, mtime, ctime, references } = inode;
+  const common = markCommon(inode);
   const special = markKind(inode);
+  if (special === undefined) return common;
   return () => {
+    common();
+    special();
+  };
+}
+
+/** Most inodes are as they were at the last mark: they need no new way back. */
+function markCommon(inode: Inode): Undo {
+  const { kept } = inode;
+  if (kept !== undefined && kept.mode === inode.mode && kept.uid === inode.uid && kept.gid === inode.gid && kept.nlink === inode.nlink && kept.atime === inode.atime
+    && kept.mtime === inode.mtime && kept.ctime === inode.ctime && kept.references === inode.references) return kept.undo;
+  const { mode, uid, gid, nlink, atime, mtime, ctime, references } = inode;
+  const undo = (): void => {
     inode.mode = mode;
     inode.uid = uid;
     inode.gid = gid;
@@ -18,8 +31,9 @@ export function markInode(inode: Inode): Undo {
     inode.mtime = mtime;
     inode.ctime = ctime;
     inode.references = references;
-    special?.();
   };
+  inode.kept = { mode, uid, gid, nlink, atime, mtime, ctime, references, undo };
+  return undo;
 }
 
 function markKind(inode: Inode): Undo | undefined {

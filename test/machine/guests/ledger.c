@@ -2,7 +2,7 @@
  * A ledger of 1000 accounts that takes one request a message on standard input and answers one line on standard output; every change is also
  * recorded as a line in /dev/out/log.
  *
- *   t FROM TO AMOUNT   transfer: "ok FROM-BALANCE TO-BALANCE", or "poor"       s   sum of all accounts: "sum S"       b A   balance: "balance B"
+ *   t FROM TO AMOUNT [NUMBER]   transfer: "ok FROM-BALANCE TO-BALANCE", or "poor"       s   sum of all accounts: "sum S"       b A   balance: "balance B"
  *   c FROM TO AMOUNT   the same transfer, but a null pointer is written in the middle         q   exit 0        x N   exit N       l   loops for ever
  *   d MIB              dirties that many MiB of memory      w TEXT   appends TEXT to /tmp/notes, "notes BYTES"     r   a random number
  */
@@ -21,14 +21,14 @@ static int records;
 
 static void answer(const char *text) { write(1, text, strlen(text)); }
 
-static void transfer(int from, int to, long amount, int crash) {
+static void transfer(int from, int to, long amount, int crash, const char *number) {
   char line[128];
   if (accounts[from][0] < amount) { answer("poor\n"); return; }
   accounts[from][0] -= amount;
   if (crash) *(volatile int *)0 = 1;
   accounts[to][0] += amount;
   if (records >= 0) {
-    int length = snprintf(line, sizeof line, "%d %d %ld\n", from, to, amount);
+    int length = snprintf(line, sizeof line, "%d %d %ld%s\n", from, to, amount, number);
     write(records, line, length);
   }
   snprintf(line, sizeof line, "ok %ld %ld\n", accounts[from][0], accounts[to][0]);
@@ -49,7 +49,8 @@ int main(void) {
     long n;
     switch (request[0]) {
       case 't': case 'c':
-        if (sscanf(request + 1, "%d %d %ld", &a, &b, &n) == 3) transfer(a, b, n, request[0] == 'c');
+        line[0] = 0;
+        if (sscanf(request + 1, "%d %d %ld%31[ 0-9]", &a, &b, &n, line) >= 3) transfer(a, b, n, request[0] == 'c', line);
         break;
       case 's': {
         long sum = 0;
