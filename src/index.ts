@@ -9,7 +9,7 @@ export { runClusterProcess } from './cluster/live/node-process.ts';
 export { upCluster, type UpRequest, type UpResult } from './cluster/live/up.ts';
 export { convertCluster, readClusterPlan, readPipePlan, type PipeRequest, type PlanRequest } from './cluster/live/read-plan.ts';
 export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './core/index.ts';
-export { openMachine, openMachineRun, type Machine, type MachineRequest, type MachineRunRequest, type RunEnd, type Savepoint, type Transaction, type TransactionOptions, type Until } from './machine/index.ts';
+export { openMachine, openMachineRun, type Machine, type MachineRequest, type MachineRunRequest, type RunEnd, type Savepoint, type Speculation, type SpeculationOptions, type Transaction, type TransactionOptions, type Until } from './machine/index.ts';
 export { engineNamed, ENGINES, type EngineName } from './manifest/index.ts';
 export { defaultStoreDirectory } from './session/context.ts';
 export type { CheckpointPolicy, Progress, SessionEnd, SessionHooks } from './session/driver.ts';

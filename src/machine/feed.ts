@@ -68,8 +68,9 @@ export class Feed {
     this.#frames.push(...frames);
   }
 
-  /** Gives a fork what this machine's guest has not read yet. */
-  copyTo(other: Feed, channels: Iterable<Channel>): void {
+  /** The feed of a fork: what this machine's guest has not read yet, and the same files. */
+  copy(channels: Iterable<Channel>): Feed {
+    const other = new Feed(this.#parts);
     for (const channel of channels) {
       const { name, live, reads, access } = channel.spec;
       if (!reads || access !== 'sequential') continue;
@@ -79,6 +80,8 @@ export class Feed {
       for (const { bytes } of this.#sent.get(name) ?? []) other.#queue(name).push({ bytes, order: other.#ordered++ });
     }
     for (const [place, bytes] of this.#given) other.#given.set(place, bytes);
+    for (const [channel, offsets] of this.#chunks) other.#chunks.set(channel, new Set(offsets));
+    return other;
   }
 
   /** Frames since the last commit. */

@@ -1,5 +1,6 @@
 /** machine: guests that stay in memory and change in transactions. */
 export type { RunEnd, Until } from './core.ts';
 export type { Machine } from './machine.ts';
-export { openMachine, openMachineRun, type MachineRequest, type MachineRunRequest } from './open.ts';
+export { openMachine, openMachineIn, openMachineRun, openMachineRunIn, type MachineRequest, type MachineRunRequest } from './open.ts';
+export type { Speculation, SpeculationOptions } from './speculation.ts';
 export type { Savepoint, Transaction, TransactionOptions } from './transaction.ts';

@@ -10,16 +10,17 @@
  */
 import { assert, instructionCount, StillpointError } from '../core/index.ts';
 import type { Digests } from '../core/index.ts';
-import type { HostPort } from '../channel/index.ts';
+import type { HostPort, OutputOperation } from '../channel/index.ts';
+import type { FreshFrame } from '../journal/index.ts';
 import type { RunManifest } from '../manifest/index.ts';
 import type { ImageTree } from '../image/index.ts';
-import { hostFacts, monotonicMs, restoreGuest, wallClockMs, type EngineName } from '../session/index.ts';
-import { SnapshotWriter, type Root } from '../snapshot/index.ts';
+import { monotonicMs, restoreGuest, wallClockMs, type EngineName } from '../session/index.ts';
+import { SnapshotWriter, type Capture, type Root } from '../snapshot/index.ts';
 import { MemoryStore } from '../store/index.ts';
-import { encodePrepared, preparedDelete, preparedPut, type PreparedTransaction, type StoreContext } from '../txn/index.ts';
+import { ChangeLog, encodePrepared, type ChangeSet, preparedDelete, preparedPut, type PreparedTransaction, type StoreContext } from '../txn/index.ts';
 import type { CheckpointItem, CommitItem, CommitLog, Ending } from './commit-log.ts';
 import { Core } from './core.ts';
-import { Feed } from './feed.ts';
+import { Speculation, type SpeculationOptions } from './speculation.ts';
 import { Transaction, type TransactionHost, type TransactionOptions } from './transaction.ts';
 
 /** What makes a machine of a run durable. */
@@ -41,12 +42,22 @@ export interface MachineParts {
   readonly release: () => Promise<void>;
 }
 
+/** Where a branch came from, and its commits since. */
+interface Origin { readonly machine: Machine; readonly base: number; readonly frames: FreshFrame[]; readonly operations: OutputOperation[]; readonly changes: ChangeSet[] }
+
 /** A checkpoint is due after so many frames, input bytes, instructions: what a recovery has to replay. */
 const CHECKPOINT_EVERY = { frames: 20_000, bytes: 64 * 1024 * 1024, instructions: 2_000_000_000n } as const;
 
 export class Machine {
   readonly #parts: MachineParts;
   #core: Core;
+  #snapshots: SnapshotWriter | undefined;
+  /** The state came from a fork: the next checkpoint looks at all of it. */
+  #isForeign = false;
+  /** What commits change, while speculations are at work. */
+  readonly #changes = new ChangeLog();
+  /** Of a branch: what it came from, and what has happened in it since. */
+  #origin: Origin | undefined;
   #transaction: Transaction | undefined;
   #isClosed = false;
   /** Commits so far in this process. */
@@ -54,8 +65,8 @@ export class Machine {
   #since = { frames: 0, bytes: 0, at: 0n };
   #isCheckpointDue = false;
   #inDoubt: PreparedTransaction | undefined;
-  /** The transaction under way is prepared: its record is in the store. */
-  #isPrepared = false;
+  /** The transaction under way, when it is prepared: its record is in the store. */
+  #prepared: { readonly id: string; readonly transaction: Transaction } | undefined;
   /** No capture waits for its commit. */
   #isCaptureFree = true;
   /** Output of a machine without a store goes to its files one commit after the other. */
@@ -65,6 +76,7 @@ export class Machine {
   constructor(parts: MachineParts, inDoubt?: PreparedTransaction) {
     this.#parts = parts;
     this.#core = parts.core;
+    this.#snapshots = parts.durable?.snapshots;
     this.#since.at = parts.core.guest.retired;
     this.#inDoubt = inDoubt;
   }
@@ -93,9 +105,9 @@ export class Machine {
     return this.#core.guest.kernel.outcome !== undefined;
   }
 
-  /** The transaction that was prepared by an earlier process and waits for its decision. */
+  /** The prepared transaction that waits for its decision: of this process, or of an earlier one. */
   get inDoubt(): string | undefined {
-    return this.#inDoubt?.id;
+    return this.#inDoubt?.id ?? this.#prepared?.id;
   }
 
   /** The root of the state as it is now: SHA-256 over everything, also in the midst of a transaction. Costs a look at every page that is in use. */
@@ -137,11 +149,13 @@ export class Machine {
   async resolve(id: string, decision: 'commit' | 'abort'): Promise<void> {
     this.#mustBeOpen();
     const prepared = this.#inDoubt;
+    const { transaction: here } = this.#prepared ?? {};
+    if (here !== undefined && this.#prepared?.id === id) return decision === 'commit' ? here.commit() : here.abort();
     if (prepared === undefined || prepared.id !== id) throw new StillpointError('E_USAGE', `no transaction ${id} is in doubt`, { data: { id } });
     const transaction = new Transaction(this.#host(), {});
     this.#transaction = transaction;
     if (decision === 'commit') await this.#repeat(prepared, transaction);
-    this.#isPrepared = true;
+    this.#prepared = { id, transaction };
     this.#inDoubt = undefined;
     return decision === 'commit' ? transaction.commit() : transaction.abort();
   }
@@ -158,11 +172,72 @@ export class Machine {
     }
   }
 
-  /** Another machine in memory, with the state of the last commit, that shares nothing with this one. Not inside a transaction. */
+  /** Whether a transaction is open. */
+  get isBusy(): boolean {
+    return this.#transaction !== undefined;
+  }
+
+  /** What the transaction under way has changed, by page of memory and file. */
+  changed(): ChangeSet {
+    return this.#core.guest.changed();
+  }
+
+  /** Another machine in memory, with the state of the last commit, that shares nothing with this one: for readers. Not inside a transaction. */
   fork(): Machine {
     this.#mustBeOpen();
-    if (this.#transaction !== undefined) throw new StillpointError('E_TXN_OPEN', 'a machine is forked between transactions', {});
-    return this.#forkNow();
+    if (this.isBusy) throw new StillpointError('E_TXN_OPEN', 'a machine is forked between transactions; long ones can be speculations, which leave it free', {});
+    const { manifest, digests, engine, image } = this.#parts;
+    const { channels, guest, feed } = this.#core;
+    const copy = restoreGuest(manifest, { state: guest.wholeState(), savedDigests: channels.saveDigests(), digests, engine, image });
+    return new Machine({ ...this.#parts, core: new Core({ ...copy, feed: feed.copy(channels), monotonicMs }), ports: new Map(), durable: undefined, release: async () => {} });
+  }
+
+  /** A fork that may become this machine's state: one of several continuations (promote). */
+  branch(): Machine {
+    const branch = this.fork();
+    branch.#origin = { machine: this, base: this.#commits, frames: [], operations: [], changes: [] };
+    return branch;
+  }
+
+  /**
+   * The transactions of a branch happen here, as one commit; the branch is closed. Resolves when it is durable. Throws E_TXN_CONFLICT when something was
+   * committed here since it began, E_TXN_OPEN.
+   */
+  async promote(branch: Machine): Promise<void> {
+    this.#mustBeOpen();
+    branch.#mustBeOpen();
+    const origin = branch.#origin;
+    if (origin?.machine !== this) throw new StillpointError('E_USAGE', 'only a branch of this machine can be promoted', {});
+    if (this.isBusy || branch.isBusy) throw new StillpointError('E_TXN_OPEN', 'a branch is promoted between transactions', {});
+    if (origin.base !== this.#commits) throw new StillpointError('E_TXN_CONFLICT', `the machine has gone on since the branch began (commit ${this.#commits} after ${origin.base})`, { data: { base: origin.base, commits: this.#commits } });
+    branch.#isClosed = true;
+    this.#core = branch.#core;
+    this.#isForeign = true;
+    this.#snapshots = this.#parts.durable === undefined ? undefined : new SnapshotWriter(this.#parts.durable.context.store, this.#parts.digests);
+    this.#changes.add(this.#commits + 1, unionOf(origin.changes));
+    return this.#record(origin);
+  }
+
+  /** A transaction on a fork, beside others. Its commit throws E_TXN_CONFLICT when it would go another way now. */
+  beginSpeculation(options: SpeculationOptions = {}): Speculation {
+    this.#mustBeOpen();
+    return new Speculation({ machine: this, changes: this.#changes, promote: (branch) => this.promote(branch) }, options);
+  }
+
+  /** One speculation around `body`, from the new state again as often as it loses, at most `attempts` times (default 10). */
+  async speculate<Result>(body: (speculation: Speculation) => Promise<Result>, options: SpeculationOptions & { readonly attempts?: number } = {}): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      const speculation = this.beginSpeculation(options);
+      try {
+        const result = await body(speculation);
+        await speculation.commit();
+        return result;
+      } catch (error) {
+        await speculation.abort();
+        const hasLost = error instanceof StillpointError && error.code === 'E_TXN_CONFLICT';
+        if (!hasLost || attempt >= (options.attempts ?? 10)) throw error;
+      }
+    }
   }
 
   /** Waits for everything that was committed, takes a checkpoint, and gives the run up. An open transaction is aborted. */
@@ -196,30 +271,44 @@ export class Machine {
 
   /** In memory at once; the promise is for the disk. */
   #commit(): Promise<void> {
-    const { durable, ports } = this.#parts;
-    const wasPrepared = this.#isPrepared;
     const core = this.#core;
-    const { at } = core;
-    core.feed.settle(core.channels, at);
-    const operations = core.channels.takeOutput();
+    const origin = this.#origin;
+    core.feed.settle(core.channels, core.at);
+    const isWatched = this.#changes.isWanted || (origin !== undefined && origin.machine.#changes.isWanted);
+    const changes = isWatched ? core.guest.changed() : undefined;
+    if (changes !== undefined) this.#changes.add(this.#commits + 1, changes);
+    const happened = { frames: core.feed.takeFrames(), operations: core.channels.takeOutput() };
     core.guest.release();
     this.#transaction = undefined;
-    this.#isPrepared = false;
+    if (origin !== undefined) {
+      origin.frames.push(...happened.frames);
+      origin.operations.push(...happened.operations);
+      if (changes !== undefined) origin.changes.push(changes);
+    }
+    return this.#record(happened);
+  }
+
+  /** What has happened in memory becomes durable. */
+  #record({ frames: inputs, operations }: { readonly frames: readonly FreshFrame[]; readonly operations: readonly OutputOperation[] }): Promise<void> {
+    const { durable, ports } = this.#parts;
+    const wasPrepared = this.#prepared !== undefined;
+    const core = this.#core;
+    const { at } = core;
+    this.#prepared = undefined;
     this.#commits++;
     if (durable === undefined) {
-      core.feed.takeFrames();
       return ports.size === 0 || operations.length === 0 ? Promise.resolve() : this.#deliver(operations);
     }
     const positions = new Map(operations.map(({ channel }) => [channel, core.channels.get(channel)!.bytesWritten]));
     const outputs = [...positions].map(([channel, position]) => ({ kind: 'output' as const, at, channel, position, digest: core.channels.get(channel)!.accounts().output!.sha256 as Root }));
-    const frames = [...core.feed.takeFrames(), ...outputs];
+    const frames = [...inputs, ...outputs];
     this.#count(frames);
     const outcome = core.guest.kernel.outcome;
     const checkpoint = outcome === undefined ? this.#dueCheckpoint() : this.#checkpoint({ kind: 'exit', outcome });
     return durable.log.append({ at, frames, operations, positions, checkpoint, also: wasPrepared ? { deletes: [preparedDelete(durable.log.writer.record.id)] } : undefined });
   }
 
-  #deliver(operations: ReturnType<Core['channels']['takeOutput']>): Promise<void> {
+  #deliver(operations: readonly OutputOperation[]): Promise<void> {
     const { ports } = this.#parts;
     return this.#delivery = this.#delivery.then(async () => {
       for (const [channel, port] of ports) {
@@ -237,15 +326,15 @@ export class Machine {
       const { record } = durable.log.writer;
       await this.#also({ puts: [preparedPut(record.id, encodePrepared(digests, record.id, { id, at: core.at, frames: core.feed.frames }))] });
     }
-    this.#isPrepared = true;
+    this.#prepared = { id, transaction: this.#transaction! }; // It is preparing.
   }
 
   async #aborted(): Promise<void> {
     const { durable } = this.#parts;
     this.#core.guest.release();
     this.#transaction = undefined;
-    if (!this.#isPrepared) return;
-    this.#isPrepared = false;
+    if (this.#prepared === undefined) return;
+    this.#prepared = undefined;
     if (durable !== undefined) await this.#also({ deletes: [preparedDelete(durable.log.writer.record.id)] });
   }
 
@@ -270,7 +359,7 @@ export class Machine {
     const { durable } = this.#parts;
     assert(durable !== undefined, 'checkpoints are of runs');
     const { channels, guest } = this.#core;
-    const capture = durable.snapshots.capture(guest.state());
+    const capture = this.#capture();
     this.#isCheckpointDue = false;
     this.#isCaptureFree = false;
     this.#since = { frames: 0, bytes: 0, at: guest.retired };
@@ -281,7 +370,7 @@ export class Machine {
         channels: new Map([...channels].map((channel) => [channel.spec.name, { inputPosition: channel.bytesRead, outputPosition: channel.bytesWritten }])),
         digests: channels.saveDigests(), createdMs: wallClockMs(),
       },
-      ends: ends === undefined ? undefined : { ...ends, again: () => durable.snapshots.capture(guest.state()) },
+      ends: ends === undefined ? undefined : { ...ends, again: () => this.#capture() },
     };
   }
 
@@ -298,21 +387,27 @@ export class Machine {
     this.#since.at = at;
   }
 
+  #capture(): Capture {
+    const { guest } = this.#core;
+    if (!this.#isForeign) return this.#snapshots!.capture(guest.state()); // A machine of a run has one.
+    const capture = this.#snapshots!.capture(guest.wholeState());
+    for (const object of guest.state().objects) object.markClean();
+    this.#isForeign = false;
+    return capture;
+  }
+
   /** Called when a checkpoint could not be committed. */
   wantCheckpoint(): void {
     this.#isCheckpointDue = true;
   }
 
-  #forkNow(): Machine {
-    const { manifest, digests, engine, image } = this.#parts;
-    const { channels, guest } = this.#core;
-    const copy = restoreGuest(manifest, { state: guest.wholeState(), savedDigests: channels.saveDigests(), digests, engine, image });
-    const feed = new Feed({ ports: this.#parts.ports, host: hostFacts });
-    this.#core.feed.copyTo(feed, channels);
-    return new Machine({ ...this.#parts, core: new Core({ ...copy, feed, monotonicMs }), ports: new Map(), durable: undefined, release: async () => {} });
-  }
-
   #mustBeOpen(): void {
     if (this.#isClosed) throw new StillpointError('E_USAGE', 'the machine is closed', {});
   }
+}
+
+function unionOf(sets: readonly ChangeSet[]): ChangeSet {
+  const union = new Map<string, readonly number[]>();
+  for (const set of sets) for (const [object, pages] of set) union.set(object, [...new Set([...union.get(object) ?? [], ...pages])].sort((a, b) => a - b));
+  return union;
 }

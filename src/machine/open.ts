@@ -24,7 +24,7 @@ import {
   type EngineName, type SavedBindings,
 } from '../session/index.ts';
 import { SnapshotWriter } from '../snapshot/index.ts';
-import { createRun, openRun, readPrepared, recover, removeRun, underLease, type OutputPositions, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { createRun, openRun, readPrepared, recover, removeRun, underLease, type IsAlive, type OutputPositions, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { CommitLog } from './commit-log.ts';
 import { Core } from './core.ts';
 import { Feed } from './feed.ts';
@@ -78,14 +78,21 @@ export async function openMachine(request: MachineRequest): Promise<Machine> {
   if (request.store === undefined && request.name === undefined) return openInMemory(settings);
   const { context, release } = await shareStore(request.store ?? defaultStoreDirectory(), 'create');
   try {
-    return await underLease(context, importLease(), async () => {
-      const image = settings.images.length === 0 ? undefined : await importImages(context, settings.images);
-      return createMachine(settings, { context, image, release });
-    });
+    return await create(settings, context, release);
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/** The same as a run of a store that the caller has open, and closes after the machine. */
+export async function openMachineIn(context: StoreContext, request: MachineRequest): Promise<Machine> {
+  return create(readSettings(request), context, async () => {});
+}
+
+async function create(settings: RunSettings, context: StoreContext, release: () => Promise<void>): Promise<Machine> {
+  if (settings.images.length === 0) return createMachine(settings, { context, image: undefined, release });
+  return underLease(context, importLease(), async () => createMachine(settings, { context, image: await importImages(context, settings.images), release }));
 }
 
 async function openInMemory(settings: RunSettings): Promise<Machine> {
@@ -145,15 +152,20 @@ function durableMachine(parts: DurableParts): Machine {
 export async function openMachineRun(request: MachineRunRequest): Promise<Machine> {
   const { context, release } = await shareStore(request.store ?? defaultStoreDirectory(), 'existing');
   try {
-    const writer = await openRun(context, { name: request.name, owner: thisOwner(), isAlive });
-    try {
-      return await reopenMachine(context, { writer, engine: request.engine ?? ENGINE_DEFAULT, release });
-    } catch (error) {
-      await abandon(writer);
-      throw error;
-    }
+    return await openMachineRunIn(context, { ...request, release });
   } catch (error) {
     await release();
+    throw error;
+  }
+}
+
+/** The same in a store that the caller has open. `isAlive`: whether an owner still runs. */
+export async function openMachineRunIn(context: StoreContext, request: MachineRunRequest & { readonly release?: () => Promise<void>; readonly isAlive?: IsAlive }): Promise<Machine> {
+  const writer = await openRun(context, { name: request.name, owner: thisOwner(), isAlive: request.isAlive ?? isAlive });
+  try {
+    return await reopenMachine(context, { writer, engine: request.engine ?? ENGINE_DEFAULT, release: request.release ?? (async () => {}) });
+  } catch (error) {
+    await abandon(writer);
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeCanonical, StillpointError, type ErrorCode } from '../../src/core/index.ts';
 import { runId, type JournalTail } from '../../src/journal/index.ts';
-import { checkRunName, decodeCheckpointRecord, decodeMark, encodeMark, decodeOwnerRecord, decodeRunRecord, encodeCheckpointRecord, encodeOwnerRecord, encodeRunRecord, type CheckpointRecord, type Mark, type OwnerRecord, type RunRecord } from '../../src/txn/index.ts';
+import { checkRunName, decodeCheckpointRecord, decodeMark, decodePrepared, encodeMark, encodePrepared, decodeOwnerRecord, decodeRunRecord, encodeCheckpointRecord, encodeOwnerRecord, encodeRunRecord, type CheckpointRecord, type Mark, type OwnerRecord, type PreparedTransaction, type RunRecord } from '../../src/txn/index.ts';
 import { at, codeOf, digests, errorOf, RUN, someHash } from '../journal/support.ts';
 
 const GOLDEN = new URL('./golden/records-v2.json', import.meta.url);
@@ -41,11 +41,19 @@ const OWNER_SAMPLE: OwnerRecord = { epoch: 3, owner: { host: 'h', pid: 1, starte
 
 const MARK_SAMPLE: Mark = { name: 'before', note: 'a line of text, naïve' };
 
+const PREPARED_SAMPLE: PreparedTransaction = {
+  id: 'tx-1', at: at(90n), frames: [
+    { kind: 'input', at: at(80n), channel: 'stdin', offset: 7, bytes: Uint8Array.of(1, 2) }, { kind: 'clock', at: at(81n), nanoseconds: 5n }, { kind: 'entropy', at: at(82n), bytes: Uint8Array.of(9) },
+    { kind: 'end', at: at(90n), channel: 'stdin', offset: 9 },
+  ],
+};
+
 const SAMPLES: readonly [string, Uint8Array, (bytes: Uint8Array) => unknown, ErrorCode, unknown][] = [
   ['run', encodeRunRecord(digests, RUN_SAMPLE), runDecoder, 'E_STORE_CORRUPT', RUN_SAMPLE],
   ['owner', encodeOwnerRecord(digests, RUN, OWNER_SAMPLE), ownerDecoder, 'E_STORE_CORRUPT', OWNER_SAMPLE],
   ['checkpoint', encodeCheckpointRecord(digests, CHECKPOINT_SAMPLE), checkpointDecoder(2), 'E_SNAPSHOT_FORMAT', CHECKPOINT_SAMPLE],
   ['mark', encodeMark(digests, { run: RUN, number: 2 }, MARK_SAMPLE), (bytes) => decodeMark(digests, { run: RUN, number: 2 }, bytes), 'E_STORE_CORRUPT', MARK_SAMPLE],
+  ['prepared', encodePrepared(digests, RUN, PREPARED_SAMPLE), (bytes) => decodePrepared(digests, RUN, bytes), 'E_STORE_CORRUPT', PREPARED_SAMPLE],
 ];
 
 describe('records', () => {

@@ -4,6 +4,7 @@
  *
  *   t FROM TO AMOUNT [NUMBER]   transfer: "ok FROM-BALANCE TO-BALANCE", or "poor"       s   sum of all accounts: "sum S"       b A   balance: "balance B"
  *   c FROM TO AMOUNT   the same transfer, but a null pointer is written in the middle         q   exit 0        x N   exit N       l   loops for ever
+ *   g R   reads a register: "value V"       p R V   writes it: "set"
  *   d MIB              dirties that many MiB of memory      w TEXT   appends TEXT to /tmp/notes, "notes BYTES"     r   a random number
  */
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define ACCOUNTS 1000
+static long registers[16][512];
 static long accounts[ACCOUNTS][64]; /* Half a KiB each: transfers touch different pages. */
 static int records;
 
@@ -62,6 +64,14 @@ int main(void) {
       case 'b':
         snprintf(line, sizeof line, "balance %ld\n", accounts[atoi(request + 1)][0]);
         answer(line);
+        break;
+      case 'g':
+        snprintf(line, sizeof line, "value %ld\n", registers[atoi(request + 1) & 15][0]);
+        answer(line);
+        break;
+      case 'p':
+        if (sscanf(request + 1, "%d %ld", &a, &n) == 2) registers[a & 15][0] = n;
+        answer("set\n");
         break;
       case 'd': {
         long mib = atol(request + 1);

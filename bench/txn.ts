@@ -1,0 +1,145 @@
+/**
+ * What transactions cost: begin, one small request, end; rollback of dirtied memory; durable commits one by one and in groups, against SQLite doing the same
+ * transfers on the same disk in the same run (synchronous=FULL, python3's sqlite3 module).
+ * Run: npm run build && node --import ./scripts/typescript-loader.mjs bench/txn.ts [SECONDS]. STILLPOINT_BENCH_DIR chooses the disk.
+ * Each figure is the best of three, because the machine is rarely idle; `disk` is how long the disk takes for 4 KiB and fdatasync.
+ */
+import { execFileSync } from 'node:child_process';
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { openMachine, type Machine, type Transaction } from '../src/index.ts';
+
+const SECONDS = Number(process.argv[2] ?? 1.5);
+const SQLITE = `
+import sqlite3, sys, time
+path, journal, group, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+db = sqlite3.connect(path, isolation_level=None)
+db.execute('pragma journal_mode=' + journal); db.execute('pragma synchronous=FULL')
+db.execute('create table accounts(id integer primary key, balance integer)'); db.execute('create table log(a, b, amount)')
+db.execute('begin'); db.executemany('insert into accounts values(?, 1000000)', [(i,) for i in range(1000)]); db.execute('commit')
+n, start = 0, time.time()
+while time.time() - start < seconds:
+    db.execute('begin')
+    for _ in range(group):
+        a, b = n * 7 % 1000, (n * 11 + 1) % 1000
+        db.execute('update accounts set balance = balance - 1 where id = ?', (a,))
+        db.execute('update accounts set balance = balance + 1 where id = ?', (b,))
+        db.execute('insert into log values(?, ?, 1)', (a, b))
+        n += 1
+    db.execute('commit')
+print(n / (time.time() - start))
+`;
+
+const row = (what: string, figure: string): void => console.log(`| ${what} | ${figure} |`);
+const perSecond = (value: number): string => `${Math.round(value)} /s`;
+const request = (number: number): string => `t ${(number * 7) % 1000} ${(number * 11 + 1) % 1000} 1`;
+
+/** Rounds of `step` for about SECONDS / 3, three times; the best rate. */
+async function rate(step: (number: number) => Promise<number>): Promise<number> {
+  let best = 0;
+  for (let turn = 0, number = 0; turn < 3; turn++) {
+    const start = performance.now();
+    let done = 0;
+    while (performance.now() - start < (SECONDS * 1000) / 3) done += await step(number++);
+    best = Math.max(best, (done * 1000) / (performance.now() - start));
+  }
+  return best;
+}
+
+async function small(machine: Machine, number: number): Promise<Transaction> {
+  const transaction = machine.begin();
+  transaction.send('stdin', request(number));
+  await transaction.run();
+  return transaction;
+}
+
+async function opened(options: object): Promise<Machine> {
+  const machine = await openMachine({ program, memory: '256M', ...options });
+  await machine.transact(async (transaction) => { await transaction.run(); });
+  for (let number = 0; number < 2000 && !('name' in options); number++) await (await small(machine, number)).abort();
+  return machine;
+}
+
+async function inMemory(): Promise<void> {
+  const machine = await opened({ out: ['log'] });
+  row('in memory: begin, transfer, abort', perSecond(await rate(async (number) => { await (await small(machine, number)).abort(); return 1; })));
+  row('in memory: begin, transfer, commit', perSecond(await rate(async (number) => { await (await small(machine, number)).commit(); return 1; })));
+  row('in memory: savepoint, transfer, rollback', perSecond(await rate(async (number) => {
+    const transaction = machine.begin();
+    for (let index = 0; index < 100; index++) {
+      const savepoint = transaction.savepoint();
+      transaction.send('stdin', request(number));
+      await transaction.run();
+      savepoint.rollback();
+    }
+    await transaction.abort();
+    return 100;
+  })));
+  row('fork of the machine', perSecond(await rate(async () => { await machine.fork().close(); return 1; })));
+  let rollback = Infinity;
+  for (let turn = 0; turn < 5; turn++) {
+    const transaction = machine.begin();
+    transaction.send('stdin', 'd 100');
+    await transaction.run();
+    const start = performance.now();
+    await transaction.abort();
+    rollback = Math.min(rollback, performance.now() - start);
+  }
+  row('rollback of 100 MiB dirtied', `${rollback.toFixed(1)} ms`);
+  await machine.close();
+}
+
+async function durable(): Promise<void> {
+  const store = join(base, 'store');
+  const machine = await opened({ store, name: 'bank', out: [`log=${join(base, 'log.txt')}`] });
+  row('durable, each alone', perSecond(await rate(async (number) => { await (await small(machine, number)).commit(); return 1; })));
+  for (const group of [16, 256]) {
+    row(`durable, ${group} under way`, perSecond(await rate(async (number) => {
+      const commits: Promise<void>[] = [];
+      for (let index = 0; index < group; index++) commits.push((await small(machine, number * group + index)).commit());
+      await Promise.all(commits);
+      return group;
+    })));
+  }
+  const others = [machine];
+  for (let index = 1; index < 8; index++) others.push(await opened({ store, name: `bank-${index}`, out: [`log=${join(base, `log-${index}.txt`)}`] }));
+  row('durable, 8 machines, each commit waited for', perSecond(await rate(async (number) => {
+    await Promise.all(others.map(async (one) => (await small(one, number)).commit()));
+    return others.length;
+  })));
+  for (const one of others) await one.close();
+}
+
+function sqlite(): void {
+  for (const journal of ['delete', 'wal']) {
+    for (const group of [1, 256]) {
+      const figure = Number(execFileSync('python3', ['-c', SQLITE, join(base, `bank-${journal}-${group}.db`), journal, String(group), String(SECONDS)], { encoding: 'utf8' }));
+      row(`SQLite (native, ${journal}), ${group === 1 ? 'each alone' : `${group} in one transaction`}`, perSecond(figure));
+    }
+  }
+}
+
+function disk(): void {
+  const file = openSync(join(base, 'disk'), 'w');
+  const start = performance.now();
+  for (let index = 0; index < 50; index++) {
+    writeSync(file, new Uint8Array(4096), 0, 4096, index * 4096);
+    fdatasyncSync(file);
+  }
+  closeSync(file);
+  row('disk: 4 KiB and fdatasync', `${((performance.now() - start) / 50).toFixed(2)} ms`);
+}
+
+const base = mkdtempSync(join(process.env['STILLPOINT_BENCH_DIR'] ?? tmpdir(), 'stillpoint-bench-'));
+const program = join(base, 'ledger');
+try {
+  execFileSync('riscv64-linux-gnu-gcc', ['-static', '-O2', '-w', '-o', program, resolve(import.meta.dirname, '../test/machine/guests/ledger.c')]);
+  console.log('| what | figure |\n|---|---|');
+  disk();
+  await inMemory();
+  await durable();
+  sqlite();
+} finally {
+  rmSync(base, { recursive: true, force: true });
+}
