@@ -8,17 +8,18 @@
  * E_RUN_OWNED), and after a crash the run opens at its last durable commit.
  * What this does NOT do: open anything (open.ts), run the guest (core.ts).
  */
-import { assert, instructionCount, StillpointError } from '../core/index.ts';
+import { instructionCount, StillpointError } from '../core/index.ts';
 import type { Digests } from '../core/index.ts';
 import type { HostPort, OutputOperation } from '../channel/index.ts';
 import type { FreshFrame } from '../journal/index.ts';
 import type { RunManifest } from '../manifest/index.ts';
 import type { ImageTree } from '../image/index.ts';
-import { monotonicMs, restoreGuest, wallClockMs, type EngineName } from '../session/index.ts';
-import { SnapshotWriter, type Capture, type Root } from '../snapshot/index.ts';
+import { monotonicMs, restoreGuest, type EngineName } from '../session/index.ts';
+import { SnapshotWriter, type Root } from '../snapshot/index.ts';
 import { MemoryStore } from '../store/index.ts';
 import { ChangeLog, encodePrepared, type ChangeSet, preparedDelete, preparedPut, type PreparedTransaction, type StoreContext } from '../txn/index.ts';
-import type { CheckpointItem, CommitItem, CommitLog, Ending } from './commit-log.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import type { CommitItem, CommitLog } from './commit-log.ts';
 import { Core } from './core.ts';
 import { Speculation, type SpeculationOptions } from './speculation.ts';
 import { Transaction, type TransactionHost, type TransactionOptions } from './transaction.ts';
@@ -27,7 +28,7 @@ import { Transaction, type TransactionHost, type TransactionOptions } from './tr
 export interface Durable {
   readonly context: StoreContext;
   readonly log: CommitLog;
-  readonly snapshots: SnapshotWriter;
+  readonly checkpoints: Checkpoints;
 }
 
 export interface MachineParts {
@@ -45,15 +46,9 @@ export interface MachineParts {
 /** Where a branch came from, and its commits since. */
 interface Origin { readonly machine: Machine; readonly base: number; readonly frames: FreshFrame[]; readonly operations: OutputOperation[]; readonly changes: ChangeSet[] }
 
-/** A checkpoint is due after so many frames, input bytes, instructions: what a recovery has to replay. */
-const CHECKPOINT_EVERY = { frames: 20_000, bytes: 64 * 1024 * 1024, instructions: 2_000_000_000n } as const;
-
 export class Machine {
   readonly #parts: MachineParts;
   #core: Core;
-  #snapshots: SnapshotWriter | undefined;
-  /** The state came from a fork: the next checkpoint looks at all of it. */
-  #isForeign = false;
   /** What commits change, while speculations are at work. */
   readonly #changes = new ChangeLog();
   /** Of a branch: what it came from, and what has happened in it since. */
@@ -62,13 +57,9 @@ export class Machine {
   #isClosed = false;
   /** Commits so far in this process. */
   #commits = 0;
-  #since = { frames: 0, bytes: 0, at: 0n };
-  #isCheckpointDue = false;
   #inDoubt: PreparedTransaction | undefined;
   /** The transaction under way, when it is prepared: its record is in the store. */
   #prepared: { readonly id: string; readonly transaction: Transaction } | undefined;
-  /** No capture waits for its commit. */
-  #isCaptureFree = true;
   /** Output of a machine without a store goes to its files one commit after the other. */
   #delivery: Promise<void> = Promise.resolve();
 
@@ -76,8 +67,6 @@ export class Machine {
   constructor(parts: MachineParts, inDoubt?: PreparedTransaction) {
     this.#parts = parts;
     this.#core = parts.core;
-    this.#snapshots = parts.durable?.snapshots;
-    this.#since.at = parts.core.guest.retired;
     this.#inDoubt = inDoubt;
   }
 
@@ -212,8 +201,7 @@ export class Machine {
     if (origin.base !== this.#commits) throw new StillpointError('E_TXN_CONFLICT', `the machine has gone on since the branch began (commit ${this.#commits} after ${origin.base})`, { data: { base: origin.base, commits: this.#commits } });
     branch.#isClosed = true;
     this.#core = branch.#core;
-    this.#isForeign = true;
-    this.#snapshots = this.#parts.durable === undefined ? undefined : new SnapshotWriter(this.#parts.durable.context.store, this.#parts.digests);
+    this.#parts.durable?.checkpoints.replace();
     this.#changes.add(this.#commits + 1, unionOf(origin.changes));
     return this.#record(origin);
   }
@@ -259,7 +247,7 @@ export class Machine {
     await durable.log.settle();
     durable.log.mustBeWell();
     if (this.#transaction !== undefined || this.#inDoubt !== undefined) return durable.log.writer.close(); // Prepared: in doubt until somebody decides.
-    await durable.log.append({ at: this.#core.at, frames: [], operations: [], positions: new Map(), checkpoint: this.#checkpoint({ kind: 'stop', reason: 'the machine was closed' }) });
+    await durable.log.append({ at: this.#core.at, frames: [], operations: [], positions: new Map(), checkpoint: durable.checkpoints.take(this.#core, { kind: 'stop', reason: 'the machine was closed' }) });
   }
 
   #host(): TransactionHost {
@@ -302,9 +290,9 @@ export class Machine {
     const positions = new Map(operations.map(({ channel }) => [channel, core.channels.get(channel)!.bytesWritten]));
     const outputs = [...positions].map(([channel, position]) => ({ kind: 'output' as const, at, channel, position, digest: core.channels.get(channel)!.accounts().output!.sha256 as Root }));
     const frames = [...inputs, ...outputs];
-    this.#count(frames);
+    durable.checkpoints.count(frames, at);
     const outcome = core.guest.kernel.outcome;
-    const checkpoint = outcome === undefined ? this.#dueCheckpoint() : this.#checkpoint({ kind: 'exit', outcome });
+    const checkpoint = outcome === undefined ? durable.checkpoints.due(core) : durable.checkpoints.take(core, { kind: 'exit', outcome });
     return durable.log.append({ at, frames, operations, positions, checkpoint, also: wasPrepared ? { deletes: [preparedDelete(durable.log.writer.record.id)] } : undefined });
   }
 
@@ -343,37 +331,6 @@ export class Machine {
     return this.#parts.durable!.log.append({ at: instructionCount(0n), frames: [], operations: [], positions: new Map(), also });
   }
 
-  #count(frames: readonly { readonly kind: string; readonly bytes?: unknown }[]): void {
-    this.#since.frames += frames.length;
-    for (const { bytes } of frames) if (bytes instanceof Uint8Array) this.#since.bytes += bytes.length;
-    const { frames: count, bytes, at } = this.#since;
-    if (count >= CHECKPOINT_EVERY.frames || bytes >= CHECKPOINT_EVERY.bytes || this.instructions - at >= CHECKPOINT_EVERY.instructions) this.#isCheckpointDue = true;
-  }
-
-  #dueCheckpoint(): CheckpointItem | undefined {
-    return this.#isCheckpointDue && this.#isCaptureFree ? this.#checkpoint() : undefined;
-  }
-
-  /** The state now. */
-  #checkpoint(ends?: Omit<Ending, 'again'>): CheckpointItem {
-    const { durable } = this.#parts;
-    assert(durable !== undefined, 'checkpoints are of runs');
-    const { channels, guest } = this.#core;
-    const capture = this.#capture();
-    this.#isCheckpointDue = false;
-    this.#isCaptureFree = false;
-    this.#since = { frames: 0, bytes: 0, at: guest.retired };
-    const free = (): void => { this.#isCaptureFree = true; };
-    return {
-      capture: { ...capture, confirm: () => { capture.confirm(); free(); }, abandon: () => { capture.abandon(); free(); } },
-      facts: {
-        channels: new Map([...channels].map((channel) => [channel.spec.name, { inputPosition: channel.bytesRead, outputPosition: channel.bytesWritten }])),
-        digests: channels.saveDigests(), createdMs: wallClockMs(),
-      },
-      ends: ends === undefined ? undefined : { ...ends, again: () => this.#capture() },
-    };
-  }
-
   /** Executes the journal of a run up to its last commit; its output goes to the files again. */
   async catchUp(at: bigint, seeds: readonly { readonly at: bigint; readonly seed: Uint8Array }[]): Promise<void> {
     const core = this.#core;
@@ -384,21 +341,6 @@ export class Machine {
     };
     await core.runTo(at, { seeds, release });
     await release();
-    this.#since.at = at;
-  }
-
-  #capture(): Capture {
-    const { guest } = this.#core;
-    if (!this.#isForeign) return this.#snapshots!.capture(guest.state()); // A machine of a run has one.
-    const capture = this.#snapshots!.capture(guest.wholeState());
-    for (const object of guest.state().objects) object.markClean();
-    this.#isForeign = false;
-    return capture;
-  }
-
-  /** Called when a checkpoint could not be committed. */
-  wantCheckpoint(): void {
-    this.#isCheckpointDue = true;
   }
 
   #mustBeOpen(): void {

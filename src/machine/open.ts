@@ -25,6 +25,7 @@ import {
 } from '../session/index.ts';
 import { SnapshotWriter } from '../snapshot/index.ts';
 import { createRun, openRun, readPrepared, recover, removeRun, underLease, type IsAlive, type OutputPositions, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { CommitLog } from './commit-log.ts';
 import { Core } from './core.ts';
 import { Feed } from './feed.ts';
@@ -123,7 +124,7 @@ async function createMachine(settings: RunSettings, { context, image, release }:
   try {
     const ports = await openPorts(bound(manifest, bindings), bindings);
     const core = new Core({ guest, channels, feed: new Feed({ ports, host: hostFacts }), monotonicMs });
-    return durableMachine({ context, writer, core, manifest, engine: settings.host.engine ?? ENGINE_DEFAULT, image, ports, snapshots: new SnapshotWriter(context.store, digests), positions: new Map(), release });
+    return durableMachine({ context, writer, core, manifest, engine: settings.host.engine ?? ENGINE_DEFAULT, image, ports, snapshots: new SnapshotWriter(context.store, digests), positions: new Map(), frames: 0, release });
   } catch (error) {
     await abandon(writer);
     await removeRun(context, { name, isAlive });
@@ -133,19 +134,19 @@ async function createMachine(settings: RunSettings, { context, image, release }:
 
 interface DurableParts {
   readonly context: StoreContext; readonly writer: RunWriter; readonly core: Core; readonly manifest: RunManifest; readonly engine: EngineName; readonly image: ImageTree | undefined;
-  readonly ports: ReadonlyMap<string, HostPort>; readonly snapshots: SnapshotWriter; readonly positions: OutputPositions; readonly release: () => Promise<void>;
+  readonly ports: ReadonlyMap<string, HostPort>; readonly snapshots: SnapshotWriter; readonly positions: OutputPositions; readonly frames: number; readonly release: () => Promise<void>;
 }
 
 function durableMachine(parts: DurableParts): Machine {
   const { context, writer, core, manifest, engine, image, ports, snapshots, positions } = parts;
   const forgetful = new Set([...ports].filter(([, port]) => isForgetful(port)).map(([channel]) => channel));
-  const log: CommitLog = new CommitLog({ writer, ports, forgetful, positions, onStale: () => machine.wantCheckpoint() });
+  const checkpoints = new Checkpoints(context.store, { digests: context.digests, writer: snapshots, at: core.guest.retired, frames: parts.frames });
+  const log = new CommitLog({ writer, ports, forgetful, positions, onStale: () => checkpoints.want() });
   const release = async (): Promise<void> => {
     await closePorts(ports);
     await parts.release();
   };
-  const machine: Machine = new Machine({ core, manifest, digests: context.digests, engine, image, ports, durable: { context, log, snapshots }, release }, readPrepared(context, writer.record.id));
-  return machine;
+  return new Machine({ core, manifest, digests: context.digests, engine, image, ports, durable: { context, log, checkpoints }, release }, readPrepared(context, writer.record.id));
 }
 
 /** The machine of a run at its last commit: one that a machine left, or any run that was stopped or killed. Throws what `stillpoint resume` would. */
@@ -189,7 +190,7 @@ async function reopenMachine(context: StoreContext, { writer, engine, release }:
     feed.resume(channels, recordedFacts(recovery));
     const core = new Core({ guest, channels, feed, monotonicMs });
     const image = manifest.image === undefined ? undefined : guest.kernel.files.image?.tree;
-    const machine = durableMachine({ context, writer, core, manifest, engine, image, ports, snapshots, positions, release });
+    const machine = durableMachine({ context, writer, core, manifest, engine, image, ports, snapshots, positions, frames: record.tail.count - (recovery.checkpoint?.tail.count ?? 1), release });
     await machine.catchUp(record.instructions, [...recordedSeeds(recovery)]);
     return machine;
   } catch (error) {
