@@ -19,7 +19,7 @@ enableWasmFeatures();
 const isas: readonly Isa[] = [riscv64, interpretingInWasm(riscv64), translating(riscv64)];
 const isSlow = process.env['STILLPOINT_SLOW'] === '1';
 /** Those with the most kernel state, by what is in their names. */
-const RICH = /^(file-tree|file-mapped-log|memory-mmap|signal-handlers|process-fork|process-pipes|sockets-rights|thread-waits)$/;
+const RICH = /^(file-tree|file-mapped-log|memory-mmap|signal-handlers|process-fork|process-pipes|sockets-rights|thread-waits|terminals)$/;
 const programs = ['c', 'posix'].flatMap((folder) => listPrograms(folder)).filter(({ name, image, files }) => image.length === 0 && Object.keys(files).length === 0 && (isSlow || RICH.test(name)));
 
 function rootOf(guest: Guest): string {
