@@ -24,6 +24,10 @@ const FIXED_BYTES = 8 * 1024 * 1024;
 const HIGHEST_BYTES = limits.HIGHEST_ADDRESS - BIAS;
 /** Late pages of zeros come together with a neighbour in the same group: a group is a leaf of the page tree. */
 const GROUP_PAGES = 16;
+/** Never ready: see PAGE_FLAG. */
+const FIRST_PAGE = BIAS >>> PAGE_SHIFT;
+const READY_MASK = STORE_MASK | PAGE_FLAG.read;
+const READY = STORE_FAST | PAGE_FLAG.read;
 const RIGHTS = PAGE_FLAG.read | PAGE_FLAG.write | PAGE_FLAG.execute;
 
 /** Where things lie above vmBase, in bytes. */
@@ -424,15 +428,15 @@ export class GuestMemory implements CpuMemory {
 
   /** Sets a page's flags and makes `ready` from them. */
   #setFlags(pageIndex: number, flags: number): void {
-    this.pageFlags[pageIndex] = (flags & STORE_MASK) === STORE_FAST ? flags | PAGE_FLAG.ready : flags & ~PAGE_FLAG.ready;
+    this.pageFlags[pageIndex] = (flags & READY_MASK) === READY && pageIndex !== FIRST_PAGE ? flags | PAGE_FLAG.ready : flags & ~PAGE_FLAG.ready;
   }
 
   /** Makes `wide` anew after the rights of pages [first, first+count) have changed. */
   #widen(first: number, count: number): void {
     const flags = this.pageFlags;
-    const end = Math.min(first + count + 1, flags.length - 1);
-    for (let page = Math.max(1, first - 1); page < end; page++) {
-      const isWide = (flags[page - 1]! & flags[page]! & flags[page + 1]! & PAGE_FLAG.read) !== 0;
+    const end = Math.min(first + count, flags.length - 1);
+    for (let page = Math.max(0, first - 1); page < end; page++) {
+      const isWide = (flags[page]! & flags[page + 1]! & PAGE_FLAG.read) !== 0;
       flags[page] = isWide ? flags[page]! | PAGE_FLAG.wide : flags[page]! & ~PAGE_FLAG.wide;
     }
   }

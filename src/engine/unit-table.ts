@@ -99,6 +99,7 @@ export class UnitTable {
       outcome: vmBase + OUTCOME_OFFSET, targets, tableSize: TABLE_SIZE_FIRST, margin, hasFused: compileHost().hasFused,
       slotOf: (address) => this.#slotOf(address),
       isFunction: (address) => this.#functions.has(address),
+      functionBefore: (address) => this.#functionBefore(address),
       allocate: (bytes) => {
         const at = this.#mapsUsed;
         if (at + bytes > MAP_BYTES) return undefined;
@@ -106,6 +107,12 @@ export class UnitTable {
         return maps + at;
       },
     };
+  }
+
+  #functionBefore(address: number): number | undefined {
+    let best = -1;
+    for (const start of this.#functions) if (start < address && start > best) best = start;
+    return best < 0 ? undefined : best;
   }
 
   /** Slot of the unit at an address; undefined when there is none. */
@@ -143,7 +150,7 @@ export class UnitTable {
     if (this.#slots.size > TABLE_SIZE_MAX - TABLE_RESERVE || this.#mapsUsed > MAP_BYTES / 2) this.dropUnits();
     const batch = liftBatch(this.#code, entries, this.layout, (address) => !this.#units.has(address) && this.#interpreter.arrivals(address) >= this.#calleeLimit);
     if (batch === undefined) return;
-    for (const { address } of entries) if (!batch.units.some((unit) => unit.entry === address)) this.#interpreter.forgetArrivals(address);
+    for (const { address } of entries) if (!batch.units.some((unit) => unit.entries.has(address))) this.#interpreter.forgetArrivals(address);
     for (const { offset, bytes } of batch.maps) this.#memory.u8.set(bytes, offset);
     this.#instantiate(batch.module);
     const pages = new Set(batch.reliedPages);
@@ -151,9 +158,11 @@ export class UnitTable {
     const installed: InstalledBatch = { units: batch.units, pages };
     for (const page of pages) this.#watch(page, installed, batch.reliedPages.has(page));
     for (const unit of batch.units) {
-      this.#units.set(unit.entry, { slot: unit.slot, batch: installed });
-      this.cacheTarget(unit.entry, unit.slot);
-      this.#interpreter.setEntry(unit.entry, true);
+      for (const [address, slot] of unit.entries) {
+        this.#units.set(address, { slot, batch: installed });
+        this.cacheTarget(address, slot);
+        this.#interpreter.setEntry(address, true);
+      }
       for (const address of unit.resumes) this.#interpreter.setEntry(address, true);
       for (const address of unit.callees) this.#functions.add(address);
       for (const address of unit.starts) this.#covered.add(address);
@@ -200,10 +209,13 @@ export class UnitTable {
 
   /** Units of a batch call each other directly, so they go together. Frames of theirs that are on the stack see that the epoch has changed. */
   #dropBatch(batch: InstalledBatch): void {
-    for (const { entry, slot, resumes } of batch.units) {
-      this.#units.delete(entry);
-      this.#table.set(slot, this.#stub);
-      for (const address of [entry, ...resumes]) if (!this.#units.has(address)) this.#interpreter.setEntry(address, false);
+    for (const { entries, resumes } of batch.units) {
+      for (const [address, slot] of entries) {
+        if (this.#units.get(address)?.batch !== batch) continue; // A later unit has it.
+        this.#units.delete(address);
+        this.#table.set(slot, this.#stub);
+      }
+      for (const address of [...entries.keys(), ...resumes]) if (!this.#units.has(address)) this.#interpreter.setEntry(address, false);
     }
     for (const page of batch.pages) this.#batchesOfPage.get(page)?.delete(batch);
   }
@@ -211,7 +223,7 @@ export class UnitTable {
   /** Everything: what is on the WebAssembly stack must be left before slots are used again. */
   dropUnits(): void {
     for (const { batch } of new Set(this.#units.values())) {
-      for (const { entry, resumes } of batch.units) for (const address of [entry, ...resumes]) this.#interpreter.setEntry(address, false);
+      for (const { entries, resumes } of batch.units) for (const address of [...entries.keys(), ...resumes]) this.#interpreter.setEntry(address, false);
     }
     if (this.#slots.size > 0) this.#targets.fill(0); // Untouched pages stay unallocated.
     this.#queue = [];

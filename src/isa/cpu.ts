@@ -11,7 +11,8 @@ export const BIAS = 0x10000;
 
 /**
  * One byte a page: rights, dirty mark, and "an executor has cached this page's code". Index: address >>> 12. The upper bits are made from these for
- * translated code: `wide`, the page and both its neighbours are readable; `ready`, a store is fast; `relied`, code relies on the page being readable.
+ * translated code: `wide`, the page and the next are readable; `ready`, readable and a store is fast (never the page at BIAS: an address in it may come from a
+ * base below it); `relied`, code relies on the page being readable.
  */
 export const PAGE_FLAG = { read: 1, write: 2, execute: 4, dirty: 8, code: 16, wide: 32, ready: 64, relied: 128 } as const;
 /** A store is fast when (flags & STORE_MASK) === STORE_FAST: writable, already dirty, no cached code. */

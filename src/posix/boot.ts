@@ -39,7 +39,7 @@ export function planLimit(imageEnd: number, memoryBytes: number): number {
 export function planSpace(imageEnd: number, memoryBytes: number, limit: number): Places {
   const gap = Math.min(STACK_GAP, roundUp(memoryBytes / 16));
   const signalPage = limit - 2 * PAGE_BYTES;
-  const stackTop = signalPage - PAGE_BYTES;
+  const stackTop = signalPage; // No gap: code that is sure of a readable page above looks at the stack's last page no closer.
   const stackBottom = stackTop - stackSize(memoryBytes);
   return { signalPage, stackTop, stackBottom, heapStart: imageEnd, mmapBottom: limits.LOWEST_ADDRESS, mmapTop: stackBottom - gap };
 }

@@ -57,6 +57,21 @@ addi a0, s0, -2; call fib; add a0, a0, s1; ld ra, 24(sp); ld s0, 16(sp); ld s1, 
   'walks into an unmapped page': 'li a1, 0x40000; 1: ld a0, 0(a1); sd a0, 8(a1); addi a1, a1, 8; j 1b',
   'rewrites its own loop': `.option norvc; lla a1, 1f; li a2, 400; li a4, 200; lw a5, 3f; 0: addi a2, a2, -1; bne a2, a4, 2f; sw a5, 0(a1); fence.i; 2:
 1: addi a0, a0, 1; bnez a2, 0b; ecall; .align 2; 3: addi a0, a0, 5`,
+  'an interpreter with a jump at the end of each operation': `.macro next; lbu a0, 0(s1); addi s1, s1, 1; slli a0, a0, 2; add a0, a0, s2; lw a0, 0(a0); add a0, a0, s2; jr a0; .endm
+lla s2, 5f; lla s1, 6f; li s3, 60; call run; mv a0, s4; ecall
+run: addi sp, sp, -16; sd ra, 8(sp); next
+20: addi s4, s4, 7; next
+21: xori s4, s4, 0x55; next
+22: call help; next
+23: slli a2, s4, 3; xor s4, s4, a2; next
+24: sd s4, 0(sp); ld a3, 0(sp); add s4, s4, a3; next
+25: srli a2, s4, 5; xor s4, s4, a2; next
+26: mv a0, s4; call help; sub s4, s4, a0; next
+27: not s4, s4; next
+28: addi s3, s3, -1; beqz s3, 29f; lla s1, 6f; next
+29: ld ra, 8(sp); addi sp, sp, 16; ret
+help: addi s4, s4, 3; xor a0, a0, s4; ret
+.align 2; 5: .word 20b - 5b, 21b - 5b, 22b - 5b, 23b - 5b, 24b - 5b, 25b - 5b, 26b - 5b, 27b - 5b, 28b - 5b; 6: .byte 0, 1, 2, 3, 6, 4, 5, 2, 7, 1, 6, 0, 8; .align 2`,
   'reads the counters in a loop': 'li a2, 300; 1: addi a5, a5, 1; xor a6, a5, a3; rdinstret a0; rdcycle a1; add a3, a3, a0; xor a3, a3, a1; addi a2, a2, -1; bnez a2, 1b; ecall',
   'reservations': 'li a1, 0x40000; li a2, 300; 1: lr.d a0, (a1); addi a0, a0, 3; sc.d a3, a0, (a1); add a4, a4, a3; addi a2, a2, -1; bnez a2, 1b; ecall',
 };

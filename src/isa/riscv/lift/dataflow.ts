@@ -10,17 +10,16 @@
  */
 import { assert } from '../../../core/index.ts';
 import type { Instruction } from './instruction.ts';
-import { afterCall, FRAME_ANY, isInFrame, meetInto, noteLoad, STACK_POINTER, step, type Facts } from './facts.ts';
+import { afterCall, findFrames, STACK_POINTER, step, type Facts } from './facts.ts';
 import type { Graph, GraphNode } from './graph.ts';
 import type { Liveness } from './liveness.ts';
 
 export interface Registers { available: number; dirty: number; availableFloats: number; dirtyFloats: number; singles: number; facts: Facts }
 
 const ALL = -1;
-const NO_STORE = 0x7fffffff;
 export const LIMITS_BIT = 1;
 const SP_BIT = 1 << STACK_POINTER;
-const TOP: Readonly<Registers> = { available: ALL, dirty: 0, availableFloats: ALL, dirtyFloats: 0, singles: ALL, facts: { readable: ALL, frame: FRAME_ANY } };
+const TOP: Readonly<Registers> = { available: ALL, dirty: 0, availableFloats: ALL, dirtyFloats: 0, singles: ALL, facts: { readable: ALL, frame: 0 } };
 
 export function copyRegisters(from: Readonly<Registers>): Registers {
   return { ...from, facts: { ...from.facts } };
@@ -34,8 +33,6 @@ export function isCalling(node: GraphNode): boolean {
 /** Registers in locals after one instruction (whose operands have been loaded and whose result has been set). The sets to flush have been stored. */
 export function stepRegisters(state: Registers, instruction: Instruction, flush: number, flushFloats: number): void {
   const { reads, writes, floatReads, floatWrites } = instruction;
-  if (instruction.isLoad) noteLoad(state.facts, instruction);
-  if (instruction.isStore && isInFrame(state.facts, instruction)) state.facts.frame = Math.abs(state.facts.frame);
   state.available |= reads | writes | (instruction.isLimited ? LIMITS_BIT : 0);
   state.dirty |= writes;
   state.availableFloats |= floatReads | floatWrites;
@@ -59,29 +56,17 @@ export function endRegisters(state: Registers, node: GraphNode): void {
 }
 
 /** What a node does to every set of registers, found by walking through it once with nothing and once with everything: each bit goes its own way. */
-interface Effect { readonly none: Registers; readonly all: Registers; readonly frame: FrameEffect }
-/** The frame behind a node: `set` where the stack pointer changes, else the frame before it, checked where a store lies below `storeEnd`. */
-interface FrameEffect { readonly set: number | undefined; readonly storeEnd: number }
+interface Effect { readonly none: Registers; readonly all: Registers }
 
-function effectOf(node: GraphNode, flushes: Int32Array): Effect {
+function effectOf(node: GraphNode, flushes: Int32Array, frame: number): Effect {
   const walk = (fill: number): Registers => {
-    const state: Registers = { available: fill, dirty: fill, availableFloats: fill, dirtyFloats: fill, singles: fill, facts: { readable: fill, frame: 0 } };
+    const state: Registers = { available: fill, dirty: fill, availableFloats: fill, dirtyFloats: fill, singles: fill, facts: { readable: fill, frame } };
     const instructions = node.block?.instructions ?? [];
     for (let at = 0; at < instructions.length; at++) stepRegisters(state, instructions[at]!, flushes[2 * at]!, flushes[2 * at + 1]!);
     endRegisters(state, node);
     return state;
   };
-  const [none, all] = [walk(0), walk(ALL)];
-  return { none, all, frame: frameEffect(node, none.facts.frame) };
-}
-
-function frameEffect(node: GraphNode, frameFromNothing: number): FrameEffect {
-  let storeEnd = NO_STORE;
-  for (const { isStore, rs1, imm, size, writes } of node.block?.instructions ?? []) {
-    if (isStore && rs1 === STACK_POINTER && imm >= 0) storeEnd = Math.min(storeEnd, imm + size);
-    if ((writes & SP_BIT) !== 0) return { set: frameFromNothing, storeEnd };
-  }
-  return { set: undefined, storeEnd };
+  return { none: walk(0), all: walk(ALL) };
 }
 
 function apply(effect: Effect, before: Readonly<Registers>, node: GraphNode): Registers {
@@ -91,22 +76,21 @@ function apply(effect: Effect, before: Readonly<Registers>, node: GraphNode): Re
     available: through(before.available, none.available, all.available), dirty: through(before.dirty, none.dirty, all.dirty),
     availableFloats: through(before.availableFloats, none.availableFloats, all.availableFloats),
     dirtyFloats: through(before.dirtyFloats, none.dirtyFloats, all.dirtyFloats), singles: through(before.singles, none.singles, all.singles),
-    facts: { readable: through(before.facts.readable, none.facts.readable, all.facts.readable), frame: frameBehind(effect.frame, before.facts.frame) },
+    facts: { readable: through(before.facts.readable, none.facts.readable, all.facts.readable), frame: all.facts.frame },
   };
-  if (isCalling(node) && (after.available & SP_BIT) === 0) after.facts.readable = after.facts.frame = 0;
+  if (isCalling(node) && (after.available & SP_BIT) === 0) {
+    assert(after.facts.frame === 0, 'a frame is known only where the stack pointer is in a local');
+    after.facts.readable = 0;
+  }
   return after;
-}
-
-function frameBehind({ set, storeEnd }: FrameEffect, before: number): number {
-  if (set !== undefined) return set;
-  return before < 0 && storeEnd <= -before ? -before : before;
 }
 
 /** Registers at the start of every node. */
 export function analyse(graph: Graph, liveness: Liveness): readonly Registers[] {
   const { nodes, predecessors } = graph;
   const pins = pinned(graph);
-  const effects = nodes.map((node, index) => effectOf(node, liveness.flushes[index]!));
+  const frames = findFrames(graph);
+  const effects = nodes.map((node, index) => effectOf(node, liveness.flushes[index]!, frames[index]!));
   const before: Registers[] = nodes.map(() => copyRegisters(TOP));
   const after: Registers[] = nodes.map(() => copyRegisters(TOP));
   before[0] = { available: 0, dirty: 0, availableFloats: 0, dirtyFloats: 0, singles: 0, facts: { readable: 0, frame: 0 } };
@@ -117,6 +101,7 @@ export function analyse(graph: Graph, liveness: Liveness): readonly Registers[] 
       if (isOpen[index] === 0) continue;
       isOpen[index] = 0;
       const state = index === 0 ? before[0]! : join(predecessors[index]!, after, pins.get(index), [liveness.integers[index]!, liveness.floats[index]!]);
+      state.facts.frame = frames[index]!;
       before[index] = state;
       const next = apply(effects[index]!, state, nodes[index]!);
       if (isSame(next, after[index]!)) continue;
@@ -132,14 +117,17 @@ export function analyse(graph: Graph, liveness: Liveness): readonly Registers[] 
   return before;
 }
 
+/** Coming from the unit's entry, where nothing is in locals, loads what the other ways have. */
 function join(sources: readonly number[], after: readonly Registers[], pin: Pin | undefined, [live, liveFloats]: readonly [number, number]): Registers {
   const state = copyRegisters(TOP);
   for (const index of sources) {
     const source = after[index]!;
-    state.available &= source.available;
-    state.availableFloats &= source.availableFloats;
+    if (index > 0 || sources.length === 1) {
+      state.available &= source.available;
+      state.availableFloats &= source.availableFloats;
+    }
     state.singles &= source.singles;
-    meetInto(state.facts, source.facts);
+    state.facts.readable &= source.facts.readable;
   }
   if (pin !== undefined) {
     state.available |= pin.integers;

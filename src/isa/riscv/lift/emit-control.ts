@@ -18,15 +18,21 @@ import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import { HELPER, LEAVE, LOCAL, OUTCOME, TARGETS } from './layout.ts';
 
-/** What one call takes from `depth`: roughly bytes of the host's stack, and a floor for the callee. */
+/**
+ * What one call takes from `depth`: bytes of the host's stack, rather too many, and a floor for the callee. V8's register allocator for large functions
+ * hardly uses a slot twice: lua's main loop, 6 000 instructions, has a frame of 10 KB.
+ */
 const FRAME_BYTES = 160;
 const LOCAL_BYTES = 8;
+const LARGE_INSTRUCTIONS = 1000;
+const LARGE_INSTRUCTION_BYTES = 2.5;
 
 export function emitTerminator(unit: UnitEmitter, node: GraphNode, index: number): void {
   const { block, edges } = node;
   if (block === undefined) return dispatch(unit, node, index);
   const last = block.instructions.at(-1);
   switch (block.kind) {
+    case 'entry': return enter(unit, node, index);
     case 'branch': return branch(unit, last!, edges, index);
     case 'jump': return go(unit, index, edges[0]!);
     case 'call':
@@ -47,6 +53,28 @@ export function emitTerminator(unit: UnitEmitter, node: GraphNode, index: number
     case 'step': return interpretOne(unit, node, index);
     default: return block.kind satisfies never;
   }
+}
+
+/** To the unit's own address, or, where it has more entries, through its jump map to the one at `pc`. */
+function enter(unit: UnitEmitter, { edges }: GraphNode, index: number): void {
+  const { code, context } = unit;
+  const { jumpMap } = context;
+  const dispatch = edges[1];
+  if (dispatch === undefined || !('node' in dispatch) || jumpMap === undefined) return go(unit, index, edges[0]!);
+  const before = copyRegisters(unit.state);
+  code.localGet(LOCAL.pc); code.i32Const(context.graph.nodes[0]!.block!.start | 0); code.op(OP.i32Ne);
+  unit.openIf(false);
+  unit.openBlock();
+  code.localGet(LOCAL.pc); code.i32Const(jumpMap.low | 0); code.op(OP.i32Sub); code.localTee(LOCAL.address);
+  code.i32Const(jumpMap.span | 0); code.op(OP.i32GeU); code.brIf(0);
+  code.localGet(LOCAL.address); code.access(OP.i32Load16u, 1, jumpMap.offset); code.localTee(LOCAL.index); code.op(OP.i32Eqz); code.brIf(0);
+  prepareFor(unit, [context.before[dispatch.node]!]);
+  code.br(unit.labelFor(index, dispatch.node));
+  unit.close();
+  code.localGet(LOCAL.pc); code.op(OP.i64ExtendI32u); code.i64ConstSmall(1); code.op(OP.i64Or); code.localGet(LOCAL.fuel); code.op(OP.return);
+  unit.close();
+  unit.state = before;
+  go(unit, index, edges[0]!);
 }
 
 function branch(unit: UnitEmitter, last: Instruction, edges: readonly GraphEdge[], index: number): void {
@@ -94,7 +122,12 @@ function callDirect(unit: UnitEmitter, address: number): void {
 }
 
 function pushDepth(unit: UnitEmitter): void {
-  unit.code.localGet(LOCAL.depth); unit.code.i32Const(FRAME_BYTES + LOCAL_BYTES * (unit.integerCount + unit.floatCount)); unit.code.op(OP.i32Sub);
+  unit.code.localGet(LOCAL.depth); unit.code.i32Const(frameBytes(unit)); unit.code.op(OP.i32Sub);
+}
+
+function frameBytes({ integerCount, floatCount, context: { instructions } }: UnitEmitter): number {
+  const spills = instructions > LARGE_INSTRUCTIONS ? Math.ceil(instructions * LARGE_INSTRUCTION_BYTES) : 0;
+  return FRAME_BYTES + LOCAL_BYTES * (integerCount + floatCount) + spills;
 }
 
 /** Arguments of a unit for the address in `next`, which the block has found below 2^32. */

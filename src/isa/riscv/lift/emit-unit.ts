@@ -37,6 +37,8 @@ export interface UnitContext {
   /** Where the unit's own jump map lies: byte offset, first address, bytes; undefined when it has none. */
   readonly jumpMap: { readonly offset: number; readonly low: number; readonly span: number } | undefined;
   readonly unitType: number;
+  /** Instructions of the unit. */
+  readonly instructions: number;
   /** Index of a function of the same module. */
   functionOf(address: number): number | undefined;
   /** Pages that emitted code relies on being readable. */
@@ -104,10 +106,9 @@ export class UnitEmitter {
   unit(): void {
     const { code } = this;
     this.openBlock({ kind: 'leave', node: -1 });
-    const start = this.context.graph.nodes[0]!.block!.start;
     code.localGet(LOCAL.fuel); code.localGet(LOCAL.depth); code.op(OP.i32Or); code.i32Const(0); code.op(OP.i32LtS);
     this.openIf(false);
-    code.i64Const(BigInt(start) | 1n); code.localGet(LOCAL.fuel); code.op(OP.return);
+    code.localGet(LOCAL.pc); code.op(OP.i64ExtendI32u); code.i64ConstSmall(1); code.op(OP.i64Or); code.localGet(LOCAL.fuel); code.op(OP.return);
     this.close();
     this.#tasks.push(() => this.#tree(0));
     for (let task = this.#tasks.pop(); task !== undefined; task = this.#tasks.pop()) task();

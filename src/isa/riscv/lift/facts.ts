@@ -5,9 +5,11 @@
  *   readable   bit r: all bytes that later loads may reach through this value of xr (windows.ts) are readable
  *   frame      n > 0: [sp, sp + n) is ready for stores. n < 0: sp has just been lowered by -n; nothing is checked yet. 0: nothing known
  *
- * Invariants: the same steps are taken by the analysis (dataflow.ts) and by the emitter, in the same order.
+ * Invariants: the same steps are taken by the analyses (dataflow.ts, findFrames) and by the emitter, in the same order. Where a frame is known the stack
+ * pointer is in a local: the call that follows reads it.
  * What this does NOT do: emit checks.
  */
+import type { Graph } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import { bitOf } from './instruction.ts';
 
@@ -15,16 +17,10 @@ export const STACK_POINTER = 2;
 const SP_BIT = 1 << STACK_POINTER;
 /** A frame spans two pages at most. */
 const FRAME_MAX = 4096;
-/** Frame of a node that was not reached yet: the neutral element of meetInto(). */
-export const FRAME_ANY = 0x7fffffff;
+/** Frame of a node that was not reached yet: the neutral element of meetFrames(). */
+const FRAME_ANY = 0x7fffffff;
 
 export interface Facts { readable: number; frame: number }
-
-/** Keeps of `into` what also holds by `other`. */
-export function meetInto(into: Facts, other: Readonly<Facts>): void {
-  into.readable &= other.readable;
-  into.frame = meetFrames(into.frame, other.frame);
-}
 
 function meetFrames(a: number, b: number): number {
   if (a === b || b === FRAME_ANY) return a;
@@ -32,22 +28,49 @@ function meetFrames(a: number, b: number): number {
   return a > 0 && b > 0 ? Math.min(a, b) : 0;
 }
 
-/** After an instruction that retires inside a block. The caller has noted what the instruction's own check proved. */
-export function step(facts: Facts, { writes, rd, rs1, imm, row: { mnemonic } }: Instruction): void {
-  facts.readable &= ~writes;
-  if (rd !== STACK_POINTER || writes === 0) return;
-  const isLowered = mnemonic === 'addi' && rs1 === STACK_POINTER && imm < 0 && imm >= -FRAME_MAX;
-  facts.frame = isLowered ? imm : 0;
+/** After an instruction that retires inside a block: what its own check has proved, and what it changes. */
+export function step(facts: Facts, instruction: Instruction): void {
+  if (instruction.isLoad && !isInReadyFrame(facts, instruction)) facts.readable |= bitOf(instruction.rs1);
+  facts.readable &= ~instruction.writes;
+  facts.frame = frameAfter(facts.frame, instruction);
 }
 
-/** What a load through a register proves, also for the loads after it. */
-export function noteLoad(facts: Facts, { rs1 }: Instruction): void {
-  facts.readable |= bitOf(rs1);
+function frameAfter(frame: number, instruction: Instruction): number {
+  const { writes, isStore, rs1, imm, row: { mnemonic } } = instruction;
+  if ((writes & SP_BIT) !== 0) return mnemonic === 'addi' && rs1 === STACK_POINTER && imm < 0 && imm >= -FRAME_MAX ? imm : 0;
+  return isStore && frame < 0 && isInFrame({ frame }, instruction) ? -frame : frame;
+}
+
+/** The frame at the start of each node. */
+export function findFrames({ nodes }: Graph): Int32Array {
+  const before = new Int32Array(nodes.length).fill(FRAME_ANY);
+  const events = nodes.map(({ block }) => (block?.instructions ?? []).filter((instruction) => (instruction.writes & SP_BIT) !== 0 || (instruction.isStore && instruction.rs1 === STACK_POINTER)));
+  before[0] = 0;
+  const open = [0];
+  for (let index = open.pop(); index !== undefined; index = open.pop()) {
+    const { block, edges } = nodes[index]!;
+    let frame = before[index]!;
+    for (const instruction of events[index]!) frame = frameAfter(frame, instruction);
+    if (block?.kind === 'step') frame = 0;
+    for (const edge of edges) {
+      if (!('node' in edge)) continue;
+      const met = meetFrames(before[edge.node]!, frame);
+      if (met === before[edge.node]) continue;
+      before[edge.node] = met;
+      open.push(edge.node);
+    }
+  }
+  return before;
 }
 
 /** Whether a store is inside the frame, which has been checked or is about to be. */
-export function isInFrame(facts: Facts, { rs1, imm, size }: Instruction): boolean {
+export function isInFrame(facts: Pick<Facts, 'frame'>, { rs1, imm, size }: Instruction): boolean {
   return rs1 === STACK_POINTER && facts.frame !== 0 && imm >= 0 && imm + size <= Math.abs(facts.frame);
+}
+
+/** Whether a load is inside the frame, and that has been checked. */
+export function isInReadyFrame({ frame }: Facts, { rs1, imm, size }: Instruction): boolean {
+  return rs1 === STACK_POINTER && imm >= 0 && imm + size <= frame;
 }
 
 /** After a call that came back with the same stack pointer, or with everything to be read again. */

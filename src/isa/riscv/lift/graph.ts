@@ -6,7 +6,11 @@
  *                                      b ─┴─► D ──┴─► y      and x, y go to each other through D
  *
  * Nodes are in reverse postorder, node 0 is the entry; an edge to the same or an earlier node is a loop's back edge, and its target dominates its
- * source. What this does NOT do: know instructions, emit code.
+ * source.
+ *
+ * An interpreter's loop (computed goto, a switch for each operation) rarely comes back to where its function begins, so the targets of its dispatch node
+ * are entries of the unit too: otherwise code that was left in the middle of it would need a copy of everything for each place where it goes on.
+ * What this does NOT do: know instructions, emit code.
  */
 import { assert } from '../../../core/index.ts';
 import type { Block, Edge, Region } from './region.ts';
@@ -30,14 +34,43 @@ export interface Graph {
   readonly loops: ReadonlyMap<number, ReadonlySet<number>>;
   /** Start address → number, of all blocks that a dispatch or table can lead to. */
   readonly numbers: ReadonlyMap<number, number>;
+  /** Addresses, besides the unit's own, at which it can be entered: node 0 leads to them all through one dispatch node. */
+  readonly entries: readonly number[];
 }
+
+/** A dispatch node with so many targets, some of them out of a jump table, is an interpreter's. */
+const INTERPRETER_TARGETS = 8;
 
 interface Draft { readonly block: Block | undefined; edges: number[] }
 
-export function makeGraph(region: Region): Graph {
-  const drafts: Draft[] = region.blocks.map((block) => ({ block, edges: block.edges.flatMap((edge) => ('block' in edge ? [edge.block] : [])) }));
+export function makeGraph({ blocks }: Region): Graph {
+  const drafts = reducible(blocks);
+  const targets = interpreterTargets(drafts);
+  if (targets.length > 0) {
+    const more = [{ ...blocks[0]!, edges: [...blocks[0]!.edges, ...targets.map((block) => ({ block }))] }, ...blocks.slice(1)];
+    const withEntries = reducible(more);
+    const dispatches = withEntries[0]!.edges.filter((target) => target !== 1);
+    if (dispatches.length === 1 && withEntries[dispatches[0]!]!.block === undefined) return order(more, withEntries, targets);
+  }
+  return order(blocks, drafts, []);
+}
+
+function reducible(blocks: readonly Block[]): Draft[] {
+  const drafts: Draft[] = blocks.map((block) => ({ block, edges: [...new Set(block.edges.flatMap((edge) => ('block' in edge ? [edge.block] : [])))] }));
   makeReducible(drafts);
-  return order(region.blocks, drafts);
+  return drafts;
+}
+
+/** Blocks that the dispatch node of an interpreter's loop leads to; none where there is no such loop. */
+function interpreterTargets(drafts: readonly Draft[]): number[] {
+  const tables = drafts.filter(({ block }) => block?.kind === 'table');
+  let most: number[] = [];
+  drafts.forEach(({ block }, index) => {
+    if (block !== undefined || !tables.some(({ edges }) => edges.includes(index))) return;
+    const targets = [...new Set(leaves(drafts, index))];
+    if (targets.length > Math.max(most.length, INTERPRETER_TARGETS - 1)) most = targets;
+  });
+  return most;
 }
 
 /** Splits loops with several entries by dispatch nodes, from the outermost inwards. */
@@ -119,7 +152,7 @@ function closeComponent(path: number[], isOpen: Uint8Array, root: number): numbe
   return component;
 }
 
-function order(blocks: readonly Block[], drafts: readonly Draft[]): Graph {
+function order(blocks: readonly Block[], drafts: readonly Draft[], extra: readonly number[]): Graph {
   const sequence = reversePostorder(drafts);
   const position = new Int32Array(drafts.length).fill(-1);
   sequence.forEach((draft, index) => { position[draft] = index; });
@@ -145,7 +178,7 @@ function order(blocks: readonly Block[], drafts: readonly Draft[]): Graph {
   const predecessors: number[][] = nodes.map(() => []);
   nodes.forEach(({ edges }, from) => { for (const edge of edges) if ('node' in edge && !predecessors[edge.node]!.includes(from)) predecessors[edge.node]!.push(from); });
   const dominators = findDominators(predecessors);
-  return { nodes, dominators, predecessors, loops: findLoops(predecessors, dominators), numbers };
+  return { nodes, dominators, predecessors, loops: findLoops(predecessors, dominators), numbers, entries: extra.map((block) => blocks[block]!.start) };
 }
 
 /** Blocks behind dispatch nodes, those behind further dispatch nodes among them; each is asked for once a target. */

@@ -30,6 +30,8 @@ export interface UnitLayout {
   slotOf(address: number): number;
   /** Whether calls go to this address: a jump to it leaves the function. */
   isFunction(address: number): boolean;
+  /** The nearest such address below this one. */
+  functionBefore(address: number): number | undefined;
   /** Byte offset of `bytes` zeroed bytes for a jump map; undefined when there is no more room. */
   allocate(bytes: number): number | undefined;
 }

@@ -7,7 +7,7 @@
 import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
 import { CONTROL, CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
 import { analyse } from './dataflow.ts';
-import { reachBody } from './emit-memory.ts';
+import { REACH_TYPE, reachBody } from './emit-memory.ts';
 import { EXACT_TYPE, exactBodies } from './exact.ts';
 import { UnitEmitter, type UnitContext } from './emit-unit.ts';
 import { makeGraph, type Graph } from './graph.ts';
@@ -23,7 +23,17 @@ const BATCH_UNITS = 40;
 /** Functions that every module brings along. */
 const OWN_COUNT = Object.keys(OWN).length;
 
-export interface LiftedUnit { readonly entry: number; readonly slot: number; readonly pages: ReadonlySet<number>; readonly instructions: number; readonly resumes: readonly number[]; readonly callees: ReadonlySet<number>; readonly starts: readonly number[] }
+export interface LiftedUnit {
+  /** Where it can be entered: address → table slot. The first is the function's own. */
+  readonly entries: ReadonlyMap<number, number>;
+  readonly pages: ReadonlySet<number>;
+  readonly instructions: number;
+  /** Where calls come back to. */
+  readonly resumes: readonly number[];
+  readonly callees: ReadonlySet<number>;
+  /** Starts of blocks. */
+  readonly starts: readonly number[];
+}
 
 export interface Batch {
   readonly module: Uint8Array;
@@ -45,7 +55,7 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
   if (plans.length === 0) return undefined;
   const module = newModule(layout);
   const unitType = module.type(UNIT_TYPE);
-  const reach = module.declareFunction({ parameters: [TYPE.i64, TYPE.i32], results: [TYPE.i32] });
+  const reach = module.declareFunction(REACH_TYPE);
   module.addBody([], reachBody(layout));
   for (const body of exactBodies(layout)) {
     module.declareFunction(EXACT_TYPE);
@@ -61,10 +71,10 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
     emitter.unit();
     const index = module.declareFunction(UNIT_TYPE);
     module.addBody([...SCRATCH_LOCALS, [emitter.integerCount, TYPE.i64], [emitter.floatCount, TYPE.f64]], emitter.code);
-    const slot = layout.slotOf(plan.entry);
-    module.element(slot, [index]);
+    const entries = new Map([plan.entry, ...(map === undefined ? [] : plan.graph.entries)].map((address) => [address, layout.slotOf(address)]));
+    for (const slot of entries.values()) module.element(slot, [index]);
     const resumes = plan.region.blocks.filter(({ kind }) => kind === 'call' || kind === 'callRegister').map(({ end }) => end);
-    return { entry: plan.entry, slot, pages: plan.region.pages, instructions: plan.instructions, resumes, callees: plan.region.callees, starts: plan.region.blocks.map(({ start }) => start) };
+    return { entries, pages: plan.region.pages, instructions: plan.instructions, resumes, callees: plan.region.callees, starts: plan.region.blocks.map(({ start }) => start) };
   });
   return { module: module.finish(), units, maps, reliedPages };
 }
@@ -93,15 +103,14 @@ function choose(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayou
   for (let at = 0; at < open.length && (at < entries.length || plans.length < BATCH_UNITS); at++) {
     const address = open[at]!;
     if (at < entries.length ? plans.some(({ region }) => region.has(address)) : (code.regionSizes.get(address) ?? 0) > room) continue;
-    const registers = entries[at]?.registers;
-    const region = findRegion(code, address, { blockMax: Math.max(1, layout.margin >>> 1), guess: (register) => (registers === undefined ? undefined : registers[register]! >>> 0), isFunction: (target) => target !== address && layout.isFunction(target) });
-    if (region === undefined) continue;
-    const instructions = region.blocks.reduce((sum, block) => sum + block.instructions.length, 0);
-    code.regionSizes.set(address, instructions);
-    if (at >= entries.length && instructions > room) continue;
-    if (at >= entries.length) room -= instructions;
-    plans.push({ entry: address, region, graph: makeGraph(region), instructions });
-    for (const callee of region.callees) {
+    const planned = makePlan(code, address, layout, entries[at]?.registers);
+    if (planned === undefined) continue;
+    code.regionSizes.set(address, planned.instructions);
+    if (at >= entries.length && planned.instructions > room) continue;
+    if (at >= entries.length) room -= planned.instructions;
+    const plan = aroundInterpreter(code, planned, layout, entries[at]?.registers);
+    plans.push(plan);
+    for (const callee of plan.region.callees) {
       if (seen.has(callee) || !isWanted(callee)) continue;
       seen.add(callee);
       open.push(callee);
@@ -110,15 +119,32 @@ function choose(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayou
   return plans;
 }
 
+function makePlan(code: CodeCache, entry: number, layout: UnitLayout, registers: Int32Array | undefined): Plan | undefined {
+  const region = findRegion(code, entry, {
+    blockMax: Math.max(1, layout.margin >>> 1), guess: (register) => (registers === undefined ? undefined : registers[register]! >>> 0),
+    isFunction: (target) => target !== entry && layout.isFunction(target),
+  });
+  if (region === undefined) return undefined;
+  return { entry, region, graph: makeGraph(region), instructions: region.blocks.reduce((sum, block) => sum + block.instructions.length, 0) };
+}
+
+/** A loop of an interpreter becomes hot in its middle. Its whole function can be entered there as well as at its start, so it is taken in place of that part. */
+function aroundInterpreter(code: CodeCache, part: Plan, layout: UnitLayout, registers: Int32Array | undefined): Plan {
+  if (part.graph.entries.length === 0 || layout.isFunction(part.entry)) return part;
+  const start = layout.functionBefore(part.entry);
+  const whole = start === undefined ? undefined : makePlan(code, start, layout, registers);
+  return whole !== undefined && whole.graph.entries.includes(part.entry) ? whole : part;
+}
+
 interface Shared {
   readonly memory: CpuMemory; readonly layout: UnitLayout; readonly unitType: number; readonly functions: ReadonlyMap<number, number>;
   readonly reliedPages: Set<number>; readonly map: { readonly offset: number; readonly low: number; readonly span: number } | undefined;
 }
 
-function contextOf({ graph }: Plan, { memory, layout, unitType, functions, reliedPages, map }: Shared): UnitContext {
+function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, functions, reliedPages, map }: Shared): UnitContext {
   const liveness = findLiveness(graph);
   return {
-    memory, layout, graph, unitType, reliedPages, before: analyse(graph, liveness), flushes: liveness.flushes, windows: new LoadWindows(graph),
+    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness), flushes: liveness.flushes, windows: new LoadWindows(graph),
     checked: checkedNodes(graph, layout.margin), jumpMap: map, functionOf: (address) => functions.get(address),
   };
 }
@@ -149,7 +175,7 @@ function checkedNodes({ nodes, loops }: Graph, margin: number): ReadonlySet<numb
 }
 
 function makeJumpMap({ nodes, numbers }: Graph, layout: UnitLayout): { offset: number; low: number; span: number; bytes: Uint8Array } | undefined {
-  if (!nodes.some(({ block }) => block?.kind === 'table')) return undefined;
+  if (!nodes.some(({ block }) => block?.kind === 'table')) return undefined; // More entries are there only where tables are.
   const targets = [...numbers.keys()].sort((a, b) => a - b);
   const low = targets[0]!;
   const span = targets.at(-1)! - low + 2;

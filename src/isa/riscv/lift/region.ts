@@ -26,10 +26,10 @@ export interface Block {
   /** Everything that retires in this block. */
   readonly instructions: readonly Instruction[];
   /**
-   * branch: taken, then not taken. jump: one. call, callRegister: one, where control comes back. return: none, as are indirect jumps without known targets.
+   * entry: block 0, to the code at the unit's address (graph.ts may add more). branch: taken, then not taken. jump: one. call, callRegister: one, where control comes back. return: none, as are indirect jumps without known targets.
    * table: the known targets of an indirect jump. step: one, behind the instruction at `end`, which is not among `instructions`.
    */
-  readonly kind: 'branch' | 'jump' | 'call' | 'callRegister' | 'return' | 'indirect' | 'table' | 'step';
+  readonly kind: 'entry' | 'branch' | 'jump' | 'call' | 'callRegister' | 'return' | 'indirect' | 'table' | 'step';
   readonly edges: readonly Edge[];
   /** Address behind the last of `instructions`, and where control comes back after a call or step. */
   readonly end: number;
@@ -60,7 +60,7 @@ export function findRegion(code: CodeCache, entry: number, options: RegionOption
   if (!scan.instructions.has(entry)) return undefined;
   const starts = scan.blockStarts(entry);
   const indexOf = new Map(starts.map((start, index) => [start, index + 1]));
-  const first: Block = { start: entry, instructions: [], kind: 'jump', edges: [{ block: 1 }], end: entry, resume: entry };
+  const first: Block = { start: entry, instructions: [], kind: 'entry', edges: [{ block: 1 }], end: entry, resume: entry };
   const blocks = [first, ...starts.map((start) => makeBlock(scan, start, indexOf, options))];
   return { blocks, has: (address) => scan.instructions.has(address), pages: scan.pages, callees: scan.callees };
 }
