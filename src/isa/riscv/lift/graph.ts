@@ -64,10 +64,11 @@ function reducible(blocks: readonly Block[]): Draft[] {
 /** Blocks that the dispatch node of an interpreter's loop leads to; none where there is no such loop. */
 function interpreterTargets(drafts: readonly Draft[]): number[] {
   const tables = drafts.filter(({ block }) => block?.kind === 'table');
+  const leaves = new Leaves(drafts);
   let most: number[] = [];
   drafts.forEach(({ block }, index) => {
     if (block !== undefined || !tables.some(({ edges }) => edges.includes(index))) return;
-    const targets = [...new Set(leaves(drafts, index))];
+    const targets = [...new Set(leaves.of(index))];
     if (targets.length > Math.max(most.length, INTERPRETER_TARGETS - 1)) most = targets;
   });
   return most;
