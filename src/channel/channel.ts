@@ -222,7 +222,7 @@ export class Channel {
   }
 
   mark(): Undo {
-    const parts = [this.#queue.mark(), this.#gets?.mark(), this.#puts?.mark(), this.owned?.mark()];
+    const parts = [this.#queue.mark(), this.#gets?.mark(), this.#puts?.mark(), this.owned?.mark(), this.#host?.mark()];
     const [endDelivered, wantedEnd, waitingFor] = [this.#endDelivered, this.#wantedEnd, this.#waitingFor];
     return () => {
       for (const undo of parts) undo?.();

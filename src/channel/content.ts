@@ -4,7 +4,7 @@
  * Invariants: a chunk is whole (clipped only by the size); the cache can be dropped at any moment without a change of the guest's state.
  * What this does NOT do: own bytes (owned-content.ts), fetch them (the session does, from host or journal).
  */
-import { assert, limits, StillpointError } from '../core/index.ts';
+import { assert, limits, StillpointError, type Undo } from '../core/index.ts';
 import { EMPTY } from './input-queue.ts';
 import type { Wanted } from './port.ts';
 
@@ -56,6 +56,8 @@ export class HostContent implements Content {
   /** Insertion order is the order of use: the first key is the one to drop. */
   readonly #cache = new Map<number, Uint8Array>();
   #range: ChunkRange | undefined;
+  /** Chunks supplied so far. */
+  #supplies = 0;
 
   constructor(size: number) {
     this.#size = size;
@@ -89,11 +91,18 @@ export class HostContent implements Content {
     checkChunk(offset, bytes, this.#size);
     if (bytes.length === 0) return;
     const index = offset / CHUNK_BYTES;
+    this.#supplies++;
     this.#cache.delete(index);
     this.#cache.set(index, bytes);
     // A read of more chunks than the cache holds must still find all of them together once.
     const waiting = this.#range === undefined ? 0 : this.#range.last - this.#range.first + 1;
     this.#shrink(Math.max(CHUNK_CACHE_MAX, 2 * waiting));
+  }
+
+  /** What came since is forgotten: whoever journals chunks must see that they are asked for again. */
+  mark(): Undo {
+    const supplies = this.#supplies;
+    return () => { if (this.#supplies !== supplies) this.drop(); };
   }
 
   /** Forgets the cache; nothing that the guest sees changes. */
