@@ -6,6 +6,7 @@
  * Commits run synchronously on the calling thread (transactionSync, which syncs by default): the asynchronous queue of the lmdb package reports a full disk as an
  * unhandled rejection, and a small commit costs a quarter of a millisecond either way.
  * Reads see at least everything committed before the current turn of the event loop; decide on `expect`, not on an earlier get().
+ * Packs of pages are shrunk on their way in and expanded on their way out (pack-codec.ts).
  * What this does NOT do: checksum values (their owners do), cache, or check LMDB's tree pages.
  */
 import { randomBytes } from 'node:crypto';
@@ -16,6 +17,7 @@ import { assert, StillpointError } from '../../core/index.ts';
 import { decodeStoreMeta, encodeStoreMeta, KEY_BYTES_MAX, META_KEY, STORE_ID_BYTES, STORE_VERSION } from '../format.ts';
 import { TABLES, type Store, type StoreBatch, type StoreExpectation, type Table } from '../store.ts';
 import { buildName, checkDataFile, DATA_FILE, extendDataFile, fileError, inspectDirectory, isErrno, prepareLockFile, syncDirectory } from './lmdb-files.ts';
+import { expandPack, shrinkPack } from './pack-codec.ts';
 
 type Cells = Database<Uint8Array, Uint8Array>;
 type Root = RootDatabase<Uint8Array, Uint8Array>;
@@ -199,7 +201,7 @@ export class LmdbStore implements Store {
   }
 
   get(table: Table, key: Uint8Array): Uint8Array | undefined {
-    return this.#read(() => this.#cells(table)?.getBinary(key));
+    return this.#read(() => this.#value(table, key));
   }
 
   has(table: Table, key: Uint8Array): boolean {
@@ -215,7 +217,8 @@ export class LmdbStore implements Store {
         ? { start: to, end: from, exclusiveStart: true, inclusiveEnd: true, reverse, limit: count }
         : { start: from, end: to, exclusiveStart: !isFirst, limit: count };
       const chunk = this.#read(() => [...this.#cells(table)?.getRange(options) ?? []]);
-      yield* chunk;
+      if (table === 'packs') for (const { key, value } of chunk) yield { key, value: expandPack(value) };
+      else yield* chunk;
       const last = chunk.at(-1);
       if (chunk.length < count || last === undefined) return;
       limit -= count;
@@ -226,8 +229,10 @@ export class LmdbStore implements Store {
 
   async commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
     assert(!this.#isClosed && batch.prepared === undefined, 'a closed store is not used, and nothing is prepared in this one');
+    // Before the transaction: others wait for the lock, not for the codec.
+    const puts = batch.puts?.map((put) => (put.table === 'packs' ? { ...put, value: shrinkPack(put.value) } : put));
     try {
-      return this.#root.transactionSync(() => (this.#meets(batch.expect ?? []) ? this.#apply(batch) : 'conflict'));
+      return this.#root.transactionSync(() => (this.#meets(batch.expect ?? []) ? this.#apply({ ...batch, puts: puts ?? [] }) : 'conflict'));
     } catch (cause) {
       throw engineError(cause, { directory: this.directory, otherwise: 'E_STORE_WRITE', bytes: batchBytes(batch) });
     }
@@ -254,6 +259,11 @@ export class LmdbStore implements Store {
     return this.#tables[table];
   }
 
+  #value(table: Table, key: Uint8Array): Uint8Array | undefined {
+    const stored = this.#cells(table)?.getBinary(key);
+    return stored === undefined || table !== 'packs' ? stored : expandPack(stored);
+  }
+
   #read<Result>(action: () => Result): Result {
     try {
       return action();
@@ -264,7 +274,7 @@ export class LmdbStore implements Store {
   }
 
   #meets(expectations: readonly StoreExpectation[]): boolean {
-    return expectations.every(({ table, key, value }) => sameBytes(this.#cells(table)?.getBinary(key), value));
+    return expectations.every(({ table, key, value }) => sameBytes(this.#value(table, key), value));
   }
 
   #apply({ deletes = [], puts = [] }: StoreBatch): 'done' {
