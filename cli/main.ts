@@ -16,6 +16,7 @@ import { addImageCommand } from './commands/image.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { addResumeCommand } from './commands/resume.ts';
 import { addRunCommand } from './commands/run.ts';
+import { addServiceCommands } from './commands/service.ts';
 import { addTransferCommands } from './commands/transfer.ts';
 import { reportError } from './terminal.ts';
 
@@ -43,6 +44,7 @@ Exit status of run and resume: the program's own; 128+n when signal n ended it; 
   addClusterCommands(program);
   addConvertCommand(program);
   addBranchCommands(program);
+  addServiceCommands(program);
   addCareCommands(program);
   addImageCommand(program);
   addTransferCommands(program);

@@ -13,7 +13,7 @@ export { openMachine, openMachineRun, type Machine, type MachineRequest, type Ma
 export { engineNamed, ENGINES, type EngineName } from './manifest/index.ts';
 export { defaultStoreDirectory } from './session/context.ts';
 export type { CheckpointPolicy, Progress, SessionEnd, SessionHooks } from './session/driver.ts';
-export { forkFrom, mark, rollback, type BranchResult, type ForkOptions, type RollbackOptions } from './session/branch.ts';
+export { forkFrom, mark, promote, rollback, type BranchResult, type ForkOptions, type RollbackOptions } from './session/branch.ts';
 export { bisectRuns, type BisectResult } from './session/bisect.ts';
 export { diffStates, type DiffPoint, type DiffResult, type StateDifference } from './session/diff.ts';
 export { exportRun, type ExportRequest, type ExportResult } from './session/export.ts';
@@ -32,5 +32,8 @@ export type { Report } from './session/report.ts';
 export { resumeRun, type ResumeRequest } from './session/resume.ts';
 export { startRun, type RunRequest, type SessionResult } from './session/run.ts';
 export { collectStore, type GcRequest, type GcResult } from './session/tidy.ts';
+export { checkCommand } from './service/live/check-command.ts';
+export { openDoor, type Address, type Door } from './service/live/http-server.ts';
+export { openService, parseServiceOptions, savepointRun, transactOnce, type OnceResult, type SavepointResult, type Service, type ServiceOptions, type ServiceRequest, type Validator } from './service/index.ts';
 export { storeStats, type RunUsage, type StoreStats } from './session/stats.ts';
 export { VERSION } from './session/version.ts';

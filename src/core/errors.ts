@@ -93,6 +93,11 @@ export const ERROR_TABLE = {
   E_PARTICIPANT: { exit: EXIT.trouble, says: 'a participant of a transaction refused or could not be reached' },
   E_COORDINATOR_OWNED: { exit: EXIT.trouble, says: 'the transactions of this coordinator are decided by another process' },
   E_COORDINATOR_FENCED: { exit: EXIT.trouble, says: 'another process took this coordinator over' },
+  // Services.
+  E_REQUEST_SIZE: { exit: EXIT.trouble, says: 'a request is larger than the service takes' },
+  E_SERVICE_BUSY: { exit: EXIT.trouble, says: 'the service takes no more requests now' },
+  E_CLIENT_GONE: { exit: EXIT.trouble, says: 'the client of a request left before its answer' },
+  E_LISTEN: { exit: EXIT.trouble, says: 'a service cannot listen at a port or socket' },
   // Divergence on replay.
   E_DIVERGED_OUTPUT: { exit: EXIT.diverged, says: 'the replay wrote other bytes than the run' },
   E_DIVERGED_INPUT: { exit: EXIT.diverged, says: 'the replay asked for other input than the run' },

@@ -11,7 +11,7 @@ import { copyFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { StillpointError } from '../core/index.ts';
 import { decodeManifest, parseBinding, type RunManifest } from '../manifest/index.ts';
 import type { StoreDelete } from '../store/index.ts';
-import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, openJournal, readCheckpoint, readRun, rollbackRun, rollbackRuns, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, openJournal, readCheckpoint, promoteRun, readRun, rollbackRun, rollbackRuns, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
 import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
@@ -95,7 +95,7 @@ function planFiles(context: StoreContext, parent: RunRecord, at: { readonly chec
     if (spec.writes && spec.access === 'random' && bound === undefined) {
       throw new StillpointError('E_USAGE', `channel ${spec.name} is written at random places, which cannot be undone in its file; give the fork a file as it was at the checkpoint: --bind ${spec.name}=FILE`, { data: { channel: spec.name } });
     }
-    const to = bound ?? (spec.writes ? `${binding.path}.${at.name}` : binding.path);
+    const to = bound ?? (spec.writes && !isDevice(binding.path) ? `${binding.path}.${at.name}` : binding.path);
     channels.set(spec.name, { kind: 'file', path: to });
     const position = marks?.get(spec.name)?.outputPosition ?? 0;
     const sizeBytes = spec.access === 'append' ? spec.initialSize + position : position;
@@ -104,6 +104,12 @@ function planFiles(context: StoreContext, parent: RunRecord, at: { readonly chec
   for (const name of wanted.keys()) throw new StillpointError('E_USAGE', `option --bind: the run has no channel ${name}`);
   const standardFiles = new Map([...saved.standardFiles].filter(([stream]) => stream === 'stdin'));
   return { bindings: { ...saved, channels, standardFiles }, copies };
+}
+
+/** /dev/null and the like: what is written there belongs to nobody. */
+function isDevice(path: string): boolean {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  return facts !== undefined && !facts.isFile();
 }
 
 /** The beginning of an output file, as the checkpoint knows it. A parent's file that is gone or shorter is no reason to refuse a fork: its resume will say so. */
@@ -134,6 +140,17 @@ export async function rollback(options: RollbackOptions): Promise<BranchResult> 
     const seed = seedFor(decodeManifest(openJournal(context, before).genesis().manifest), options.freshEntropy);
     const record = await rollbackRun(context, { name, owner: thisOwner(), isAlive, at: checkpoint, seed });
     return { name, from: name, checkpoint, instructions: record.instructions, files: [] };
+  });
+}
+
+export interface PromoteOptions { readonly branch: string; readonly onto?: string | undefined; readonly keep?: string | undefined; readonly store?: string | undefined }
+
+/** A branch takes the place of the run that it came from (txn/promote.ts). Output files stay where they are. */
+export async function promote({ branch, onto, keep, store }: PromoteOptions): Promise<{ readonly name: string; readonly branch: string; readonly kept: string | undefined; readonly instructions: bigint }> {
+  if (keep !== undefined) checkRunName(keep);
+  return withStore(store, 'existing', async (context) => {
+    const record = await promoteRun(context, { branch, onto, keep, isAlive, token: newRunId() });
+    return { name: record.name, branch, kept: keep, instructions: record.instructions };
   });
 }
 

@@ -10,6 +10,7 @@ export { collectGarbage, type CollectOptions, type CollectProgress, type Collect
 export { deadImageSources, forgetImages, imageSourcePut, isImageName, listImages, nameImage, readImage, readImageSource, type ImageRecord } from './image-records.ts';
 export { asCollector, leaseDelete, leasePut, liveLeases, underLease } from './leases.ts';
 export { forkRun, forkRuns, recordAt, rollbackRun, rollbackRuns, type BranchPoint, type ForkRequest, type FramePoint, type RollbackRequest } from './branch.ts';
+export { promoteRun, type PromoteRequest } from './promote.ts';
 export { cutDelete, decodeCut, encodeCut, keepCut, listCuts, readCut, readParts, type Cut, type CutPart } from './cuts.ts';
 export { encodeMark, decodeMark, listMarks, markCheckpoint, type Mark } from './marks.ts';
 export { chooseKept, dropCheckpoints, type RetentionRule } from './retention.ts';

@@ -1,0 +1,194 @@
+/**
+ * A resident machine as a service: one request is one transaction, in the order in which they came.
+ *
+ *   request ─► queue ─► begin ─► bytes to the guest ─► it runs until it waits for more ─► what it wrote ─► check ─► commit ─► on disk ─► answer
+ *                                        └ fault, exit status, cap, time-out, a "no" of the check, a client that left: abort, nothing has happened
+ *
+ * Invariants: an answer is given when its commit is on disk, never before; the next request may run meanwhile (group commit); a request that fails leaves
+ * the machine as it was; queue, sizes and times have limits.
+ * What this does NOT do: sockets (live/http-server.ts), open the machine (open.ts).
+ */
+import { assert, StillpointError } from '../core/index.ts';
+import type { Machine, RunEnd, Transaction } from '../machine/index.ts';
+import { monotonicMs } from '../session/index.ts';
+import { Metrics } from './metrics.ts';
+
+/** Judges an answer before it is committed: a text is why not. */
+export type Validator = (exchange: { readonly request: Uint8Array; readonly response: Uint8Array }) => Promise<string | undefined>;
+
+/** Whoever sent a request. */
+export interface Client {
+  /** It has left: nobody will read the answer. */
+  isGone(): boolean;
+}
+
+/** What the program wrote for a request: to its output channel, and to standard error. */
+export interface Answer { readonly response: Uint8Array; readonly remarks: Uint8Array }
+
+export interface ServiceOptions {
+  /** Channel that takes requests. Default: stdin. */
+  readonly input?: string | undefined;
+  /** Channel that gives answers. Default: stdout. */
+  readonly output?: string | undefined;
+  /** 'line' (default): a request that does not end in a newline gets one; 'raw': bytes as they came. */
+  readonly frame?: 'line' | 'raw' | undefined;
+  /** Instructions of one request. */
+  readonly maxInstructions?: bigint | undefined;
+  /** Host time of one request, and of waiting for its turn. Default: 30 s. */
+  readonly timeoutMs?: number | undefined;
+  /** Largest request. Default: 1 MiB. */
+  readonly requestBytesMax?: number | undefined;
+  readonly check?: Validator | undefined;
+}
+
+export const TIMEOUT_MS_DEFAULT = 30_000;
+export const REQUEST_BYTES_DEFAULT = 1024 * 1024;
+/** Requests that wait for their turn; more are refused at once. */
+const QUEUE_MAX = 1024;
+/** Commits on their way to the disk; then the next request waits. */
+const UNDER_WAY_MAX = 256;
+/** Requests between two turns of the event loop. */
+const TURN_REQUESTS = 8;
+const NEWLINE = 10;
+
+interface Waiting { readonly bytes: Uint8Array; readonly client: Client; readonly since: number; readonly resolve: (answer: Answer) => void; readonly reject: (error: unknown) => void }
+/** A transaction that has run; its commit is asked for. */
+interface Done { readonly answer: Answer; readonly durable: Promise<void> }
+
+const NOBODY: Client = { isGone: () => false };
+
+export class Service {
+  readonly machine: Machine;
+  readonly metrics: Metrics;
+  readonly #options: ServiceOptions;
+  #queue: Waiting[] = [];
+  #pump: Promise<void> | undefined;
+  readonly #underWay = new Set<Promise<void>>();
+  #isStopping = false;
+  #failure: StillpointError | undefined;
+
+  /** Use openService(). The guest waits for its first request. */
+  constructor(machine: Machine, options: ServiceOptions) {
+    this.machine = machine;
+    this.#options = options;
+    this.metrics = new Metrics({ waiting: () => this.#queue.length, underWay: () => this.#underWay.size, instructions: () => machine.instructions, isWell: () => this.#failure === undefined });
+  }
+
+  get requestBytesMax(): number {
+    return this.#options.requestBytesMax ?? REQUEST_BYTES_DEFAULT;
+  }
+
+  get timeoutMs(): number {
+    return this.#options.timeoutMs ?? TIMEOUT_MS_DEFAULT;
+  }
+
+  /** Why no request can be served any more: the store failed, and memory is ahead of the disk. */
+  get failure(): StillpointError | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * One request, one transaction; resolves to the answer when it is on disk. Throws E_REQUEST_SIZE, E_SERVICE_BUSY, E_TXN_* (the transaction was aborted),
+   * E_RUN_FINISHED (the guest has ended) and what the store throws.
+   */
+  async request(bytes: Uint8Array, client: Client = NOBODY): Promise<Answer> {
+    if (bytes.length > this.requestBytesMax) throw this.#refused(new StillpointError('E_REQUEST_SIZE', `a request has at most ${this.requestBytesMax} bytes, this one has ${bytes.length}`, { data: { sizeBytes: bytes.length } }));
+    if (this.#failure !== undefined) throw this.#refused(this.#failure);
+    if (this.#isStopping) throw this.#refused(new StillpointError('E_SERVICE_BUSY', 'the service is stopping; send the request to its successor'));
+    if (this.#queue.length >= QUEUE_MAX) throw this.#refused(new StillpointError('E_SERVICE_BUSY', `${QUEUE_MAX} requests are waiting already; try again later`));
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ bytes, client, since: monotonicMs(), resolve, reject });
+      this.#pump ??= this.#serve();
+    });
+  }
+
+  /** Takes no more requests, answers those that wait, and closes the machine: its state is a checkpoint then. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    while (this.#pump !== undefined || this.#underWay.size > 0) await Promise.all([this.#pump, ...this.#underWay]);
+    if (this.#failure === undefined) return this.machine.close();
+    await this.machine.close().catch((error: unknown) => { if (error !== this.#failure) throw error; }); // It fails for the reason that was told.
+  }
+
+  async #serve(): Promise<void> {
+    for (let count = 1; this.#queue.length > 0; count++) {
+      const waiting = this.#queue.shift()!;
+      await this.#one(waiting);
+      if (count % TURN_REQUESTS === 0) await new Promise<void>((resolve) => { setImmediate(resolve); });
+    }
+    this.#pump = undefined;
+  }
+
+  async #one(waiting: Waiting): Promise<void> {
+    const { bytes, client, since, resolve, reject } = waiting;
+    const fail = (error: unknown): void => {
+      if (!(error instanceof StillpointError)) return reject(error);
+      this.metrics.ended(error.code, monotonicMs() - since);
+      reject(error);
+    };
+    try {
+      if (client.isGone()) throw gone();
+      if (monotonicMs() - since > this.timeoutMs) throw new StillpointError('E_SERVICE_BUSY', `the request waited longer than ${this.timeoutMs} ms for its turn and was not begun`);
+      const { answer, durable } = await this.#transact(bytes, client);
+      const told = durable.then(() => {
+        this.metrics.ended('committed', monotonicMs() - since);
+        resolve(answer);
+      }, (error: unknown) => {
+        if (error instanceof StillpointError) this.#failure ??= error;
+        fail(error);
+      }).finally(() => this.#underWay.delete(told));
+      this.#underWay.add(told);
+      if (this.#underWay.size >= UNDER_WAY_MAX) await Promise.race(this.#underWay);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Runs the request; when it resolves the machine is free, and the commit is on its way. */
+  async #transact(bytes: Uint8Array, client: Client): Promise<Done> {
+    const { maxInstructions, input = 'stdin', output = 'stdout', check } = this.#options;
+    const transaction = this.machine.begin({ timeoutMs: this.timeoutMs, ...(maxInstructions === undefined ? {} : { maxInstructions }) });
+    try {
+      const message = this.#framed(bytes);
+      if (message.length > 0) transaction.send(input, message);
+      mustWaitFor(input, await transaction.run());
+      const response = transaction.read(output);
+      const refusal = await check?.({ request: bytes, response });
+      if (refusal !== undefined) throw new StillpointError('E_TXN_REFUSED', `the check refused the answer, and the transaction was aborted: ${refusal}`, { data: { reason: refusal } });
+      if (client.isGone()) throw gone();
+      return { answer: { response, remarks: transaction.read('stderr') }, durable: transaction.commit() };
+    } catch (error) {
+      await abortOpen(transaction);
+      throw error;
+    }
+  }
+
+  #framed(bytes: Uint8Array): Uint8Array {
+    if (this.#options.frame === 'raw' || bytes.at(-1) === NEWLINE) return bytes;
+    const line = new Uint8Array(bytes.length + 1);
+    line.set(bytes);
+    line[bytes.length] = NEWLINE;
+    return line;
+  }
+
+  #refused(error: StillpointError): StillpointError {
+    this.metrics.ended(error.code, 0);
+    return error;
+  }
+}
+
+/** A guest that waits for something else will not take the next request. */
+export function mustWaitFor(input: string, end: RunEnd): void {
+  if (end.kind !== 'waiting' || end.channels.includes(input)) return;
+  assert(end.channels.length > 0, 'whoever waits waits for something');
+  throw new StillpointError('E_TXN_REFUSED', `the program waits for ${end.channels.join(', ')} and not for the next request on ${input}; the transaction was aborted`, { data: { channel: end.channels[0] } });
+}
+
+/** A failed run() has aborted already. */
+export async function abortOpen(transaction: Transaction): Promise<void> {
+  if (transaction.state === 'open') await transaction.abort();
+}
+
+function gone(): StillpointError {
+  return new StillpointError('E_CLIENT_GONE', 'the client left before the answer: nothing of its request has happened');
+}
