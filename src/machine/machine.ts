@@ -11,12 +11,12 @@
 import { instructionCount, StillpointError } from '../core/index.ts';
 import type { Digests } from '../core/index.ts';
 import type { HostPort, OutputOperation } from '../channel/index.ts';
-import type { FreshFrame } from '../journal/index.ts';
+import type { FreshFrame, RunId } from '../journal/index.ts';
 import type { RunManifest } from '../manifest/index.ts';
 import type { ImageTree } from '../image/index.ts';
 import { monotonicMs, restoreGuest, type EngineName } from '../session/index.ts';
 import { SnapshotWriter, type Root } from '../snapshot/index.ts';
-import { MemoryStore } from '../store/index.ts';
+import { MemoryStore, type Store } from '../store/index.ts';
 import { ChangeLog, encodePrepared, type ChangeSet, preparedDelete, preparedPut, type PreparedTransaction, type StoreContext } from '../txn/index.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import type { CommitItem, CommitLog } from './commit-log.ts';
@@ -132,6 +132,25 @@ export class Machine {
       if (transaction.state === 'open' || transaction.state === 'prepared') await transaction.abort();
       throw error;
     }
+  }
+
+  /**
+   * The transaction under way, judged, with nothing of the machine on its way to the disk: its commit is the next that the store is asked for. `durable` is
+   * undefined for a machine in memory. For commitTogether(). Throws E_USAGE when there is no transaction, and what its validator throws.
+   */
+  async readyToCommit(): Promise<{ readonly transaction: Transaction; readonly durable: { readonly store: Store; readonly run: RunId } | undefined }> {
+    const transaction = this.#transaction;
+    if (transaction === undefined) throw new StillpointError('E_USAGE', 'the machine has no transaction to commit', {});
+    await transaction.validate();
+    const { durable } = this.#parts;
+    await durable?.log.settle();
+    durable?.log.mustBeWell();
+    return { transaction, durable: durable === undefined ? undefined : { store: durable.context.store, run: durable.log.writer.record.id } };
+  }
+
+  /** The transaction under way. */
+  get transaction(): Transaction | undefined {
+    return this.#transaction;
   }
 
   /** Decides the transaction that an earlier process prepared. Throws E_USAGE when none of that id is in doubt. */

@@ -13,14 +13,21 @@ import { resolve } from 'node:path';
 import { assert, StillpointError } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { openStoreAt } from '../session/index.ts';
-import type { Store, StoreBatch } from '../store/index.ts';
+import type { Store, StoreBatch, StoreExpectation } from '../store/index.ts';
+import type { RunId } from '../journal/index.ts';
 import type { StoreContext } from '../txn/index.ts';
 
+const RUN_ID_BYTES = 16;
+
+/** Runs whose next commits are one, all or nothing. */
+interface Bundle { readonly runs: ReadonlySet<string>; readonly members: Waiting[] }
 interface Waiting { readonly batch: StoreBatch; readonly resolve: (answer: 'done' | 'conflict') => void; readonly reject: (error: unknown) => void }
 
 export class GroupStore implements Store {
   readonly #inner: Store;
   #waiting: Waiting[] = [];
+  #bundles: Bundle[] = [];
+  #isScheduled = false;
   /** Commits asked for and commits of the store below, for whoever measures. */
   asked = 0;
   made = 0;
@@ -38,20 +45,40 @@ export class GroupStore implements Store {
   commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
     this.asked++;
     return new Promise((resolvePromise, reject) => {
-      this.#waiting.push({ batch, resolve: resolvePromise, reject });
-      if (this.#waiting.length === 1) setImmediate(() => { void this.#flush(); });
+      const waiting = { batch, resolve: resolvePromise, reject };
+      const run = ownerOf(batch);
+      const bundle = run === undefined ? undefined : this.#bundles.find(({ runs }) => runs.has(run));
+      (bundle?.members ?? this.#waiting).push(waiting);
+      this.#schedule();
     });
   }
 
+  /**
+   * What these runs commit in this turn of the event loop is one commit, all or nothing. Ask them right after this. When one of them may not commit (another
+   * process took its run) none does: the others throw E_TXN_CONFLICT.
+   */
+  bundle(runs: readonly RunId[]): void {
+    this.#bundles.push({ runs: new Set(runs), members: [] });
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => { void this.#flush(); });
+  }
+
   async #flush(): Promise<void> {
+    this.#isScheduled = false;
+    const bundles = this.#bundles;
     const group = this.#waiting;
     this.#waiting = [];
+    this.#bundles = [];
+    for (const { members } of bundles) await this.#allOrNothing(members);
     if (group.length > 1) {
       try {
         this.made++;
-        const answer = await this.#inner.commit({
-          expect: group.flatMap(({ batch }) => batch.expect ?? []), deletes: group.flatMap(({ batch }) => batch.deletes ?? []), puts: group.flatMap(({ batch }) => batch.puts ?? []),
-        });
+        const answer = await this.#inner.commit(merged(group));
         if (answer === 'done') {
           for (const waiting of group) waiting.resolve('done');
           return;
@@ -65,6 +92,21 @@ export class GroupStore implements Store {
     for (const waiting of group) await this.#alone(waiting);
   }
 
+  async #allOrNothing(members: readonly Waiting[]): Promise<void> {
+    if (members.length === 0) return; // Nothing had changed.
+    try {
+      this.made++;
+      const answer = await this.#inner.commit(merged(members));
+      for (const member of members) {
+        if (answer === 'done') member.resolve('done');
+        else if ((member.batch.expect ?? []).every((expectation) => holds(this.#inner, expectation))) member.reject(new StillpointError('E_TXN_CONFLICT', 'another run of the joint transaction could not commit, so none did; open the run again'));
+        else member.resolve('conflict');
+      }
+    } catch (error) {
+      for (const member of members) member.reject(error);
+    }
+  }
+
   async #alone({ batch, resolve: done, reject }: Waiting): Promise<void> {
     try {
       this.made++;
@@ -73,6 +115,21 @@ export class GroupStore implements Store {
       reject(error);
     }
   }
+}
+
+function merged(group: readonly Waiting[]): StoreBatch {
+  return { expect: group.flatMap(({ batch }) => batch.expect ?? []), deletes: group.flatMap(({ batch }) => batch.deletes ?? []), puts: group.flatMap(({ batch }) => batch.puts ?? []) };
+}
+
+/** The run whose owner a commit expects. */
+function ownerOf({ expect = [] }: StoreBatch): string | undefined {
+  const owner = expect.find(({ table, key }) => table === 'owners' && key.length === RUN_ID_BYTES);
+  return owner === undefined ? undefined : Buffer.from(owner.key).toString('hex');
+}
+
+function holds(store: Store, { table, key, value }: StoreExpectation): boolean {
+  const stored = store.get(table, key);
+  return stored === undefined || value === undefined ? stored === value : Buffer.compare(stored, value) === 0;
 }
 
 interface Shared { readonly context: Promise<StoreContext & { readonly store: GroupStore }>; users: number }

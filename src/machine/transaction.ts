@@ -39,6 +39,8 @@ export class Transaction {
   readonly #capAt: bigint | undefined;
   #state: TransactionState = 'open';
   #isBusy = false;
+  /** The validator has said yes, and nothing has happened since. */
+  #isValid = false;
   /** Bytes of each channel that read() has given. */
   #read = new Map<string, number>();
   /** Savepoints that can be rolled back to, outermost first. */
@@ -78,6 +80,7 @@ export class Transaction {
   async run(until: Until = { kind: 'waiting' }): Promise<RunEnd> {
     this.#step('use');
     const { core, monotonicMs } = this.#host;
+    this.#isValid = false;
     if (until.kind === 'output') this.#mustWrite(until.channel);
     const deadlineMs = this.#options.timeoutMs === undefined ? undefined : monotonicMs() + this.#options.timeoutMs;
     this.#isBusy = true;
@@ -128,15 +131,21 @@ export class Transaction {
    * on disk (at once without a store); transactions become durable in order, several at a time.
    */
   async commit(): Promise<void> {
-    if (this.#state === 'open' && this.#options.validate !== undefined) {
-      const refusal = await this.#validated(this.#options.validate);
-      if (refusal !== undefined) {
-        await this.abort();
-        throw new StillpointError('E_TXN_REFUSED', `the transaction was refused and aborted: ${refusal}`, { data: { reason: refusal } });
-      }
-    }
+    if (this.#state === 'open' && this.#options.validate !== undefined && !this.#isValid) await this.validate();
     this.#step('commit');
     return this.#host.commit();
+  }
+
+  /** Asks the validator now, and not again at the commit that follows. Throws E_TXN_REFUSED; then the transaction is aborted. */
+  async validate(): Promise<void> {
+    this.#step('use');
+    const { validate } = this.#options;
+    const refusal = validate === undefined ? undefined : await this.#validated(validate);
+    if (refusal !== undefined) {
+      await this.abort();
+      throw new StillpointError('E_TXN_REFUSED', `the transaction was refused and aborted: ${refusal}`, { data: { reason: refusal } });
+    }
+    this.#isValid = true;
   }
 
   /**

@@ -20,7 +20,7 @@ export { ChangeLog, firstOverlap, type ChangeSet, type Place } from './conflict.
 export { decodePrepared, encodePrepared, preparedDelete, preparedPut, readPrepared, type PreparedTransaction } from './prepared.ts';
 export { nextState, type TransactionState, type TransactionStep } from './transaction-state.ts';
 export { repair } from './repair.ts';
-export { isPartyName, parseTransactionId, transactionId, type Branch, type CoordinatorIdentity, type Participant, type TransactionId } from './participant.ts';
+export { idPrefix, isPartyName, parseTransactionId, transactionId, type Branch, type CoordinatorIdentity, type Participant, type TransactionId } from './participant.ts';
 export { actionsOf, answered, beginCommitment, resumeCommitment, type Action, type Commitment } from './two-phase.ts';
 export { Coordinator, openCoordinator, type CoordinatorRequest, type JointCommit, type JointResult, type ResolveResult } from './coordinator.ts';
 export { decodeCoordinatorRecord, decodeDecision, encodeCoordinatorRecord, encodeDecision, listDecisions, readCoordinator, type CoordinatorRecord, type Decision } from './coordinator-record.ts';
