@@ -1,0 +1,153 @@
+/**
+ * A channel over encrypted tcp between two processes that share nothing. STILLPOINT_SLOW=1: between two hosts on one machine, each in a network namespace of its
+ * own, joined by a bridge, while the link is slow and is cut; that wants root, and a kernel with namespaces, veth and tbf. Loss, doubling, reordering
+ * and damage of frames are in links.test.ts, by seed. A guest has no way to the host's network at all.
+ */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newClusterKeys, type ClusterKeys } from '../../src/cluster/live/zeromq-transport.ts';
+import { randomBytes } from './link-conformance.ts';
+import type { Setup } from './host-end.ts';
+import { ClusterRig, isSlow, ROOT } from './rig.ts';
+
+const HOSTS = ['spa', 'spb', 'spc'] as const; // The third one is a stranger's.
+const BRIDGE = 'spbridge';
+const addressOf = (host: (typeof HOSTS)[number]): string => `10.77.5.${HOSTS.indexOf(host) + 1}`;
+const ip = (...words: readonly string[]): void => { execFileSync('ip', words); };
+
+function removeAll(): void {
+  for (const host of HOSTS) try { execFileSync('ip', ['netns', 'del', host], { stdio: 'ignore' }); } catch { /* It was not there. */ }
+  try { execFileSync('ip', ['link', 'del', BRIDGE], { stdio: 'ignore' }); } catch { /* It was not there. */ }
+}
+
+interface End { readonly child: ChildProcess; readonly next: () => Promise<Record<string, unknown>>; readonly say: (line: string) => void }
+
+/** Starts one end in a namespace; resolves when it listens. */
+async function startEnd(host: (typeof HOSTS)[number] | undefined, role: Setup['role'], keys: ClusterKeys): Promise<End & { readonly endpoint: string }> {
+  const command = [process.execPath, '--import', join(ROOT, 'scripts/typescript-loader.mjs'), join(ROOT, 'test/cluster/host-end.ts')];
+  const [program = '', ...words] = host === undefined ? command : ['ip', 'netns', 'exec', host, ...command];
+  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<Record<string, unknown>> => {
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error(`the ${role} ended`);
+    return JSON.parse(value) as Record<string, unknown>;
+  };
+  const say = (line: string): void => { child.stdin.write(`${line}\n`); };
+  say(JSON.stringify({ role, bind: `tcp://${host === undefined ? '127.0.0.1' : addressOf(host)}:*`, keys, bytes: BYTES } satisfies Setup));
+  return { child, next, say, endpoint: (await next())['endpoint'] as string };
+}
+
+const BYTES = 4_000_000;
+const expected = createHash('sha256').update(randomBytes(12, BYTES)).digest('hex');
+
+async function transfer(hosts: readonly [(typeof HOSTS)[number], (typeof HOSTS)[number]] | undefined, disturb: (position: number) => Promise<void>): Promise<Record<string, unknown>> {
+  const keys = newClusterKeys();
+  const [writer, reader] = await Promise.all([startEnd(hosts?.[0], 'writer', keys), startEnd(hosts?.[1], 'reader', keys)]);
+  writer.say(reader.endpoint);
+  reader.say(writer.endpoint);
+  for (;;) {
+    const said = await reader.next();
+    if (said['sha256'] !== undefined) {
+      expect(await writer.next()).toEqual({ done: true });
+      return said;
+    }
+    await disturb(Number(said['position']));
+  }
+}
+
+describe('two processes', () => {
+  it('share a channel over encrypted tcp', async () => {
+    expect(await transfer(undefined, async () => {})).toMatchObject({ sha256: expected, position: BYTES });
+  });
+});
+
+it('a guest that connects to a port of the host, by any of its addresses, reaches nobody', async () => {
+  const rig = new ClusterRig();
+  let connections = 0;
+  const server = createServer(() => { connections++; }).listen(0, '0.0.0.0');
+  await once(server, 'listening');
+  rig.compile('reach', `#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+int main(int c, char **v) {
+    int reached = 0;
+    for (int i = 2; i < c; i++) {
+        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(atoi(v[1])) };
+        inet_pton(AF_INET, v[i], &to.sin_addr);
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0) reached++;
+        int datagrams = socket(AF_INET, SOCK_DGRAM, 0);
+        if (datagrams >= 0) sendto(datagrams, "x", 1, 0, (struct sockaddr *)&to, sizeof to);
+    }
+    printf("%d\\n", reached);
+    return 0;
+}
+`);
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []).filter(({ family }) => family === 'IPv4').map(({ address }) => address);
+  const { status, stdout } = await rig.stillpoint(['run', '--ephemeral', 'build/reach.elf', String((server.address() as AddressInfo).port), ...addresses]);
+  expect([status, stdout, connections]).toEqual([0, '0\n', 0]);
+  server.close();
+  rig.close();
+});
+
+function inNamespaces(): void {
+  beforeAll(() => {
+    removeAll();
+    ip('link', 'add', BRIDGE, 'type', 'bridge');
+    ip('link', 'set', BRIDGE, 'up');
+    for (const host of HOSTS) {
+      ip('netns', 'add', host);
+      ip('link', 'add', `v${host}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host);
+      ip('link', 'set', `v${host}`, 'master', BRIDGE, 'up');
+      ip('-n', host, 'addr', 'add', `${addressOf(host)}/24`, 'dev', 'eth0');
+      ip('-n', host, 'link', 'set', 'eth0', 'up');
+      ip('-n', host, 'link', 'set', 'lo', 'up');
+    }
+  });
+  afterAll(removeAll);
+
+  it('a whole link carries every byte', async () => {
+    expect(await transfer(['spa', 'spb'], async () => {})).toMatchObject({ sha256: expected, position: BYTES });
+  });
+
+  it('a slow one, too', async () => {
+    execFileSync('tc', ['qdisc', 'add', 'dev', 'vspb', 'root', 'tbf', 'rate', '16mbit', 'burst', '32kbit', 'latency', '50ms']);
+    const started = performance.now();
+    expect(await transfer(['spa', 'spb'], async () => {})).toMatchObject({ sha256: expected, position: BYTES });
+    expect(performance.now() - started, 'the link was slow').toBeGreaterThan(1500);
+    execFileSync('tc', ['qdisc', 'del', 'dev', 'vspb', 'root']);
+  });
+
+  it('one that is cut again and again loses and repeats nothing', async () => {
+    let cuts = 0;
+    const said = await transfer(['spa', 'spb'], async () => {
+      cuts++;
+      ip('link', 'set', 'vspa', 'down');
+      await new Promise((done) => { setTimeout(done, 1200); });
+      ip('link', 'set', 'vspa', 'up');
+    });
+    expect(said).toMatchObject({ sha256: expected, position: BYTES });
+    expect(cuts).toBeGreaterThanOrEqual(3);
+  });
+
+  it('a stranger on the same bridge with other keys gets nothing in', async () => {
+    const keys = newClusterKeys();
+    const [writer, reader] = await Promise.all([startEnd('spc', 'writer', newClusterKeys()), startEnd('spb', 'reader', keys)]);
+    writer.say(reader.endpoint);
+    reader.say(writer.endpoint);
+    const heard = await Promise.race([reader.next().catch(() => undefined), new Promise<undefined>((done) => { setTimeout(() => { done(undefined); }, 3000); })]);
+    expect(heard).toBeUndefined();
+    for (const { child } of [writer, reader]) child.kill('SIGKILL');
+  });
+}
+
+if (isSlow) describe('hosts in network namespaces', inNamespaces);
