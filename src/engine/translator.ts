@@ -13,7 +13,7 @@
  */
 import { assert, limits } from '../core/index.ts';
 import {
-  CONTROL, LEAVE, OUTCOME, PAGE_FLAG, PAUSE, REASON, returnTarget, STOP, type CpuMemory, type CpuState, type Executor, type Isa, type Stop, type TrapHandler,
+  CONTROL, LEAVE, OUTCOME, PAGE_FLAG, PAUSE, REASON, returnTarget, STOP, type CpuMemory, type CpuState, type Effort, type Executor, type Isa, type Stop, type TrapHandler,
 } from '../isa/index.ts';
 import { GuestMemory } from './memory.ts';
 import { QUEUE_INSTRUCTIONS, UnitTable } from './unit-table.ts';
@@ -43,11 +43,14 @@ export interface TranslatorOptions {
   readonly hotLimit?: number;
   /** Instructions kept back for units, at least 16. Small values make units look at the fuel often. */
   readonly margin?: number;
+  /** A clock in milliseconds, for the account of what translating costs; without one its times are 0. */
+  readonly clock?: () => number;
 }
 
 /** The ISA with this executor in place of its interpreter. */
 export function translating(isa: Isa, options: TranslatorOptions = {}): Isa {
-  return { ...isa, createInterpreter: (memory, state) => new Translator(memory, state, options) };
+  const effort: Effort = { interpreted: 0, units: 0, modules: 0, unitInstructions: 0, moduleBytes: 0, translateMs: 0, compileMs: 0 };
+  return { ...isa, effort, createInterpreter: (memory, state) => new Translator(memory, state, { ...options, effort }) };
 }
 
 export class Translator implements Executor {
@@ -58,6 +61,7 @@ export class Translator implements Executor {
   readonly #margin: number;
   readonly #units: UnitTable;
   readonly #outcome: Int32Array;
+  readonly #effort: Effort;
   /** Instructions left when the first target of the queue came. */
   #queuedAt = 0;
   #budget = 0;
@@ -70,15 +74,16 @@ export class Translator implements Executor {
   /** Instructions that units have retired since the start: where time went, never part of a state. */
   translated = 0;
 
-  constructor(memory: CpuMemory, state: CpuState, options: TranslatorOptions) {
+  constructor(memory: CpuMemory, state: CpuState, options: TranslatorOptions & { readonly effort: Effort }) {
     assert(memory instanceof GuestMemory, 'translated code works on the linear memory of the engine');
     this.#memory = memory;
     this.#state = state;
     this.#control = state.control;
+    this.#effort = options.effort;
     this.#margin = options.margin ?? MARGIN;
     const hotLimit = options.hotLimit ?? HOT_LIMIT;
     this.#interpreter = new WasmTier(memory, state, { hotLimit });
-    this.#units = new UnitTable({ memory, interpreter: this.#interpreter, margin: this.#margin, hotLimit, isEager: options.hotLimit !== undefined, helpers: this.#helpers() });
+    this.#units = new UnitTable({ memory, interpreter: this.#interpreter, margin: this.#margin, hotLimit, isEager: options.hotLimit !== undefined, effort: options.effort, clock: options.clock ?? (() => 0), helpers: this.#helpers() });
     this.#outcome = new Int32Array(memory.buffer, this.#units.layout.outcome, 8);
   }
 
@@ -162,6 +167,7 @@ export class Translator implements Executor {
     const budget = this.#units.hasQueue ? Math.min(this.#left, QUEUE_INSTRUCTIONS) : this.#left;
     const stop = isTail ? interpreter.runPlain(budget) : interpreter.run(budget);
     this.#left -= interpreter.executed;
+    this.#effort.interpreted += interpreter.executed;
     if (stop === STOP.budget) return;
     if (stop === PAUSE.enter) {
       if (interpreter.executed === 0 && this.#units.slotAt(this.#control[CONTROL.pc]! >>> 0) === undefined) this.#passMark();
@@ -183,6 +189,7 @@ export class Translator implements Executor {
     this.#setRetired();
     const stop = interpreter.runPlain(1);
     this.#left -= interpreter.executed;
+    this.#effort.interpreted += interpreter.executed;
     if (stop !== STOP.budget && stop !== PAUSE.hot && stop !== PAUSE.enter) this.#stopped(stop);
   }
 

@@ -9,10 +9,11 @@
  * What this does NOT do: run units, or count (translator.ts).
  */
 import { assert } from '../core/index.ts';
-import { CodeCache, driverModule, liftBatch, TARGETS, type HotEntry, type LiftedUnit, type UnitLayout } from '../isa/index.ts';
+import { CodeCache, driverModule, liftBatch, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
 import { VM_OFFSET, type GuestMemory } from './memory.ts';
 import type { WasmTier } from './wasm-tier.ts';
+import { Worth } from './worth.ts';
 
 /** Slots of the function table: entries of units and targets of their exits. It grows, because each instance copies it; all units are dropped at its limit. */
 const TABLE_SIZE_FIRST = 256;
@@ -43,6 +44,8 @@ export interface UnitTableParts {
   readonly interpreter: WasmTier;
   readonly margin: number;
   readonly hotLimit: number;
+  readonly effort: Effort;
+  readonly clock: () => number;
   /** Translate each hot target at once. */
   readonly isEager: boolean;
   /** Functions that units import. */
@@ -55,6 +58,8 @@ export class UnitTable {
   /** Changes when slots get other meanings. */
   generation = 0;
   readonly #memory: GuestMemory;
+  readonly #effort: Effort;
+  readonly #clock: () => number;
   readonly #interpreter: WasmTier;
   readonly #table: WebAssembly.Table;
   readonly #stub: unknown;
@@ -71,13 +76,18 @@ export class UnitTable {
   #mapsUsed = 0;
   readonly #calleeLimit: number;
   readonly #queueMax: number;
+  /** Undefined: every hot place is translated. */
+  readonly #worth: Worth | undefined;
   #queue: HotEntry[] = [];
 
-  constructor({ memory, interpreter, margin, hotLimit, isEager, helpers }: UnitTableParts) {
+  constructor({ memory, interpreter, margin, hotLimit, isEager, helpers, effort, clock }: UnitTableParts) {
     this.#memory = memory;
+    this.#effort = effort;
+    this.#clock = clock;
     this.#interpreter = interpreter;
     this.#code = new CodeCache(memory);
     this.#queueMax = isEager ? 1 : QUEUE_MAX;
+    this.#worth = isEager ? undefined : new Worth();
     this.#calleeLimit = Math.max(1, Math.floor(hotLimit / CALLEE_PART));
     this.layout = this.#makeLayout(margin);
     this.#targets = new Int32Array(memory.buffer, this.layout.targets, TARGETS * 2);
@@ -125,7 +135,12 @@ export class UnitTable {
   /** Notes a hot target. `x`: the integer registers now, as halves. */
   enqueue(entry: number, x: Int32Array): void {
     if ((entry & 1) !== 0 || this.#units.has(entry) || this.#isPatient(entry)) return;
-    this.#queue.push({ address: entry, registers: Int32Array.from({ length: x.length / 2 }, (_, register) => x[2 * register]!) });
+    const hot: HotEntry = { address: entry, registers: Int32Array.from({ length: x.length / 2 }, (_, register) => x[2 * register]!) };
+    if (this.#worth?.note(entry, () => unitExtent(this.#code, hot, this.layout)) === false) {
+      this.#interpreter.forgetArrivals(entry);
+      return;
+    }
+    this.#queue.push(hot);
     if (this.#queue.length >= this.#queueMax) this.translateQueue();
   }
 
@@ -148,11 +163,13 @@ export class UnitTable {
   #translate(entries: readonly HotEntry[]): void {
     if (entries.length === 0) return;
     if (this.#slots.size > TABLE_SIZE_MAX - TABLE_RESERVE || this.#mapsUsed > MAP_BYTES / 2) this.dropUnits();
-    const batch = liftBatch(this.#code, entries, this.layout, (address) => !this.#units.has(address) && this.#interpreter.arrivals(address) >= this.#calleeLimit);
+    const started = this.#clock();
+    const batch = liftBatch(this.#code, entries, this.layout, (address) => !this.#units.has(address) && (this.#worth?.hasBeenHot(address) ?? this.#interpreter.arrivals(address) >= this.#calleeLimit));
+    this.#effort.translateMs += this.#clock() - started;
     if (batch === undefined) return;
     for (const { address } of entries) if (!batch.units.some((unit) => unit.entries.has(address))) this.#interpreter.forgetArrivals(address);
     for (const { offset, bytes } of batch.maps) this.#memory.u8.set(bytes, offset);
-    this.#instantiate(batch.module);
+    this.#install(batch);
     const pages = new Set(batch.reliedPages);
     for (const unit of batch.units) for (const page of unit.pages) pages.add(page);
     const installed: InstalledBatch = { units: batch.units, pages };
@@ -167,6 +184,17 @@ export class UnitTable {
       for (const address of unit.callees) this.#functions.add(address);
       for (const address of unit.starts) this.#covered.add(address);
     }
+  }
+
+  #install({ module, units }: Batch): void {
+    const started = this.#clock();
+    this.#instantiate(module);
+    const effort = this.#effort;
+    effort.compileMs += this.#clock() - started;
+    effort.modules++;
+    effort.units += units.length;
+    effort.moduleBytes += module.length;
+    for (const unit of units) effort.unitInstructions += unit.instructions;
   }
 
   #watch(page: number, batch: InstalledBatch, isRelied: boolean): void {
@@ -233,6 +261,7 @@ export class UnitTable {
     this.#functions.clear();
     this.#covered.clear();
     this.#coveredTimes.clear();
+    this.#worth?.forget();
     this.#mapsUsed = 0;
     this.generation++;
     for (let slot = 0; slot < this.#table.length; slot++) this.#table.set(slot, this.#stub);

@@ -171,8 +171,25 @@ export interface Abi {
   readonly hardwareCapabilities: bigint;
 }
 
+/** What the executors of one machine have done so far: facts of a host for reports, never part of a state. Times are in milliseconds. */
+export interface Effort {
+  /** Instructions that an interpreter retired beside translated code. */
+  interpreted: number;
+  /** Units and modules made, and the guest instructions in them. */
+  units: number;
+  modules: number;
+  unitInstructions: number;
+  /** Bytes of all modules. */
+  moduleBytes: number;
+  /** Making modules out of guest code, and handing them to the host. The host compiles on in threads of its own. */
+  translateMs: number;
+  compileMs: number;
+}
+
 /** One instruction set. */
 export interface Isa {
+  /** What its executors have done; undefined where they keep no account. */
+  readonly effort?: Effort;
   readonly name: string;
   readonly abi: Abi;
   createInterpreter(memory: CpuMemory, state: CpuState): Executor;

@@ -1,10 +1,10 @@
 /** isa: what an instruction means. Nothing outside src/isa/riscv knows a RISC-V register or encoding. */
 export {
   BIAS, CONTROL, CPU_STATE_BYTES, CPU_STATE_OFFSET, PAGE_FLAG, STOP, STORE_FAST, STORE_MASK,
-  type Abi, type CpuMemory, type CpuState, type Executor, type FunctionRange, type Isa, type RegisterPlace, type Stop, type TrapHandler,
+  type Abi, type CpuMemory, type CpuState, type Effort, type Executor, type FunctionRange, type Isa, type RegisterPlace, type Stop, type TrapHandler,
 } from './cpu.ts';
 export {
   AREA_BYTES_MAX, AREA_BYTES_MIN, CodeCache, driverModule, fusedProbeModule, LEAVE, liftBatch, loopModule, NEVER_HOT, OUTCOME, PAUSE, ProfilingInterpreter, REASON,
-  returnTarget, riscv64, TARGETS, WasmInterpreter,
+  returnTarget, riscv64, TARGETS, unitExtent, WasmInterpreter,
   type Batch, type ColdInterpreter, type HotEntry, type LiftedUnit, type Loop, type LoopLayout, type Pause, type UnitLayout,
 } from './riscv/index.ts';

@@ -86,7 +86,7 @@ function isaFor(engine: EngineName): Isa {
   switch (engine) {
     case 'translate':
       enableWasmFeatures();
-      return translating(riscv64);
+      return translating(riscv64, { clock: () => performance.now() });
     case 'wasm': return interpretingInWasm(riscv64);
     case 'interpret': return riscv64;
     default: return engine satisfies never;

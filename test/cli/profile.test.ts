@@ -24,7 +24,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(bench.directory, { recursive: true, force: true }));
 
-interface Facts { readonly root?: string; readonly instructions: string }
+interface Facts { readonly root?: string; readonly instructions: string; readonly host?: { readonly translation?: { readonly units: number; readonly moduleBytes: number; readonly translatedPart: number } } }
 
 function run(name: string, options: readonly string[]): Facts {
   const seen = bench.stillpoint(['run', '--name', name, '--report', bench.path(`${name}.report`), ...options, program]);
@@ -46,6 +46,13 @@ describe('a profile', () => {
     const weights = [...folded('translated.folded').values()].reduce((sum, weight) => sum + weight, 0);
     expect(weights / Number(plain.instructions)).toBeGreaterThan(0.99);
     expect(weights).toBeLessThanOrEqual(Number(plain.instructions));
+  });
+
+  it('stands beside what translating cost, in the report', () => {
+    const translation = (name: string) => (JSON.parse(readFileSync(bench.path(`${name}.report`), 'utf8')) as Facts).host?.translation;
+    const { units, moduleBytes, translatedPart } = translation('plain')!;
+    expect([units > 0, moduleBytes > units, translatedPart > 0.3 && translatedPart <= 1]).toEqual([true, true, true]);
+    expect(translation('interpreted')).toBeUndefined();
   });
 
   it('names callers through frames of every shape', () => {

@@ -136,6 +136,13 @@ function aroundInterpreter(code: CodeCache, part: Plan, layout: UnitLayout, regi
   return whole !== undefined && whole.graph.entries.includes(part.entry) ? whole : part;
 }
 
+/** What the unit of an entry would consist of: how many instructions, and the starts of its blocks. */
+export function unitExtent(code: CodeCache, { address, registers }: HotEntry, layout: UnitLayout): { readonly instructions: number; readonly starts: readonly number[] } {
+  const region = findRegion(code, address, { blockMax: Math.max(1, layout.margin >>> 1), guess: (register) => registers[register]! >>> 0, isFunction: (target) => target !== address && layout.isFunction(target) });
+  const blocks = region?.blocks ?? [];
+  return { instructions: blocks.reduce((sum, block) => sum + block.instructions.length, 0), starts: blocks.map(({ start }) => start) };
+}
+
 interface Shared {
   readonly memory: CpuMemory; readonly layout: UnitLayout; readonly unitType: number; readonly functions: ReadonlyMap<number, number>;
   readonly reliedPages: Set<number>; readonly map: { readonly offset: number; readonly low: number; readonly span: number } | undefined;
