@@ -16,6 +16,7 @@ import {
   CONTROL, LEAVE, OUTCOME, PAGE_FLAG, PAUSE, REASON, returnTarget, STOP, type CpuMemory, type CpuState, type Effort, type Executor, type Isa, type Stop, type TrapHandler,
 } from '../isa/index.ts';
 import { GuestMemory } from './memory.ts';
+import type { TranslationStore } from './translations.ts';
 import { QUEUE_INSTRUCTIONS, UnitTable } from './unit-table.ts';
 import { WasmTier } from './wasm-tier.ts';
 
@@ -45,11 +46,13 @@ export interface TranslatorOptions {
   readonly margin?: number;
   /** A clock in milliseconds, for the account of what translating costs; without one its times are 0. */
   readonly clock?: () => number;
+  /** Where translations are kept; without one each processor makes its own. */
+  readonly store?: TranslationStore | undefined;
 }
 
 /** The ISA with this executor in place of its interpreter. */
 export function translating(isa: Isa, options: TranslatorOptions = {}): Isa {
-  const effort: Effort = { interpreted: 0, units: 0, modules: 0, unitInstructions: 0, moduleBytes: 0, translateMs: 0, compileMs: 0 };
+  const effort: Effort = { interpreted: 0, units: 0, modules: 0, keptModules: 0, unitInstructions: 0, moduleBytes: 0, translateMs: 0, compileMs: 0 };
   return { ...isa, effort, createInterpreter: (memory, state) => new Translator(memory, state, { ...options, effort }) };
 }
 
@@ -83,7 +86,7 @@ export class Translator implements Executor {
     this.#margin = options.margin ?? MARGIN;
     const hotLimit = options.hotLimit ?? HOT_LIMIT;
     this.#interpreter = new WasmTier(memory, state, { hotLimit });
-    this.#units = new UnitTable({ memory, interpreter: this.#interpreter, margin: this.#margin, hotLimit, isEager: options.hotLimit !== undefined, effort: options.effort, clock: options.clock ?? (() => 0), helpers: this.#helpers() });
+    this.#units = new UnitTable({ memory, interpreter: this.#interpreter, margin: this.#margin, hotLimit, isEager: options.hotLimit !== undefined, effort: options.effort, clock: options.clock ?? (() => 0), store: options.store, helpers: this.#helpers() });
     this.#outcome = new Int32Array(memory.buffer, this.#units.layout.outcome, 8);
   }
 

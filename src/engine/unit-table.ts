@@ -12,6 +12,7 @@ import { assert } from '../core/index.ts';
 import { CodeCache, driverModule, liftBatch, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
 import { VM_OFFSET, type GuestMemory } from './memory.ts';
+import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
 import type { WasmTier } from './wasm-tier.ts';
 import { Worth } from './worth.ts';
 
@@ -46,6 +47,8 @@ export interface UnitTableParts {
   readonly hotLimit: number;
   readonly effort: Effort;
   readonly clock: () => number;
+  /** Where translations are kept from run to run and shared by processes; undefined: nowhere. */
+  readonly store: TranslationStore | undefined;
   /** Translate each hot target at once. */
   readonly isEager: boolean;
   /** Functions that units import. */
@@ -66,24 +69,31 @@ export class UnitTable {
   readonly #imports: Record<string, Imports>;
   readonly #code: CodeCache;
   readonly #units = new Map<number, Installed>();
-  readonly #slots = new Map<number, number>();
+  #places = new Places();
+  readonly #store: TranslationStore | undefined;
+  /** What is kept of the program in this memory, once something has become hot; and the first page of that program. */
+  #program: ProgramTranslations | undefined = undefined;
+  #programPage = -1;
+  #hasProgramChanged = false;
+  /** undefined: not looked for yet. false: this memory keeps to itself from now on. */
+  #isAttached: boolean | undefined = undefined;
   readonly #functions = new Set<number>();
   /** Starts of blocks that are in some unit, and how often they have become hot since. */
   readonly #covered = new Set<number>();
   readonly #coveredTimes = new Map<number, number>();
   readonly #batchesOfPage = new Map<number, Set<InstalledBatch>>();
   readonly #targets: Int32Array;
-  #mapsUsed = 0;
   readonly #calleeLimit: number;
   readonly #queueMax: number;
   /** Undefined: every hot place is translated. */
   readonly #worth: Worth | undefined;
   #queue: HotEntry[] = [];
 
-  constructor({ memory, interpreter, margin, hotLimit, isEager, helpers, effort, clock }: UnitTableParts) {
+  constructor({ memory, interpreter, margin, hotLimit, isEager, helpers, effort, clock, store }: UnitTableParts) {
     this.#memory = memory;
     this.#effort = effort;
     this.#clock = clock;
+    this.#store = store;
     this.#interpreter = interpreter;
     this.#code = new CodeCache(memory);
     this.#queueMax = isEager ? 1 : QUEUE_MAX;
@@ -111,9 +121,10 @@ export class UnitTable {
       isFunction: (address) => this.#functions.has(address),
       functionBefore: (address) => this.#functionBefore(address),
       allocate: (bytes) => {
-        const at = this.#mapsUsed;
+        const places = this.#places;
+        const at = places.mapsUsed;
         if (at + bytes > MAP_BYTES) return undefined;
-        this.#mapsUsed += (bytes + 1) & ~1;
+        places.mapsUsed += (bytes + 1) & ~1;
         return maps + at;
       },
     };
@@ -134,7 +145,8 @@ export class UnitTable {
 
   /** Notes a hot target. `x`: the integer registers now, as halves. */
   enqueue(entry: number, x: Int32Array): void {
-    if ((entry & 1) !== 0 || this.#units.has(entry) || this.#isPatient(entry)) return;
+    if ((entry & 1) !== 0 || this.#units.has(entry)) return;
+    if (this.#installKept(entry) || this.#isPatient(entry)) return;
     const hot: HotEntry = { address: entry, registers: Int32Array.from({ length: x.length / 2 }, (_, register) => x[2 * register]!) };
     if (this.#worth?.note(entry, () => unitExtent(this.#code, hot, this.layout)) === false) {
       this.#interpreter.forgetArrivals(entry);
@@ -160,18 +172,68 @@ export class UnitTable {
     this.#translate(entries.filter(({ address }) => !this.#units.has(address)));
   }
 
+  /** Installs what is kept of a hot place, and, at the first one, all that is kept of the program; true when the place has a unit now. */
+  #installKept(entry: number): boolean {
+    if (this.#store === undefined) return false;
+    if (this.#hasProgramChanged) this.#forgetProgram();
+    if (this.#isAttached === false) return false;
+    const digests = new PageDigests(this.#memory, this.#store);
+    if (this.#isAttached === undefined) {
+      this.#attach(this.#store);
+      for (const kept of this.#program?.batches ?? []) this.#installIfFitting(kept, digests);
+    } else for (const kept of this.#program!.at(entry)) this.#installIfFitting(kept, digests);
+    return this.#units.has(entry);
+  }
+
+  /** Another program lies in this memory. Frames of the old one that are on the stack see that the generation has changed. */
+  #forgetProgram(): void {
+    this.#hasProgramChanged = false;
+    this.dropUnits();
+    this.#isAttached = undefined;
+  }
+
+  /** Finds what is kept of the program in this memory. Its slots and places are taken over before any code of our own uses others. */
+  #attach(store: TranslationStore): void {
+    const code = programCode(this.#memory);
+    this.#isAttached = code !== undefined && this.#units.size === 0 && this.#places.slots.size === 0;
+    if (!this.#isAttached || code === undefined) return;
+    this.#program = store.program(programKey(this.#memory, this.layout, { store, code }));
+    this.#places = this.#program.places;
+    this.#programPage = code.first;
+    this.#memory.markCode(code.first); // Another program in this memory is another key.
+  }
+
+  #installIfFitting(kept: KeptBatch, digests: PageDigests): void {
+    const { batch } = kept;
+    if (entriesOf(batch).every((address) => this.#units.has(address)) || !digests.fits(kept)) return;
+    this.#effort.keptModules++;
+    this.#install(batch, this.#program!.moduleOf(batch));
+  }
+
   #translate(entries: readonly HotEntry[]): void {
     if (entries.length === 0) return;
-    if (this.#slots.size > TABLE_SIZE_MAX - TABLE_RESERVE || this.#mapsUsed > MAP_BYTES / 2) this.dropUnits();
+    if (this.#places.slots.size > TABLE_SIZE_MAX - TABLE_RESERVE || this.#places.mapsUsed > MAP_BYTES / 2) this.dropUnits();
     const started = this.#clock();
     const batch = liftBatch(this.#code, entries, this.layout, (address) => !this.#units.has(address) && (this.#worth?.hasBeenHot(address) ?? this.#interpreter.arrivals(address) >= this.#calleeLimit));
     this.#effort.translateMs += this.#clock() - started;
     if (batch === undefined) return;
     for (const { address } of entries) if (!batch.units.some((unit) => unit.entries.has(address))) this.#interpreter.forgetArrivals(address);
+    const compiled = this.#clock();
+    const module = new WebAssembly.Module(batch.module);
+    this.#effort.compileMs += this.#clock() - compiled;
+    if (this.#program !== undefined) this.#program.keep(batch, module, new PageDigests(this.#memory, this.#store!).ofAll(codePagesOf(batch)));
+    this.#install(batch, module);
+  }
+
+  /** Puts a batch to use: maps, table slots, marks. */
+  #install(batch: Batch, module: WebAssembly.Module): void {
+    const started = this.#clock();
+    this.#growTable(this.#places.slots.size); // Whatever the code calls.
     for (const { offset, bytes } of batch.maps) this.#memory.u8.set(bytes, offset);
-    this.#install(batch);
+    new WebAssembly.Instance(module, this.#imports);
+    this.#account(batch, this.#clock() - started);
     const pages = new Set(batch.reliedPages);
-    for (const unit of batch.units) for (const page of unit.pages) pages.add(page);
+    for (const page of codePagesOf(batch)) pages.add(page);
     const installed: InstalledBatch = { units: batch.units, pages };
     for (const page of pages) this.#watch(page, installed, batch.reliedPages.has(page));
     for (const unit of batch.units) {
@@ -186,11 +248,9 @@ export class UnitTable {
     }
   }
 
-  #install({ module, units }: Batch): void {
-    const started = this.#clock();
-    this.#instantiate(module);
+  #account({ module, units }: Batch, milliseconds: number): void {
     const effort = this.#effort;
-    effort.compileMs += this.#clock() - started;
+    effort.compileMs += milliseconds;
     effort.modules++;
     effort.units += units.length;
     effort.moduleBytes += module.length;
@@ -210,17 +270,19 @@ export class UnitTable {
   }
 
   #slotOf(address: number): number {
-    const known = this.#slots.get(address);
-    if (known !== undefined) return known;
-    const slot = this.#slots.size + 1;
+    const { slots } = this.#places;
+    const slot = slots.get(address) ?? slots.size + 1;
     assert(slot < TABLE_SIZE_MAX, 'the table was emptied in time');
-    const { length } = this.#table;
-    if (slot >= length) {
+    this.#growTable(slot);
+    slots.set(address, slot);
+    return slot;
+  }
+
+  #growTable(slot: number): void {
+    for (let { length } = this.#table; slot >= length; { length } = this.#table) {
       this.#table.grow(length);
       for (let fresh = length; fresh < 2 * length; fresh++) this.#table.set(fresh, this.#stub);
     }
-    this.#slots.set(address, slot);
-    return slot;
   }
 
   /** Makes indirect jumps find a unit without the driver. */
@@ -232,6 +294,7 @@ export class UnitTable {
 
   #dropPage(page: number): void {
     this.#code.forget(page);
+    if (page === this.#programPage) this.#hasProgramChanged = true;
     for (const batch of [...this.#batchesOfPage.get(page) ?? []]) this.#dropBatch(batch);
   }
 
@@ -253,16 +316,17 @@ export class UnitTable {
     for (const { batch } of new Set(this.#units.values())) {
       for (const { entries, resumes } of batch.units) for (const address of [...entries.keys(), ...resumes]) this.#interpreter.setEntry(address, false);
     }
-    if (this.#slots.size > 0) this.#targets.fill(0); // Untouched pages stay unallocated.
+    if (this.#places.slots.size > 0) this.#targets.fill(0); // Untouched pages stay unallocated.
     this.#queue = [];
     this.#units.clear();
     this.#batchesOfPage.clear();
-    this.#slots.clear();
     this.#functions.clear();
     this.#covered.clear();
     this.#coveredTimes.clear();
     this.#worth?.forget();
-    this.#mapsUsed = 0;
+    this.#program = undefined;
+    if (this.#isAttached === true) this.#isAttached = false; // What is shared stays as it is; this memory keeps to itself from now on.
+    this.#places = new Places();
     this.generation++;
     for (let slot = 0; slot < this.#table.length; slot++) this.#table.set(slot, this.#stub);
   }

@@ -178,6 +178,8 @@ export interface Effort {
   /** Units and modules made, and the guest instructions in them. */
   units: number;
   modules: number;
+  /** Of the modules, those that a former run or another process has made. */
+  keptModules: number;
   unitInstructions: number;
   /** Bytes of all modules. */
   moduleBytes: number;

@@ -10,6 +10,7 @@ import { seedFromNumber, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { ChannelSet } from '../channel/index.ts';
 import { interpretingInWasm, translating } from '../engine/index.ts';
+import { TranslationFiles, translationDirectory } from '../engine/live/translation-files.ts';
 import { enableWasmFeatures } from '../engine/live/v8-flags.ts';
 import type { ImageTree } from '../image/index.ts';
 import { riscv64, type Isa } from '../isa/index.ts';
@@ -86,11 +87,20 @@ function isaFor(engine: EngineName): Isa {
   switch (engine) {
     case 'translate':
       enableWasmFeatures();
-      return translating(riscv64, { clock: () => performance.now() });
+      return translating(riscv64, { clock: () => performance.now(), store: translationStore() });
     case 'wasm': return interpretingInWasm(riscv64);
     case 'interpret': return riscv64;
     default: return engine satisfies never;
   }
+}
+
+let translations: TranslationFiles | undefined;
+
+/** One for the process: machines that run the same program share what is translated. */
+function translationStore(): TranslationFiles | undefined {
+  const directory = translationDirectory(process.env);
+  if (directory === undefined) return undefined;
+  return (translations ??= new TranslationFiles(directory));
 }
 
 /** Unicode text as the guest's bytes: one character a byte. */

@@ -30,6 +30,8 @@ export interface Translation {
   readonly translatedPart: number;
   readonly units: number;
   readonly modules: number;
+  /** Of the modules, those out of the translation cache. */
+  readonly keptModules: number;
   readonly unitInstructions: number;
   readonly moduleBytes: number;
   readonly translateMilliseconds: number;
@@ -38,9 +40,9 @@ export interface Translation {
 
 function translationOf({ effort }: Isa, executed: number): Translation | undefined {
   if (effort === undefined) return undefined;
-  const { units, modules, unitInstructions, moduleBytes, translateMs, compileMs, interpreted } = effort;
+  const { units, modules, keptModules, unitInstructions, moduleBytes, translateMs, compileMs, interpreted } = effort;
   const translatedPart = executed <= 0 ? 0 : Math.round(1000 * Math.max(0, 1 - interpreted / executed)) / 1000;
-  return { translatedPart, units, modules, unitInstructions, moduleBytes, translateMilliseconds: Math.round(translateMs), compileMilliseconds: Math.round(compileMs) };
+  return { translatedPart, units, modules, keptModules, unitInstructions, moduleBytes, translateMilliseconds: Math.round(translateMs), compileMilliseconds: Math.round(compileMs) };
 }
 
 export function makeReport(parts: {

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { Cpu, GuestMemory, interpretingInWasm, translating, Translator, type PageSource } from '../../src/engine/index.ts';
 import { enableWasmFeatures } from '../../src/engine/live/v8-flags.ts';
-import { PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
+import type { TranslationStore } from '../../src/engine/translations.ts';
+import { PAGE_FLAG, riscv64, STOP, type Effort } from '../../src/isa/index.ts';
 import { decode, newDecoded, type Decoded } from '../../src/isa/riscv/decode.ts';
 import { INSTRUCTIONS, type InstructionRow } from '../../src/isa/riscv/instruction-table.ts';
 import type { Random } from '../isa/random.ts';
@@ -23,9 +24,11 @@ export class LockstepPair {
   readonly #cpus: readonly [Cpu, Cpu];
   readonly #isLate: boolean;
   #executor: Translator | undefined;
+  /** What the translator has done. */
+  readonly effort: Effort | undefined;
 
   /** `isLate`: the second memory gets its pages when it needs them. */
-  constructor(code: Uint8Array, second: Second, { isWritable = false, isLate = false }: { readonly isWritable?: boolean; readonly isLate?: boolean } = {}) {
+  constructor(code: Uint8Array, second: Second, { isWritable = false, isLate = false, store }: { readonly isWritable?: boolean; readonly isLate?: boolean; readonly store?: TranslationStore } = {}) {
     this.#isLate = isLate;
     const make = (isa: typeof riscv64, fillsLater: boolean): Cpu => {
       const memory = new GuestMemory(0x100000);
@@ -36,7 +39,8 @@ export class LockstepPair {
       memory.setRights(DATA >>> 12, DATA_PAGES, PAGE_FLAG.read | PAGE_FLAG.write);
       return new Cpu(isa, memory);
     };
-    const isa = second === 'wasm' ? interpretingInWasm(riscv64, { warmUp: 0 }) : translating(riscv64, { hotLimit: second, margin: MARGIN });
+    const isa = second === 'wasm' ? interpretingInWasm(riscv64, { warmUp: 0 }) : translating(riscv64, { hotLimit: second, margin: MARGIN, store });
+    this.effort = isa.effort;
     const noted: typeof riscv64 = {
       ...isa,
       createInterpreter: (memory, state) => {

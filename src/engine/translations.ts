@@ -1,0 +1,168 @@
+/**
+ * Translations of one program, shared by all its processes in this host process and kept from one run to the next: modules, what they were made from, and
+ * which table slot belongs to which address.
+ *
+ *   first hot place ──► key of the program ──► batches of former runs ──► each is installed where its pages hold what it was made from
+ *   new batch       ──► added, with the digests of its pages          ──► saved when the host process ends
+ *
+ * Invariants: a batch is used only where every page of its code is executable and has the digest it was made from, and every page that it reads
+ * unchecked is readable; the key only finds. Slots and places of jump maps are the same in all processes of a program, so code fits wherever it goes.
+ * What this does NOT do: read or write files (live/translation-files.ts), install (unit-table.ts).
+ */
+import { limits } from '../core/index.ts';
+import { BIAS, PAGE_FLAG, type Batch, type UnitLayout } from '../isa/index.ts';
+import type { GuestMemory } from './memory.ts';
+
+/** What the host offers: digests, and a place to keep things in. */
+export interface TranslationStore {
+  /** SHA-256 in hexadecimal. */
+  digest(...parts: readonly Uint8Array[]): string;
+  /** The one object for a key. */
+  program(key: string): ProgramTranslations;
+}
+
+/** A batch with the digests of its pages. Plain data: it is written to disk as it is. */
+export interface KeptBatch { readonly batch: Batch; readonly digests: ReadonlyMap<number, string> }
+/** Plain data. */
+export interface KeptProgram { readonly batches: readonly KeptBatch[]; readonly slots: ReadonlyMap<number, number>; readonly mapsUsed: number }
+
+/** Modules of one program that are kept, in bytes: more than SQLite and Lua together use. */
+const MODULE_BYTES_MAX = 24 * 1024 * 1024;
+/** Of the program's code so much goes into the key. */
+const KEY_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Where code and jump maps of a program go: one for each process that keeps to itself, one for all processes that share. */
+export class Places {
+  readonly slots: Map<number, number>;
+  mapsUsed: number;
+
+  constructor(slots: ReadonlyMap<number, number> = new Map(), mapsUsed = 0) {
+    this.slots = new Map(slots);
+    this.mapsUsed = mapsUsed;
+  }
+}
+
+export class ProgramTranslations {
+  readonly places: Places;
+  readonly #batches: KeptBatch[];
+  readonly #byEntry = new Map<number, KeptBatch[]>();
+  readonly #modules = new WeakMap<Batch, WebAssembly.Module>();
+  #bytes = 0;
+  /** Something is here that the files do not have. */
+  hasNews = false;
+
+  constructor(kept?: KeptProgram) {
+    this.places = new Places(kept?.slots, kept?.mapsUsed);
+    this.#batches = [];
+    for (const batch of kept?.batches ?? []) this.#add(batch);
+  }
+
+  get batches(): readonly KeptBatch[] { return this.#batches; }
+
+  /** Batches that have a unit at an address. */
+  at(address: number): readonly KeptBatch[] {
+    return this.#byEntry.get(address) ?? [];
+  }
+
+  /** Keeps a new batch, made from memory as it is now. */
+  keep(batch: Batch, module: WebAssembly.Module, digests: ReadonlyMap<number, string>): void {
+    this.#modules.set(batch, module);
+    if (this.#bytes + batch.module.length > MODULE_BYTES_MAX) return;
+    this.#add({ batch, digests });
+    this.hasNews = true;
+  }
+
+  /** Compiled once for all processes: what the host's compiler has optimised is optimised for all. */
+  moduleOf(batch: Batch): WebAssembly.Module {
+    const known = this.#modules.get(batch);
+    if (known !== undefined) return known;
+    const module = new WebAssembly.Module(batch.module as Uint8Array<ArrayBuffer>); // Never shared memory.
+    this.#modules.set(batch, module);
+    return module;
+  }
+
+  forSaving(): KeptProgram {
+    return { batches: this.#batches, slots: this.places.slots, mapsUsed: this.places.mapsUsed };
+  }
+
+  #add(kept: KeptBatch): void {
+    this.#batches.push(kept);
+    this.#bytes += kept.batch.module.length;
+    for (const address of entriesOf(kept.batch)) {
+      const known = this.#byEntry.get(address);
+      if (known === undefined) this.#byEntry.set(address, [kept]);
+      else known.push(kept);
+    }
+  }
+}
+
+export function entriesOf({ units }: Batch): number[] {
+  return units.flatMap(({ entries }) => [...entries.keys()]);
+}
+
+/** The pages that a batch's code lies on. */
+export function codePagesOf({ units }: Batch): ReadonlySet<number> {
+  const pages = new Set<number>();
+  for (const unit of units) for (const page of unit.pages) pages.add(page);
+  return pages;
+}
+
+/** First page of the lowest code of a program, and how many follow; undefined when nothing is executable. */
+export function programCode(memory: GuestMemory): { readonly first: number; readonly count: number } | undefined {
+  const end = memory.limit / limits.PAGE_BYTES;
+  let first = BIAS / limits.PAGE_BYTES;
+  while (first < end && !isCode(memory, first)) first++;
+  let last = first;
+  while (last < end && isCode(memory, last)) last++;
+  return first === last ? undefined : { first, count: last - first };
+}
+
+/** A page that has not come yet comes now. */
+function isCode(memory: GuestMemory, page: number): boolean {
+  memory.bring(page);
+  return (memory.pageFlags[page]! & PAGE_FLAG.execute) !== 0;
+}
+
+/** Names the program that lies in memory, for one layout of the engine's own things. */
+export function programKey(memory: GuestMemory, layout: UnitLayout, { store, code }: { readonly store: TranslationStore; readonly code: { readonly first: number; readonly count: number } }): string {
+  const constants = Object.entries(layout).filter(([, value]) => typeof value !== 'function').map(([name, value]) => `${name}=${String(value)}`).sort().join(' ');
+  const start = code.first * limits.PAGE_BYTES - BIAS;
+  const text = memory.u8.subarray(start, start + Math.min(KEY_BYTES_MAX, code.count * limits.PAGE_BYTES));
+  return store.digest(new TextEncoder().encode(`${constants} first=${code.first} pages=${code.count}\n`), text);
+}
+
+/** Digests of pages, each once: valid while no guest code runs. */
+export class PageDigests {
+  readonly #memory: GuestMemory;
+  readonly #store: TranslationStore;
+  readonly #known = new Map<number, string>();
+
+  constructor(memory: GuestMemory, store: TranslationStore) {
+    this.#memory = memory;
+    this.#store = store;
+  }
+
+  of(page: number): string {
+    const known = this.#known.get(page);
+    if (known !== undefined) return known;
+    const digest = this.#store.digest(this.#memory.page(page));
+    this.#known.set(page, digest);
+    return digest;
+  }
+
+  ofAll(pages: Iterable<number>): Map<number, string> {
+    return new Map([...pages].map((page) => [page, this.of(page)]));
+  }
+
+  /** Whether memory is what a batch was made from. */
+  fits({ batch, digests }: KeptBatch): boolean {
+    const memory = this.#memory;
+    for (const page of codePagesOf(batch)) if (!isCode(memory, page)) return false;
+    for (const page of batch.reliedPages) {
+      memory.bring(page);
+      if ((memory.pageFlags[page]! & PAGE_FLAG.read) === 0) return false;
+    }
+    for (const [page, digest] of digests) if (this.of(page) !== digest) return false;
+    return true;
+  }
+}

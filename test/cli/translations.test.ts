@@ -1,0 +1,103 @@
+/** The translation cache: a second start uses it, and nothing that happens to its files or to the program changes a bit. */
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Bench } from './command.ts';
+
+const bench = new Bench();
+const cache = bench.path('cache');
+let program = '';
+let plain: Facts;
+
+const SOURCE = `
+  #include <stdio.h>
+  #include <sys/wait.h>
+  #include <unistd.h>
+  unsigned table[4096];
+  __attribute__((noinline)) unsigned mix(unsigned x) { return (x ^ (x >> 7)) * 2654435761u + SEED; }
+  __attribute__((noinline)) unsigned work(unsigned x, int n) { for (int i = 0; i < n; i++) { x = mix(x + i); table[x % 4096] += x; switch (x % 5) { case 0: x++; break; case 1: x ^= 9; break; case 2: x -= 3; break; case 3: x *= 5; } } return x; }
+  int main(int n, char **v) { if (n > 1) for (int i = 0; i < 3; i++) { if (fork() == 0) { printf("%u\\n", work(i, 300000)); return 0; } wait(0); } printf("%u\\n", work(7, 300000)); return 0; }`;
+
+interface Facts { readonly root: string; readonly instructions: string; readonly stdout: string; readonly kept: number }
+
+let runs = 0;
+function run(path: string, directory: string, programArguments: readonly string[] = []): Facts {
+  const name = `run-${runs++}`;
+  const seen = bench.stillpoint(['run', '--name', name, '--report', bench.path('report'), path, ...programArguments], '', { STILLPOINT_TRANSLATIONS: directory });
+  expect([seen.status, seen.stderr]).toEqual([0, '']);
+  const { root, instructions, host } = JSON.parse(readFileSync(bench.path('report'), 'utf8')) as { root: string; instructions: string; host: { translation: { keptModules: number } } };
+  return { root, instructions, stdout: seen.stdout, kept: host.translation.keptModules };
+}
+
+function files(): string[] {
+  return readdirSync(cache).map((name) => join(cache, name));
+}
+
+beforeAll(() => {
+  program = bench.compile('job.elf', SOURCE, ['-O2', '-DSEED=11']);
+  plain = run(program, 'off');
+});
+afterAll(() => rmSync(bench.directory, { recursive: true, force: true }));
+
+describe('the translation cache', () => {
+  it('is filled by one run and used by the next, for the same bits', () => {
+    expect(plain.kept).toBe(0);
+    expect(run(program, cache)).toEqual(plain);
+    expect(files().length).toBe(1);
+    expect([statSync(cache).mode & 0o777, statSync(files()[0]!).mode & 0o777]).toEqual([0o700, 0o600]);
+    const { kept, ...facts } = run(program, cache);
+    expect(kept).toBeGreaterThan(0);
+    expect({ ...facts, kept: 0 }).toEqual(plain);
+  });
+
+  it('is passed over and written anew when its file is damaged in any place', () => {
+    const [file] = files() as [string];
+    const whole = readFileSync(file);
+    const damages: readonly (() => void)[] = [
+      ...[0, 20, 60, whole.length >> 1, whole.length - 1].map((at) => () => { const bytes = Buffer.from(whole); bytes[at]! ^= 4; writeFileSync(file, bytes); }),
+      () => { truncateSync(file, whole.length - 100); }, () => { truncateSync(file, 0); },
+    ];
+    for (const damage of damages) {
+      damage();
+      expect(run(program, cache)).toEqual(plain);
+    }
+    expect(run(program, cache).kept).toBeGreaterThan(0);
+  });
+
+  it('is not trusted when others may write to it', () => {
+    const [file] = files() as [string];
+    chmodSync(file, 0o622);
+    expect(run(program, cache)).toEqual(plain);
+    chmodSync(cache, 0o777);
+    expect(run(program, cache)).toEqual(plain);
+    chmodSync(cache, 0o700);
+  });
+
+  it('is not used for other code, even where its file says so', () => {
+    const other = bench.compile('other.elf', SOURCE, ['-O2', '-DSEED=12']);
+    const expected = run(other, 'off');
+    const [mine] = files() as [string];
+    run(other, cache);
+    const theirs = files().find((file) => file !== mine)!;
+    copyFileSync(mine, theirs);
+    const { root, stdout } = run(other, cache);
+    expect({ root, stdout }).toEqual({ root: expected.root, stdout: expected.stdout });
+  });
+
+  it('is shared by the processes of one machine', () => {
+    const expected = run(program, 'off', ['fork']);
+    const { kept, ...facts } = run(program, bench.path('fresh'), ['fork']);
+    expect(kept).toBeGreaterThan(0);
+    expect({ ...facts, kept: 0 }).toEqual(expected);
+  });
+
+  it('survives a process that is killed, and does without a directory', async () => {
+    const victim = bench.start(['run', '--ephemeral', program]);
+    victim.kill('SIGKILL');
+    await victim.ended;
+    expect(run(program, cache).root).toBe(plain.root);
+    writeFileSync(bench.path('no-directory'), '');
+    expect(run(program, bench.path('no-directory'))).toEqual(plain);
+    expect(existsSync(bench.path('no-directory'))).toBe(true);
+  });
+});
