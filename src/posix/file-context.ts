@@ -5,7 +5,7 @@
 import { assert, StillpointError, type Canonical, type Undo } from '../core/index.ts';
 import { DescriptorTable } from './descriptors.ts';
 import type { FileSystem } from './files/file-system.ts';
-import { S_IF } from './files/flags.ts';
+import { O, S_IF } from './files/flags.ts';
 import { isDirectory, type Inode } from './files/inode.ts';
 import { GUEST, type Credentials } from './files/permission.ts';
 import type { ProcessFiles } from './files/proc.ts';
@@ -109,6 +109,16 @@ export class FileContext implements ProcessFiles {
       cwd.references = references; // Of a directory of /proc, which is in no table.
       descriptors();
     };
+  }
+
+  descriptorInfo(number: number): string | undefined {
+    const openFile = this.descriptors.get(number);
+    if (openFile === undefined) return undefined;
+    const flags = openFile.flags | O.LARGEFILE | (this.descriptors.closesOnExec(number) ? O.CLOEXEC : 0);
+    const { inode } = openFile;
+    const offset = inode.kind === 'directory' ? 0 : openFile.offset;
+    const special = inode.kind === 'process' ? `Pid:\t${inode.pid}\n` : inode.kind === 'event' ? `eventfd-count: ${inode.counter.toString(16).padStart(16)}\n` : inode.kind === 'signal' ? `sigmask:\t${inode.mask.toString(16).padStart(16, '0')}\n` : '';
+    return `pos:\t${offset}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${inode.kind === 'virtual' ? 2 : 1}\nino:\t${inode.ino}\n${special}`;
   }
 
   state(): Canonical {

@@ -2,13 +2,10 @@
  * What a program may ask about the system: names, sizes, limits, randomness, and small switches of prctl.
  */
 import type { GuestMemory } from '../../engine/index.ts';
-import { limits } from '../../core/index.ts';
-import { stackSize } from '../boot.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
-import { TASKS_MAX } from '../kernel.ts';
 import { bytesOf } from '../proc-files.ts';
-import { SIGNALS_QUEUED_MAX } from '../signal-pending.ts';
+import { limitOf, RLIMIT } from '../resource-limits.ts';
 import type { CallEntry } from './entry.ts';
 
 const UNAME_FIELD = 65;
@@ -51,26 +48,6 @@ function getrandom(call: Call): CallResult {
   return length;
 }
 
-const INFINITE = 2n ** 64n - 1n;
-const RLIMIT = { CPU: 0, FSIZE: 1, DATA: 2, STACK: 3, CORE: 4, RSS: 5, NPROC: 6, NOFILE: 7, MEMLOCK: 8, AS: 9, LOCKS: 10, SIGPENDING: 11, MSGQUEUE: 12, NICE: 13, RTPRIO: 14, RTTIME: 15 } as const;
-
-/** Soft and hard limit now; undefined: no such resource. */
-function limitOf(call: Call, resource: number): readonly [bigint, bigint] | undefined {
-  const set = call.process.limits.get(resource);
-  if (set !== undefined) return set;
-  switch (resource) {
-    case RLIMIT.STACK: return [BigInt(stackSize(call.kernel.account.memoryBytes)), INFINITE];
-    case RLIMIT.CORE: return [0n, INFINITE];
-    case RLIMIT.NPROC: return [BigInt(TASKS_MAX), BigInt(TASKS_MAX)];
-    case RLIMIT.NOFILE: return [BigInt(call.process.files.descriptors.limit), BigInt(limits.DESCRIPTORS_MAX)];
-    case RLIMIT.SIGPENDING: return [BigInt(SIGNALS_QUEUED_MAX), BigInt(SIGNALS_QUEUED_MAX)];
-    case RLIMIT.MSGQUEUE: return [819_200n, 819_200n];
-    case RLIMIT.NICE:
-    case RLIMIT.RTPRIO: return [0n, 0n];
-    default: return resource >= 0 && resource <= RLIMIT.RTTIME ? [INFINITE, INFINITE] : undefined;
-  }
-}
-
 function writeLimit(memory: GuestMemory, address: number, limit: readonly [bigint, bigint]): boolean {
   return memory.readable(address, 16) !== undefined && memory.writeU64(address, limit[0]) && memory.writeU64(address + 8, limit[1]);
 }
@@ -79,7 +56,7 @@ function writeLimit(memory: GuestMemory, address: number, limit: readonly [bigin
 function setLimit(call: Call, resource: number, address: number): number {
   const soft = call.memory.readU64(address);
   const hard = call.memory.readU64(address + 8);
-  const old = limitOf(call, resource);
+  const old = limitOf(call.kernel, call.process, resource);
   if (soft === undefined || hard === undefined) return -ERRNO.EFAULT;
   if (old === undefined || soft > hard) return -ERRNO.EINVAL;
   if (hard > old[1]) return -ERRNO.EPERM;
@@ -91,7 +68,7 @@ function setLimit(call: Call, resource: number, address: number): number {
 function prlimit64(call: Call): CallResult {
   const [pid, resource, address, oldAddress] = [call.int(0), call.int(1), call.size(2), call.size(3)];
   if (pid !== 0 && pid !== call.process.pid) return -ERRNO.ESRCH;
-  const old = limitOf(call, resource);
+  const old = limitOf(call.kernel, call.process, resource);
   if (old === undefined) return -ERRNO.EINVAL;
   const result = address === 0 ? 0 : setLimit(call, resource, address);
   if (result < 0) return result;
@@ -99,7 +76,7 @@ function prlimit64(call: Call): CallResult {
 }
 
 function getrlimit(call: Call): CallResult {
-  const limit = limitOf(call, call.int(0));
+  const limit = limitOf(call.kernel, call.process, call.int(0));
   if (limit === undefined) return -ERRNO.EINVAL;
   return writeLimit(call.memory, call.size(1), limit) ? 0 : -ERRNO.EFAULT;
 }

@@ -15,7 +15,7 @@ import type { FileChannel } from './channel.ts';
 import type { FileSystem } from './file-system.ts';
 import { DEVICES, isDeviceName, type DirectoryInode, type Inode } from './inode.ts';
 import { GUEST, type Credentials } from './permission.ts';
-import { mountsText, FILESYSTEMS_TEXT } from './statfs.ts';
+import { mountInfoText, mountsText, FILESYSTEMS_TEXT } from './statfs.ts';
 import type { OpenFile } from '../open-file.ts';
 
 const ROOT: Credentials = { uid: 0, gid: 0 };
@@ -58,6 +58,7 @@ export function registerStaticFiles(files: FileSystem): void {
   const encoder = new TextEncoder();
   files.registerProvider('/proc/filesystems', () => encoder.encode(FILESYSTEMS_TEXT));
   files.registerProvider('/proc/[pid]/mounts', () => encoder.encode(mountsText()));
+  files.registerProvider('/proc/[pid]/mountinfo', () => encoder.encode(mountInfoText()));
   files.registerLink('/proc/mounts', () => 'self/mounts');
 }
 

@@ -13,6 +13,8 @@ import { GUEST } from './permission.ts';
 /** What a process has open, as /proc/PID/fd shows it. */
 export interface ProcessFiles {
   descriptorNumbers(): readonly number[];
+  /** The text of /proc/PID/fdinfo/N; undefined when the descriptor is closed. */
+  descriptorInfo(number: number): string | undefined;
   /** Undefined when the descriptor is closed. `inode` is where the magic link leads, `text` what readlink prints. */
   descriptorLink(number: number): { readonly inode: Inode; readonly text: string } | undefined;
   readonly cwdPath: string;
@@ -20,11 +22,12 @@ export interface ProcessFiles {
 
 export interface ProcessList {
   list(): readonly number[];
+  threads(pid: number): readonly number[];
   files(pid: number): ProcessFiles | undefined;
 }
 
-/** Makes the bytes of a virtual file. `pid` is the process of the path, 0 outside /proc/PID. */
-export type VirtualProvider = (pid: number) => Uint8Array;
+/** Makes the bytes of a virtual file. `pid` is the process of the path, 0 outside /proc/PID; `tid` its thread, 0 outside /proc/PID/task/TID. */
+export type VirtualProvider = (pid: number, tid: number) => Uint8Array;
 /** Makes the target of a virtual link; undefined: there is none (ENOENT). */
 export type VirtualLinkProvider = (pid: number) => string | undefined;
 
@@ -34,19 +37,20 @@ type VirtualEntry =
   | { readonly kind: 'link'; readonly provide: VirtualLinkProvider }
   | { readonly kind: 'self' };
 
-interface Found { readonly entry: VirtualEntry | { readonly kind: 'descriptor'; readonly number: number }; readonly pid: number }
+interface Found { readonly entry: VirtualEntry | { readonly kind: 'descriptor'; readonly number: number }; readonly pid: number; readonly tid: number }
 
 const PROCESS = '/proc/[pid]';
 const NUMBER = /^(0|[1-9][0-9]{0,8})$/;
+const DESCRIPTOR = /^\/proc\/\[pid\]\/(fd|fdinfo)\/(0|[1-9][0-9]{0,8})$/;
 
 export class ProcTree {
   readonly #entries = new Map<string, VirtualEntry>();
-  #processes: ProcessList = { list: () => [], files: () => undefined };
+  #processes: ProcessList = { list: () => [], threads: () => [], files: () => undefined };
 
   constructor() {
     this.#entries.set('/proc', { kind: 'directory' });
     this.#add('/proc/self', { kind: 'self' });
-    this.#add(`${PROCESS}/fd`, { kind: 'directory' });
+    for (const name of ['fd', 'fdinfo', 'task']) this.#add(`${PROCESS}/${name}`, { kind: 'directory' });
     this.registerLink(`${PROCESS}/cwd`, (pid) => this.#processes.files(pid)?.cwdPath);
     this.registerLink(`${PROCESS}/root`, () => '/');
   }
@@ -79,20 +83,22 @@ export class ProcTree {
     const found = this.#find(path);
     if (found === undefined || found.entry.kind !== 'directory') return [];
     const names: string[] = [];
-    const prefix = `${pattern(path).pattern}/`;
+    const { pattern: own, tid } = pattern(path);
+    const prefix = `${own}/`;
     for (const key of this.#entries.keys()) {
       const rest = key.startsWith(prefix) ? key.slice(prefix.length) : '';
-      if (rest !== '' && !rest.includes('/') && !rest.startsWith('[')) names.push(rest);
+      if (rest !== '' && !rest.includes('/') && !rest.startsWith('[') && !(tid !== 0 && rest === 'task')) names.push(rest);
     }
     if (path === '/proc') names.push(...this.#processes.list().map(String));
-    if (prefix === `${PROCESS}/fd/`) names.push(...(this.#processes.files(found.pid)?.descriptorNumbers() ?? []).map(String));
+    if (prefix === `${PROCESS}/task/`) names.push(...this.#processes.threads(found.pid).map(String));
+    if (prefix === `${PROCESS}/fd/` || prefix === `${PROCESS}/fdinfo/`) names.push(...(this.#processes.files(found.pid)?.descriptorNumbers() ?? []).map(String));
     return names.flatMap((name) => this.node(`${path}/${name}`) ?? []);
   }
 
   /** The bytes of a virtual file now. */
   read(path: string): Uint8Array {
     const found = this.#find(path);
-    return found?.entry.kind === 'file' ? found.entry.provide(found.pid) : new Uint8Array(0);
+    return found?.entry.kind === 'file' ? found.entry.provide(found.pid, found.tid) : new Uint8Array(0);
   }
 
   /** Where a virtual link leads for process `self`: a text to walk, an inode to jump to, -ENOENT; undefined when it is no link. */
@@ -125,24 +131,30 @@ export class ProcTree {
   }
 
   #find(path: string): Found | undefined {
-    const { pattern: key, pid } = pattern(path);
+    const { pattern: key, pid, tid } = pattern(path);
     if (pid !== 0 && !this.#processes.list().includes(pid)) return undefined;
+    if (tid !== 0 && (!this.#processes.threads(pid).includes(tid) || key.startsWith(`${PROCESS}/task`))) return undefined;
     const entry = this.#entries.get(key);
-    if (entry !== undefined) return { entry, pid };
-    if (!key.startsWith(`${PROCESS}/fd/`)) return undefined;
-    const name = key.slice(PROCESS.length + 4);
-    if (!NUMBER.test(name) || this.#processes.files(pid)?.descriptorLink(Number(name)) === undefined) return undefined;
-    return { entry: { kind: 'descriptor', number: Number(name) }, pid };
+    if (entry !== undefined) return { entry, pid, tid };
+    const [, folder, name] = DESCRIPTOR.exec(key) ?? [];
+    if (folder === undefined || name === undefined) return undefined;
+    const files = this.#processes.files(pid);
+    const number = Number(name);
+    if (files?.descriptorLink(number) === undefined) return undefined;
+    if (folder === 'fd') return { entry: { kind: 'descriptor', number }, pid, tid };
+    return { entry: { kind: 'file', provide: () => Uint8Array.from(files.descriptorInfo(number) ?? '', (char) => char.charCodeAt(0)) }, pid, tid };
   }
 }
 
-/** `/proc/17/maps` is `/proc/[pid]/maps` of process 17. */
-function pattern(path: string): { readonly pattern: string; readonly pid: number } {
+/** `/proc/17/maps` is `/proc/[pid]/maps` of process 17, and so is `/proc/17/task/18/maps`, of its thread 18. */
+function pattern(path: string): { readonly pattern: string; readonly pid: number; readonly tid: number } {
   const parts = path.split('/');
   const number = parts[2] ?? '';
-  if (!NUMBER.test(number)) return { pattern: path, pid: 0 };
+  if (!NUMBER.test(number)) return { pattern: path, pid: 0, tid: 0 };
   parts[2] = '[pid]';
-  return { pattern: parts.join('/'), pid: Number(number) };
+  const thread = parts[3] === 'task' ? parts[4] ?? '' : '';
+  if (NUMBER.test(thread)) parts.splice(3, 2);
+  return { pattern: parts.join('/'), pid: Number(number), tid: NUMBER.test(thread) ? Number(thread) : 0 };
 }
 
 /** The inode of a virtual path: also of one whose process is gone or not there yet (restore). */

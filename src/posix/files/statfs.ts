@@ -20,6 +20,10 @@ export function mountsText(): string {
   return 'tmpfs / tmpfs rw,nosuid,nodev,relatime 0 0\nproc /proc proc rw,nosuid,nodev,noexec,relatime 0 0\n';
 }
 
+export function mountInfoText(): string {
+  return '1 0 0:1 / / rw,nosuid,nodev,relatime - tmpfs tmpfs rw\n2 1 0:2 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw\n';
+}
+
 export function encodeStatfs(files: FileSystem, inode: Inode): Uint8Array {
   const isOurs = inode.kind !== 'virtual' && (inode.nlink > 0 || inode.kind === 'file' || inode.kind === 'directory');
   const magic = inode.kind === 'virtual' ? PROC_MAGIC : isAnonymous(inode) ? ANON_INODE_MAGIC : isOurs ? TMPFS_MAGIC : PIPEFS_MAGIC;

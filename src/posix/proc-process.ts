@@ -1,0 +1,95 @@
+/**
+ * The texts of /proc/PID: what a process and its threads are, made at each read from guest state only.
+ * What this does NOT do: times (zero), memory by kind (all of it is resident), capabilities (none).
+ */
+import type { Kernel } from './kernel.ts';
+import type { Mapping } from './memory-map.ts';
+import { PROT } from './memory-map.ts';
+import type { Process } from './process.ts';
+import { limitOf, RLIMIT } from './resource-limits.ts';
+import { SIG_DFL, SIG_IGN, SIGNALS_MAX, bitOf } from './signal-actions.ts';
+import { SIGNALS_QUEUED_MAX } from './signal-pending.ts';
+import { terminalOfSession } from './terminal-io.ts';
+import type { Thread } from './thread.ts';
+
+/** Major number of pseudo-terminals, as tty_nr has it. */
+const TERMINAL_DEVICE = 136 * 256;
+const PAGE_BYTES = 4096;
+const STATES = { R: 'R (running)', S: 'S (sleeping)', T: 'T (stopped)', Z: 'Z (zombie)' } as const;
+const NAMES: readonly (readonly [keyof typeof RLIMIT, string, string])[] = [
+  ['CPU', 'cpu time', 'seconds'], ['FSIZE', 'file size', 'bytes'], ['DATA', 'data size', 'bytes'], ['STACK', 'stack size', 'bytes'], ['CORE', 'core file size', 'bytes'], ['RSS', 'resident set', 'bytes'],
+  ['NPROC', 'processes', 'processes'], ['NOFILE', 'open files', 'files'], ['MEMLOCK', 'locked memory', 'bytes'], ['AS', 'address space', 'bytes'], ['LOCKS', 'file locks', 'locks'], ['SIGPENDING', 'pending signals', 'signals'],
+  ['MSGQUEUE', 'msgqueue size', 'bytes'], ['NICE', 'nice priority', ''], ['RTPRIO', 'realtime priority', ''], ['RTTIME', 'realtime timeout', 'us'],
+];
+const INFINITE = 2n ** 64n - 1n;
+
+export function usedBytes(process: Process): number {
+  return process.hasImage ? process.space.accessibleBytes : 0;
+}
+
+function stateOf(process: Process, thread: Thread | undefined): keyof typeof STATES {
+  if (process.isOver) return 'Z';
+  if (process.stopSignal !== 0) return 'T';
+  return (thread === undefined ? process.threads : [thread]).some(({ wait }) => wait.kind === 'none') ? 'R' : 'S';
+}
+
+/** `thread`: the one of /proc/PID/task/TID. */
+export function statText(kernel: Kernel, process: Process, thread?: Thread): string {
+  const bytes = usedBytes(process);
+  const terminal = terminalOfSession(kernel.files, process.session)?.terminal;
+  const head = `${thread?.tid ?? process.pid} (${thread?.name ?? process.name}) ${stateOf(process, thread)} ${process.parentPid} ${process.group} ${process.session}`;
+  const control = terminal === undefined ? '0 -1' : `${TERMINAL_DEVICE + terminal.number} ${terminal.foreground}`;
+  const counters = `0 0 0 0 0 0 0 0 20 0 ${process.threads.length} 0 0 ${bytes} ${bytes / PAGE_BYTES}`;
+  return `${head} ${control} 0 ${counters}${' 0'.repeat(28)}\n`;
+}
+
+function hexSet(set: bigint): string {
+  return set.toString(16).padStart(16, '0');
+}
+
+function actionSet(process: Process, holds: (handler: number) => boolean): bigint {
+  let set = 0n;
+  for (let signal = 1; signal <= SIGNALS_MAX; signal++) if (holds(process.actions.get(signal).handler)) set |= bitOf(signal);
+  return set;
+}
+
+export function statusText(process: Process, thread: Thread | undefined = process.threads[0]): string {
+  const kilobytes = `${String(Math.floor(usedBytes(process) / 1024)).padStart(8)} kB`;
+  const { credentials: { uid, gid }, umask, descriptors } = process.files;
+  const memory: readonly (readonly [string, string])[] = process.hasImage ? (['VmPeak', 'VmSize', 'VmHWM', 'VmRSS', 'VmData'] as const).map((name) => [name, kilobytes]) : [];
+  const rows: readonly (readonly [string, string | number])[] = [
+    ['Name', thread?.name ?? process.name], ['Umask', umask.toString(8).padStart(4, '0')], ['State', STATES[stateOf(process, thread)]], ['Tgid', process.pid], ['Ngid', 0], ['Pid', thread?.tid ?? process.pid],
+    ['PPid', process.parentPid], ['TracerPid', 0], ['Uid', `${uid}\t${uid}\t${uid}\t${uid}`], ['Gid', `${gid}\t${gid}\t${gid}\t${gid}`], ['FDSize', Math.max(64, (descriptors.numbers().at(-1) ?? 0) + 1)], ['Groups', `${gid} `],
+    ['NStgid', process.pid], ['NSpid', thread?.tid ?? process.pid], ['NSpgid', process.group], ['NSsid', process.session], ...memory, ['Threads', process.threads.length],
+    ['SigQ', `${process.pending.count}/${SIGNALS_QUEUED_MAX}`], ['SigPnd', hexSet(thread?.pending.set ?? 0n)], ['ShdPnd', hexSet(process.pending.set)], ['SigBlk', hexSet(thread?.mask ?? 0n)],
+    ['SigIgn', hexSet(actionSet(process, (handler) => handler === SIG_IGN))], ['SigCgt', hexSet(actionSet(process, (handler) => handler !== SIG_IGN && handler !== SIG_DFL))],
+    ...(['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'] as const).map((name) => [name, hexSet(0n)] as const), ['NoNewPrivs', 0], ['Seccomp', 0], ['Cpus_allowed', 1], ['Cpus_allowed_list', 0],
+    ['voluntary_ctxt_switches', 0], ['nonvoluntary_ctxt_switches', 0],
+  ];
+  return rows.map(([name, value]) => `${name}:\t${value}\n`).join('');
+}
+
+export function limitsText(kernel: Kernel, process: Process): string {
+  const column = (value: bigint): string => (value === INFINITE ? 'unlimited' : value.toString()).padEnd(21);
+  const rows = NAMES.map(([resource, name, unit]) => {
+    const [soft, hard] = limitOf(kernel, process, RLIMIT[resource]) ?? [INFINITE, INFINITE];
+    return `${`Max ${name}`.padEnd(26)}${column(soft)}${column(hard)}${unit.padEnd(10)}\n`;
+  });
+  return `${'Limit'.padEnd(26)}${'Soft Limit'.padEnd(21)}${'Hard Limit'.padEnd(21)}${'Units'.padEnd(10)}\n${rows.join('')}`;
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, '0');
+}
+
+function mapsLine(mapping: Mapping): string {
+  const { start, end, protection, isShared, backing, name } = mapping;
+  const rights = `${(protection & PROT.read) !== 0 ? 'r' : '-'}${(protection & PROT.write) !== 0 ? 'w' : '-'}${(protection & PROT.execute) !== 0 ? 'x' : '-'}${isShared ? 's' : 'p'}`;
+  const head = `${hex(start)}-${hex(end)} ${rights} ${hex(backing?.offset ?? 0)} 00:${backing === undefined ? '00' : '01'} ${backing?.key ?? 0} `;
+  const label = backing?.path ?? name;
+  return label === '' ? `${head}\n` : `${head.padEnd(73)}${label}\n`;
+}
+
+export function mapsText(process: Process): string {
+  return process.hasImage ? process.space.map.mappings.map(mapsLine).join('') : '';
+}

@@ -1,0 +1,29 @@
+/**
+ * Resource limits of a process: those it has set, and what holds before it sets any.
+ * What this does NOT do: enforce them (descriptors, births).
+ */
+import { limits } from '../core/index.ts';
+import { stackSize } from './boot.ts';
+import { TASKS_MAX, type Kernel } from './kernel.ts';
+import type { Process } from './process.ts';
+import { SIGNALS_QUEUED_MAX } from './signal-pending.ts';
+
+export const INFINITE: bigint = 2n ** 64n - 1n;
+export const RLIMIT = { CPU: 0, FSIZE: 1, DATA: 2, STACK: 3, CORE: 4, RSS: 5, NPROC: 6, NOFILE: 7, MEMLOCK: 8, AS: 9, LOCKS: 10, SIGPENDING: 11, MSGQUEUE: 12, NICE: 13, RTPRIO: 14, RTTIME: 15 } as const;
+
+/** Soft and hard limit now; undefined: no such resource. */
+export function limitOf(kernel: Kernel, process: Process, resource: number): readonly [bigint, bigint] | undefined {
+  const set = process.limits.get(resource);
+  if (set !== undefined) return set;
+  switch (resource) {
+    case RLIMIT.STACK: return [BigInt(stackSize(kernel.account.memoryBytes)), INFINITE];
+    case RLIMIT.CORE: return [0n, INFINITE];
+    case RLIMIT.NPROC: return [BigInt(TASKS_MAX), BigInt(TASKS_MAX)];
+    case RLIMIT.NOFILE: return [BigInt(process.files.descriptors.limit), BigInt(limits.DESCRIPTORS_MAX)];
+    case RLIMIT.SIGPENDING: return [BigInt(SIGNALS_QUEUED_MAX), BigInt(SIGNALS_QUEUED_MAX)];
+    case RLIMIT.MSGQUEUE: return [819_200n, 819_200n];
+    case RLIMIT.NICE:
+    case RLIMIT.RTPRIO: return [0n, 0n];
+    default: return resource >= 0 && resource <= RLIMIT.RTTIME ? [INFINITE, INFINITE] : undefined;
+  }
+}
