@@ -414,6 +414,12 @@ export class GuestMemory implements CpuMemory {
     (this.#touched ??= new Uint32Array(Math.ceil(this.limit / PAGE_BYTES / 32)))[pageIndex >>> 5]! |= 1 << (pageIndex & 31);
   }
 
+  /** Whether the page has been written since the start or the last reset(): touchedPages() for one page. */
+  #mayHold(pageIndex: number): boolean {
+    if ((this.pageFlags[pageIndex]! & PAGE_FLAG.dirty) !== 0 || this.#unseen.has(pageIndex)) return true;
+    return this.#touched !== undefined && (this.#touched[pageIndex >>> 5]! & (1 << (pageIndex & 31))) !== 0;
+  }
+
   #dropCode(pageIndex: number): void {
     this.#setFlags(pageIndex, this.pageFlags[pageIndex]! & ~PAGE_FLAG.code);
     this.#epoch++;
@@ -442,6 +448,7 @@ export class GuestMemory implements CpuMemory {
   }
 
   #zeroPage(pageIndex: number): void {
+    if (!this.#mayHold(pageIndex)) return; // Thread stacks are large and hardly used: looking at all of their pages would cost more than the thread.
     const bytes = this.i32.subarray(((pageIndex << PAGE_SHIFT >>> 0) - BIAS) >>> 2, ((pageIndex << PAGE_SHIFT >>> 0) - BIAS + PAGE_BYTES) >>> 2);
     for (let index = 0; index < bytes.length; index++) {
       if (bytes[index] === 0) continue;
