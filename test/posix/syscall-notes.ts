@@ -4,7 +4,7 @@
 /** Done, with something left out: name → what. */
 export const PARTIAL: Readonly<Record<string, string>> = {
   clone: 'namespaces EPERM, CLONE_FILES without CLONE_THREAD copies', wait4: 'resource usage is zero', waitid: 'resource usage is zero', timerfd_settime: 'nobody sets the clock', pidfd_open: 'processes only',
-  futex: 'no priority inheritance (ENOSYS)', ioctl: 'pseudo-terminals without packet mode; terminals of the host are 80 by 24 in canonical mode, changes have no effect', fcntl: 'no leases, no owner signals, F_SETLKW finds no deadlocks',
+  futex: 'no priorities to inherit; FUTEX_CMP_REQUEUE_PI and FUTEX_WAIT_REQUEUE_PI ENOSYS', ioctl: 'pseudo-terminals without packet mode; terminals of the host are 80 by 24 in canonical mode, changes have no effect', fcntl: 'no leases, no owner signals, F_SETLKW finds no deadlocks',
   mmap: 'a page past the end of a file reads zeros; huge pages are ordinary ones', mremap: 'no MREMAP_DONTUNMAP', madvise: 'only MADV_DONTNEED does something', mincore: 'mapped pages are always there', mlock: 'nothing is ever swapped',
   mlock2: 'nothing is ever swapped', mlockall: 'nothing is ever swapped', munlock: 'nothing is ever swapped', munlockall: 'nothing is ever swapped',
   prctl: 'names, dumpable, no-new-privileges, capabilities read; others EINVAL', prlimit64: 'NOFILE, NPROC are obeyed, the others remembered; own process only', setrlimit: 'NOFILE, NPROC are obeyed, the others remembered',
@@ -22,7 +22,7 @@ export const PARTIAL: Readonly<Record<string, string>> = {
 export const REFUSED: Readonly<Record<string, string>> = {
   mount: 'EPERM: the guest is an ordinary user', umount2: 'EPERM: the guest is an ordinary user', pivot_root: 'EPERM: the guest is an ordinary user', chroot: 'EPERM: the guest is an ordinary user', capset: 'EPERM: the guest is an ordinary user',
   sethostname: 'EPERM: the guest is an ordinary user', setgroups: 'EPERM: the guest is an ordinary user', clock_settime: 'EPERM: the guest is an ordinary user', settimeofday: 'EPERM: the guest is an ordinary user',
-  adjtimex: 'EPERM: the guest is an ordinary user', clock_adjtime: 'EPERM: the guest is an ordinary user', vmsplice: 'EINVAL: programs copy instead', splice: 'EINVAL: programs copy instead', tee: 'EINVAL: programs copy instead',
+  adjtimex: 'EPERM: the guest is an ordinary user', clock_adjtime: 'EPERM: the guest is an ordinary user',
   setxattr: 'EOPNOTSUPP: no extended attributes', lsetxattr: 'EOPNOTSUPP: no extended attributes', fsetxattr: 'EOPNOTSUPP: no extended attributes', getxattr: 'ENODATA: no extended attributes', lgetxattr: 'ENODATA: no extended attributes',
   fgetxattr: 'ENODATA: no extended attributes', removexattr: 'ENODATA: no extended attributes', lremovexattr: 'ENODATA: no extended attributes', fremovexattr: 'ENODATA: no extended attributes',
 };

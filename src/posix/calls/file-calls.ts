@@ -13,6 +13,7 @@ import { pollCalls } from './file-poll.ts';
 import { socketCalls } from './file-sockets.ts';
 import { socketMessageCalls } from './socket-messages.ts';
 import { socketOptionCalls } from './socket-options.ts';
+import { spliceCalls } from './file-splice.ts';
 import { statusCalls } from './file-status.ts';
 import { transferCalls } from './file-transfer.ts';
 import { treeCalls } from './file-tree.ts';
@@ -25,5 +26,5 @@ const mountCalls: readonly FileCall[] = [
 ];
 
 export const fileCalls: readonly FileCall[] = [
-  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...eventCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...socketMessageCalls, ...socketOptionCalls, ...statusCalls, ...transferCalls, ...treeCalls,
+  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...eventCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...socketMessageCalls, ...socketOptionCalls, ...spliceCalls, ...statusCalls, ...transferCalls, ...treeCalls,
 ];

@@ -22,7 +22,7 @@ const ANY_BYTE = new Uint8Array(1);
 const RWF_KNOWN = 0x1f; // HIPRI DSYNC SYNC NOWAIT APPEND.
 const RWF_APPEND = 0x10;
 
-function transferOf(call: Call, openFile: OpenFile, position: number | undefined): Transfer {
+export function transferOf(call: Call, openFile: OpenFile, position: number | undefined): Transfer {
   return { files: call.kernel.files, context: call.process.files, host: call.kernel.entropy, openFile, position };
 }
 
@@ -130,7 +130,7 @@ function moveWithFlags(call: Call, direction: Direction): CallResult {
 }
 
 /** Reads the optional offset argument of sendfile and copy_file_range. */
-function offsetPointer(call: Call, address: number): number | undefined {
+export function offsetPointer(call: Call, address: number): number | undefined {
   if (address === 0) return undefined;
   const value = call.memory.readU64(address);
   if (value === undefined) return -ERRNO.EFAULT;
@@ -224,9 +224,6 @@ export const transferCalls: readonly FileCall[] = [
   { number: 69, name: 'preadv', handle: (call) => move(call, 'read', both) },
   { number: 70, name: 'pwritev', handle: (call) => move(call, 'write', both) },
   { number: 71, name: 'sendfile', handle: sendfile },
-  { number: 75, name: 'vmsplice', handle: () => -ERRNO.EINVAL },
-  { number: 76, name: 'splice', handle: () => -ERRNO.EINVAL },
-  { number: 77, name: 'tee', handle: () => -ERRNO.EINVAL },
   { number: 285, name: 'copy_file_range', handle: copyFileRange },
   { number: 286, name: 'preadv2', handle: (call) => moveWithFlags(call, 'read') },
   { number: 287, name: 'pwritev2', handle: (call) => moveWithFlags(call, 'write') },

@@ -2,7 +2,7 @@
  * Threads: clone in pthread's form, futexes, the lists that libc registers, and scheduling calls. One processor, cooperative: a switch
  * happens when a thread waits, ends, yields, or has used its quantum (scheduler.ts).
  * Waiting for a futex that nobody can wake, with every thread waiting and no deadline, ends the run with the cap `deadlock`.
- * What this does NOT do: new processes (birth.ts), priority inheritance (ENOSYS).
+ * What this does NOT do: new processes (birth.ts), locks that hold their owner (futex-owned.ts).
  */
 import { NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { CLOCK } from '../clock.ts';
@@ -13,6 +13,7 @@ import { SS_DISABLE, Thread } from '../thread.ts';
 import type { CallEntry } from './entry.ts';
 import { cloneProcess } from './birth.ts';
 import { CLONE, startedRegisters } from './clone-flags.ts';
+import { lockOwned, OWNED_CLOCK, unlockOwned } from './futex-owned.ts';
 import { readTimespec } from './timespec.ts';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD;
@@ -59,7 +60,7 @@ function getRobustList(call: Call): CallResult {
   return isWritten ? 0 : -ERRNO.EFAULT;
 }
 
-const FUTEX = { WAIT: 0, WAKE: 1, REQUEUE: 3, CMP_REQUEUE: 4, WAKE_OP: 5, WAIT_BITSET: 9, WAKE_BITSET: 10, PRIVATE: 128, REALTIME: 256 } as const;
+const FUTEX = { WAIT: 0, WAKE: 1, REQUEUE: 3, CMP_REQUEUE: 4, WAKE_OP: 5, LOCK_PI: 6, UNLOCK_PI: 7, TRYLOCK_PI: 8, LOCK_PI2: 13, WAIT_BITSET: 9, WAKE_BITSET: 10, PRIVATE: 128, REALTIME: 256 } as const;
 const ANY_BITS = -1;
 
 function futex(call: Call): CallResult {
@@ -77,6 +78,10 @@ function futex(call: Call): CallResult {
     case FUTEX.REQUEUE:
     case FUTEX.CMP_REQUEUE: return futexRequeue(call, address, operation === FUTEX.CMP_REQUEUE);
     case FUTEX.WAKE_OP: return futexWakeOp(call, address);
+    case FUTEX.LOCK_PI: return lockOwned(call, { address, isPrivate }, { isTry: false, clock: OWNED_CLOCK.realtime });
+    case FUTEX.LOCK_PI2: return lockOwned(call, { address, isPrivate }, { isTry: false, clock: (call.int(1) & FUTEX.REALTIME) !== 0 ? OWNED_CLOCK.realtime : OWNED_CLOCK.monotonic });
+    case FUTEX.TRYLOCK_PI: return lockOwned(call, { address, isPrivate }, { isTry: true, clock: OWNED_CLOCK.realtime });
+    case FUTEX.UNLOCK_PI: return unlockOwned(call, { address, isPrivate });
     default: return -ERRNO.ENOSYS;
   }
 }
