@@ -149,8 +149,21 @@ function findTarget(context: FileContext, socket: Socket, address: string): Sock
   return matches.find((inode) => isMeant(inode.socket, true)) ?? matches.find((inode) => isMeant(inode.socket, false)) ?? -ERRNO.ECONNREFUSED;
 }
 
-/** connect(2). */
-export function connectSocket(context: FileContext, inode: SocketInode, how: { readonly address: string; readonly isNonblocking: boolean }): number | typeof BLOCKED {
+interface Connect { readonly address: string; readonly isNonblocking: boolean }
+
+/** connect(2). On the internet one that does not wait always hears EINPROGRESS, whatever comes of it. */
+export function connectSocket(context: FileContext, inode: SocketInode, how: Connect): number | typeof BLOCKED {
+  const answer = connectNow(context, inode, how);
+  const { socket } = inode;
+  if (!how.isNonblocking || socket.domain === 'unix' || socket.type !== 'stream' || (answer !== 0 && answer !== -ERRNO.ECONNREFUSED)) return answer;
+  if (answer !== 0) {
+    socket.error = ERRNO.ECONNREFUSED;
+    socket.changed();
+  }
+  return -ERRNO.EINPROGRESS;
+}
+
+function connectNow(context: FileContext, inode: SocketInode, how: Connect): number | typeof BLOCKED {
   const { socket } = inode;
   if (how.address === '') return disconnect(socket);
   if (socket.status === 'listening') return -ERRNO.EINVAL;

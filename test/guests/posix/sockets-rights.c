@@ -97,6 +97,9 @@ int main(void) {
   setsockopt(only, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on); bind(only, (void *)&a, sizeof a); listen(only, 1); getsockname(only, (void *)&a, &size);
   struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = a.sin6_port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   printf("v6 only %d", fails(connect(both, (void *)&four, sizeof four), ECONNREFUSED)); both = socket(AF_INET, SOCK_STREAM, 0); printf(", port is free %d\n", bind(both, (void *)&four, sizeof four));
+  int quick = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), server = socket(AF_INET, SOCK_STREAM, 0), error; struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}; bind(server, (void *)&to, sizeof to); size = sizeof to; getsockname(server, (void *)&to, &size);
+  printf("refused %d", fails(connect(quick, (void *)&to, sizeof to), EINPROGRESS)); struct pollfd one = {quick, POLLIN | POLLOUT, 0}; poll(&one, 1, -1); size = sizeof error; getsockopt(quick, SOL_SOCKET, SO_ERROR, &error, &size); printf(" %x then %d", one.revents, error == ECONNREFUSED); close(quick);
+  listen(server, 1); quick = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0); printf("; at once %d", fails(connect(quick, (void *)&to, sizeof to), EINPROGRESS)); one.fd = quick; poll(&one, 1, -1); size = sizeof error; getsockopt(quick, SOL_SOCKET, SO_ERROR, &error, &size); printf(" %x then %d\n", one.revents, error);
   printf("wrong family %d\n", fails(connect(socket(AF_INET6, SOCK_STREAM, 0), (void *)&(struct sockaddr_in6){.sin6_family = AF_INET, .sin6_port = 1}, 28), EAFNOSUPPORT));
   return 0;
 }
