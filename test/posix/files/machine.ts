@@ -96,7 +96,7 @@ export class FileMachine {
       const openFile = openChannel(this.files, name);
       if (openFile !== undefined) this.context.install(openFile);
     }
-    this.files.proc.setProcesses({ list: () => [2], files: (pid) => (pid === 2 ? this.context : undefined) });
+    this.files.proc.setProcesses({ threads: () => [], list: () => [2], files: (pid) => (pid === 2 ? this.context : undefined) });
   }
 
   /** Strings become pointers to NUL-terminated bytes in guest memory. */
