@@ -21,11 +21,11 @@ const MAKER = `#include "peers.h"
 int main(void) {
     int out[PEERS_MAX]; peers_open("/dev/out", "mixer", out);
     volatile unsigned long n = 0;
-    for (int r = 0; r < 200; r++) {
+    for (int r = 0; r < 1500; r++) {
         for (int i = 0; i < 60000; i++) n += i;
         char line[64]; int length = snprintf(line, sizeof line, "%s %d %lu\\n", getenv("STILLPOINT_NODE"), r, n);
         put(out[0], line, length);
-        if (r % 10 == 0) { printf("%d\\n", r); fflush(stdout); }
+        if (r % 20 == 0) { printf("%d\\n", r); fflush(stdout); }
     }
     return 0;
 }
@@ -81,13 +81,12 @@ describe('a checkpoint of a running cluster', () => {
     const taken = await rig.stillpoint(['checkpoint', 'mix', '--name', 'early', '--note', 'all is well'], 'mixed');
     expect([taken.status, taken.stdout]).toEqual([0, expect.stringMatching(/^mix@early: 4 nodes, .* instructions$/m)]);
     expect((await rig.stillpoint(['checkpoint', 'mix', '--name', 'early'], 'mixed')).stderr).toMatch(/E_USAGE: cluster mix has a checkpoint called early already/);
-    expect((await rig.stillpoint(['rollback', 'mix', '--to', 'early'], 'mixed')).stderr).toMatch(/E_RUN_OWNED/);
-    await until(() => /maker-0 \| 70$/m.test(text), 'more progress');
+    await until(() => /maker-0 \| 100$/m.test(text), 'more progress');
     await rig.stillpoint(['checkpoint', 'mix', '--name', 'late'], 'mixed');
     expect((await ended).status).toBe(0);
     const first = rig.report();
     const kept = rig.read('build/kept').toString();
-    expect([linesOf(kept, 'maker-0').length, linesOf(kept, 'maker-1').length]).toEqual([200, 200]);
+    expect([linesOf(kept, 'maker-0').length, linesOf(kept, 'maker-1').length]).toEqual([1500, 1500]);
 
     const forked = await rig.stillpoint(['fork', 'mix@late', '--name', 'other'], 'mixed');
     expect([forked.status, forked.stdout]).toEqual([0, expect.stringContaining('other: a fork of mix at checkpoint late, 4 nodes')]);
