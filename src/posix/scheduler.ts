@@ -12,17 +12,19 @@ import { SI } from './signal-actions.ts';
 import { deliverSignals, finishWait, sendSignal } from './signal-delivery.ts';
 import type { Thread } from './thread.ts';
 import { NOT_WAITING } from './thread.ts';
-import { advanceTimer } from './timers.ts';
+import { advanceTimer, type GuestTimer } from './timers.ts';
 
-/** The earliest deadline of any wait or timer. */
-export function nextDeadline(kernel: Kernel): bigint | undefined {
+const NOTHING: ReadonlySet<GuestTimer> = new Set();
+
+/** The earliest deadline of any wait or timer but the `spent` ones. */
+export function nextDeadline(kernel: Kernel, spent: ReadonlySet<GuestTimer> = NOTHING): bigint | undefined {
   let next: bigint | undefined;
   if (kernel.files.timers.size > 0 && mayLookAtFiles(kernel)) {
     for (const { deadline } of kernel.files.timers) if (deadline !== undefined && (next === undefined || deadline < next)) next = deadline;
   }
   for (const process of kernel.processes) {
     if (process.isOver) continue;
-    for (const timer of process.timers) if (timer.deadline !== undefined && (next === undefined || timer.deadline < next)) next = timer.deadline;
+    for (const timer of process.timers) if (timer.deadline !== undefined && (next === undefined || timer.deadline < next) && !spent.has(timer)) next = timer.deadline;
     for (const { wait } of process.threads) {
       if (wait.kind === 'none' || wait.kind === 'signal' || wait.kind === 'vfork' || (wait.kind === 'retry' && wait.isReady)) continue;
       if (wait.deadline !== undefined && (next === undefined || wait.deadline < next)) next = wait.deadline;
@@ -120,11 +122,14 @@ export function settle(kernel: Kernel): void {
   settleSlowly(kernel);
 }
 
+/** A timer with an interval that has fired without anybody being able to run since then (its signal is ignored or blocked) is spent: firing again changes nothing. */
 function settleSlowly(kernel: Kernel): void {
+  const spent = new Set<GuestTimer>();
   while (kernel.outcome === undefined) {
     const deadline = nextDeadline(kernel);
     kernel.nextDeadline = deadline;
     if (deadline !== undefined && deadline <= kernel.clock.hidden) {
+      for (const { timers } of kernel.processes) for (const timer of timers) if (timer.interval > 0n && timer.deadline !== undefined && timer.deadline <= kernel.clock.hidden) spent.add(timer);
       fireDue(kernel);
       continue;
     }
@@ -136,14 +141,16 @@ function settleSlowly(kernel: Kernel): void {
     const next = nextRunnable(kernel);
     if (next !== undefined) {
       switchTo(kernel, next);
-    } else if (deadline === undefined) {
+      continue;
+    }
+    const awaited = nextDeadline(kernel, spent);
+    if (awaited === undefined) {
       kernel.isDeadlocked = true;
       // A thread of a process that is over is no state: the machine stands at one that is there.
       if (thread.hasEnded) switchTo(kernel, kernel.processes[0]!.threads[0]!);
       return;
-    } else {
-      kernel.clock.skip(deadline - kernel.clock.hidden);
     }
+    kernel.clock.skip(awaited - kernel.clock.hidden);
   }
 }
 

@@ -54,3 +54,8 @@ test('a static-pie program runs', () => {
 test('a program waits for ever only as a deadlock', () => {
   expect(runGuest(loadProgram('deadlock')).outcome).toBe('deadlock');
 });
+
+test('timers that wake nobody keep no machine busy', () => {
+  expect(runGuest(loadProgram('ignored-timer')).outcome).toBe('deadlock');
+  expect(runGuest(loadProgram('ignored-timer'), { argv: ['program', 'reads'], stdin: 'seven' })).toMatchObject({ outcome: 'exit 0', stdout: 'seven' });
+});
