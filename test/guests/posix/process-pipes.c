@@ -49,10 +49,11 @@ int main(void) {
   signal(SIGPIPE, SIG_IGN);
   pipe(a); close(a[0]); printf("epipe %d\n", fails(write(a[1], "x", 1), EPIPE)); close(a[1]);
   /* Waiting for one of two. */
-  pipe(a); pipe(b);
-  if (fork() == 0) { usleep(1000); write(b[1], "b", 1); usleep(1000); write(a[1], "a", 1); _exit(0); }
+  int go[2]; pipe(a); pipe(b); pipe(go);
+  if (fork() == 0) { char c; usleep(1000); write(b[1], "b", 1); read(go[0], &c, 1); write(a[1], "a", 1); _exit(0); }
   struct pollfd polls[2] = {{a[0], POLLIN, 0}, {b[0], POLLIN, 0}};
   printf("poll %d", poll(polls, 2, -1)); printf(" %d %d\n", polls[0].revents, polls[1].revents); read(b[0], text, 1);
+  write(go[1], "g", 1);
   fd_set set; FD_ZERO(&set); FD_SET(a[0], &set); FD_SET(b[0], &set);
   printf("select %d", select(64, &set, 0, 0, 0)); printf(" %d %d\n", !!FD_ISSET(a[0], &set), !!FD_ISSET(b[0], &set)); read(a[0], text, 1);
   wait(0);
