@@ -13,7 +13,7 @@ import { openJournal, readOwnerRecord, readRun } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
 import { generator } from './support.ts';
 
-const KILLS = process.env['STILLPOINT_SLOW'] === '1' ? 300 : 8;
+const KILLS = process.env['STILLPOINT_SLOW'] === '1' ? 300 : 5;
 const FRAMES_LAST = 2_000;
 const SEED = Number(process.env['STILLPOINT_SEED'] ?? 1);
 
