@@ -120,12 +120,19 @@ function choose(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayou
 }
 
 function makePlan(code: CodeCache, entry: number, layout: UnitLayout, registers: Int32Array | undefined): Plan | undefined {
-  const region = findRegion(code, entry, {
+  const region = regionAt(code, entry, layout, registers);
+  return region === undefined ? undefined : { entry, region, graph: makeGraph(region), instructions: sizeOf(region) };
+}
+
+function regionAt(code: CodeCache, entry: number, layout: UnitLayout, registers: Int32Array | undefined): Region | undefined {
+  return findRegion(code, entry, {
     blockMax: Math.max(1, layout.margin >>> 1), guess: (register) => (registers === undefined ? undefined : registers[register]! >>> 0),
     isFunction: (target) => target !== entry && layout.isFunction(target),
   });
-  if (region === undefined) return undefined;
-  return { entry, region, graph: makeGraph(region), instructions: region.blocks.reduce((sum, block) => sum + block.instructions.length, 0) };
+}
+
+function sizeOf({ blocks }: Region): number {
+  return blocks.reduce((sum, block) => sum + block.instructions.length, 0);
 }
 
 /** A loop of an interpreter becomes hot in its middle. Its whole function can be entered there as well as at its start, so it is taken in place of that part. */
@@ -138,9 +145,8 @@ function aroundInterpreter(code: CodeCache, part: Plan, layout: UnitLayout, regi
 
 /** What the unit of an entry would consist of: how many instructions, and the starts of its blocks. */
 export function unitExtent(code: CodeCache, { address, registers }: HotEntry, layout: UnitLayout): { readonly instructions: number; readonly starts: readonly number[] } {
-  const region = findRegion(code, address, { blockMax: Math.max(1, layout.margin >>> 1), guess: (register) => registers[register]! >>> 0, isFunction: (target) => target !== address && layout.isFunction(target) });
-  const blocks = region?.blocks ?? [];
-  return { instructions: blocks.reduce((sum, block) => sum + block.instructions.length, 0), starts: blocks.map(({ start }) => start) };
+  const region = regionAt(code, address, layout, registers);
+  return region === undefined ? { instructions: 0, starts: [] } : { instructions: sizeOf(region), starts: region.blocks.map(({ start }) => start) };
 }
 
 interface Shared {
