@@ -13,6 +13,8 @@ import type { Channel, HostPort, Wanted } from '../channel/index.ts';
 import type { ClockFrame, EntropyFrame, FreshFrame, InputIndex } from '../journal/index.ts';
 import type { HostFacts } from '../session/index.ts';
 
+/** Input of a channel; `bytes` undefined: the stream ends. */
+export interface Pending { readonly channel: string; readonly bytes: Uint8Array | undefined }
 /** `bytes` undefined: the stream ends. `order`: place in the journal, when it is there. */
 interface Sent { readonly bytes: Uint8Array | undefined; order: number | undefined }
 
@@ -70,18 +72,35 @@ export class Feed {
 
   /** The feed of a fork: what this machine's guest has not read yet, and the same files. */
   copy(channels: Iterable<Channel>): Feed {
+    const other = this.sibling();
+    other.preload(this.pending(channels));
+    return other;
+  }
+
+  /** A feed with the same files and nothing to read. */
+  sibling(): Feed {
     const other = new Feed(this.#parts);
-    for (const channel of channels) {
-      const { name, live, reads, access } = channel.spec;
-      if (!reads || access !== 'sequential') continue;
-      const pending = live ? [] : channel.pendingInput();
-      for (const bytes of pending) other.#queue(name).push({ bytes, order: other.#ordered++ });
-      if (!live && channel.hasInputEnded) other.#queue(name).push({ bytes: undefined, order: other.#ordered++ });
-      for (const { bytes } of this.#sent.get(name) ?? []) other.#queue(name).push({ bytes, order: other.#ordered++ });
-    }
     for (const [place, bytes] of this.#given) other.#given.set(place, bytes);
     for (const [channel, offsets] of this.#chunks) other.#chunks.set(channel, new Set(offsets));
     return other;
+  }
+
+  /** What the guest has not read yet and a copy of it would not hold: messages that were sent, and the rest of streams. */
+  pending(channels: Iterable<Channel>): readonly Pending[] {
+    const found: Pending[] = [];
+    for (const channel of channels) {
+      const { name, live, reads, access } = channel.spec;
+      if (!reads || access !== 'sequential') continue;
+      if (!live) for (const bytes of channel.pendingInput()) found.push({ channel: name, bytes });
+      if (!live && channel.hasInputEnded) found.push({ channel: name, bytes: undefined });
+      for (const { bytes } of this.#sent.get(name) ?? []) found.push({ channel: name, bytes });
+    }
+    return found;
+  }
+
+  /** What pending() of another feed said: it is in a journal already. */
+  preload(pending: readonly Pending[]): void {
+    for (const { channel, bytes } of pending) this.#queue(channel).push({ bytes, order: this.#ordered++ });
   }
 
   /** Frames since the last commit. */
@@ -204,7 +223,7 @@ export class Feed {
       return true;
     }
     const port = ports.get(name);
-    assert(port !== undefined, 'a channel with a size is bound to a file');
+    if (port === undefined) throw new StillpointError('E_UNSUPPORTED', `channel ${name} is a file of the host, which a speculation in a thread of its own cannot read: use a plain transaction`, { data: { channel: name } });
     const bytes = await port.read(wanted) ?? new Uint8Array(0);
     const seen = this.#chunks.get(name) ?? new Set<number>();
     this.#chunks.set(name, seen);

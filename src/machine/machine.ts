@@ -9,39 +9,21 @@
  * What this does NOT do: open anything (open.ts), run the guest (core.ts).
  */
 import { instructionCount, StillpointError } from '../core/index.ts';
-import type { Digests } from '../core/index.ts';
-import type { HostPort, OutputOperation } from '../channel/index.ts';
+import type { OutputOperation } from '../channel/index.ts';
 import type { FreshFrame, RunId } from '../journal/index.ts';
-import type { RunManifest } from '../manifest/index.ts';
-import type { ImageTree } from '../image/index.ts';
-import { monotonicMs, restoreGuest, type EngineName } from '../session/index.ts';
+import { encodeManifest, type RunManifest } from '../manifest/index.ts';
+import { monotonicMs, restoreGuest } from '../session/index.ts';
 import { SnapshotWriter, type Root } from '../snapshot/index.ts';
 import { MemoryStore, type Store } from '../store/index.ts';
-import { ChangeLog, encodePrepared, type ChangeSet, preparedDelete, preparedPut, type PreparedTransaction, type StoreContext } from '../txn/index.ts';
-import type { Checkpoints } from './checkpoints.ts';
-import type { CommitItem, CommitLog } from './commit-log.ts';
+import { ChangeLog, encodePrepared, type ChangeSet, preparedDelete, preparedPut, type PreparedTransaction, unionOf } from '../txn/index.ts';
+import type { CommitItem } from './commit-log.ts';
 import { Core } from './core.ts';
+import type { MachineParts } from './machine-parts.ts';
+import { SpeculationPool, type PoolHost, type PoolOptions } from './pool.ts';
+import { packState, unpackState, type PackedState } from './replica-state.ts';
+import type { Finished, Happened } from './replica-worker.ts';
 import { Speculation, type SpeculationOptions } from './speculation.ts';
 import { Transaction, type TransactionHost, type TransactionOptions } from './transaction.ts';
-
-/** What makes a machine of a run durable. */
-export interface Durable {
-  readonly context: StoreContext;
-  readonly log: CommitLog;
-  readonly checkpoints: Checkpoints;
-}
-
-export interface MachineParts {
-  readonly core: Core;
-  readonly manifest: RunManifest;
-  readonly digests: Digests;
-  readonly engine: EngineName;
-  readonly image: ImageTree | undefined;
-  readonly ports: ReadonlyMap<string, HostPort>;
-  readonly durable: Durable | undefined;
-  /** Closes ports, store and image. */
-  readonly release: () => Promise<void>;
-}
 
 /** Where a branch came from, and its commits since. */
 interface Origin { readonly machine: Machine; readonly base: number; readonly frames: FreshFrame[]; readonly operations: OutputOperation[]; readonly changes: ChangeSet[] }
@@ -51,6 +33,8 @@ export class Machine {
   #core: Core;
   /** What commits change, while speculations are at work. */
   readonly #changes = new ChangeLog();
+  readonly #pools = new Set<SpeculationPool>();
+  readonly #followers = new Set<Parameters<PoolHost['follow']>[0]>();
   /** Of a branch: what it came from, and what has happened in it since. */
   #origin: Origin | undefined;
   #transaction: Transaction | undefined;
@@ -112,11 +96,16 @@ export class Machine {
     this.#mustBeOpen();
     this.#parts.durable?.log.mustBeWell();
     if (this.#transaction !== undefined) throw new StillpointError('E_TXN_OPEN', 'the machine is in the midst of a transaction: commit or abort it first', {});
-    if (this.#inDoubt !== undefined) throw new StillpointError('E_TXN_IN_DOUBT', `transaction ${this.#inDoubt.id} was prepared and waits for its decision: resolve it first`, { data: { id: this.#inDoubt.id } });
-    if (this.hasEnded) throw new StillpointError('E_RUN_FINISHED', 'the guest has ended, nothing can begin in it any more', {});
+    this.#mustBeReady();
     const transaction = new Transaction(this.#host(), options);
     this.#transaction = transaction;
     return transaction;
+  }
+
+  #mustBeReady(): void {
+    this.#parts.durable?.log.mustBeWell();
+    if (this.#inDoubt !== undefined) throw new StillpointError('E_TXN_IN_DOUBT', `transaction ${this.#inDoubt.id} was prepared and waits for its decision: resolve it first`, { data: { id: this.#inDoubt.id } });
+    if (this.hasEnded) throw new StillpointError('E_RUN_FINISHED', 'the guest has ended, nothing can begin in it any more', {});
   }
 
   /**
@@ -168,8 +157,8 @@ export class Machine {
     return decision === 'commit' ? transaction.commit() : transaction.abort();
   }
 
-  /** Executes a prepared transaction again, from its frames. */
-  async #repeat({ frames, at }: PreparedTransaction, transaction: Transaction): Promise<void> {
+  /** Executes what a prepared transaction or a speculation was again, from its frames. */
+  async #repeat({ frames, at }: Happened, transaction: Transaction): Promise<void> {
     const { feed, channels } = this.#core;
     try {
       feed.repeat(frames, (name) => channels.get(name)?.spec.access !== 'sequential');
@@ -247,9 +236,39 @@ export class Machine {
     }
   }
 
+  /** Threads in which speculations run beside each other (pool.ts). Closed with the machine. */
+  openPool(options: PoolOptions = {}): SpeculationPool {
+    this.#mustBeOpen();
+    const { manifest, engine, image, imagePlace } = this.#parts;
+    if (image !== undefined && imagePlace === undefined) throw new StillpointError('E_UNSUPPORTED', 'the image of this machine cannot be read by other threads', {});
+    const pool = new SpeculationPool({
+      setup: { manifest: encodeManifest(manifest), engine, image: imagePlace }, changes: this.#changes, commits: () => this.#commits, isBusy: () => this.isBusy, mustBeReady: () => this.#mustBeReady(),
+      pack: () => packState(this.#core),
+      follow: (listener) => { this.#followers.add(listener); return () => { this.#followers.delete(listener); }; },
+      adopt: (finished, state) => this.#adopt(finished, state),
+    }, options);
+    this.#pools.add(pool);
+    return pool;
+  }
+
+  /** What a speculation on the last commit did happens here. */
+  async #adopt(finished: Finished, state: PackedState | undefined): Promise<{ readonly durable: Promise<void> }> {
+    if (state === undefined) {
+      const transaction = this.begin();
+      await this.#repeat(finished, transaction);
+      return { durable: transaction.commit() };
+    }
+    this.#mustBeReady();
+    this.#core = unpackState(state, { ...this.#parts, feed: this.#core.feed.sibling() });
+    this.#parts.durable?.checkpoints.replace();
+    this.#changes.add(this.#commits + 1, finished.changes);
+    return { durable: this.#record(finished) };
+  }
+
   /** Waits for everything that was committed, takes a checkpoint, and gives the run up. An open transaction is aborted. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
+    for (const pool of this.#pools) await pool.close();
     if (this.#transaction?.state === 'open') await this.#transaction.abort();
     this.#isClosed = true;
     try {
@@ -303,6 +322,7 @@ export class Machine {
     const { at } = core;
     this.#prepared = undefined;
     this.#commits++;
+    for (const follower of this.#followers) follower({ frames: inputs, at }, this.#commits);
     if (durable === undefined) {
       return ports.size === 0 || operations.length === 0 ? Promise.resolve() : this.#deliver(operations);
     }
@@ -365,10 +385,4 @@ export class Machine {
   #mustBeOpen(): void {
     if (this.#isClosed) throw new StillpointError('E_USAGE', 'the machine is closed', {});
   }
-}
-
-function unionOf(sets: readonly ChangeSet[]): ChangeSet {
-  const union = new Map<string, readonly number[]>();
-  for (const set of sets) for (const [object, pages] of set) union.set(object, [...new Set([...union.get(object) ?? [], ...pages])].sort((a, b) => a - b));
-  return union;
 }

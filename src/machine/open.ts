@@ -30,7 +30,8 @@ import { CommitLog } from './commit-log.ts';
 import { Core } from './core.ts';
 import { Feed } from './feed.ts';
 import { Machine } from './machine.ts';
-import { shareStore } from './shared-store.ts';
+import type { ImagePlace } from './replica-worker.ts';
+import { GroupStore, shareStore } from './shared-store.ts';
 
 /** A fresh machine. Texts are those of the options of `stillpoint run`. */
 export interface MachineRequest {
@@ -107,7 +108,8 @@ async function openInMemory(settings: RunSettings): Promise<Machine> {
       await closePorts(ports);
       image.close();
     };
-    return new Machine({ core, manifest, digests, engine: settings.host.engine ?? ENGINE_DEFAULT, image: image.tree, ports, durable: undefined, release });
+    const imagePlace: ImagePlace | undefined = settings.images.length === 0 ? undefined : { kind: 'sources', settings: settings.images };
+    return new Machine({ core, manifest, digests, engine: settings.host.engine ?? ENGINE_DEFAULT, image: image.tree, imagePlace, ports, durable: undefined, release });
   } catch (error) {
     image.close();
     throw error;
@@ -146,7 +148,8 @@ function durableMachine(parts: DurableParts): Machine {
     await closePorts(ports);
     await parts.release();
   };
-  return new Machine({ core, manifest, digests: context.digests, engine, image, ports, durable: { context, log, checkpoints }, release }, readPrepared(context, writer.record.id));
+  const imagePlace: ImagePlace | undefined = image === undefined || !(context.store instanceof GroupStore) || context.store.directory === undefined ? undefined : { kind: 'store', directory: context.store.directory };
+  return new Machine({ core, manifest, digests: context.digests, engine, image, imagePlace, ports, durable: { context, log, checkpoints }, release }, readPrepared(context, writer.record.id));
 }
 
 /** The machine of a run at its last commit: one that a machine left, or any run that was stopped or killed. Throws what `stillpoint resume` would. */

@@ -32,8 +32,12 @@ export class GroupStore implements Store {
   asked = 0;
   made = 0;
 
-  constructor(inner: Store) {
+  /** Where the store is, for other threads. */
+  readonly directory: string | undefined;
+
+  constructor(inner: Store, directory?: string) {
     this.#inner = inner;
+    this.directory = directory;
   }
 
   get: Store['get'] = (table, key) => this.#inner.get(table, key);
@@ -159,5 +163,5 @@ export async function shareStore(directory: string, mode: 'create' | 'existing')
 }
 
 async function openContext(path: string, mode: 'create' | 'existing'): Promise<StoreContext & { readonly store: GroupStore }> {
-  return { store: new GroupStore(await openStoreAt(path, mode)), digests: await createNodeDigests() };
+  return { store: new GroupStore(await openStoreAt(path, mode), path), digests: await createNodeDigests() };
 }

@@ -7,6 +7,7 @@ export { forkMany, rollbackMany, type ForkWish } from './branch.ts';
 export { removeRuns } from './history.ts';
 export { hostFacts, importLease, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
 export { declareImage, programInImage } from './image-program.ts';
+export { openCatalog } from './image-store.ts';
 export { importImages, openImages } from './images.ts';
 export type { HostFacts } from './input-feed.ts';
 export { bindingsOfRun, nodeRecord, peersOfRun, runNode, type NodeRequest } from './node.ts';

@@ -20,6 +20,13 @@ export function firstOverlap(a: ChangeSet, b: ChangeSet): Place | undefined {
   return undefined;
 }
 
+/** The pages of all of them. */
+export function unionOf(sets: readonly ChangeSet[]): ChangeSet {
+  const union = new Map<string, readonly number[]>();
+  for (const set of sets) for (const [object, pages] of set) union.set(object, [...new Set([...union.get(object) ?? [], ...pages])].sort((a, b) => a - b));
+  return union;
+}
+
 function firstCommon(a: readonly number[], b: readonly number[]): number | undefined {
   for (let left = 0, right = 0; left < a.length && right < b.length;) {
     const difference = a[left]! - b[right]!;

@@ -16,7 +16,7 @@ export { encodeMark, decodeMark, listMarks, markCheckpoint, type Mark } from './
 export { chooseKept, dropCheckpoints, type RetentionRule } from './retention.ts';
 export { referencesPut } from './references.ts';
 export { inspectStore, type Finding, type Inspection, type Remedy } from './inspect.ts';
-export { ChangeLog, firstOverlap, type ChangeSet, type Place } from './conflict.ts';
+export { ChangeLog, firstOverlap, unionOf, type ChangeSet, type Place } from './conflict.ts';
 export { decodePrepared, encodePrepared, preparedDelete, preparedPut, readPrepared, type PreparedTransaction } from './prepared.ts';
 export { nextState, type TransactionState, type TransactionStep } from './transaction-state.ts';
 export { repair } from './repair.ts';
