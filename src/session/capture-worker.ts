@@ -5,17 +5,18 @@
  *   commit  ─► the session's batch, with the rest of the sealed capture, as one transaction
  *
  * Invariants: messages are answered in order; what is stored before the commit that refers to it is garbage to everybody else, and the lease keeps collectors
- * away from it; the lease goes in that commit. Memory: one copy of the dirty pages and one batch of records.
+ * away from it; the lease goes in that commit. Memory: one copy of the dirty pages, one batch of packs, locations and nodes.
  * What this does NOT do: decide anything.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { StillpointError, type ErrorCode, type ErrorData } from '../core/index.ts';
+import { assert, StillpointError, type ErrorCode, type ErrorData } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { SnapshotWriter, type Capture, type MachineState, type PageObject, type Root } from '../snapshot/index.ts';
-import type { StoreBatch, StoreExpectation, StorePut } from '../store/index.ts';
+import type { StoreBatch } from '../store/index.ts';
 import { openLmdbStore } from '../store/live/lmdb-store.ts';
 import { leaseDelete, leasePut, type Owner } from '../txn/index.ts';
 import type { RunId } from '../journal/index.ts';
+import { PacksAhead } from './packs-ahead.ts';
 
 export interface WorkerSetup { readonly directory: string; readonly run: RunId; readonly owner: Owner; readonly root: Root | undefined }
 /** Dirty pages of one object: their indices, and where the first of them is in `pages`. */
@@ -34,11 +35,9 @@ export type WorkerAnswer =
   | { readonly kind: 'committed'; readonly id: number; readonly answer: 'done' | 'conflict' }
   | { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode | undefined; readonly message: string; readonly data: ErrorData };
 
-/** Packs are stored in transactions of about this size: the store's lock is held for some ten milliseconds at a time. */
-const BATCH_BYTES = 16 * 1024 * 1024;
 const PAGE_BYTES = 4096;
 
-interface Sealed { readonly buffer: ArrayBuffer; readonly state: MachineState; readonly capture: Capture; readonly rest: StorePut[]; readonly expect: StoreExpectation[]; readonly hasLease: boolean }
+interface Sealed { readonly buffer: ArrayBuffer; readonly state: MachineState; readonly capture: Capture }
 
 const { directory, run, owner, root } = workerData as WorkerSetup; // Given by BesideStore.
 const port = parentPort!; // This file is only loaded as a worker.
@@ -48,6 +47,7 @@ const context = { store, digests };
 const snapshots = new SnapshotWriter(store, digests);
 if (root !== undefined) snapshots.adopt(root);
 const sealed = new Map<number, Sealed>();
+const ahead = new PacksAhead(store);
 /** Messages are worked on one after the other. */
 let line: Promise<void> = Promise.resolve();
 
@@ -89,51 +89,24 @@ async function work(request: WorkerRequest): Promise<WorkerAnswer | undefined> {
   }
 }
 
-async function seal(id: number, { state, buffer }: { readonly state: MachineState; readonly buffer: ArrayBuffer }): Promise<WorkerAnswer> {
-  const capture = snapshots.capture(state);
-  let { puts } = capture.batch;
-  const hasLease = sizeOf(puts) > BATCH_BYTES;
-  try {
-    if (hasLease) puts = await storeAhead(id, puts);
-  } catch (error) {
-    capture.abandon();
-    throw error;
-  }
-  sealed.set(id, { buffer, state, capture, rest: [...puts], expect: [...capture.batch.expect], hasLease });
-  return { kind: 'sealed', id, root: capture.root };
-}
-
-/**
- * Stores packs, all but the last batch; gives back the rest. Locations and nodes are small and lie all over their tables: in one transaction each page of the
- * database is written once, in many it would be written again and again.
- */
-async function storeAhead(id: number, puts: readonly StorePut[]): Promise<readonly StorePut[]> {
+function seal(id: number, { state, buffer }: { readonly state: MachineState; readonly buffer: ArrayBuffer }): WorkerAnswer {
   // Each lease has a token of its own, so that a collector sees one end and the next begin.
-  let batch: StorePut[] = [leasePut(context, run, { ...owner, token: `${owner.token} ${id}` })];
-  let bytes = 0;
-  for (const put of puts.filter(({ table }) => table === 'packs')) {
-    if (bytes > BATCH_BYTES) {
-      await store.commit({ puts: batch });
-      batch = [];
-      bytes = 0;
-    }
-    batch.push(put);
-    bytes += put.value.length;
+  ahead.begin(leasePut(context, run, { ...owner, token: `${owner.token} ${id}` }));
+  const capture = snapshots.capture(state, ahead);
+  if (ahead.failure !== undefined) {
+    capture.abandon();
+    throw ahead.failure;
   }
-  return [...batch, ...puts.filter(({ table }) => table !== 'packs')];
-}
-
-function sizeOf(puts: readonly StorePut[]): number {
-  return puts.reduce((sum, { value }) => sum + value.length, 0);
+  sealed.set(id, { buffer, state, capture });
+  return { kind: 'sealed', id, root: capture.root };
 }
 
 async function commit(batch: StoreBatch, capture: number | undefined): Promise<'done' | 'conflict'> {
   const part = capture === undefined ? undefined : sealed.get(capture);
   if (part === undefined) return store.commit(batch);
-  // The lease may be among the rest, when there was only one batch: then it is not put at all.
-  const rest = part.rest.filter(({ table }) => table !== 'meta');
+  const { expect, puts } = part.capture.batch;
   return store.commit({
-    expect: [...batch.expect ?? [], ...part.expect], puts: [...rest, ...batch.puts ?? []], deletes: [...batch.deletes ?? [], ...part.hasLease ? [leaseDelete(run)] : []],
+    expect: [...batch.expect ?? [], ...expect], puts: [...ahead.rest, ...puts, ...batch.puts ?? []], deletes: [...batch.deletes ?? [], ...ahead.hasLease ? [leaseDelete(run)] : []],
   });
 }
 
@@ -145,26 +118,32 @@ function stateOf({ sections, objects, pages }: Extract<WorkerRequest, { kind: 'c
 class CopiedPages implements PageObject {
   readonly name: string;
   readonly #pages: Uint8Array;
-  readonly #places: ReadonlyMap<number, number>;
-  #dirty: readonly number[];
+  readonly #offset: number;
+  /** Ascending. */
+  readonly #copied: Uint32Array;
+  #isClean = false;
+  /** Place of the page that was read last: they are read in order. */
+  #place = 0;
 
   constructor({ name, dirty, offset }: CopiedObject, pages: Uint8Array) {
     this.name = name;
     this.#pages = pages;
-    this.#dirty = [...dirty];
-    this.#places = new Map(this.#dirty.map((page, index) => [page, offset + index * PAGE_BYTES]));
+    this.#offset = offset;
+    this.#copied = dirty;
   }
 
   dirtyPages(): readonly number[] {
-    return this.#dirty;
+    return this.#isClean ? [] : Array.from(this.#copied);
   }
 
   readPage(pageIndex: number): Uint8Array {
-    const at = this.#places.get(pageIndex)!; // Only dirty pages are read, and those of this capture if it is repeated.
+    if (this.#copied[++this.#place] !== pageIndex) this.#place = this.#copied.indexOf(pageIndex);
+    assert(this.#place >= 0, 'only dirty pages are read, and those of this capture if it is repeated');
+    const at = this.#offset + this.#place * PAGE_BYTES;
     return this.#pages.subarray(at, at + PAGE_BYTES);
   }
 
   markClean(): void {
-    this.#dirty = [];
+    this.#isClean = true;
   }
 }

@@ -13,7 +13,7 @@
 import { assert, limits, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeObjectList, encodeRoot, HASH_BYTES, hashBytes, INLINE_SECTION_BYTES_MAX, writeHash, type ByteString, type TreeRoot } from './format.ts';
-import { PackWriter } from './pack-writer.ts';
+import { PackWriter, type PackSink } from './pack-writer.ts';
 import { PageTree } from './page-tree.ts';
 import { SnapshotReader } from './reader.ts';
 import type { MachineState, PageObject, Root } from './state.ts';
@@ -97,12 +97,15 @@ export class SnapshotWriter {
     this.#carried = new Map();
   }
 
-  /** Captures the whole state. Exactly one of confirm() and abandon() must follow before the next capture. Throws the errors of reader.ts, with nothing changed. */
-  capture(state: MachineState): Capture {
+  /**
+   * Captures the whole state. Exactly one of confirm() and abandon() must follow before the next capture. Throws the errors of reader.ts, with nothing changed.
+   * `sink` takes the packs, which are then not in the batch.
+   */
+  capture(state: MachineState, sink?: PackSink): Capture {
     assert(!this.#isPending, 'a capture is confirmed or abandoned before the next one');
     const puts: StorePut[] = [];
     const expect: StoreExpectation[] = [];
-    const work: Work = { puts, expect, packs: new PackWriter(this.#store, this.#digests, { puts, expect }), undo: [], nodes: new Set(), dirty: new Map(), dirtyPages: 0 };
+    const work: Work = { puts, expect, packs: new PackWriter(this.#store, this.#digests, { puts, expect, sink }), undo: [], nodes: new Set(), dirty: new Map(), dirtyPages: 0 };
     const next: Trees = { objects: new Map(), sections: new Map(), list: { ...this.#trees.list } };
     let root: Root;
     try {

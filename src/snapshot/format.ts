@@ -139,12 +139,14 @@ export function expandSlot({ stored }: PackSlot): Uint8Array {
   return page;
 }
 
-export function encodePack(slots: readonly PackSlot[]): Uint8Array {
+/** `room` gives the memory for the pack: its own by default. */
+export function encodePack(slots: readonly PackSlot[], room: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)): Uint8Array {
   assert(slots.length > 0 && slots.length <= PACK_PAGES_MAX, 'a pack holds 1 to 15 pages');
   let size = 2 + PACK_SLOT_BYTES * slots.length;
   for (const { stored } of slots) size += stored.length;
-  const bytes = new Uint8Array(size);
-  const view = new DataView(bytes.buffer);
+  const bytes = room(size);
+  assert(bytes.length === size, 'a pack has the memory that it asked for');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
   bytes[0] = PACK_TAG;
   bytes[1] = slots.length;
   let offset = 2 + PACK_SLOT_BYTES * slots.length;

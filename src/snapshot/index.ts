@@ -1,6 +1,7 @@
 /** snapshot: page trees, capture, restore, diff, collect. */
 export type { MachineState, PageObject, PageSource, RestoredObject, RestoredState, Root } from './state.ts';
 export { SnapshotWriter, type Capture, type CaptureStats } from './capture.ts';
+export type { PackSink } from './pack-writer.ts';
 export { openSnapshot } from './restore.ts';
 export type { ReaderOptions } from './reader.ts';
 export { diffSnapshots, readPages, type Difference, type Presence } from './diff.ts';

@@ -7,19 +7,28 @@ import type { BlobHash, Digests } from '../core/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeLocations, encodePack, HASH_BYTES, hashBytes, PACK_PAGES_MAX, trimmedLength, type PackSlot } from './format.ts';
 
+/** Takes packs as they are filled, so that they need not be kept until the batch is committed. */
+export interface PackSink {
+  /** Memory for a pack of `bytes` bytes, which is put next. */
+  room(bytes: number): Uint8Array;
+  put(pack: StorePut): void;
+}
+
 export class PackWriter {
   readonly #store: Pick<Store, 'get'>;
   readonly #digests: Digests;
   readonly #batch: { readonly puts: StorePut[]; readonly expect: StoreExpectation[] };
+  readonly #sink: PackSink;
   readonly #seen = new Set<BlobHash>();
   #slots: PackSlot[] = [];
   #pageCount = 0;
 
-  /** Appends its records to `batch`: what it writes, and where pages are that it found. */
-  constructor(store: Pick<Store, 'get'>, digests: Digests, batch: { readonly puts: StorePut[]; readonly expect: StoreExpectation[] }) {
+  /** Appends its records to `batch`: what it writes (packs to `sink` when there is one), and where pages are that it found. */
+  constructor(store: Pick<Store, 'get'>, digests: Digests, batch: { readonly puts: StorePut[]; readonly expect: StoreExpectation[]; readonly sink?: PackSink | undefined }) {
     this.#store = store;
     this.#digests = digests;
     this.#batch = batch;
+    this.#sink = batch.sink ?? { room: (bytes) => new Uint8Array(bytes), put: (pack) => batch.puts.push(pack) };
   }
 
   /** Pages packed so far. */
@@ -52,7 +61,7 @@ export class PackWriter {
     const slots = this.#slots;
     this.#slots = [];
     const pack = packKey(slots, this.#digests);
-    this.#batch.puts.push({ table: 'packs', key: pack, value: encodePack(slots) });
+    this.#sink.put({ table: 'packs', key: pack, value: encodePack(slots, this.#sink.room) });
     const locations = encodeLocations(pack, slots.length);
     slots.forEach(({ hash }, slot) => this.#batch.puts.push({ table: 'pages', key: hash, value: locations[slot]! }));
   }

@@ -35,6 +35,11 @@ export class PageTree {
   #root: TreeNode | undefined;
   /** Hash of the root; undefined when there is no page or the root is stale. */
   #rootHash: BlobHash | undefined;
+  /** The leaf that was used last (neighbours follow), by the index of its first page over its size; -1: none. */
+  #lastAt = -1;
+  #lastLeaf: TreeNode | undefined;
+  /** Whether all hashes above it are marked stale. */
+  #isLastTouched = false;
 
   constructor(load: NodeLoader, start: TreeRoot = { height: 0, hash: undefined }) {
     this.#load = load;
@@ -79,6 +84,7 @@ export class PageTree {
 
   /** Brings every hash up to date, gives changed nodes to `sink`, and returns the top. */
   seal(sink: NodeSink): TreeRoot {
+    this.#lastAt = -1;
     if (this.#height === 0 || this.#rootHash !== undefined) return { height: this.#height, hash: this.#rootHash };
     const root = this.#root;
     assert(root !== undefined, 'a stale root is in memory');
@@ -121,10 +127,19 @@ export class PageTree {
   }
 
   #findLeaf(pageIndex: number): TreeNode | undefined {
+    const at = pageIndex >>> FAN_OUT_SHIFT;
+    if (at === this.#lastAt) return this.#lastLeaf;
     if (pageIndex >= this.#pagesCovered) return undefined;
     let node = this.#loadedRoot();
     while (node !== undefined && node.level > 0) node = this.#child(node, pageIndex);
+    if (node !== undefined) this.#remember(at, node, false);
     return node;
+  }
+
+  #remember(at: number, leaf: TreeNode, isTouched: boolean): void {
+    this.#lastAt = at;
+    this.#lastLeaf = leaf;
+    this.#isLastTouched = isTouched;
   }
 
   #child(node: TreeNode, pageIndex: number): TreeNode | undefined {
@@ -135,6 +150,8 @@ export class PageTree {
 
   /** The leaf of a page, made when absent, with every hash above it marked stale. */
   #touchLeaf(pageIndex: number): TreeNode {
+    const at = pageIndex >>> FAN_OUT_SHIFT;
+    if (at === this.#lastAt && this.#isLastTouched) return this.#lastLeaf!; // It goes with #lastAt.
     while (pageIndex >= this.#pagesCovered) this.#grow();
     let node = this.#loadedRoot() ?? emptyNode(this.#height - 1);
     this.#become(this.#height, node, undefined);
@@ -146,6 +163,7 @@ export class PageTree {
       node.stale |= 1 << child;
       node = next;
     }
+    this.#remember(at, node, true);
     return node;
   }
 

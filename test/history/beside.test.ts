@@ -2,13 +2,16 @@
  * Captures beside the guest, with the built worker on a real store: the same roots as in place, whatever the guest does meanwhile; what a collector took
  * is stored again; trouble comes as its code; a process that dies in between leaves the checkpoint before.
  */
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { StillpointError } from '../../src/core/index.ts';
 import { BesideStore } from '../../src/session/beside-store.ts';
-import { openSnapshot, SnapshotWriter } from '../../src/snapshot/index.ts';
+import { PacksAhead } from '../../src/session/packs-ahead.ts';
+import { openSnapshot, SnapshotWriter, type PageObject } from '../../src/snapshot/index.ts';
 import { MemoryStore } from '../../src/store/index.ts';
 import { openLmdbStore, type LmdbStore } from '../../src/store/live/lmdb-store.ts';
 import { createRun, liveLeases, StaleSnapshot, type RunWriter, type StoreContext } from '../../src/txn/index.ts';
@@ -88,6 +91,50 @@ describe('captures beside the guest', () => {
     again.confirm();
     expect(plain(openSnapshot(context.store, again.root, digests))).toEqual(plain(machine));
   }), 60_000);
+
+  it('more than a batch of packs is stored ahead under a lease, which goes with the commit; again, too', async () => scene(async ({ inner, beside, context, writer }) => {
+    const pages = 6000;
+    const content = randomBytes(pages * 4096);
+    let isDirty = true;
+    const memory: PageObject = {
+      name: 'memory/1', dirtyPages: () => (isDirty ? Array.from({ length: pages }, (_, index) => index) : []),
+      readPage: (index) => content.subarray(index * 4096, (index + 1) * 4096), markClean: () => void (isDirty = false),
+    };
+    const sealed = await (await beside.begin({ sections: new Map(), objects: [memory] })).sealed();
+    expect([liveLeases(context, allAlive).size, isDirty]).toEqual([1, false]);
+    expect(inner.usage().tables.packs.entries).toBeGreaterThan(0);
+    expect(inner.usage().tables.pages.entries).toBe(0);
+    const again = await sealed.again();
+    expect(again.root).toBe(sealed.root);
+    await writer.commit({ instructions: at(1n), snapshot: again.snapshot, checkpoint: checkpointOf(again.root) });
+    again.confirm();
+    expect(liveLeases(context, allAlive).size).toBe(0);
+    const restored = openSnapshot(context.store, again.root, digests).objects[0]!;
+    let count = 0;
+    for (const { index, bytes } of restored.pages()) {
+      count++;
+      if (!content.subarray(index * 4096, (index + 1) * 4096).equals(bytes)) throw new Error(`page ${index}`);
+    }
+    expect(count).toBe(pages);
+    expect(inner.usage().tables.packs.entries).toBe(pages / 15);
+  }), 60_000);
+
+  it('a batch ahead that fails is kept as the failure of the capture, and nothing follows it', () => {
+    const batches: number[] = [];
+    const full = new StillpointError('E_DISK_FULL', 'the disk is full');
+    const ahead = new PacksAhead({ commitNow: ({ puts }) => {
+      batches.push(puts!.length);
+      if (batches.length === 2) throw full;
+      return 'done';
+    } });
+    const pack = { table: 'packs', key: Uint8Array.of(1), value: Uint8Array.of(1) } as const;
+    for (let capture = 0; capture < 2; capture++) {
+      ahead.begin({ table: 'meta', key: Uint8Array.of(2), value: Uint8Array.of() });
+      for (let index = 0; index < 1200; index++) ahead.put({ ...pack, value: ahead.room(61_440) });
+      expect(ahead.failure).toBe(capture === 0 ? full : undefined);
+    }
+    expect(batches).toEqual([274, 273, 274, 273, 273, 273]);
+  });
 
   it('a thread that dies is an error of whoever waits, not a hang', async () => scene(async ({ beside, writer }) => {
     const machine = new TestMachine();

@@ -228,6 +228,11 @@ export class LmdbStore implements Store {
   }
 
   async commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
+    return this.commitNow(batch);
+  }
+
+  /** As commit(), which waits for nothing anyway. */
+  commitNow(batch: StoreBatch): 'done' | 'conflict' {
     assert(!this.#isClosed && batch.prepared === undefined, 'a closed store is not used, and nothing is prepared in this one');
     // Before the transaction: others wait for the lock, not for the codec.
     const puts = batch.puts?.map((put) => (put.table === 'packs' ? { ...put, value: shrinkPack(put.value) } : put));
