@@ -22,8 +22,7 @@ export { exportRun, type ExportRequest, type ExportResult } from './session/expo
 export { importRun, type ImportRequest, type ImportResult } from './session/import.ts';
 export { checkStore, type FsckFinding, type FsckRequest, type FsckResult } from './session/fsck.ts';
 export { describeRun, listRunSummaries, readCheckpoints, readLog, removeRuns, type CheckpointFacts, type LogEntry, type RunSummary } from './session/history.ts';
-export { exportRunLayer, importImage, listNamedImages, removeImages } from './session/image-verbs.ts';
-export type { ImageRecord } from './txn/index.ts';
+export { exportRunLayer, importImage, listNamedImages, removeImages, type NamedImage } from './session/image-verbs.ts';
 export { encodeProfile } from './session/profile-format.ts';
 export { Profile, type ProfileStack } from './session/profile.ts';
 export { Coordinator, StoreParticipant, type Branch, type CoordinatorIdentity, type JointCommit, type JointResult, type Participant, type ResolveResult, type TransactionId } from './txn/index.ts';

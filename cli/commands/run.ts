@@ -1,7 +1,7 @@
 /**
  * `stillpoint run`: run a program as a deterministic machine and record it. Shares its ending (report, exit status) with `resume`.
  */
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { encodeProfile, engineNamed, ENGINES, EXIT, Profile, startRun, type EngineName, type RunRequest, type SessionResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
@@ -10,7 +10,7 @@ import { checkReport, note, toJson, writeReport, writeText } from '../terminal.t
 interface RunFlags {
   readonly store?: string; readonly name?: string; readonly ephemeral?: boolean; readonly manifest?: string;
   readonly in: string[]; readonly out: string[]; readonly append: string[]; readonly rw: string[]; readonly live: string[];
-  readonly limit: string[]; readonly image: string[]; readonly env: string[]; readonly cwd?: string; readonly clock?: string; readonly entropy?: string; readonly schedule?: string;
+  readonly limit: string[]; readonly image: string[]; readonly env: string[]; readonly cwd?: string; readonly workdir?: string; readonly user?: string; readonly entrypoint?: string; readonly clock?: string; readonly entropy?: string; readonly schedule?: string;
   readonly memory?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: EngineName;
   readonly report?: string; readonly profile?: string; readonly exportLayer?: string; readonly json?: boolean; readonly progress: boolean;
 }
@@ -29,7 +29,7 @@ export function addRunCommand(program: Command): void {
   const command = program
     .command('run')
     .description('run a program and record it; an argument @FILE gives the program that file as a channel')
-    .argument('[program]', 'a riscv64 Linux program (static ELF)')
+    .argument('[program]', 'a riscv64 Linux program; with an image that says what runs, the first argument of that')
     .argument('[arguments...]', 'its arguments')
     .option('--store <dir>', 'the store (default: $STILLPOINT_STORE, else under $XDG_STATE_HOME)')
     .option('--name <name>', 'name of the run (default: made from the program and a number)')
@@ -44,6 +44,7 @@ Examples:
   stillpoint run ./hello.elf
   stillpoint run --name sort --out sorted=sorted.txt ./sort.elf @big.txt -o /dev/out/sorted
   stillpoint run --ephemeral --clock virtual ./bench.elf < input > output
+  stillpoint run --image app.tar --user 33:33 --env MODE=test
 Sizes take K, M, G; counts take k, M, G; times take ms, s, m, h.`)
     .action(async (path: string | undefined, programArguments: string[], flags: RunFlags) => {
       const profile = prepareFiles(flags);
@@ -73,8 +74,11 @@ function addChannelOptions(command: Command): void {
 function addMachineOptions(command: Command): void {
   command
     .option('--image <source[:mount]>', 'a named image, tar archive, directory or OCI layout below the files of the machine (repeatable, the last on top); PROGRAM is then looked up there first', collect, [])
-    .option('--env <key=value>', 'environment of the program', collect, [])
-    .option('--cwd <dir>', 'working directory inside the machine')
+    .option('-e, --env <key=value>', 'environment of the program', collect, [])
+    .option('-w, --workdir <dir>', 'working directory inside the machine (also --cwd)')
+    .addOption(new Option('--cwd <dir>').hideHelp())
+    .option('-u, --user <user>', 'who the program runs as: UID, UID:GID, or names of the image (default: what the image says, else guest)')
+    .option('--entrypoint <program>', 'goes before program and arguments, instead of what the image says; empty for nothing')
     .option('--clock <clock>', 'zero, virtual[:START] or recorded (default: zero)')
     .option('--entropy <source>', 'seed:N or recorded (default: seed:0)')
     .option('--schedule <seed>', 'seed:N: another order of threads and processes, the same in every run')
@@ -93,7 +97,7 @@ function toRequest(path: string | undefined, programArguments: readonly string[]
   return {
     program: path, arguments: programArguments, store: flags.store, name: flags.name, isEphemeral: flags.ephemeral ?? false, manifestFile: flags.manifest,
     in: flags.in, out: flags.out, append: flags.append, rw: flags.rw, live: flags.live, limit: flags.limit, image: flags.image, environment: flags.env,
-    workingDirectory: flags.cwd, clock: flags.clock, entropy: flags.entropy, schedule: flags.schedule, memory: flags.memory, maxInstructions: flags.maxInstructions,
+    workingDirectory: flags.workdir ?? flags.cwd, user: flags.user, entrypoint: flags.entrypoint, clock: flags.clock, entropy: flags.entropy, schedule: flags.schedule, memory: flags.memory, maxInstructions: flags.maxInstructions,
     checkpointEvery: flags.checkpointEvery, engine: flags.engine, exportLayer: flags.exportLayer,
   };
 }

@@ -13,8 +13,7 @@ import {
   checkManifest, compareChannelNames, complain, declareRun, parseClock, parseEntropy,
   type ChannelLimits, type ChannelSpec, type ClusterChannel, type ClusterSettings, type HostBinding, type HostBindings, type HostInspector, type ImageSetting, type RunManifest, type RunSettings,
 } from '../manifest/index.ts';
-import type { ImageTree } from '../image/index.ts';
-import { declareImage, programInImage } from '../session/index.ts';
+import { resolveRun, type RunImage } from '../session/index.ts';
 import { groupNodes, type NodeDraft } from './plan-nodes.ts';
 
 /** What planning asks of the host. */
@@ -73,7 +72,7 @@ const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 export interface PlanOptions {
   readonly processes?: number | undefined;
   /** The image of each group that has some. */
-  readonly images?: ReadonlyMap<string, ImageTree> | undefined;
+  readonly images?: ReadonlyMap<string, RunImage> | undefined;
 }
 
 /** Throws E_MANIFEST, E_CHANNEL_DECLARATION, E_CHANNEL_OPEN. */
@@ -174,8 +173,8 @@ function toNode(member: Member, context: { readonly process: number; readonly se
   const { settings, host } = context;
   const draft = ownOutputs(member);
   const wished = runSettings(draft, member.position, settings);
-  const image = context.images?.get(draft.group.name);
-  const { manifest, bindings } = declareRun(wished, standardless(host), image === undefined ? undefined : declareImage(image, programInImage(image, wished)?.path));
+  const resolved = resolveRun(wished, context.images?.get(draft.group.name));
+  const { manifest, bindings } = declareRun(resolved.settings, standardless(host), resolved.declared);
   const peers = peersOf(draft, context.channels);
   const channels = [...manifest.channels, ...peers.map(({ spec }) => spec)].sort((a, b) => compareChannelNames(a.name, b.name));
   const whole: RunManifest = { ...manifest, arguments: [draft.name, ...manifest.arguments.slice(1)], channels };
@@ -223,7 +222,7 @@ function runSettings(draft: NodeDraft, position: number, { place }: ClusterSetti
     ...(group.clock === undefined ? {} : { clock: parseClock(group.clock, field('clock')) }),
     entropy: group.entropy === undefined ? { kind: 'seed', seed: BigInt(position) } : parseEntropy(group.entropy, field('entropy')),
     channels: draft.files.map(({ name, kind, file }) => ({ name, kind, file, place: place(['groups', group.name, 'files', name]) })),
-    live: [], limits: group.limits.map(({ channel, limits: given }) => ({ channel, limits: given, place: field('limits') })), images: group.images, host: {},
+    live: [], limits: group.limits.map(({ channel, limits: given }) => ({ channel, limits: given, place: field('limits') })), images: group.images, entrypoint: '', host: {},
   };
 }
 

@@ -46,6 +46,7 @@ export const ERROR_TABLE = {
   E_IMAGE_UNKNOWN: { exit: EXIT.trouble, says: 'the store holds no image of this name' },
   E_IMAGE_EXISTS: { exit: EXIT.trouble, says: 'the store holds an image of this name already' },
   E_IMAGE_NAME: { exit: EXIT.usage, says: 'an image name is 1 to 64 of a-z A-Z 0-9 . _ - and starts with a letter or digit' },
+  E_USER_UNKNOWN: { exit: EXIT.trouble, says: 'the machine has no such user or group' },
   E_IMAGE_CHANGED: { exit: EXIT.trouble, says: 'an image changed while it was being used' },
   // The store.
   E_STORE_OPEN: { exit: EXIT.trouble, says: 'the store cannot be opened' },

@@ -27,6 +27,8 @@ export const PATH_BYTES_MAX = 4096;
 export const NAME_BYTES_MAX = 255;
 /** Linux follows at most this many symbolic links in one path. */
 export const SYMLINKS_MAX = 40;
+/** Supplementary groups of a process; Linux's NGROUPS_MAX. */
+export const GROUPS_MAX = 65_536;
 /** Descriptors of one process (Linux default soft limit). */
 export const DESCRIPTORS_MAX = 1024;
 /** Files and directories in the guest's file system; a guest that makes more sees ENOSPC. */

@@ -19,9 +19,9 @@ import { declareRun, decodeManifest, encodeManifest, parseRunOptions, type HostF
 import { NodeHostInspector } from '../manifest/live/host-inspector.ts';
 import type { Guest } from '../posix/index.ts';
 import {
-  abandon, bootGuest, closePorts, declareImage, decodeBindings, defaultStoreDirectory, encodeBindings, ENGINE_DEFAULT, freeName, hostFacts, importImages, importLease, isAlive, isForgetful,
-  monotonicMs, newRunId, openImages, openPorts, programInImage, readProgram, rebuild, RECORDER, recordedFacts, recordedSeeds, reopenPorts, startingPositions, thisOwner, wallClockMs,
-  type EngineName, type SavedBindings,
+  abandon, bootGuest, closePorts, decodeBindings, defaultStoreDirectory, encodeBindings, ENGINE_DEFAULT, freeName, hostFacts, importImages, importLease, isAlive, isForgetful,
+  monotonicMs, newRunId, openImages, openPorts, readProgram, rebuild, resolveRun, RECORDER, recordedFacts, recordedSeeds, reopenPorts, startingPositions, thisOwner, wallClockMs,
+  type EngineName, type RunImage, type SavedBindings,
 } from '../session/index.ts';
 import { SnapshotWriter } from '../snapshot/index.ts';
 import { createRun, openRun, readPrepared, recover, removeRun, underLease, type IsAlive, type OutputPositions, type RunWriter, type StoreContext } from '../txn/index.ts';
@@ -48,6 +48,8 @@ export interface MachineRequest {
   readonly streams?: readonly string[];
   readonly limit?: readonly string[];
   readonly image?: readonly string[];
+  /** UID[:GID] or names. */
+  readonly user?: string;
   readonly clock?: string;
   readonly entropy?: string;
   readonly schedule?: string;
@@ -101,7 +103,7 @@ async function openInMemory(settings: RunSettings): Promise<Machine> {
   const image = await openImages(settings.images, undefined);
   try {
     const digests = await createNodeDigests();
-    const { manifest, bindings, guest, channels } = boot(settings, { digests, image: image.tree });
+    const { manifest, bindings, guest, channels } = boot(settings, { digests, image: image.image });
     const ports = await openPorts(bound(manifest, bindings), bindings);
     const core = new Core({ guest, channels, feed: new Feed({ ports, host: hostFacts }), monotonicMs });
     const release = async (): Promise<void> => {
@@ -109,14 +111,14 @@ async function openInMemory(settings: RunSettings): Promise<Machine> {
       image.close();
     };
     const imagePlace: ImagePlace | undefined = settings.images.length === 0 ? undefined : { kind: 'sources', settings: settings.images };
-    return new Machine({ core, manifest, digests, engine: settings.host.engine ?? ENGINE_DEFAULT, image: image.tree, imagePlace, ports, durable: undefined, release });
+    return new Machine({ core, manifest, digests, engine: settings.host.engine ?? ENGINE_DEFAULT, image: image.image?.tree, imagePlace, ports, durable: undefined, release });
   } catch (error) {
     image.close();
     throw error;
   }
 }
 
-interface StoreParts { readonly context: StoreContext; readonly image: ImageTree | undefined; readonly release: () => Promise<void> }
+interface StoreParts { readonly context: StoreContext; readonly image: RunImage | undefined; readonly release: () => Promise<void> }
 
 async function createMachine(settings: RunSettings, { context, image, release }: StoreParts): Promise<Machine> {
   const { digests } = context;
@@ -126,7 +128,7 @@ async function createMachine(settings: RunSettings, { context, image, release }:
   try {
     const ports = await openPorts(bound(manifest, bindings), bindings);
     const core = new Core({ guest, channels, feed: new Feed({ ports, host: hostFacts }), monotonicMs });
-    return durableMachine({ context, writer, core, manifest, engine: settings.host.engine ?? ENGINE_DEFAULT, image, ports, snapshots: new SnapshotWriter(context.store, digests), positions: new Map(), frames: 0, release });
+    return durableMachine({ context, writer, core, manifest, engine: settings.host.engine ?? ENGINE_DEFAULT, image: image?.tree, ports, snapshots: new SnapshotWriter(context.store, digests), positions: new Map(), frames: 0, release });
   } catch (error) {
     await abandon(writer);
     await removeRun(context, { name, isAlive });
@@ -211,12 +213,14 @@ function bound(manifest: RunManifest, bindings: SavedBindings): RunManifest {
   return { ...manifest, channels: manifest.channels.filter((spec) => isBound(spec.name) && !(spec.reads && spec.access === 'sequential')) };
 }
 
-function boot(settings: RunSettings, { digests, image }: { readonly digests: Digests; readonly image: ImageTree | undefined }): Booted {
-  const found = image === undefined ? undefined : programInImage(image, settings);
-  const declared = declareRun(settings, new MachineInspector(), image === undefined ? undefined : declareImage(image, found?.path));
+function boot(wished: RunSettings, { digests, image: below }: { readonly digests: Digests; readonly image: RunImage | undefined }): Booted {
+  const image = below?.tree;
+  const resolved = resolveRun(wished, below);
+  const { settings } = resolved;
+  const declared = declareRun(settings, new MachineInspector(), resolved.declared);
   const { manifest } = declared;
   const bindings: SavedBindings = { ...declared.bindings, standardFiles: new Map() };
-  const program = found?.program ?? readProgram(bindings.program, image !== undefined);
+  const program = resolved.program ?? readProgram(bindings.program, image !== undefined);
   return { manifest, bindings, program, ...bootGuest(manifest, { program, image, digests, engine: settings.host.engine ?? ENGINE_DEFAULT }) };
 }
 

@@ -60,7 +60,7 @@ port.on('message', ({ id, ...request }: ReplicaRequest & { readonly id: number }
 
 async function openImage(): Promise<ReplicaParts['image']> {
   if (setup.image === undefined) return undefined;
-  if (setup.image.kind === 'sources') return (await openImages(setup.image.settings, undefined)).tree;
+  if (setup.image.kind === 'sources') return (await openImages(setup.image.settings, undefined)).image?.tree;
   assert(manifest.image !== undefined, 'a machine with an image in a store names it');
   return openCatalog({ store: await openStoreAt(setup.image.directory, 'existing'), digests }, manifest.image); // Closed with the thread.
 }

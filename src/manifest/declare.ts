@@ -16,7 +16,7 @@ import { limits, StillpointError, type BlobHash } from '../core/index.ts';
 import type { HostBinding, HostBindings, HostFacts, HostInspector, StandardStream } from './bindings.ts';
 import { compareChannelNames, type ChannelLimits, type ChannelSpec } from './channel-spec.ts';
 import { checkName, complain } from './parse-values.ts';
-import { checkManifest, isChannelName, type RunManifest } from './run-manifest.ts';
+import { checkManifest, isChannelName, type RunManifest, type RunUser } from './run-manifest.ts';
 import type { ChannelSetting, LimitSetting, Place, RunSettings } from './settings.ts';
 
 const UNLIMITED: ChannelLimits = { gets: null, getBytes: null, puts: null, putBytes: null };
@@ -25,8 +25,14 @@ const ARGUMENT: Place = { code: 'E_CHANNEL_OPEN', where: 'argument' };
 
 interface Declared { readonly spec: ChannelSpec; readonly binding: HostBinding }
 
-/** The image of a run, as far as a manifest tells: its digest (none when it was not hashed), and where in it the program is, if it is there. */
-export interface DeclaredImage { readonly digest: BlobHash | undefined; readonly programPath: string | undefined; readonly environment: readonly { readonly name: string; readonly value: string }[] }
+/** The image of a run, as far as a manifest tells: its digest (none when it was not hashed), where in it the program is, if it is there, and who runs it. */
+export interface DeclaredImage {
+  readonly digest: BlobHash | undefined;
+  readonly programPath: string | undefined;
+  readonly environment: readonly { readonly name: string; readonly value: string }[];
+  readonly user?: RunUser;
+  readonly makesWorkingDirectory?: boolean;
+}
 
 /** The manifest and bindings of a run. Throws E_USAGE, E_MANIFEST, E_CHANNEL_DECLARATION or E_CHANNEL_OPEN. */
 export function declareRun(settings: RunSettings, host: HostInspector, image?: DeclaredImage): { readonly manifest: RunManifest; readonly bindings: HostBindings } {
@@ -51,6 +57,8 @@ export function declareRun(settings: RunSettings, host: HostInspector, image?: D
     ...(settings.schedule === undefined ? {} : { schedule: settings.schedule }),
     ...(image?.digest === undefined ? {} : { image: image.digest }),
     ...(image?.programPath === undefined ? {} : { programPath: image.programPath }),
+    ...(image?.user === undefined ? {} : { user: image.user }),
+    ...(image?.makesWorkingDirectory === true ? { makesWorkingDirectory: true } : {}),
   };
   checkManifest(manifest);
   return { manifest, bindings: { program: image?.programPath ?? host.absolute(program), channels: new Map(channels.map((channel) => [channel.spec.name, channel.binding])) } };

@@ -18,6 +18,8 @@ export interface RunOptionTexts {
   readonly image?: readonly string[];
   readonly env?: readonly string[];
   readonly cwd?: string;
+  readonly user?: string;
+  readonly entrypoint?: string;
   readonly clock?: string;
   readonly entropy?: string;
   readonly schedule?: string;
@@ -42,6 +44,8 @@ export function parseRunOptions(texts: RunOptionTexts): RunSettings {
     ...(texts.program === undefined ? {} : { arguments: texts.arguments ?? [] }),
     environment: (texts.env ?? []).map((text) => parseVariable(text, option('env'))),
     ...defined('workingDirectory', texts.cwd, (text) => parseDirectory(text, option('cwd'))),
+    ...defined('user', texts.user, (text) => parseUser(text, option('user'))),
+    ...defined('entrypoint', texts.entrypoint, (text) => text),
     ...defined('memoryBytes', texts.memory, (text) => parseSize(text, option('memory'))),
     ...defined('maxInstructions', texts.maxInstructions, (text) => parseCount(text, option('max-instructions'))),
     ...defined('clock', texts.clock, (text) => parseClock(text, option('clock'))),
@@ -58,6 +62,12 @@ export function parseRunOptions(texts: RunOptionTexts): RunSettings {
 /** An absolute path inside the guest. */
 export function parseDirectory(text: string, place: Place): string {
   if (!text.startsWith('/') || text.includes('\0')) throw complain(place, 'the working directory must be an absolute path inside the guest');
+  return text;
+}
+
+/** `UID[:GID]` or names, in the characters that names have. */
+export function parseUser(text: string, place: Place): string {
+  if (!/^[A-Za-z0-9_.$@-]+(:[A-Za-z0-9_.$@-]+)?$/.test(text)) throw complain(place, 'the user is UID, UID:GID, NAME or NAME:GROUP');
   return text;
 }
 

@@ -18,6 +18,9 @@ export type ClockSetting =
 /** Where the guest's randomness comes from. */
 export type EntropySetting = { readonly kind: 'seed'; readonly seed: bigint } | { readonly kind: 'recorded' };
 
+/** Who the program runs as. */
+export interface RunUser { readonly uid: number; readonly gid: number; readonly groups: readonly number[] }
+
 export interface RunManifest {
   readonly version: 1;
   /** Last part of the program's path, for reports. */
@@ -41,6 +44,10 @@ export interface RunManifest {
   readonly schedule?: bigint;
   /** Where in the image the program is, absolute. Not there for a program from the host. */
   readonly programPath?: string;
+  /** Not there: `guest`, 1000:1000. */
+  readonly user?: RunUser;
+  /** The working directory is made when it is not there. */
+  readonly makesWorkingDirectory?: true;
 }
 
 export const MANIFEST_FORMAT = 'stillpoint.run';
@@ -48,6 +55,8 @@ export const MANIFEST_VERSION = 1;
 const CLOCK_START_MAX = 2n ** 63n - 1n; // time_t in nanoseconds, as the guest's 64-bit arithmetic can hold it.
 const SEED_MAX = 2n ** 64n - 1n;
 const INSTRUCTIONS_MAX = 2n ** 63n - 1n;
+/** (uid_t) -1 means something else. */
+const ID_MAX = 0xffff_fffe;
 const MEBIBYTE = 1024 * 1024;
 
 /** The one byte string of a manifest. Throws E_MANIFEST when it breaks a rule. */
@@ -59,7 +68,8 @@ export function encodeManifest(manifest: RunManifest): Uint8Array {
     arguments: manifest.arguments, environment: manifest.environment, clock: { ...clock }, entropy: { ...entropy },
     channels: manifest.channels.map((channel) => ({ ...channel, limits: { ...channel.limits } })),
     ...(manifest.image === undefined ? {} : { image: manifest.image }), ...(manifest.programPath === undefined ? {} : { programPath: manifest.programPath }),
-    ...(manifest.schedule === undefined ? {} : { schedule: manifest.schedule }),
+    ...(manifest.schedule === undefined ? {} : { schedule: manifest.schedule }), ...(manifest.user === undefined ? {} : { user: { ...manifest.user } }),
+    ...(manifest.makesWorkingDirectory === undefined ? {} : { makesWorkingDirectory: manifest.makesWorkingDirectory }),
   });
 }
 
@@ -100,6 +110,8 @@ function readManifest(value: Canonical): RunManifest {
     ...(reader.has('image') ? { image: reader.hash('image') } : {}),
     ...(reader.has('schedule') ? { schedule: reader.bigint('schedule') } : {}),
     ...(reader.has('programPath') ? { programPath: reader.text('programPath') } : {}),
+    ...(reader.has('user') ? { user: readUser(reader.take('user')) } : {}),
+    ...(reader.has('makesWorkingDirectory') ? { makesWorkingDirectory: readTrue(reader) } : {}),
   };
   reader.finish();
   return manifest;
@@ -119,6 +131,22 @@ function readEntropy(value: Canonical): EntropySetting {
   const entropy: EntropySetting = kind === 'seed' ? { kind, seed: reader.bigint('seed') } : { kind };
   reader.finish();
   return entropy;
+}
+
+function readUser(value: Canonical): RunUser {
+  const reader = new FieldReader(value, 'user');
+  const id = (given: Canonical): number => {
+    require(typeof given === 'number', 'user', 'must have numbers');
+    return given as number; // Checked above.
+  };
+  const user: RunUser = { uid: reader.count('uid'), gid: reader.count('gid'), groups: reader.list('groups', limits.GROUPS_MAX).map(id) };
+  reader.finish();
+  return user;
+}
+
+function readTrue(reader: FieldReader): true {
+  require(reader.boolean('makesWorkingDirectory'), 'makesWorkingDirectory', 'must be true or not there');
+  return true;
 }
 
 function readChannel(value: Canonical): ChannelSpec {
@@ -173,7 +201,14 @@ export function checkManifest(manifest: RunManifest): void {
   require(clock.kind !== 'virtual' || (clock.startNanoseconds >= 0n && clock.startNanoseconds <= CLOCK_START_MAX), 'clock', 'must start between 1970 and 2262');
   require(entropy.kind !== 'seed' || (entropy.seed >= 0n && entropy.seed <= SEED_MAX), 'entropy', 'must have a seed below 2^64');
   require(manifest.schedule === undefined || (manifest.schedule >= 0n && manifest.schedule <= SEED_MAX), 'schedule', 'must have a seed below 2^64');
+  if (manifest.user !== undefined) checkUser(manifest.user);
   checkChannels(manifest.channels);
+}
+
+function checkUser({ uid, gid, groups }: RunUser): void {
+  const isId = (id: number): boolean => Number.isSafeInteger(id) && id >= 0 && id <= ID_MAX;
+  require(isId(uid) && isId(gid) && groups.every(isId), 'user', `must have ids from 0 to ${ID_MAX}`);
+  require(groups.length <= limits.GROUPS_MAX && groups.every((id, index) => index === 0 || groups[index - 1]! < id), 'user', 'must have groups in order, each once');
 }
 
 function checkChannels(channels: readonly ChannelSpec[]): void {

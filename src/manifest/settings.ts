@@ -39,6 +39,10 @@ export interface RunSettings {
   readonly arguments?: readonly string[];
   readonly environment: readonly VariableSetting[];
   readonly workingDirectory?: string;
+  /** `UID[:GID]` or names. */
+  readonly user?: string;
+  /** What comes before the program; empty: not even what the image says. */
+  readonly entrypoint?: string;
   readonly memoryBytes?: number;
   readonly maxInstructions?: bigint;
   readonly clock?: ClockSetting;

@@ -14,7 +14,7 @@ import type { AddressSpace, SpaceLayout } from './address-space.ts';
 import { AUX, buildStack, type StackImage } from './boot-stack.ts';
 import type { ElfImage, ElfSegment } from './elf.ts';
 import type { Executable, LoadFile } from './executable.ts';
-import { GUEST } from './files/index.ts';
+import type { Identity } from './files/index.ts';
 import { PROT, roundUp } from './memory-map.ts';
 import { ProcessImage } from './process-image.ts';
 
@@ -97,6 +97,8 @@ export interface LoadOptions {
   readonly cpu: Cpu;
   readonly executable: Executable;
   readonly environment: readonly string[];
+  /** Who runs it. */
+  readonly identity: Identity;
   readonly random: Uint8Array;
   /** Whether the counter `time` runs. */
   readonly timeRuns: boolean;
@@ -113,7 +115,7 @@ export function loadProgram(options: LoadOptions, space: AddressSpace, places: P
   if (linker !== undefined) loadImage(space, linker);
   const stack = buildStack({
     top: places.stackTop, stackBytes: places.stackTop - places.stackBottom, argv: executable.argv, environment: options.environment,
-    fileName: executable.fileName, random: options.random, auxiliary: auxiliaryOf(isa, image, linker?.image),
+    fileName: executable.fileName, random: options.random, auxiliary: auxiliaryOf(isa, { image, linker: linker?.image, identity: options.identity }),
   });
   if (stack === undefined) throw new StillpointError('E_USAGE', 'arguments and environment are too large for the machine (E2BIG)');
   mapStack(space, places, { stack, isExecutable: image.hasExecutableStack });
@@ -140,11 +142,12 @@ function mapSignalPage(space: AddressSpace, places: Places, code: Uint8Array): v
   space.memory.install(places.signalPage, code);
 }
 
-function auxiliaryOf(isa: Isa, image: ElfImage, linker: ElfImage | undefined): (readonly [number, number | bigint])[] {
+function auxiliaryOf(isa: Isa, { image, linker, identity: { real, effective } }: { readonly image: ElfImage; readonly linker: ElfImage | undefined; readonly identity: Identity }): (readonly [number, number | bigint])[] {
+  const isSecure = real.uid !== effective.uid || real.gid !== effective.gid;
   return [
     [AUX.HWCAP, isa.abi.hardwareCapabilities], [AUX.PAGESZ, PAGE_BYTES], [AUX.CLKTCK, CLOCK_TICKS],
     [AUX.PHDR, image.headersAddress], [AUX.PHENT, image.headerBytes], [AUX.PHNUM, image.headersCount],
     [AUX.BASE, linker?.base ?? 0], [AUX.FLAGS, 0], [AUX.ENTRY, image.entry],
-    [AUX.UID, GUEST.uid], [AUX.EUID, GUEST.uid], [AUX.GID, GUEST.gid], [AUX.EGID, GUEST.gid], [AUX.SECURE, 0],
+    [AUX.UID, real.uid], [AUX.EUID, effective.uid], [AUX.GID, real.gid], [AUX.EGID, effective.gid], [AUX.SECURE, isSecure ? 1 : 0],
   ];
 }

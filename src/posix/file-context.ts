@@ -7,7 +7,8 @@ import { DescriptorTable } from './descriptors.ts';
 import type { FileSystem } from './files/file-system.ts';
 import { O, S_IF } from './files/flags.ts';
 import { isDirectory, type Inode } from './files/inode.ts';
-import { GUEST, type Credentials } from './files/permission.ts';
+import { fileCredentials, GUEST_IDENTITY, identityState, restoreIdentity, type Identity, type IdentityState } from './files/identity.ts';
+import type { Credentials } from './files/permission.ts';
 import type { ProcessFiles } from './files/proc.ts';
 import { inodeReference, resolveReference } from './files/state.ts';
 import { walk } from './files/walk.ts';
@@ -17,7 +18,9 @@ export class FileContext implements ProcessFiles {
   readonly files: FileSystem;
   readonly pid: number;
   readonly descriptors: DescriptorTable;
-  credentials: Credentials = GUEST;
+  #identity: Identity = GUEST_IDENTITY;
+  /** What decides on files. */
+  credentials: Credentials = fileCredentials(GUEST_IDENTITY);
   umask = 0o022;
   #cwd: Inode;
 
@@ -27,6 +30,16 @@ export class FileContext implements ProcessFiles {
     this.descriptors = parts.descriptors ?? new DescriptorTable(files);
     this.#cwd = parts.cwd ?? files.root;
     files.retain(this.#cwd);
+  }
+
+  /** Who the process is. */
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  set identity(identity: Identity) {
+    this.#identity = identity;
+    this.credentials = fileCredentials(identity);
   }
 
   get cwd(): Inode {
@@ -87,7 +100,7 @@ export class FileContext implements ProcessFiles {
   copyFor(pid: number): FileContext {
     const copy = new FileContext(this.files, pid, { cwd: this.#cwd, descriptors: this.descriptors.copy() });
     copy.umask = this.umask;
-    copy.credentials = this.credentials;
+    copy.identity = this.#identity;
     return copy;
   }
 
@@ -101,9 +114,9 @@ export class FileContext implements ProcessFiles {
   }
 
   mark(): Undo {
-    const [credentials, umask, cwd, references, descriptors] = [this.credentials, this.umask, this.#cwd, this.#cwd.references, this.descriptors.mark()];
+    const [identity, umask, cwd, references, descriptors] = [this.#identity, this.umask, this.#cwd, this.#cwd.references, this.descriptors.mark()];
     return () => {
-      this.credentials = credentials;
+      this.identity = identity;
       this.umask = umask;
       this.#cwd = cwd;
       cwd.references = references; // Of a directory of /proc, which is in no table.
@@ -122,22 +135,23 @@ export class FileContext implements ProcessFiles {
   }
 
   state(): Canonical {
-    const { uid, gid } = this.credentials;
+    const { uid, gid } = this.#identity.file;
+    const identity = identityState(this.#identity);
     const cwd = inodeReference(this.#cwd);
-    return { pid: this.pid, uid, gid, umask: this.umask, cwd, descriptors: this.descriptors.state() };
+    return { pid: this.pid, uid, gid, umask: this.umask, cwd, descriptors: this.descriptors.state(), ...(identity === undefined ? {} : { identity }) };
   }
 
   /** Throws StillpointError E_STATE_FORMAT on a state that does not fit the file system. */
   static restore(state: Canonical, files: FileSystem): FileContext {
     // The section's hash was verified; what can still be wrong is a reference, checked here and in DescriptorTable.
-    const { pid, uid, gid, umask, cwd, descriptors } = state as {
-      readonly pid: number; readonly uid: number; readonly gid: number; readonly umask: number; readonly cwd: Canonical; readonly descriptors: Canonical;
+    const { pid, uid, gid, umask, cwd, descriptors, identity } = state as {
+      readonly pid: number; readonly uid: number; readonly gid: number; readonly umask: number; readonly cwd: Canonical; readonly descriptors: Canonical; readonly identity?: IdentityState;
     };
     const directory = resolveReference(files, cwd);
     if (!isDirectory(directory)) throw new StillpointError('E_STATE_FORMAT', 'a working directory is no directory');
     const context = new FileContext(files, pid, { cwd: directory, descriptors: DescriptorTable.restore(descriptors, files) });
     context.umask = umask;
-    context.credentials = { uid, gid };
+    context.identity = restoreIdentity({ uid, gid }, identity);
     return context;
   }
 }

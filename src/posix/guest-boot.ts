@@ -11,7 +11,7 @@ import { ERRNO } from './errno.ts';
 import { findExecutable, resolveExecutable, scriptLine, type Executable } from './executable.ts';
 import { parseElf } from './elf.ts';
 import { Entropy, type EntropyMode } from './entropy.ts';
-import { FileContext, FileSystem, type FileSystemHost, GUEST, makeInitialTree } from './files/index.ts';
+import { FileContext, FileSystem, type FileSystemHost, GUEST, identityOf, makeInitialTree, type Identity, type Ids, type MachineUser } from './files/index.ts';
 import { openChannel } from './files/initial-tree.ts';
 import type { DirectoryInode } from './files/inode.ts';
 import { walk } from './files/walk.ts';
@@ -45,6 +45,10 @@ export interface BootOptions {
   readonly image?: ImageTree | undefined;
   /** The program is in the image, at `programPath`. */
   readonly isInImage?: boolean;
+  /** Who runs it; `guest` when nothing is said. */
+  readonly user?: MachineUser | undefined;
+  /** The working directory is made when it is not there. */
+  readonly makesWorkingDirectory?: boolean | undefined;
   /** Adds files to the fresh tree before the program starts. */
   readonly prepare?: (files: FileSystem) => void;
 }
@@ -80,19 +84,22 @@ export function bootKernel(options: BootOptions): Kernel {
   const isScript = scriptLine(options.program) !== undefined;
   // Parsed before anything else is made: the address space is planned for it. What a script asks for is found in the guest.
   const end = isScript ? 0 : parseElf(options.program, { machine: abi.elfMachine }).end;
+  const user = options.user ?? GUEST;
   const kernel = makeKernel({ ...options, spaceLimit: planLimit(end, options.memoryBytes) }, (host) => {
     const files = new FileSystem(host, { image: options.image });
-    makeInitialTree(files, [...options.channels].map((channel) => channel.spec));
+    makeInitialTree(files, { channels: [...options.channels].map((channel) => channel.spec), user });
     return files;
   });
   options.prepare?.(kernel.files);
   if (options.isInImage !== true) installProgram(kernel.files, options);
   const pid = kernel.takeId();
   const context = new FileContext(kernel.files, pid);
+  context.identity = identityOf(user);
+  if (options.makesWorkingDirectory === true) guestDirectory(kernel.files, options.workingDirectory, { uid: 0, gid: 0 }); // As container engines do.
   if (!context.enterDirectory(options.workingDirectory)) throw new StillpointError('E_USAGE', `the guest has no directory ${options.workingDirectory} to start in`);
   const executable = findProgram(context, options);
   const random = kernel.entropy.take(16);
-  const { image, randomAddress } = loadImage(kernel, { executable, environment: options.environment, random: random ?? new Uint8Array(16) });
+  const { image, randomAddress } = loadImage(kernel, { executable, environment: options.environment, identity: context.identity, random: random ?? new Uint8Array(16) });
   if (random === undefined) kernel.randomAddress = randomAddress;
   installStandardStreams(kernel.files, context);
   const process = new Process({
@@ -121,7 +128,7 @@ export function commandName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1).slice(0, 15);
 }
 
-export interface ImageOptions { readonly executable: Executable; readonly environment: readonly string[]; readonly random: Uint8Array }
+export interface ImageOptions { readonly executable: Executable; readonly environment: readonly string[]; readonly identity: Identity; readonly random: Uint8Array }
 
 /** A new image with the program in it. Throws as loadProgram does; nothing is left behind then. */
 export function loadImage(kernel: Kernel, options: ImageOptions): { readonly image: ProcessImage; readonly randomAddress: number } {
@@ -143,7 +150,8 @@ function installProgram(files: FileSystem, options: BootOptions): void {
   const slash = options.programPath.lastIndexOf('/');
   const name = options.programPath.slice(slash + 1);
   assert(name !== '' && slash >= 0, 'the program has an absolute path');
-  const directory = programDirectory(files, options.programPath.slice(0, slash));
+  const owner = options.user ?? GUEST;
+  const directory = guestDirectory(files, options.programPath.slice(0, slash), owner);
   if (directory === undefined) throw new StillpointError('E_USAGE', `the guest has no directory for the program at ${options.programPath}`);
   const there = directory.entries.get(name)?.inode;
   if (there !== undefined && !files.isOfImage(there)) return;
@@ -153,17 +161,17 @@ function installProgram(files: FileSystem, options: BootOptions): void {
     there.nlink--;
     files.forgetIfUnused(there);
   }
-  const inode = files.makeFile({ credentials: GUEST, mode: 0o755 });
+  const inode = files.makeFile({ credentials: owner, mode: 0o755 });
   files.attach(directory, name, inode);
   inode.content.writeAt(0, options.program);
 }
 
-/** The directory of a path, links of the image followed; undefined when something else is in the way. */
-function programDirectory(files: FileSystem, path: string): DirectoryInode | undefined {
+/** The directory of a path, made when it is not there, links of the image followed; undefined when something else is in the way. */
+function guestDirectory(files: FileSystem, path: string, owner: Ids): DirectoryInode | undefined {
   let directory = files.root;
   for (const part of path.split('/').filter((name) => name !== '')) {
     const there = walk(files, { pid: 0, credentials: { uid: 0, gid: 0 } }, { start: directory, path: part }, 'follow');
-    const next = typeof there === 'number' ? undefined : there.inode ?? files.makeDirectory(directory, part, { credentials: GUEST, mode: 0o755 });
+    const next = typeof there === 'number' ? undefined : there.inode ?? files.makeDirectory(directory, part, { credentials: owner, mode: 0o755 });
     if (next?.kind !== 'directory') return undefined;
     directory = next;
   }

@@ -6,5 +6,6 @@ export type { MachineImage, RestoredImage, RestoreOptions } from './guest-state.
 export type { GuestOutcome } from './kernel.ts';
 export { parseElf, type ElfImage } from './elf.ts';
 export { FileSystem } from './files/index.ts';
+export { ACCOUNTS } from './files/initial-tree.ts';
 export { layerOfChanges } from './files/changes.ts';
 export { CALL_NAMES } from './dispatch.ts';

@@ -325,7 +325,7 @@ export class Kernel {
   #signalParent(process: Process, parent: Process, what: { readonly code: number; readonly status: number }): void {
     const signal = process.exitSignal;
     if (signal === 0) return;
-    const uid = process.files.credentials.uid;
+    const uid = process.files.identity.real.uid;
     sendSignal(this, { process: parent }, { signal, code: what.code, pid: process.pid, uid, value: BigInt(what.status), form: 'child' });
   }
 

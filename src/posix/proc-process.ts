@@ -1,7 +1,8 @@
 /**
  * The texts of /proc/PID: what a process and its threads are, made at each read from guest state only.
- * What this does NOT do: times (zero), memory by kind (all of it is resident), capabilities (none).
+ * What this does NOT do: times (zero), memory by kind (all of it is resident).
  */
+import { CAPABILITIES, isPrivileged, type IdKind } from './files/identity.ts';
 import type { Kernel } from './kernel.ts';
 import type { Mapping } from './memory-map.ts';
 import { PROT } from './memory-map.ts';
@@ -55,15 +56,17 @@ function actionSet(process: Process, holds: (handler: number) => boolean): bigin
 
 export function statusText(process: Process, thread: Thread | undefined = process.threads[0]): string {
   const kilobytes = `${String(Math.floor(usedBytes(process) / 1024)).padStart(8)} kB`;
-  const { credentials: { uid, gid }, umask, descriptors } = process.files;
+  const { identity, umask, descriptors } = process.files;
+  const ids = (kind: IdKind): string => [identity.real, identity.effective, identity.saved, identity.file].map((pair) => pair[kind]).join('\t');
+  const capabilities = isPrivileged(identity) ? CAPABILITIES : 0n;
   const memory: readonly (readonly [string, string])[] = process.hasImage ? (['VmPeak', 'VmSize', 'VmHWM', 'VmRSS', 'VmData'] as const).map((name) => [name, kilobytes]) : [];
   const rows: readonly (readonly [string, string | number])[] = [
     ['Name', thread?.name ?? process.name], ['Umask', umask.toString(8).padStart(4, '0')], ['State', STATES[stateOf(process, thread)]], ['Tgid', process.pid], ['Ngid', 0], ['Pid', thread?.tid ?? process.pid],
-    ['PPid', process.parentPid], ['TracerPid', 0], ['Uid', `${uid}\t${uid}\t${uid}\t${uid}`], ['Gid', `${gid}\t${gid}\t${gid}\t${gid}`], ['FDSize', Math.max(64, (descriptors.numbers().at(-1) ?? 0) + 1)], ['Groups', `${gid} `],
+    ['PPid', process.parentPid], ['TracerPid', 0], ['Uid', ids('uid')], ['Gid', ids('gid')], ['FDSize', Math.max(64, (descriptors.numbers().at(-1) ?? 0) + 1)], ['Groups', `${identity.groups.join(' ')} `],
     ['NStgid', process.pid], ['NSpid', thread?.tid ?? process.pid], ['NSpgid', process.group], ['NSsid', process.session], ...memory, ['Threads', process.threads.length],
     ['SigQ', `${process.pending.count}/${SIGNALS_QUEUED_MAX}`], ['SigPnd', hexSet(thread?.pending.set ?? 0n)], ['ShdPnd', hexSet(process.pending.set)], ['SigBlk', hexSet(thread?.mask ?? 0n)],
     ['SigIgn', hexSet(actionSet(process, (handler) => handler === SIG_IGN))], ['SigCgt', hexSet(actionSet(process, (handler) => handler !== SIG_IGN && handler !== SIG_DFL))],
-    ...(['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'] as const).map((name) => [name, hexSet(0n)] as const), ['NoNewPrivs', 0], ['Seccomp', 0], ['Cpus_allowed', 1], ['Cpus_allowed_list', 0],
+    ['CapInh', hexSet(0n)], ['CapPrm', hexSet(capabilities)], ['CapEff', hexSet(capabilities)], ['CapBnd', hexSet(capabilities)], ['CapAmb', hexSet(0n)], ['NoNewPrivs', 0], ['Seccomp', 0], ['Cpus_allowed', 1], ['Cpus_allowed_list', 0],
     ['voluntary_ctxt_switches', 0], ['nonvoluntary_ctxt_switches', 0],
   ];
   return rows.map(([name, value]) => `${name}:\t${value}\n`).join('');

@@ -2,13 +2,13 @@
  * Programs in an image: with an image, PROGRAM is looked up there first, as docker does: a name without a slash through PATH, an absolute path as
  * it is. What is not there, and any relative path, is a program of the host.
  */
-import { isBlobHash, limits, StillpointError } from '../core/index.ts';
+import { limits, StillpointError } from '../core/index.ts';
 import { findProgram, PATH_DEFAULT, type ImageTree } from '../image/index.ts';
-import type { DeclaredImage, RunSettings } from '../manifest/index.ts';
+import type { RunSettings } from '../manifest/index.ts';
 import { byteString } from './context.ts';
 
 /** Where the program is in the image, and its bytes; undefined when it is not there. */
-export function programInImage(image: ImageTree, { program, environment }: Pick<RunSettings, 'program' | 'environment'>): { readonly path: string; readonly program: Uint8Array } | undefined {
+export function programInImage(image: ImageTree, { program, environment }: { readonly program: string | undefined; readonly environment: RunSettings['environment'] }): { readonly path: string; readonly program: Uint8Array } | undefined {
   if (program === undefined || program === '') return undefined;
   const searchPath = environment.findLast(({ name }) => name === 'PATH')?.value ?? PATH_DEFAULT;
   const found = findProgram(image, byteString(program), byteString(searchPath));
@@ -25,10 +25,4 @@ export function programAt(image: ImageTree, path: string): Uint8Array {
   const found = programInImage(image, { program: path, environment: [] });
   if (found === undefined) throw new StillpointError('E_PROGRAM_NOT_FOUND', `there is no program at ${path} in the image`, { data: { path } });
   return found.program;
-}
-
-/** What the manifest says of an image. A program over an image finds what containers set: PATH and HOME. */
-export function declareImage(image: ImageTree, programPath: string | undefined): DeclaredImage {
-  const environment = [{ name: 'PATH', value: PATH_DEFAULT }, { name: 'HOME', value: '/home/guest' }];
-  return { digest: isBlobHash(image.digest) ? image.digest : undefined, programPath, environment };
 }

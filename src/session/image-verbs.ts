@@ -3,7 +3,7 @@
  * What this does NOT do: format for people (cli).
  */
 import { StillpointError } from '../core/index.ts';
-import { KIND, type ImageTree } from '../image/index.ts';
+import { KIND, type ImageConfig, type ImageTree } from '../image/index.ts';
 import { decodeManifest } from '../manifest/index.ts';
 import type { Guest } from '../posix/index.ts';
 import { forgetImages, isImageName, listImages, nameImage, readImage, readRun, recover, underLease, type ImageRecord } from '../txn/index.ts';
@@ -13,19 +13,26 @@ import { importLease, newRunId, wallClockMs } from './host.ts';
 import { openCatalog } from './image-store.ts';
 import { rebuild } from './rebuild.ts';
 import { parseReference, resolveCheckpoint } from './run-reference.ts';
-import { importSource, refuseMissingImages } from './images.ts';
+import { decodeConfig, encodeConfig, importSource, refuseMissingImages } from './images.ts';
 
-/** Imports a tar archive, a directory or an OCI layout under a name. Throws E_IMAGE_*, E_DISK_FULL. */
-export async function importImage(request: { readonly name: string; readonly source: string; readonly store?: string | undefined }): Promise<ImageRecord> {
+/** A named image, with what it says of its program. */
+export type NamedImage = Omit<ImageRecord, 'config'> & { readonly config: ImageConfig | undefined };
+
+function namedImage(record: ImageRecord): NamedImage {
+  return { ...record, config: decodeConfig(record.config, record.name) };
+}
+
+/** Imports a tar archive, a directory or an OCI image under a name. Throws E_IMAGE_*, E_DISK_FULL. */
+export async function importImage(request: { readonly name: string; readonly source: string; readonly store?: string | undefined }): Promise<NamedImage> {
   const { name, source } = request;
   if (!isImageName(name)) throw new StillpointError('E_IMAGE_NAME', `${JSON.stringify(name)} cannot be the name of an image: 1 to 64 of a-z A-Z 0-9 . _ -, a letter or digit first`);
   refuseMissingImages([{ source, mount: '/', place: { code: 'E_USAGE', where: 'image import' } }], false);
   return withStore(request.store, 'create', (context) => underLease(context, importLease(), async () => {
     if (readImage(context, name) !== undefined) throw new StillpointError('E_IMAGE_EXISTS', `the store holds an image named ${name} already; choose another name or remove it`, { data: { image: name } });
-    const digest = await importSource(context, source);
-    const record: ImageRecord = { name, digest, source, createdMs: wallClockMs(), ...sizeOf(openCatalog(context, digest)) };
+    const { digest, config } = await importSource(context, source);
+    const record: ImageRecord = { name, digest, source, config: encodeConfig(config), createdMs: wallClockMs(), ...sizeOf(openCatalog(context, digest)) };
     await nameImage(context, record, newRunId());
-    return record;
+    return namedImage(record);
   }));
 }
 
@@ -39,8 +46,8 @@ function sizeOf(tree: ImageTree): { readonly inodes: number; readonly bytes: num
 }
 
 /** Named images, in the order of their names. */
-export async function listNamedImages(store: string | undefined): Promise<readonly ImageRecord[]> {
-  return withStore(store, 'read-only', async (context) => listImages(context));
+export async function listNamedImages(store: string | undefined): Promise<readonly NamedImage[]> {
+  return withStore(store, 'read-only', async (context) => listImages(context).map(namedImage));
 }
 
 /** Takes the names away. Runs that lie over the images keep what they need. Throws E_IMAGE_UNKNOWN. */

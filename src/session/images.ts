@@ -10,12 +10,15 @@
  */
 import { resolve } from 'node:path';
 import { limits, StillpointError, type BlobHash } from '../core/index.ts';
-import { chunkCount, emptyDirectory, encodeCatalog, hashAt, ImageCatalog, layOver, mountedAt, readChunks, type ImageTree, type LayerDirectory, type ReadChunk } from '../image/index.ts';
+import {
+  chunkCount, decodeImageConfig, emptyDirectory, encodeCatalog, encodeImageConfig, hashAt, ImageCatalog, layOver, mountedAt, readChunks, type ImageConfig, type ImageTree, type LayerDirectory, type ReadChunk,
+} from '../image/index.ts';
 import { fingerprint } from '../image/live/fingerprint.ts';
 import { isDirectory, openSource } from '../image/live/open-source.ts';
 import type { ImageSetting } from '../manifest/index.ts';
 import { imageSourcePut, readImage, readImageSource, type StoreContext } from '../txn/index.ts';
 import { wallClockMs } from './host.ts';
+import type { RunImage } from './image-config.ts';
 import { chunkReader, openCatalog, storeLayer } from './image-store.ts';
 
 /** Throws E_IMAGE_OPEN before anything on the host is made. What may be a name of a store that is there is looked up later. */
@@ -23,11 +26,23 @@ export function refuseMissingImages(settings: readonly ImageSetting[], hasStore:
   for (const { source } of settings) if (source.includes('/') || !hasStore) isDirectory(source);
 }
 
-/** The tree for a recorded run; everything it needs is in the store when this resolves. Call it under a lease. */
-export async function importImages(context: StoreContext, settings: readonly ImageSetting[]): Promise<ImageTree> {
+/** A layer of the store, with what its image says of its program. */
+export interface StoredLayer { readonly digest: BlobHash; readonly config: ImageConfig | undefined }
+
+/** The image for a recorded run; everything it needs is in the store when this resolves. Call it under a lease. */
+export async function importImages(context: StoreContext, settings: readonly ImageSetting[]): Promise<RunImage> {
   checkCount(settings);
-  const layers: { readonly digest: BlobHash; readonly mount: string }[] = [];
-  for (const { source, mount } of settings) layers.push({ digest: namedDigest(context, source) ?? await importSource(context, source), mount });
+  const layers: (StoredLayer & { readonly mount: string })[] = [];
+  for (const { source, mount } of settings) layers.push({ ...namedLayer(context, source) ?? await importSource(context, source), mount });
+  return { tree: await treeOf(context, layers), config: configOf(layers) };
+}
+
+/** The uppermost image that lies at the root says what runs. */
+function configOf(layers: readonly { readonly mount: string; readonly config: ImageConfig | undefined }[]): ImageConfig | undefined {
+  return layers.findLast(({ mount, config }) => config !== undefined && isRoot(mount))?.config;
+}
+
+async function treeOf(context: StoreContext, layers: readonly { readonly digest: BlobHash; readonly mount: string }[]): Promise<ImageTree> {
   const [first] = layers;
   if (first !== undefined && layers.length === 1 && isRoot(first.mount)) {
     const catalog = openCatalog(context, first.digest);
@@ -38,24 +53,35 @@ export async function importImages(context: StoreContext, settings: readonly Ima
   return openCatalog(context, await storeLayer(context, whole));
 }
 
-/** The layer that a path of the host is: its catalog's digest, with all bytes in the store. */
-export async function importSource(context: StoreContext, source: string): Promise<BlobHash> {
+/** The layer that a path of the host is, with all bytes in the store. */
+export async function importSource(context: StoreContext, source: string): Promise<StoredLayer> {
   const path = resolve(source);
   const looks = fingerprint(path, wallClockMs());
   const known = looks === undefined ? undefined : readImageSource(context, { path, fingerprint: looks });
-  if (known !== undefined) return known;
+  if (known !== undefined) return { digest: known.digest, config: decodeConfig(known.config, source) };
   const opened = await openSource(source);
   try {
     const digest = await storeLayer(context, opened.layer);
-    if (looks !== undefined) await context.store.commit({ puts: [imageSourcePut(context, { path, fingerprint: looks, digest })] });
-    return digest;
+    const { config } = opened;
+    if (looks !== undefined) await context.store.commit({ puts: [imageSourcePut(context, { path, fingerprint: looks, digest, config: encodeConfig(config) })] });
+    return { digest, config };
   } finally {
     opened.close();
   }
 }
 
-function namedDigest(context: StoreContext, source: string): BlobHash | undefined {
-  return source.includes('/') ? undefined : readImage(context, source)?.digest;
+function namedLayer(context: StoreContext, source: string): StoredLayer | undefined {
+  const record = source.includes('/') ? undefined : readImage(context, source);
+  return record === undefined ? undefined : { digest: record.digest, config: decodeConfig(record.config, source) };
+}
+
+/** In a record: empty for an image that says nothing. */
+export function encodeConfig(config: ImageConfig | undefined): string {
+  return config === undefined ? '' : encodeImageConfig(config);
+}
+
+export function decodeConfig(text: string, source: string): ImageConfig | undefined {
+  return text === '' ? undefined : decodeImageConfig(text, source);
 }
 
 /** Whether a store is worth a look for these. */
@@ -63,29 +89,32 @@ export function mayBeNames(settings: readonly ImageSetting[]): boolean {
   return settings.some(({ source }) => !source.includes('/'));
 }
 
-/** The tree for a run without record, and what to call when the run is over. `context`: a store to look names up in, open until then. */
-export async function openImages(settings: readonly ImageSetting[], context: StoreContext | undefined): Promise<{ readonly tree: ImageTree | undefined; readonly close: () => void }> {
-  if (settings.length === 0) return { tree: undefined, close: () => {} };
+/** The image for a run without record, and what to call when the run is over. `context`: a store to look names up in, open until then. */
+export async function openImages(settings: readonly ImageSetting[], context: StoreContext | undefined): Promise<{ readonly image: RunImage | undefined; readonly close: () => void }> {
+  if (settings.length === 0) return { image: undefined, close: () => {} };
   checkCount(settings);
   const closers: (() => void)[] = [];
   const close = (): void => { for (const closer of closers.splice(0)) closer(); };
   try {
     const whole = emptyDirectory();
+    const layers: { readonly mount: string; readonly config: ImageConfig | undefined }[] = [];
     for (const { source, mount } of settings) {
-      const digest = context === undefined ? undefined : namedDigest(context, source);
-      layOver(whole, mountedAt(digest === undefined ? await openLayer(source, closers) : openCatalog(context!, digest).toLayer(), byteText(mount)));
+      const named = context === undefined ? undefined : namedLayer(context, source);
+      const { layer, config } = named === undefined ? await openLayer(source, closers) : { layer: openCatalog(context!, named.digest).toLayer(), config: named.config };
+      layOver(whole, mountedAt(layer, byteText(mount)));
+      layers.push({ mount, config });
     }
-    return { tree: unhashed(whole, context === undefined ? undefined : chunkReader(context)), close };
+    return { image: { tree: unhashed(whole, context === undefined ? undefined : chunkReader(context)), config: configOf(layers) }, close };
   } catch (error) {
     close();
     throw error;
   }
 }
 
-async function openLayer(source: string, closers: (() => void)[]): Promise<LayerDirectory> {
-  const { layer, close } = await openSource(source);
+async function openLayer(source: string, closers: (() => void)[]): Promise<{ readonly layer: LayerDirectory; readonly config: ImageConfig | undefined }> {
+  const { layer, config, close } = await openSource(source);
   closers.push(close);
-  return layer;
+  return { layer, config };
 }
 
 /** A tree whose files are read from their sources, or from the store where they came from there. */

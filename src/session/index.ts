@@ -6,7 +6,7 @@ export type { Progress, SessionEnd, SessionHooks } from './driver.ts';
 export { forkMany, rollbackMany, type ForkWish } from './branch.ts';
 export { removeRuns } from './history.ts';
 export { hostFacts, importLease, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
-export { declareImage, programInImage } from './image-program.ts';
+export { resolveRun, type ResolvedRun, type RunImage } from './image-config.ts';
 export { openCatalog } from './image-store.ts';
 export { importImages, openImages } from './images.ts';
 export type { HostFacts } from './input-feed.ts';

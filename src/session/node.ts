@@ -70,7 +70,7 @@ async function begin({ context, name, manifest, engine }: NodeRequest, bindings:
 
 /** The image that was planned with: it may have been collected since, or its source may have changed. */
 async function imageOf({ context, images, manifest, name }: NodeRequest): Promise<ImageTree> {
-  const image = await importImages(context, images);
+  const { tree: image } = await importImages(context, images);
   if (image.digest !== manifest.image) throw new StillpointError('E_CLUSTER_CHANGED', `the images of ${name} have changed since the cluster was planned; start again`, { data: { run: name } });
   return image;
 }

@@ -9,7 +9,6 @@ import { createNodeDigests } from '../core/live/digest.ts';
 import type { ChannelSet, HostPort } from '../channel/index.ts';
 import { declareRun, encodeManifest, mergeSettings, parseRunOptions, type RunManifest, type RunSettings } from '../manifest/index.ts';
 import { NodeHostInspector } from '../manifest/live/host-inspector.ts';
-import type { ImageTree } from '../image/index.ts';
 import type { Guest } from '../posix/index.ts';
 import { SnapshotWriter } from '../snapshot/index.ts';
 import { createRun, removeRun, runNames, underLease, type RunWriter, type StoreContext } from '../txn/index.ts';
@@ -20,7 +19,7 @@ import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } fro
 import { checkArchive, exportChanges } from './export-layer.ts';
 import { hostFacts, importLease, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
 import { importImages, mayBeNames, openImages, refuseMissingImages } from './images.ts';
-import { declareImage, programInImage } from './image-program.ts';
+import { resolveRun, type RunImage } from './image-config.ts';
 import { InputFeed } from './input-feed.ts';
 import { Outlet } from './outlet.ts';
 import { closePorts, isForgetful, openPorts, standardFiles, type OpenPeer } from './ports.ts';
@@ -45,6 +44,10 @@ export interface RunRequest {
   readonly image?: readonly string[];
   readonly environment: readonly string[];
   readonly workingDirectory?: string | undefined;
+  /** UID[:GID] or names. */
+  readonly user?: string | undefined;
+  /** Goes before program and arguments, instead of what the image says. */
+  readonly entrypoint?: string | undefined;
   readonly clock?: string | undefined;
   readonly entropy?: string | undefined;
   readonly schedule?: string | undefined;
@@ -101,14 +104,15 @@ function exported({ settings, guest, again }: Booted, result: SessionResult): Se
   return result;
 }
 
-function bootRun(settings: RunSettings, parts: { readonly digests: Digests; readonly image: ImageTree | undefined }): Booted {
-  const { image } = parts;
-  const found = image === undefined ? undefined : programInImage(image, settings);
-  const declared = declareRun(settings, new NodeHostInspector(), image === undefined ? undefined : declareImage(image, found?.path));
+function bootRun(wished: RunSettings, parts: { readonly digests: Digests; readonly image: RunImage | undefined }): Booted {
+  const image = parts.image?.tree;
+  const resolved = resolveRun(wished, parts.image);
+  const { settings } = resolved;
+  const declared = declareRun(settings, new NodeHostInspector(), resolved.declared);
   const { manifest } = declared;
   const { checkpointEvery } = settings.host;
   const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles(), ...(checkpointEvery === undefined ? {} : { checkpointEvery }) };
-  const program = found?.program ?? readProgram(bindings.program, image !== undefined);
+  const program = resolved.program ?? readProgram(bindings.program, image !== undefined);
   const boot = (): { readonly guest: Guest; readonly channels: ChannelSet } => bootGuest(manifest, { program, image, digests: parts.digests, engine: settings.host.engine ?? ENGINE_DEFAULT });
   return { settings, again: () => boot().guest, manifest, bindings, policy: checkpointEvery ?? DEFAULT_POLICY, program, ...boot() };
 }
@@ -193,7 +197,7 @@ async function runEphemeral(settings: RunSettings, hooks: SessionHooks): Promise
 async function runOver(settings: RunSettings, hooks: SessionHooks, context: StoreContext | undefined): Promise<SessionResult> {
   const image = await openImages(settings.images, context);
   try {
-    const booted = bootRun(settings, { digests: await createNodeDigests(), image: image.tree });
+    const booted = bootRun(settings, { digests: await createNodeDigests(), image: image.image });
     return exported(booted, await ephemeralSession(booted, hooks));
   } finally {
     image.close();

@@ -24,15 +24,19 @@ export interface ImageRecord {
   readonly inodes: number;
   /** Bytes of all files. */
   readonly bytes: number;
+  /** What the image says of its program, as text (image/config.ts); empty: nothing. */
+  readonly config: string;
 }
 
-const IMAGE: RecordKind = { format: 'stillpoint-image', version: 1, damaged: 'E_STORE_CORRUPT' };
-const SOURCE: RecordKind = { format: 'stillpoint-image-source', version: 1, damaged: 'E_STORE_CORRUPT' };
+const IMAGE: RecordKind = { format: 'stillpoint-image', version: 2, oldest: 1, damaged: 'E_STORE_CORRUPT' };
+const SOURCE: RecordKind = { format: 'stillpoint-image-source', version: 2, oldest: 1, damaged: 'E_STORE_CORRUPT' };
 const NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/;
 const NAMES = { from: encode('image '), to: encode('image!') };
 const SOURCES = { from: encode('image-source '), to: encode('image-source!') };
 /** A path of the host; Linux allows 4096 bytes. */
 const SOURCE_MAX = 8192;
+/** As the text of a configuration may be. */
+const CONFIG_MAX = 1024 * 1024;
 
 function encode(text: string): Uint8Array {
   return new TextEncoder().encode(text);
@@ -57,7 +61,7 @@ function decode({ name, bytes, digests }: { readonly name: string; readonly byte
   const fields = decodeRecord(digests, IMAGE, { bytes, subject: { image: name } });
   const record = {
     name: fields.text('name', 64), digest: fields.hash('digest'), source: fields.text('source', SOURCE_MAX), createdMs: fields.count('createdMs'), inodes: fields.count('inodes'),
-    bytes: fields.count('bytes'),
+    bytes: fields.count('bytes'), config: fields.version < 2 ? '' : fields.text('config', CONFIG_MAX),
   };
   fields.end();
   if (record.name !== name) throw fields.fail('is the record of another image');
@@ -84,16 +88,16 @@ export function unknownImage(name: string): StillpointError {
 
 // What was imported from where.
 
-/** The catalog that `path` had, when it looked like `fingerprint` then. */
-export function readImageSource({ store, digests }: StoreContext, { path, fingerprint }: { readonly path: string; readonly fingerprint: string }): BlobHash | undefined {
+/** The catalog and configuration that `path` had, when it looked like `fingerprint` then. What version 1 remembered had no configuration: it is read again. */
+export function readImageSource({ store, digests }: StoreContext, { path, fingerprint }: { readonly path: string; readonly fingerprint: string }): { readonly digest: BlobHash; readonly config: string } | undefined {
   const bytes = store.get('meta', sourceKey(digests, path));
   if (bytes === undefined) return undefined;
   const record = decodeSource(digests, bytes);
-  return record.fingerprint === fingerprint ? record.digest : undefined;
+  return record.fingerprint === fingerprint && record.config !== undefined ? { digest: record.digest, config: record.config } : undefined;
 }
 
-export function imageSourcePut({ digests }: StoreContext, source: { readonly path: string; readonly fingerprint: string; readonly digest: BlobHash }): StorePut {
-  return { table: 'meta', key: sourceKey(digests, source.path), value: encodeRecord(digests, SOURCE, { fingerprint: source.fingerprint, digest: source.digest }) };
+export function imageSourcePut({ digests }: StoreContext, source: { readonly path: string; readonly fingerprint: string; readonly digest: BlobHash; readonly config: string }): StorePut {
+  return { table: 'meta', key: sourceKey(digests, source.path), value: encodeRecord(digests, SOURCE, { fingerprint: source.fingerprint, digest: source.digest, config: source.config }) };
 }
 
 /** Throws when a word about images cannot be read; undefined: it is not one of ours. Else the catalog that it keeps alive, if it does. */
@@ -114,9 +118,9 @@ function sourceKey(digests: StoreContext['digests'], path: string): Uint8Array {
   return encode(`image-source ${digests.sha256(encode(path))}`);
 }
 
-function decodeSource(digests: StoreContext['digests'], bytes: Uint8Array): { readonly fingerprint: string; readonly digest: BlobHash } {
+function decodeSource(digests: StoreContext['digests'], bytes: Uint8Array): { readonly fingerprint: string; readonly digest: BlobHash; readonly config: string | undefined } {
   const fields = decodeRecord(digests, SOURCE, { bytes, subject: {} });
-  const source = { fingerprint: fields.text('fingerprint', 256), digest: fields.hash('digest') };
+  const source = { fingerprint: fields.text('fingerprint', 256), digest: fields.hash('digest'), config: fields.version < 2 ? undefined : fields.text('config', CONFIG_MAX) };
   fields.end();
   return source;
 }

@@ -7,37 +7,11 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { StillpointError } from '../../src/core/index.ts';
 import { openSource } from '../../src/image/live/open-source.ts';
+import { Layout, type Descriptor } from './layout.ts';
 import { describeLayer, tar, temporaryDirectory } from './support.ts';
 
 const directory = temporaryDirectory();
 afterAll(() => { fs.rmSync(directory, { recursive: true, force: true }); });
-
-interface Descriptor { readonly mediaType: string; readonly digest: string; readonly size: number; readonly platform?: object }
-
-class Layout {
-  readonly path: string;
-  constructor(name: string) {
-    this.path = join(directory, name);
-    fs.mkdirSync(join(this.path, 'blobs/sha256'), { recursive: true });
-    fs.writeFileSync(join(this.path, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-  }
-
-  add(mediaType: string, bytes: Uint8Array | object): Descriptor {
-    const content = bytes instanceof Uint8Array ? bytes : Buffer.from(JSON.stringify(bytes));
-    const digest = createHash('sha256').update(content).digest('hex');
-    fs.writeFileSync(join(this.path, 'blobs/sha256', digest), content);
-    return { mediaType, digest: `sha256:${digest}`, size: content.length };
-  }
-
-  manifest(layers: readonly Descriptor[]): Descriptor {
-    const config = this.add('application/vnd.oci.image.config.v1+json', { os: 'linux', architecture: 'riscv64' });
-    return this.add('application/vnd.oci.image.manifest.v1+json', { schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', config, layers });
-  }
-
-  index(manifests: readonly Descriptor[]): void {
-    fs.writeFileSync(join(this.path, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
-  }
-}
 
 function layer(name: string, files: Readonly<Record<string, string>>): Uint8Array {
   const root = join(directory, `layer-${name}`);
@@ -53,7 +27,7 @@ const lower = layer('lower', { 'etc/a': 'lower a', 'etc/b': 'b', 'bin/x': 'x' })
 const upper = layer('upper', { 'etc/a': 'upper a', 'etc/.wh.b': '', 'new': 'n' });
 
 function simple(name: string): Layout {
-  const layout = new Layout(name);
+  const layout = new Layout(join(directory, name));
   layout.index([layout.manifest([layout.add(`${TAR}+gzip`, gzipSync(lower)), layout.add(TAR, upper)])]);
   return layout;
 }
@@ -88,7 +62,7 @@ describe('OCI image layouts', () => {
   });
 
   it('of several platforms riscv64 is taken, through an index of its own', async () => {
-    const layout = new Layout('platforms');
+    const layout = new Layout(join(directory, 'platforms'));
     const other = { ...layout.manifest([layout.add(TAR, upper)]), platform: { os: 'linux', architecture: 'amd64' } };
     const mine = { ...layout.manifest([layout.add(TAR, lower), layout.add(TAR, upper)]), platform: { os: 'linux', architecture: 'riscv64' } };
     layout.index([layout.add('application/vnd.oci.image.index.v1+json', { schemaVersion: 2, manifests: [other, mine] })]);
@@ -131,7 +105,7 @@ describe('OCI image layouts', () => {
       fs.writeFileSync(join(layout.path, 'index.json'), text, 'latin1');
       expect([text, await codeOf(layout.path)]).toEqual([text, code]);
     }
-    const zstd = new Layout('zstd');
+    const zstd = new Layout(join(directory, 'zstd'));
     zstd.index([zstd.manifest([zstd.add(`${TAR}+zstd`, upper)])]);
     expect(await codeOf(zstd.path)).toBe('E_IMAGE_UNSUPPORTED');
   });

@@ -3,9 +3,8 @@
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { ImageTree } from '../../image/index.ts';
 import type { ClusterGroup } from '../../manifest/index.ts';
-import { defaultStoreDirectory, importImages, importLease, openImages, withStore } from '../../session/index.ts';
+import { defaultStoreDirectory, importImages, importLease, openImages, withStore, type RunImage } from '../../session/index.ts';
 import { underLease, type StoreContext } from '../../txn/index.ts';
 import { planPipe, type PipeRequest } from '../pipe-plan.ts';
 import { planCluster, type ClusterPlan } from '../plan.ts';
@@ -26,14 +25,14 @@ export async function readClusterPlan({ file, processes, name, isForRun, store }
   // Loaded on demand: the YAML and schema packages would add a fifth to the start of every command.
   const { readClusterFile } = await import('../../manifest/live/cluster-file.ts');
   const settings = readClusterFile(file, name);
-  const plan = (images: ReadonlyMap<string, ImageTree>): ClusterPlan => planCluster(settings, new NodeClusterHost(), { processes, images });
+  const plan = (images: ReadonlyMap<string, RunImage>): ClusterPlan => planCluster(settings, new NodeClusterHost(), { processes, images });
   const groups = settings.groups.filter((group) => group.images.length > 0);
   if (groups.length === 0) return plan(new Map());
   const directory = store ?? settings.store;
   if (isForRun === true) {
     if (!existsSync(directory ?? defaultStoreDirectory())) await lookAt(groups, directory, plan); // What can be refused is refused before there is a store.
     return withStore(directory, 'create', (context) => underLease(context, importLease(), async () => {
-      const images = new Map<string, ImageTree>();
+      const images = new Map<string, RunImage>();
       for (const group of groups) images.set(group.name, await importImages(context, group.images));
       return plan(images);
     }));
@@ -42,12 +41,12 @@ export async function readClusterPlan({ file, processes, name, isForRun, store }
 }
 
 /** Without bringing anything anywhere. */
-async function lookAt(groups: readonly ClusterGroup[], directory: string | undefined, plan: (images: ReadonlyMap<string, ImageTree>) => ClusterPlan): Promise<ClusterPlan> {
+async function lookAt(groups: readonly ClusterGroup[], directory: string | undefined, plan: (images: ReadonlyMap<string, RunImage>) => ClusterPlan): Promise<ClusterPlan> {
   const look = async (context: StoreContext | undefined): Promise<ClusterPlan> => {
-    const opened: { readonly name: string; readonly tree: ImageTree | undefined; readonly close: () => void }[] = [];
+    const opened: { readonly name: string; readonly image: RunImage | undefined; readonly close: () => void }[] = [];
     try {
       for (const { name, images } of groups) opened.push({ name, ...await openImages(images, context) });
-      return plan(new Map(opened.map(({ name, tree }) => [name, tree!]))); // A group with images has a tree.
+      return plan(new Map(opened.map(({ name, image }) => [name, image!]))); // A group with images has one.
     } finally {
       for (const { close } of opened) close();
     }

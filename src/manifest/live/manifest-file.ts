@@ -4,7 +4,7 @@
  * Paths in the file are relative to the file. What this does NOT do: look at the host beyond reading this one file.
  */
 import { checkName, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseSchedule, parseSize } from '../parse-values.ts';
-import { parseDirectory, parseImage } from '../parse-options.ts';
+import { parseDirectory, parseImage, parseUser } from '../parse-options.ts';
 import type { ChannelLimits } from '../channel-spec.ts';
 import type { ChannelKind, ChannelSetting, HostSettings, ImageSetting, LimitSetting, LiveSetting, RunSettings } from '../settings.ts';
 import { ManifestDocument, readManifestText, type Path } from './manifest-document.ts';
@@ -43,6 +43,8 @@ function toSettings(file: ManifestFile, document: ManifestDocument<ManifestFile>
     ...(file.program === undefined ? {} : { program: programOf(file, document), arguments: (file.arguments ?? []).map((text) => absoluteArgument(text, document)) }),
     environment: Object.entries(file.environment ?? {}).map(([name, value]) => ({ name, value })),
     ...(file.workingDirectory === undefined ? {} : { workingDirectory: parseDirectory(file.workingDirectory, document.place(['workingDirectory'])) }),
+    ...(file.user === undefined ? {} : { user: parseUser(String(file.user), document.place(['user'])) }),
+    ...(file.entrypoint === undefined ? {} : { entrypoint: file.entrypoint }),
     ...(file.memory === undefined ? {} : { memoryBytes: parseSize(String(file.memory), document.place(['memory'])) }),
     ...(file.maxInstructions === undefined ? {} : { maxInstructions: parseCount(String(file.maxInstructions), document.place(['maxInstructions'])) }),
     ...(file.clock === undefined ? {} : { clock: parseClock(file.clock, document.place(['clock'])) }),

@@ -24,6 +24,8 @@ export const manifestFileSchema = z.strictObject({
   arguments: z.array(z.string()).optional().describe('after the name of the program; @FILE becomes a channel'),
   environment: z.record(z.string().min(1), z.string()).optional(),
   workingDirectory: z.string().optional().describe('absolute path inside the guest'),
+  user: z.union([z.int().nonnegative(), z.string()]).optional().describe('UID, UID:GID, NAME or NAME:GROUP of the image (default: guest, or what the image says)'),
+  entrypoint: z.string().optional().describe('goes before program and arguments, instead of what the image says'),
   memory: size.optional(),
   maxInstructions: count.optional(),
   clock: z.string().optional().describe('zero, virtual, virtual:SECONDS, recorded'),

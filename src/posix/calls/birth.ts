@@ -122,7 +122,7 @@ function execute(call: Call, how: Execution): CallResult {
   try {
     const executable = resolveExecutable(files, { file, fileName, argv: argv.length === 0 ? [''] : argv }, call.kernel.isa.abi.elfMachine);
     if (typeof executable === 'number') return executable;
-    const { image } = loadImage(call.kernel, { executable, environment, random });
+    const { image } = loadImage(call.kernel, { executable, environment, identity: files.identity, random });
     enterImage(call, image, { argv: executable.argv, environment, programPath: executable.programPath, name: commandName(fileName) });
     return NO_RESULT;
   } catch (error) {

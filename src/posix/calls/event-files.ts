@@ -124,7 +124,7 @@ function pidfdSendSignal(call: Call): CallResult {
   const pid = pidArgument(call, 0);
   if (pid < 0) return pid;
   if (signal < 0 || signal > SIGNALS_MAX) return -ERRNO.EINVAL;
-  let info: SignalInfo = { signal, code: SI.USER, pid: call.process.pid, uid: call.process.files.credentials.uid, value: 0n, form: 'kill' };
+  let info: SignalInfo = { signal, code: SI.USER, pid: call.process.pid, uid: call.process.files.identity.real.uid, value: 0n, form: 'kill' };
   if (address !== 0) {
     const bytes = call.memory.readable(address, SIGINFO_BYTES);
     if (bytes === undefined) return -ERRNO.EFAULT;

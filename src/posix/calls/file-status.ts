@@ -6,8 +6,9 @@ import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { AT, RIGHT, S_IF, S_ISGID } from '../files/flags.ts';
 import type { FileInode, Inode } from '../files/inode.ts';
+import { realCredentials } from '../files/identity.ts';
 import { truncateFile } from '../files/open.ts';
-import { owns, permits } from '../files/permission.ts';
+import { isMember, owns, permits } from '../files/permission.ts';
 import { encodeStat, encodeStatx } from '../files/stat.ts';
 import { encodeStatfs } from '../files/statfs.ts';
 import { SEAL } from '../open-file-io.ts';
@@ -62,7 +63,8 @@ function access(call: Call, flags: number): CallResult {
   if ((mode & ~7) !== 0 || (flags & ~(AT.EACCESS | AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) return -ERRNO.EINVAL;
   const inode = inodeArgument(call, 0, flags);
   if (typeof inode === 'number') return inode;
-  return permits(inode, call.process.files.credentials, mode) ? 0 : -ERRNO.EACCES;
+  const { credentials, identity } = call.process.files;
+  return permits(inode, (flags & AT.EACCESS) !== 0 ? credentials : realCredentials(identity), mode) ? 0 : -ERRNO.EACCES;
 }
 
 function changeMode(call: Call, inode: Inode, mode: number): CallResult {
@@ -71,7 +73,7 @@ function changeMode(call: Call, inode: Inode, mode: number): CallResult {
   if (inode.kind === 'virtual') return -ERRNO.EPERM;
   if ((inode.mode & S_IF.mask) === S_IF.symlink) return -ERRNO.EOPNOTSUPP;
   let bits = mode & 0o7777;
-  if (credentials.uid !== 0 && inode.gid !== credentials.gid) bits &= ~S_ISGID;
+  if (credentials.uid !== 0 && !isMember(credentials, inode.gid)) bits &= ~S_ISGID;
   inode.mode = (inode.mode & S_IF.mask) | bits;
   inode.ctime = call.kernel.files.now();
   return 0;
@@ -92,7 +94,7 @@ function changeOwner(call: Call, inode: Inode, ids: { readonly uid: number; read
   const { credentials } = call.process.files;
   const isRoot = credentials.uid === 0;
   if (ids.uid !== UNCHANGED && !isRoot && (inode.uid !== credentials.uid || ids.uid !== inode.uid)) return -ERRNO.EPERM;
-  if (ids.gid !== UNCHANGED && !isRoot && (inode.uid !== credentials.uid || (ids.gid !== credentials.gid && ids.gid !== inode.gid))) return -ERRNO.EPERM;
+  if (ids.gid !== UNCHANGED && !isRoot && (inode.uid !== credentials.uid || (!isMember(credentials, ids.gid) && ids.gid !== inode.gid))) return -ERRNO.EPERM;
   if (inode.kind === 'virtual') return -ERRNO.EPERM;
   if (ids.uid !== UNCHANGED) inode.uid = ids.uid;
   if (ids.gid !== UNCHANGED) inode.gid = ids.gid;

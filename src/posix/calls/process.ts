@@ -108,7 +108,7 @@ function isNonblocking(call: Call, index: number): boolean {
 function infoOf(news: News | undefined): Uint8Array {
   if (news === undefined) return new Uint8Array(128);
   const { child, code, value } = news;
-  return encodeSignalInfo({ signal: SIGNAL.CHLD, code, pid: child.pid, uid: child.files.credentials.uid, value: BigInt(value), form: 'child' });
+  return encodeSignalInfo({ signal: SIGNAL.CHLD, code, pid: child.pid, uid: child.files.identity.real.uid, value: BigInt(value), form: 'child' });
 }
 
 export const processCalls: readonly CallEntry[] = [

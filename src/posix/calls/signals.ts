@@ -4,6 +4,7 @@
  */
 import { NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
+import { maySignal } from '../files/identity.ts';
 import type { Process } from '../process.ts';
 import { bitOf, SI, SIGNAL, SIGNALS_MAX, UNBLOCKABLE } from '../signal-actions.ts';
 import { forceSignal, sendSignal } from '../signal-delivery.ts';
@@ -177,7 +178,7 @@ function rtSigreturn(call: Call): CallResult {
 // Sending.
 
 function fromCaller(call: Call, signal: number, code: number): SignalInfo {
-  return { signal, code, pid: call.process.pid, uid: call.process.files.credentials.uid, value: 0n, form: 'kill' };
+  return { signal, code, pid: call.process.pid, uid: call.process.files.identity.real.uid, value: 0n, form: 'kill' };
 }
 
 function kill(call: Call): CallResult {
@@ -188,9 +189,16 @@ function kill(call: Call): CallResult {
   const targets = pid > 0 ? living.filter((process) => process.pid === pid)
     : living.filter((process) => (pid === -1 ? process !== call.process : process.group === group));
   if (targets.length === 0) return pid === 1 ? -ERRNO.EPERM : -ERRNO.ESRCH;
+  const allowed = targets.filter((process) => maySend(call, process, signal));
+  if (allowed.length === 0) return pid === -1 ? 0 : -ERRNO.EPERM;
   let result = 0;
-  if (signal !== 0) for (const process of targets) result = sendSignal(call.kernel, { process }, fromCaller(call, signal, SI.USER));
+  if (signal !== 0) for (const process of allowed) result = sendSignal(call.kernel, { process }, fromCaller(call, signal, SI.USER));
   return result;
+}
+
+/** As Linux decides; SIGCONT reaches everybody in the session. */
+function maySend(call: Call, process: Process, signal: number): boolean {
+  return maySignal(call.process.files.identity, process.files.identity) || (signal === SIGNAL.CONT && process.session === call.process.session);
 }
 
 /** tkill and tgkill: to one thread, of process `tgid` when that is given. */
@@ -198,6 +206,7 @@ function sendToThread(call: Call, target: { readonly tgid: number | undefined; r
   if (info.signal < 0 || info.signal > SIGNALS_MAX || target.tid <= 0 || (target.tgid !== undefined && target.tgid <= 0)) return -ERRNO.EINVAL;
   const thread = call.kernel.findThread(target.tid);
   if (thread === undefined || (target.tgid !== undefined && thread.process.pid !== target.tgid)) return -ERRNO.ESRCH;
+  if (!maySend(call, thread.process, info.signal)) return -ERRNO.EPERM;
   return info.signal === 0 ? 0 : sendSignal(call.kernel, { process: thread.process, thread }, info);
 }
 
@@ -223,6 +232,7 @@ function rtSigqueueinfo(call: Call): CallResult {
   const process = call.kernel.findProcess(pid);
   if (process === undefined || process.isOver) return -ERRNO.ESRCH;
   if (signal < 0 || signal > SIGNALS_MAX) return -ERRNO.EINVAL;
+  if (!maySend(call, process, signal)) return -ERRNO.EPERM;
   return signal === 0 ? 0 : sendSignal(call.kernel, { process }, info);
 }
 

@@ -4,6 +4,7 @@
 import type { GuestMemory } from '../../engine/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
+import { CAPABILITIES, isPrivileged } from '../files/identity.ts';
 import { bytesOf } from '../proc-files.ts';
 import { limitOf, RLIMIT } from '../resource-limits.ts';
 import type { CallEntry } from './entry.ts';
@@ -102,7 +103,7 @@ function prctl(call: Call): CallResult {
     case PR.GET_DUMPABLE: return 1;
     case PR.GET_TIMERSLACK: return 50_000;
     case PR.GET_NO_NEW_PRIVS: return 0;
-    case PR.CAPBSET_READ: return address <= 40 ? 0 : -ERRNO.EINVAL;
+    case PR.CAPBSET_READ: return address > 40 ? -ERRNO.EINVAL : isPrivileged(call.process.files.identity) ? Number((CAPABILITIES >> BigInt(address)) & 1n) : 0;
     case PR.SET_PDEATHSIG:
     case PR.SET_DUMPABLE:
     case PR.SET_TIMERSLACK:
@@ -111,14 +112,16 @@ function prctl(call: Call): CallResult {
   }
 }
 
-/** No capabilities at all. */
+/** Effective, permitted, inheritable; the upper halves behind the lower ones. */
 function capget(call: Call): CallResult {
   const version = call.memory.readU32(call.size(0));
   if (version === undefined) return -ERRNO.EFAULT;
   const words = version === 0x1998_0330 ? 3 : version === 0x2007_1026 || version === 0x2008_0522 ? 6 : 0;
   if (words === 0) return call.memory.writeU32(call.size(0), 0x2008_0522) && call.size(1) !== 0 ? -ERRNO.EINVAL : 0;
   if (call.size(1) === 0) return 0;
-  return call.memory.write(call.size(1), new Uint8Array(words * 4)) ? 0 : -ERRNO.EFAULT;
+  const sets = new DataView(new ArrayBuffer(words * 4));
+  if (isPrivileged(call.process.files.identity)) for (const at of [0, 4]) sets.setUint32(at, Number(CAPABILITIES), true);
+  return call.memory.write(call.size(1), new Uint8Array(sets.buffer)) ? 0 : -ERRNO.EFAULT;
 }
 
 /** MEMBARRIER_CMD_QUERY answers the commands; with one processor every barrier has happened. */

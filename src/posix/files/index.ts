@@ -7,3 +7,4 @@ export { OpenFile } from '../open-file.ts';
 export type { FileChannel, ChannelSource } from './channel.ts';
 export type { Inode } from './inode.ts';
 export { GUEST } from './permission.ts';
+export { GUEST_IDENTITY, identityOf, type Identity, type Ids, type MachineUser } from './identity.ts';

@@ -1,6 +1,6 @@
 /**
- * The tree that a guest finds. The guest runs as the ordinary user `guest` (1000:1000), so that permissions mean what they mean on Linux;
- * all directories but /root, /proc and /dev belong to that user, like the tmpfs of a rootless container. /tmp and /var/tmp are 1777.
+ * The tree that a guest finds. The guest runs as an ordinary user, `guest` (1000:1000) or who `--user` says, so that permissions mean what they mean on
+ * Linux; all directories but /root, /proc and /dev belong to that user, like the tmpfs of a rootless container. /tmp and /var/tmp are 1777.
  *
  *   /bin /dev /etc /home/guest /proc /root /run /tmp /usr /usr/bin /var /var/tmp
  *   /dev: null zero full random urandom tty ptmx, pts/ (pseudo-terminals), fd -> /proc/self/fd, stdin stdout stderr -> /proc/self/fd/0 1 2, in/ out/ rw/ (channels), shm/
@@ -14,43 +14,50 @@ import { O, S_IF } from './flags.ts';
 import type { FileChannel } from './channel.ts';
 import type { FileSystem } from './file-system.ts';
 import { DEVICES, isDeviceName, type DirectoryInode, type Inode } from './inode.ts';
-import { GUEST, type Credentials } from './permission.ts';
+import type { Credentials } from './permission.ts';
 import { mountInfoText, mountsText, FILESYSTEMS_TEXT } from './statfs.ts';
 import type { OpenFile } from '../open-file.ts';
 
 const ROOT: Credentials = { uid: 0, gid: 0 };
 const STANDARD = ['stdin', 'stdout', 'stderr'] as const;
 
+/** /etc/passwd and /etc/group where no image brings its own. */
+export const ACCOUNTS = {
+  passwd: 'root:x:0:0:root:/root:/bin/sh\nguest:x:1000:1000:guest:/home/guest:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n',
+  group: 'root:x:0:\nguest:x:1000:\nnogroup:x:65534:\n',
+} as const;
+
 const TEXTS: readonly (readonly [string, string])[] = [
-  ['passwd', 'root:x:0:0:root:/root:/bin/sh\nguest:x:1000:1000:guest:/home/guest:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n'],
-  ['group', 'root:x:0:\nguest:x:1000:\nnogroup:x:65534:\n'],
+  ['passwd', ACCOUNTS.passwd],
+  ['group', ACCOUNTS.group],
   ['hostname', 'stillpoint\n'],
   ['hosts', '127.0.0.1\tlocalhost stillpoint\n'],
 ];
 
 /** Fills a new file system. Channels are in the order of their declaration. Call it once, before the first process. */
-export function makeInitialTree(files: FileSystem, channels: readonly FileChannel['spec'][]): void {
-  const mine = { credentials: GUEST, mode: 0o755 };
+export function makeInitialTree(files: FileSystem, { channels, user }: { readonly channels: readonly FileChannel['spec'][]; readonly user: Credentials }): void {
+  const mine = { credentials: user, mode: 0o755 };
   /** Undefined when the image has something else there, such as a link. */
   const directory = (parent: DirectoryInode | undefined, name: string, owner = mine): DirectoryInode | undefined => {
     const there = parent?.entries.get(name)?.inode;
     if (there !== undefined || parent === undefined) return there?.kind === 'directory' ? there : undefined;
     return files.makeDirectory(parent, name, owner);
   };
+  if (files.image === undefined) Object.assign(files.root, { uid: user.uid, gid: user.gid });
   directory(files.root, 'bin');
   hide(files, 'dev');
-  makeDevices(files, channels);
+  makeDevices(files, { channels, user });
   const etc = directory(files.root, 'etc');
-  for (const [name, text] of TEXTS) makeTextFile(files, etc, { name, text });
+  for (const [name, text] of TEXTS) makeTextFile(files, etc, { name, text, user });
   directory(directory(files.root, 'home'), 'guest');
   hide(files, 'proc');
   files.addProc();
   registerStaticFiles(files);
   directory(files.root, 'root', { credentials: ROOT, mode: 0o700 });
   directory(files.root, 'run');
-  directory(files.root, 'tmp', { credentials: GUEST, mode: 0o1777 });
+  directory(files.root, 'tmp', { credentials: user, mode: 0o1777 });
   directory(directory(files.root, 'usr'), 'bin');
-  directory(directory(files.root, 'var'), 'tmp', { credentials: GUEST, mode: 0o1777 });
+  directory(directory(files.root, 'var'), 'tmp', { credentials: user, mode: 0o1777 });
 }
 
 /** The files of /proc that need only the file system. Also called for a restored one: providers are no state. */
@@ -69,14 +76,14 @@ function hide(files: FileSystem, name: string): void {
   if (there?.kind === 'directory') files.root.nlink--;
 }
 
-function makeTextFile(files: FileSystem, directory: DirectoryInode | undefined, file: { readonly name: string; readonly text: string }): void {
+function makeTextFile(files: FileSystem, directory: DirectoryInode | undefined, file: { readonly name: string; readonly text: string; readonly user: Credentials }): void {
   if (directory === undefined || directory.entries.has(file.name)) return;
-  const inode = files.makeFile({ credentials: GUEST, mode: 0o644 });
+  const inode = files.makeFile({ credentials: file.user, mode: 0o644 });
   files.attach(directory, file.name, inode);
   inode.content.writeAt(0, new TextEncoder().encode(file.text));
 }
 
-function makeDevices(files: FileSystem, channels: readonly FileChannel['spec'][]): void {
+function makeDevices(files: FileSystem, { channels, user }: { readonly channels: readonly FileChannel['spec'][]; readonly user: Credentials }): void {
   const owner = { credentials: ROOT, mode: 0o755 };
   const dev = files.makeDirectory(files.root, 'dev', owner);
   for (const name of Object.keys(DEVICES)) {
@@ -89,13 +96,13 @@ function makeDevices(files: FileSystem, channels: readonly FileChannel['spec'][]
   for (const name of ['in', 'out', 'rw']) files.makeDirectory(dev, name, owner);
   files.makeDirectory(dev, 'shm', { credentials: ROOT, mode: 0o1777 });
   files.makeDirectory(dev, 'pts', owner);
-  for (const spec of channels) makeChannelNode(files, dev, spec);
+  for (const spec of channels) makeChannelNode(files, dev, { spec, user });
 }
 
-function makeChannelNode(files: FileSystem, dev: DirectoryInode, spec: FileChannel['spec']): void {
+function makeChannelNode(files: FileSystem, dev: DirectoryInode, { spec, user }: { readonly spec: FileChannel['spec']; readonly user: Credentials }): void {
   const type = spec.seenAs === 'file' ? S_IF.file : spec.seenAs === 'pipe' ? S_IF.fifo : S_IF.character;
   const mode = (spec.reads ? 0o400 : 0) | (spec.writes ? 0o200 : 0);
-  const inode = files.makeChannel(spec.name, type, { credentials: GUEST, mode });
+  const inode = files.makeChannel(spec.name, type, { credentials: user, mode });
   const parts = spec.path.split('/').slice(1);
   const name = parts.pop();
   assert(parts[0] === 'dev' && name !== undefined, 'a channel is found under /dev');

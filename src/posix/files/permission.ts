@@ -1,14 +1,15 @@
 /**
- * Who may do what to an inode, as Linux decides it without access control lists. The guest is one ordinary user (1000:1000); user 0
- * passes every check, as with all capabilities.
+ * Who may do what to an inode, as Linux decides it without access control lists. User 0 passes every check, as with all capabilities.
+ * What this does NOT do: know who a process is (identity.ts).
  */
 import { ERRNO } from '../errno.ts';
 import { RIGHT, S_IF, S_ISVTX } from './flags.ts';
 import type { DirectoryInode, Inode } from './inode.ts';
 
-export interface Credentials { readonly uid: number; readonly gid: number }
+/** `groups`: the supplementary ones. */
+export interface Credentials { readonly uid: number; readonly gid: number; readonly groups?: readonly number[] }
 
-/** The user that programs of the guest run as: `guest`, at home in /home/guest. */
+/** The user that programs of the guest run as when nothing is said: `guest`, at home in /home/guest. */
 export const GUEST: Credentials = { uid: 1000, gid: 1000 };
 
 /** Whether all RIGHT bits in `wanted` are granted. */
@@ -17,8 +18,13 @@ export function permits(inode: Inode, who: Credentials, wanted: number): boolean
     const needsExecute = (wanted & RIGHT.execute) !== 0 && (inode.mode & S_IF.mask) === S_IF.file;
     return !needsExecute || (inode.mode & 0o111) !== 0;
   }
-  const shift = inode.uid === who.uid ? 6 : inode.gid === who.gid ? 3 : 0;
+  const shift = inode.uid === who.uid ? 6 : isMember(who, inode.gid) ? 3 : 0;
   return (((inode.mode & S_IF.mask) === S_IF.symlink ? 7 : (inode.mode >> shift) & 7) & wanted) === wanted;
+}
+
+/** Whether a group is among those that decide. */
+export function isMember(who: Credentials, gid: number): boolean {
+  return gid === who.gid || who.groups?.includes(gid) === true;
 }
 
 export function owns(inode: Inode, who: Credentials): boolean {

@@ -7,8 +7,8 @@
  */
 import { ERRNO } from '../errno.ts';
 import { S_IF } from './flags.ts';
+import type { Identity } from './identity.ts';
 import type { Inode, VirtualInode } from './inode.ts';
-import { GUEST } from './permission.ts';
 
 /** What a process has open, as /proc/PID/fd shows it. */
 export interface ProcessFiles {
@@ -18,6 +18,7 @@ export interface ProcessFiles {
   /** Undefined when the descriptor is closed. `inode` is where the magic link leads, `text` what readlink prints. */
   descriptorLink(number: number): { readonly inode: Inode; readonly text: string } | undefined;
   readonly cwdPath: string;
+  readonly identity: Identity;
 }
 
 export interface ProcessList {
@@ -74,7 +75,7 @@ export class ProcTree {
     if (found === undefined) return undefined;
     const kind = found.entry.kind;
     const mode = kind === 'directory' ? S_IF.directory | 0o555 : kind === 'file' ? S_IF.file | 0o444 : S_IF.symlink | 0o777;
-    const owner = found.pid === 0 ? 0 : GUEST.uid;
+    const owner = found.pid === 0 ? 0 : this.#processes.files(found.pid)?.identity.effective.uid ?? 0;
     return virtualInode(path, mode, owner);
   }
 

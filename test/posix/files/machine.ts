@@ -4,7 +4,7 @@ import { GuestMemory } from '../../../src/engine/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../../../src/posix/call.ts';
 import { fileCalls } from '../../../src/posix/calls/file-calls.ts';
 import { errnoName } from '../../../src/posix/errno.ts';
-import { FileContext, FileSystem, makeInitialTree, openChannel, type FileChannel } from '../../../src/posix/files/index.ts';
+import { FileContext, FileSystem, GUEST, makeInitialTree, openChannel, type FileChannel } from '../../../src/posix/files/index.ts';
 
 export const BASE = 0x20000;
 const HANDLERS = new Map(fileCalls.map((entry) => [entry.name, entry.handle]));
@@ -89,7 +89,7 @@ export class FileMachine {
       return;
     }
     this.files = new FileSystem(host);
-    makeInitialTree(this.files, channels.map((channel) => channel.spec));
+    makeInitialTree(this.files, { channels: channels.map((channel) => channel.spec), user: GUEST });
     this.context = new FileContext(this.files, 2);
     this.context.enterDirectory('/home/guest');
     for (const name of ['stdin', 'stdout', 'stderr']) {

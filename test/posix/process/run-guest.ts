@@ -39,6 +39,7 @@ export interface RunOptions {
   /** Stops with 'budget' after this many instructions in all. */
   readonly instructionsMax?: number;
   readonly workingDirectory?: string;
+  readonly user?: BootOptions['user'];
   readonly prepare?: (files: FileSystem) => void;
   /** What lies below the guest's files. */
   readonly image?: ImageTree;
@@ -68,7 +69,7 @@ export function bootGuest(program: Uint8Array, options: RunOptions = {}, channel
   return Guest.boot({
     isa: options.isa ?? riscv64, program, argv: options.argv ?? ['program'], environment: options.environment ?? [], workingDirectory: options.workingDirectory ?? '/',
     memoryBytes: options.memoryBytes ?? 64 * 1024 * 1024, clock: options.clock ?? { kind: 'zero' },
-    entropy: options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, channels, programPath: options.programPath ?? '/bin/program', image: options.image, isInImage: options.isInImage ?? false, schedule: options.schedule,
+    entropy: options.entropy ?? { kind: 'seed', seed: seedFromNumber(1n) }, channels, programPath: options.programPath ?? '/bin/program', image: options.image, isInImage: options.isInImage ?? false, schedule: options.schedule, user: options.user,
     ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
   });
 }
