@@ -9,7 +9,7 @@ import { collect, finish, parseEngine, prepareFiles } from './run.ts';
 
 interface ResumeFlags {
   readonly store?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: EngineName;
-  readonly have: string[]; readonly bind: string[]; readonly report?: string; readonly profile?: string; readonly json?: boolean; readonly progress: boolean;
+  readonly have: string[]; readonly bind: string[]; readonly exportLayer?: string; readonly report?: string; readonly profile?: string; readonly json?: boolean; readonly progress: boolean;
 }
 
 export function addResumeCommand(program: Command): void {
@@ -23,6 +23,7 @@ export function addResumeCommand(program: Command): void {
     .option('--have <channel=bytes>', 'how many bytes of a pipe the reader holds: output goes on exactly there', collect, [])
     .option('--bind <channel=file>', 'the host file of a channel, when it has moved', collect, [])
     .option('--engine <engine>', 'translate, wasm or interpret (default: translate; the same bits, another speed)', parseEngine)
+    .option('--export-layer <file>', 'when the program has ended, write what it changed in its files as a tar archive, as run does')
     .option('--profile <file>', 'write where the instructions went from here on, by function: folded stacks, or speedscope JSON for a name in .json')
     .option('--report <file>', 'write facts about the run as JSON')
     .option('--json', 'print the report to stderr when the run ends')
@@ -39,7 +40,7 @@ back: without --have it goes on at the last committed position, and the few byte
       const progress = new ProgressLine(name, flags.progress);
       try {
         const result = await resumeRun({
-          name, store: flags.store, maxInstructions: flags.maxInstructions, checkpointEvery: flags.checkpointEvery, have: flags.have, bind: flags.bind, engine: flags.engine,
+          name, store: flags.store, maxInstructions: flags.maxInstructions, checkpointEvery: flags.checkpointEvery, have: flags.have, bind: flags.bind, engine: flags.engine, exportLayer: flags.exportLayer,
         }, { onProgress: progress.update, beforeOutput: progress.end, stopRequested: stop.requested, profile });
         progress.end();
         finish(result, { ...flags, sampled: profile });

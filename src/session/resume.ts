@@ -9,12 +9,14 @@
 import { StillpointError } from '../core/index.ts';
 import type { HostPort } from '../channel/index.ts';
 import { InputIndex } from '../journal/index.ts';
-import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, type Place } from '../manifest/index.ts';
+import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, type Place, type RunManifest } from '../manifest/index.ts';
+import type { Guest } from '../posix/index.ts';
 import { listCheckpoints, openRun, owned, readOwnerRecord, readRun, recover, type CheckpointRecord, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { capturesOf, withBesideStore } from './beside-store.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionHooks } from './driver.ts';
+import { checkArchive, exportChanges } from './export-layer.ts';
 import { hostFacts, isAlive, monotonicMs, thisOwner, wallClockMs } from './host.ts';
 import { InputFeed, type Past } from './input-feed.ts';
 import { Outlet } from './outlet.ts';
@@ -34,13 +36,16 @@ export interface ResumeRequest {
   /** CHANNEL=FILE: new place of a channel's file. */
   readonly bind: readonly string[];
   readonly engine?: EngineName | undefined;
+  /** A file for what the guest changed in its files since its first instruction, written when it ends. */
+  readonly exportLayer?: string | undefined;
 }
 
-export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly maxInstructions: bigint | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName }
+export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly maxInstructions: bigint | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName; readonly exportLayer?: string | undefined }
 
 /** Goes on with a run. Throws StillpointError E_RUN_UNKNOWN, E_RUN_OWNED, E_RUN_FINISHED, damage and host trouble. */
 export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Promise<SessionResult> {
   const wishes = readWishes(request);
+  if (request.exportLayer !== undefined) checkArchive(request.exportLayer);
   await refuseLiveOwner(request);
   return withBesideStore(request.store, 'existing', async (context) => {
     const writer = await openRun(context, { name: request.name, owner: thisOwner(), isAlive });
@@ -105,6 +110,7 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
     refuseReachedCap(maxInstructions, writer);
     const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: wishes.policy ?? bindings.checkpointEvery ?? DEFAULT_POLICY, maxInstructions, hooks: parts.hooks, monotonicMs, reseeds: [...recordedSeeds(origin)] });
     const end = await driver.drive();
+    if (wishes.exportLayer !== undefined && end.kind === 'ended') exportChanges(wishes.exportLayer, { before: atGenesis(context, writer, manifest), after: guest });
     return { name: writer.record.name, end, report: makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started, startedAt }) };
   } catch (error) {
     await recording.quiesce();
@@ -112,6 +118,11 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
   } finally {
     await closePorts(ports);
   }
+}
+
+/** The machine before its first instruction. */
+function atGenesis(context: StoreContext, writer: RunWriter, manifest: RunManifest): Guest {
+  return rebuild(context, { recovery: recover(context, writer.record, { checkpoint: 'genesis' }), manifest, engine: 'interpret' }).guest;
 }
 
 /**
@@ -160,6 +171,6 @@ function readWishes(request: ResumeRequest): Wishes {
     have, bind: new Map(request.bind.map((text) => parseBinding(text, place('bind'))).map(({ name, file }) => [name, file])),
     policy: request.checkpointEvery === undefined ? undefined : parseCheckpointInterval(request.checkpointEvery, place('checkpoint-every')),
     maxInstructions: request.maxInstructions === undefined ? undefined : parseCount(request.maxInstructions, place('max-instructions')),
-    engine: request.engine ?? ENGINE_DEFAULT,
+    engine: request.engine ?? ENGINE_DEFAULT, exportLayer: request.exportLayer,
   };
 }

@@ -131,6 +131,34 @@ describe('--image', () => {
     expect(fs.readdirSync(bench.directory).filter((name) => name.includes('.new-'))).toEqual([]);
   });
 
+  it('a run that was capped or killed exports, when it is resumed, the layer of an undisturbed one', async () => {
+    const writer = bench.compile('slow-writer', `
+      #include <stdio.h>
+      #include <unistd.h>
+      int main(int n, char **v) {
+        unlink("/work/b"); rename("/work/a", "/work/moved");
+        FILE *out = fopen("/work/new", "w"); fprintf(out, "written\\n"); fclose(out);
+        if (n > 1) { out = fopen(v[1], "w"); fprintf(out, "begun\\n"); fclose(out); }
+        volatile unsigned long spin = 0; for (int i = 0; i < 60000000; i++) spin += i;
+        out = fopen("/work/late", "w"); fprintf(out, "late\\n"); return fclose(out);
+      }`);
+    const base = bench.makeDirectory('killed-base');
+    for (const name of ['a', 'b', 'same']) fs.writeFileSync(`${base}/${name}`, `${name}\n`);
+    const run = (name: string, ...extra: readonly string[]): string[] => ['run', '--name', name, '--image', './killed-base:/work', '--cwd', '/work', '--checkpoint-every', '20M', '--out', `mark=${name}.mark`, ...extra, writer, '/dev/out/mark'];
+    expect(bench.stillpoint(run('whole', '--export-layer', 'whole.tar')).status).toBe(0);
+    expect(bench.stillpoint(run('capped', '--max-instructions', '50M')).status).toBe(124);
+    expect(complaint(bench.stillpoint(['resume', 'capped', '--max-instructions', '10G', '--export-layer', 'no/such/dir.tar']))).toBe('E_HOST_FILE');
+    expect(bench.stillpoint(['resume', 'capped', '--max-instructions', '10G', '--export-layer', 'capped.tar']).status).toBe(0);
+    const killed = bench.start(run('killed', '--export-layer', 'never.tar'));
+    await bench.until(() => fs.existsSync(bench.path('killed.mark')) && fs.readFileSync(bench.path('killed.mark'), 'utf8') === 'begun\n');
+    killed.kill('SIGKILL');
+    await killed.ended;
+    expect(fs.existsSync(bench.path('never.tar'))).toBe(false);
+    expect(bench.stillpoint(['resume', 'killed', '--export-layer', 'killed.tar']).status).toBe(0);
+    for (const name of ['capped.tar', 'killed.tar']) expect(fs.readFileSync(bench.path(name)).equals(fs.readFileSync(bench.path('whole.tar'))), name).toBe(true);
+    for (const name of ['whole', 'capped', 'killed']) expect(bench.stillpoint(['rm', name]).status).toBe(0);
+  });
+
   it('an archive that changed is read again', async () => {
     const image = bench.path('changing.tar');
     const root = bench.makeDirectory('changing');
