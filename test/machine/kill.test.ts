@@ -9,8 +9,8 @@ import { expect, it } from 'vitest';
 import { replayRun } from '../../src/index.ts';
 import { guestProgram, random, scratch } from './rig.ts';
 
-const KILLS = process.env['STILLPOINT_SLOW'] === '1' ? 1000 : 10;
-const LIBRARY = resolve(import.meta.dirname, '../../dist/src/index.js');
+const KILLS = process.env['STILLPOINT_SLOW'] === '1' ? 1000 : 50;
+const LIBRARY = resolve(import.meta.dirname, '../../dist/bin/library.js');
 
 interface Life { readonly lines: readonly string[]; readonly stderr: string }
 
@@ -46,7 +46,7 @@ it(`a bank that is killed ${KILLS} times keeps its promises`, async () => {
   for (let life = 0; life <= KILLS; life++) {
     const from = draw(4) === 0 && life < KILLS ? 'start' : 'ack';
     if (from === 'ack') least++;
-    const { lines, stderr } = await live(paths, { seed: life, afterMs: life === KILLS ? undefined : draw(100), from });
+    const { lines, stderr } = await live(paths, { seed: life, afterMs: life === KILLS ? undefined : draw(60), from });
     expect(stderr, `life ${life}`).toBe('');
     expect(lines.filter((line) => line.startsWith('bad')), `life ${life}`).toEqual([]);
     const [, , sum, count] = lines[0]!.split(' ');
