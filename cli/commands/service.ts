@@ -47,19 +47,22 @@ function toRequest(name: string, program: string | undefined, programArguments: 
 
 function addServe(program: Command): void {
   addServiceOptions(program.command('serve').description('keep a machine in memory and answer requests, each one a transaction'))
-    .option('--http <[host:]port>', 'take requests by HTTP here (host: 127.0.0.1)').option('--socket <path>', 'take requests by HTTP on a Unix socket').option('--json', 'facts as JSON')
+    .option('--http <[host:]port>', 'take requests by HTTP here (host: 127.0.0.1)').option('--socket <path>', 'take requests by HTTP on a Unix socket')
+    .option('--control', 'also take POST /savepoint, /rollback, /branch and /promote').option('--json', 'facts as JSON')
     .addHelpText('after', `
 Examples:
   stillpoint serve bank --http 8080 -- ./ledger.elf       makes the run bank, or goes on with it
   stillpoint serve bank --socket bank.sock
   curl -d 't 17 42 100' http://127.0.0.1:8080/            one request, one transaction, one answer
+  curl -H 'Idempotency-Key: 93' -d 't 17 42 100' …        asked again with the same key it is not done again
+  curl -X POST 'http://127.0.0.1:8080/savepoint?name=a'   with --control; also /rollback?to=a /branch?name=b /promote?branch=b
   curl http://127.0.0.1:8080/metrics                      for Prometheus
 A request is what the program reads next on standard input, the answer is what it writes until it waits for more. When the
 program crashes, exits with another status than 0, takes too long or the check says no, the answer is an error (JSON with a
 code) and nothing has happened. Ctrl-C and SIGTERM: the requests that wait are answered, then the machine rests at a checkpoint.`)
-    .action(async (name: string, path: string | undefined, words: string[], flags: ServiceFlags & { readonly http?: string; readonly socket?: string }) => {
+    .action(async (name: string, path: string | undefined, words: string[], flags: ServiceFlags & { readonly http?: string; readonly socket?: string; readonly control?: boolean }) => {
       const addresses = parseServiceOptions({ http: flags.http, socket: flags.socket, needsDoor: true }).addresses;
-      const service = await openService(toRequest(name, path, words, flags));
+      const service = await openService({ ...toRequest(name, path, words, flags), takesControl: flags.control });
       await serve(service, { name, addresses, isJson: flags.json === true });
     });
 }
@@ -142,14 +145,15 @@ Examples:
 
 function addPromote(program: Command): void {
   program.command('promote').description('keep one of several continuations: a branch takes the place of the run that it came from').argument('<branch>', 'name of the branch')
-    .option('--onto <run>', 'take the place of this run instead').option('--keep <name>', 'keep the replaced run under this name (default: it is removed)').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .option('--onto <run>', 'take the place of this run instead').option('--keep <name>', 'keep the replaced run under this name (default: it is removed)').option('--files', 'its output files take the places of those of the replaced run, which stay as FILE.NAME with --keep').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
     .addHelpText('after', `
 Examples:
   stillpoint promote try-2
   stillpoint promote try-2 --keep shell-as-it-was
-Names move in one step, or not at all. Output files stay where they are: the branch goes on writing its own.`)
-    .action(async (branch: string, flags: { readonly onto?: string; readonly keep?: string; readonly store?: string; readonly json?: boolean }) => {
-      const result = await promote({ branch, onto: flags.onto, keep: flags.keep, store: flags.store });
+  stillpoint promote try-2 --files
+Names move in one step, or not at all. Without --files output files stay where they are: the branch goes on writing its own.`)
+    .action(async (branch: string, flags: { readonly onto?: string; readonly keep?: string; readonly files?: boolean; readonly store?: string; readonly json?: boolean }) => {
+      const result = await promote({ branch, onto: flags.onto, keep: flags.keep, store: flags.store, takesFiles: flags.files });
       if (flags.json === true) return sayJson(result);
       say(`${result.name}: what ${branch} was${flags.keep === undefined ? '' : `; what it was before is ${flags.keep}`}`);
     });

@@ -96,6 +96,8 @@ export const ERROR_TABLE = {
   E_COORDINATOR_FENCED: { exit: EXIT.trouble, says: 'another process took this coordinator over' },
   // Services.
   E_REQUEST_SIZE: { exit: EXIT.trouble, says: 'a request is larger than the service takes' },
+  E_REQUEST_KEY: { exit: EXIT.trouble, says: 'the key of a request belongs to another request' },
+  E_REQUEST_SLOW: { exit: EXIT.trouble, says: 'a request did not come in whole in time' },
   E_SERVICE_BUSY: { exit: EXIT.trouble, says: 'the service takes no more requests now' },
   E_CLIENT_GONE: { exit: EXIT.trouble, says: 'the client of a request left before its answer' },
   E_LISTEN: { exit: EXIT.trouble, says: 'a service cannot listen at a port or socket' },

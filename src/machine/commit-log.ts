@@ -104,13 +104,14 @@ export class CommitLog {
 
   /** Everything up to the first checkpoint. */
   #takeGroup(): readonly Queued[] {
-    const checkpoint = this.#queue.findIndex((item) => item.checkpoint !== undefined || item.also !== undefined);
+    const checkpoint = this.#queue.findIndex((item) => item.checkpoint !== undefined || (item.also !== undefined && item.frames.length === 0)); // Frames: a commit like others.
     return this.#queue.splice(0, Math.min(GROUP_MAX, checkpoint < 0 ? this.#queue.length : checkpoint + 1));
   }
 
   async #write(group: readonly Queued[]): Promise<void> {
     const last = group.at(-1)!;
     const frames = group.flatMap((item) => item.frames);
+    const also = alsoOf(group);
     const written = new Set<string>();
     for (const { positions } of group) {
       for (const [channel, position] of positions) {
@@ -118,8 +119,8 @@ export class CommitLog {
         this.#advance(channel, (before) => ({ ...before, intended: Math.max(before.intended, position) }));
       }
     }
-    if (frames.length > 0 || written.size > 0 || last.at > this.#writer.record.instructions || last.also !== undefined) {
-      await this.#writer.commit({ instructions: last.at, frames, outputs: this.#positions, ...(last.also === undefined ? {} : { also: last.also }) });
+    if (frames.length > 0 || written.size > 0 || last.at > this.#writer.record.instructions || also !== undefined) {
+      await this.#writer.commit({ instructions: last.at, frames, outputs: this.#positions, ...(also === undefined ? {} : { also }) });
     }
     await this.#deliver(group.flatMap((item) => item.operations), written);
     if (last.checkpoint !== undefined) await this.#checkpoint(last, last.checkpoint);
@@ -162,3 +163,8 @@ export class CommitLog {
   }
 }
 
+/** What changes besides in the commit of a group. */
+function alsoOf(group: readonly CommitItem[]): RunCommit['also'] {
+  const all = group.flatMap(({ also }) => also ?? []);
+  return all.length === 0 ? undefined : { puts: all.flatMap(({ puts }) => puts ?? []), deletes: all.flatMap(({ deletes }) => deletes ?? []) };
+}

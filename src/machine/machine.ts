@@ -15,7 +15,7 @@ import { encodeManifest, type RunManifest } from '../manifest/index.ts';
 import { monotonicMs, restoreGuest } from '../session/index.ts';
 import { SnapshotWriter, type Root } from '../snapshot/index.ts';
 import { MemoryStore, type Store } from '../store/index.ts';
-import { ChangeLog, encodePrepared, type ChangeSet, preparedDelete, preparedPut, type PreparedTransaction, unionOf } from '../txn/index.ts';
+import { ChangeLog, encodePrepared, type ChangeSet, preparedDelete, preparedPut, type PreparedTransaction, type StoreContext, unionOf } from '../txn/index.ts';
 import type { CommitItem } from './commit-log.ts';
 import { Core } from './core.ts';
 import type { MachineParts } from './machine-parts.ts';
@@ -23,7 +23,7 @@ import { SpeculationPool, type PoolHost, type PoolOptions } from './pool.ts';
 import { packState, unpackState, type PackedState } from './replica-state.ts';
 import type { Finished, Happened } from './replica-worker.ts';
 import { Speculation, type SpeculationOptions } from './speculation.ts';
-import { Transaction, type TransactionHost, type TransactionOptions } from './transaction.ts';
+import { Transaction, type CommitMore, type TransactionHost, type TransactionOptions } from './transaction.ts';
 
 /** Where a branch came from, and its commits since. */
 interface Origin { readonly machine: Machine; readonly base: number; readonly frames: FreshFrame[]; readonly operations: OutputOperation[]; readonly changes: ChangeSet[] }
@@ -57,6 +57,12 @@ export class Machine {
   /** Name of the run; undefined without a store. */
   get name(): string | undefined {
     return this.#parts.durable?.log.writer.record.name;
+  }
+
+  /** Where the run of the machine is stored; undefined in memory. For layers above. */
+  get place(): { readonly context: StoreContext; readonly run: RunId } | undefined {
+    const { durable } = this.#parts;
+    return durable === undefined ? undefined : { context: durable.context, run: durable.log.writer.record.id };
   }
 
   get manifest(): RunManifest {
@@ -167,6 +173,10 @@ export class Machine {
       await transaction.abort(); // The record stays: it is still in doubt.
       throw error;
     }
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /** Whether a transaction is open. */
@@ -291,12 +301,12 @@ export class Machine {
   #host(): TransactionHost {
     return {
       core: this.#core, monotonicMs, capAt: this.#parts.manifest.maxInstructions ?? undefined,
-      commit: () => this.#commit(), prepare: (id) => this.#prepare(id), aborted: () => this.#aborted(),
+      commit: (also) => this.#commit(also), prepare: (id) => this.#prepare(id), aborted: () => this.#aborted(),
     };
   }
 
   /** In memory at once; the promise is for the disk. */
-  #commit(): Promise<void> {
+  #commit(more?: CommitMore): Promise<void> {
     const core = this.#core;
     const origin = this.#origin;
     core.feed.settle(core.channels, core.at);
@@ -311,11 +321,11 @@ export class Machine {
       origin.operations.push(...happened.operations);
       if (changes !== undefined) origin.changes.push(changes);
     }
-    return this.#record(happened);
+    return this.#record(happened, more);
   }
 
   /** What has happened in memory becomes durable. */
-  #record({ frames: inputs, operations }: { readonly frames: readonly FreshFrame[]; readonly operations: readonly OutputOperation[] }): Promise<void> {
+  #record({ frames: inputs, operations }: { readonly frames: readonly FreshFrame[]; readonly operations: readonly OutputOperation[] }, more?: CommitMore): Promise<void> {
     const { durable, ports } = this.#parts;
     const wasPrepared = this.#prepared !== undefined;
     const core = this.#core;
@@ -332,7 +342,7 @@ export class Machine {
     durable.checkpoints.count(frames, at);
     const outcome = core.guest.kernel.outcome;
     const checkpoint = outcome === undefined ? durable.checkpoints.due(core) : durable.checkpoints.take(core, { kind: 'exit', outcome });
-    return durable.log.append({ at, frames, operations, positions, checkpoint, also: wasPrepared ? { deletes: [preparedDelete(durable.log.writer.record.id)] } : undefined });
+    return durable.log.append({ at, frames, operations, positions, checkpoint, also: wasPrepared || more !== undefined ? { puts: more?.puts ?? [], deletes: [...more?.deletes ?? [], ...(wasPrepared ? [preparedDelete(durable.log.writer.record.id)] : [])] } : undefined });
   }
 
   #deliver(operations: readonly OutputOperation[]): Promise<void> {

@@ -19,7 +19,7 @@ import { declareRun, decodeManifest, encodeManifest, parseRunOptions, type HostF
 import { NodeHostInspector } from '../manifest/live/host-inspector.ts';
 import type { Guest } from '../posix/index.ts';
 import {
-  abandon, bootGuest, closePorts, decodeBindings, defaultStoreDirectory, encodeBindings, ENGINE_DEFAULT, freeName, hostFacts, importImages, importLease, isAlive, isForgetful,
+  abandon, bootGuest, closePorts, decodeBindings, defaultStoreDirectory, encodeBindings, ENGINE_DEFAULT, finishMoves, freeName, hostFacts, importImages, importLease, isAlive, isForgetful,
   monotonicMs, newRunId, openImages, openPorts, readProgram, rebuild, resolveRun, RECORDER, recordedFacts, recordedSeeds, reopenPorts, startingPositions, thisOwner, wallClockMs,
   type EngineName, type RunImage, type SavedBindings,
 } from '../session/index.ts';
@@ -178,6 +178,7 @@ export async function openMachineRunIn(context: StoreContext, request: MachineRu
 
 async function reopenMachine(context: StoreContext, { writer, engine, release }: { readonly writer: RunWriter; readonly engine: EngineName; readonly release: () => Promise<void> }): Promise<Machine> {
   const { record } = writer;
+  await finishMoves(context, record.id);
   const recovery = recover(context, record);
   const manifest = decodeManifest(recovery.journal.genesis().manifest);
   const bindings = decodeBindings(record.bindings, record.name);

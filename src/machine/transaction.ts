@@ -8,6 +8,7 @@
  * What this does NOT do: run the guest (core.ts), make things durable (commit-log.ts).
  */
 import { StillpointError, type Undo } from '../core/index.ts';
+import type { StoreDelete, StorePut } from '../store/index.ts';
 import { nextState, type TransactionState, type TransactionStep } from '../txn/index.ts';
 import type { Core, RunEnd, Until } from './core.ts';
 
@@ -20,6 +21,9 @@ export interface TransactionOptions {
   readonly validate?: (transaction: Transaction) => string | undefined | Promise<string | undefined>;
 }
 
+/** Records of the store that change in the commit of a transaction, or not at all. */
+export interface CommitMore { readonly puts: readonly StorePut[]; readonly deletes: readonly StoreDelete[] }
+
 /** What the machine does for its transaction. */
 export interface TransactionHost {
   readonly core: Core;
@@ -27,7 +31,7 @@ export interface TransactionHost {
   /** Instruction count that the machine must not pass. */
   readonly capAt: bigint | undefined;
   /** Resolves when the transaction is durable. The state in memory is final when this returns. */
-  commit(): Promise<void>;
+  commit(also: CommitMore | undefined): Promise<void>;
   prepare(id: string): Promise<void>;
   aborted(): Promise<void>;
 }
@@ -128,12 +132,12 @@ export class Transaction {
 
   /**
    * Makes all of it happen. The machine is free for the next transaction when this returns its promise (after `validate`), which resolves when the commit is
-   * on disk (at once without a store); transactions become durable in order, several at a time.
+   * on disk (at once without a store); transactions become durable in order, several at a time. `also`: for layers above.
    */
-  async commit(): Promise<void> {
+  async commit(also?: CommitMore): Promise<void> {
     if (this.#state === 'open' && this.#options.validate !== undefined && !this.#isValid) await this.validate();
     this.#step('commit');
-    return this.#host.commit();
+    return this.#host.commit(also);
   }
 
   /** Asks the validator now, and not again at the commit that follows. Throws E_TXN_REFUSED; then the transaction is aborted. */

@@ -21,9 +21,20 @@ export async function openService(request: ServiceRequest): Promise<Service> {
   const { machine, isFresh } = await openOrMake(request);
   try {
     await start(machine, request);
-    return new Service(machine, request);
+    return new Service(machine, request, { name: request.name, store: request.store, reopen: () => reopen(request) });
   } catch (error) {
     await giveUp(machine, { isFresh, request });
+    throw error;
+  }
+}
+
+async function reopen({ fresh: _, ...request }: ServiceRequest): Promise<Machine> {
+  const { machine } = await openOrMake(request);
+  try {
+    await start(machine, request);
+    return machine;
+  } catch (error) {
+    await machine.close();
     throw error;
   }
 }

@@ -5,12 +5,14 @@
  *                                        └ fault, exit status, cap, time-out, a "no" of the check, a client that left: abort, nothing has happened
  *
  * Invariants: an answer is given when its commit is on disk, never before; the next request may run meanwhile (group commit); a request that fails leaves
- * the machine as it was; queue, sizes and times have limits.
+ * the machine as it was; queue, sizes and times have limits; a request with the key of an answered one gets that answer (answer-book.ts).
  * What this does NOT do: sockets (live/http-server.ts), open the machine (open.ts).
  */
-import { assert, StillpointError } from '../core/index.ts';
+import { assert, instructionCount, StillpointError } from '../core/index.ts';
 import type { Machine, RunEnd, Transaction } from '../machine/index.ts';
 import { monotonicMs } from '../session/index.ts';
+import { AnswerBook } from './answer-book.ts';
+import { controlVerb, type ControlResult } from './control.ts';
 import { Metrics } from './metrics.ts';
 
 /** Judges an answer before it is committed: a text is why not. */
@@ -23,7 +25,7 @@ export interface Client {
 }
 
 /** What the program wrote for a request: to its output channel, and to standard error. */
-export interface Answer { readonly response: Uint8Array; readonly remarks: Uint8Array }
+export interface Answer { readonly response: Uint8Array; readonly remarks: Uint8Array; /** It was given to an earlier request with the same key. */ readonly isRepeated?: boolean }
 
 export interface ServiceOptions {
   /** Channel that takes requests. Default: stdin. */
@@ -39,7 +41,12 @@ export interface ServiceOptions {
   /** Largest request. Default: 1 MiB. */
   readonly requestBytesMax?: number | undefined;
   readonly check?: Validator | undefined;
+  /** Takes savepoint, rollback, branch and promote at its doors. */
+  readonly takesControl?: boolean | undefined;
 }
+
+/** Where the machine comes from, for what is done to its run at rest. */
+export interface ServiceHome { readonly name: string; readonly store: string | undefined; readonly reopen: () => Promise<Machine> }
 
 export const TIMEOUT_MS_DEFAULT = 30_000;
 export const REQUEST_BYTES_DEFAULT = 1024 * 1024;
@@ -51,27 +58,43 @@ const UNDER_WAY_MAX = 256;
 const TURN_REQUESTS = 8;
 const NEWLINE = 10;
 
-interface Waiting { readonly bytes: Uint8Array; readonly client: Client; readonly since: number; readonly resolve: (answer: Answer) => void; readonly reject: (error: unknown) => void }
+interface Waiting { readonly bytes: Uint8Array; readonly key: string | undefined; readonly client: Client; readonly since: number; readonly resolve: (answer: Answer) => void; readonly reject: (error: unknown) => void }
+/** What takes a turn: a request, or something that needs the run at rest. */
+type Turn = Waiting | { readonly atRest: () => Promise<void> }
 /** A transaction that has run; its commit is asked for. */
-interface Done { readonly answer: Answer; readonly durable: Promise<void> }
+interface Done { readonly answer: Omit<Answer, 'response'>; /** Gives the response. */ readonly durable: Promise<Uint8Array> }
 
 const NOBODY: Client = { isGone: () => false };
 
 export class Service {
-  readonly machine: Machine;
+  #machine: Machine;
+  #book: AnswerBook | undefined;
+  readonly #home: ServiceHome | undefined;
   readonly metrics: Metrics;
   readonly #options: ServiceOptions;
-  #queue: Waiting[] = [];
+  #queue: Turn[] = [];
   #pump: Promise<void> | undefined;
   readonly #underWay = new Set<Promise<void>>();
   #isStopping = false;
   #failure: StillpointError | undefined;
+  /** Of machines before this one. */
+  #commitsBefore = 0;
 
   /** Use openService(). The guest waits for its first request. */
-  constructor(machine: Machine, options: ServiceOptions) {
-    this.machine = machine;
+  constructor(machine: Machine, options: ServiceOptions, home?: ServiceHome) {
+    this.#machine = machine;
     this.#options = options;
-    this.metrics = new Metrics({ waiting: () => this.#queue.length, underWay: () => this.#underWay.size, instructions: () => machine.instructions, isWell: () => this.#failure === undefined });
+    this.#home = home;
+    this.metrics = new Metrics({ waiting: () => this.#queue.length, underWay: () => this.#underWay.size, instructions: () => this.#machine.instructions, commits: () => this.#commitsBefore + this.#machine.commits, isWell: () => this.#failure === undefined });
+  }
+
+  /** The machine now; another one after savepoint, rollback, branch and promote. */
+  get machine(): Machine {
+    return this.#machine;
+  }
+
+  get takesControl(): boolean {
+    return this.#options.takesControl === true && this.#home !== undefined;
   }
 
   get requestBytesMax(): number {
@@ -89,31 +112,67 @@ export class Service {
 
   /**
    * One request, one transaction; resolves to the answer when it is on disk. Throws E_REQUEST_SIZE, E_SERVICE_BUSY, E_TXN_* (the transaction was aborted),
-   * E_RUN_FINISHED (the guest has ended) and what the store throws.
+   * E_RUN_FINISHED (the guest has ended) and what the store throws. `key`: the client's own name for the request; the same again gets the same answer, also after
+   * a crash. E_REQUEST_KEY: another request under the key of an answered one.
    */
-  async request(bytes: Uint8Array, client: Client = NOBODY): Promise<Answer> {
+  async request(bytes: Uint8Array, client: Client = NOBODY, key?: string): Promise<Answer> {
+    if (key !== undefined) AnswerBook.check(key);
     if (bytes.length > this.requestBytesMax) throw this.#refused(new StillpointError('E_REQUEST_SIZE', `a request has at most ${this.requestBytesMax} bytes, this one has ${bytes.length}`, { data: { sizeBytes: bytes.length } }));
     if (this.#failure !== undefined) throw this.#refused(this.#failure);
     if (this.#isStopping) throw this.#refused(new StillpointError('E_SERVICE_BUSY', 'the service is stopping; send the request to its successor'));
     if (this.#queue.length >= QUEUE_MAX) throw this.#refused(new StillpointError('E_SERVICE_BUSY', `${QUEUE_MAX} requests are waiting already; try again later`));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ bytes, client, since: monotonicMs(), resolve, reject });
+      this.#queue.push({ bytes, key, client, since: monotonicMs(), resolve, reject });
       this.#pump ??= this.#serve();
     });
+  }
+
+  /** Savepoint, rollback, branch or promote in its turn among the requests (control.ts). Throws what the verb throws; then nothing has changed. */
+  async control(verb: string, parameters: ReadonlyMap<string, string>): Promise<ControlResult> {
+    const work = controlVerb(verb, parameters);
+    const home = this.#home;
+    if (home === undefined || !this.takesControl) throw new StillpointError('E_USAGE', `this service takes no ${verb}: start it with --control`);
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isStopping) throw new StillpointError('E_SERVICE_BUSY', 'the service is stopping; send the request to its successor');
+    const result = new Promise<ControlResult>((resolve, reject) => {
+      this.#queue.push({ atRest: () => this.#rested(home, () => work(home)).then(resolve, reject) });
+      this.#pump ??= this.#serve();
+    });
+    result.then(() => this.metrics.controlled(verb), () => {});
+    return result;
+  }
+
+  /** With the run at rest and nobody's; the machine is another one afterwards, at where the run is then. */
+  async #rested<Result>({ reopen }: ServiceHome, work: () => Promise<Result>): Promise<Result> {
+    await Promise.all(this.#underWay);
+    try {
+      this.#commitsBefore += this.#machine.commits;
+      await this.#machine.close();
+      try {
+        return await work();
+      } finally {
+        this.#machine = await reopen();
+        this.#book = undefined;
+      }
+    } catch (error) {
+      if (this.#machine.isClosed && error instanceof StillpointError) this.#failure ??= error; // It does not come back.
+      throw error;
+    }
   }
 
   /** Takes no more requests, answers those that wait, and closes the machine: its state is a checkpoint then. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     while (this.#pump !== undefined || this.#underWay.size > 0) await Promise.all([this.#pump, ...this.#underWay]);
-    if (this.#failure === undefined) return this.machine.close();
-    await this.machine.close().catch((error: unknown) => { if (error !== this.#failure) throw error; }); // It fails for the reason that was told.
+    if (this.#failure === undefined) return this.#machine.close();
+    await this.#machine.close().catch((error: unknown) => { if (error !== this.#failure) throw error; }); // It fails for the reason that was told.
   }
 
   async #serve(): Promise<void> {
     for (let count = 1; this.#queue.length > 0; count++) {
-      const waiting = this.#queue.shift()!;
-      await this.#one(waiting);
+      const turn = this.#queue.shift()!;
+      if ('atRest' in turn) await turn.atRest();
+      else await this.#one(turn);
       if (count % TURN_REQUESTS === 0) await new Promise<void>((resolve) => { setImmediate(resolve); });
     }
     this.#pump = undefined;
@@ -129,10 +188,11 @@ export class Service {
     try {
       if (client.isGone()) throw gone();
       if (monotonicMs() - since > this.timeoutMs) throw new StillpointError('E_SERVICE_BUSY', `the request waited longer than ${this.timeoutMs} ms for its turn and was not begun`);
-      const { answer, durable } = await this.#transact(bytes, client);
-      const told = durable.then(() => {
-        this.metrics.ended('committed', monotonicMs() - since);
-        resolve(answer);
+      if (this.#failure !== undefined) throw this.#failure;
+      const { answer, durable } = this.#known(waiting) ?? await this.#transact(waiting);
+      const told = durable.then((response) => {
+        this.metrics.ended(answer.isRepeated === true ? 'repeated' : 'committed', monotonicMs() - since, { request: bytes.length, response: response.length });
+        resolve({ ...answer, response });
       }, (error: unknown) => {
         if (error instanceof StillpointError) this.#failure ??= error;
         fail(error);
@@ -144,10 +204,20 @@ export class Service {
     }
   }
 
+  /** What was answered to the same request before. */
+  #known({ key, bytes }: Waiting): Done | undefined {
+    const response = key === undefined ? undefined : this.#answers.find(key, bytes);
+    return response === undefined ? undefined : { answer: { remarks: new Uint8Array(0), isRepeated: true }, durable: Promise.resolve(response) };
+  }
+
+  get #answers(): AnswerBook {
+    return (this.#book ??= new AnswerBook(this.#machine));
+  }
+
   /** Runs the request; when it resolves the machine is free, and the commit is on its way. */
-  async #transact(bytes: Uint8Array, client: Client): Promise<Done> {
+  async #transact({ bytes, key, client }: Waiting): Promise<Done> {
     const { maxInstructions, input = 'stdin', output = 'stdout', check } = this.#options;
-    const transaction = this.machine.begin({ timeoutMs: this.timeoutMs, ...(maxInstructions === undefined ? {} : { maxInstructions }) });
+    const transaction = this.#machine.begin({ timeoutMs: this.timeoutMs, ...(maxInstructions === undefined ? {} : { maxInstructions }) });
     try {
       const message = this.#framed(bytes);
       if (message.length > 0) transaction.send(input, message);
@@ -156,7 +226,11 @@ export class Service {
       const refusal = await check?.({ request: bytes, response });
       if (refusal !== undefined) throw new StillpointError('E_TXN_REFUSED', `the check refused the answer, and the transaction was aborted: ${refusal}`, { data: { reason: refusal } });
       if (client.isGone()) throw gone();
-      return { answer: { response, remarks: transaction.read('stderr') }, durable: transaction.commit() };
+      const remarks = transaction.read('stderr');
+      const also = key === undefined ? undefined : this.#answers.entry(key, { request: bytes, response, at: instructionCount(this.#machine.instructions) });
+      const durable = transaction.commit(also);
+      if (key !== undefined) this.#answers.written(key, { request: bytes, response, durable });
+      return { answer: { remarks }, durable: durable.then(() => response) };
     } catch (error) {
       await abortOpen(transaction);
       throw error;

@@ -11,10 +11,11 @@ import { copyFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { StillpointError } from '../core/index.ts';
 import { decodeManifest, parseBinding, type RunManifest } from '../manifest/index.ts';
 import type { StoreDelete } from '../store/index.ts';
-import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, openJournal, readCheckpoint, promoteRun, readRun, rollbackRun, rollbackRuns, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, mustBeFree, openJournal, readCheckpoint, promoteRun, readRun, rollbackRun, rollbackRuns, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
 import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
+import { finishMoves, planMoves } from './output-moves.ts';
 import { parseReference, resolveCheckpoint } from './run-reference.ts';
 
 const SEED_BYTES = 32;
@@ -51,6 +52,7 @@ export async function forkMany(context: StoreContext, wishes: readonly ForkWish[
   const made: string[] = [];
   try {
     const forks = wishes.map(({ from, name, at, seed }) => {
+      mustBeFree(context, name);
       const parent = readRun(context, from);
       const checkpoint = typeof at === 'number' ? at : listCheckpoints(context, parent).findLast(({ tail }) => tail.count <= at.frames)?.number ?? 0;
       const manifest = decodeManifest(openJournal(context, parent).genesis().manifest);
@@ -143,13 +145,17 @@ export async function rollback(options: RollbackOptions): Promise<BranchResult> 
   });
 }
 
-export interface PromoteOptions { readonly branch: string; readonly onto?: string | undefined; readonly keep?: string | undefined; readonly store?: string | undefined }
+export interface PromoteOptions { readonly branch: string; readonly onto?: string | undefined; readonly keep?: string | undefined; readonly store?: string | undefined; /** Its output files take the places of the replaced run's. */ readonly takesFiles?: boolean | undefined }
 
-/** A branch takes the place of the run that it came from (txn/promote.ts). Output files stay where they are. */
-export async function promote({ branch, onto, keep, store }: PromoteOptions): Promise<{ readonly name: string; readonly branch: string; readonly kept: string | undefined; readonly instructions: bigint }> {
+/** A branch takes the place of the run that it came from (txn/promote.ts). Output files stay where they are, unless it takes them. */
+export async function promote({ branch, onto, keep, store, takesFiles }: PromoteOptions): Promise<{ readonly name: string; readonly branch: string; readonly kept: string | undefined; readonly instructions: bigint }> {
   if (keep !== undefined) checkRunName(keep);
   return withStore(store, 'existing', async (context) => {
-    const record = await promoteRun(context, { branch, onto, keep, isAlive, token: newRunId() });
+    const mine = readRun(context, branch);
+    const replaced = onto ?? mine.parent?.name;
+    const files = takesFiles !== true || replaced === undefined ? undefined : planMoves(context, { branch: mine, old: readRun(context, replaced), keep });
+    const record = await promoteRun(context, { branch, onto, keep, isAlive, token: newRunId(), files });
+    await finishMoves(context, record.id);
     return { name: record.name, branch, kept: keep, instructions: record.instructions };
   });
 }

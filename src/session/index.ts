@@ -1,5 +1,6 @@
 /** session: what layers above drive runs with. */
-export { mark } from './branch.ts';
+export { forkFrom, mark, promote, rollback } from './branch.ts';
+export { finishMoves } from './output-moves.ts';
 export { encodeBindings, decodeBindings, type SavedBindings } from './bindings-codec.ts';
 export { bootGuest, ENGINE_DEFAULT, defaultStoreDirectory, openStoreAt, restoreGuest, withStore, type EngineName } from './context.ts';
 export type { Progress, SessionEnd, SessionHooks } from './driver.ts';

@@ -20,6 +20,7 @@ import { checkArchive, exportChanges } from './export-layer.ts';
 import { hostFacts, isAlive, monotonicMs, thisOwner, wallClockMs } from './host.ts';
 import { InputFeed, type Past } from './input-feed.ts';
 import { Outlet } from './outlet.ts';
+import { finishMoves } from './output-moves.ts';
 import { closePorts, isForgetful, reopenPorts, type OpenPeer } from './ports.ts';
 import { Recording } from './recording.ts';
 import { rebuild, recordedFacts, recordedSeeds } from './rebuild.ts';
@@ -85,6 +86,7 @@ export interface ResumePeers {
 export async function resumeSession(parts: ResumeParts): Promise<SessionResult> {
   const { context, writer, wishes, peers } = parts;
   const started = monotonicMs();
+  await finishMoves(context, writer.record.id);
   const recovery = recover(context, writer.record);
   const genesis = recovery.journal.genesis();
   const manifest = decodeManifest(genesis.manifest);

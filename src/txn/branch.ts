@@ -13,6 +13,7 @@
 import { assert, instructionCount, StillpointError, type BlobHash } from '../core/index.ts';
 import { allEntriesRange, entryIndexOfKey, entryKey, JournalReader, relink, runKey, type Frame, type JournalTail, type Outcome, type RunId } from '../journal/index.ts';
 import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
+import { answerCopies, answerDeletes } from './answers.ts';
 import { encodeCheckpointRecord, type CheckpointRecord } from './checkpoint-record.ts';
 import { decodeMark, encodeMark } from './marks.ts';
 import { acquire, Ownership, release, type IsAlive, type Owner, type StoreContext } from './ownership.ts';
@@ -61,6 +62,11 @@ export async function forkRun(context: StoreContext, parent: RunRecord, request:
 
 interface Branch { readonly record: RunRecord; readonly expect: readonly StoreExpectation[]; readonly deletes?: readonly StoreDelete[]; readonly puts: readonly StorePut[] }
 
+/** Throws E_RUN_EXISTS when a fork of that name could not be made: before its files are. */
+export function mustBeFree({ store }: StoreContext, name: string): void {
+  if (store.has('runs', nameKey(name))) throw exists(name);
+}
+
 /** Several forks, all or none. Throws as forkRun(). */
 export async function forkRuns(context: StoreContext, forks: readonly { readonly parent: RunRecord; readonly request: ForkRequest }[]): Promise<readonly RunRecord[]> {
   const { store } = context;
@@ -91,7 +97,7 @@ function forkOf(context: StoreContext, parent: RunRecord, request: ForkRequest):
   };
   const puts: StorePut[] = [...journal.puts, ...history.flatMap((old) => copyCheckpoint(context, { parent, id: request.id, old, tail: journal.tailAt(old.tail.count) }))];
   const ownership = new Ownership(digests, { run: request.id, epoch: 1, owner: NOBODY });
-  puts.push({ table: 'runs', key, value: encodeRunRecord(digests, record) }, ownership.waiver, referencesPut(record, 1));
+  puts.push({ table: 'runs', key, value: encodeRunRecord(digests, record) }, ownership.waiver, referencesPut(record, 1), ...answerCopies(context, { from: parent.id, to: request.id, at: record.instructions }));
   const expect: StoreExpectation[] = [anchor, { table: 'runs', key, value: undefined }, { table: 'owners', key: runKey(request.id), value: undefined }];
   return { record, expect, puts };
 }
@@ -202,7 +208,7 @@ function rollbackOf(context: StoreContext, request: RollbackRequest, ownership: 
   const expect: StoreExpectation[] = [ownership.expectation, { table: 'runs', key: nameKey(before.name), value: bytes }];
   if (checkpoint !== undefined) expect.push({ table: 'checkpoints', key: entryKey(before.id, checkpoint.number), value: store.get('checkpoints', entryKey(before.id, checkpoint.number)) });
   const puts: StorePut[] = [...journal.puts.slice(kept), { table: 'runs', key: nameKey(before.name), value: encodeRunRecord(digests, record) }, ownership.waiver, referencesPut(record, ownership.epoch)];
-  return { record, expect, puts, deletes: entriesBehind(context, before.id, { frames: kept, checkpoint: checkpoint?.number ?? 0 }) };
+  return { record, expect, puts, deletes: [...entriesBehind(context, before.id, { frames: kept, checkpoint: checkpoint?.number ?? 0 }), ...answerDeletes(context, before.id, record.instructions)] };
 }
 
 function entriesBehind({ store }: StoreContext, id: RunId, kept: { readonly frames: number; readonly checkpoint: number }): readonly StoreDelete[] {

@@ -9,7 +9,7 @@ export { recover, type OutputRecovery, type Recovery } from './recovery.ts';
 export { collectGarbage, type CollectOptions, type CollectProgress, type CollectResult } from './collector.ts';
 export { deadImageSources, forgetImages, imageSourcePut, isImageName, listImages, nameImage, readImage, readImageSource, type ImageRecord } from './image-records.ts';
 export { asCollector, leaseDelete, leasePut, liveLeases, underLease } from './leases.ts';
-export { forkRun, forkRuns, recordAt, rollbackRun, rollbackRuns, type BranchPoint, type ForkRequest, type FramePoint, type RollbackRequest } from './branch.ts';
+export { forkRun, forkRuns, mustBeFree, recordAt, rollbackRun, rollbackRuns, type BranchPoint, type ForkRequest, type FramePoint, type RollbackRequest } from './branch.ts';
 export { promoteRun, type PromoteRequest } from './promote.ts';
 export { cutDelete, decodeCut, encodeCut, keepCut, listCuts, readCut, readParts, type Cut, type CutPart } from './cuts.ts';
 export { encodeMark, decodeMark, listMarks, markCheckpoint, type Mark } from './marks.ts';
@@ -17,6 +17,8 @@ export { chooseKept, dropCheckpoints, type RetentionRule } from './retention.ts'
 export { referencesPut } from './references.ts';
 export { inspectStore, type Finding, type Inspection, type Remedy } from './inspect.ts';
 export { ChangeLog, firstOverlap, unionOf, type ChangeSet, type Place } from './conflict.ts';
+export { answerDelete, answerPut, answersOf, decodeAnswer, readAnswer, type RememberedAnswer } from './answers.ts';
+export { decodeMoves, movesDelete, movesPut, readMoves, type OutputMove } from './output-moves.ts';
 export { decodePrepared, encodePrepared, preparedDelete, preparedPut, readPrepared, type PreparedTransaction } from './prepared.ts';
 export { nextState, type TransactionState, type TransactionStep } from './transaction-state.ts';
 export { repair } from './repair.ts';

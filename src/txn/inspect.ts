@@ -17,6 +17,8 @@ import { inspectCutWord } from './cuts.ts';
 import { inspectImageWord } from './image-records.ts';
 import { decodeMark } from './marks.ts';
 import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
+import { inspectAnswerWord } from './answers.ts';
+import { inspectMovesWord } from './output-moves.ts';
 import { decodePrepared } from './prepared.ts';
 import { recover } from './recovery.ts';
 import { decodeRunRecord, type RunRecord } from './run-record.ts';
@@ -88,6 +90,7 @@ function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
     const name = new TextDecoder().decode(key);
     const remedy: Remedy = { kind: 'delete', table: 'meta', key };
     if (name.startsWith('cut ')) findings.push(...inspectCut(context, { name, value, remedy }));
+    else if (/^(answer|moves) /.test(name)) findings.push(...inspectRunWord(context, { name, value, remedy }));
     else if (name.startsWith('image')) findings.push(...inspectImage(context, parts, { name, value, remedy }));
     else if (/^(coordinator |decision |fence |batch)/.test(name)) findings.push(...inspectCoordinator(context, { name, value }));
     else if (!META_KEYS.test(name)) findings.push({ code: 'E_STORE_CORRUPT', says: `the table meta has a foreign key of ${key.length} bytes`, remedy });
@@ -100,6 +103,12 @@ function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
 function inspectCut(context: StoreContext, { name, value, remedy }: { readonly name: string; readonly value: Uint8Array; readonly remedy: Remedy }): Finding[] {
   return troubleOf(() => {
     if (!inspectCutWord(context, name, value)) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
+  }, { remedy });
+}
+
+function inspectRunWord(context: StoreContext, { name, value, remedy }: { readonly name: string; readonly value: Uint8Array; readonly remedy: Remedy }): Finding[] {
+  return troubleOf(() => {
+    if (!inspectAnswerWord(context, name, value) && !inspectMovesWord(context, name, value)) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
   }, { remedy });
 }
 

@@ -65,7 +65,7 @@ it(`a bank whose disk lost power ${CUTS} times (seed ${SEED})`, async () => {
     expect(numbers.length, `${about}: what was acknowledged is there`).toBeGreaterThanOrEqual(acknowledged);
     await machine.close();
     if (turn % 5 > 0) continue;
-    expect((await checkStore({ store: join(disk, 'store') })).findings, about).toEqual([]);
+    expect((await checkStore({ store: join(disk, 'store'), repairs: false })).findings, about).toEqual([]);
     expect((await replayRun({ name: 'bank', store: join(disk, 'store'), comparesFiles: true }, {})).isIdentical, about).toBe(true);
   }
   expect(opened).toBeGreaterThan(CUTS / 2);
