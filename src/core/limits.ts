@@ -38,6 +38,10 @@ export const FILE_BYTES_MAX = 2 * 1024 * 1024 * 1024;
 /** All file contents of the guest together, at most. A machine has room for as much as it has memory (tmpfs habit), but no less than the second; beyond it ENOSPC. */
 export const FILES_BYTES_MAX = 4 * 1024 * 1024 * 1024;
 export const FILES_BYTES_MIN = 256 * 1024 * 1024;
+/** inotify: instances of the machine, watches of one, unread events of one (fs.inotify.max_* of Linux; the watches as on a small host). Beyond: EMFILE, ENOSPC, IN_Q_OVERFLOW. */
+export const WATCHERS_MAX = 128;
+export const WATCHES_MAX = 65_536;
+export const WATCH_EVENTS_MAX = 16_384;
 /** IOV_MAX of Linux. */
 export const IOVECS_MAX = 1024;
 /** One read or write moves at most this much, as on Linux. */

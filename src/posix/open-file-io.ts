@@ -8,7 +8,7 @@ import { BLOCKED } from './call.ts';
 import { ERRNO } from './errno.ts';
 import type { FileContext } from './file-context.ts';
 import type { FileSystem } from './files/file-system.ts';
-import { isAnonymous, type ChannelInode, type EventInode, type FifoInode, type FileInode, type Inode, type SignalInode, type SocketInode, type TimerInode } from './files/inode.ts';
+import { isAnonymous, type ChannelInode, type EventInode, type FifoInode, type FileInode, type Inode, type SignalInode, type SocketInode, type TimerInode, type WatchInode } from './files/inode.ts';
 import { dropPrivileges } from './files/open.ts';
 import { PIPE_ATOMIC_BYTES } from './files/pipe.ts';
 import type { OpenFile } from './open-file.ts';
@@ -54,6 +54,7 @@ export function readOpenFile(at: Transfer, length: number): Uint8Array | number 
     case 'directory': return -ERRNO.EISDIR;
     case 'timer': return readTimer(at, inode, length);
     case 'signal': return readSignals(at, inode, length);
+    case 'watch': return readWatches(at, inode, length);
     case 'terminal': return readSlave(inode, at.openFile, { length, isLate: at.isLate === true });
     case 'master': return readMaster(at.files, at.openFile, { inode, length });
     case 'process':
@@ -137,6 +138,12 @@ function readSignals({ openFile, files }: Transfer, inode: SignalInode, length: 
   return out;
 }
 
+/** Whole events only. */
+function readWatches({ openFile }: Transfer, { watches }: WatchInode, length: number): Uint8Array | number | typeof BLOCKED {
+  if (watches.events.length === 0) return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
+  return watches.take(length) ?? -ERRNO.EINVAL;
+}
+
 function readDevice(at: Transfer, device: string, length: number): Uint8Array | number | typeof BLOCKED {
   switch (device) {
     case 'null': return EMPTY;
@@ -167,6 +174,7 @@ export function writeOpenFile(at: Transfer, bytes: Uint8Array): number | typeof 
     case 'process':
     case 'epoll':
     case 'symlink': return -ERRNO.EINVAL;
+    case 'watch': return -ERRNO.EBADF;
   }
 }
 

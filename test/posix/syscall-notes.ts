@@ -3,11 +3,12 @@
 
 /** Done, with something left out: name → what. */
 export const PARTIAL: Readonly<Record<string, string>> = {
+  inotify_add_watch: 'no events of /proc, of mappings and of starting programs',
   clone: 'namespaces EPERM, CLONE_FILES without CLONE_THREAD copies', wait4: 'resource usage is zero', waitid: 'resource usage is zero', timerfd_settime: 'nobody sets the clock', pidfd_open: 'processes only',
   futex: 'no priorities to inherit; FUTEX_CMP_REQUEUE_PI and FUTEX_WAIT_REQUEUE_PI ENOSYS', ioctl: 'pseudo-terminals without packet mode; terminals of the host are 80 by 24 in canonical mode, changes have no effect', fcntl: 'no leases, no owner signals, F_SETLKW finds no deadlocks',
   mmap: 'a page past the end of a file reads zeros; huge pages are ordinary ones', mremap: 'no MREMAP_DONTUNMAP', madvise: 'only MADV_DONTNEED does something', mincore: 'mapped pages are always there', mlock: 'nothing is ever swapped',
   mlock2: 'nothing is ever swapped', mlockall: 'nothing is ever swapped', munlock: 'nothing is ever swapped', munlockall: 'nothing is ever swapped',
-  prctl: 'names, dumpable, no-new-privileges, capabilities read; others EINVAL', prlimit64: 'NOFILE, NPROC are obeyed, the others remembered; own process only', setrlimit: 'NOFILE, NPROC are obeyed, the others remembered',
+  prctl: 'names, dumpable, no-new-privileges, capabilities (none to be had); others EINVAL', prlimit64: 'NOFILE, NPROC are obeyed, the others remembered; own process only', setrlimit: 'NOFILE, NPROC are obeyed, the others remembered',
   getrusage: 'user time only', times: 'user time only', sysinfo: 'memory and processes', setsockopt: 'time-outs, SO_PASSCRED and IPV6_V6ONLY are obeyed, the others remembered', getsockopt: 'options are remembered',
   recvmmsg: 'no time-out', socket: 'AF_UNIX, AF_INET and AF_INET6; nothing leaves the machine',
   connect: 'loopback only, else ENETUNREACH', sendfile: 'from regular files', copy_file_range: 'between regular files', epoll_ctl: 'edge-triggered on channels is level-triggered', epoll_pwait: 'edge-triggered on channels is level-triggered',
@@ -33,8 +34,7 @@ export const ABSENT_ON_PURPOSE: Readonly<Record<string, string>> = {
 
 /** Not in the table: ENOSYS, as on an older or smaller kernel. `number name`. */
 export const ABSENT: readonly (readonly [number, string])[] = `
-0 io_setup, 1 io_destroy, 2 io_submit, 3 io_cancel, 4 io_getevents, 18 lookup_dcookie, 26 inotify_init1, 27 inotify_add_watch, 28 inotify_rm_watch, 
-30 ioprio_set, 31 ioprio_get, 42 nfsservctl, 58 vhangup, 60 quotactl, 89 
+0 io_setup, 1 io_destroy, 2 io_submit, 3 io_cancel, 4 io_getevents, 18 lookup_dcookie, 30 ioprio_set, 31 ioprio_get, 42 nfsservctl, 58 vhangup, 60 quotactl, 89 
 acct, 97 unshare, 104 kexec_load, 105 init_module, 106 delete_module, 116 syslog, 117 ptrace, 127 sched_rr_get_interval, 128 restart_syscall, 142 
 reboot, 162 setdomainname, 180 mq_open, 181 mq_unlink, 182 mq_timedsend, 183 mq_timedreceive, 184 mq_notify, 185 mq_getsetattr, 186 msgget, 187 
 msgctl, 188 msgrcv, 189 msgsnd, 190 semget, 191 semctl, 192 semtimedop, 193 semop, 194 shmget, 195 shmctl, 196 shmat, 197 shmdt, 217 add_key, 218 

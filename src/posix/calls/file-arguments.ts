@@ -8,6 +8,7 @@ import type { Call, CallHandler } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { AT } from '../files/flags.ts';
 import { isDirectory, type Inode } from '../files/inode.ts';
+import { pathOfWalk } from '../files/open.ts';
 import { walk, type Walked, type WalkMode } from '../files/walk.ts';
 import type { OpenFile } from '../open-file.ts';
 
@@ -61,19 +62,32 @@ export function walkPath(call: Call, at: { readonly dirfd: number; readonly path
 
 /** The inode that `*at` calls with AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH mean, or -errno. */
 export function inodeArgument(call: Call, index: number, flags: number): Inode | number {
+  const target = targetArgument(call, index, flags);
+  return typeof target === 'number' ? target : target.inode;
+}
+
+/** An inode and where it was found; the path is of use to those who watch, and made for them only. */
+export interface Target { readonly inode: Inode; readonly path: string }
+
+export function targetArgument(call: Call, index: number, flags: number): Target | number {
   const path = pathArgument(call, index + 1);
   if (typeof path === 'number') {
     const isNullAllowed = (flags & AT.EMPTY_PATH) !== 0 && call.size(index + 1) === 0;
-    return isNullAllowed ? descriptorInode(call, call.int(index)) : path;
+    return isNullAllowed ? descriptorTarget(call, call.int(index)) : path;
   }
-  if (path === '' && (flags & AT.EMPTY_PATH) !== 0) return descriptorInode(call, call.int(index));
+  if (path === '' && (flags & AT.EMPTY_PATH) !== 0) return descriptorTarget(call, call.int(index));
   const found = walkPath(call, { dirfd: call.int(index), path }, (flags & AT.SYMLINK_NOFOLLOW) !== 0 ? 'nofollow' : 'follow');
-  return typeof found === 'number' ? found : found.inode ?? -ERRNO.ENOENT;
+  return typeof found === 'number' ? found : targetOf(call, found);
 }
 
-function descriptorInode(call: Call, dirfd: number): Inode | number {
-  const context = call.process.files;
-  return dirfd === AT.FDCWD ? context.cwd : context.descriptors.get(dirfd)?.inode ?? -ERRNO.EBADF;
+export function targetOf(call: Call, found: Walked): Target | number {
+  const { files } = call.kernel;
+  return found.inode === undefined ? -ERRNO.ENOENT : { inode: found.inode, path: files.watchers.size > 0 ? pathOfWalk(files, found) : '' };
+}
+
+function descriptorTarget(call: Call, dirfd: number): Target | number {
+  const { cwd, descriptors } = call.process.files;
+  return dirfd === AT.FDCWD ? { inode: cwd, path: '/' } : descriptors.get(dirfd) ?? -ERRNO.EBADF;
 }
 
 /** The open file at a descriptor argument, or -EBADF. O_PATH files count only where they are asked for. */

@@ -1,6 +1,6 @@
 /**
- * All calls on files, directories, descriptors, pipes and polling, for dispatch. Calls that are not here (openat2, inotify,
- * file handles) answer ENOSYS, which programs take as "an older kernel".
+ * All calls on files, directories, descriptors, pipes and polling, for dispatch. Calls that are not here (openat2, file
+ * handles) answer ENOSYS, which programs take as "an older kernel".
  */
 import { ERRNO } from '../errno.ts';
 import type { FileCall } from './file-arguments.ts';
@@ -17,6 +17,7 @@ import { spliceCalls } from './file-splice.ts';
 import { statusCalls } from './file-status.ts';
 import { transferCalls } from './file-transfer.ts';
 import { treeCalls } from './file-tree.ts';
+import { watchCalls } from './file-watch.ts';
 
 /** Mounts are for a privileged user. */
 const mountCalls: readonly FileCall[] = [
@@ -26,5 +27,5 @@ const mountCalls: readonly FileCall[] = [
 ];
 
 export const fileCalls: readonly FileCall[] = [
-  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...eventCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...socketMessageCalls, ...socketOptionCalls, ...spliceCalls, ...statusCalls, ...transferCalls, ...treeCalls,
+  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...eventCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...socketMessageCalls, ...socketOptionCalls, ...spliceCalls, ...statusCalls, ...transferCalls, ...treeCalls, ...watchCalls,
 ];

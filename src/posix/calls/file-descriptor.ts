@@ -193,6 +193,7 @@ function bytesToRead(call: Call, { inode, offset }: OpenFile): CallResult {
   let count: number;
   if (inode.kind === 'file') count = Math.max(0, inode.content.size - offset);
   else if (inode.kind === 'fifo') count = inode.pipe.length;
+  else if (inode.kind === 'watch') count = inode.watches.bytes;
   else if (inode.kind === 'socket') count = inode.socket.type === 'stream' ? inode.socket.stream.length : inode.socket.messages[0]?.bytes.length ?? 0;
   else if (inode.kind === 'channel' && isSeekable(call.kernel.files, inode)) count = Math.max(0, sizeOf(call.kernel.files, inode) - offset);
   else return -ERRNO.ENOTTY;

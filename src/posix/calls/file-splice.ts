@@ -8,6 +8,8 @@ import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import type { Pipe } from '../files/pipe.ts';
 import { isSeekable, readOpenFile, writeOpenFile } from '../open-file-io.ts';
+import { tellFile } from '../files/tell.ts';
+import { IN } from '../files/watches.ts';
 import type { OpenFile } from '../open-file.ts';
 import { SIGNAL } from '../signal-actions.ts';
 import { gather, openFileArgument, reachableLength, scatter, totalLength, vectorArgument, type FileCall } from './file-arguments.ts';
@@ -69,6 +71,7 @@ function fill(call: Call, { from, to }: Ends, what: { readonly pipe: Pipe; reado
   const bytes = readOpenFile(transferOf(call, from, position), Math.min(what.length, pipe.room));
   if (bytes === BLOCKED || typeof bytes === 'number') return bytes;
   pipe.push(bytes);
+  if (bytes.length > 0) tellFile(call.kernel.files, IN.ACCESS, from);
   if (position !== undefined) call.memory.writeU64(call.size(1), BigInt(position + bytes.length));
   return bytes.length;
 }
@@ -87,6 +90,7 @@ function pour(call: Call, { from, to }: Ends, what: { readonly pipe: Pipe; reado
   if (taken === -ERRNO.EPIPE) return broken(call);
   if (taken === BLOCKED || taken < 0) return taken;
   pipe.shift(taken);
+  tellFile(call.kernel.files, IN.MODIFY, to);
   if (position !== undefined) call.memory.writeU64(call.size(3), BigInt(position + taken));
   return taken;
 }

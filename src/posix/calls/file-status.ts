@@ -5,14 +5,16 @@ import { limits } from '../../core/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { AT, RIGHT, S_IF, S_ISGID } from '../files/flags.ts';
-import type { FileInode, Inode } from '../files/inode.ts';
+import type { FileInode } from '../files/inode.ts';
 import { realCredentials } from '../files/identity.ts';
 import { truncateFile } from '../files/open.ts';
 import { isMember, owns, permits } from '../files/permission.ts';
 import { encodeStat, encodeStatx } from '../files/stat.ts';
 import { encodeStatfs } from '../files/statfs.ts';
+import { tellFile } from '../files/tell.ts';
+import { IN } from '../files/watches.ts';
 import { SEAL } from '../open-file-io.ts';
-import { inodeArgument, openFileArgument, pathArgument, store, walkPath, type FileCall } from './file-arguments.ts';
+import { inodeArgument, openFileArgument, pathArgument, store, targetArgument, targetOf, walkPath, type FileCall, type Target } from './file-arguments.ts';
 
 const STATX_RESERVED = 0x8000_0000;
 const UTIME_NOW = 0x3fff_ffffn;
@@ -41,16 +43,16 @@ function statx(call: Call): CallResult {
   return typeof inode === 'number' ? inode : store(call, call.size(4), encodeStatx(call.kernel.files, inode));
 }
 
-function pathInode(call: Call, index: number): Inode | number {
+function pathTarget(call: Call, index: number): Target | number {
   const path = pathArgument(call, index);
   if (typeof path === 'number') return path;
   const found = walkPath(call, { dirfd: AT.FDCWD, path }, 'follow');
-  return typeof found === 'number' ? found : found.inode ?? -ERRNO.ENOENT;
+  return typeof found === 'number' ? found : targetOf(call, found);
 }
 
 function statfs(call: Call): CallResult {
-  const inode = pathInode(call, 0);
-  return typeof inode === 'number' ? inode : store(call, call.size(1), encodeStatfs(call.kernel.files, inode));
+  const target = pathTarget(call, 0);
+  return typeof target === 'number' ? target : store(call, call.size(1), encodeStatfs(call.kernel.files, target.inode));
 }
 
 function fstatfs(call: Call): CallResult {
@@ -67,7 +69,8 @@ function access(call: Call, flags: number): CallResult {
   return permits(inode, (flags & AT.EACCESS) !== 0 ? credentials : realCredentials(identity), mode) ? 0 : -ERRNO.EACCES;
 }
 
-function changeMode(call: Call, inode: Inode, mode: number): CallResult {
+function changeMode(call: Call, target: Target, mode: number): CallResult {
+  const { inode } = target;
   const { credentials } = call.process.files;
   if (!owns(inode, credentials)) return -ERRNO.EPERM;
   if (inode.kind === 'virtual') return -ERRNO.EPERM;
@@ -76,21 +79,23 @@ function changeMode(call: Call, inode: Inode, mode: number): CallResult {
   if (credentials.uid !== 0 && !isMember(credentials, inode.gid)) bits &= ~S_ISGID;
   inode.mode = (inode.mode & S_IF.mask) | bits;
   inode.ctime = call.kernel.files.now();
+  tellFile(call.kernel.files, IN.ATTRIB, target);
   return 0;
 }
 
 function fchmod(call: Call): CallResult {
   const openFile = openFileArgument(call, 0);
-  return typeof openFile === 'number' ? openFile : changeMode(call, openFile.inode, call.unsigned(1));
+  return typeof openFile === 'number' ? openFile : changeMode(call, openFile, call.unsigned(1));
 }
 
 function fchmodat(call: Call, flags: number): CallResult {
   if ((flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) return -ERRNO.EINVAL;
-  const inode = inodeArgument(call, 0, flags);
-  return typeof inode === 'number' ? inode : changeMode(call, inode, call.unsigned(2));
+  const target = targetArgument(call, 0, flags);
+  return typeof target === 'number' ? target : changeMode(call, target, call.unsigned(2));
 }
 
-function changeOwner(call: Call, inode: Inode, ids: { readonly uid: number; readonly gid: number }): CallResult {
+function changeOwner(call: Call, target: Target, ids: { readonly uid: number; readonly gid: number }): CallResult {
+  const { inode } = target;
   const { credentials } = call.process.files;
   const isRoot = credentials.uid === 0;
   if (ids.uid !== UNCHANGED && !isRoot && (inode.uid !== credentials.uid || ids.uid !== inode.uid)) return -ERRNO.EPERM;
@@ -100,19 +105,20 @@ function changeOwner(call: Call, inode: Inode, ids: { readonly uid: number; read
   if (ids.gid !== UNCHANGED) inode.gid = ids.gid;
   if (inode.kind !== 'directory') inode.mode &= ~((inode.mode & 0o010) !== 0 ? 0o6000 : 0o4000);
   inode.ctime = call.kernel.files.now();
+  if (ids.uid !== UNCHANGED || ids.gid !== UNCHANGED) tellFile(call.kernel.files, IN.ATTRIB, target);
   return 0;
 }
 
 function fchownat(call: Call): CallResult {
   const flags = call.unsigned(4);
   if ((flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) return -ERRNO.EINVAL;
-  const inode = inodeArgument(call, 0, flags);
-  return typeof inode === 'number' ? inode : changeOwner(call, inode, { uid: call.unsigned(2), gid: call.unsigned(3) });
+  const target = targetArgument(call, 0, flags);
+  return typeof target === 'number' ? target : changeOwner(call, target, { uid: call.unsigned(2), gid: call.unsigned(3) });
 }
 
 function fchown(call: Call): CallResult {
   const openFile = openFileArgument(call, 0);
-  return typeof openFile === 'number' ? openFile : changeOwner(call, openFile.inode, { uid: call.unsigned(1), gid: call.unsigned(2) });
+  return typeof openFile === 'number' ? openFile : changeOwner(call, openFile, { uid: call.unsigned(1), gid: call.unsigned(2) });
 }
 
 /** A time of utimensat: nanoseconds, 'now', 'omit', or an error. */
@@ -132,8 +138,9 @@ function utimensat(call: Call): CallResult {
   const times = address === 0 ? ['now', 'now'] as const : [timeAt(call, address), timeAt(call, address + 16)] as const;
   for (const time of times) if (typeof time === 'number') return time;
   if (times[0] === 'omit' && times[1] === 'omit') return 0;
-  const inode = call.size(1) === 0 ? openInode(call) : inodeArgument(call, 0, flags);
-  if (typeof inode === 'number') return inode;
+  const target = call.size(1) === 0 ? openTarget(call) : targetArgument(call, 0, flags);
+  if (typeof target === 'number') return target;
+  const { inode } = target;
   const { credentials } = call.process.files;
   if (!owns(inode, credentials)) {
     if (times[0] !== 'now' || times[1] !== 'now') return -ERRNO.EPERM;
@@ -144,16 +151,17 @@ function utimensat(call: Call): CallResult {
   if (typeof atime === 'bigint') inode.atime = atime;
   if (typeof mtime === 'bigint') inode.mtime = mtime;
   inode.ctime = now;
+  tellFile(call.kernel.files, times[0] === 'omit' ? IN.MODIFY : times[1] === 'omit' ? IN.ACCESS : IN.ATTRIB, target);
   return 0;
 }
 
-function openInode(call: Call): Inode | number {
+function openTarget(call: Call): Target | number {
   if (call.int(0) === AT.FDCWD) return -ERRNO.EFAULT;
-  const openFile = openFileArgument(call, 0);
-  return typeof openFile === 'number' ? openFile : openFile.inode;
+  return openFileArgument(call, 0);
 }
 
-function resize(call: Call, inode: Inode, size: number): CallResult {
+function resize(call: Call, target: Target, size: number): CallResult {
+  const { inode } = target;
   if (inode.kind === 'channel') {
     const channel = call.kernel.files.channelOf(inode);
     if (channel.spec.access !== 'random' || !channel.spec.writes) return -ERRNO.EINVAL;
@@ -165,17 +173,19 @@ function resize(call: Call, inode: Inode, size: number): CallResult {
   const seals = inode.seals ?? 0;
   if ((seals & SEAL.WRITE) !== 0 || ((seals & SEAL.SHRINK) !== 0 && size < inode.content.size) || ((seals & SEAL.GROW) !== 0 && size > inode.content.size)) return -ERRNO.EPERM;
   truncateFile(call.kernel.files, inode, size);
+  tellFile(call.kernel.files, IN.MODIFY, target);
   return 0;
 }
 
 function truncate(call: Call): CallResult {
   const size = call.offset(1);
   if (size < 0) return -ERRNO.EINVAL;
-  const inode = pathInode(call, 0);
-  if (typeof inode === 'number') return inode;
+  const target = pathTarget(call, 0);
+  if (typeof target === 'number') return target;
+  const { inode } = target;
   if (inode.kind === 'directory') return -ERRNO.EISDIR;
   if ((inode.mode & S_IF.mask) !== S_IF.file) return -ERRNO.EINVAL;
-  return permits(inode, call.process.files.credentials, RIGHT.write) ? resize(call, inode, size) : -ERRNO.EACCES;
+  return permits(inode, call.process.files.credentials, RIGHT.write) ? resize(call, target, size) : -ERRNO.EACCES;
 }
 
 function ftruncate(call: Call): CallResult {
@@ -183,7 +193,7 @@ function ftruncate(call: Call): CallResult {
   if (size < 0) return -ERRNO.EINVAL;
   const openFile = openFileArgument(call, 0);
   if (typeof openFile === 'number') return openFile;
-  return openFile.canWrite && openFile.inode.kind !== 'directory' ? resize(call, openFile.inode, size) : -ERRNO.EINVAL;
+  return openFile.canWrite && openFile.inode.kind !== 'directory' ? resize(call, openFile, size) : -ERRNO.EINVAL;
 }
 
 function fallocate(call: Call): CallResult {
@@ -198,7 +208,9 @@ function fallocate(call: Call): CallResult {
   if (inode.kind === 'directory') return -ERRNO.EISDIR;
   if (inode.kind !== 'file') return inode.kind === 'channel' ? -ERRNO.EOPNOTSUPP : -ERRNO.ENODEV;
   if (offset + length > limits.FILE_BYTES_MAX) return -ERRNO.EFBIG;
-  return allocate(call, inode, { offset, length, mode });
+  const answer = allocate(call, inode, { offset, length, mode });
+  if (answer === 0) tellFile(call.kernel.files, IN.MODIFY, openFile);
+  return answer;
 }
 
 function allocate(call: Call, inode: FileInode, range: { readonly offset: number; readonly length: number; readonly mode: number }): CallResult {

@@ -7,6 +7,8 @@ import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { isSeekable, readOpenFile, touchAccess, writeOpenFile, type Transfer } from '../open-file-io.ts';
 import type { TerminalInode } from '../files/inode.ts';
+import { tellFile } from '../files/tell.ts';
+import { IN } from '../files/watches.ts';
 import type { OpenFile } from '../open-file.ts';
 import { SIGNAL } from '../signal-actions.ts';
 import {
@@ -49,6 +51,7 @@ function readInto(call: Call, at: Transfer, segments: readonly Segment[]): CallR
   const bytes = readOpenFile(at, Math.max(1, reach));
   if (bytes === BLOCKED || typeof bytes === 'number') return openFile.inode.kind === 'socket' ? waitOnSocket(call, openFile.inode.socket, { direction: 'receive', answer: bytes }) : bytes;
   scatter(call, segments, bytes);
+  if (bytes.length > 0) tellFile(at.files, IN.ACCESS, openFile);
   return bytes.length;
 }
 
@@ -84,6 +87,7 @@ function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): Call
   }
   const answer = writeOpenFile(at, reach === 0 ? ANY_BYTE : gather(call, segments, reach));
   if (answer === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGNAL.PIPE);
+  if (answer !== BLOCKED && answer > 0) tellFile(at.files, IN.MODIFY, openFile);
   return openFile.inode.kind === 'socket' ? waitOnSocket(call, openFile.inode.socket, { direction: 'send', answer }) : answer;
 }
 
@@ -157,6 +161,10 @@ function copyBytes(call: Call, copy: Copy): CallResult {
     }
     done += answer;
     if (answer < room) break;
+  }
+  if (done > 0) {
+    tellFile(call.kernel.files, IN.ACCESS, from);
+    tellFile(call.kernel.files, IN.MODIFY, to);
   }
   if (source !== undefined) call.memory.writeU64(copy.fromAddress, BigInt(source + done));
   if (target !== undefined) call.memory.writeU64(copy.toAddress, BigInt(target + done));

@@ -9,7 +9,9 @@ import { AT, RIGHT } from '../files/flags.ts';
 import { isDirectory, type DirectoryInode, type Inode, type VirtualInode } from '../files/inode.ts';
 import { permits } from '../files/permission.ts';
 import { rename } from '../files/rename.ts';
+import { tellFile } from '../files/tell.ts';
 import { makeDirectory, makeLink, makeNode, makeSymlink, removeDirectory, unlink } from '../files/tree.ts';
+import { IN } from '../files/watches.ts';
 import { touchAccess } from '../open-file-io.ts';
 import { bytesOfString, inodeArgument, openFileArgument, pathArgument, store, walkArgument, walkPath, type FileCall } from './file-arguments.ts';
 
@@ -126,6 +128,7 @@ function getdents64(call: Call): CallResult {
   if (store(call, call.size(1), bytes) < 0) return -ERRNO.EFAULT;
   openFile.offset = after;
   touchAccess(call.kernel.files, directory);
+  tellFile(call.kernel.files, IN.ACCESS, openFile);
   return bytes.length;
 }
 

@@ -82,8 +82,9 @@ function getrlimit(call: Call): CallResult {
   return writeLimit(call.memory, call.size(1), limit) ? 0 : -ERRNO.EFAULT;
 }
 
-const PR = { SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, SET_NAME: 15, GET_NAME: 16, CAPBSET_READ: 23, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39, SET_VMA: 0x5356_4d41 } as const;
+const PR = { SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_KEEPCAPS: 8, SET_NAME: 15, GET_NAME: 16, GET_SECCOMP: 21, CAPBSET_READ: 23, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39, SET_THP_DISABLE: 41, GET_THP_DISABLE: 42, CAP_AMBIENT: 47, SET_VMA: 0x5356_4d41 } as const;
 const NAME_BYTES = 16;
+const CAPABILITY_LAST = 40;
 
 function prctl(call: Call): CallResult {
   const address = call.size(1);
@@ -103,13 +104,30 @@ function prctl(call: Call): CallResult {
     case PR.GET_DUMPABLE: return 1;
     case PR.GET_TIMERSLACK: return 50_000;
     case PR.GET_NO_NEW_PRIVS: return 0;
-    case PR.CAPBSET_READ: return address > 40 ? -ERRNO.EINVAL : isPrivileged(call.process.files.identity) ? Number((CAPABILITIES >> BigInt(address)) & 1n) : 0;
+    case PR.GET_KEEPCAPS:
+    case PR.GET_SECCOMP:
+    case PR.GET_THP_DISABLE: return 0;
+    case PR.CAP_AMBIENT: return ambient(call);
+    case PR.CAPBSET_READ: return address > CAPABILITY_LAST ? -ERRNO.EINVAL : isPrivileged(call.process.files.identity) ? Number((CAPABILITIES >> BigInt(address)) & 1n) : 0;
     case PR.SET_PDEATHSIG:
     case PR.SET_DUMPABLE:
+    case PR.SET_KEEPCAPS:
+    case PR.SET_THP_DISABLE:
     case PR.SET_TIMERSLACK:
     case PR.SET_NO_NEW_PRIVS: return 0;
     default: return -ERRNO.EINVAL;
   }
+}
+
+const AMBIENT = { IS_SET: 1, RAISE: 2, LOWER: 3, CLEAR_ALL: 4 } as const;
+
+/** There are no capabilities to be raised. */
+function ambient(call: Call): CallResult {
+  const [request, capability] = [call.size(1), call.size(2)];
+  if (request === AMBIENT.CLEAR_ALL) return capability === 0 ? 0 : -ERRNO.EINVAL;
+  if (capability > CAPABILITY_LAST) return -ERRNO.EINVAL;
+  if (request === AMBIENT.RAISE) return -ERRNO.EPERM;
+  return request === AMBIENT.IS_SET || request === AMBIENT.LOWER ? 0 : -ERRNO.EINVAL;
 }
 
 /** Effective, permitted, inheritable; the upper halves behind the lower ones. */

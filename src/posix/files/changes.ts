@@ -122,6 +122,7 @@ function layerNode(inode: Inode): LayerNode | undefined {
     case 'timer':
     case 'signal':
     case 'process':
+    case 'watch':
     case 'terminal':
     case 'master':
     case 'virtual': return undefined;

@@ -14,14 +14,16 @@ import { S_IF } from './flags.ts';
 import { closeEnd, openEnd } from './ends.ts';
 import { DirectoryEntries, FIRST_COOKIE } from './directory-entries.ts';
 import { ImageInodes } from './image-inodes.ts';
-import { DEVICES, deviceNumber, type DeviceName, type DirectoryInode, type FileInode, type Inode, type MasterInode, type SignalInode, type SocketInode, type SymlinkInode, type TerminalInode, type TimerInode, type VirtualInode } from './inode.ts';
+import { DEVICES, deviceNumber, type DeviceName, type DirectoryInode, type FileInode, type Inode, type MasterInode, type SignalInode, type SocketInode, type SymlinkInode, type TerminalInode, type TimerInode, type VirtualInode, type WatchInode } from './inode.ts';
 import { LockTable } from './locks.ts';
 import { markInode } from './mark-inode.ts';
 import { GUEST, type Credentials } from './permission.ts';
 import { Pipe } from './pipe.ts';
 import { Socket, type SocketParts } from './socket.ts';
 import { NO_TASKS, type Tasks } from './tasks.ts';
+import { tellFile, tellGone } from './tell.ts';
 import { Terminal } from './terminal.ts';
+import { IN, Watches } from './watches.ts';
 import { ProcTree, type VirtualLinkProvider, type VirtualProvider } from './proc.ts';
 
 /** Open files of the whole machine; far above what DESCRIPTORS_MAX lets one process hold. */
@@ -48,9 +50,10 @@ export class FileSystem {
   /** Inodes in all, those of the image included. */
   inodeCount = 0;
   readonly openFiles = new Map<number, OpenFile>();
-  /** Timers and signal files among the inodes: derived, in the order of their numbers. */
+  /** Timers, signal files and inotify instances among the inodes: derived, in the order of their numbers. */
   readonly timers = new Set<TimerInode>();
   readonly signalFiles = new Set<SignalInode>();
+  readonly watchers = new Set<WatchInode>();
   tasks: Tasks = NO_TASKS;
   root!: DirectoryInode;
   nextInode = 1;
@@ -140,6 +143,7 @@ export class FileSystem {
   #list(inode: Inode): void {
     if (inode.kind === 'timer') this.timers.add(inode);
     if (inode.kind === 'signal') this.signalFiles.add(inode);
+    if (inode.kind === 'watch') this.watchers.add(inode);
   }
 
   // Making inodes. They have no name yet (directories excepted) and nlink 0 until attach().
@@ -192,6 +196,10 @@ export class FileSystem {
 
   makeSignal(mask: bigint): SignalInode {
     return this.#register({ kind: 'signal', ...this.#common(0, { credentials: GUEST, mode: 0o600 }), mask });
+  }
+
+  makeWatcher(): WatchInode {
+    return this.#register({ kind: 'watch', ...this.#common(0, { credentials: GUEST, mode: 0o600 }), watches: new Watches() });
   }
 
   makeProcess(pid: number): Inode {
@@ -277,6 +285,8 @@ export class FileSystem {
     this.inodeCount--;
     if (inode.kind === 'timer') this.timers.delete(inode);
     if (inode.kind === 'signal') this.signalFiles.delete(inode);
+    if (inode.kind === 'watch') this.watchers.delete(inode);
+    tellGone(this, inode);
     if (inode.kind === 'file') inode.content.discard();
     if (inode.kind === 'directory') this.release(inode.parent); // A removed directory held its parent (tree.ts).
   }
@@ -303,6 +313,7 @@ export class FileSystem {
     openFile.references--;
     if (openFile.references > 0) return;
     this.openFiles.delete(openFile.id);
+    if (!openFile.isPath) tellFile(this, openFile.canWrite ? IN.CLOSE_WRITE : IN.CLOSE_NOWRITE, openFile);
     this.locks.closeOpenFile(openFile.id);
     closeEnd(this, openFile);
     this.release(openFile.inode);
@@ -338,6 +349,7 @@ export class FileSystem {
       Object.assign(this, { inodeCount, root, nextInode, nextOpenFile });
       this.timers.clear();
       this.signalFiles.clear();
+      this.watchers.clear();
       for (const inode of this.inodes.values()) this.#list(inode);
       this.#pagesUsed = pagesUsed;
     };

@@ -11,6 +11,7 @@ import { S_IF } from './flags.ts';
 import type { Pipe } from './pipe.ts';
 import type { Socket } from './socket.ts';
 import type { Terminal } from './terminal.ts';
+import type { Watches } from './watches.ts';
 
 /** The fields that every kind shares, and the way back to them. */
 export interface Kept { readonly mode: number; readonly uid: number; readonly gid: number; readonly nlink: number; readonly atime: bigint; readonly mtime: bigint; readonly ctime: bigint; readonly references: number; readonly undo: Undo }
@@ -54,6 +55,8 @@ export interface TimerInode extends InodeCommon { readonly kind: 'timer'; readon
 export interface SignalInode extends InodeCommon { readonly kind: 'signal'; mask: bigint }
 /** pidfd. */
 export interface ProcessInode extends InodeCommon { readonly kind: 'process'; readonly pid: number }
+/** inotify. */
+export interface WatchInode extends InodeCommon { readonly kind: 'watch'; readonly watches: Watches }
 /** The slave side of a pseudo-terminal, named /dev/pts/N, and the master side, which holds it; `slave` is its inode number. */
 export interface TerminalInode extends InodeCommon { readonly kind: 'terminal'; readonly terminal: Terminal }
 export interface MasterInode extends InodeCommon { readonly kind: 'master'; readonly slave: number }
@@ -64,13 +67,13 @@ export interface VirtualInode extends InodeCommon { readonly kind: 'virtual'; re
 export interface EpollInterest { readonly openFile: number; readonly events: number; readonly data: bigint; armed: boolean; readonly told: number }
 
 export type Inode = DirectoryInode | FileInode | SymlinkInode | DeviceInode | FifoInode | SocketInode | ChannelInode | EventInode | EpollInode | TimerInode | SignalInode | ProcessInode
-  | TerminalInode | MasterInode | VirtualInode;
+  | WatchInode | TerminalInode | MasterInode | VirtualInode;
 
 /** Inodes of descriptors that never have a name (anon_inode of Linux). */
-export type AnonymousInode = EventInode | EpollInode | TimerInode | SignalInode | ProcessInode;
+export type AnonymousInode = EventInode | EpollInode | TimerInode | SignalInode | ProcessInode | WatchInode;
 
 export function isAnonymous(inode: Inode): inode is AnonymousInode {
-  return inode.kind === 'event' || inode.kind === 'epoll' || inode.kind === 'timer' || inode.kind === 'signal' || inode.kind === 'process';
+  return inode.kind === 'event' || inode.kind === 'epoll' || inode.kind === 'timer' || inode.kind === 'signal' || inode.kind === 'process' || inode.kind === 'watch';
 }
 
 export type DeviceName = 'null' | 'zero' | 'full' | 'random' | 'urandom' | 'tty' | 'ptmx';

@@ -69,6 +69,7 @@ function markKind(inode: Inode): Undo | undefined {
       const { mask } = inode;
       return () => { inode.mask = mask; };
     }
+    case 'watch': return inode.watches.mark();
     case 'terminal': return inode.terminal.mark();
     case 'process':
     case 'master':

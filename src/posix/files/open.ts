@@ -12,7 +12,9 @@ import { O, RIGHT, S_IF } from './flags.ts';
 import { isAnonymous, isDirectory, type FileInode, type Inode } from './inode.ts';
 import { mayCreateIn, owns, permits } from './permission.ts';
 import { attachNew, newName, ownerIn, type Maker } from './tree.ts';
+import { tellFile } from './tell.ts';
 import { walk, type Walked } from './walk.ts';
+import { IN } from './watches.ts';
 import { openMaster, openSlave, terminalOfSession } from '../terminal-io.ts';
 
 export interface OpenRequest { readonly start: Inode; readonly path: string; readonly flags: number; readonly mode: number }
@@ -95,7 +97,10 @@ function openExisting(context: FileContext, { found, inode, flags }: Existing): 
     if (isTruncating && channel.spec.access === 'random' && channel.truncate(0) === 'blocked') return BLOCKED;
   }
   if (inode.kind === 'file' && isTruncating) truncateFile(files, inode, 0);
-  return files.open(inode, flags, pathOfWalk(files, found));
+  const openFile = files.open(inode, flags, pathOfWalk(files, found));
+  tellFile(files, IN.OPEN, openFile);
+  if (inode.kind === 'file' && isTruncating) tellFile(files, IN.MODIFY, openFile);
+  return openFile;
 }
 
 /** /dev/ptmx makes a terminal, /dev/tty is the one of the caller's session. */
@@ -126,7 +131,9 @@ function create(context: FileContext, found: Walked, how: { readonly flags: numb
   if (typeof directory === 'number') return directory;
   const inode = context.files.makeFile(ownerIn(maker, directory, how.mode & 0o7777));
   attachNew(context.files, directory, { name: found.name, inode });
-  return context.files.open(inode, how.flags, pathOfWalk(context.files, found));
+  const openFile = context.files.open(inode, how.flags, pathOfWalk(context.files, found));
+  tellFile(context.files, IN.OPEN, openFile);
+  return openFile;
 }
 
 function openTemporary(context: FileContext, request: OpenRequest, flags: number): OpenFile | number {

@@ -7,8 +7,10 @@ import type { FileSystem } from './file-system.ts';
 import { RENAME, RIGHT } from './flags.ts';
 import { isDirectory, type DirectoryInode, type Inode } from './inode.ts';
 import { mayCreateIn, mayDelete, permits } from './permission.ts';
+import { nextCookie, tellInode, tellName } from './tell.ts';
 import { removeEmptyDirectory, removeName, touchDirectory, type Maker } from './tree.ts';
 import type { Walked } from './walk.ts';
+import { IN } from './watches.ts';
 
 interface Names { readonly from: Walked; readonly to: Walked; readonly flags: number }
 interface Checked { readonly source: Inode; readonly target: Inode | undefined; readonly oldParent: DirectoryInode; readonly newParent: DirectoryInode }
@@ -21,13 +23,19 @@ export function rename(maker: Maker, names: Names): number {
   if (source === target) return 0;
   const answer = checkRights(maker, checked, names.flags);
   if (failed(answer)) return answer;
-  if ((names.flags & RENAME.EXCHANGE) !== 0) exchange(maker.files, checked, names);
+  const isExchange = (names.flags & RENAME.EXCHANGE) !== 0;
+  const isKept = target !== undefined && !isExchange && maker.files.watchers.size > 0; // What is replaced is told after the move.
+  if (isKept) maker.files.retain(target);
+  if (isExchange) exchange(maker.files, checked, names);
   else move(maker.files, checked, names);
   const now = maker.files.now();
   source.ctime = now;
   if (target !== undefined) target.ctime = now;
   touchDirectory(maker.files, oldParent);
   touchDirectory(maker.files, newParent);
+  tellMove(maker.files, isExchange ? { ...checked, target: undefined } : checked, names);
+  if (isExchange && target !== undefined) tellMove(maker.files, { source: target, target: undefined, oldParent: newParent, newParent: oldParent }, { from: names.to, to: names.from });
+  if (isKept) maker.files.release(target);
   return 0;
 }
 
@@ -53,6 +61,15 @@ function checkNames({ from, to, flags }: Names): Checked | number {
   if (isWithin(newParent, source)) return -ERRNO.EINVAL;
   if (target !== undefined && isWithin(oldParent, target)) return isExchange ? -ERRNO.EINVAL : -ERRNO.ENOTEMPTY;
   return { source, target, oldParent, newParent };
+}
+
+function tellMove(files: FileSystem, { source, target, oldParent, newParent }: Checked, { from, to }: Pick<Names, 'from' | 'to'>): void {
+  if (files.watchers.size === 0) return;
+  const cookie = nextCookie(files);
+  tellName(files, IN.MOVED_FROM, { directory: oldParent, name: from.name, inode: source, cookie });
+  tellName(files, IN.MOVED_TO, { directory: newParent, name: to.name, inode: source, cookie });
+  if (target !== undefined) tellInode(files, IN.ATTRIB, target);
+  tellInode(files, IN.MOVE_SELF, source);
 }
 
 function isWithin(directory: DirectoryInode, ancestor: Inode): boolean {

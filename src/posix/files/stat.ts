@@ -30,6 +30,7 @@ export function sizeOf(files: FileSystem, inode: Inode): number {
     case 'timer':
     case 'signal':
     case 'process':
+    case 'watch':
     case 'terminal':
     case 'master':
     case 'virtual': return 0;

@@ -25,6 +25,7 @@ import { Pipe } from './pipe.ts';
 import { Terminal } from './terminal.ts';
 import { Socket, type SocketDomain, type SocketStatus, type SocketType } from './socket.ts';
 import { virtualInode } from './proc.ts';
+import { Watches } from './watches.ts';
 import { OpenFile } from '../open-file.ts';
 
 const VERSION = 1;
@@ -111,6 +112,7 @@ function kindState(inode: Inode): Canonical[] {
     case 'timer': return [inode.clock, inode.deadline ?? null, inode.interval, inode.ticks, inode.changes];
     case 'signal': return [inode.mask];
     case 'process': return [inode.pid];
+    case 'watch': return inode.watches.state();
     case 'terminal': return inode.terminal.state();
     case 'master': return [inode.slave];
     case 'virtual': throw new Error('assertion failed: virtual inodes are in no table');
@@ -188,6 +190,7 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
     case 'timer': return { kind: 'timer', ...common, clock: numberOf(a), deadline: b === null ? undefined : bigintOf(b), interval: bigintOf(c), ticks: bigintOf(d), changes: numberOf(record[14]) };
     case 'signal': return { kind: 'signal', ...common, mask: bigintOf(a) };
     case 'process': return { kind: 'process', ...common, pid: numberOf(a) };
+    case 'watch': return { kind: 'watch', ...common, watches: Watches.restore(record.slice(10)) };
     case 'terminal': return { kind: 'terminal', ...common, terminal: Terminal.restore(record.slice(10)) };
     case 'master': return { kind: 'master', ...common, slave: numberOf(a) };
     default: throw malformed('has an inode of unknown kind');

@@ -8,6 +8,8 @@ import type { FileSystem } from './file-system.ts';
 import { S_IF, S_ISGID } from './flags.ts';
 import { isDirectory, type DirectoryInode, type Inode } from './inode.ts';
 import { mayCreateIn, mayDelete, type Credentials } from './permission.ts';
+import { tellInode, tellName } from './tell.ts';
+import { IN } from './watches.ts';
 import type { Walked } from './walk.ts';
 
 export interface Maker { readonly files: FileSystem; readonly credentials: Credentials; readonly umask: number }
@@ -37,8 +39,9 @@ export function makeDirectory(maker: Maker, at: Walked, mode: number): number {
   const directory = newName(maker, at, true);
   if (failed(directory)) return directory;
   const inherited = (directory as DirectoryInode).mode & S_ISGID;
-  maker.files.makeDirectory(directory as DirectoryInode, at.name, ownerIn(maker, directory as DirectoryInode, (mode & 0o1777) | inherited));
+  const inode = maker.files.makeDirectory(directory as DirectoryInode, at.name, ownerIn(maker, directory as DirectoryInode, (mode & 0o1777) | inherited));
   touchDirectory(maker.files, directory as DirectoryInode);
+  tellName(maker.files, IN.CREATE, { directory: directory as DirectoryInode, name: at.name, inode });
   return 0;
 }
 
@@ -70,6 +73,7 @@ export function makeSymlink(maker: Maker, at: Walked, target: string): number {
 export function attachNew(files: FileSystem, directory: DirectoryInode, entry: { readonly name: string; readonly inode: Inode }): void {
   files.attach(directory, entry.name, entry.inode);
   touchDirectory(files, directory);
+  tellName(files, IN.CREATE, { directory, ...entry });
 }
 
 /** A second name for `inode`. */
@@ -79,6 +83,7 @@ export function makeLink(maker: Maker, inode: Inode, at: Walked): number {
   if (isDirectory(inode)) return -ERRNO.EPERM;
   if (!maker.files.holds(inode)) return -ERRNO.EXDEV;
   if (inode.nlink === 0 && !(inode.kind === 'file' && inode.isLinkable)) return -ERRNO.ENOENT;
+  tellInode(maker.files, IN.ATTRIB, inode);
   attachNew(maker.files, directory, { name: at.name, inode });
   inode.ctime = maker.files.now();
   return 0;
@@ -93,7 +98,12 @@ export function unlink(maker: Maker, at: Walked): number {
   const answer = mayDelete(directory, at.inode, maker.credentials);
   if (failed(answer)) return answer;
   if (isDirectory(at.inode)) return -ERRNO.EISDIR;
+  const { inode } = at;
+  maker.files.retain(inode);
   removeName(maker.files, directory, at.name);
+  tellInode(maker.files, IN.ATTRIB, inode);
+  maker.files.release(inode);
+  tellName(maker.files, IN.DELETE, { directory, name: at.name, inode });
   return 0;
 }
 
@@ -119,6 +129,7 @@ export function removeDirectory(maker: Maker, at: Walked): number {
   if (at.inode.kind !== 'directory') return -ERRNO.EBUSY; // /proc, a mount on Linux.
   if (at.inode.entries.size > 0) return -ERRNO.ENOTEMPTY;
   removeEmptyDirectory(maker.files, directory, at.inode);
+  tellName(maker.files, IN.DELETE, { directory, name: at.name, inode: at.inode });
   return 0;
 }
 
