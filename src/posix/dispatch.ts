@@ -13,6 +13,9 @@ import { memoryCalls } from './calls/memory.ts';
 import { processCalls } from './calls/process.ts';
 import { signalCalls } from './calls/signals.ts';
 import { systemCalls } from './calls/system.ts';
+import { systemVMemoryCalls } from './calls/system-v-memory.ts';
+import { systemVMessageCalls } from './calls/system-v-messages.ts';
+import { systemVSemaphoreCalls } from './calls/system-v-semaphores.ts';
 import { threadCalls } from './calls/threads.ts';
 import { timeCalls } from './calls/time.ts';
 import { ERRNO } from './errno.ts';
@@ -22,10 +25,10 @@ import type { Thread } from './thread.ts';
 /** Numbers end far below this. */
 const NUMBERS_MAX = 512;
 /** Calls that read or write file content (asm-generic numbers): see loadShared and storeShared of the address space. */
-const MOVES_FILE_BYTES: ReadonlySet<number> = new Set([45, 46, 47, 56, 63, 64, 65, 66, 67, 68, 69, 70, 71, 76, 77, 82, 83, 222, 227, 285, 286, 287]);
+const MOVES_FILE_BYTES: ReadonlySet<number> = new Set([45, 46, 47, 56, 63, 64, 65, 66, 67, 68, 69, 70, 71, 76, 77, 82, 83, 196, 197, 222, 227, 285, 286, 287]);
 
 const ENTRIES: readonly CallEntry[] = [
-  ...birthCalls, ...fileCalls, ...identityCalls, ...memoryCalls, ...processCalls, ...signalCalls, ...systemCalls, ...threadCalls, ...timeCalls,
+  ...birthCalls, ...fileCalls, ...identityCalls, ...memoryCalls, ...processCalls, ...signalCalls, ...systemCalls, ...systemVMemoryCalls, ...systemVMessageCalls, ...systemVSemaphoreCalls, ...threadCalls, ...timeCalls,
 ];
 
 function unknownCall(): CallResult {

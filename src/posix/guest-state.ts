@@ -3,7 +3,7 @@
  *
  *   kernel      count, ids, current thread, clock, entropy, outcome          files      FileSystem's own
  *   images      mappings, by id; what processes run in                       channels   ChannelSet's own
- *   processes   identity, image, signal actions, timers, threads
+ *   processes   identity, image, signal actions, timers, threads             system-v   where it was used
  *   objects     memory/IMAGE, file/INODE, and what channels own
  *
  * Invariants: describe(restore(describe(k))) = describe(k); everything derived (rights, schedule, reference counts) is left out and made again.
@@ -86,6 +86,8 @@ export function describeKernel(kernel: Kernel): MachineImage {
     ['files', encodeCanonical(fileSystemState(kernel.files))],
     ['channels', encodeCanonical(kernel.channels.state())],
   ]);
+  const systemV = kernel.systemV.state();
+  if (systemV !== undefined) sections.set('system-v', encodeCanonical(systemV));
   const objects = [...images.map(memoryObject), ...filePages(kernel.files), ...kernel.channels.objects()];
   return { sections, objects };
 }
@@ -127,7 +129,7 @@ function kernelState(kernel: Kernel): Canonical {
 function processState(kernel: Kernel, process: Process): Canonical {
   return {
     pid: process.pid, parentPid: process.parentPid, group: process.group, session: process.session, outcome: process.outcome ?? null,
-    exitSignal: process.exitSignal, hasExecuted: process.hasExecuted, stopSignal: process.stopSignal, news: process.news,
+    exitSignal: process.exitSignal, hasExecuted: process.hasExecuted, stopSignal: process.stopSignal, news: process.news, ...(process.nice === 0 ? {} : { nice: process.nice }),
     image: process.hasImage ? process.image.id : null, files: process.files.state(),
     actions: process.actions.encode(), pending: process.pending.encode(), timers: process.timers.map(encodeTimer),
     argv: process.argv, environment: process.environment, programPath: process.programPath,
@@ -171,7 +173,7 @@ interface ImageRecord {
 }
 interface ProcessRecord {
   readonly pid: number; readonly parentPid: number; readonly group: number; readonly session: number; readonly outcome: ProcessOutcome | null;
-  readonly exitSignal: number; readonly hasExecuted: boolean; readonly stopSignal: number; readonly news: Process['news'];
+  readonly exitSignal: number; readonly hasExecuted: boolean; readonly stopSignal: number; readonly news: Process['news']; readonly nice?: number;
   readonly image: number | null; readonly files: Canonical;
   readonly actions: readonly (SignalAction & { readonly signal: number })[]; readonly pending: readonly SignalInfo[];
   readonly timers: readonly (Omit<GuestTimer, 'deadline'> & { readonly deadline: bigint | null })[];
@@ -208,6 +210,7 @@ export function restoreKernel(state: RestoredImage, options: RestoreOptions): Ke
     if (image === undefined && process.image !== null) throw malformed('has a process without its image');
     kernel.processes.push(restoreProcess(process, { kernel, image }));
   }
+  kernel.systemV.restore(state.sections.has('system-v') ? section(state, 'system-v') : undefined, kernel.files);
   kernel.nextId = record.nextId;
   kernel.nextImage = record.nextImage;
   kernel.outcome = record.outcome ?? undefined;
@@ -242,6 +245,7 @@ function restoreProcess(record: ProcessRecord, parts: { readonly kernel: Kernel;
   process.hasExecuted = record.hasExecuted;
   process.stopSignal = record.stopSignal;
   process.news = record.news;
+  process.nice = record.nice ?? 0;
   process.actions.decode(record.actions);
   process.pending.decode(record.pending);
   for (const timer of record.timers) process.timers.push({ ...timer, deadline: timer.deadline ?? undefined });

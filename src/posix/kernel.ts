@@ -22,6 +22,7 @@ import { Schedule } from './schedule.ts';
 import { SA, SI, SIG_IGN, SIGNAL } from './signal-actions.ts';
 import { finishWait, sendSignal } from './signal-delivery.ts';
 import { endSession } from './terminal-io.ts';
+import { SystemV } from './system-v.ts';
 import type { Thread } from './thread.ts';
 
 /** How the booted program ended. */
@@ -56,6 +57,7 @@ export class Kernel {
   readonly spaceLimit: number;
   readonly mapped: MappedFiles;
   readonly schedule: Schedule;
+  readonly systemV = new SystemV();
   readonly processes: Process[] = [];
   nextId = FIRST_PID;
   /** Ids of process images come from a counter of their own: the names of page objects. */
@@ -145,7 +147,7 @@ export class Kernel {
   mark(): Undo {
     const { nextId, nextImage, outcome, isDeadlocked, randomAddress, waitCount, isScheduled, nextDeadline } = this;
     const [current, left, ending, usedBytes] = [this.#current, [...this.#left], this.#ending, this.account.usedBytes];
-    const parts = [markArray(this.processes), this.clock.mark(), this.entropy.mark(), this.schedule.mark(), this.files.mark(), this.channels.mark()];
+    const parts = [markArray(this.processes), this.clock.mark(), this.entropy.mark(), this.schedule.mark(), this.systemV.mark(), this.files.mark(), this.channels.mark()];
     return () => {
       Object.assign(this, { nextId, nextImage, outcome, isDeadlocked, randomAddress, waitCount, isScheduled, nextDeadline });
       this.#current = current;
@@ -268,6 +270,7 @@ export class Kernel {
       this.#endMachine(process, outcome);
       return;
     }
+    this.systemV.endProcess(process.pid);
     if (process.session === process.pid) endSession(this.files, process.session);
     this.#quit(process);
     this.endVfork(process);

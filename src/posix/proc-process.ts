@@ -40,7 +40,7 @@ export function statText(kernel: Kernel, process: Process, thread?: Thread): str
   const terminal = terminalOfSession(kernel.files, process.session)?.terminal;
   const head = `${thread?.tid ?? process.pid} (${thread?.name ?? process.name}) ${stateOf(process, thread)} ${process.parentPid} ${process.group} ${process.session}`;
   const control = terminal === undefined ? '0 -1' : `${TERMINAL_DEVICE + terminal.number} ${terminal.foreground}`;
-  const counters = `0 0 0 0 0 0 0 0 20 0 ${process.threads.length} 0 0 ${bytes} ${bytes / PAGE_BYTES}`;
+  const counters = `0 0 0 0 0 0 0 0 ${20 + process.nice} ${process.nice} ${process.threads.length} 0 0 ${bytes} ${bytes / PAGE_BYTES}`;
   return `${head} ${control} 0 ${counters}${' 0'.repeat(28)}\n`;
 }
 

@@ -44,6 +44,8 @@ export class Process {
   stopSignal = 0;
   /** What a parent that asks for it (WUNTRACED, WCONTINUED) has not been told yet. */
   news: 'none' | 'stopped' | 'continued' = 'none';
+  /** Remembered; every process gets the processor alike. */
+  nice = 0;
   /** Resource limits changed by setrlimit: resource → [soft, hard]. */
   readonly limits = new Map<number, readonly [bigint, bigint]>();
 
@@ -66,12 +68,12 @@ export class Process {
 
   /** Everything but its image and its threads, which are marked with the others (marks.ts). */
   mark(): Undo {
-    const { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news } = this;
+    const { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news, nice } = this;
     const image = this.#image;
     const timers = this.timers.map((timer) => ({ timer, values: { ...timer } }));
     const parts = [this.files.mark(), this.actions.mark(), this.pending.mark(), markArray(this.threads), markArray(this.timers), markMap(this.limits)];
     return () => {
-      Object.assign(this, { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news });
+      Object.assign(this, { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news, nice });
       this.#image = image;
       for (const undo of parts) undo();
       for (const { timer, values } of timers) Object.assign(timer, values);

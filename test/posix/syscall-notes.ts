@@ -13,7 +13,7 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   recvmmsg: 'no time-out', socket: 'AF_UNIX, AF_INET and AF_INET6; nothing leaves the machine',
   connect: 'loopback only, else ENETUNREACH', sendfile: 'from regular files', copy_file_range: 'between regular files', epoll_ctl: 'edge-triggered on channels is level-triggered', epoll_pwait: 'edge-triggered on channels is level-triggered',
   epoll_pwait2: 'edge-triggered on channels is level-triggered', sched_setaffinity: 'one processor', sched_getaffinity: 'one processor', sched_setscheduler: 'SCHED_OTHER, BATCH and IDLE, without effect', sched_setparam: 'without effect',
-  setpriority: 'without effect', getpriority: 'always nice 0', membarrier: 'one processor: every barrier has happened', personality: 'Linux only', sync_file_range: 'memory is the disk', readahead: 'memory is the disk',
+  setpriority: 'remembered; every process gets the processor alike', shmctl: 'SHM_LOCK without effect', msgrcv: 'no MSG_COPY', membarrier: 'one processor: every barrier has happened', personality: 'Linux only', sync_file_range: 'memory is the disk', readahead: 'memory is the disk',
   fadvise64: 'memory is the disk', sync: 'memory is the disk', fsync: 'memory is the disk', fdatasync: 'memory is the disk', syncfs: 'memory is the disk', msync: 'memory is the disk', getcpu: 'one processor',
   pselect6: 'a live channel is waited for whatever the time-out', ppoll: 'a live channel is waited for whatever the time-out', capget: 'those of a container for root, none for others', mknodat: 'no devices', execveat: 'no scripts by descriptor that is closed on exec',
 };
@@ -36,8 +36,7 @@ export const ABSENT_ON_PURPOSE: Readonly<Record<string, string>> = {
 export const ABSENT: readonly (readonly [number, string])[] = `
 0 io_setup, 1 io_destroy, 2 io_submit, 3 io_cancel, 4 io_getevents, 18 lookup_dcookie, 30 ioprio_set, 31 ioprio_get, 42 nfsservctl, 58 vhangup, 60 quotactl, 89 
 acct, 97 unshare, 104 kexec_load, 105 init_module, 106 delete_module, 116 syslog, 117 ptrace, 127 sched_rr_get_interval, 128 restart_syscall, 142 
-reboot, 162 setdomainname, 180 mq_open, 181 mq_unlink, 182 mq_timedsend, 183 mq_timedreceive, 184 mq_notify, 185 mq_getsetattr, 186 msgget, 187 
-msgctl, 188 msgrcv, 189 msgsnd, 190 semget, 191 semctl, 192 semtimedop, 193 semop, 194 shmget, 195 shmctl, 196 shmat, 197 shmdt, 217 add_key, 218 
+reboot, 162 setdomainname, 180 mq_open, 181 mq_unlink, 182 mq_timedsend, 183 mq_timedreceive, 184 mq_notify, 185 mq_getsetattr, 217 add_key, 218 
 request_key, 219 keyctl, 224 swapon, 225 swapoff, 234 remap_file_pages, 235 mbind, 236 get_mempolicy, 237 set_mempolicy, 238 migrate_pages, 239 
 move_pages, 241 perf_event_open, 262 fanotify_init, 263 fanotify_mark, 264 name_to_handle_at, 265 open_by_handle_at, 268 setns, 270 process_vm_readv, 
 271 process_vm_writev, 272 kcmp, 273 finit_module, 274 sched_setattr, 275 sched_getattr, 277 seccomp, 280 bpf, 282 userfaultfd, 288 pkey_mprotect, 

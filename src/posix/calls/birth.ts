@@ -73,6 +73,7 @@ function makeChild(call: Call, flags: number, image: ProcessImage): Process {
     argv: process.argv, environment: process.environment, programPath: process.programPath, exitSignal: flags & CLONE.SIGNAL,
   });
   process.actions.copyTo(child.actions);
+  child.nice = process.nice;
   for (const [resource, limit] of process.limits) child.limits.set(resource, limit);
   const thread = new Thread(child, pid, maker.name);
   thread.mask = maker.mask;

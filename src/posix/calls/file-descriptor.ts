@@ -23,7 +23,7 @@ const FLOCK_BYTES = 32;
 const SETTABLE = O.APPEND | O.NONBLOCK | O.NOATIME | O.ASYNC | O.DIRECT;
 const IOCTL = {
   TCGETS: 0x5401, TCSETS: 0x5402, TCSETSW: 0x5403, TCSETSF: 0x5404, TIOCGPGRP: 0x540f, TIOCSPGRP: 0x5410, TIOCGWINSZ: 0x5413,
-  TIOCSWINSZ: 0x5414, FIONREAD: 0x541b, FIONBIO: 0x5421, FIONCLEX: 0x5450, FIOCLEX: 0x5451,
+  TIOCSWINSZ: 0x5414, FIONREAD: 0x541b, FIONBIO: 0x5421, FIOASYNC: 0x5452, FIONCLEX: 0x5450, FIOCLEX: 0x5451,
 } as const;
 
 function lseek(call: Call): CallResult {
@@ -180,6 +180,13 @@ function ioctl(call: Call): CallResult {
       const value = call.memory.readU32(call.size(2));
       if (value === undefined) return -ERRNO.EFAULT;
       openFile.flags = value === 0 ? openFile.flags & ~O.NONBLOCK : openFile.flags | O.NONBLOCK;
+      return 0;
+    }
+    case IOCTL.FIOASYNC: {
+      const value = call.memory.readU32(call.size(2));
+      if (value === undefined) return -ERRNO.EFAULT;
+      if (value !== 0 && openFile.inode.kind !== 'fifo' && openFile.inode.kind !== 'socket' && pseudo === undefined) return -ERRNO.ENOTTY;
+      openFile.flags = value === 0 ? openFile.flags & ~O.ASYNC : openFile.flags | O.ASYNC;
       return 0;
     }
     case IOCTL.FIONREAD: return pseudo === undefined ? bytesToRead(call, openFile) : terminalControl(call, openFile, pseudo);

@@ -6,6 +6,7 @@ import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { CAPABILITIES, isPrivileged } from '../files/identity.ts';
 import { bytesOf } from '../proc-files.ts';
+import type { Process } from '../process.ts';
 import { limitOf, RLIMIT } from '../resource-limits.ts';
 import type { CallEntry } from './entry.ts';
 
@@ -150,9 +151,40 @@ function membarrier(call: Call): CallResult {
   return (command & known) === command ? 0 : -ERRNO.EINVAL;
 }
 
-/** Linux answers 20 - nice. */
+const NICE = { MIN: -20, MAX: 19 } as const;
+
+/** PRIO_PROCESS, PRIO_PGRP, PRIO_USER: those that `who` names, 0 for the caller's own. */
+function processesOf(call: Call, which: number, who: number): Process[] {
+  const { kernel, process: own } = call;
+  const { uid } = own.files.credentials;
+  return kernel.processes.filter((process) => {
+    if (process.isOver) return false;
+    if (which === 0) return who === 0 ? process === own : process.threads.some(({ tid }) => tid === who);
+    return which === 1 ? process.group === (who === 0 ? own.group : who) : process.files.credentials.uid === (who === 0 ? uid : who);
+  });
+}
+
+/** Linux answers 20 - nice, the best of all that are meant. */
 function getpriority(call: Call): CallResult {
-  return call.unsigned(0) > 2 ? -ERRNO.EINVAL : 20;
+  const which = call.unsigned(0);
+  if (which > 2) return -ERRNO.EINVAL;
+  const meant = processesOf(call, which, call.int(1));
+  return meant.length === 0 ? -ERRNO.ESRCH : Math.max(...meant.map(({ nice }) => 20 - nice));
+}
+
+/** Less nice is for a privileged user. */
+function setpriority(call: Call): CallResult {
+  const which = call.unsigned(0);
+  if (which > 2) return -ERRNO.EINVAL;
+  const meant = processesOf(call, which, call.int(1));
+  if (meant.length === 0) return -ERRNO.ESRCH;
+  const nice = Math.min(NICE.MAX, Math.max(NICE.MIN, call.int(2)));
+  let answer = 0;
+  for (const process of meant) {
+    if (nice < process.nice && call.process.files.credentials.uid !== 0) answer = -ERRNO.EACCES;
+    else process.nice = nice;
+  }
+  return answer;
 }
 
 function personality(call: Call): CallResult {
@@ -169,7 +201,7 @@ export const systemCalls: readonly CallEntry[] = [
   { number: 90, name: 'capget', handle: capget },
   { number: 91, name: 'capset', handle: () => -ERRNO.EPERM },
   { number: 92, name: 'personality', handle: personality },
-  { number: 140, name: 'setpriority', handle: () => 0 },
+  { number: 140, name: 'setpriority', handle: setpriority },
   { number: 141, name: 'getpriority', handle: getpriority },
   { number: 160, name: 'uname', handle: uname },
   { number: 161, name: 'sethostname', handle: () => -ERRNO.EPERM },
