@@ -5,6 +5,7 @@
  */
 import type { Call } from '../call.ts';
 import { ERRNO } from '../errno.ts';
+import { isMember } from '../files/permission.ts';
 import type { Permission } from '../system-v.ts';
 import type { Thread } from '../thread.ts';
 
@@ -21,7 +22,7 @@ export function secondsNow(call: Call): number {
 export function mayUse(call: Call, { uid, gid, cuid, cgid, mode }: Permission, rights: number): boolean {
   const { credentials } = call.process.files;
   if (credentials.uid === 0) return true;
-  const granted = credentials.uid === uid || credentials.uid === cuid ? mode >> 6 : credentials.gid === gid || credentials.gid === cgid ? mode >> 3 : mode;
+  const granted = credentials.uid === uid || credentials.uid === cuid ? mode >> 6 : isMember(credentials, gid) || isMember(credentials, cgid) ? mode >> 3 : mode;
   return (rights & ~granted & 7) === 0;
 }
 
