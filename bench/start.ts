@@ -2,7 +2,8 @@
  * Starting Debian's programs from an image: cold, and as children of one warm checkpoint (run until it waits for input, saved, restored a hundred times
  * with other input each). In this process, without a store on a disk: the image's files are read where they lie, the checkpoint is in memory.
  * Run: npm run build && node --import ./scripts/typescript-loader.mjs bench/start.ts [ROOT]. ROOT is a directory with a riscv64 Debian (build/debian-root).
- *   cold: machine made, program run to its end. warm: machine restored, given a line, run to its end. memory: growth of this process for each of the guests that wait at once.
+ *   cold: machine made, program run to its end. warm: machine restored, given a line, run to its end. child: the waiting machine itself, given a line, run to its
+ *   end and undone (serve --children). memory: growth of this process for each of the guests that wait at once.
  * Medians of processor time. Does NOT start processes of the host: that is 50 ms more for node itself.
  */
 import { createHash } from 'node:crypto';
@@ -16,6 +17,7 @@ import { enableWasmFeatures } from '../src/engine/live/v8-flags.ts';
 import { chunkCount, encodeCatalog, ImageCatalog, type ImageTree } from '../src/image/index.ts';
 import { layerFromDirectory } from '../src/image/live/layer-from-directory.ts';
 import { riscv64, type Isa } from '../src/isa/index.ts';
+import { openMachine, type EngineName } from '../src/index.ts';
 import { Guest } from '../src/posix/index.ts';
 import { openSnapshot, SnapshotWriter } from '../src/snapshot/index.ts';
 import { MemoryStore } from '../src/store/index.ts';
@@ -103,16 +105,38 @@ async function measure(name: string, isa: Isa, image: ImageTree, job: { readonly
     const { hasEnded, output } = run(guest, channels, job.line(child));
     if (!hasEnded || output !== job.answer(child)) throw new Error(`child ${child} answered ${output}`);
   })));
+  const child = await children(name.split(', ')[1]!, job);
   const before = process.memoryUsage.rss();
   const waiting = Array.from({ length: WAITING }, restore);
   for (const { guest, channels } of waiting) run(guest, channels);
   const each = (process.memoryUsage.rss() - before) / WAITING;
-  console.log(`${name.padEnd(24)} ${cold.toFixed(0).padStart(8)} ms ${warm.toFixed(1).padStart(8)} ms ${(cold / warm).toFixed(1).padStart(6)} x ${(each / 2 ** 20).toFixed(1).padStart(7)} MiB`);
+  console.log(`${name.padEnd(24)} ${cold.toFixed(0).padStart(8)} ms ${warm.toFixed(1).padStart(8)} ms ${(cold / warm).toFixed(1).padStart(6)} x ${child.toFixed(1).padStart(8)} ms ${(cold / child).toFixed(0).padStart(5)} x ${(each / 2 ** 20).toFixed(1).padStart(7)} MiB`);
+}
+
+/** Median of children of one resident machine. */
+async function children(engine: string, job: { readonly warm: readonly string[]; readonly line: (child: number) => string; readonly answer: (child: number) => string }): Promise<number> {
+  const [program = '', ...words] = job.warm;
+  const machine = await openMachine({ program, arguments: words, image: [root], environment: ['LC_ALL=C.UTF-8', 'PYTHONDONTWRITEBYTECODE=1'], engine: engine as EngineName }); // One of the two below.
+  await machine.transact(async (transaction) => { await transaction.run(); });
+  const times: number[] = [];
+  for (let child = 0; child < CHILDREN; child++) {
+    const start = process.cpuUsage();
+    const transaction = machine.begin();
+    transaction.send('stdin', job.line(child));
+    transaction.end('stdin');
+    await transaction.run();
+    if (transaction.readText('stdout') !== job.answer(child)) throw new Error(`child ${child} answered something else`);
+    await transaction.abort();
+    const { user, system } = process.cpuUsage(start);
+    times.push((user + system) / 1000);
+  }
+  await machine.close();
+  return median(times);
 }
 
 enableWasmFeatures();
 const image = imageOf(root);
-console.log(`${'program, engine'.padEnd(24)} ${'cold'.padStart(11)} ${'warm'.padStart(11)} ${'cold/warm'.padStart(8)} ${'memory'.padStart(11)}`);
+console.log(`${'program, engine'.padEnd(24)} ${'cold'.padStart(11)} ${'warm'.padStart(11)} ${'cold/warm'.padStart(8)} ${'child'.padStart(10)} ${'cold/child'.padStart(8)} ${'memory'.padStart(11)}`);
 for (const [engine, isa] of [['wasm', interpretingInWasm(riscv64)], ['translate', translating(riscv64)]] as const) {
   await measure(`bash, ${engine}`, isa, image, { cold: ['bash', '-c', 'true'], warm: ['bash', '-c', 'read line; eval "$line"'], line: (child) => `echo $((${child} * 2))\n`, answer: (child) => `${child * 2}\n` });
   await measure(`python3, ${engine}`, isa, image, { cold: ['python3', '-c', 'pass'], warm: ['python3', '-c', 'import sys; exec(sys.stdin.readline())'], line: (child) => `print(${child} * 2)\n`, answer: (child) => `${child * 2}\n` });

@@ -34,7 +34,7 @@ export { resumeRun, type ResumeRequest } from './session/resume.ts';
 export { startRun, type RunRequest, type SessionResult } from './session/run.ts';
 export { collectStore, type GcRequest, type GcResult } from './session/tidy.ts';
 export { checkCommand } from './service/live/check-command.ts';
-export { openDoor, type Address, type Door } from './service/live/http-server.ts';
+export { openDoor, type Address, type Door } from './service/live/open-door.ts';
 export { openService, parseServiceOptions, savepointRun, transactOnce, type OnceResult, type SavepointResult, type Service, type ServiceOptions, type ServiceRequest, type Validator } from './service/index.ts';
 export { storeStats, type RunUsage, type StoreStats } from './session/stats.ts';
 export { VERSION } from './session/version.ts';

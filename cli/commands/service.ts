@@ -47,6 +47,7 @@ function toRequest(name: string, program: string | undefined, programArguments: 
 
 function addServe(program: Command): void {
   addServiceOptions(program.command('serve').description('keep a machine in memory and answer requests, each one a transaction'))
+    .option('--children', 'each request is answered by a child of the machine as it stands, which may exit: nothing of what it does stays')
     .option('--http <[host:]port>', 'take requests by HTTP here (host: 127.0.0.1)').option('--socket <path>', 'take requests by HTTP on a Unix socket')
     .option('--control', 'also take POST /savepoint, /rollback, /branch and /promote').option('--json', 'facts as JSON')
     .addHelpText('after', `
@@ -57,12 +58,13 @@ Examples:
   curl -H 'Idempotency-Key: 93' -d 't 17 42 100' …        asked again with the same key it is not done again
   curl -X POST 'http://127.0.0.1:8080/savepoint?name=a'   with --control; also /rollback?to=a /branch?name=b /promote?branch=b
   curl http://127.0.0.1:8080/metrics                      for Prometheus
+  stillpoint serve py --children --socket py.sock --image debian -- python3 -c 'import sys, json; exec(sys.stdin.read())'
 A request is what the program reads next on standard input, the answer is what it writes until it waits for more. When the
 program crashes, exits with another status than 0, takes too long or the check says no, the answer is an error (JSON with a
 code) and nothing has happened. Ctrl-C and SIGTERM: the requests that wait are answered, then the machine rests at a checkpoint.`)
-    .action(async (name: string, path: string | undefined, words: string[], flags: ServiceFlags & { readonly http?: string; readonly socket?: string; readonly control?: boolean }) => {
+    .action(async (name: string, path: string | undefined, words: string[], flags: ServiceFlags & { readonly http?: string; readonly socket?: string; readonly control?: boolean; readonly children?: boolean }) => {
       const addresses = parseServiceOptions({ http: flags.http, socket: flags.socket, needsDoor: true }).addresses;
-      const service = await openService({ ...toRequest(name, path, words, flags), takesControl: flags.control });
+      const service = await openService({ ...toRequest(name, path, words, flags), takesControl: flags.control, children: flags.children });
       await serve(service, { name, addresses, isJson: flags.json === true });
     });
 }

@@ -4,6 +4,7 @@
  *   request ─► queue ─► begin ─► bytes to the guest ─► it runs until it waits for more ─► what it wrote ─► check ─► commit ─► on disk ─► answer
  *                                        └ fault, exit status, cap, time-out, a "no" of the check, a client that left: abort, nothing has happened
  *
+ * With `children` every request is answered by a child of the machine as it stands: it sees the request and then the end of the input, may exit, and leaves nothing.
  * Invariants: an answer is given when its commit is on disk, never before; the next request may run meanwhile (group commit); a request that fails leaves
  * the machine as it was; queue, sizes and times have limits; a request with the key of an answered one gets that answer (answer-book.ts).
  * What this does NOT do: sockets (live/http-server.ts), open the machine (open.ts).
@@ -43,6 +44,8 @@ export interface ServiceOptions {
   readonly check?: Validator | undefined;
   /** Takes savepoint, rollback, branch and promote at its doors. */
   readonly takesControl?: boolean | undefined;
+  /** Requests are answered by children of the machine as it is: nothing of what they do stays. */
+  readonly children?: boolean | undefined;
 }
 
 /** Where the machine comes from, for what is done to its run at rest. */
@@ -216,17 +219,22 @@ export class Service {
 
   /** Runs the request; when it resolves the machine is free, and the commit is on its way. */
   async #transact({ bytes, key, client }: Waiting): Promise<Done> {
-    const { maxInstructions, input = 'stdin', output = 'stdout', check } = this.#options;
+    const { maxInstructions, input = 'stdin', output = 'stdout', check, children = false } = this.#options;
     const transaction = this.#machine.begin({ timeoutMs: this.timeoutMs, ...(maxInstructions === undefined ? {} : { maxInstructions }) });
     try {
       const message = this.#framed(bytes);
       if (message.length > 0) transaction.send(input, message);
+      if (children) transaction.end(input);
       mustWaitFor(input, await transaction.run());
       const response = transaction.read(output);
       const refusal = await check?.({ request: bytes, response });
       if (refusal !== undefined) throw new StillpointError('E_TXN_REFUSED', `the check refused the answer, and the transaction was aborted: ${refusal}`, { data: { reason: refusal } });
       if (client.isGone()) throw gone();
       const remarks = transaction.read('stderr');
+      if (children) { // The same request has the same answer: nothing is to be kept.
+        await transaction.abort();
+        return { answer: { remarks }, durable: Promise.resolve(response) };
+      }
       const also = key === undefined ? undefined : this.#answers.entry(key, { request: bytes, response, at: instructionCount(this.#machine.instructions) });
       const durable = transaction.commit(also);
       if (key !== undefined) this.#answers.written(key, { request: bytes, response, durable });

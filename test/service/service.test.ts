@@ -172,4 +172,19 @@ describe('options of services', () => {
   it.each([{ http: 'x' }, { http: '70000' }, { http: '' }, { socket: '' }, { socket: 'x'.repeat(108) }, { needsDoor: true }, { frame: 'x' }, { timeout: '5M' }, { timeout: 'x' }, { maxRequest: '-1' }, { maxInstructions: 'x' }])('%j is E_USAGE', async (texts) => {
     expect(await codeOf(() => parseServiceOptions(texts))).toBe('E_USAGE');
   });
+
+  it('with children answers every request from one state: they read to the end, exit, change files, and leave nothing', async () => {
+    const service = await openService({ name: 'children', store, children: true, fresh: { program: guestProgram('child'), memory: '16M' } });
+    cleanups.push(() => service.stop());
+    const at = await door(service);
+    const root = service.machine.root();
+    const instructions = service.machine.instructions;
+    expect(await post(at, 'one')).toEqual({ status: 200, body: '1 4 0 one\n' });
+    expect(await post(at, 'three\nmore\nmore')).toEqual({ status: 200, body: '1 6 2 three\n' });
+    expect(code(await post(at, 'crash'))).toBe('E_TXN_FAULT');
+    expect(code(await post(at, 'x'))).toBe('E_TXN_EXIT');
+    const many = await Promise.all(Array.from({ length: 20 }, (_, index) => post(at, String(index % 10))));
+    expect(many).toEqual(Array.from({ length: 20 }, (_, index) => ({ status: 200, body: `1 2 0 ${index % 10}\n` })));
+    expect([service.machine.root(), service.machine.instructions, service.machine.hasEnded]).toEqual([root, instructions, false]);
+  });
 });
