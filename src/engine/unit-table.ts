@@ -9,7 +9,7 @@
  * What this does NOT do: run units, or count (translator.ts).
  */
 import { assert } from '../core/index.ts';
-import { CodeCache, driverModule, liftBatch, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type UnitLayout } from '../isa/index.ts';
+import { CodeCache, driverModule, FunctionStarts, liftBatch, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
 import { VM_OFFSET, type GuestMemory } from './memory.ts';
 import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
@@ -29,6 +29,8 @@ const MAP_BYTES = 4 * 1024 * 1024;
 const CALLEE_PART = 8;
 /** A target inside a unit becomes hot so many times before it gets its own. */
 const COVERED_TIMES = 20;
+/** The unit of a function is made so often at most; further places in it get units of their own. */
+const MADE_MAX = 6;
 /** Hot targets wait for company: so many, or so many instructions. Modules cost more than functions. */
 const QUEUE_MAX = 8;
 export const QUEUE_INSTRUCTIONS = 200_000;
@@ -77,10 +79,11 @@ export class UnitTable {
   #hasProgramChanged = false;
   /** undefined: not looked for yet. false: this memory keeps to itself from now on. */
   #isAttached: boolean | undefined = undefined;
-  readonly #functions = new Set<number>();
   /** Starts of blocks that are in some unit, and how often they have become hot since. */
   readonly #covered = new Set<number>();
   readonly #coveredTimes = new Map<number, number>();
+  /** How often the unit at an address was made. */
+  readonly #made = new Map<number, number>();
   readonly #batchesOfPage = new Map<number, Set<InstalledBatch>>();
   readonly #targets: Int32Array;
   readonly #calleeLimit: number;
@@ -118,8 +121,10 @@ export class UnitTable {
       memoryPages: buffer.byteLength / WASM_PAGE_BYTES, registers: vmBase + VM_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags,
       outcome: vmBase + OUTCOME_OFFSET, targets, tableSize: TABLE_SIZE_FIRST, margin, hasFused: compileHost().hasFused,
       slotOf: (address) => this.#slotOf(address),
-      isFunction: (address) => this.#functions.has(address),
-      functionBefore: (address) => this.#functionBefore(address),
+      functions: new FunctionStarts(this.#memory),
+      entriesOf: (start) => this.#entriesOf(start),
+      isCovered: (address) => this.#covered.has(address),
+      isSettled: (start) => (this.#made.get(start) ?? 0) >= MADE_MAX,
       allocate: (bytes) => {
         const places = this.#places;
         const at = places.mapsUsed;
@@ -130,10 +135,10 @@ export class UnitTable {
     };
   }
 
-  #functionBefore(address: number): number | undefined {
-    let best = -1;
-    for (const start of this.#functions) if (start < address && start > best) best = start;
-    return best < 0 ? undefined : best;
+  #entriesOf(start: number): readonly number[] {
+    const unit = this.#units.get(start)?.batch.units.find(({ entries }) => entries.has(start));
+    const [own, ...others] = unit?.entries.keys() ?? [];
+    return own === start ? others : [];
   }
 
   /** Slot of the unit at an address; undefined when there is none. */
@@ -237,13 +242,15 @@ export class UnitTable {
     const installed: InstalledBatch = { units: batch.units, pages };
     for (const page of pages) this.#watch(page, installed, batch.reliedPages.has(page));
     for (const unit of batch.units) {
+      const [own] = unit.entries.keys();
+      this.#made.set(own!, (this.#made.get(own!) ?? 0) + 1);
       for (const [address, slot] of unit.entries) {
         this.#units.set(address, { slot, batch: installed });
         this.cacheTarget(address, slot);
         this.#interpreter.setEntry(address, true);
       }
       for (const address of unit.resumes) this.#interpreter.setEntry(address, true);
-      for (const address of unit.callees) this.#functions.add(address);
+      for (const address of unit.callees) this.layout.functions.add(address);
       for (const address of unit.starts) this.#covered.add(address);
     }
   }
@@ -320,9 +327,10 @@ export class UnitTable {
     this.#queue = [];
     this.#units.clear();
     this.#batchesOfPage.clear();
-    this.#functions.clear();
     this.#covered.clear();
     this.#coveredTimes.clear();
+    this.#made.clear();
+    this.layout.functions.forget();
     this.#worth?.forget();
     this.#program = undefined;
     if (this.#isAttached === true) this.#isAttached = false; // What is shared stays as it is; this memory keeps to itself from now on.

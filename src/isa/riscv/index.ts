@@ -15,5 +15,5 @@ export { NEVER_HOT } from './machine.ts';
 export { PAUSE, ProfilingInterpreter, type ColdInterpreter, type Pause } from './profiling-interpreter.ts';
 export { AREA_BYTES_MAX, AREA_BYTES_MIN, loopModule, WasmInterpreter, type Loop, type LoopLayout } from './wasm-interpreter/index.ts';
 export {
-  CodeCache, driverModule, fusedProbeModule, LEAVE, liftBatch, OUTCOME, REASON, returnTarget, TARGETS, unitExtent, type Batch, type HotEntry, type LiftedUnit, type UnitLayout,
+  CodeCache, driverModule, FunctionStarts, fusedProbeModule, LEAVE, liftBatch, OUTCOME, REASON, returnTarget, TARGETS, unitExtent, type Batch, type HotEntry, type LiftedUnit, type UnitLayout,
 } from './lift/index.ts';

@@ -87,7 +87,8 @@ function apply(effect: Effect, before: Readonly<Registers>, node: GraphNode): Re
 
 /** Registers at the start of every node. */
 export function analyse(graph: Graph, liveness: Liveness): readonly Registers[] {
-  const { nodes, predecessors } = graph;
+  const { nodes, predecessors, entryNode } = graph;
+  const isEntry = (index: number): boolean => index === 0 || index === entryNode;
   const pins = pinned(graph);
   const frames = findFrames(graph);
   const effects = nodes.map((node, index) => effectOf(node, liveness.flushes[index]!, frames[index]!));
@@ -100,7 +101,7 @@ export function analyse(graph: Graph, liveness: Liveness): readonly Registers[] 
     for (let index = 0; index < nodes.length; index++) {
       if (isOpen[index] === 0) continue;
       isOpen[index] = 0;
-      const state = index === 0 ? before[0]! : join(predecessors[index]!, after, pins.get(index), [liveness.integers[index]!, liveness.floats[index]!]);
+      const state = index === 0 ? before[0]! : join(predecessors[index]!, after, { pin: pins.get(index), live: [liveness.integers[index]!, liveness.floats[index]!], isEntry });
       state.facts.frame = frames[index]!;
       before[index] = state;
       const next = apply(effects[index]!, state, nodes[index]!);
@@ -117,12 +118,15 @@ export function analyse(graph: Graph, liveness: Liveness): readonly Registers[] 
   return before;
 }
 
-/** Coming from the unit's entry, where nothing is in locals, loads what the other ways have. */
-function join(sources: readonly number[], after: readonly Registers[], pin: Pin | undefined, [live, liveFloats]: readonly [number, number]): Registers {
+interface Joined { readonly pin: Pin | undefined; readonly live: readonly [number, number]; isEntry(index: number): boolean }
+
+/** Coming from the unit's entries, where nothing is in locals, loads what the other ways have. */
+function join(sources: readonly number[], after: readonly Registers[], { pin, live: [live, liveFloats], isEntry }: Joined): Registers {
   const state = copyRegisters(TOP);
+  const isEntered = sources.every(isEntry);
   for (const index of sources) {
     const source = after[index]!;
-    if (index > 0 || sources.length === 1) {
+    if (isEntered || !isEntry(index)) {
       state.available &= source.available;
       state.availableFloats &= source.availableFloats;
     }

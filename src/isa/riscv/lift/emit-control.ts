@@ -16,6 +16,7 @@ import type { UnitEmitter } from './emit-unit.ts';
 import { STACK_POINTER } from './facts.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
+import { pushComparison } from './narrow.ts';
 import { HELPER, LEAVE, LOCAL, OUTCOME, TARGETS } from './layout.ts';
 
 /**
@@ -80,7 +81,7 @@ function enter(unit: UnitEmitter, { edges }: GraphNode, index: number): void {
 function branch(unit: UnitEmitter, last: Instruction, edges: readonly GraphEdge[], index: number): void {
   const { code } = unit;
   const [taken, other] = [edges[0]!, edges[1]!];
-  unit.get(last.rs1); unit.get(last.rs2); code.op(CONDITIONS[last.row.mnemonic]!);
+  pushComparison(unit, last, CONDITIONS[last.row.mnemonic]!);
   if (unit.isBare(index, taken)) {
     code.brIf(unit.labelFor(index, (taken as { readonly node: number }).node)); // A bare edge leads to a node.
     return go(unit, index, other);

@@ -12,12 +12,14 @@ import { emitLoad, emitStore } from './emit-memory.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import { isCsrRead, isReturn, type Instruction } from './instruction.ts';
 import { HELPER, LOCAL } from './layout.ts';
+import { emitNarrow, emitZeroExtension, isZeroExtension, narrowAfter } from './narrow.ts';
 
 export function emitInstruction(unit: UnitEmitter, instruction: Instruction): void {
   const { row: { mnemonic, format }, rd } = instruction;
   const known = constantOf(unit, instruction);
   unit.needOperands(instruction);
   emitMeaning(unit, instruction);
+  unit.narrow = narrowAfter(unit.narrow, instruction);
   if (instruction.writes !== 0) {
     unit.ranges.delete(rd);
     if (known === undefined) unit.constants.delete(rd);
@@ -29,11 +31,7 @@ export function emitInstruction(unit: UnitEmitter, instruction: Instruction): vo
 function emitMeaning(unit: UnitEmitter, instruction: Instruction): void {
   const { row: { mnemonic, format }, rd } = instruction;
   const { code } = unit;
-  if (mnemonic in PURE) {
-    if (rd === 0) return;
-    PURE[mnemonic]!({ code, instruction, get: unit.get });
-    return unit.set(rd);
-  }
+  if (mnemonic in PURE) return emitPure(unit, instruction);
   if (mnemonic in LOADS) return emitLoad(unit, instruction);
   if (mnemonic in STORES) return emitStore(unit, instruction);
   if (mnemonic in HIGH_PRODUCTS) return emitHighProduct(unit, instruction);
@@ -47,6 +45,16 @@ function emitMeaning(unit: UnitEmitter, instruction: Instruction): void {
     return unit.set(rd);
   }
   if (format === 'JumpRegister') emitTarget(unit, instruction);
+}
+
+function emitPure(unit: UnitEmitter, instruction: Instruction): void {
+  const { code, instructions, position } = unit;
+  if (instruction.rd === 0 || isZeroExtension(instruction, instructions[position + 1])) return;
+  const before = instructions[position - 1];
+  if (before !== undefined && isZeroExtension(before, instruction)) return emitZeroExtension(unit, before, instruction);
+  if (emitNarrow(unit, instruction)) return;
+  PURE[instruction.row.mnemonic]!({ code, instruction, get: unit.get });
+  unit.set(instruction.rd);
 }
 
 /** Address that lui, auipc and addi put into rd, as far as the block tells. */

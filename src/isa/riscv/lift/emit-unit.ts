@@ -15,6 +15,7 @@ import { assert } from '../../../core/index.ts';
 import { CodeWriter, OP, TYPE } from '../../../wasm/index.ts';
 import { CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
 import { LIMITS_BIT, copyRegisters, endRegisters, stepRegisters, type Registers } from './dataflow.ts';
+import { exitSets, type ExitPlan } from './exit-sets.ts';
 import { STACK_POINTER } from './facts.ts';
 import { emitInstruction } from './emit-instruction.ts';
 import { emitLimits } from './emit-float.ts';
@@ -54,8 +55,9 @@ export class UnitEmitter {
   readonly layout: UnitLayout;
   /** Registers in locals at the point of emission. */
   state: Registers;
-  /** Constants in integer registers, and bytes ready for stores by base register, both of the block being emitted. */
+  /** Constants in integer registers, registers with narrow values (narrow.ts), and bytes ready for stores by base register, both of the block being emitted. */
   readonly constants = new Map<number, number>();
+  narrow = 0;
   readonly ranges = new Map<number, { readonly low: number; readonly high: number }>();
   /** The block being emitted, and the place in it. */
   instructions: readonly Instruction[] = [];
@@ -74,13 +76,13 @@ export class UnitEmitter {
     this.context = context;
     this.layout = context.layout;
     this.state = copyRegisters(context.before[0]!);
-    const { nodes, dominators } = context.graph;
+    const { nodes, dominators, entryNode } = context.graph;
     const forward = nodes.map(() => 0);
     this.#isMerge = new Uint8Array(nodes.length);
     nodes.forEach(({ edges, indices }, from) => {
       for (const edge of edges) {
         if (!('node' in edge) || edge.node <= from) continue;
-        if (++forward[edge.node]! > 1 || indices.length > 0) this.#isMerge[edge.node] = 1;
+        if (++forward[edge.node]! > 1 || indices.length > 0 || edge.node === entryNode) this.#isMerge[edge.node] = 1;
       }
     });
     const merges: number[][] = nodes.map(() => []);
@@ -298,6 +300,7 @@ export class UnitEmitter {
   #node(index: number): void {
     this.state = copyRegisters(this.context.before[index]!);
     this.constants.clear();
+    this.narrow = 0;
     this.ranges.clear();
     const node = this.context.graph.nodes[index]!;
     const { block } = node;
@@ -377,23 +380,4 @@ export class UnitEmitter {
   afterCall(node: GraphNode): void {
     endRegisters(this.state, node);
   }
-}
-
-interface ExitSet { readonly dirty: number; readonly dirtyFloats: number }
-interface ExitPlan { readonly sets: readonly ExitSet[]; readonly labelDepths: readonly number[] }
-
-/** The sets of dirty registers with which a block can be left early, growing. */
-function exitSets(before: Readonly<Registers>, instructions: readonly Instruction[], flushes: Int32Array, isChecked: boolean): ExitSet[] {
-  const sets: ExitSet[] = [];
-  const state = copyRegisters(before);
-  const add = (): void => {
-    const last = sets.at(-1);
-    if (last === undefined || last.dirty !== state.dirty || last.dirtyFloats !== state.dirtyFloats) sets.push({ dirty: state.dirty, dirtyFloats: state.dirtyFloats });
-  };
-  if (isChecked) add();
-  instructions.forEach((instruction, at) => {
-    if (instruction.canLeave) add();
-    stepRegisters(state, instruction, flushes[2 * at]!, flushes[2 * at + 1]!);
-  });
-  return sets;
 }

@@ -9,7 +9,8 @@
  * source.
  *
  * An interpreter's loop (computed goto, a switch for each operation) rarely comes back to where its function begins, so the targets of its dispatch node
- * are entries of the unit too: otherwise code that was left in the middle of it would need a copy of everything for each place where it goes on.
+ * are entries of the unit too: otherwise code that was left in the middle of it would need a copy of everything for each place where it goes on. So are
+ * the outermost loops of other large functions, and places that are asked for.
  * What this does NOT do: know instructions, emit code.
  */
 import { assert } from '../../../core/index.ts';
@@ -34,25 +35,51 @@ export interface Graph {
   readonly loops: ReadonlyMap<number, ReadonlySet<number>>;
   /** Start address → number, of all blocks that a dispatch or table can lead to. */
   readonly numbers: ReadonlyMap<number, number>;
-  /** Addresses, besides the unit's own, at which it can be entered: node 0 leads to them all through one dispatch node. */
+  /** Addresses, besides the unit's own, at which it can be entered: node 0 leads to them all through one dispatch node, `entryNode`. */
   readonly entries: readonly number[];
+  /** -1: there are none. */
+  readonly entryNode: number;
 }
 
 /** A dispatch node with so many targets, some of them out of a jump table, is an interpreter's. */
 const INTERPRETER_TARGETS = 8;
+/** A unit of so many blocks can be entered at its outermost loops, so that a second one is not made from the middle of one. */
+const LARGE_BLOCKS = 200;
 
 interface Draft { readonly block: Block | undefined; edges: number[] }
 
-export function makeGraph({ blocks }: Region): Graph {
+/** Where a unit can be entered besides its start: at these addresses, and at the outermost loop around one that is `inside` it. */
+export interface Entrances { readonly wanted: readonly number[]; readonly inside: number | undefined }
+
+export function makeGraph({ blocks }: Region, { wanted, inside }: Entrances = { wanted: [], inside: undefined }): Graph {
   const drafts = reducible(blocks);
-  const targets = interpreterTargets(drafts);
-  if (targets.length > 0) {
-    const more = [{ ...blocks[0]!, edges: [...blocks[0]!.edges, ...targets.map((block) => ({ block }))] }, ...blocks.slice(1)];
-    const withEntries = reducible(more);
-    const dispatches = withEntries[0]!.edges.filter((target) => target !== 1);
-    if (dispatches.length === 1 && withEntries[dispatches[0]!]!.block === undefined) return order(more, withEntries, targets);
-  }
-  return order(blocks, drafts, []);
+  const indexOf = new Map(blocks.map(({ start }, index) => [start, index])); // Of block 1, not of the empty one before it.
+  const targets = new Set(interpreterTargets(drafts));
+  for (const address of wanted) targets.add(indexOf.get(address) ?? 1);
+  const place = inside === undefined ? undefined : blockAround(blocks, inside);
+  for (const { header, members } of outermostLoops(drafts)) if (blocks.length >= LARGE_BLOCKS || (place !== undefined && members.includes(place))) targets.add(header);
+  targets.delete(1);
+  if (targets.size === 0) return order(blocks, drafts, []);
+  const more = [{ ...blocks[0]!, edges: [...blocks[0]!.edges, ...[...targets].map((block) => ({ block }))] }, ...blocks.slice(1)];
+  const withEntries = reducible(more);
+  const first = withEntries[0]!;
+  const own = first.edges.find((target) => target === 1) ?? first.edges.find((target) => new Leaves(withEntries).has(target, 1))!;
+  withEntries.push({ block: undefined, edges: first.edges.filter((target) => target !== 1) });
+  first.edges = [own, withEntries.length - 1];
+  return order(blocks, withEntries, [...targets]);
+}
+
+function blockAround(blocks: readonly Block[], address: number): number {
+  return blocks.findIndex(({ start, end, instructions }) => start <= address && address < end && instructions.length > 0);
+}
+
+/** Loops that are in no other one and begin at a block. */
+function outermostLoops(drafts: readonly Draft[]): { readonly header: number; readonly members: readonly number[] }[] {
+  return components(drafts, new Set(drafts.keys())).flatMap((members) => {
+    if (members.length === 1 && !drafts[members[0]!]!.edges.includes(members[0]!)) return [];
+    const header = entriesOf(drafts, new Set(members))[0] ?? members[0]!;
+    return drafts[header]!.block === undefined ? [] : [{ header, members }];
+  });
 }
 
 function reducible(blocks: readonly Block[]): Draft[] {
@@ -164,8 +191,13 @@ function order(blocks: readonly Block[], drafts: readonly Draft[], extra: readon
     const { edges } = drafts[from]!;
     return edges.includes(target) ? target : edges.find((edge) => drafts[edge]!.block === undefined && leaves.has(edge, target))!;
   };
+  const entryNode = extra.length === 0 ? -1 : position[drafts.length - 1]!;
   const nodes = sequence.map((draft): GraphNode => {
     const { block } = drafts[draft]!;
+    if (draft === 0 && entryNode >= 0) {
+      const own = position[drafts[0]!.edges[0]!]!;
+      return { block, edges: [own === position[1]! ? { node: own } : { node: own, index: numbers.get(blocks[1]!.start)! }, { node: entryNode }], indices: [] };
+    }
     const targets: readonly Edge[] = block?.edges ?? leaves.of(draft).map((target) => ({ block: target }));
     const edges = targets.map((edge): GraphEdge => {
       if ('address' in edge) return edge;
@@ -179,7 +211,7 @@ function order(blocks: readonly Block[], drafts: readonly Draft[], extra: readon
   const predecessors: number[][] = nodes.map(() => []);
   nodes.forEach(({ edges }, from) => { for (const edge of edges) if ('node' in edge && !predecessors[edge.node]!.includes(from)) predecessors[edge.node]!.push(from); });
   const dominators = findDominators(predecessors);
-  return { nodes, dominators, predecessors, loops: findLoops(predecessors, dominators), numbers, entries: extra.map((block) => blocks[block]!.start) };
+  return { nodes, dominators, predecessors, loops: findLoops(predecessors, dominators), numbers, entries: extra.map((block) => blocks[block]!.start), entryNode };
 }
 
 /** Blocks behind dispatch nodes, those behind further dispatch nodes among them; each is asked for once a target. */

@@ -60,12 +60,15 @@ function definition(back: readonly Instruction[], from: number, register: number
 
 /** A register's constant: made of lui or auipc and addi before, else what it held once, else what the one such pair in the unit puts into it. */
 function constantOf(code: Code, back: readonly Instruction[], from: number, register: number): number | undefined {
-  const near = definition(back, from, register);
-  const known = near === undefined ? undefined : evaluate(near.instruction, (rs, at) => constantOf(code, back, at, rs), near.at + 1);
+  const known = knownConstantOf(code, back, from, register);
   if (known !== undefined) return known;
-  const guess = near === undefined ? code.guess(register) : undefined;
-  if (guess !== undefined) return guess;
-  return code.constants.of(code, register);
+  const guess = definition(back, from, register) === undefined ? code.guess(register) : undefined;
+  return guess ?? code.constants.of(code, register);
+}
+
+function knownConstantOf(code: Code, back: readonly Instruction[], from: number, register: number): number | undefined {
+  const near = definition(back, from, register);
+  return near === undefined ? undefined : evaluate(near.instruction, (rs, at) => constantOf(code, back, at, rs), near.at + 1);
 }
 
 /** What pairs of lui or auipc and addi put into registers, anywhere in a unit. Code that is found later is looked at when it is asked for the next time. */
@@ -98,7 +101,7 @@ export class MadeConstants {
 }
 
 function evaluate({ row, address, imm, rs1 }: Instruction, get: (register: number, from: number) => number | undefined, from: number): number | undefined {
-  if (row.mnemonic === 'lui') return imm >>> 0;
+  if (row.mnemonic === 'lui') return imm < 0 ? undefined : imm;
   if (row.mnemonic === 'auipc') return (address + imm) >>> 0;
   if (row.mnemonic !== 'addi') return undefined;
   if (rs1 === 0) return imm;
@@ -115,9 +118,11 @@ function tableOf(code: Code, back: readonly Instruction[], load: Found): Table {
   const { mnemonic, format } = sum.instruction.row;
   if (format !== 'R' || !(mnemonic === 'add' || mnemonic.startsWith('sh2add') || mnemonic.startsWith('sh3add'))) return { table: undefined, bound: undefined };
   const sources = mnemonic === 'add' ? [sum.instruction.rs1, sum.instruction.rs2] : [sum.instruction.rs2];
-  for (const register of sources) {
-    const value = constantOf(code, back, sum.at + 1, register);
-    if (value !== undefined && value >= BIAS) return { table: value + imm, bound: boundOf(back) };
+  for (const isKnown of [true, false]) {
+    for (const register of sources) {
+      const value = isKnown ? knownConstantOf(code, back, sum.at + 1, register) : constantOf(code, back, sum.at + 1, register);
+      if (value !== undefined && value >= BIAS) return { table: value + imm, bound: boundOf(back) };
+    }
   }
   return { table: undefined, bound: undefined };
 }

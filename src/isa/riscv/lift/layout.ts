@@ -10,6 +10,7 @@
  * What this does NOT do: allocate anything.
  */
 import { TYPE, type Signature } from '../../../wasm/index.ts';
+import type { FunctionStarts } from './function-starts.ts';
 
 /** Where the driver keeps things, as bytes of the linear memory. */
 export interface UnitLayout {
@@ -28,10 +29,14 @@ export interface UnitLayout {
   readonly hasFused: boolean;
   /** Table slot of a static target. */
   slotOf(address: number): number;
-  /** Whether calls go to this address: a jump to it leaves the function. */
-  isFunction(address: number): boolean;
-  /** The nearest such address below this one. */
-  functionBefore(address: number): number | undefined;
+  /** Where functions begin: a jump there leaves the unit. */
+  readonly functions: FunctionStarts;
+  /** Addresses at which the unit of a function can be entered in its middle; none when there is no unit. */
+  entriesOf(start: number): readonly number[];
+  /** Whether an address begins a block of some unit. */
+  isCovered(address: number): boolean;
+  /** Whether the unit of a function was made so often that it shall stay as it is. */
+  isSettled(start: number): boolean;
   /** Byte offset of `bytes` zeroed bytes for a jump map; undefined when there is no more room. */
   allocate(bytes: number): number | undefined;
 }

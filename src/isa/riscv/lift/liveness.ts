@@ -4,6 +4,8 @@
  *
  *   flush   after an instruction: registers that are dead there, except those that are overwritten before the unit can be left
  *
+ * In a small loop without calls there are registers of the host for everything, so nothing is flushed: all that it touches counts as live in it.
+ *
  * Exits and calls store what is dirty anyhow, so they are no uses; calls read the stack pointer to compare it.
  * What this does NOT do: know what is dirty (dataflow.ts).
  */
@@ -20,8 +22,13 @@ export interface Liveness {
 
 const SP_BIT = 1 << STACK_POINTER;
 
+/** A loop that touches at most so many integer registers and so many float registers keeps them all. */
+const KEPT_INTEGERS_MAX = 10;
+const KEPT_FLOATS_MAX = 12;
+
 export function findLiveness(graph: Graph): Liveness {
   const { nodes, predecessors } = graph;
+  const kept = keptInLoops(graph);
   const integers = new Int32Array(nodes.length);
   const floats = new Int32Array(nodes.length);
   const open = nodes.map((_, index) => index);
@@ -35,6 +42,8 @@ export function findLiveness(graph: Graph): Liveness {
       live = (live & ~writes) | reads;
       liveFloats = (liveFloats & ~floatWrites) | floatReads;
     }
+    live |= kept.integers[index]!;
+    liveFloats |= kept.floats[index]!;
     if (live === integers[index] && liveFloats === floats[index]) continue;
     integers[index] = live;
     floats[index] = liveFloats;
@@ -44,7 +53,36 @@ export function findLiveness(graph: Graph): Liveness {
       open.push(source);
     }
   }
-  return { integers, floats, flushes: nodes.map((node) => findFlushes(node, liveAfter(node, integers, floats))) };
+  return { integers, floats, flushes: nodes.map((node, index) => findFlushes(node, liveAfter(node, integers, floats), [kept.integers[index]!, kept.floats[index]!])) };
+}
+
+/** For each node, what the small loops around it touch. */
+function keptInLoops({ nodes, loops }: Graph): Pick<Liveness, 'integers' | 'floats'> {
+  const [integers, floats] = [new Int32Array(nodes.length), new Int32Array(nodes.length)];
+  for (const body of loops.values()) {
+    let [touched, touchedFloats] = [0, 0];
+    let isCalling = false;
+    for (const index of body) {
+      const { block } = nodes[index]!;
+      isCalling ||= block?.kind === 'call' || block?.kind === 'callRegister' || block?.kind === 'step';
+      for (const { reads, writes, floatReads, floatWrites } of block?.instructions ?? []) {
+        touched |= reads | writes;
+        touchedFloats |= floatReads | floatWrites;
+      }
+    }
+    if (isCalling || countOf(touched) > KEPT_INTEGERS_MAX || countOf(touchedFloats) > KEPT_FLOATS_MAX) continue;
+    for (const index of body) {
+      integers[index]! |= touched;
+      floats[index]! |= touchedFloats;
+    }
+  }
+  return { integers, floats };
+}
+
+function countOf(set: number): number {
+  let count = 0;
+  for (let rest = set; rest !== 0; rest &= rest - 1) count++;
+  return count;
 }
 
 /** Live behind the last instruction of a node. */
@@ -62,7 +100,7 @@ function liveAfter({ block, edges }: GraphNode, integers: Int32Array, floats: In
   return [live, liveFloats];
 }
 
-function findFlushes({ block }: GraphNode, [liveEnd, liveFloatsEnd]: readonly [number, number]): Int32Array {
+function findFlushes({ block }: GraphNode, [liveEnd, liveFloatsEnd]: readonly [number, number], [kept, keptFloats]: readonly [number, number]): Int32Array {
   const instructions = block?.instructions ?? [];
   const flushes = new Int32Array(2 * instructions.length);
   let [live, liveFloats] = [liveEnd, liveFloatsEnd];
@@ -70,8 +108,8 @@ function findFlushes({ block }: GraphNode, [liveEnd, liveFloatsEnd]: readonly [n
   for (let at = instructions.length - 1; at >= 0; at--) {
     const { reads, writes, floatReads, floatWrites, canLeave, kind } = instructions[at]!;
     if (kind === 'plain') {
-      flushes[2 * at] = ~live & ~overwritten & (reads | writes);
-      flushes[2 * at + 1] = ~liveFloats & ~overwrittenFloats & (floatReads | floatWrites);
+      flushes[2 * at] = ~live & ~overwritten & ~kept & (reads | writes);
+      flushes[2 * at + 1] = ~liveFloats & ~overwrittenFloats & ~keptFloats & (floatReads | floatWrites);
     }
     live = (live & ~writes) | reads;
     liveFloats = (liveFloats & ~floatWrites) | floatReads;

@@ -10,12 +10,12 @@ import { analyse } from './dataflow.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
 import { EXACT_TYPE, exactBodies } from './exact.ts';
 import { UnitEmitter, type UnitContext } from './emit-unit.ts';
-import { makeGraph, type Graph } from './graph.ts';
+import { makePlan, type HotEntry, type Plan } from './extent.ts';
+import type { Graph } from './graph.ts';
 import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type UnitLayout } from './layout.ts';
 import { findLiveness } from './liveness.ts';
 import { LoadWindows } from './windows.ts';
 import type { CodeCache } from './code-cache.ts';
-import { findRegion, type Region } from './region.ts';
 
 /** Instructions of one batch beyond the units of its entries. */
 const BATCH_INSTRUCTIONS = 4000;
@@ -43,11 +43,6 @@ export interface Batch {
   /** Pages of data that the code relies on being readable. */
   readonly reliedPages: ReadonlySet<number>;
 }
-
-interface Plan { readonly entry: number; readonly region: Region; readonly graph: Graph; readonly instructions: number }
-
-/** An entry that has become hot, and the low words of the integer registers then. */
-export interface HotEntry { readonly address: number; readonly registers: Int32Array }
 
 /** The batch of some entries; undefined when nothing can be translated there. `isWanted`: whether a callee may come along. */
 export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayout, isWanted: (address: number) => boolean): Batch | undefined {
@@ -103,13 +98,13 @@ function choose(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayou
   for (let at = 0; at < open.length && (at < entries.length || plans.length < BATCH_UNITS); at++) {
     const address = open[at]!;
     if (at < entries.length ? plans.some(({ region }) => region.has(address)) : (code.regionSizes.get(address) ?? 0) > room) continue;
-    const planned = makePlan(code, address, layout, entries[at]?.registers);
-    if (planned === undefined) continue;
-    code.regionSizes.set(address, planned.instructions);
-    if (at >= entries.length && planned.instructions > room) continue;
-    if (at >= entries.length) room -= planned.instructions;
-    const plan = aroundInterpreter(code, planned, layout, entries[at]?.registers);
+    const plan = makePlan(code, { address, registers: entries[at]?.registers }, layout);
+    if (plan === undefined || plans.some(({ entry }) => entry === plan.entry)) continue;
+    code.regionSizes.set(address, plan.instructions);
+    if (at >= entries.length && plan.instructions > room) continue;
+    if (at >= entries.length) room -= plan.instructions;
     plans.push(plan);
+    seen.add(plan.entry);
     for (const callee of plan.region.callees) {
       if (seen.has(callee) || !isWanted(callee)) continue;
       seen.add(callee);
@@ -117,36 +112,6 @@ function choose(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayou
     }
   }
   return plans;
-}
-
-function makePlan(code: CodeCache, entry: number, layout: UnitLayout, registers: Int32Array | undefined): Plan | undefined {
-  const region = regionAt(code, entry, layout, registers);
-  return region === undefined ? undefined : { entry, region, graph: makeGraph(region), instructions: sizeOf(region) };
-}
-
-function regionAt(code: CodeCache, entry: number, layout: UnitLayout, registers: Int32Array | undefined): Region | undefined {
-  return findRegion(code, entry, {
-    blockMax: Math.max(1, layout.margin >>> 1), guess: (register) => (registers === undefined ? undefined : registers[register]! >>> 0),
-    isFunction: (target) => target !== entry && layout.isFunction(target),
-  });
-}
-
-function sizeOf({ blocks }: Region): number {
-  return blocks.reduce((sum, block) => sum + block.instructions.length, 0);
-}
-
-/** A loop of an interpreter becomes hot in its middle. Its whole function can be entered there as well as at its start, so it is taken in place of that part. */
-function aroundInterpreter(code: CodeCache, part: Plan, layout: UnitLayout, registers: Int32Array | undefined): Plan {
-  if (part.graph.entries.length === 0 || layout.isFunction(part.entry)) return part;
-  const start = layout.functionBefore(part.entry);
-  const whole = start === undefined ? undefined : makePlan(code, start, layout, registers);
-  return whole !== undefined && whole.graph.entries.includes(part.entry) ? whole : part;
-}
-
-/** What the unit of an entry would consist of: how many instructions, and the starts of its blocks. */
-export function unitExtent(code: CodeCache, { address, registers }: HotEntry, layout: UnitLayout): { readonly instructions: number; readonly starts: readonly number[] } {
-  const region = regionAt(code, address, layout, registers);
-  return region === undefined ? { instructions: 0, starts: [] } : { instructions: sizeOf(region), starts: region.blocks.map(({ start }) => start) };
 }
 
 interface Shared {
@@ -187,8 +152,8 @@ function checkedNodes({ nodes, loops }: Graph, margin: number): ReadonlySet<numb
   return checked;
 }
 
-function makeJumpMap({ nodes, numbers }: Graph, layout: UnitLayout): { offset: number; low: number; span: number; bytes: Uint8Array } | undefined {
-  if (!nodes.some(({ block }) => block?.kind === 'table')) return undefined; // More entries are there only where tables are.
+function makeJumpMap({ nodes, numbers, entryNode }: Graph, layout: UnitLayout): { offset: number; low: number; span: number; bytes: Uint8Array } | undefined {
+  if (entryNode < 0 && !nodes.some(({ block }) => block?.kind === 'table')) return undefined;
   const targets = [...numbers.keys()].sort((a, b) => a - b);
   const low = targets[0]!;
   const span = targets.at(-1)! - low + 2;

@@ -1,6 +1,7 @@
 /**
  * The code of one unit of translation: everything reachable from an entry inside its function, as basic blocks. A call is one block's end: control
  * comes back behind it. Jump tables are found by jump-table.ts.
+ * Where another function begins the unit ends: behind a call that does not return stands code that is never reached.
  * Invariants: block 0 is empty and goes to block 1, the entry's own, so that no loop leads to block 0; a block holds at most `blockMax` instructions; targets that are not blocks of the unit are plain addresses.
  * What this does NOT do: order blocks or look for loops (graph.ts), emit code.
  */
@@ -51,6 +52,8 @@ export interface RegionOptions {
   /** What a register held when the entry became hot, as far as that is known. */
   guess(register: number): number | undefined;
   isFunction(address: number): boolean;
+  /** Further places of the function that belong to the unit, whether or not a way to them is seen. */
+  readonly roots: readonly number[];
 }
 
 /** The region of an entry; undefined when no instruction can be read there. */
@@ -61,13 +64,13 @@ export function findRegion(code: CodeCache, entry: number, options: RegionOption
   const starts = scan.blockStarts(entry);
   const indexOf = new Map(starts.map((start, index) => [start, index + 1]));
   const first: Block = { start: entry, instructions: [], kind: 'entry', edges: [{ block: 1 }], end: entry, resume: entry };
-  const blocks = [first, ...starts.map((start) => makeBlock(scan, start, indexOf, options))];
+  const blocks = [first, ...starts.map((start) => makeBlock(scan, start, indexOf))];
   return { blocks, has: (address) => scan.instructions.has(address), pages: scan.pages, callees: scan.callees };
 }
 
 function scanFrom(code: CodeCache, entry: number, options: RegionOptions, instructionsMax: number): Scan {
   const scan = new Scan(code, options, instructionsMax);
-  scan.flood([entry]);
+  scan.flood([entry, ...options.roots]);
   for (let round = 0; round < TABLE_ROUNDS && scan.findTables(); round++);
   return scan;
 }
@@ -118,7 +121,7 @@ class Scan {
   /** Decodes until control cannot fall through, or known or unreadable code comes. */
   #line(from: number, open: number[]): void {
     for (let address = from; ;) {
-      if (this.instructions.has(address) || this.instructions.size >= this.#max) return;
+      if (this.instructions.has(address) || this.instructions.size >= this.#max || this.#options.isFunction(address)) return;
       const instruction = this.#code.at(address);
       if (instruction === undefined) return;
       this.pages.add(address >>> PAGE_SHIFT);
@@ -135,7 +138,6 @@ class Scan {
         this.leaders.add(next);
       } else if (kind === 'jump') {
         if (instruction.rd === 0) {
-          if (this.#options.isFunction(target)) return;
           this.leaders.add(target);
           open.push(target);
           return;
@@ -173,7 +175,7 @@ class Scan {
   }
 }
 
-function makeBlock(scan: Scan, start: number, indexOf: ReadonlyMap<number, number>, options: RegionOptions): Block {
+function makeBlock(scan: Scan, start: number, indexOf: ReadonlyMap<number, number>): Block {
   const instructions: Instruction[] = [];
   const edge = (address: number): Edge => {
     const block = indexOf.get(address);
@@ -191,7 +193,7 @@ function makeBlock(scan: Scan, start: number, indexOf: ReadonlyMap<number, numbe
     if (kind === 'branch') return { ...places, kind, edges: [edge(target), edge(next)] };
     if (kind === 'jump') {
       if (instruction.rd !== 0) return { ...places, kind: 'call', edges: [edge(next)] };
-      return { ...places, kind: 'jump', edges: [options.isFunction(target) ? { address: target } : edge(target)] };
+      return { ...places, kind: 'jump', edges: [edge(target)] };
     }
     if (kind === 'register') return { ...places, ...registerJump(scan, instruction, edge) };
     if (indexOf.has(next) || !scan.instructions.has(next)) return { ...places, kind: 'jump', edges: [edge(next)] };

@@ -1,0 +1,88 @@
+/**
+ * Values that are sign-extended 32-bit numbers: what C's `int` and `unsigned` are in registers. Logic and comparisons of two such values are done in 32 bits,
+ * so that the host extends a value only where all 64 bits are wanted, and sees rotations in pairs of shifts.
+ *
+ *   srliw a, x, 7;  slliw b, x, 25;  or c, a, b     one rotation        slli a, x, 32;  srli a, a, 30     zero-extended x, times 4
+ *
+ * Invariants: known from the instructions of one block only; results are the same bits as without this.
+ * What this does NOT do: keep values in 32-bit locals: the host's compiler drops an extension that is truncated again.
+ */
+import { OP, type Opcode } from '../../../wasm/index.ts';
+import type { UnitEmitter } from './emit-unit.ts';
+import { bitOf, type Instruction } from './instruction.ts';
+
+/** Instructions whose result is narrow whatever they read. */
+const NARROW_RESULTS: ReadonlySet<string> = new Set((
+  'addiw slliw srliw sraiw addw subw sllw srlw sraw mulw divw divuw remw remuw rolw rorw roriw clzw ctzw cpopw lb lbu lh lhu lw lui slti sltiu slt sltu '
+  + 'sext.b sext.h zext.h clz ctz cpop bext bexti fcvt.w.s fcvt.wu.s fcvt.w.d fcvt.wu.d fmv.x.w feq.s flt.s fle.s feq.d flt.d fle.d fclass.s fclass.d'
+).split(' '));
+const LOGIC: Readonly<Record<string, Opcode>> = { and: OP.i32And, or: OP.i32Or, xor: OP.i32Xor };
+const LOGIC_IMMEDIATE: Readonly<Record<string, Opcode>> = { andi: OP.i32And, ori: OP.i32Or, xori: OP.i32Xor };
+const COMPARISONS: ReadonlyMap<Opcode, Opcode> = new Map([
+  [OP.i64Eq, OP.i32Eq], [OP.i64Ne, OP.i32Ne], [OP.i64LtS, OP.i32LtS], [OP.i64LtU, OP.i32LtU], [OP.i64GeS, OP.i32GeS], [OP.i64GeU, OP.i32GeU],
+]);
+const WORD_BITS = 32;
+
+/** Narrow registers, as a bit set, after an instruction. x0 is narrow always. */
+export function narrowAfter(narrow: number, instruction: Instruction): number {
+  if (instruction.writes === 0) return narrow;
+  return isNarrowResult(narrow | 1, instruction) ? narrow | instruction.writes : narrow & ~instruction.writes;
+}
+
+function isNarrowResult(narrow: number, { row: { mnemonic }, rs1, rs2, imm }: Instruction): boolean {
+  const has = (register: number): boolean => (narrow & (1 << register)) !== 0;
+  if (NARROW_RESULTS.has(mnemonic)) return true;
+  switch (mnemonic) {
+    case 'addi': return rs1 === 0 || (imm === 0 && has(rs1));
+    case 'andi': return imm >= 0 || has(rs1);
+    case 'ori': case 'xori': return has(rs1);
+    case 'and': case 'or': case 'xor': return has(rs1) && has(rs2);
+    case 'srli': return imm > WORD_BITS;
+    case 'srai': return imm >= WORD_BITS || has(rs1);
+    default: return false;
+  }
+}
+
+/** Emits a logical instruction on narrow values; false: it is none, nothing was emitted. */
+export function emitNarrow(unit: UnitEmitter, instruction: Instruction): boolean {
+  const { code } = unit;
+  const { row: { mnemonic }, rd, rs1, rs2, imm } = instruction;
+  const immediate = LOGIC_IMMEDIATE[mnemonic];
+  const operation = immediate ?? LOGIC[mnemonic];
+  if (operation === undefined || !areNarrow(unit, rs1, immediate === undefined ? rs2 : 0)) return false;
+  low(unit, rs1);
+  if (immediate === undefined) low(unit, rs2); else code.i32Const(imm);
+  code.op(operation); code.op(OP.i64ExtendI32s);
+  unit.set(rd);
+  return true;
+}
+
+/** Pushes a comparison of two registers, in 32 bits where that is the same. */
+export function pushComparison(unit: UnitEmitter, { rs1, rs2 }: Pick<Instruction, 'rs1' | 'rs2'>, condition: Opcode): void {
+  const narrow = areNarrow(unit, rs1, rs2) ? COMPARISONS.get(condition) : undefined;
+  if (narrow === undefined) { unit.get(rs1); unit.get(rs2); } else { low(unit, rs1); low(unit, rs2); }
+  unit.code.op(narrow ?? condition);
+}
+
+function areNarrow({ narrow }: UnitEmitter, first: number, second: number): boolean {
+  const both = bitOf(first) | bitOf(second);
+  return (narrow & both) === both;
+}
+
+function low(unit: UnitEmitter, register: number): void {
+  if (register === 0) return unit.code.i32Const(0);
+  unit.get(register); unit.code.op(OP.i32WrapI64);
+}
+
+/** Whether an instruction and the one behind it extend a word with zeros: the first is not emitted then. */
+export function isZeroExtension({ row, rd, rs1, imm }: Instruction, next: Instruction | undefined): boolean {
+  return row.mnemonic === 'slli' && imm === WORD_BITS && rd !== 0 && rs1 !== 0 && next?.row.mnemonic === 'srli' && next.rd === rd && next.rs1 === rd && next.imm <= WORD_BITS;
+}
+
+/** The second instruction of such a pair; the first one's operand is still in its local. */
+export function emitZeroExtension(unit: UnitEmitter, { rs1 }: Instruction, { rd, imm }: Instruction): void {
+  const { code } = unit;
+  code.localGet(unit.local(rs1)); code.op(OP.i32WrapI64); code.op(OP.i64ExtendI32u);
+  if (imm < WORD_BITS) { code.i64ConstSmall(WORD_BITS - imm); code.op(OP.i64Shl); }
+  unit.set(rd);
+}
