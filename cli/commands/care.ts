@@ -108,7 +108,7 @@ function tell({ findings, repairs, remaining, runs, frames, checkpoints, bytes, 
 }
 
 function addStats(program: Command): void {
-  program.command('stats').description('where the bytes of a store are, and what is shared').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+  program.command('stats').description('where the bytes of a store are, what is shared, and what translated code is kept').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
     .addHelpText('after', '\nExample:\n  stillpoint stats')
     .action(async (flags: { readonly store?: string; readonly json?: boolean }) => {
       const stats = await storeStats(flags.store);
@@ -117,5 +117,9 @@ function addStats(program: Command): void {
       say(table(['TABLE', 'ENTRIES', 'BYTES'], stats.tables.map(({ table: name, entries, bytes }) => [name, String(entries), String(bytes)])));
       say(`file ${scaled(stats.fileBytes)}B; ${stored} pages stored, ${needed} needed by runs (gc frees ${stored - needed}), ${unshared} if nothing were shared between runs\n`);
       say(table(['RUN', 'CHECKPOINTS', 'FRAMES', 'PAGE BYTES', 'ITS OWN'], stats.runs.map((run) => [run.name, String(run.checkpoints), String(run.frames), String(run.pageBytes), String(run.ownPageBytes)])));
+      const { translations } = stats;
+      if (translations === undefined) return;
+      const { programs, units, instructions, codeBytes, fileBytes, milliseconds } = translations;
+      say(`translations of ${programs} programs: ${units} units of ${instructions} instructions, ${scaled(codeBytes)}B of code made in ${(milliseconds / 1000).toFixed(1)} s; ${scaled(fileBytes)}B in ${translations.directory}`);
     });
 }

@@ -23,8 +23,8 @@ export interface TranslationStore {
 
 /** A batch with the digests of its pages. Plain data: it is written to disk as it is. */
 export interface KeptBatch { readonly batch: Batch; readonly digests: ReadonlyMap<number, string> }
-/** Plain data. */
-export interface KeptProgram { readonly batches: readonly KeptBatch[]; readonly slots: ReadonlyMap<number, number>; readonly mapsUsed: number }
+/** Plain data. `milliseconds`: what translating and compiling took. */
+export interface KeptProgram { readonly batches: readonly KeptBatch[]; readonly slots: ReadonlyMap<number, number>; readonly mapsUsed: number; readonly milliseconds: number }
 
 /** Modules of one program that are kept, in bytes: more than SQLite and Lua together use. */
 const MODULE_BYTES_MAX = 24 * 1024 * 1024;
@@ -48,12 +48,14 @@ export class ProgramTranslations {
   readonly #byEntry = new Map<number, KeptBatch[]>();
   readonly #modules = new WeakMap<Batch, WebAssembly.Module>();
   #bytes = 0;
+  #milliseconds: number;
   /** Something is here that the files do not have. */
   hasNews = false;
 
   constructor(kept?: KeptProgram) {
     this.places = new Places(kept?.slots, kept?.mapsUsed);
     this.#batches = [];
+    this.#milliseconds = kept?.milliseconds ?? 0;
     for (const batch of kept?.batches ?? []) this.#add(batch);
   }
 
@@ -64,10 +66,11 @@ export class ProgramTranslations {
     return this.#byEntry.get(address) ?? [];
   }
 
-  /** Keeps a new batch, made from memory as it is now. */
-  keep(batch: Batch, module: WebAssembly.Module, digests: ReadonlyMap<number, string>): void {
+  /** Keeps a new batch, made from memory as it is now in so many milliseconds. */
+  keep(batch: Batch, module: WebAssembly.Module, { digests, milliseconds }: { readonly digests: ReadonlyMap<number, string>; readonly milliseconds: number }): void {
     this.#modules.set(batch, module);
     if (this.#bytes + batch.module.length > MODULE_BYTES_MAX) return;
+    this.#milliseconds += milliseconds;
     this.#add({ batch, digests });
     this.hasNews = true;
   }
@@ -82,7 +85,7 @@ export class ProgramTranslations {
   }
 
   forSaving(): KeptProgram {
-    return { batches: this.#batches, slots: this.places.slots, mapsUsed: this.places.mapsUsed };
+    return { batches: this.#batches, slots: this.places.slots, mapsUsed: this.places.mapsUsed, milliseconds: this.#milliseconds };
   }
 
   #add(kept: KeptBatch): void {

@@ -226,7 +226,10 @@ export class UnitTable {
     const compiled = this.#clock();
     const module = new WebAssembly.Module(batch.module);
     this.#effort.compileMs += this.#clock() - compiled;
-    if (this.#program !== undefined) this.#program.keep(batch, module, new PageDigests(this.#memory, this.#store!).ofAll(codePagesOf(batch)));
+    if (this.#program !== undefined) {
+      const digests = new PageDigests(this.#memory, this.#store!).ofAll(codePagesOf(batch));
+      this.#program.keep(batch, module, { digests, milliseconds: this.#clock() - started });
+    }
     this.#install(batch, module);
   }
 

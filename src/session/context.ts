@@ -10,7 +10,7 @@ import { seedFromNumber, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { ChannelSet } from '../channel/index.ts';
 import { interpretingInWasm, translating } from '../engine/index.ts';
-import { TranslationFiles, translationDirectory } from '../engine/live/translation-files.ts';
+import { TranslationFiles, translationDirectory, type TranslationSummary } from '../engine/live/translation-files.ts';
 import { enableWasmFeatures } from '../engine/live/v8-flags.ts';
 import type { ImageTree } from '../image/index.ts';
 import { riscv64, type Isa } from '../isa/index.ts';
@@ -101,6 +101,11 @@ function translationStore(): TranslationFiles | undefined {
   const directory = translationDirectory(process.env);
   if (directory === undefined) return undefined;
   return (translations ??= new TranslationFiles(directory));
+}
+
+/** What the translation cache holds; undefined where it is switched off. */
+export function translationSummary(): TranslationSummary | undefined {
+  return translationStore()?.summary();
 }
 
 /** Unicode text as the guest's bytes: one character a byte. */

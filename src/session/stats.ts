@@ -1,12 +1,12 @@
 /**
- * `stats`: where the bytes of a store are, and what is shared.
+ * `stats`: where the bytes of a store are, and what is shared; what is kept of translated code.
  * Units: page bytes are 4096 a page, before trailing zeros are cut. What this does NOT do: check anything (fsck).
  */
 import { limits, type BlobHash } from '../core/index.ts';
 import { walkSnapshot, type Hashes } from '../snapshot/index.ts';
 import { TABLES, type Table } from '../store/index.ts';
 import { listCheckpoints, listRuns, type RunRecord, type StoreContext } from '../txn/index.ts';
-import { withStore } from './context.ts';
+import { translationSummary, withStore } from './context.ts';
 
 export interface RunUsage {
   readonly name: string;
@@ -23,9 +23,12 @@ export interface StoreStats {
   readonly runs: readonly RunUsage[];
   /** All pages in the store; those that a run reaches; the sum over all runs as if nothing were shared. */
   readonly pages: { readonly stored: number; readonly needed: number; readonly unshared: number };
+  /** The translation cache, which all stores of a user share; absent where it is switched off. */
+  readonly translations?: ReturnType<typeof translationSummary>;
 }
 
 export async function storeStats(store: string | undefined): Promise<StoreStats> {
+  const translations = translationSummary();
   return withStore(store, 'read-only', async (context) => {
     const { tables, fileBytes } = context.store.usage();
     const users = new Map<BlobHash, RunRecord | 'several'>();
@@ -36,6 +39,7 @@ export async function storeStats(store: string | undefined): Promise<StoreStats>
       fileBytes, tables: TABLES.map((table) => ({ table, ...tables[table] })),
       runs: counted.map(({ record, pages, checkpoints }) => ({ name: record.name, checkpoints, frames: record.tail.count, pageBytes: pages * limits.PAGE_BYTES, ownPageBytes: (own.get(record) ?? 0) * limits.PAGE_BYTES })),
       pages: { stored: tables.pages.entries, needed: users.size, unshared: counted.reduce((sum, { pages }) => sum + pages, 0) },
+      ...(translations === undefined ? {} : { translations }),
     };
   });
 }

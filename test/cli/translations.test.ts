@@ -50,6 +50,15 @@ describe('the translation cache', () => {
     expect({ ...facts, kept: 0 }).toEqual(plain);
   });
 
+  it('is told by stats, as it stands in its files', () => {
+    const stats = (directory: string, ...more: readonly string[]): string => bench.stillpoint(['stats', ...more], '', { STILLPOINT_TRANSLATIONS: directory }).stdout;
+    const { translations } = JSON.parse(stats(cache, '--json')) as { translations: Readonly<Record<string, number>> };
+    expect(translations).toMatchObject({ directory: cache, programs: 1, fileBytes: statSync(files()[0]!).size });
+    for (const fact of ['units', 'instructions', 'codeBytes', 'milliseconds']) expect(translations[fact], fact).toBeGreaterThan(0);
+    expect(stats(cache)).toMatch(/translations of 1 programs: [0-9]+ units of [0-9]+ instructions, .*B of code made in [0-9.]+ s; .*B in /);
+    expect(JSON.parse(stats('off', '--json'))).not.toHaveProperty('translations');
+  });
+
   it('is passed over and written anew when its file is damaged in any place', () => {
     const [file] = files() as [string];
     const whole = readFileSync(file);

@@ -33,6 +33,20 @@ export function translationDirectory(environment: NodeJS.ProcessEnv): string | u
   return join(cache !== undefined && cache !== '' ? cache : join(homedir(), '.cache'), 'stillpoint', 'translations');
 }
 
+/** What the files of this translator hold. */
+export interface TranslationSummary {
+  readonly directory: string;
+  readonly programs: number;
+  readonly units: number;
+  readonly instructions: number;
+  /** Of WebAssembly. */
+  readonly codeBytes: number;
+  /** On disk, those of other versions too. */
+  readonly fileBytes: number;
+  /** What translating and compiling all of it took. */
+  readonly milliseconds: number;
+}
+
 export class TranslationFiles implements TranslationStore {
   readonly #directory: string;
   readonly #programs = new Map<string, ProgramTranslations>();
@@ -51,6 +65,8 @@ export class TranslationFiles implements TranslationStore {
     if (known !== undefined) return known;
     if (this.#programs.size === 0) process.once('exit', () => { this.save(); });
     const program = new ProgramTranslations(this.#load(key));
+    const now = new Date();
+    quietly(() => { utimesSync(this.#path(key), now, now); }); // The least lately used go first.
     this.#programs.set(key, program);
     return program;
   }
@@ -63,6 +79,25 @@ export class TranslationFiles implements TranslationStore {
       quietly(() => { this.#write(key, program.forSaving()); });
     }
     quietly(() => { this.#makeRoom(); });
+  }
+
+  summary(): TranslationSummary {
+    const sum = { programs: 0, units: 0, instructions: 0, codeBytes: 0, fileBytes: 0, milliseconds: 0 };
+    const own = `${this.#prefix ??= translatorDigest()}-`;
+    for (const name of quietly(() => readdirSync(this.#directory)) ?? []) {
+      if (!name.endsWith(SUFFIX)) continue;
+      sum.fileBytes += quietly(() => lstatSync(join(this.#directory, name)).size) ?? 0;
+      const program = name.startsWith(own) ? this.#load(name.slice(own.length, -SUFFIX.length)) : undefined;
+      if (program === undefined) continue;
+      sum.programs++;
+      sum.milliseconds += program.milliseconds;
+      for (const { batch: { units, module } } of program.batches) {
+        sum.units += units.length;
+        sum.codeBytes += module.length;
+        for (const { instructions } of units) sum.instructions += instructions;
+      }
+    }
+    return { directory: this.#directory, ...sum, milliseconds: Math.round(sum.milliseconds) };
   }
 
   #path(key: string): string {
@@ -82,8 +117,6 @@ export class TranslationFiles implements TranslationStore {
         const content = bytes.subarray(start);
         if (bytes.length < start || !bytes.subarray(0, MAGIC.length).equals(MAGIC) || !digestOf(content).equals(bytes.subarray(MAGIC.length, start))) return undefined;
         const program = deserialize(content) as KeptProgram; // Written by this translator: the name and the digest say so.
-        const now = new Date();
-        quietly(() => { utimesSync(path, now, now); });
         return program;
       } finally {
         closeSync(file);
