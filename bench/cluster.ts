@@ -1,6 +1,6 @@
 /**
- * What channels between machines cost: two guests over every way there is, against the zeromq package alone between two processes in the same run, and the
- * start of a cluster of twenty nodes. Run with `node --import ./scripts/typescript-loader.mjs bench/cluster.ts`. Needs the built command and the cross
+ * What channels between machines cost: two guests over every way there is, with and without a journal, against the zeromq package alone between two processes
+ * in the same run, and the start of a cluster of twenty nodes. Run with `node --import ./scripts/typescript-loader.mjs bench/cluster.ts`. Needs the built command and the cross
  * compiler. `raw` as the first argument is the other process of the raw measurement.
  */
 import { execFileSync, fork, spawnSync } from 'node:child_process';
@@ -42,28 +42,34 @@ async function measureRaw(bind: string, size: number, options: { readonly count:
 
 const directory = mkdtempSync(join(tmpdir(), 'stillpoint-bench-'));
 
-interface Way { readonly name: string; readonly processes: number; readonly transport: 'ipc' | 'tcp'; readonly encrypt: boolean }
+interface Way { readonly name: string; readonly processes: number; readonly transport: 'ipc' | 'tcp'; readonly encrypt: boolean; readonly isEphemeral: boolean }
 
-const WAYS: readonly Way[] = [
+const PLACES = [
   { name: 'one process', processes: 1, transport: 'ipc', encrypt: false },
   { name: 'ipc', processes: 2, transport: 'ipc', encrypt: false },
   { name: 'ipc, encrypted', processes: 2, transport: 'ipc', encrypt: true },
   { name: 'tcp, encrypted', processes: 2, transport: 'tcp', encrypt: true },
-];
+] as const;
+const WAYS: readonly Way[] = [true, false].flatMap((isEphemeral) => PLACES.map((place) => ({ ...place, name: `${place.name}, ${isEphemeral ? 'nothing kept' : 'recorded'}`, isEphemeral })));
 
-/** Blocks a second between two guests: counted over the life of the receiver, recording and start of the guest included. */
-function measureGuests(way: Way, { count, size, messages }: { readonly count: number; readonly size: number; readonly messages: boolean }): number {
+interface Load { readonly count: number; readonly size: number; readonly messages: boolean }
+
+/** Blocks a second between two guests: counted over the life of the receiver, less the life of one that gets a single block. */
+function measureGuests(way: Way, load: Load): number {
+  return (load.count - 1) / ((lifeOfReceiver(way, load) - lifeOfReceiver(way, { ...load, count: 1 })) / 1000);
+}
+
+function lifeOfReceiver(way: Way, { count, size, messages }: Load): number {
   const group = (name: string, words: readonly string[]): string => `  ${name}: { program: ${join(directory, `channel-${name}.elf`)}, arguments: [${words.map((word) => `"${word}"`).join(', ')}], memory: 16M }\n`;
   const file = join(directory, 'channel.yaml');
   writeFileSync(file, `version: 1\nprocesses: ${way.processes}\ntransport: ${way.transport}\nencrypt: ${way.encrypt}\ngroups:\n${group('send', [String(count), String(size)])}${group('receive', [String(messages ? size : 65_536)])}channels:\n  - { from: send, to: receive, messages: ${messages} }\n`);
-  const report = runCluster(file);
-  return count / (Math.max(...report.nodes.map(({ host }) => host.milliseconds)) / 1000);
+  return Math.max(...runCluster(file, way.isEphemeral ? ['--ephemeral'] : []).nodes.map(({ host }) => host.milliseconds));
 }
 
-function runCluster(file: string): { readonly milliseconds: number; readonly nodes: readonly { readonly host: { readonly milliseconds: number } }[] } {
+function runCluster(file: string, options: readonly string[] = []): { readonly milliseconds: number; readonly nodes: readonly { readonly host: { readonly milliseconds: number } }[] } {
   const store = join(directory, 'store');
   rmSync(store, { recursive: true, force: true });
-  const { status, stderr } = spawnSync(process.execPath, [CLI, 'up', file, '--no-logs', '--no-progress', '--store', store, '--report', join(directory, 'report.json')], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, [CLI, 'up', file, '--no-logs', '--no-progress', '--store', store, '--report', join(directory, 'report.json'), ...options], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`up ended with ${status}: ${stderr}`);
   return JSON.parse(readFileSync(join(directory, 'report.json'), 'utf8'));
 }
@@ -77,7 +83,7 @@ async function main(): Promise<void> {
     row(name, await measureRaw(bind, 65_536, { count: blocks * 4, isEncrypted }), undefined, await measureRaw(bind, 64, { count: SMALL_COUNT, isEncrypted }));
   }
   for (const way of WAYS) {
-    row(`two guests, ${way.name}`, measureGuests(way, { count: blocks, size: 65_536, messages: false }), measureGuests(way, { count: SMALL_COUNT, size: 64, messages: false }), measureGuests(way, { count: SMALL_COUNT, size: 64, messages: true }));
+    row(`two guests, ${way.name}`, measureGuests(way, { count: blocks * 4, size: 65_536, messages: false }), measureGuests(way, { count: SMALL_COUNT, size: 64, messages: false }), measureGuests(way, { count: SMALL_COUNT, size: 64, messages: true }));
   }
   writeFileSync(join(directory, 'start.yaml'), `version: 1\ngroups:\n  send: { program: ${join(directory, 'channel-send.elf')}, arguments: ["0", "0"], count: 20, memory: 16M }\nchannels:\n  - { from: send, to: send }\n`);
   for (const processes of [2, 20]) {

@@ -11,7 +11,7 @@ import { StatusLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson, scaled, table, toJson, writeReport } from '../terminal.ts';
 
-interface UpFlags { readonly store?: string; readonly name?: string; readonly processes?: number; readonly resume?: boolean; readonly report?: string; readonly json?: boolean; readonly progress: boolean; readonly logs: boolean }
+interface UpFlags { readonly store?: string; readonly name?: string; readonly processes?: number; readonly resume?: boolean; readonly report?: string; readonly ephemeral?: boolean; readonly json?: boolean; readonly progress: boolean; readonly logs: boolean }
 interface PipeFlags { readonly store?: string; readonly name?: string; readonly in?: string; readonly out?: string; readonly processes?: number; readonly progress: boolean }
 
 interface PlanFlags { readonly json?: boolean; readonly processes?: number }
@@ -32,6 +32,7 @@ function addUp(program: Command): void {
     .option('--resume', 'go on with a cluster that was stopped')
     .option('--name <name>', 'another name of the cluster')
     .option('--processes <n>', 'another number of processes', parseProcesses)
+    .option('--ephemeral', 'keep nothing: no journals, no checkpoints; a killed process ends the cluster')
     .option('--report <file>', 'write the reports of all nodes as JSON')
     .option('--json', 'print the reports of all nodes as JSON when the cluster ends')
     .option('--no-logs', 'do not show what the nodes print')
@@ -43,12 +44,12 @@ Examples:
 A node is the run CLUSTER.GROUP-I: show, log and replay work on it, without its peers.
 A killed process is started again; a node that fails ends the cluster. Exit status: 0 when all nodes ended with 0.`)
     .action(async (file: string, flags: UpFlags) => {
-      const plan = await readClusterPlan({ file, processes: flags.processes, name: flags.name, isForRun: true, store: flags.store });
+      const plan = await readClusterPlan({ file, processes: flags.processes, name: flags.name, isForRun: true, store: flags.store, isEphemeral: flags.ephemeral });
       const result = await drive(plan, { store: flags.store, isResume: flags.resume === true, progress: flags.progress, logs: flags.logs, linesTo: flags.json === true ? process.stderr : process.stdout });
       const report = reportOf(plan, result);
       if (flags.report !== undefined) writeReport(flags.report, report);
       if (flags.json === true) say(toJson(report));
-      finish(plan, result, `stillpoint up ${file}${flags.name === undefined ? '' : ` --name ${flags.name}`} --resume`);
+      finish(plan, result, plan.isEphemeral ? undefined : `stillpoint up ${file}${flags.name === undefined ? '' : ` --name ${flags.name}`} --resume`);
     });
 }
 

@@ -68,7 +68,7 @@ export class Outbox {
   /** Forgets everything held back (return to an earlier state). */
   clear(): void {
     if (this.#entries.length === 0) return;
-    this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
+    this.#buffer = new Uint8Array(Math.max(BUFFER_BYTES_MIN, this.#used)); // As much may come again: growing to it would copy it once more.
     this.#used = 0;
     this.#entries = [];
   }

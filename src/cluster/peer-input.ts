@@ -8,8 +8,9 @@
  * What this does NOT do: know the transport, encode, time anything (hub.ts).
  */
 import { assert, StillpointError } from '../core/index.ts';
-import type { HostPort, Wanted } from '../channel/index.ts';
+import type { Wanted } from '../channel/index.ts';
 import type { Send } from './peer-output.ts';
+import { InputPort } from './peer-port.ts';
 import type { PlannedLink } from './plan.ts';
 import { Signal } from './signal.ts';
 import { PAYLOAD_BYTES_MAX, unpackMessages } from './wire.ts';
@@ -19,7 +20,7 @@ const TRIM_AT = 4096;
 
 export type Received = 'taken' | 'duplicate' | 'gap' | 'overrun' | 'malformed';
 
-export class PeerInput implements HostPort {
+export class PeerInput extends InputPort {
   readonly link: PlannedLink;
   readonly #send: Send;
   readonly #changed = new Signal();
@@ -39,6 +40,7 @@ export class PeerInput implements HostPort {
 
   /** `position`: what the reader's journal holds. */
   constructor(link: PlannedLink, { position, send }: { readonly position: number; readonly send: Send }) {
+    super();
     this.link = link;
     this.#send = send;
     this.#taken = this.#received = this.#durable = position;
@@ -100,16 +102,6 @@ export class PeerInput implements HostPort {
   readNow(wanted: Wanted): Uint8Array | undefined {
     assert(wanted.length > 0 && wanted.offset === this.#taken, 'a peer is read in order');
     return this.#state !== 'closed' && this.#received > this.#taken ? this.#take(wanted.length) : undefined;
-  }
-
-  async write(): Promise<void> {
-    assert(false, 'an input port is not written');
-  }
-
-  async sync(): Promise<void> {}
-
-  async rewind(position: number): Promise<number> {
-    return position;
   }
 
   async close(): Promise<void> {

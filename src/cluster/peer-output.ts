@@ -12,7 +12,8 @@
  * What this does NOT do: know the transport, encode, time anything (hub.ts).
  */
 import { assert } from '../core/index.ts';
-import type { HostPort, OutputOperation } from '../channel/index.ts';
+import type { OutputOperation } from '../channel/index.ts';
+import { OutputPort } from './peer-port.ts';
 import type { PlannedLink } from './plan.ts';
 import { Signal } from './signal.ts';
 import { packMessages, PAYLOAD_BYTES_MAX, type Kind } from './wire.ts';
@@ -26,8 +27,7 @@ const EMPTY: Uint8Array = new Uint8Array(0);
 /** Looks (ten a second) without an acknowledgement until a slow reader is cut off: longer than a commit on a busy disk. */
 const PATIENCE_TICKS = 20;
 
-export class PeerOutput implements HostPort {
-  readonly keepsPosition = true;
+export class PeerOutput extends OutputPort {
   readonly link: PlannedLink;
   readonly #send: Send;
   readonly #changed = new Signal();
@@ -51,6 +51,7 @@ export class PeerOutput implements HostPort {
 
   /** `position`: where the guest goes on writing; `held`: what the reader has durably, at least that far. */
   constructor(link: PlannedLink, { position, held, send }: { readonly position: number; readonly held: number; readonly send: Send }) {
+    super();
     assert(held >= position, 'a writer goes on at or before what its reader holds');
     this.link = link;
     this.#send = send;
@@ -88,10 +89,6 @@ export class PeerOutput implements HostPort {
     return this.#written;
   }
 
-  async read(): Promise<undefined> {
-    assert(false, 'an output port is not read');
-  }
-
   async write(operations: readonly OutputOperation[]): Promise<void> {
     for (const operation of operations) {
       assert(operation.kind === 'write', 'a stream is not truncated');
@@ -101,13 +98,6 @@ export class PeerOutput implements HostPort {
     this.#isWriting = true;
     while (this.#state === 'open' && this.#sent < this.#limit) await this.#changed.wait();
     this.#isWriting = false;
-  }
-
-  /** What a peer holds is settled at a restart: it says then from where it needs the stream (session/resume.ts). */
-  async sync(): Promise<void> {}
-
-  async rewind(position: number): Promise<number> {
-    return position;
   }
 
   async close(): Promise<void> {

@@ -61,6 +61,8 @@ export interface ClusterPlan extends Pick<ClusterSettings, 'name' | 'transport' 
   readonly nodes: readonly PlannedNode[];
   readonly links: readonly PlannedLink[];
   readonly processes: number;
+  /** Nothing is kept of the nodes: no journal, no second life for a killed one. */
+  readonly isEphemeral: boolean;
 }
 
 export const NODES_MAX = 256; // One host; each node is a machine of its own.
@@ -71,6 +73,7 @@ const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface PlanOptions {
   readonly processes?: number | undefined;
+  readonly isEphemeral?: boolean | undefined;
   /** The image of each group that has some. */
   readonly images?: ReadonlyMap<string, RunImage> | undefined;
 }
@@ -89,8 +92,11 @@ export function planCluster(settings: ClusterSettings, host: ClusterHost, option
   const processes = Math.min(members.length, options.processes ?? (settings.processes === 'one-per-node' ? members.length : settings.processes ?? host.processors));
   const nodes = members.map((member, place) => toNode(member, { process: place % processes, settings, channels, host, images: options.images }));
   refuseSharedFiles(nodes, settings);
-  const { name, transport, isEncrypted, checkpointEvery, engine, restarts, logs, store } = settings;
-  return { name, nodes, links, processes, transport, isEncrypted, checkpointEvery, engine, restarts, logs, store };
+  const { name, transport, isEncrypted, checkpointEvery, engine, logs, store } = settings;
+  const isEphemeral = options.isEphemeral === true;
+  const voted = settings.groups.find(({ replicas }) => replicas > 1);
+  if (isEphemeral && voted !== undefined) throw complain(place(['groups', voted.name, 'replicas']), 'replicas are compared by their roots, which only recorded machines have; run the cluster without --ephemeral');
+  return { name, nodes, links, processes, transport, isEncrypted, checkpointEvery, engine, restarts: isEphemeral ? 0 : settings.restarts, logs, store, isEphemeral };
 }
 
 /** Name of a node's run in the store. */

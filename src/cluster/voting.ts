@@ -10,9 +10,10 @@
  * whoever is late. What this does NOT do: compare what was already read when a late replica wrote it (its root is compared when it ends).
  */
 import { assert, limits, StillpointError } from '../core/index.ts';
-import type { HostPort, OutputOperation, Wanted } from '../channel/index.ts';
+import type { OutputOperation, Wanted } from '../channel/index.ts';
 import type { PeerInput } from './peer-input.ts';
 import type { PeerOutput } from './peer-output.ts';
+import { InputPort, OutputPort } from './peer-port.ts';
 
 /** A replica that wrote something else than the majority. */
 export type OnDissent = (node: string, what: string) => void;
@@ -32,7 +33,7 @@ export function quorumOf(replicas: number): number {
   return Math.floor(replicas / 2) + 1;
 }
 
-export class VotingInput implements HostPort {
+export class VotingInput extends InputPort {
   readonly #sources: readonly Source[];
   readonly #onDissent: OnDissent;
   readonly #hasMessages: boolean;
@@ -40,6 +41,7 @@ export class VotingInput implements HostPort {
   #durable: number;
 
   constructor(inputs: readonly PeerInput[], { position, onDissent }: { readonly position: number; readonly onDissent: OnDissent }) {
+    super();
     assert(inputs.length > 1, 'a vote has more than one voter');
     this.#sources = inputs.map((input) => ({ input, bytes: undefined, position, isEnded: false, isOut: false, pending: undefined }));
     this.#onDissent = onDissent;
@@ -54,16 +56,6 @@ export class VotingInput implements HostPort {
       if (agreed !== undefined) return agreed === 'end' ? undefined : agreed;
       await this.#hearMore();
     }
-  }
-
-  async write(): Promise<void> {
-    assert(false, 'an input port is not written');
-  }
-
-  async sync(): Promise<void> {}
-
-  async rewind(position: number): Promise<number> {
-    return position;
   }
 
   async close(): Promise<void> {
@@ -146,11 +138,11 @@ function isSame(a: Source, b: Source, length: number): boolean {
   return true;
 }
 
-export class FanOutput implements HostPort {
-  readonly keepsPosition = true;
+export class FanOutput extends OutputPort {
   readonly #outputs: readonly PeerOutput[];
 
   constructor(outputs: readonly PeerOutput[]) {
+    super();
     this.#outputs = outputs;
   }
 
@@ -158,18 +150,8 @@ export class FanOutput implements HostPort {
     return this.#outputs[0]!.written;
   }
 
-  async read(): Promise<undefined> {
-    assert(false, 'an output port is not read');
-  }
-
   async write(operations: readonly OutputOperation[]): Promise<void> {
     await Promise.all(this.#outputs.map((output) => output.write(operations)));
-  }
-
-  async sync(): Promise<void> {}
-
-  async rewind(position: number): Promise<number> {
-    return position;
   }
 
   async close(): Promise<void> {

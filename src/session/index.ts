@@ -11,7 +11,7 @@ export { resolveRun, type ResolvedRun, type RunImage } from './image-config.ts';
 export { openCatalog } from './image-store.ts';
 export { importImages, openImages } from './images.ts';
 export type { HostFacts } from './input-feed.ts';
-export { bindingsOfRun, nodeRecord, peersOfRun, runNode, type NodeRequest } from './node.ts';
+export { bindingsOfRun, nodeRecord, peersOfRun, runEphemeralNode, runNode, type NodeRequest } from './node.ts';
 export { closePorts, isForgetful, openPorts, reopenPorts, type OpenPeer } from './ports.ts';
 export { rebuild, recordedFacts, recordedSeeds } from './rebuild.ts';
 export { replayStored, type ReplayResult } from './replay.ts';

@@ -3,7 +3,8 @@
  * Invariants: the store and the peers are the caller's; a node's first life and every later one differ only in where they begin.
  * What this does NOT do: carry bytes between nodes, decide when a node is started again (cluster).
  */
-import { StillpointError } from '../core/index.ts';
+import { StillpointError, type Digests } from '../core/index.ts';
+import { unsavable } from '../core/live/digest.ts';
 import type { ImageTree } from '../image/index.ts';
 import { encodeManifest, type CheckpointInterval, type HostBindings, type ImageSetting, type RunManifest } from '../manifest/index.ts';
 import { createRun, openJournal, openRun, readRun, runNames, underLease, type RunRecord, type RunWriter, type StoreContext } from '../txn/index.ts';
@@ -11,11 +12,11 @@ import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-c
 import { bootGuest, ENGINE_DEFAULT, type EngineName } from './context.ts';
 import type { SessionHooks } from './driver.ts';
 import { importLease, isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
-import { importImages } from './images.ts';
+import { importImages, openImages } from './images.ts';
 import { programAt } from './image-program.ts';
 import type { OpenPeer } from './ports.ts';
 import { resumeSession, type ResumePeers } from './resume.ts';
-import { abandon, DEFAULT_POLICY, readProgram, recordSession, type SessionResult } from './run.ts';
+import { abandon, DEFAULT_POLICY, ephemeralSession, readProgram, recordSession, type SessionResult } from './run.ts';
 import { RECORDER } from './version.ts';
 
 export interface NodeRequest {
@@ -33,9 +34,29 @@ export interface NodeRequest {
   readonly peers: (epoch: number) => ResumePeers & { readonly open: OpenPeer };
 }
 
+export interface EphemeralNode extends Pick<NodeRequest, 'manifest' | 'bindings' | 'images' | 'engine' | 'hooks'> {
+  readonly digests: Digests;
+  readonly openPeer: OpenPeer;
+  /** A store that may hold named images. */
+  readonly context: StoreContext | undefined;
+}
+
 /** Executes a node: from its first instruction when the store has no run of its name, else from where that run can go on. */
 export async function runNode(request: NodeRequest): Promise<SessionResult> {
   return runNames(request.context).includes(request.name) ? resumeNode(request) : startNode(request);
+}
+
+/** Executes a node of which nothing is kept: no journal, no checkpoints, no second life. */
+export async function runEphemeralNode({ manifest, bindings, images, engine, hooks, digests, openPeer, context }: EphemeralNode): Promise<SessionResult> {
+  const image = await openImages(images, context);
+  try {
+    if (image.tree !== undefined && image.tree.digest !== manifest.image) throw imagesChanged(manifest.programName);
+    const program = image.tree !== undefined && manifest.programPath !== undefined ? programAt(image.tree, manifest.programPath) : readProgram(bindings.program, image.tree !== undefined);
+    const saved: SavedBindings = { ...bindings, standardFiles: new Map() };
+    return await ephemeralSession({ manifest, bindings: saved, hooks, openPeer, ...bootGuest(manifest, { program, digests: unsavable(digests), engine: engine ?? ENGINE_DEFAULT, image: image.tree }) });
+  } finally {
+    image.close();
+  }
 }
 
 /** The run of a node; undefined before its first life. */
@@ -71,8 +92,12 @@ async function begin({ context, name, manifest, engine }: NodeRequest, bindings:
 /** The image that was planned with: it may have been collected since, or its source may have changed. */
 async function imageOf({ context, images, manifest, name }: NodeRequest): Promise<ImageTree> {
   const { tree: image } = await importImages(context, images);
-  if (image.digest !== manifest.image) throw new StillpointError('E_CLUSTER_CHANGED', `the images of ${name} have changed since the cluster was planned; start again`, { data: { run: name } });
+  if (image.digest !== manifest.image) throw imagesChanged(name);
   return image;
+}
+
+function imagesChanged(name: string): StillpointError {
+  return new StillpointError('E_CLUSTER_CHANGED', `the images of ${name} have changed since the cluster was planned; start again`, { data: { run: name } });
 }
 
 async function resumeNode(request: NodeRequest): Promise<SessionResult> {

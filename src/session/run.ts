@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { limits, StillpointError, type Digests } from '../core/index.ts';
-import { createNodeDigests } from '../core/live/digest.ts';
+import { createNodeDigests, unsavable } from '../core/live/digest.ts';
 import type { ChannelSet, HostPort } from '../channel/index.ts';
 import { declareRun, encodeManifest, mergeSettings, parseRunOptions, type RunManifest, type RunSettings } from '../manifest/index.ts';
 import { NodeHostInspector } from '../manifest/live/host-inspector.ts';
@@ -197,16 +197,17 @@ async function runEphemeral(settings: RunSettings, hooks: SessionHooks): Promise
 async function runOver(settings: RunSettings, hooks: SessionHooks, context: StoreContext | undefined): Promise<SessionResult> {
   const image = await openImages(settings.images, context);
   try {
-    const booted = bootRun(settings, { digests: await createNodeDigests(), image: image.image });
-    return exported(booted, await ephemeralSession(booted, hooks));
+    const booted = bootRun(settings, { digests: unsavable(await createNodeDigests()), image: image.image });
+    return exported(booted, await ephemeralSession({ ...booted, hooks }));
   } finally {
     image.close();
   }
 }
 
-async function ephemeralSession({ manifest, bindings, guest, channels }: Booted, hooks: SessionHooks): Promise<SessionResult> {
+/** Drives a fresh guest of which nothing is kept, to its end, a cap or a stop. */
+export async function ephemeralSession({ manifest, bindings, guest, channels, hooks, openPeer }: Omit<RecordParts, 'context' | 'writer' | 'policy'>): Promise<SessionResult> {
   const started = monotonicMs();
-  const ports = await openPorts(manifest, bindings);
+  const ports = await openPorts(manifest, bindings, openPeer);
   try {
     const feed = new InputFeed({ live: { ports, host: hostFacts, append: undefined } });
     const outlet = new Outlet({ channels, ports, recording: undefined, forgetful: new Set() });

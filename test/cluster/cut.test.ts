@@ -2,8 +2,8 @@
  * Checkpoints of a whole cluster under one name, taken while it runs: rollback, fork and resume give the undisturbed run's bits; replay of all nodes compares
  * both ends of every channel and names what differs.
  */
-import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
@@ -15,13 +15,15 @@ import { ClusterRig, fingerprint, ROOT, until, type ClusterReport } from './rig.
 const rig = new ClusterRig();
 afterAll(() => { rig.close(); });
 
-/** Two makers write numbered lines, slowly; a server answers polls of both in the order of arrival and writes what it saw; a keeper keeps the sum. */
+/** Two makers write numbered lines, wait at a gate on the way until the checkpoints are taken, and go on; a server answers polls of both in the order of arrival and writes what it saw; a keeper keeps the sum. */
 const MAKER = `#include "peers.h"
 #include <stdio.h>
 int main(void) {
     int out[PEERS_MAX]; peers_open("/dev/out", "mixer", out);
     volatile unsigned long n = 0;
-    for (int r = 0; r < 1500; r++) {
+    for (int r = 0; r < 300; r++) {
+        char pass;
+        if (r == 120 && read(open("/dev/in/gate", O_RDONLY), &pass, 1) != 1) return 3;
         for (int i = 0; i < 60000; i++) n += i;
         char line[64]; int length = snprintf(line, sizeof line, "%s %d %lu\\n", getenv("STILLPOINT_NODE"), r, n);
         put(out[0], line, length);
@@ -51,12 +53,16 @@ int main(void) {
 const KEEPER = '#include "peers.h"\nint main(void) { int in[PEERS_MAX], out = open("/dev/out/kept", O_WRONLY); char b[100]; ssize_t n; peers_open("/dev/in", "mixer", in); while ((n = read(in[0], b, sizeof b)) > 0) put(out, b, n); return 0; }\n';
 
 beforeAll(() => {
+  gates = [0, 1].map((index) => {
+    execFileSync('mkfifo', [rig.path(`build/gate-${index}`)]);
+    return openSync(rig.path(`build/gate-${index}`), 'r+');
+  });
   for (const [name, source] of [['maker', MAKER], ['mixer', MIXER], ['keeper', KEEPER]] as const) rig.compile(name, source);
   rig.write('mix.yaml', `version: 1
 processes: 2
 checkpointEvery: 10M
 groups:
-  maker: { program: build/maker.elf, count: 2, memory: 16M }
+  maker: { program: build/maker.elf, count: 2, memory: 16M, files: { gate: { in: "build/gate-{index}" } } }
   mixer: { program: build/mixer.elf, memory: 16M }
   keeper: { program: build/keeper.elf, memory: 16M, files: { kept: { out: build/kept } } }
 channels:
@@ -64,6 +70,15 @@ channels:
   - { from: mixer, to: keeper }
 `);
 });
+
+/** Held open, so that nobody waits for the other end of a pipe. */
+let gates: readonly number[] = [];
+afterAll(() => { gates.forEach((gate) => { closeSync(gate); }); });
+
+/** Lets each maker through once. */
+function openGates(): void {
+  for (const gate of gates) writeSync(gate, 'x');
+}
 
 /** The lines that a maker sent, as the keeper kept them. */
 function linesOf(kept: string, maker: string): readonly string[] {
@@ -83,10 +98,11 @@ describe('a checkpoint of a running cluster', () => {
     expect((await rig.stillpoint(['checkpoint', 'mix', '--name', 'early'], 'mixed')).stderr).toMatch(/E_USAGE: cluster mix has a checkpoint called early already/);
     await until(() => /maker-0 \| 100$/m.test(text), 'more progress');
     await rig.stillpoint(['checkpoint', 'mix', '--name', 'late'], 'mixed');
+    openGates();
     expect((await ended).status).toBe(0);
     const first = rig.report();
     const kept = rig.read('build/kept').toString();
-    expect([linesOf(kept, 'maker-0').length, linesOf(kept, 'maker-1').length]).toEqual([1500, 1500]);
+    expect([linesOf(kept, 'maker-0').length, linesOf(kept, 'maker-1').length]).toEqual([300, 300]);
 
     const forked = await rig.stillpoint(['fork', 'mix@late', '--name', 'other'], 'mixed');
     expect([forked.status, forked.stdout]).toEqual([0, expect.stringContaining('other: a fork of mix at checkpoint late, 4 nodes')]);
@@ -97,6 +113,7 @@ describe('a checkpoint of a running cluster', () => {
     expect((await rig.stillpoint(['fsck'], 'mixed')).status).toBe(0);
 
     for (const [name, file] of [['mix', 'build/kept'], ['other', 'build/kept.other']] as const) {
+      openGates();
       const resumed = await rig.stillpoint(['up', 'mix.yaml', '--name', name, '--resume', '--report', 'report.json'], 'mixed');
       expect([resumed.status, resumed.stderr]).toEqual([0, expect.stringContaining('4 nodes ended')]);
       expect(ROOTS_OF_MAKERS(rig.report())).toBe(ROOTS_OF_MAKERS(first));

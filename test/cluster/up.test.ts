@@ -2,8 +2,9 @@
  * `up` as a user runs it: the same bits whatever the processes and transport, a node that fails, Ctrl-C and resume, a coordinator that is killed,
  * replay of one node alone, and `pipe`.
  */
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ClusterRig, fingerprint, isRunning, until } from './rig.ts';
+import { ClusterRig, fingerprint, isRunning, until, type ClusterReport } from './rig.ts';
 import { randomBytes } from './link-conformance.ts';
 
 const rig = new ClusterRig();
@@ -38,6 +39,25 @@ describe('a pipeline', () => {
     }
     const replayed = await rig.stillpoint(['replay', 'pipeline.second-0'], first.store);
     expect([replayed.status, replayed.stdout]).toEqual([0, expect.stringContaining('pipeline.second-0: identical.')]);
+  });
+});
+
+describe('a cluster of which nothing is kept', () => {
+  it('gives the same output and instruction counts, makes no store, and ends with a killed process', async () => {
+    const recorded = await rig.up('pipeline.yaml', ['--processes', '2']);
+    const kept = await rig.up('pipeline.yaml', ['--ephemeral', '--processes', '2']);
+    expect(Buffer.compare(rig.read('build/copy'), DATA)).toBe(0);
+    const facts = ({ nodes }: ClusterReport): unknown => nodes.map(({ node, instructions, channels }) => ({ node, instructions, channels }));
+    expect(facts(kept)).toEqual(facts(recorded));
+    expect(existsSync(rig.path(kept.store))).toBe(false);
+    expect((await rig.stillpoint(['up', 'pipeline.yaml', '--ephemeral', '--resume'], kept.store)).stderr).toMatch(/^stillpoint: E_USAGE: of a cluster that runs with --ephemeral nothing is kept/);
+    const { child, ended } = rig.start(['up', 'spins.yaml', '--ephemeral', '--processes', '2'], 'none');
+    await until(() => rig.processesOf(child.pid!).length === 2 || child.exitCode !== null, 'two processes');
+    const [first = 0, second = 0] = rig.processesOf(child.pid!);
+    process.kill(second, 'SIGKILL');
+    const { status, stderr } = await ended;
+    expect([status, stderr]).toEqual([125, expect.stringMatching(/E_CLUSTER_FAILED: node spin-1 of cluster spins: its process was ended by SIGKILL/)]);
+    expect(isRunning(first)).toBe(false);
   });
 });
 

@@ -8,9 +8,9 @@
  * What this does NOT do: start processes again, decide what a failure means (coordinator.ts).
  */
 import { createNodeDigests } from '../../core/live/digest.ts';
-import { StillpointError } from '../../core/index.ts';
+import { StillpointError, type Digests } from '../../core/index.ts';
 import type { HostPort } from '../../channel/index.ts';
-import { runNode, withStore, type Progress } from '../../session/index.ts';
+import { runEphemeralNode, runNode, withStore, type NodeRequest, type Progress } from '../../session/index.ts';
 import { nodeEnd } from '../node-end.ts';
 import { LinkHub, type Transport } from '../hub.ts';
 import type { PeerInput } from '../peer-input.ts';
@@ -21,6 +21,10 @@ import type { FromProcess, ToProcess } from './process-messages.ts';
 import type { ZeromqTransport } from './zeromq-transport.ts';
 
 type Start = Extract<ToProcess, { kind: 'start' }>;
+/** How nodes are executed here. */
+type Execute =
+  | { readonly kind: 'recorded'; readonly context: NodeRequest['context'] }
+  | { readonly kind: 'ephemeral'; readonly context: NodeRequest['context'] | undefined; readonly digests: Digests };
 
 /** How often silent peers are asked, and how often a node's progress is told. */
 const TICK_MS = 100;
@@ -54,7 +58,7 @@ class ClusterProcess {
   }
 
   async run(): Promise<void> {
-    const { plan, store, ended } = this.#start;
+    const { plan, ended } = this.#start;
     const digests = await createNodeDigests();
     await this.#openHub(digests);
     const ticking = setInterval(() => { this.#tick(); }, TICK_MS);
@@ -65,7 +69,7 @@ class ClusterProcess {
       await this.#inbox.next('peers');
       const isEnded = new Set(ended.map(({ node }) => node));
       const mine = plan.nodes.filter((node) => node.process === this.#start.process && !isEnded.has(node.name));
-      await withStore(store, 'existing', async (context) => { await Promise.all(mine.map((node) => this.#runNode(node, context))); });
+      await this.#withContext(mine, digests, (execute) => Promise.all(mine.map((node) => this.#runNode(node, execute))));
       say({ kind: 'counters', counters: this.#hub.counters });
       await this.#inbox.next('leave');
     } finally {
@@ -74,7 +78,16 @@ class ClusterProcess {
     }
   }
 
-  async #openHub(digests: Awaited<ReturnType<typeof createNodeDigests>>): Promise<void> {
+  /** Calls `use` with the way in which nodes are executed here: in the store, or without one. */
+  async #withContext(nodes: readonly PlannedNode[], digests: Digests, use: (execute: Execute) => Promise<unknown>): Promise<void> {
+    const { plan, store } = this.#start;
+    if (!plan.isEphemeral) return withStore(store, 'existing', async (context) => { await use({ kind: 'recorded', context }); });
+    const hasNames = nodes.some(({ images }) => images.some(({ source }) => !source.includes('/')));
+    if (hasNames) return withStore(store, 'read-only', async (context) => { await use({ kind: 'ephemeral', context, digests }); });
+    await use({ kind: 'ephemeral', context: undefined, digests });
+  }
+
+  async #openHub(digests: Digests): Promise<void> {
     const { plan, bind, keys, clusterId } = this.#start;
     let transport: Transport = { send: () => {} };
     if (bind !== undefined) {
@@ -102,19 +115,24 @@ class ClusterProcess {
     this.#hub.stop();
   }
 
-  async #runNode(node: PlannedNode, context: Parameters<typeof runNode>[0]['context']): Promise<void> {
+  async #runNode(node: PlannedNode, execute: Execute): Promise<void> {
     const { plan } = this.#start;
     const ends = new NodeEnds(plan, node, this.#hub);
     try {
-      const before = nodeEnd(context, plan, node);
+      const before = execute.kind === 'recorded' ? nodeEnd(execute.context, plan, node) : undefined;
       if (before !== undefined) return say({ kind: 'ended', ...before, report: undefined });
       const tell = progressOf(node.name);
       this.#slices.set(node.name, 0);
-      const { end, report } = await runNode({
-        context, name: runNameOf(plan.name, node.name), manifest: node.manifest, bindings: node.bindings, images: node.images, checkpointEvery: plan.checkpointEvery, engine: plan.engine,
-        hooks: { stopRequested: () => this.#stopReason, onProgress: (progress) => { this.#slices.set(node.name, this.#slices.get(node.name)! + 1); tell(progress); } },
-        peers: (epoch) => ({ open: (link, facts) => ends.open(link, facts, epoch), held: (journaled) => ends.held(journaled, epoch) }),
-      });
+      const request = {
+        manifest: node.manifest, bindings: node.bindings, images: node.images, engine: plan.engine,
+        hooks: { stopRequested: () => this.#stopReason, onProgress: (progress: Progress) => { this.#slices.set(node.name, this.#slices.get(node.name)! + 1); tell(progress); } },
+      };
+      const { end, report } = execute.kind === 'ephemeral'
+        ? await runEphemeralNode({ ...request, ...execute, openPeer: (link, facts) => ends.open(link, facts, 1) })
+        : await runNode({
+          ...request, context: execute.context, name: runNameOf(plan.name, node.name), checkpointEvery: plan.checkpointEvery,
+          peers: (epoch) => ({ open: (link, facts) => ends.open(link, facts, epoch), held: (journaled) => ends.held(journaled, epoch) }),
+        });
       if (end.kind === 'ended') say({ kind: 'ended', node: node.name, written: ends.written, outcome: end.outcome, instructions: report.instructions, root: end.root ?? '', report });
       else say({ kind: 'stopped', node: node.name, report });
     } catch (error) {

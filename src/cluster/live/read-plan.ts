@@ -18,18 +18,19 @@ export interface PlanRequest {
   /** The plan will be run in this store (undefined: the manifest's, else the default one): images are brought there, and their digests are in the plan. */
   readonly isForRun?: boolean;
   readonly store?: string | undefined;
+  readonly isEphemeral?: boolean | undefined;
 }
 
 /** Throws E_MANIFEST, E_CHANNEL_*. */
-export async function readClusterPlan({ file, processes, name, isForRun, store }: PlanRequest): Promise<ClusterPlan> {
+export async function readClusterPlan({ file, processes, name, isForRun, store, isEphemeral }: PlanRequest): Promise<ClusterPlan> {
   // Loaded on demand: the YAML and schema packages would add a fifth to the start of every command.
   const { readClusterFile } = await import('../../manifest/live/cluster-file.ts');
   const settings = readClusterFile(file, name);
-  const plan = (images: ReadonlyMap<string, RunImage>): ClusterPlan => planCluster(settings, new NodeClusterHost(), { processes, images });
+  const plan = (images: ReadonlyMap<string, RunImage>): ClusterPlan => planCluster(settings, new NodeClusterHost(), { processes, images, isEphemeral });
   const groups = settings.groups.filter((group) => group.images.length > 0);
   if (groups.length === 0) return plan(new Map());
   const directory = store ?? settings.store;
-  if (isForRun === true) {
+  if (isForRun === true && isEphemeral !== true) {
     if (!existsSync(directory ?? defaultStoreDirectory())) await lookAt(groups, directory, plan); // What can be refused is refused before there is a store.
     return withStore(directory, 'create', (context) => underLease(context, importLease(), async () => {
       const images = new Map<string, RunImage>();

@@ -32,6 +32,7 @@ export interface UpResult extends ClusterEnd { readonly milliseconds: number }
 export async function upCluster(request: UpRequest): Promise<UpResult> {
   const started = performance.now();
   const store = request.store ?? request.plan.store ?? defaultStoreDirectory();
+  if (request.plan.isEphemeral) return upEphemeral(request, store, started);
   let { plan } = request;
   const ended = await withStore(store, 'create', async (context) => {
     const names = plan.nodes.map((node) => runNameOf(plan.name, node.name));
@@ -43,6 +44,16 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
     plan = withKnownFiles(plan, context);
     return found;
   });
+  return drive(request, { plan, store, ended, started });
+}
+
+/** Nothing is kept, so nothing is looked for either. */
+async function upEphemeral(request: UpRequest, store: string, started: number): Promise<UpResult> {
+  if (request.isResume) throw new StillpointError('E_USAGE', 'of a cluster that runs with --ephemeral nothing is kept that --resume could go on with');
+  return drive(request, { plan: request.plan, store, ended: [], started });
+}
+
+async function drive(request: UpRequest, { plan, store, ended, started }: { readonly plan: ClusterPlan; readonly store: string; readonly ended: readonly NodeEnd[]; readonly started: number }): Promise<UpResult> {
   const tail = prepareLogs(request, plan);
   let lastPoll = 0;
   const onStatus = (status: ClusterStatus): void => {

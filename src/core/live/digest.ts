@@ -6,6 +6,7 @@
  *   0 "SPD1"   4 u64 bytes hashed so far   12 eight u32 chaining words   44 the (length mod 64) bytes of the unfinished block
  * hash-wasm's own state keeps stale bytes behind the unfinished block, so it is never shown: two chunkings of one input would differ.
  * Invariant: all running digests share one wasm instance; `owner` is the digest whose state is loaded in it.
+ * Where nothing is ever saved (unsavable()), running digests are node:crypto's: three to five times as fast.
  * What this does NOT do: keep secrets, or hash asynchronously.
  */
 import * as crypto from 'node:crypto';
@@ -74,6 +75,32 @@ class NodeRunningDigest implements RunningDigest {
     this.#engine.owner = this;
     return hasher;
   }
+}
+
+/** A running digest of machines of which nothing is kept. */
+class UnsavableDigest implements RunningDigest {
+  readonly #hash = crypto.createHash('sha256');
+
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+  }
+
+  hex(): BlobHash {
+    return blobHash(this.#hash.copy().digest('hex'));
+  }
+
+  save(): Uint8Array {
+    assert(false, 'digests of a machine that is not recorded are not saved');
+  }
+}
+
+function notRestored(): RunningDigest {
+  assert(false, 'digests of a machine that is not recorded are not restored');
+}
+
+/** The same digests where no checkpoint will ever be taken: save() and restore() are not there. */
+export function unsavable(digests: Digests): Digests {
+  return { ...digests, running: () => new UnsavableDigest(), restore: notRestored };
 }
 
 function toSaved(state: Uint8Array): Uint8Array {
