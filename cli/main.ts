@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { EXIT, StillpointError, VERSION } from '../src/index.ts';
+import { addAgentCommands } from './commands/agent.ts';
 import { addBranchCommands } from './commands/branch.ts';
 import { addCareCommands } from './commands/care.ts';
 import { addCcCommand } from './commands/cc.ts';
@@ -42,6 +43,7 @@ Exit status of run and resume: the program's own; 128+n when signal n ended it; 
   addReplayCommand(program);
   addHistoryCommands(program);
   addClusterCommands(program);
+  addAgentCommands(program);
   addConvertCommand(program);
   addBranchCommands(program);
   addServiceCommands(program);

@@ -6,6 +6,7 @@ export { checkpointCluster, clusterCheckpoints, clusterMembers, forkCluster, rem
 export { replayCluster, type ClusterReplay } from './cluster/replay.ts';
 export type { ClusterStatus, NodeStatus } from './cluster/live/coordinator.ts';
 export { runClusterProcess } from './cluster/live/node-process.ts';
+export { makeKeys, runAgent, type AgentRequest } from './cluster/live/agent-verbs.ts';
 export { upCluster, type UpRequest, type UpResult } from './cluster/live/up.ts';
 export { convertCluster, readClusterPlan, readPipePlan, type PipeRequest, type PlanRequest } from './cluster/live/read-plan.ts';
 export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './core/index.ts';

@@ -11,7 +11,7 @@ import { StatusLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson, scaled, table, toJson, writeReport } from '../terminal.ts';
 
-interface UpFlags { readonly store?: string; readonly name?: string; readonly processes?: number; readonly resume?: boolean; readonly report?: string; readonly ephemeral?: boolean; readonly json?: boolean; readonly progress: boolean; readonly logs: boolean }
+interface UpFlags { readonly store?: string; readonly name?: string; readonly processes?: number; readonly resume?: boolean; readonly report?: string; readonly ephemeral?: boolean; readonly keys?: string; readonly json?: boolean; readonly progress: boolean; readonly logs: boolean }
 interface PipeFlags { readonly store?: string; readonly name?: string; readonly in?: string; readonly out?: string; readonly processes?: number; readonly progress: boolean }
 
 interface PlanFlags { readonly json?: boolean; readonly processes?: number }
@@ -32,6 +32,7 @@ function addUp(program: Command): void {
     .option('--resume', 'go on with a cluster that was stopped')
     .option('--name <name>', 'another name of the cluster')
     .option('--processes <n>', 'another number of processes', parseProcesses)
+    .option('--keys <file>', 'the key file that the agents of other hosts have, too')
     .option('--ephemeral', 'keep nothing: no journals, no checkpoints; a killed process ends the cluster')
     .option('--report <file>', 'write the reports of all nodes as JSON')
     .option('--json', 'print the reports of all nodes as JSON when the cluster ends')
@@ -45,11 +46,11 @@ A node is the run CLUSTER.GROUP-I: show, log and replay work on it, without its 
 A killed process is started again; a node that fails ends the cluster. Exit status: 0 when all nodes ended with 0.`)
     .action(async (file: string, flags: UpFlags) => {
       const plan = await readClusterPlan({ file, processes: flags.processes, name: flags.name, isForRun: true, store: flags.store, isEphemeral: flags.ephemeral });
-      const result = await drive(plan, { store: flags.store, isResume: flags.resume === true, progress: flags.progress, logs: flags.logs, linesTo: flags.json === true ? process.stderr : process.stdout });
+      const result = await drive(plan, { store: flags.store, keys: flags.keys, isResume: flags.resume === true, progress: flags.progress, logs: flags.logs, linesTo: flags.json === true ? process.stderr : process.stdout });
       const report = reportOf(plan, result);
       if (flags.report !== undefined) writeReport(flags.report, report);
       if (flags.json === true) say(toJson(report));
-      finish(plan, result, plan.isEphemeral ? undefined : `stillpoint up ${file}${flags.name === undefined ? '' : ` --name ${flags.name}`} --resume`);
+      finish(plan, result, plan.isEphemeral ? undefined : `stillpoint up ${file}${flags.name === undefined ? '' : ` --name ${flags.name}`}${flags.keys === undefined ? '' : ` --keys ${flags.keys}`} --resume`);
     });
 }
 
@@ -101,11 +102,11 @@ async function ownInput(directory: string): Promise<string | undefined> {
 }
 
 /** Runs a plan with progress and logs; Ctrl-C stops it at a resumable point. */
-async function drive(plan: ClusterPlan, how: { readonly store: string | undefined; readonly isResume: boolean; readonly progress: boolean; readonly logs: boolean; readonly linesTo: NodeJS.WriteStream }): Promise<UpResult> {
+async function drive(plan: ClusterPlan, how: { readonly store: string | undefined; readonly keys?: string | undefined; readonly isResume: boolean; readonly progress: boolean; readonly logs: boolean; readonly linesTo: NodeJS.WriteStream }): Promise<UpResult> {
   const stop = stopOnSignals();
   const line = new StatusLine(plan.name, how.progress);
   const request: UpRequest = {
-    plan, store: how.store, isResume: how.isResume, entry: [process.argv[1]!, 'cluster-process'], stopRequested: stop.requested,
+    plan, store: how.store, keys: how.keys, isResume: how.isResume, entry: [process.argv[1]!, 'cluster-process'], stopRequested: stop.requested,
     onStatus: (status) => { line.update(statusText(status)); },
     onLine: (node, stream, text) => {
       if (!how.logs) return;
@@ -181,8 +182,9 @@ function planFacts(plan: ClusterPlan): object {
 function sayPlan(plan: ClusterPlan): void {
   const security = plan.isEncrypted ? `${plan.transport}, encrypted` : plan.transport;
   say(`cluster ${plan.name}: ${plan.nodes.length} nodes in ${plan.processes} processes, ${plan.links.length} channels (${security}), logs in ${plan.logs}`);
-  say(table(['NODE', 'PROCESS', 'PROGRAM', 'READS', 'WRITES', 'ARGUMENTS'], plan.nodes.map((node) => [
-    node.name, String(node.process), node.manifest.programName, channelsOf(node, true), channelsOf(node, false), node.manifest.arguments.slice(1).join(' '),
+  const isPlaced = plan.hosts.length > 0;
+  say(table(['NODE', ...(isPlaced ? ['HOST'] : []), 'PROCESS', 'PROGRAM', 'READS', 'WRITES', 'ARGUMENTS'], plan.nodes.map((node) => [
+    node.name, ...(isPlaced ? [node.host ?? 'local'] : []), String(node.process), node.manifest.programName, channelsOf(node, true), channelsOf(node, false), node.manifest.arguments.slice(1).join(' '),
   ])));
 }
 

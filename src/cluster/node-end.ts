@@ -16,7 +16,7 @@ export interface NodeEnd {
 }
 
 /** Undefined: it has not ended. */
-export function nodeEnd(context: StoreContext, plan: ClusterPlan, { name }: PlannedNode): NodeEnd | undefined {
+export function nodeEnd(context: StoreContext, plan: Pick<ClusterPlan, 'name' | 'links'>, { name }: PlannedNode): NodeEnd | undefined {
   const record = nodeRecord(context, runNameOf(plan.name, name));
   if (record === undefined || record.status !== 'ended' || record.outcome === undefined || record.outcome.kind === 'capped') return undefined;
   const written = plan.links.filter(({ from }) => from === name).map(({ fromChannel }): [string, number] => [fromChannel, record.outputs.get(fromChannel)?.intended ?? 0]);

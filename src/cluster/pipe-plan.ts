@@ -7,7 +7,7 @@
  * Invariants: as plan.ts. What this does NOT do: expand variables or wildcards; quotes are all that is known of a shell.
  */
 import { StillpointError } from '../core/index.ts';
-import type { ClusterGroup, HostBinding } from '../manifest/index.ts';
+import { LOCAL_HOST, type ClusterGroup, type HostBinding } from '../manifest/index.ts';
 import { planCluster, type ClusterHost, type ClusterPlan, type PlannedLink, type PlannedNode } from './plan.ts';
 
 export interface PipeRequest {
@@ -30,7 +30,7 @@ export function planPipe(wish: PipeRequest, host: ClusterHost): ClusterPlan {
   const last = wish.stages.length - 1;
   const groups = wish.stages.map((stage, index) => toGroup(splitWords(stage), { taken, host, stdin: index === 0 ? wish.input : undefined, stdout: index === last ? wish.output : undefined }));
   const plan = planCluster({
-    name: wish.name, groups, channels: [], processes: wish.processes, transport: 'ipc', isEncrypted: false, checkpointEvery: undefined, engine: undefined, restarts: 10, logs: wish.logs, store: wish.store,
+    name: wish.name, hosts: [], address: undefined, groups, channels: [], processes: wish.processes, transport: 'ipc', isEncrypted: false, checkpointEvery: undefined, engine: undefined, restarts: 10, logs: wish.logs, store: wish.store,
     place: (field) => ({ code: 'E_USAGE', where: `stage ${field[1] ?? ''}`.trim() }),
   }, host, { processes: wish.processes });
   const links = plan.nodes.slice(1).map((to, id): PlannedLink => ({ id, channel: id, from: plan.nodes[id]!.name, to: to.name, fromChannel: 'stdout', toChannel: 'stdin', hasMessages: false, windowBytes: WINDOW_BYTES, cutsSlow: false }));
@@ -52,7 +52,7 @@ function toGroup(words: readonly string[], facts: { readonly taken: Set<string>;
   for (let number = 2; facts.taken.has(name); number++) name = `${base}${number}`;
   facts.taken.add(name);
   return {
-    name, program: facts.host.absolute(program), images: [], arguments: programArguments, environment: [], count: undefined, replicas: 1, workingDirectory: undefined, memoryBytes: undefined,
+    name, program: facts.host.absolute(program), images: [], arguments: programArguments, environment: [], count: undefined, placement: [LOCAL_HOST], replicas: 1, workingDirectory: undefined, memoryBytes: undefined,
     maxInstructions: undefined, clock: undefined, entropy: undefined, files: [], limits: [], stdin: facts.stdin, stdout: facts.stdout, stderr: undefined,
   };
 }

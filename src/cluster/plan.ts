@@ -10,8 +10,8 @@
  */
 import { limits, StillpointError } from '../core/index.ts';
 import {
-  checkManifest, compareChannelNames, complain, declareRun, parseClock, parseEntropy,
-  type ChannelLimits, type ChannelSpec, type ClusterChannel, type ClusterSettings, type HostBinding, type HostBindings, type HostInspector, type ImageSetting, type RunManifest, type RunSettings,
+  checkManifest, compareChannelNames, complain, declareRun, LOCAL_HOST, parseClock, parseEntropy,
+  type ChannelLimits, type ChannelSpec, type ClusterChannel, type ClusterHostSetting, type ClusterSettings, type HostBinding, type HostBindings, type HostInspector, type ImageSetting, type RunManifest, type RunSettings,
 } from '../manifest/index.ts';
 import { resolveRun, type RunImage } from '../session/index.ts';
 import { groupNodes, type NodeDraft } from './plan-nodes.ts';
@@ -31,6 +31,8 @@ export interface PlannedNode {
   readonly replicas: number;
   readonly group: string;
   readonly index: number;
+  /** Undefined: the host of the command. */
+  readonly host: string | undefined;
   /** Number of the process that executes it. */
   readonly process: number;
   readonly manifest: RunManifest;
@@ -57,10 +59,15 @@ export interface PlannedLink {
 }
 
 /** What the manifest says of the whole cluster goes into its plan as it is. */
-export interface ClusterPlan extends Pick<ClusterSettings, 'name' | 'transport' | 'isEncrypted' | 'checkpointEvery' | 'engine' | 'restarts' | 'logs' | 'store'> {
+export interface ClusterPlan extends Pick<ClusterSettings, 'name' | 'address' | 'transport' | 'isEncrypted' | 'checkpointEvery' | 'engine' | 'restarts' | 'logs' | 'store'> {
   readonly nodes: readonly PlannedNode[];
   readonly links: readonly PlannedLink[];
+  /** Of all hosts. */
   readonly processes: number;
+  /** The host of each process; undefined: the one of the command. */
+  readonly processHosts: readonly (string | undefined)[];
+  /** Other hosts that have nodes. */
+  readonly hosts: readonly ClusterHostSetting[];
   /** Nothing is kept of the nodes: no journal, no second life for a killed one. */
   readonly isEphemeral: boolean;
 }
@@ -89,19 +96,42 @@ export function planCluster(settings: ClusterSettings, host: ClusterHost, option
   refuseDoubles(channels, settings);
   const links = channels.flatMap((channel) => pairsOfReplicas(channel, members)).map((link, id) => ({ ...link, id }));
   if (links.length > LINKS_MAX) throw complain(place(['channels']), `${links.length} channels are asked for, at most ${LINKS_MAX} are possible`);
-  const processes = Math.min(members.length, options.processes ?? (settings.processes === 'one-per-node' ? members.length : settings.processes ?? host.processors));
-  const nodes = members.map((member, place) => toNode(member, { process: place % processes, settings, channels, host, images: options.images }));
+  const { processOf, processHosts } = placeOnHosts(members, settings, options.processes ?? settings.processes ?? host.processors);
+  const nodes = members.map((member, at) => toNode(member, { process: processOf[at]!, host: hostOf(member), settings, channels, inspector: host, images: options.images }));
   refuseSharedFiles(nodes, settings);
-  const { name, transport, isEncrypted, checkpointEvery, engine, logs, store } = settings;
+  const { name, address, checkpointEvery, engine, logs, store } = settings;
+  const hosts = settings.hosts.filter((setting) => processHosts.includes(setting.name));
+  const transport = hosts.length > 0 ? 'tcp' : settings.transport;
+  const isEncrypted = hosts.length > 0 || settings.isEncrypted;
   const isEphemeral = options.isEphemeral === true;
   const voted = settings.groups.find(({ replicas }) => replicas > 1);
   if (isEphemeral && voted !== undefined) throw complain(place(['groups', voted.name, 'replicas']), 'replicas are compared by their roots, which only recorded machines have; run the cluster without --ephemeral');
-  return { name, nodes, links, processes, transport, isEncrypted, checkpointEvery, engine, restarts: isEphemeral ? 0 : settings.restarts, logs, store, isEphemeral };
+  return { name, address, nodes, links, processes: processHosts.length, processHosts, hosts, transport, isEncrypted, checkpointEvery, engine, restarts: isEphemeral ? 0 : settings.restarts, logs, store, isEphemeral };
 }
 
 /** Name of a node's run in the store. */
 export function runNameOf(cluster: string, node: string): string {
   return `${cluster}.${node}`;
+}
+
+/** Where a member runs: nodes of a group go to its hosts in turn, and so do the replicas of a node. */
+function hostOf({ draft, replica }: Member): string | undefined {
+  const { placement } = draft.group;
+  const name = placement[(draft.index + replica) % placement.length]!;
+  return name === LOCAL_HOST ? undefined : name;
+}
+
+/** Processes of each host in turn, this one first; each takes the host's members in turn. */
+function placeOnHosts(members: readonly Member[], { hosts }: ClusterSettings, wanted: number | 'one-per-node'): { readonly processOf: readonly number[]; readonly processHosts: readonly (string | undefined)[] } {
+  const processOf: number[] = [];
+  const processHosts: (string | undefined)[] = [];
+  for (const host of [undefined, ...hosts.map(({ name }) => name)]) {
+    const here = [...members.keys()].filter((at) => hostOf(members[at]!) === host);
+    const count = Math.min(here.length, wanted === 'one-per-node' ? here.length : wanted);
+    here.forEach((at, turn) => { processOf[at] = processHosts.length + turn % count; });
+    processHosts.push(...Array.from({ length: count }, () => host));
+  }
+  return { processOf, processHosts };
 }
 
 /** A channel between two nodes, whatever their replicas. */
@@ -175,12 +205,12 @@ function double({ place }: ClusterSettings, { node, channel }: { readonly node: 
   return complain(place(['channels']), `node ${node} has two channels /dev/${channel}; give one of them another name`);
 }
 
-function toNode(member: Member, context: { readonly process: number; readonly settings: ClusterSettings; readonly channels: readonly Channel[]; readonly host: ClusterHost; readonly images: PlanOptions['images'] }): PlannedNode {
-  const { settings, host } = context;
+function toNode(member: Member, context: { readonly process: number; readonly host: string | undefined; readonly settings: ClusterSettings; readonly channels: readonly Channel[]; readonly inspector: ClusterHost; readonly images: PlanOptions['images'] }): PlannedNode {
+  const { settings, inspector } = context;
   const draft = ownOutputs(member);
   const wished = runSettings(draft, member.position, settings);
   const resolved = resolveRun(wished, context.images?.get(draft.group.name));
-  const { manifest, bindings } = declareRun(resolved.settings, standardless(host), resolved.declared);
+  const { manifest, bindings } = declareRun(resolved.settings, standardless(inspector), resolved.declared);
   const peers = peersOf(draft, context.channels);
   const channels = [...manifest.channels, ...peers.map(({ spec }) => spec)].sort((a, b) => compareChannelNames(a.name, b.name));
   const whole: RunManifest = { ...manifest, arguments: [draft.name, ...manifest.arguments.slice(1)], channels };
@@ -192,7 +222,7 @@ function toNode(member: Member, context: { readonly process: number; readonly se
     ['stderr', { kind: 'file', path: draft.stderr ?? `${settings.logs}/${member.name}.err` }],
   ];
   const bound = new Map<string, HostBinding>([...bindings.channels, ...standard, ...peers.map(({ spec, binding }): [string, HostBinding] => [spec.name, binding])]);
-  return { name: member.name, of: draft.name, replicas: draft.group.replicas, group: draft.group.name, index: draft.index, process: context.process, manifest: whole, bindings: { ...bindings, channels: bound }, images: draft.group.images };
+  return { name: member.name, of: draft.name, replicas: draft.group.replicas, group: draft.group.name, index: draft.index, host: context.host, process: context.process, manifest: whole, bindings: { ...bindings, channels: bound }, images: draft.group.images };
 }
 
 /** Each replica writes files of its own, FILE.rN; the winner's becomes FILE when the cluster has ended. */

@@ -25,6 +25,8 @@ export interface ClusterGroup {
   readonly environment: readonly (readonly [string, string])[];
   /** Undefined: one, or as many as files match. */
   readonly count: number | undefined;
+  /** Hosts that its nodes run on, in turn: names of `hosts`, or LOCAL_HOST. */
+  readonly placement: readonly string[];
   /** How often each node runs, to find and outvote a host that computes wrongly. */
   readonly replicas: number;
   readonly workingDirectory: string | undefined;
@@ -56,8 +58,18 @@ export interface ClusterChannel {
   readonly limits: Partial<ChannelLimits>;
 }
 
+/** Another host: where its agent listens and its processes are reached. */
+export interface ClusterHostSetting { readonly name: string; readonly address: string; readonly port: number }
+
+/** The host of the command itself, in a placement. */
+export const LOCAL_HOST = 'local';
+export const AGENT_PORT_DEFAULT = 7410;
+
 export interface ClusterSettings {
   readonly name: string;
+  readonly hosts: readonly ClusterHostSetting[];
+  /** Where other hosts reach this one; undefined: the address that leads to the first of them. */
+  readonly address: string | undefined;
   readonly groups: readonly ClusterGroup[];
   readonly channels: readonly ClusterChannel[];
   /** Undefined: one for each processor of the host. */

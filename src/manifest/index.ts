@@ -7,4 +7,4 @@ export { complain, parseBinding, parseCheckpointInterval, parseClock, parseCount
 export { parseDirectory, parseEngine, parseImage, parseRunOptions, type RunOptionTexts } from './parse-options.ts';
 export { engineNamed, ENGINES, type EngineName } from './engine.ts';
 export { declareRun, type DeclaredImage } from './declare.ts';
-export { CHANNEL_PATTERNS, type ChannelPattern, type ClusterChannel, type ClusterFileSetting, type ClusterGroup, type ClusterSettings } from './cluster-settings.ts';
+export { AGENT_PORT_DEFAULT, CHANNEL_PATTERNS, LOCAL_HOST, type ChannelPattern, type ClusterChannel, type ClusterFileSetting, type ClusterGroup, type ClusterHostSetting, type ClusterSettings } from './cluster-settings.ts';

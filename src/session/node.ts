@@ -50,10 +50,10 @@ export async function runNode(request: NodeRequest): Promise<SessionResult> {
 export async function runEphemeralNode({ manifest, bindings, images, engine, hooks, digests, openPeer, context }: EphemeralNode): Promise<SessionResult> {
   const image = await openImages(images, context);
   try {
-    if (image.tree !== undefined && image.tree.digest !== manifest.image) throw imagesChanged(manifest.programName);
-    const program = image.tree !== undefined && manifest.programPath !== undefined ? programAt(image.tree, manifest.programPath) : readProgram(bindings.program, image.tree !== undefined);
+    if (image.image !== undefined && image.image.tree.digest !== manifest.image) throw imagesChanged(manifest.programName);
+    const program = image.image !== undefined && manifest.programPath !== undefined ? programAt(image.image.tree, manifest.programPath) : readProgram(bindings.program, image.image !== undefined);
     const saved: SavedBindings = { ...bindings, standardFiles: new Map() };
-    return await ephemeralSession({ manifest, bindings: saved, hooks, openPeer, ...bootGuest(manifest, { program, digests: unsavable(digests), engine: engine ?? ENGINE_DEFAULT, image: image.tree }) });
+    return await ephemeralSession({ manifest, bindings: saved, hooks, openPeer, ...bootGuest(manifest, { program, digests: unsavable(digests), engine: engine ?? ENGINE_DEFAULT, image: image.image?.tree }) });
   } finally {
     image.close();
   }

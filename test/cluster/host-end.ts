@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { LinkHub } from '../../src/cluster/index.ts';
-import { ZeromqTransport, type ClusterKeys } from '../../src/cluster/live/zeromq-transport.ts';
+import type { ClusterKeys } from '../../src/cluster/live/curve.ts';
+import { ZeromqTransport } from '../../src/cluster/live/zeromq-transport.ts';
 import { CLUSTER_ID, digests, LINKS, randomBytes } from './link-conformance.ts';
 
 export interface Setup { readonly role: 'writer' | 'reader'; readonly bind: string; readonly keys: ClusterKeys; readonly bytes: number }

@@ -11,7 +11,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newClusterKeys, type ClusterKeys } from '../../src/cluster/live/zeromq-transport.ts';
+import { newClusterKeys, type ClusterKeys } from '../../src/cluster/live/curve.ts';
 import { randomBytes } from './link-conformance.ts';
 import type { Setup } from './host-end.ts';
 import { ClusterRig, isSlow, ROOT } from './rig.ts';

@@ -51,6 +51,23 @@ describe('channels between groups', () => {
   });
 });
 
+describe('placement', () => {
+  const text = (placement: string): string => `hosts: { east: 10.0.0.2, west: "10.0.0.3:7500" }\ngroups:\n  a: { program: p, count: 4, placement: ${placement} }\n  b: { program: p }\nchannels: [{ from: a, to: b }]`;
+
+  it('gives the nodes of a group to its hosts in turn, with processes for each host, over encrypted tcp', () => {
+    const { nodes, hosts, processHosts, transport, isEncrypted } = plan(text('[west, local, east]'));
+    expect(nodes.map(({ name, host, process }) => `${name} ${host ?? 'local'} ${process}`)).toEqual(['a-0 west 3', 'a-1 local 0', 'a-2 east 2', 'a-3 west 4', 'b-0 local 1']);
+    expect(processHosts).toEqual([undefined, undefined, 'east', 'west', 'west']);
+    expect([hosts, transport, isEncrypted]).toEqual([[{ name: 'east', address: '10.0.0.2', port: 7410 }, { name: 'west', address: '10.0.0.3', port: 7500 }], 'tcp', true]);
+  });
+
+  it('is not part of a node: run manifests are the same on one host', () => {
+    const manifests = (placement: string): string => plan(text(placement)).nodes.map(({ manifest }) => Buffer.from(encodeManifest(manifest)).toString('hex')).join();
+    expect(manifests('[west, east]')).toBe(manifests('local'));
+    expect(plan(text('local')).hosts).toEqual([]);
+  });
+});
+
 describe('topics and quotas', () => {
   it('a topic is one channel of its publisher and one for each publisher at its readers', () => {
     const { nodes, links } = plan(`${two('{ from: a, to: b, pattern: publish, name: news, messages: true }', '2, 1')}\n  - { from: a, to: b, pattern: publish, name: odds, messages: true, slow: cut }`);

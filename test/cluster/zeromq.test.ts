@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { curveKeyPair, Push } from 'zeromq';
 import { afterAll, describe, expect, it } from 'vitest';
 import { encodeEnvelope, FRAME_BYTES_MAX, LinkHub, type Transport } from '../../src/cluster/index.ts';
-import { newClusterKeys, ZeromqTransport, type ClusterKeys } from '../../src/cluster/live/zeromq-transport.ts';
+import { newClusterKeys, type ClusterKeys } from '../../src/cluster/live/curve.ts';
+import { ZeromqTransport } from '../../src/cluster/live/zeromq-transport.ts';
 import { CLUSTER_ID, digests, linkConformance, LINKS, type Rig } from './link-conformance.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'stillpoint-zmq-'));

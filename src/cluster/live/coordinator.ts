@@ -11,7 +11,6 @@
  * Invariants: when run() settles no process of the cluster is left; whoever does not stop in time is killed, which costs nothing but time at the
  * resume. What this does NOT do: touch the nodes' bytes, hold the store open.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,8 +25,10 @@ import { quorumOf } from '../voting.ts';
 import { Standstill } from '../standstill.ts';
 import type { NodeEnd } from '../node-end.ts';
 import { lastLines } from './log-tail.ts';
+import type { OpenHosts } from './open-hosts.ts';
+import { ChildHandle, type ProcessEvents, type ProcessHandle } from './process-handle.ts';
 import type { FromProcess, ToProcess } from './process-messages.ts';
-import type { ClusterKeys } from './zeromq-transport.ts';
+import type { ClusterKeys } from './curve.ts';
 
 export type NodeState = 'waiting' | 'running' | 'ended' | 'stopped' | 'failed';
 
@@ -61,6 +62,8 @@ export interface CoordinatorParts {
   readonly entry: readonly string[];
   readonly onStatus: (status: ClusterStatus) => void;
   readonly stopRequested: () => string | undefined;
+  /** Other hosts that the plan has nodes on. */
+  readonly hosts: OpenHosts;
   /** Number and process id of every process that starts; for tests that kill. */
   readonly onSpawn?: ((process: number, pid: number) => void) | undefined;
 }
@@ -70,14 +73,13 @@ export interface ClusterEnd { readonly kind: 'ended' | 'stopped'; readonly reaso
 interface Failure { readonly node: string | undefined; readonly code: ErrorCode; readonly message: string }
 
 /** One process of the cluster, in its present life. */
-interface Member { readonly number: number; child: ChildProcess; endpoint: string | undefined; life: number; errors: string; readonly open: Set<string> }
+interface Member { readonly number: number; readonly life: number; handle: ProcessHandle; endpoint: string | undefined; readonly open: Set<string> }
 
 /** How long a process may take to reach a resumable point after it was asked to. */
 const STOP_GRACE_MS = 10_000;
 const POLL_MS = 50;
 /** From so many replicas on one that ends badly is outvoted. */
 const VOTERS_MIN = 3;
-const ERRORS_MAX = 4000;
 const LAST_LINES = 5;
 /** Each doubles the buffers of waiting writers: from 64 KiB, this many make a gigabyte; what still stands still then wants more than a host has. */
 const GROWTHS_MAX = 14;
@@ -113,10 +115,11 @@ export class Coordinator {
   /** Runs the cluster to its end or a stop. Throws E_CLUSTER_FAILED. */
   async run(): Promise<ClusterEnd> {
     const { plan } = this.#parts;
-    if (plan.isEncrypted && plan.processes > 1) this.#keys = (await import('./zeromq-transport.ts')).newClusterKeys();
+    if (plan.isEncrypted && plan.processes > 1) this.#keys = (await import('./curve.ts')).newClusterKeys();
     const over = new Promise<void>((resolve) => { this.#settle = resolve; });
     const polling = setInterval(() => { this.#poll(); }, POLL_MS);
     try {
+      for (const host of this.#parts.hosts.hosts.values()) host.onLost((error) => { this.#fail({ node: undefined, code: error.code, message: error.message }); });
       for (let number = 0; number < plan.processes; number++) this.#spawn(number, 0);
       await over;
     } finally {
@@ -133,19 +136,17 @@ export class Coordinator {
   }
 
   #spawn(number: number, life: number): void {
-    const { plan, store, entry, onSpawn } = this.#parts;
-    const child = spawn(process.execPath, [...entry], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
+    const { plan, store, entry, onSpawn, hosts } = this.#parts;
     const open = plan.nodes.filter((node) => node.process === number && this.#nodes.get(node.name)!.state !== 'ended').map((node) => node.name);
-    const member: Member = { number, child, endpoint: undefined, life, errors: '', open: new Set(open) };
+    const host = plan.processHosts[number];
+    const events: ProcessEvents = { onMessage: (message) => { this.#hear(member, message); }, onGone: (how, errors) => { this.#gone(member, how, errors); } };
+    const handle = host === undefined ? new ChildHandle(entry, events) : hosts.hosts.get(host)!.spawn(number, life, events);
+    const member: Member = { number, life, handle, endpoint: undefined, open: new Set(open) };
     this.#members[number] = member;
-    child.stderr!.on('data', (bytes: Buffer) => { member.errors = (member.errors + bytes.toString()).slice(-ERRORS_MAX); });
-    child.on('message', (message) => { this.#hear(member, message as FromProcess); }); // Only our process has the other end.
-    child.on('error', () => {}); // A process that could not be started or told something has no 'spawn'; its 'close' follows.
-    child.on('close', (code, signal) => { this.#gone(member, signal ?? `status ${code}`); });
-    const bind = plan.processes === 1 ? undefined : plan.transport === 'tcp' ? 'tcp://127.0.0.1:*' : `ipc://${join(this.#directory, `${number}-${life}`)}`;
+    const bind = plan.processes === 1 ? undefined : plan.transport === 'tcp' ? `tcp://${hosts.addressOf(host)}:*` : `ipc://${join(this.#directory, `${number}-${life}`)}`;
     this.#tell(member, { kind: 'start', plan, store, process: number, clusterId: this.#clusterId, bind, keys: this.#keys, ended: this.#ended });
     if (this.#stopReason !== undefined) this.#tell(member, { kind: 'stop', reason: this.#stopReason });
-    if (child.pid !== undefined) onSpawn?.(number, child.pid);
+    if (handle.pid !== undefined) onSpawn?.(number, handle.pid);
   }
 
   #hear(member: Member, message: FromProcess): void {
@@ -213,7 +214,7 @@ export class Coordinator {
   }
 
   /** A process is over: as it should be, after a stop, or killed. */
-  #gone(member: Member, how: string): void {
+  #gone(member: Member, how: string, errors: string): void {
     if (this.#members[member.number] !== member) return;
     member.endpoint = undefined;
     if (member.open.size > 0 && this.#stopReason === undefined) {
@@ -221,9 +222,9 @@ export class Coordinator {
         this.#restarts++;
         return this.#spawn(member.number, member.life + 1);
       }
-      this.#fail({ node: [...member.open][0], code: 'E_CLUSTER_FAILED', message: `its process was ended by ${how}, after ${this.#restarts} restarts: ${member.errors.trim().split('\n').at(-1) ?? ''}` });
+      this.#fail({ node: [...member.open][0], code: 'E_CLUSTER_FAILED', message: `its process was ended by ${how}, after ${this.#restarts} restarts: ${errors.trim().split('\n').at(-1) ?? ''}` });
     }
-    if (this.#members.every(({ child }) => child.exitCode !== null || child.signalCode !== null || child.pid === undefined)) this.#settle();
+    if (this.#members.every(({ handle }) => handle.isGone)) this.#settle();
   }
 
   #poll(): void {
@@ -259,11 +260,11 @@ export class Coordinator {
     if (this.#stopReason !== undefined) return;
     this.#stopReason = reason;
     for (const member of this.#members) this.#tell(member, { kind: 'stop', reason });
-    this.#killTimer = setTimeout(() => { for (const { child } of this.#members) child.kill('SIGKILL'); }, STOP_GRACE_MS);
+    this.#killTimer = setTimeout(() => { for (const { handle } of this.#members) handle.kill(); }, STOP_GRACE_MS);
   }
 
-  #tell({ child }: Member, message: ToProcess): void {
-    if (child.connected) child.send(message, () => {}); // A process that died meanwhile is noticed by 'close'.
+  #tell({ handle }: Member, message: ToProcess): void {
+    handle.tell(message);
   }
 
   #failed({ node, code, message }: Failure): StillpointError {
@@ -271,7 +272,7 @@ export class Coordinator {
     const lines = ['stderr', 'stdout'].map((stream) => planned?.bindings.channels.get(stream)).map((binding) => (binding?.kind === 'file' ? lastLines(binding.path, LAST_LINES) : [])).find((found) => found.length > 0) ?? [];
     const said = lines.length === 0 ? '' : `; its last lines: ${lines.join(' | ')}`;
     const what = code === 'E_CLUSTER_FAILED' ? message : `${code}: ${message}`;
-    return new StillpointError('E_CLUSTER_FAILED', `node ${node ?? 'unknown'} of cluster ${this.#parts.plan.name}: ${what}${said}`, { data: { node, code } });
+    return new StillpointError('E_CLUSTER_FAILED', `${node === undefined ? '' : `node ${node} of `}cluster ${this.#parts.plan.name}: ${what}${said}`, { data: { node, code } });
   }
 }
 

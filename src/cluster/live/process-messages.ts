@@ -7,7 +7,7 @@ import type { Report } from '../../session/index.ts';
 import type { HubCounters, NodeWait } from '../hub.ts';
 import type { NodeEnd } from '../node-end.ts';
 import type { ClusterPlan } from '../plan.ts';
-import type { ClusterKeys } from './zeromq-transport.ts';
+import type { ClusterKeys } from './curve.ts';
 
 export type ToProcess =
   | {

@@ -10,11 +10,14 @@ import { nodeEnd, type NodeEnd } from '../node-end.ts';
 import { runNameOf, type ClusterPlan } from '../plan.ts';
 import { badEnd, Coordinator, type ClusterEnd, type ClusterStatus } from './coordinator.ts';
 import { LogTail, type OnLine } from './log-tail.ts';
+import type { OpenHosts } from './open-hosts.ts';
 
 export interface UpRequest {
   readonly plan: ClusterPlan;
   /** Wins over the manifest's. */
   readonly store?: string | undefined;
+  /** The key file that agents of other hosts have, too. */
+  readonly keys?: string | undefined;
   /** Go on with a cluster that was stopped. */
   readonly isResume: boolean;
   /** Arguments of node that make a process of a cluster: the script and its verb. */
@@ -28,33 +31,43 @@ export interface UpRequest {
 
 export interface UpResult extends ClusterEnd { readonly milliseconds: number }
 
-/** Runs a cluster to its end or a stop. Throws E_RUN_EXISTS, E_RUN_FINISHED, E_CLUSTER_FAILED and what the store throws. */
+/** Runs a cluster to its end or a stop. Throws E_RUN_EXISTS, E_RUN_FINISHED, E_CLUSTER_FAILED, what the store throws and what other hosts refuse with. */
 export async function upCluster(request: UpRequest): Promise<UpResult> {
   const started = performance.now();
-  const store = request.store ?? request.plan.store ?? defaultStoreDirectory();
-  if (request.plan.isEphemeral) return upEphemeral(request, store, started);
-  let { plan } = request;
-  const ended = await withStore(store, 'create', async (context) => {
-    const names = plan.nodes.map((node) => runNameOf(plan.name, node.name));
-    const known = names.filter((name) => nodeRecord(context, name) !== undefined);
-    if (!request.isResume && known.length > 0) throw exists(plan, known);
-    if (request.isResume && known.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${plan.name}; start it without --resume`, { data: { cluster: plan.name } });
-    const found = plan.nodes.flatMap((node) => nodeEnd(context, plan, node) ?? []);
-    refuseFinished(plan, found);
-    plan = withKnownFiles(plan, context);
-    return found;
+  const { plan, isResume } = request;
+  const store = request.store ?? plan.store ?? defaultStoreDirectory();
+  if (plan.isEphemeral && isResume) throw new StillpointError('E_USAGE', 'of a cluster that runs with --ephemeral nothing is kept that --resume could go on with');
+  const hosts = plan.hosts.length === 0 ? NO_HOSTS : await (await import('./open-hosts.ts')).openHosts(request); // Loaded on demand: sockets.
+  try {
+    const begun = plan.isEphemeral ? { plan, ended: [] } : await lookAtStores(request, store, hosts);
+    const tail = prepareLogs(request, begun.plan);
+    await hosts.ship({ isResume });
+    const end = await drive(request, { ...begun, store, hosts, tail });
+    return { ...end, milliseconds: Math.round(performance.now() - started) };
+  } finally {
+    await hosts.close();
+  }
+}
+
+/** Of a cluster on this host alone. */
+const NO_HOSTS: OpenHosts = { hosts: new Map(), addressOf: () => '127.0.0.1', known: [], ended: [], ship: async () => {}, close: async () => {} };
+
+interface Begun { readonly plan: ClusterPlan; readonly ended: readonly NodeEnd[] }
+
+/** What this store and those of other hosts know of the cluster; refuses a start over old runs, and a resume of nothing or of a cluster that is over. */
+async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts: OpenHosts): Promise<Begun> {
+  return withStore(store, 'create', async (context) => {
+    const here = plan.nodes.filter(({ host }) => host === undefined);
+    const known = [...here.map(({ name }) => name).filter((name) => nodeRecord(context, runNameOf(plan.name, name)) !== undefined), ...hosts.known];
+    if (!isResume && known.length > 0) throw exists(plan, known.map((name) => runNameOf(plan.name, name)), hosts.known.length > 0);
+    if (isResume && known.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${plan.name}; start it without --resume`, { data: { cluster: plan.name } });
+    const ended = [...here.flatMap((node) => nodeEnd(context, plan, node) ?? []), ...hosts.ended];
+    refuseFinished(plan, ended);
+    return { plan: withKnownFiles(plan, context), ended };
   });
-  return drive(request, { plan, store, ended, started });
 }
 
-/** Nothing is kept, so nothing is looked for either. */
-async function upEphemeral(request: UpRequest, store: string, started: number): Promise<UpResult> {
-  if (request.isResume) throw new StillpointError('E_USAGE', 'of a cluster that runs with --ephemeral nothing is kept that --resume could go on with');
-  return drive(request, { plan: request.plan, store, ended: [], started });
-}
-
-async function drive(request: UpRequest, { plan, store, ended, started }: { readonly plan: ClusterPlan; readonly store: string; readonly ended: readonly NodeEnd[]; readonly started: number }): Promise<UpResult> {
-  const tail = prepareLogs(request, plan);
+async function drive(request: UpRequest, { plan, store, ended, hosts, tail }: Begun & { readonly store: string; readonly hosts: OpenHosts; readonly tail: LogTail }): Promise<ClusterEnd> {
   let lastPoll = 0;
   const onStatus = (status: ClusterStatus): void => {
     const now = performance.now();
@@ -62,11 +75,11 @@ async function drive(request: UpRequest, { plan, store, ended, started }: { read
     if (now - lastPoll >= 200) lastPoll = now;
     request.onStatus(status);
   };
-  const coordinator = new Coordinator({ plan, store, ended, entry: request.entry, onStatus, stopRequested: request.stopRequested, onSpawn: request.onSpawn });
+  const coordinator = new Coordinator({ plan, store, ended, hosts, entry: request.entry, onStatus, stopRequested: request.stopRequested, onSpawn: request.onSpawn });
   try {
     const end = await coordinator.run();
     if (end.kind === 'ended') publishWinners(plan, end.status);
-    return { ...end, milliseconds: Math.round(performance.now() - started) };
+    return end;
   } finally {
     tail.end();
   }
@@ -75,6 +88,7 @@ async function drive(request: UpRequest, { plan, store, ended, started }: { read
 /** A node that has begun goes on in the files that its run knows: those of a fork have other names than the manifest's. */
 function withKnownFiles(plan: ClusterPlan, context: StoreContext): ClusterPlan {
   return { ...plan, nodes: plan.nodes.map((node) => {
+    if (node.host !== undefined) return node;
     const record = nodeRecord(context, runNameOf(plan.name, node.name));
     return record === undefined ? node : { ...node, bindings: { ...node.bindings, channels: bindingsOfRun(record).channels } };
   }) };
@@ -99,8 +113,8 @@ function publishWinners(plan: ClusterPlan, { dissents }: ClusterStatus): void {
   }
 }
 
-function exists(plan: ClusterPlan, known: readonly string[]): StillpointError {
-  return new StillpointError('E_RUN_EXISTS', `the store holds ${known.length} runs of cluster ${plan.name} already; go on with --resume, or remove them: stillpoint rm ${known.slice(0, 3).join(' ')}${known.length > 3 ? ' …' : ''}`, { data: { cluster: plan.name } });
+function exists(plan: ClusterPlan, known: readonly string[], isElsewhere: boolean): StillpointError {
+  return new StillpointError('E_RUN_EXISTS', `the store${isElsewhere ? 's of its hosts hold' : ' holds'} ${known.length} runs of cluster ${plan.name} already; go on with --resume, or remove them: stillpoint rm ${known.slice(0, 3).join(' ')}${known.length > 3 ? ' …' : ''}`, { data: { cluster: plan.name } });
 }
 
 function refuseFinished(plan: ClusterPlan, ended: readonly NodeEnd[]): void {

@@ -7,13 +7,11 @@
  * lets in one public key); a frame beyond the cap breaks its connection; close() never waits for a peer. Frames that wait for one process share a message.
  * What this does NOT do: guarantee delivery (positions of the channel ends do), look into frames.
  */
-import { Context, curveKeyPair, Pull, Push, Reply } from 'zeromq';
+import { Context, Pull, Push } from 'zeromq';
 import { assert } from '../../core/index.ts';
 import type { Transport } from '../hub.ts';
 import { FRAME_BYTES_MAX } from '../wire.ts';
-
-/** The one key pair of a cluster, made anew for each start. Text in Z85. */
-export interface ClusterKeys { readonly publicKey: string; readonly secretKey: string }
+import { clientSecurity, Door, serverSecurity, type ClusterKeys } from './curve.ts';
 
 export interface ZeromqOptions {
   /** Where to listen: `ipc:///…` or `tcp://127.0.0.1:*`. */
@@ -28,16 +26,9 @@ const BATCH_FRAMES_MAX = 128;
 const BATCH_BYTES_MAX = 1024 * 1024;
 /** Frames that wait for one process. Windows bound the data; beyond this they are questions to a process that is not there. */
 const WAITING_MAX = 100_000;
-const ZAP_ENDPOINT = 'inproc://zeromq.zap.01';
-const ZAP_DOMAIN = 'stillpoint';
 /** Messages that wait in the socket. */
 const HIGH_WATER_MARK = 64;
 const RECONNECT_MS = 20;
-
-export function newClusterKeys(): ClusterKeys {
-  const { publicKey, secretKey } = curveKeyPair();
-  return { publicKey, secretKey };
-}
 
 interface Peer { readonly endpoint: string; readonly socket: Push; waiting: Uint8Array[]; isSending: boolean }
 
@@ -45,7 +36,7 @@ export class ZeromqTransport implements Transport {
   readonly #options: ZeromqOptions;
   readonly #context = new Context({ blocky: false });
   readonly #pull: Pull;
-  #zap: Reply | undefined;
+  #door: Door | undefined;
   readonly #peers = new Map<number, Peer>();
   /** What close() waits for. */
   readonly #loops = new Set<Promise<void>>();
@@ -54,15 +45,14 @@ export class ZeromqTransport implements Transport {
   private constructor(options: ZeromqOptions) {
     this.#options = options;
     const { keys } = options;
-    const security = keys === undefined ? {} : { curveServer: true, curveSecretKey: keys.secretKey, zapDomain: ZAP_DOMAIN };
-    this.#pull = new Pull({ context: this.#context, linger: 0, receiveHighWaterMark: HIGH_WATER_MARK, maxMessageSize: FRAME_BYTES_MAX, ...security });
+    this.#pull = new Pull({ context: this.#context, linger: 0, receiveHighWaterMark: HIGH_WATER_MARK, maxMessageSize: FRAME_BYTES_MAX, ...serverSecurity(keys) });
   }
 
   static async open(options: ZeromqOptions): Promise<ZeromqTransport> {
     assert(options.keys !== undefined || options.bind.startsWith('ipc:'), 'what leaves the host is encrypted');
     const transport = new ZeromqTransport(options);
     try {
-      if (options.keys !== undefined) await transport.#openDoor(options.keys);
+      if (options.keys !== undefined) transport.#door = await Door.open(transport.#context, options.keys);
       await transport.#pull.bind(options.bind);
     } catch (error) {
       await transport.close();
@@ -83,9 +73,7 @@ export class ZeromqTransport implements Transport {
     if (before?.endpoint === endpoint || this.#isClosed) return;
     if (before !== undefined) this.#disconnect(process, before);
     if (endpoint === undefined) return;
-    const { keys } = this.#options;
-    const security = keys === undefined ? {} : { curveServerKey: keys.publicKey, curvePublicKey: keys.publicKey, curveSecretKey: keys.secretKey };
-    const socket = new Push({ context: this.#context, linger: 0, sendHighWaterMark: HIGH_WATER_MARK, reconnectInterval: RECONNECT_MS, ...security });
+    const socket = new Push({ context: this.#context, linger: 0, sendHighWaterMark: HIGH_WATER_MARK, reconnectInterval: RECONNECT_MS, ...clientSecurity(this.#options.keys) });
     socket.connect(endpoint);
     this.#peers.set(process, { endpoint, socket, waiting: [], isSending: false });
   }
@@ -102,8 +90,7 @@ export class ZeromqTransport implements Transport {
     this.#isClosed = true;
     for (const [process, peer] of this.#peers) this.#disconnect(process, peer);
     this.#pull.close();
-    this.#zap?.close();
-    await Promise.all(this.#loops);
+    await Promise.all([...this.#loops, this.#door?.close()]);
   }
 
   #keep(loop: Promise<void>): void {
@@ -137,25 +124,6 @@ export class ZeromqTransport implements Transport {
       peer.isSending = false;
     }
   }
-
-  /** Asks nobody: whoever shows the cluster's public key has proved to hold its secret key. */
-  async #openDoor(keys: ClusterKeys): Promise<void> {
-    const zap = this.#zap = new Reply({ context: this.#context, linger: 0 });
-    await zap.bind(ZAP_ENDPOINT);
-    this.#keep(this.#answer(zap, keys));
-  }
-
-  async #answer(zap: Reply, keys: ClusterKeys): Promise<void> {
-    const expected = decodeZ85(keys.publicKey);
-    try {
-      for await (const [version, request, domain, , , mechanism, key] of zap) {
-        const isOurs = domain?.toString() === ZAP_DOMAIN && mechanism?.toString() === 'CURVE' && key !== undefined && Buffer.compare(key, expected) === 0;
-        await zap.send([version ?? '1.0', request ?? '', isOurs ? '200' : '400', isOurs ? 'OK' : 'another cluster', '', '']);
-      }
-    } catch (error) {
-      if (!this.#isClosed) throw error;
-    }
-  }
 }
 
 function takeBatch(peer: Peer): Uint8Array[] {
@@ -165,18 +133,4 @@ function takeBatch(peer: Peer): Uint8Array[] {
   const batch = peer.waiting.slice(0, count);
   peer.waiting = peer.waiting.slice(count);
   return batch;
-}
-
-const Z85 = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
-
-/** Five characters of Z85 are four bytes, most significant first (ZeroMQ RFC 32). */
-function decodeZ85(text: string): Uint8Array {
-  const bytes = new Uint8Array((text.length / 5) * 4);
-  const view = new DataView(bytes.buffer);
-  for (let index = 0; index < text.length / 5; index++) {
-    let value = 0;
-    for (const character of text.slice(index * 5, index * 5 + 5)) value = value * 85 + Z85.indexOf(character);
-    view.setUint32(index * 4, value);
-  }
-  return bytes;
 }

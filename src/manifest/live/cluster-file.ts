@@ -5,7 +5,7 @@
  */
 import { basename, dirname, join, resolve } from 'node:path';
 import type { ChannelLimits } from '../channel-spec.ts';
-import type { ClusterChannel, ClusterGroup, ClusterSettings } from '../cluster-settings.ts';
+import { AGENT_PORT_DEFAULT, LOCAL_HOST, type ClusterChannel, type ClusterGroup, type ClusterHostSetting, type ClusterSettings } from '../cluster-settings.ts';
 import type { ChannelKind } from '../settings.ts';
 import { parseDirectory, parseImage } from '../parse-options.ts';
 import { checkName, complain, parseCheckpointInterval, parseCount, parseSize } from '../parse-values.ts';
@@ -34,6 +34,8 @@ export function parseClusterText(text: string, path: string, wish?: string): Clu
     name,
     groups: Object.entries(file.groups).map(([groupName, group]) => toGroup(groupName, group, document)),
     channels: (file.channels ?? []).map((channel, index) => toChannel(channel, index, document)),
+    hosts: Object.entries(file.hosts ?? {}).map(([host, address]) => toHost(host, address, document)),
+    address: file.address,
     processes: file.processes,
     transport: file.transport ?? 'ipc',
     isEncrypted: file.encrypt === true || file.transport === 'tcp',
@@ -61,6 +63,7 @@ function toGroup(name: string, group: ClusterFile['groups'][string], document: D
     arguments: (group.arguments ?? []).map((text) => (text.startsWith('@') && !text.startsWith('@@') && text.length > 1 ? `@${document.absolute(text.slice(1))}` : text)),
     environment: Object.entries(group.environment ?? {}),
     count: group.count,
+    placement: placementOf(group, document, place('placement')),
     replicas: group.replicas ?? 1,
     workingDirectory: group.workingDirectory === undefined ? undefined : parseDirectory(group.workingDirectory, place('workingDirectory')),
     memoryBytes: group.memory === undefined ? undefined : parseSize(String(group.memory), place('memory')),
@@ -75,6 +78,21 @@ function toGroup(name: string, group: ClusterFile['groups'][string], document: D
     limits: Object.entries(group.limits ?? {}).map(([channel, limits]) => ({ channel, limits: toLimits(limits, place('limits', channel)) })),
     stdin: absolute(group.stdin), stdout: absolute(group.stdout), stderr: absolute(group.stderr),
   };
+}
+
+function toHost(name: string, address: string, document: Document): ClusterHostSetting {
+  const place = document.place(['hosts', name]);
+  if (!GROUP_NAME.test(name) || name === LOCAL_HOST) throw complain(place, `'${name.slice(0, 80)}' is not the name of another host (1 to 24 of a-z A-Z 0-9 _ -, first a letter; ${LOCAL_HOST} is this one)`);
+  const [, host, port] = /^([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?$/.exec(address) ?? [];
+  if (host === undefined || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535) throw complain(place, `'${address.slice(0, 80)}' is not ADDRESS or ADDRESS:PORT`);
+  return { name, address: host, port: port === undefined ? AGENT_PORT_DEFAULT : Number(port) };
+}
+
+function placementOf({ placement }: ClusterFile['groups'][string], { content: { hosts = {} } }: Document, place: ReturnType<Document['place']>): readonly string[] {
+  const names = typeof placement === 'string' ? [placement] : placement ?? [LOCAL_HOST];
+  const unknown = names.find((name) => name !== LOCAL_HOST && !Object.hasOwn(hosts, name));
+  if (unknown !== undefined) throw complain(place, `there is no host ${unknown}; there are ${[LOCAL_HOST, ...Object.keys(hosts)].join(', ')}`);
+  return names;
 }
 
 function toChannel(channel: NonNullable<ClusterFile['channels']>[number], index: number, document: Document): ClusterChannel {

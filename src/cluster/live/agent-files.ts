@@ -1,0 +1,131 @@
+/**
+ * Files of nodes that run on another host than `up`: what they read comes here before they start, what they write goes back while they run.
+ *
+ *   up's host /data/part-a.txt  ──►  WORK/CLUSTER/1f0c…-part-a.txt      up's host /data/counts-0.txt  ◄──  WORK/CLUSTER/93aa…-counts-0.txt
+ *
+ * Invariants: one path of up's host has one place here, in every start; a place is filled whole or not at all. Devices (/dev/…) are each host's own.
+ * What this does NOT do: send anything.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, createReadStream, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { StillpointError } from '../../core/index.ts';
+import type { HostBinding } from '../../manifest/index.ts';
+import type { PlannedNode } from '../plan.ts';
+import { PIECE_BYTES } from './agent-messages.ts';
+
+/** A file that a node writes: its path on up's host; a stream only grows, so that it can be sent while it does. */
+export interface WrittenFile { readonly path: string; readonly isStream: boolean }
+
+/** Hexadecimal digits of the hash of a path: enough that two paths of one cluster never meet. */
+const PLACE_DIGITS = 16;
+
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+/** What a node writes on its host, and must be brought to up's. */
+export function writtenFiles({ manifest, bindings }: PlannedNode): readonly WrittenFile[] {
+  return manifest.channels.flatMap((spec) => {
+    const path = travelling(bindings.channels.get(spec.name));
+    return path === undefined || !spec.writes ? [] : [{ path, isStream: spec.access === 'sequential' }];
+  });
+}
+
+/** Whether the file of a binding goes from host to host. */
+export function travelling(binding: HostBinding | undefined): string | undefined {
+  return binding?.kind === 'file' && !binding.path.startsWith('/dev/') ? binding.path : undefined;
+}
+
+export class AgentFiles {
+  readonly #directory: string;
+
+  /** Makes the directory of a cluster. Throws E_HOST_FILE. */
+  constructor(work: string, cluster: string) {
+    this.#directory = join(work, cluster);
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      throw trouble(this.#directory, cause);
+    }
+  }
+
+  placeOf(path: string): string {
+    return join(this.#directory, `${createHash('sha256').update(path).digest('hex').slice(0, PLACE_DIGITS)}-${basename(path).slice(-128)}`);
+  }
+
+  /** A node with the places of this host. */
+  relocate(node: PlannedNode): PlannedNode {
+    const channels = new Map([...node.bindings.channels].map(([name, binding]): [string, HostBinding] => {
+      const path = travelling(binding);
+      return [name, path === undefined || binding.kind !== 'file' ? binding : { ...binding, path: this.placeOf(path) }];
+    }));
+    const program = node.manifest.programPath === undefined ? this.placeOf(node.bindings.program) : node.bindings.program;
+    const images = node.images.map((image) => (image.source.includes('/') ? { ...image, source: this.placeOf(image.source) } : image));
+    return { ...node, images, bindings: { ...node.bindings, program, channels } };
+  }
+
+  async holds({ path, size, sha256 }: { readonly path: string; readonly size: number; readonly sha256: string }): Promise<boolean> {
+    const place = this.placeOf(path);
+    return this.sizeOf(path) === size && await sha256OfFile(place) === sha256;
+  }
+
+  sizeOf(path: string): number | undefined {
+    const facts = statSync(this.placeOf(path), { throwIfNoEntry: false });
+    return facts?.isFile() === true ? facts.size : undefined;
+  }
+
+  clear(path: string): void {
+    rmSync(this.placeOf(path), { force: true });
+  }
+
+  /** Pieces come in order. Throws E_HOST_FILE. */
+  fill(path: string, { offset, bytes, isLast }: { readonly offset: number; readonly bytes: Uint8Array; readonly isLast: boolean }): void {
+    const place = this.placeOf(path);
+    writeAt(`${place}.part`, { offset, bytes, isNew: offset === 0 });
+    if (isLast) renameSync(`${place}.part`, place);
+  }
+
+  /** At most a piece of what a node has written, from `offset` on. */
+  read(path: string, offset: number): Uint8Array {
+    return readPiece(this.placeOf(path), offset);
+  }
+}
+
+/** At most a piece of a file; empty at its end, or when it is not there. */
+export function readPiece(path: string, offset: number): Uint8Array {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, 'r');
+    const bytes = new Uint8Array(PIECE_BYTES);
+    return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, offset));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return new Uint8Array(0); // Everything that fs throws has a code.
+    throw trouble(path, cause);
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+/** Writes into a file, which is made when it is not there, and emptied when `isNew`. Throws E_HOST_FILE, E_DISK_FULL. */
+export function writeAt(path: string, { offset, bytes, isNew }: { readonly offset: number; readonly bytes: Uint8Array; readonly isNew: boolean }): void {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, isNew || statSync(path, { throwIfNoEntry: false }) === undefined ? 'w' : 'r+');
+    for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at, bytes.length - at, offset + at);
+  } catch (cause) {
+    throw trouble(path, cause);
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+export function trouble(path: string, cause: unknown): StillpointError {
+  if (cause instanceof StillpointError) return cause;
+  const code = (cause as NodeJS.ErrnoException).code;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new StillpointError('E_DISK_FULL', `${path}: no space left; free some and go on`, { data: { path }, cause });
+  return new StillpointError('E_HOST_FILE', `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { data: { path }, cause });
+}

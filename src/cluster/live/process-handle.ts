@@ -1,0 +1,60 @@
+/**
+ * A process of a cluster as the coordinator holds it: on this host a child, on another one the agent's child.
+ * Invariants: onGone is called once, after the last message. What this does NOT do: start it again.
+ */
+import { spawn } from 'node:child_process';
+import type { FromProcess, ToProcess } from './process-messages.ts';
+
+export interface ProcessHandle {
+  readonly pid: number | undefined;
+  readonly isGone: boolean;
+  tell(message: ToProcess): void;
+  kill(): void;
+}
+
+export interface ProcessEvents {
+  readonly onMessage: (message: FromProcess) => void;
+  /** `how` it ended, and the end of what it said on standard error. */
+  readonly onGone: (how: string, errors: string) => void;
+}
+
+const ERRORS_MAX = 4000;
+
+export class ChildHandle implements ProcessHandle {
+  readonly #child: ReturnType<typeof spawn>;
+  #isGone = false;
+
+  /** `entry`: arguments of node that make a process of a cluster. */
+  constructor(entry: readonly string[], { onMessage, onGone }: ProcessEvents) {
+    const child = this.#child = spawn(process.execPath, [...entry], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
+    let errors = '';
+    child.stderr!.on('data', (bytes: Buffer) => { errors = (errors + bytes.toString()).slice(-ERRORS_MAX); });
+    child.on('message', (message) => { onMessage(message as FromProcess); }); // Only our process has the other end.
+    child.on('error', () => {}); // A process that could not be started or told something has no 'spawn'; its 'close' follows.
+    child.on('close', (code, signal) => {
+      this.#isGone = true;
+      onGone(signal ?? `status ${code}`, errors);
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  tell(message: ToProcess): void {
+    if (this.#child.connected) this.#child.send(message, () => {}); // A process that died meanwhile is noticed by 'close'.
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  /** Nobody tells it anything any more: it stops by itself, at a resumable point. */
+  abandon(): void {
+    if (this.#child.connected) this.#child.disconnect();
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Another host of a cluster as `up` sees it: its agent, the processes it runs there, the files that go there and come back.
+ * Invariants: a host that is not heard of for ten seconds, or whose agent has forgotten this start, is lost, and so are its processes, once;
+ * what a process wrote has arrived here before it is told to be gone. What this does NOT do: decide what a loss means (coordinator.ts).
+ */
+import { truncateSync } from 'node:fs';
+import { StillpointError } from '../../core/index.ts';
+import type { ClusterHostSetting } from '../../manifest/index.ts';
+import { ControlLink } from '../control-link.ts';
+import { Signal } from '../signal.ts';
+import { readPiece, trouble, writeAt } from './agent-files.ts';
+import { AGENT_TICK_MS, decodeControl, encodeControl, SILENT_TICKS_MAX, type FromAgent, type ToAgent } from './agent-messages.ts';
+import { ControlClient } from './control-socket.ts';
+import type { ClusterKeys } from './curve.ts';
+import type { ProcessEvents, ProcessHandle } from './process-handle.ts';
+import type { ToProcess } from './process-messages.ts';
+
+type Ready = Extract<FromAgent, { kind: 'ready' }>;
+
+/** How long close() waits for the agent to hear the last word. */
+const PARTING_TICKS = 5;
+
+export class RemoteHost {
+  readonly setting: ClusterHostSetting;
+  readonly #link: ControlLink<ToAgent, FromAgent>;
+  readonly #client: ControlClient;
+  readonly #ticking: NodeJS.Timeout;
+  readonly #changed = new Signal();
+  readonly #processes = new Map<string, RemoteProcess>();
+  #ready: Ready | undefined;
+  #lost: StillpointError | undefined;
+  #onLost: (error: StillpointError) => void = () => {};
+
+  constructor(setting: ClusterHostSetting, keys: ClusterKeys) {
+    this.setting = setting;
+    this.#client = new ControlClient(`tcp://${setting.address}:${setting.port}`, keys, (bytes) => { this.#receive(bytes); });
+    this.#link = new ControlLink<ToAgent, FromAgent>({ transmit: (frame) => { this.#client.send(encodeControl(frame)); }, onMessage: (message) => { this.#hear(message); } });
+    this.#ticking = setInterval(() => { this.#tick(); }, AGENT_TICK_MS);
+  }
+
+  get #name(): string {
+    const { name, address, port } = this.setting;
+    return `host ${name} (${address}:${port})`;
+  }
+
+  /** What the agent says to a start. Throws E_CLUSTER_FAILED when there is none, and what it refuses with. */
+  async begin(hello: Extract<ToAgent, { kind: 'hello' }>): Promise<Ready> {
+    this.#link.send(hello);
+    while (this.#ready === undefined) {
+      if (this.#lost !== undefined) throw this.#lost;
+      await this.#changed.wait();
+    }
+    return this.#ready;
+  }
+
+  /** Brings the files that are missing there. */
+  async ship(): Promise<void> {
+    for (const path of this.#ready!.missing) {
+      for (let offset = 0, isLast = false; !isLast;) {
+        if (!await this.#link.room()) throw this.#lost ?? this.#trouble('was left');
+        const bytes = readPiece(path, offset);
+        isLast = readPiece(path, offset + bytes.length).length === 0;
+        this.#link.send({ kind: 'file', path, offset, bytes, isLast }, bytes.length);
+        offset += bytes.length;
+      }
+    }
+    if (this.#lost !== undefined) throw this.#lost;
+  }
+
+  /** Called once, when the host is lost. */
+  onLost(listener: (error: StillpointError) => void): void {
+    this.#onLost = listener;
+    if (this.#lost !== undefined) listener(this.#lost);
+  }
+
+  spawn(process: number, life: number, events: ProcessEvents): ProcessHandle {
+    const remote = new RemoteProcess((message) => { this.#link.send(message); }, { process, life, events });
+    this.#processes.set(`${process} ${life}`, remote);
+    if (this.#lost === undefined) this.#link.send({ kind: 'spawn', process, life });
+    else setImmediate(() => { remote.end('the loss of its host', ''); });
+    return remote;
+  }
+
+  /** Nothing more is wanted of the agent. */
+  async close(): Promise<void> {
+    if (this.#lost === undefined) this.#link.send({ kind: 'bye' });
+    for (let tick = 0; this.#lost === undefined && !this.#link.isSettled && tick < PARTING_TICKS; tick++) await new Promise((done) => { setTimeout(done, AGENT_TICK_MS / 2); });
+    clearInterval(this.#ticking);
+    this.#link.close();
+    this.#client.close();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const frame = decodeControl<FromAgent>(bytes);
+    if (frame !== undefined) this.#link.receive(frame);
+    if (this.#link.isForgotten) this.#lose(this.#trouble('has another agent than before: the old one ended and left its nodes at a resumable point'));
+  }
+
+  #tick(): void {
+    this.#link.tick();
+    if (this.#link.silentTicks <= SILENT_TICKS_MAX) return;
+    this.#lose(this.#trouble(this.#ready === undefined ? 'does not answer: is stillpoint agent running there, with the same keys?' : 'was not heard of for ten seconds'));
+  }
+
+  #hear(message: FromAgent): void {
+    switch (message.kind) {
+      case 'ready':
+        this.#ready = message;
+        return this.#changed.wake();
+      case 'refused': return this.#lose(new StillpointError(message.code, `${this.#name}: ${message.message}`, { data: { host: this.setting.name } }));
+      case 'closing': return this.#lose(this.#trouble('was left: its agent is being stopped'));
+      case 'heard': return this.#processes.get(`${message.process} ${message.life}`)?.hear(message.message);
+      case 'gone': return this.#processes.get(`${message.process} ${message.life}`)?.end(message.how, message.errors);
+      case 'output': return this.#write(message.path, () => { writeAt(message.path, { ...message, isNew: false }); });
+      case 'whole': return this.#write(message.path, () => { truncateSync(message.path, message.size); });
+      default: return message satisfies never;
+    }
+  }
+
+  #write(path: string, action: () => void): void {
+    try {
+      action();
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return writeAt(path, { offset: 0, bytes: new Uint8Array(0), isNew: true }); // An empty file: nothing of it came before its end.
+      this.#lose(trouble(path, cause));
+    }
+  }
+
+  #lose(error: StillpointError): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = error;
+    this.#link.close();
+    this.#changed.wake();
+    this.#onLost(error);
+    for (const process of this.#processes.values()) process.end('the loss of its host', '');
+  }
+
+  #trouble(what: string): StillpointError {
+    return new StillpointError('E_CLUSTER_FAILED', `${this.#name} ${what}`, { data: { host: this.setting.name } });
+  }
+}
+
+class RemoteProcess implements ProcessHandle {
+  readonly pid = undefined;
+  readonly #send: (message: ToAgent) => void;
+  readonly #process: number;
+  readonly #life: number;
+  readonly #events: ProcessEvents;
+  #isGone = false;
+
+  constructor(send: (message: ToAgent) => void, { process, life, events }: { readonly process: number; readonly life: number; readonly events: ProcessEvents }) {
+    this.#send = send;
+    this.#process = process;
+    this.#life = life;
+    this.#events = events;
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  hear(message: Parameters<ProcessEvents['onMessage']>[0]): void {
+    if (!this.#isGone) this.#events.onMessage(message);
+  }
+
+  end(how: string, errors: string): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#events.onGone(how, errors);
+  }
+
+  tell(message: ToProcess): void {
+    if (!this.#isGone) this.#send({ kind: 'tell', process: this.#process, life: this.#life, message });
+  }
+
+  kill(): void {
+    if (!this.#isGone) this.#send({ kind: 'kill', process: this.#process, life: this.#life });
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Clusters over several hosts: two agents with stores and directories of their own on the loopback, and `up` as a third host. The same outputs and roots as on
+ * one host, also when processes there are killed, on Ctrl-C, and when an agent dies. STILLPOINT_SLOW=1: hosts in network namespaces (hosts.test.ts).
+ */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, existsSync, statSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ControlLink, type ControlFrame } from '../../src/cluster/control-link.ts';
+import { AgentRig, pipelineOn } from './agent-rig.ts';
+import { randomBytes } from './link-conformance.ts';
+import { ClusterRig, fingerprint, isRunning, randomFrom, until } from './rig.ts';
+
+const rig = new ClusterRig();
+const agents = new AgentRig(rig);
+afterAll(() => {
+  agents.close();
+  rig.close();
+});
+
+const DATA = randomBytes(77, 1_200_000);
+let undisturbed: string;
+
+/** Gives the pipeline its input: half of it, the rest when `between` has happened. */
+async function feed(between: () => Promise<void>): Promise<void> {
+  const stream = createWriteStream(rig.path('build/source'));
+  stream.write(DATA.subarray(0, 700_000));
+  await between();
+  stream.end(DATA.subarray(700_000));
+  await once(stream, 'close');
+}
+
+function expectTheSame(): void {
+  expect(Buffer.compare(rig.read('build/copy'), DATA)).toBe(0);
+  expect(fingerprint(rig.report())).toBe(undisturbed);
+}
+
+const hasOutput = (): Promise<void> => until(() => existsSync(rig.path('build/copy')) && statSync(rig.path('build/copy')).size > 0, 'output from the other host');
+
+beforeAll(async () => {
+  rig.compile('copy');
+  execFileSync('mkfifo', [rig.path('build/source')]);
+  rig.write('one.yaml', pipelineOn({}));
+  const here = rig.start(['up', 'one.yaml', '--name', 'placed', '--report', 'report.json', '--processes', '1'], 'one');
+  await feed(async () => {});
+  expect(await here.ended).toMatchObject({ status: 0 });
+  undisturbed = fingerprint(rig.report());
+  rig.write('build/copy', '');
+  expect(await rig.stillpoint(['keys', 'keys'])).toMatchObject({ status: 0 });
+  await agents.start('east');
+  await agents.start('west');
+  rig.write('placed.yaml', pipelineOn({ hosts: agents.hosts, placement: ['local', 'east', 'west'] }));
+});
+
+describe('nodes on two other hosts', () => {
+  it('give the same bytes and roots, with a process killed there; logs, reports and outputs come to up', async () => {
+    const { child, ended } = rig.start(['up', 'placed.yaml', '--keys', 'keys', '--report', 'report.json'], 'placed-1');
+    await feed(async () => {
+      await hasOutput();
+      const [victim = 0] = rig.processesOf(agents.pid('east'));
+      process.kill(victim, 'SIGKILL');
+    });
+    const { status, stdout, stderr } = await ended;
+    expect([status, stderr]).toEqual([0, expect.stringContaining('3 nodes ended')]);
+    expect(stderr).toContain('1 restarts');
+    expectTheSame();
+    for (const node of ['first-0', 'second-0', 'third-0']) expect(stdout).toMatch(new RegExp(`^${node} \\| ${node} copied 1200000 bytes`, 'm'));
+    expect(rig.processesOf(child.pid!).concat(rig.processesOf(agents.pid('east')))).toEqual([]);
+    expect((await rig.stillpoint(['replay', 'placed.second-0'], 'east')).stdout).toContain('placed.second-0: identical.');
+    const again = await rig.stillpoint(['up', 'placed.yaml', '--keys', 'keys'], 'placed-2');
+    expect([again.status, again.stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_RUN_EXISTS: the stores of its hosts hold 2 runs of cluster placed already/)]);
+  });
+
+  it.each<[string, () => Promise<void> | void]>([
+    ['Ctrl-C', () => {}],
+    ['the death of an agent', async () => {
+      process.kill(agents.pid('west'), 'SIGKILL');
+      await agents.start('west');
+    }],
+  ])('%s leaves everything resumable, nothing running, and the resume gives the same bits', async (what, disturb) => {
+    agents.forget();
+    rig.write('build/copy', '');
+    const store = `stopped by ${what}`;
+    const { child, ended } = rig.start(['up', 'placed.yaml', '--keys', 'keys'], store);
+    const processes: number[] = [];
+    const stream = createWriteStream(rig.path('build/source'));
+    stream.on('error', () => {}); // Its reader goes away.
+    stream.write(DATA.subarray(0, 700_000));
+    await hasOutput();
+    processes.push(...[child.pid!, agents.pid('east'), agents.pid('west')].flatMap((parent) => rig.processesOf(parent)));
+    expect(processes.length).toBe(3);
+    await disturb();
+    if (what === 'Ctrl-C') child.kill('SIGINT');
+    const { status, stderr } = await ended;
+    if (what === 'Ctrl-C') expect([status, stderr]).toEqual([130, expect.stringContaining('go on with: stillpoint up placed.yaml --keys keys --resume')]);
+    else expect([status, stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_CLUSTER_FAILED: cluster placed: host west \(127\.0\.0\.1:\d+\) has another agent than before/m)]);
+    stream.destroy();
+    await until(() => !processes.some(isRunning), 'the end of all processes');
+    const rest = await unread(store);
+    const resumed = rig.start(['up', 'placed.yaml', '--keys', 'keys', '--resume', '--report', 'report.json'], store);
+    const again = createWriteStream(rig.path('build/source'));
+    again.end(rest);
+    await once(again, 'close');
+    expect([(await resumed.ended).status, (await resumed.ended).stderr]).toEqual([0, expect.stringContaining('3 nodes ended')]);
+    expectTheSame();
+  });
+
+  it('what is wrong is said in one line', async () => {
+    const says = async (manifest: string, options: readonly string[]): Promise<string> => {
+      rig.write('wrong.yaml', manifest);
+      return (await rig.stillpoint(['up', 'wrong.yaml', ...options], 'wrong')).stderr;
+    };
+    const placed = pipelineOn({ hosts: agents.hosts, placement: ['local', 'east', 'west'] });
+    expect(await says(placed, [])).toMatch(/^stillpoint: E_USAGE: nodes of wrong are placed on other hosts; --keys FILE names the key file/);
+    expect(await says(placed, ['--keys', 'placed.yaml'])).toMatch(/^stillpoint: E_USAGE: the key file placed.yaml can be read by others/);
+    writeFileSync(rig.path('nokeys'), 'x\n', { mode: 0o600 });
+    expect(await says(placed, ['--keys', 'nokeys'])).toMatch(/^stillpoint: E_USAGE: nokeys is not a key file; stillpoint keys makes one/);
+    expect(await says(placed.replace('build/copy.elf', 'build'), ['--keys', 'keys'])).toMatch(/E_CLUSTER_FAILED|E_CHANNEL_OPEN/);
+    expect(await says(placed.replace('placement: west', 'placement: nowhere'), ['--keys', 'keys'])).toMatch(/^stillpoint: E_MANIFEST: wrong.yaml:\d+: groups.third.placement: there is no host nowhere; there are local, east, west/);
+    expect(await says(placed.replace(/east: "[^"]+"/, 'east: "a b"'), ['--keys', 'keys'])).toMatch(/^stillpoint: E_MANIFEST: wrong.yaml:\d+: hosts.east: 'a b' is not ADDRESS or ADDRESS:PORT/);
+    expect((await rig.stillpoint(['keys', 'keys'])).stderr).toMatch(/^stillpoint: E_HOST_FILE: the key file keys: EEXIST/);
+    expect((await rig.stillpoint(['agent', '--keys', 'keys', '--listen', '203.0.113.9:1'])).stderr).toMatch(/^stillpoint: E_CLUSTER_FAILED: the agent cannot listen at 203.0.113.9:1/);
+    expect((await rig.stillpoint(['agent', '--keys', 'keys', '--listen', 'here'])).stderr).toMatch(/^stillpoint: E_USAGE: option --listen: 'here' is not ADDRESS:PORT/);
+  });
+});
+
+/** A pipe cannot be read twice: what the journal of the first node holds is not given again. */
+async function unread(store: string): Promise<Uint8Array> {
+  const { stdout } = await rig.stillpoint(['log', 'placed.first-0', '--json'], store);
+  const held = Math.max(0, ...[...stdout.matchAll(/data: bytes \d+\.\.(\d+)/g)].map(([, end]) => Number(end)));
+  return DATA.subarray(held);
+}
+
+describe('messages to an agent', () => {
+  it.each([1, 2, 3, 4, 5])('come once and in order, whatever frames are lost, doubled or late (seed %i)', (seed) => {
+    const random = randomFrom(seed);
+    const heard: [number[], number[]] = [[], []];
+    const way: { readonly to: number; readonly frame: ControlFrame<number> }[] = [];
+    const transmit = (to: number) => (frame: ControlFrame<number>): void => {
+      if (random() < 0.2) return;
+      const at = random() < 0.2 ? Math.floor(random() * way.length) : way.length;
+      way.splice(at, 0, ...Array<{ to: number; frame: ControlFrame<number> }>(random() < 0.2 ? 2 : 1).fill({ to, frame }));
+    };
+    const links = [0, 1].map((own) => new ControlLink<number, number>({ transmit: transmit(1 - own), onMessage: (message) => { heard[own]!.push(message); } }));
+    for (let round = 0; round < 2000; round++) {
+      if (round < 300) links.forEach((link, own) => { if (random() < 0.7) link.send(round * 2 + own, 100); });
+      if (round % 5 === 0) for (const link of links) link.tick();
+      for (let count = Math.floor(random() * 4); count > 0 && way.length > 0; count--) {
+        const { to, frame } = way.shift()!;
+        links[to]!.receive(frame);
+      }
+    }
+    for (const own of [0, 1]) {
+      expect(links[own]!.isSettled).toBe(true);
+      expect(heard[own]!.every((message) => message % 2 === 1 - own)).toBe(true);
+      expect(heard[own]).toEqual([...new Set(heard[own])].sort((a, b) => a - b));
+      expect(heard[own]!.length).toBeGreaterThan(150);
+    }
+  });
+});
