@@ -50,7 +50,8 @@ A killed process is started again; a node that fails ends the cluster. Exit stat
       const report = reportOf(plan, result);
       if (flags.report !== undefined) writeReport(flags.report, report);
       if (flags.json === true) say(toJson(report));
-      finish(plan, result, plan.isEphemeral ? undefined : `stillpoint up ${file}${flags.name === undefined ? '' : ` --name ${flags.name}`}${flags.keys === undefined ? '' : ` --keys ${flags.keys}`} --resume`);
+      const given = (['name', 'store', 'keys'] as const).map((option) => (flags[option] === undefined ? '' : ` --${option} ${flags[option]}`)).join('');
+      finish(plan, result, plan.isEphemeral ? undefined : `stillpoint up ${file}${given} --resume`);
     });
 }
 

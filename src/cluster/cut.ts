@@ -9,8 +9,8 @@
  * the checkpoint go back to their first instruction; checkpoints of the cluster that lie behind it go. What this does NOT do: run anything (live/up.ts).
  */
 import { StillpointError } from '../core/index.ts';
-import { forkMany, removeRuns, rollbackMany, wallClockMs, withStore } from '../session/index.ts';
-import { cutDelete, keepCut, listCuts, readCut, readParts, runNames, type BranchPoint, type Cut, type CutPart, type StoreContext } from '../txn/index.ts';
+import { forkMany, peersOfRun, removeRuns, rollbackMany, wallClockMs, withStore } from '../session/index.ts';
+import { cutDelete, keepCut, listCuts, readCut, readParts, readRun, runNames, type BranchPoint, type Cut, type CutPart, type StoreContext } from '../txn/index.ts';
 import { runNameOf } from './plan.ts';
 
 /** GROUP-I or GROUP-I.rN: see plan.ts. */
@@ -90,6 +90,8 @@ export async function removeAll(names: readonly string[], store: string | undefi
 function mustHaveMembers(context: StoreContext, cluster: string): readonly string[] {
   const members = membersOf(context, cluster);
   if (members.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${cluster}`, { data: { cluster } });
+  const isSpread = members.some((name) => [...peersOfRun(readRun(context, name)).values()].some((peer) => peer.isSpread === true));
+  if (isSpread) throw new StillpointError('E_USAGE', `cluster ${cluster} has nodes on several hosts, in a store each; a checkpoint of all of them, rollback and fork are for clusters in one store`, { data: { cluster } });
   return members;
 }
 

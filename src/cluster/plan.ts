@@ -106,12 +106,18 @@ export function planCluster(settings: ClusterSettings, host: ClusterHost, option
   const isEphemeral = options.isEphemeral === true;
   const voted = settings.groups.find(({ replicas }) => replicas > 1);
   if (isEphemeral && voted !== undefined) throw complain(place(['groups', voted.name, 'replicas']), 'replicas are compared by their roots, which only recorded machines have; run the cluster without --ephemeral');
-  return { name, address, nodes, links, processes: processHosts.length, processHosts, hosts, transport, isEncrypted, checkpointEvery, engine, restarts: isEphemeral ? 0 : settings.restarts, logs, store, isEphemeral };
+  return { name, address, nodes: hosts.length === 0 ? nodes : nodes.map(spread), links, processes: processHosts.length, processHosts, hosts, transport, isEncrypted, checkpointEvery, engine, restarts: isEphemeral ? 0 : settings.restarts, logs, store, isEphemeral };
 }
 
 /** Name of a node's run in the store. */
 export function runNameOf(cluster: string, node: string): string {
   return `${cluster}.${node}`;
+}
+
+/** A node whose run in its store says that others of the cluster are in other stores. */
+function spread(node: PlannedNode): PlannedNode {
+  const channels = new Map([...node.bindings.channels].map(([name, binding]): [string, HostBinding] => [name, binding.kind === 'peer' ? { ...binding, isSpread: true } : binding]));
+  return { ...node, bindings: { ...node.bindings, channels } };
 }
 
 /** Where a member runs: nodes of a group go to its hosts in turn, and so do the replicas of a node. */

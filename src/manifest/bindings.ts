@@ -12,7 +12,8 @@ export type HostBinding =
   /** An input that has ended. */
   | { readonly kind: 'empty' }
   /** The channel of another node of a cluster: `link` numbers it among the plan's channels, `peer` names the node. */
-  | { readonly kind: 'peer'; readonly link: number; readonly peer: string };
+  /** `isSpread`: the cluster has nodes on several hosts, each with a store of its own. */
+  | { readonly kind: 'peer'; readonly link: number; readonly peer: string; readonly isSpread?: boolean };
 
 /** When checkpoints are taken without being asked for. */
 export type CheckpointInterval =

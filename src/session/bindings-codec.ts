@@ -77,7 +77,7 @@ function isStandardFile(value: unknown): value is StandardFile {
 function isBinding(value: unknown): value is HostBinding {
   if (!isRecord(value)) return false;
   if (value['kind'] === 'file') return typeof value['path'] === 'string';
-  if (value['kind'] === 'peer') return Number.isSafeInteger(value['link']) && typeof value['peer'] === 'string';
+  if (value['kind'] === 'peer') return Number.isSafeInteger(value['link']) && typeof value['peer'] === 'string' && (value['isSpread'] === undefined || typeof value['isSpread'] === 'boolean');
   if (value['kind'] === 'standard') return STREAMS.includes(String(value['stream']));
   return value['kind'] === 'empty';
 }

@@ -6,7 +6,7 @@
 import { StillpointError, type Digests } from '../core/index.ts';
 import { unsavable } from '../core/live/digest.ts';
 import type { ImageTree } from '../image/index.ts';
-import { encodeManifest, type CheckpointInterval, type HostBindings, type ImageSetting, type RunManifest } from '../manifest/index.ts';
+import { encodeManifest, type CheckpointInterval, type HostBinding, type HostBindings, type ImageSetting, type RunManifest } from '../manifest/index.ts';
 import { createRun, openJournal, openRun, readRun, runNames, underLease, type RunRecord, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { bootGuest, ENGINE_DEFAULT, type EngineName } from './context.ts';
@@ -65,7 +65,7 @@ export function nodeRecord(context: StoreContext, name: string): RunRecord | und
 }
 
 /** Channels of a run that lead to other nodes of its cluster. */
-export function peersOfRun(record: RunRecord): ReadonlyMap<string, { readonly link: number; readonly peer: string }> {
+export function peersOfRun(record: RunRecord): ReadonlyMap<string, Extract<HostBinding, { kind: 'peer' }>> {
   return new Map([...decodeBindings(record.bindings, record.name).channels].flatMap(([channel, binding]) => (binding.kind === 'peer' ? [[channel, binding] as const] : [])));
 }
 

@@ -14,7 +14,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newClusterKeys, type ClusterKeys } from '../../src/cluster/live/curve.ts';
 import { randomBytes } from './link-conformance.ts';
 import type { Setup } from './host-end.ts';
-import { ClusterRig, isSlow, ROOT } from './rig.ts';
+import { AgentRig, pipelineOn } from './agent-rig.ts';
+import { ClusterRig, fingerprint, isRunning, isSlow, ROOT, until } from './rig.ts';
 
 const HOSTS = ['spa', 'spb', 'spc'] as const; // The third one is a stranger's.
 const BRIDGE = 'spbridge';
@@ -139,6 +140,59 @@ function inNamespaces(): void {
     expect(cuts).toBeGreaterThanOrEqual(3);
   });
 
+  it('a cluster over three hosts gives the bits of one, over a slow link that is cut; a host that is gone is named, and the cluster goes on when it is back', async () => {
+    const rig = new ClusterRig();
+    const agents = new AgentRig(rig);
+    const inside = (host: (typeof HOSTS)[number]): readonly string[] => ['ip', 'netns', 'exec', host];
+    try {
+      rig.compile('copy');
+      const data = randomBytes(78, 6_000_000);
+      rig.write('build/source', data);
+      rig.write('one.yaml', pipelineOn({}));
+      const { nodes } = await rig.up('one.yaml', ['--name', 'placed']);
+      const expectTheSame = (): void => {
+        expect(Buffer.compare(rig.read('build/copy'), data)).toBe(0);
+        expect(fingerprint(rig.report())).toBe(fingerprint({ ...rig.report(), nodes }));
+      };
+      await rig.stillpoint(['keys', 'keys']);
+      for (const host of ['spa', 'spb'] as const) await agents.start(host, { address: addressOf(host), prefix: inside(host) });
+      rig.write('placed.yaml', pipelineOn({ hosts: agents.hosts, placement: ['local', 'spa', 'spb'] }));
+      execFileSync('tc', ['qdisc', 'add', 'dev', 'vspb', 'root', 'tbf', 'rate', '16mbit', 'burst', '32kbit', 'latency', '50ms']);
+      const up = (store: string, ...options: readonly string[]): ReturnType<ClusterRig['start']> => {
+        rig.write('build/copy', '');
+        return rig.start(['up', 'placed.yaml', '--keys', 'keys', '--report', 'report.json', ...options], store, inside('spc'));
+      };
+      const hasOutput = (): Promise<void> => until(() => rig.read('build/copy').length > 0, 'output from the last host');
+      const cut = up('cut');
+      for (const device of ['vspa', 'vspb', 'vspc']) {
+        await hasOutput();
+        ip('link', 'set', device, 'down');
+        await new Promise((done) => { setTimeout(done, 1200); });
+        ip('link', 'set', device, 'up');
+      }
+      expect(await cut.ended).toMatchObject({ status: 0 });
+      expectTheSame();
+      agents.forget();
+      const lost = up('lost');
+      await hasOutput();
+      const there = rig.processesOf(agents.pid('spb'));
+      ip('link', 'set', 'vspb', 'down');
+      const { status, stderr } = await lost.ended;
+      expect([status, stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_CLUSTER_FAILED: cluster placed: host spb \(10\.77\.5\.2:\d+\) was not heard of for ten seconds/m)]);
+      await until(() => !there.some(isRunning), 'the end of the processes there');
+      ip('link', 'set', 'vspb', 'up');
+      expect(await up('lost', '--resume').ended).toMatchObject({ status: 0 });
+      expectTheSame();
+      rig.write('keys', newKeysText());
+      const stranger = await rig.start(['up', 'placed.yaml', '--keys', 'keys', '--resume'], 'lost', inside('spc')).ended;
+      expect([stranger.status, stranger.stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_CLUSTER_FAILED: host spa .* does not answer: is stillpoint agent running there, with the same keys\?/)]);
+    } finally {
+      execFileSync('bash', ['-c', 'tc qdisc del dev vspb root 2>/dev/null; true']);
+      agents.close();
+      rig.close();
+    }
+  }, 300_000);
+
   it('a stranger on the same bridge with other keys gets nothing in', async () => {
     const keys = newClusterKeys();
     const [writer, reader] = await Promise.all([startEnd('spc', 'writer', newClusterKeys()), startEnd('spb', 'reader', keys)]);
@@ -148,6 +202,11 @@ function inNamespaces(): void {
     expect(heard).toBeUndefined();
     for (const { child } of [writer, reader]) child.kill('SIGKILL');
   });
+}
+
+function newKeysText(): string {
+  const { publicKey, secretKey } = newClusterKeys();
+  return `stillpoint-keys-1\n${publicKey}\n${secretKey}\n`;
 }
 
 if (isSlow) describe('hosts in network namespaces', inNamespaces);

@@ -1,27 +1,34 @@
 /**
  * SIGKILL of processes of running clusters at random moments: the cluster ends by itself, with outputs, roots and instruction counts of the
- * undisturbed run. STILLPOINT_SLOW=1 kills 200 times.
+ * undisturbed run. STILLPOINT_SLOW=1 kills 200 times, over all examples whose outputs do not depend on arrival.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { randomBytes } from './link-conformance.ts';
 import { ClusterRig, fingerprint, isSlow, randomFrom } from './rig.ts';
 
-const KILLS = isSlow ? 100 : 3;
 const seed = Number(process.env['STILLPOINT_SEED'] ?? 20_261_125);
 const rig = new ClusterRig();
 afterAll(() => { rig.close(); });
 
 beforeAll(() => {
-  for (const name of ['copy', 'sort-source', 'sort-sink', 'sort-manager']) rig.compile(name);
-  mkdirSync(rig.path('build'), { recursive: true });
+  const programs = isSlow ? readdirSync(rig.directory).filter((file) => file.endsWith('.c')).map((file) => file.slice(0, -2)) : ['copy', 'sort-source', 'sort-sink', 'sort-manager'];
+  for (const name of programs) rig.compile(name);
   rig.write('build/data', randomBytes(9, isSlow ? 12_000_000 : 4_000_000));
   const often = 'restarts: 100000\ncheckpointEvery: 5M\nprocesses: 3\n';
   rig.write('pipeline.yaml', often + rig.read('pipeline.yaml').toString());
   rig.write('sort.yaml', often + rig.read('sort.yaml').toString().replace('"20000"', isSlow ? '"100000"' : '"20000"'));
+  if (!isSlow) return;
+  for (const directory of ['corpus', 'tera']) mkdirSync(rig.path(`build/${directory}`), { recursive: true });
+  for (let file = 0; file < 6; file++) rig.write(`build/corpus/t${file}.txt`, Buffer.from(randomBytes(40 + file, 600_000)).toString('base64').replaceAll('/', '\n').replaceAll('+', ' '));
+  for (let part = 0; part < 4; part++) rig.write(`build/tera/part-${part}`, randomBytes(60 + part, 2_000_000));
+  for (const file of ['words.yaml', 'tera.yaml', 'torture.yaml']) rig.write(file, often + rig.read(file).toString());
+  rig.write('group.yaml', often + rig.read('group.yaml').toString().replace('"100000"', '"300000"'));
 });
 
 interface Job { readonly file: string; readonly outputs: readonly string[]; readonly kills: number }
+
+const outputs = (base: string, count: number): readonly string[] => Array.from({ length: count }, (_, index) => `build/${base}-${index}`);
 
 /** Kills processes of the cluster until `kills` have died or it has ended; how many died. */
 async function disturb(coordinator: number, hasEnded: () => boolean, options: { readonly kills: number; readonly random: () => number }): Promise<number> {
@@ -38,11 +45,17 @@ async function disturb(coordinator: number, hasEnded: () => boolean, options: { 
 
 describe(`SIGKILL of processes of a cluster (STILLPOINT_SEED=${seed})`, () => {
   it.each<Job>([
-    { file: 'pipeline.yaml', outputs: ['build/copy'], kills: KILLS },
-    { file: 'sort.yaml', outputs: Array.from({ length: 10 }, (_, index) => `build/sorted-${index}`), kills: isSlow ? KILLS : 2 },
-  ])('$file', async ({ file, outputs, kills: wanted }) => {
+    { file: 'pipeline.yaml', outputs: ['build/copy'], kills: isSlow ? 50 : 3 },
+    { file: 'sort.yaml', outputs: outputs('sorted', 10), kills: isSlow ? 50 : 2 },
+    ...(isSlow ? [
+      { file: 'words.yaml', outputs: outputs('counts', 5), kills: 30 },
+      { file: 'tera.yaml', outputs: outputs('tera', 4), kills: 25 },
+      { file: 'group.yaml', outputs: outputs('groups', 7), kills: 25 },
+      { file: 'torture.yaml', outputs: [], kills: 20 },
+    ] : []),
+  ])('$file', async ({ file, outputs: files, kills: wanted }) => {
     const undisturbed = await rig.up(file, ['--no-logs']);
-    const hashes = outputs.map((name) => rig.sha256(name));
+    const hashes = files.map((name) => rig.sha256(name));
     const random = randomFrom(seed);
     let kills = 0;
     for (let round = 0; kills < wanted; round++) {
@@ -55,7 +68,7 @@ describe(`SIGKILL of processes of a cluster (STILLPOINT_SEED=${seed})`, () => {
       expect([status, stderr], `round ${round}`).toEqual([0, expect.stringContaining('nodes ended')]);
       kills += Math.max(1, killed);
       const report = rig.report();
-      expect(outputs.map((name) => rig.sha256(name)), `round ${round}, ${killed} kills, ${report.restarts} restarts`).toEqual(hashes);
+      expect(files.map((name) => rig.sha256(name)), `round ${round}, ${killed} kills, ${report.restarts} restarts`).toEqual(hashes);
       expect(fingerprint(report), `round ${round}`).toBe(fingerprint(undisturbed));
     }
   }, isSlow ? 3_600_000 : 120_000);

@@ -53,9 +53,10 @@ export class ClusterRig {
     return createHash('sha256').update(this.read(name)).digest('hex');
   }
 
-  /** A command in the background, with a store of its own unless `store` names one. */
-  start(commandArguments: readonly string[], store = 'store'): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
-    const child = spawn(process.execPath, [CLI, ...commandArguments], { stdio: ['ignore', 'pipe', 'pipe'], cwd: this.directory, env: { ...process.env, STILLPOINT_STORE: this.path(store) } });
+  /** A command in the background, with a store of its own unless `store` names one; `prefix`: what it is started by. */
+  start(commandArguments: readonly string[], store = 'store', prefix: readonly string[] = []): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+    const [program = '', ...words] = [...prefix, process.execPath, CLI, ...commandArguments];
+    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], cwd: this.directory, env: { ...process.env, STILLPOINT_STORE: this.path(store) } });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (bytes: Buffer) => { stdout += bytes.toString(); });

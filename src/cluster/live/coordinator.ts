@@ -22,7 +22,7 @@ import type { HubCounters, NodeWait } from '../hub.ts';
 import { CLUSTER_ID_BYTES } from '../wire.ts';
 import type { ClusterPlan } from '../plan.ts';
 import { quorumOf } from '../voting.ts';
-import { Standstill } from '../standstill.ts';
+import { PATIENCE, Standstill } from '../standstill.ts';
 import type { NodeEnd } from '../node-end.ts';
 import { lastLines } from './log-tail.ts';
 import type { OpenHosts } from './open-hosts.ts';
@@ -94,7 +94,7 @@ export class Coordinator {
   readonly #counters: HubCounters[] = [];
   #keys: ClusterKeys | undefined;
   #restarts = 0;
-  readonly #standstill = new Standstill();
+  readonly #standstill: Standstill;
   readonly #dissents = new Map<string, string>();
   #growths = 0;
   #isRunning = false;
@@ -105,6 +105,7 @@ export class Coordinator {
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
+    this.#standstill = new Standstill(parts.plan.hosts.length > 0 ? PATIENCE.severalHosts : PATIENCE.oneHost);
     this.#ended = [...parts.ended];
     const ends = new Map(parts.ended.map((end) => [end.node, end]));
     this.#nodes = new Map(parts.plan.nodes.map(({ name }) => [name, {
