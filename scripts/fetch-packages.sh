@@ -2,7 +2,7 @@
 # Fetches Debian's riscv64 packages and sources into build/, through an apt configuration of its own: the host's dpkg,
 # its architectures and its package lists stay as they are. Needs no root.
 #
-#   build/riscv64-root   busybox-static and musl-dev, unpacked (and one of picolibc's libraries with --picolibc)
+#   build/riscv64-root   busybox-static, musl-dev and musl (its shared library), unpacked (and one of picolibc's libraries with --picolibc)
 #   build/sources        lua5.4 and sqlite3, upstream source as Debian publishes it
 #   build/debian-root    a small Debian root: shell, coreutils, perl, python3, lua, sqlite3, jq and their libraries, unpacked
 #                        and not configured (no maintainer script runs); all its packages come from one suite
@@ -199,6 +199,7 @@ fi
 binaries=() sources=()
 [ -x "$ROOT/usr/bin/busybox" ] || binaries+=(busybox-static)
 [ -e "$ROOT/usr/lib/riscv64-linux-musl/libc.a" ] || binaries+=(musl-dev)
+[ -e "$ROOT/usr/lib/riscv64-linux-musl/libc.so" ] || binaries+=(musl)
 [ "${1:-}" != --picolibc ] || [ -d "$ROOT/picolibc" ] || binaries+=(picolibc-riscv64-unknown-elf)
 [ -d "$SOURCES/lua5.4" ] || sources+=(lua5.4)
 [ -d "$SOURCES/sqlite3" ] || sources+=(sqlite3)

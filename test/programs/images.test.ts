@@ -1,6 +1,6 @@
 /** Images that are not glibc's: musl, picolibc, no C library at all, linked at odd addresses, built as C++; against qemu-riscv64. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../posix/process/run-guest.ts';
@@ -35,11 +35,11 @@ function withoutTables(file: string, name: string): string {
 const bare = (name: string, options: readonly string[]): string =>
   build(name, ['-static', '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-fno-tree-loop-distribute-patterns', ...options, source('start.S'), source('bare.c')]);
 
-async function check(executable: string, args: readonly string[]): Promise<void> {
+async function check(executable: string, args: readonly string[], image: readonly string[] = []): Promise<void> {
   const expected = runUnderQemu({ executable, args });
   let first: unknown;
   for (const mode of modes) {
-    const result = await runInMode(mode, { program: readFileSync(executable), argv: [executable, ...args] });
+    const result = await runInMode(mode, { program: readFileSync(executable), argv: [executable, ...args], image, memoryBytes: 256 * 1024 * 1024 });
     expect(Buffer.from(result.stdout).toString(), `${mode}: ${result.stderr}`).toBe(Buffer.from(expected.stdout).toString());
     expect(result.end).toEqual(expected.end);
     first ??= { retired: result.retired, root: result.root };
@@ -53,6 +53,17 @@ describe('images', () => {
     const [start, library] = [withoutTables(join(musl, 'crt1.o'), 'musl-crt1.o'), withoutTables(join(musl, 'libc.a'), 'musl-libc.a')];
     await check(build('musl', ['-static', '-nostdinc', '-nostdlib', '-isystem', include, '-isystem', compilerHeaders, start, source('musl.c'), library, arithmetic]), ['last']);
   });
+
+  // musl's dynamic linker is its C library: Debian's own, unmodified, at a place of its own.
+  it('musl, dynamic, with threads', async () => {
+    mkdirSync(join(out, 'musl-library'), { recursive: true });
+    const library = join(out, 'musl-library/libc.so');
+    copyFileSync(join(musl, 'libc.so'), library);
+    const include = join(root, 'usr/include/riscv64-linux-musl');
+    const [start, before, behind] = ['Scrt1.o', 'crti.o', 'crtn.o'].map((file) => withoutTables(join(musl, file), `musl-${file}`)) as [string, string, string]; // Three of three.
+    const options = ['-pie', '-fPIE', '-nostdinc', '-nostdlib', '-isystem', include, '-isystem', compilerHeaders, `-Wl,-dynamic-linker,${library}`];
+    await check(build('musl-threads', [...options, start, before, source('musl-threads.c'), library, arithmetic, behind]), ['last'], [join(out, 'musl-library')]);
+  }, 300_000);
 
   // The package is 115 MB: only with STILLPOINT_SLOW.
   if (process.env['STILLPOINT_SLOW'] === '1') {

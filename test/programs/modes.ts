@@ -125,7 +125,8 @@ function placeFiles(system: FileSystem, files: Readonly<Record<string, string | 
       directory = parent.entries.get(part)?.inode ?? system.makeDirectory(parent, part, { credentials: GUEST, mode: 0o755 });
     }
     if (directory.kind !== 'directory') throw new Error(`${path}: not in a directory`);
-    const inode = system.makeFile({ credentials: GUEST, mode: 0o644 });
+    const isProgram = typeof content !== 'string' && content[0] === 0x7f; // ELF: a dynamic linker must be executable.
+    const inode = system.makeFile({ credentials: GUEST, mode: isProgram ? 0o755 : 0o644 });
     system.attach(directory, name, inode);
     if (inode.kind !== 'file') throw new Error('a made file is a file');
     inode.content.writeAt(0, typeof content === 'string' ? new TextEncoder().encode(content) : content);

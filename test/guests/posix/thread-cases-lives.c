@@ -90,10 +90,16 @@ static __thread int mine = 3; static void *address(void *a) { mine++; *(int **)a
 CASE(local_storage) { int *p = 0; SHOW(join(start(address, &p))); SHOW(p != &mine); SHOW(mine); }
 CASE(clocks) { clockid_t k; struct timespec t; SHOW(pthread_getcpuclockid(pthread_self(), &k)); SHOW(clock_gettime(k, &t)); SHOW(clock_getcpuclockid(0, &k)); }
 CASE(affinity) { cpu_set_t s; CPU_ZERO(&s); SHOW(pthread_getaffinity_np(pthread_self(), sizeof s, &s)); SHOW(CPU_ISSET(0, &s) != 0 || CPU_COUNT(&s) > 0); int policy; struct sched_param p; SHOW(pthread_getschedparam(pthread_self(), &policy, &p)); SHOW(policy); SHOW(pthread_getconcurrency()); }
+static sem_t expired; static void *value_; static void expires(union sigval v) { value_ = v.sival_ptr; sem_post(&expired); }
+CASE(a_timer_starts_threads) { sem_init(&expired, 0, 0); timer_t t; struct sigevent e = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = expires, .sigev_value = {.sival_ptr = &expired}}; SHOW(timer_create(CLOCK_MONOTONIC, &e, &t)); SHOW(timer_settime(t, 0, &(struct itimerspec){{0, 0}, {0, 1000000}}, 0)); sem_wait(&expired); SHOW(value_ == &expired); SHOW(timer_delete(t)); }
+static void *where_it_is(void *a) { pthread_attr_t t; void *low; size_t size; char here; pthread_getattr_np(pthread_self(), &t); pthread_attr_getstack(&t, &low, &size); return (void *)(long)(&here > (char *)low && &here < (char *)low + size && size == 300000 / 4096 * 4096 + 4096); }
+CASE(its_own_stack) { pthread_attr_t a; pthread_attr_init(&a); pthread_attr_setstacksize(&a, 303104); pthread_t t; pthread_create(&t, &a, where_it_is, 0); SHOW(join(t)); }
+static void *second(void *a) { return a; } static void *leaves_a_child(void *a) { *(pthread_t *)a = start(second, (void *)77); return 0; }
+CASE(joined_by_another) { pthread_t t; join(start(leaves_a_child, &t)); SHOW(join(t)); }
 int main(int count, char **words) {
   if (count > 1 && !strcmp(words[1], "exec")) return 14;
   setvbuf(stdout, 0, _IONBF, 0); sem_init(&ready, 0, 0);
   RUN(cancel_points); RUN(cancel_in_sockets); RUN(cancel_disabled); RUN(cancel_at_once); RUN(cancel_itself_and_order); RUN(exit_from_below); RUN(cancel_when_over); RUN(join_with_times); RUN(join_errors); RUN(keys_that_come_again); RUN(keys_all); RUN(once_cancelled);
-  RUN(attributes); RUN(own_stack); RUN(names); RUN(queue_to_a_thread); RUN(masks_are_inherited); RUN(at_fork); RUN(a_thread_forks); RUN(ends_of_the_process); RUN(main_leaves_first); RUN(two_hundred); RUN(a_thousand_in_turn); RUN(local_storage); RUN(clocks); RUN(affinity);
+  RUN(attributes); RUN(own_stack); RUN(names); RUN(queue_to_a_thread); RUN(masks_are_inherited); RUN(at_fork); RUN(a_thread_forks); RUN(ends_of_the_process); RUN(main_leaves_first); RUN(two_hundred); RUN(a_thousand_in_turn); RUN(local_storage); RUN(clocks); RUN(affinity); RUN(a_timer_starts_threads); RUN(its_own_stack); RUN(joined_by_another);
   return 0;
 }
