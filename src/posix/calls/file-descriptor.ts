@@ -1,12 +1,13 @@
 /**
  * Calls on an open descriptor: lseek, fcntl, flock, ioctl, and the sync family (there is nothing to wait for: memory is the disk).
  */
+import { limits } from '../../core/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { F, O, S_IF, SEEK } from '../files/flags.ts';
 import { isAnonymous, type FileInode, type Inode } from '../files/inode.ts';
 import { END_MAX, type Lock } from '../files/locks.ts';
-import { PIPE_BYTES } from '../files/pipe.ts';
+import type { Pipe } from '../files/pipe.ts';
 import { defaultSettings, TERMIOS_BYTES } from '../files/terminal-settings.ts';
 import { sizeOf } from '../files/stat.ts';
 import { isSeekable, SEAL } from '../open-file-io.ts';
@@ -19,6 +20,9 @@ const FD_CLOEXEC = 1;
 const LOCK_TYPE = { READ: 0, WRITE: 1, UNLOCK: 2 } as const;
 const LOCK_OPERATION = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 const FLOCK_BYTES = 32;
+/** /proc/sys/fs/pipe-max-size, and what no pipe may have. */
+const PIPE_BYTES_MAX = 1 << 20;
+const PIPE_BYTES_LARGEST = 2 ** 31;
 /** Status flags that F_SETFL may change. */
 const SETTABLE = O.APPEND | O.NONBLOCK | O.NOATIME | O.ASYNC | O.DIRECT;
 const IOCTL = {
@@ -78,12 +82,24 @@ function fcntl(call: Call): CallResult {
     case F.SETSIG: return 0;
     case F.GETOWN:
     case F.GETSIG: return 0;
-    case F.SETPIPE_SZ:
-    case F.GETPIPE_SZ: return openFile.inode.kind === 'fifo' ? PIPE_BYTES : -ERRNO.EBADF;
+    case F.SETPIPE_SZ: return openFile.inode.kind === 'fifo' ? resizePipe(call, openFile.inode.pipe, call.unsigned(2)) : -ERRNO.EBADF;
+    case F.GETPIPE_SZ: return openFile.inode.kind === 'fifo' ? openFile.inode.pipe.capacityBytes : -ERRNO.EBADF;
     case F.ADD_SEALS: return addSeals(openFile, call.unsigned(2));
     case F.GET_SEALS: return openFile.inode.kind === 'file' && openFile.inode.seals !== undefined ? openFile.inode.seals : -ERRNO.EINVAL;
     default: return -ERRNO.EINVAL;
   }
+}
+
+/** Whole pages, a power of two of them; more than usual is for a privileged user, less than what it holds for nobody. */
+function resizePipe(call: Call, pipe: Pipe, wanted: number): number {
+  if (wanted > PIPE_BYTES_LARGEST) return -ERRNO.EINVAL;
+  let size: number = limits.PAGE_BYTES;
+  while (size < wanted) size *= 2;
+  if (size > pipe.capacityBytes && size > PIPE_BYTES_MAX && call.process.files.credentials.uid !== 0) return -ERRNO.EPERM;
+  if (pipe.length > size) return -ERRNO.EBUSY;
+  pipe.capacityBytes = size;
+  pipe.changes++;
+  return size;
 }
 
 function addSeals(openFile: OpenFile, seals: number): number {

@@ -1,5 +1,5 @@
 /**
- * The buffer of a pipe or FIFO inside the machine. 64 KiB as on Linux, with one liberty: a blocking write larger than the free room waits
+ * The buffer of a pipe or FIFO inside the machine. 64 KiB as on Linux unless F_SETPIPE_SZ says otherwise, with one liberty: a blocking write larger than the free room waits
  * until the pipe is empty and is then taken whole, so that a blocked write never has half an effect (docs/quirks.md).
  * `readers` and `writers` count open ends and are derived from the open files, never stored.
  */
@@ -20,11 +20,13 @@ export class Pipe {
   hadWriter: boolean;
   /** Grows with everything that may be news to a poller: the edges of edge-triggered epoll. */
   changes: number;
+  capacityBytes: number;
 
-  constructor(bytes: Uint8Array = new Uint8Array(0), hadWriter = false, changes = 0) {
+  constructor(bytes: Uint8Array = new Uint8Array(0), hadWriter = false, changes = 0, capacityBytes = PIPE_BYTES) {
     if (bytes.length > 0) this.push(bytes);
     this.hadWriter = hadWriter;
     this.changes = changes;
+    this.capacityBytes = capacityBytes;
   }
 
   get length(): number {
@@ -32,7 +34,7 @@ export class Pipe {
   }
 
   get room(): number {
-    return Math.max(0, PIPE_BYTES - this.#length);
+    return Math.max(0, this.capacityBytes - this.#length);
   }
 
   push(bytes: Uint8Array): void {
@@ -66,12 +68,12 @@ export class Pipe {
 
   mark(): Undo {
     const [chunks, length, start] = [this.#chunks.slice(), this.#length, this.#start];
-    const { readers, writers, hadWriter, changes } = this;
+    const { readers, writers, hadWriter, changes, capacityBytes } = this;
     return () => {
       this.#chunks = chunks.slice();
       this.#length = length;
       this.#start = start;
-      Object.assign(this, { readers, writers, hadWriter, changes });
+      Object.assign(this, { readers, writers, hadWriter, changes, capacityBytes });
     };
   }
 
@@ -90,5 +92,6 @@ export class Pipe {
     this.#length = 0;
     this.#start = 0;
     this.hadWriter = false;
+    this.capacityBytes = PIPE_BYTES;
   }
 }

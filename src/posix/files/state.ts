@@ -21,7 +21,7 @@ import { FileSystem, type FileSystemHost } from './file-system.ts';
 import { S_IF } from './flags.ts';
 import { commonState, deviceNumber, DEVICES, isDeviceName, type DirectoryInode, type Inode } from './inode.ts';
 import type { Lock } from './locks.ts';
-import { Pipe } from './pipe.ts';
+import { Pipe, PIPE_BYTES } from './pipe.ts';
 import { Terminal } from './terminal.ts';
 import { Socket, type SocketDomain, type SocketStatus, type SocketType } from './socket.ts';
 import { virtualInode } from './proc.ts';
@@ -101,7 +101,7 @@ function kindState(inode: Inode): Canonical[] {
     case 'file': return [inode.content.size, inode.content.runs(), inode.seals ?? null, inode.isLinkable];
     case 'symlink': return [inode.target];
     case 'device': return inode.device === 'absent' ? [inode.device, inode.number] : [inode.device];
-    case 'fifo': return [inode.pipe.bytes(), inode.pipe.hadWriter, inode.pipe.changes];
+    case 'fifo': return [inode.pipe.bytes(), inode.pipe.hadWriter, inode.pipe.changes, ...(inode.pipe.capacityBytes === PIPE_BYTES ? [] : [inode.pipe.capacityBytes])];
     case 'socket': return inode.socket.state();
     case 'channel': return [inode.channel];
     case 'event': return [inode.counter, inode.isSemaphore, inode.changes];
@@ -182,7 +182,7 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
       if (!isDeviceName(device)) throw malformed('has an unknown device');
       return { kind: 'device', ...common, device, number: deviceNumber(DEVICES[device]) };
     }
-    case 'fifo': return { kind: 'fifo', ...common, pipe: new Pipe(bytesOf(a), b === true, numberOf(c)) };
+    case 'fifo': return { kind: 'fifo', ...common, pipe: new Pipe(bytesOf(a), b === true, numberOf(c), d === undefined ? PIPE_BYTES : numberOf(d)) };
     case 'socket': return { kind: 'socket', ...common, socket: restoreSocket(record.slice(10)) };
     case 'channel': return { kind: 'channel', ...common, channel: textOf(a) };
     case 'event': return { kind: 'event', ...common, counter: bigintOf(a), isSemaphore: b === true, changes: numberOf(c) };

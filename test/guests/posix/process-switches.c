@@ -1,6 +1,7 @@
-/* Small switches of processes: niceness, prctl, asynchronous input by ioctl.
+/* Small switches of processes and descriptors: niceness, prctl, asynchronous input by ioctl, the size of a pipe.
  * oracle: host
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -24,5 +25,8 @@ int main(void) {
   printf(" %d\n", fails(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, 99, 0, 0), EINVAL)); printf("keep %d\n", prctl(PR_GET_KEEPCAPS)); printf("secure %d\n", prctl(PR_GET_SECCOMP));
   int ends[2], on = 1, off = 0; socketpair(AF_UNIX, SOCK_STREAM, 0, ends); printf("async %d", ioctl(ends[0], FIOASYNC, &on)); printf(" %d", (fcntl(ends[0], F_GETFL) & O_ASYNC) != 0); ioctl(ends[0], FIOASYNC, &off); printf(" %d\n", (fcntl(ends[0], F_GETFL) & O_ASYNC) != 0);
   pipe(ends); printf("pipe %d", ioctl(ends[0], FIOASYNC, &on)); int file = open("plain", O_CREAT | O_RDWR, 0600); printf(" file %d\n", fails(ioctl(file, FIOASYNC, &on), ENOTTY));
+  pipe(ends); fcntl(ends[1], F_SETFL, O_NONBLOCK); char page[4096] = {0}; int pages = 0; printf("size %d", fcntl(ends[0], F_GETPIPE_SZ)); printf(" %d", fcntl(ends[1], F_SETPIPE_SZ, 10000)); printf(" %d", fcntl(ends[0], F_GETPIPE_SZ));
+  while (write(ends[1], page, sizeof page) > 0) pages++;
+  printf(" pages %d", pages); printf(" busy %d", fails(fcntl(ends[1], F_SETPIPE_SZ, 4096), EBUSY)); printf(" %d", fcntl(ends[1], F_SETPIPE_SZ, 1 << 20)); printf(" %d\n", (int)write(ends[1], page, sizeof page)); printf("no pipe %d\n", fails(fcntl(file, F_SETPIPE_SZ, 4096), EBADF));
   return 0;
 }
