@@ -235,7 +235,9 @@ function choose(unit: UnitEmitter, { node, index, otherwise }: Choice): void {
   const edges = node.edges.filter((edge): edge is Extract<GraphEdge, { node: number }> => 'node' in edge);
   const targets = [...new Set(edges.map((edge) => edge.node))];
   prepareFor(unit, targets.map((target) => context.before[target]!));
-  const only = targets.length === 1 && node.block !== undefined && otherwise !== undefined ? targets[0]! : undefined;
+  // The map has the targets of all jumps of the unit: this one may go straight on only where all of them are its own.
+  const hasAll = new Set(node.indices.filter((number) => number >= 0)).size === context.graph.numbers.size;
+  const only = targets.length === 1 && node.block !== undefined && otherwise !== undefined && hasAll ? targets[0]! : undefined;
   if (only !== undefined && unit.isLabelled(index, { node: only })) return code.br(unit.labelFor(index, only));
   const depths: number[] = [];
   node.edges.forEach((edge, at) => {
