@@ -1,12 +1,16 @@
 /** A fork bomb, a memory hog, a descriptor leak, a file that grows for ever: the guest's own errors, the same in every run, and no trouble for the host. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { interpretingInWasm, translating } from '../../../src/engine/index.ts';
+import { enableWasmFeatures } from '../../../src/engine/live/v8-flags.ts';
+import { riscv64, type Isa } from '../../../src/isa/index.ts';
 import { buildProgram, listPrograms } from '../../guests/build.ts';
 import { runGuest, type GuestResult } from './run-guest.ts';
 
 const MEGABYTE = 1024 * 1024;
+enableWasmFeatures();
 
-async function run(name: string, options: { readonly args?: readonly string[]; readonly memoryBytes: number; readonly slice?: number }): Promise<GuestResult> {
+async function run(name: string, options: { readonly args?: readonly string[]; readonly memoryBytes: number; readonly slice?: number; readonly isa?: Isa }): Promise<GuestResult> {
   const program = listPrograms('limits').find((candidate) => candidate.name === name)!;
   return runGuest(readFileSync(await buildProgram(program, 'O2')), { ...options, argv: [name, ...(options.args ?? [])], workingDirectory: '/home/guest' });
 }
@@ -31,4 +35,8 @@ test('memory, descriptors and files end in ENOMEM, EMFILE and ENOSPC, twice at t
   ]);
   const again = await run('resources', { memoryBytes: 64 * MEGABYTE, slice: 50_000 });
   expect({ stdout: again.stdout, retired: again.retired }).toEqual({ stdout: result.stdout, retired: result.retired });
+  for (const isa of [interpretingInWasm(riscv64), translating(riscv64)]) {
+    const { stdout, retired } = await run('resources', { memoryBytes: 64 * MEGABYTE, isa });
+    expect({ stdout, retired }).toEqual({ stdout: result.stdout, retired: result.retired });
+  }
 });
