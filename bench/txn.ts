@@ -1,15 +1,16 @@
 /**
  * What transactions cost: begin, one small request, end; rollback of dirtied memory; durable commits one by one and in groups, against SQLite doing the same
  * transfers on the same disk in the same run (synchronous=FULL, python3's sqlite3 module).
- * Run: npm run build && node --import ./scripts/typescript-loader.mjs bench/txn.ts [SECONDS]. STILLPOINT_BENCH_DIR chooses the disk.
+ * Run: npm run build && node --import ./scripts/typescript-loader.mjs bench/txn.ts [SECONDS]. STILLPOINT_BENCH_DIR chooses the disk. The figures are appended to
+ * bench/history.jsonl; those of requests over HTTP come from bench/service.ts in the same run.
  * Each figure is the best of three. What happens in memory is counted by processor time of this process (all its threads), because the machine is rarely idle;
- * what waits for the disk by the clock. `disk` is how long the disk takes for 4 KiB and fdatasync.
+ * what waits for the disk by the clock. `disk` is how often it takes 4 KiB and fdatasync in a second, before and after; a commit of the store needs two of them.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { openMachine, type Machine, type Transaction } from '../src/index.ts';
+import { openMachine, VERSION, type Machine, type Transaction } from '../src/index.ts';
 
 const SECONDS = Number(process.argv[2] ?? 1.5);
 const SQLITE = `
@@ -32,7 +33,12 @@ while time.time() - start < seconds:
 print(n / (time.time() - start))
 `;
 
-const row = (what: string, figure: string): void => console.log(`| ${what} | ${figure} |`);
+const ROOT = resolve(import.meta.dirname, '..');
+const figures: Record<string, number> = {};
+const row = (what: string, figure: string): void => {
+  figures[what] = Number.parseFloat(figure);
+  console.log(`| ${what} | ${figure} |`);
+};
 const perSecond = (value: number, of = ''): string => `${Math.round(value)} /s${of}`;
 const OF_PROCESSOR = ' of processor time';
 const request = (number: number): string => `t ${(number * 7) % 1000} ${(number * 11 + 1) % 1000} 1`;
@@ -100,9 +106,14 @@ async function inMemory(): Promise<void> {
 }
 
 async function durable(): Promise<void> {
+  const before = disk();
   const store = join(base, 'store');
   const machine = await opened({ store, name: 'bank', out: [`log=${join(base, 'log.txt')}`] });
-  row('durable, each alone', perSecond(await rate('clock', async (number) => { await (await small(machine, number)).commit(); return 1; })));
+  const alone = await rate('clock', async (number) => { await (await small(machine, number)).commit(); return 1; });
+  row('durable, each alone', perSecond(alone));
+  const syncs = (before + disk()) / 2;
+  row('disk: 4 KiB and fdatasync', perSecond(syncs));
+  row('durable, each alone: of what two of them for each would allow', `${Math.round((200 * alone) / syncs)} %`);
   for (const group of [16, 256]) {
     row(`durable, ${group} under way`, perSecond(await rate('clock', async (number) => {
       const commits: Promise<void>[] = [];
@@ -129,26 +140,53 @@ function sqlite(): void {
   }
 }
 
-function disk(): void {
+/** How often a second the disk takes 4 KiB and fdatasync. */
+function disk(): number {
   const file = openSync(join(base, 'disk'), 'w');
   const start = performance.now();
-  for (let index = 0; index < 50; index++) {
+  for (let index = 0; index < 100; index++) {
     writeSync(file, new Uint8Array(4096), 0, 4096, index * 4096);
     fdatasyncSync(file);
   }
   closeSync(file);
-  row('disk: 4 KiB and fdatasync', `${((performance.now() - start) / 50).toFixed(2)} ms`);
+  return 100_000 / (performance.now() - start);
+}
+
+/** Speculations in threads. */
+async function inThreads(): Promise<void> {
+  const machine = await opened({ out: ['log'] }, 1_000);
+  const pool = machine.openPool({ workers: 2, workerFile: new URL('../dist/bin/replica-worker.js', import.meta.url) });
+  const one = (number: number): Promise<void> => pool.speculate(async (speculation) => {
+    speculation.send('stdin', request(number));
+    await speculation.run();
+    await speculation.read('stdout');
+  });
+  for (let number = 0; number < 200; number++) await one(number);
+  row('in a thread: begin, transfer, commit', perSecond(await rate('clock', async (number) => { await one(number); return 1; })));
+  await machine.close();
+}
+
+/** Requests over HTTP, in the same run. */
+function service(): void {
+  const text = execFileSync(process.execPath, ['--import', './scripts/typescript-loader.mjs', 'bench/service.ts'], { cwd: ROOT, encoding: 'utf8', env: { ...process.env, BENCH_REQUESTS: '400' } });
+  for (const line of text.split('\n').filter((each) => each.startsWith('| ') && !each.startsWith('| server'))) {
+    const [name, clients, median, p99] = line.split('|').slice(1).map((cell) => cell.trim());
+    if (clients === '1' || clients === '16') row(`HTTP: ${name}, ${clients} client${clients === '1' ? '' : 's'}: median ms`, median!);
+    if (clients === '1' || clients === '16') row(`HTTP: ${name}, ${clients} client${clients === '1' ? '' : 's'}: p99 ms`, p99!);
+  }
 }
 
 const base = mkdtempSync(join(process.env['STILLPOINT_BENCH_DIR'] ?? tmpdir(), 'stillpoint-bench-'));
 const program = join(base, 'ledger');
 try {
-  execFileSync('riscv64-linux-gnu-gcc', ['-static', '-O2', '-w', '-o', program, resolve(import.meta.dirname, '../test/machine/guests/ledger.c')]);
+  execFileSync('riscv64-linux-gnu-gcc', ['-static', '-O2', '-w', '-o', program, join(ROOT, 'test/machine/guests/ledger.c')]);
   console.log('| what | figure |\n|---|---|');
-  disk();
   await inMemory();
+  await inThreads();
   await durable();
   sqlite();
+  service();
+  appendFileSync(join(ROOT, 'bench/history.jsonl'), `${JSON.stringify({ version: VERSION, node: process.version, processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, transactions: figures })}\n`);
 } finally {
   rmSync(base, { recursive: true, force: true });
 }

@@ -2,7 +2,7 @@
  * The verbs of transactional programs: serve, txn, savepoint, branch, promote. rollback is with the branches.
  */
 import type { Command } from 'commander';
-import { checkCommand, forkFrom, openDoor, openService, parseServiceOptions, promote, savepointRun, transactOnce, type Address, type Door, type EngineName, type MachineRequest, type Service, type ServiceRequest } from '../../src/index.ts';
+import { checkCommand, forkFrom, openDoor, openService, parseServiceOptions, promote, removeRuns, savepointRun, transactOnce, type Address, type Door, type EngineName, type MachineRequest, type Service, type ServiceRequest } from '../../src/index.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson } from '../terminal.ts';
 import { collect, parseEngine } from './run.ts';
@@ -65,11 +65,11 @@ code) and nothing has happened. Ctrl-C and SIGTERM: the requests that wait are a
     .action(async (name: string, path: string | undefined, words: string[], flags: ServiceFlags & { readonly http?: string; readonly socket?: string; readonly control?: boolean; readonly children?: boolean }) => {
       const addresses = parseServiceOptions({ http: flags.http, socket: flags.socket, needsDoor: true }).addresses;
       const service = await openService({ ...toRequest(name, path, words, flags), takesControl: flags.control, children: flags.children });
-      await serve(service, { name, addresses, isJson: flags.json === true });
+      await serve(service, { name, addresses, isJson: flags.json === true, store: flags.store });
     });
 }
 
-async function serve(service: Service, { name, addresses, isJson }: { readonly name: string; readonly addresses: readonly Address[]; readonly isJson: boolean }): Promise<void> {
+async function serve(service: Service, { name, addresses, isJson, store }: { readonly name: string; readonly addresses: readonly Address[]; readonly isJson: boolean; readonly store: string | undefined }): Promise<void> {
   const stop = stopOnSignals();
   const doors: Door[] = [];
   try {
@@ -80,6 +80,7 @@ async function serve(service: Service, { name, addresses, isJson }: { readonly n
   } finally {
     await Promise.all([service.stop(), ...doors.map((door) => door.close())]);
     stop.end();
+    if (doors.length < addresses.length && service.isFresh) await removeRuns([name], store); // It never served.
   }
   if (service.failure !== undefined) throw service.failure;
   note(service.machine.hasEnded ? `the program of ${name} has ended` : `stopped; go on with: stillpoint serve ${name}`);
@@ -139,7 +140,7 @@ Examples:
   stillpoint branch shell@before-upgrade try-2
   stillpoint promote try-2                              keeps this one under the name shell`)
     .action(async (from: string, name: string, flags: { readonly bind: string[]; readonly freshEntropy?: boolean; readonly store?: string; readonly json?: boolean }) => {
-      const result = await forkFrom({ from, name, store: flags.store, bind: flags.bind, freshEntropy: flags.freshEntropy ?? false });
+      const result = await forkFrom({ from, name, store: flags.store, bind: flags.bind, freshEntropy: flags.freshEntropy ?? false, fromNow: true });
       if (flags.json === true) return sayJson(result);
       say(`${result.name}: a branch of ${result.from}@${result.checkpoint}, instruction ${result.instructions}`);
     });

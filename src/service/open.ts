@@ -21,7 +21,7 @@ export async function openService(request: ServiceRequest): Promise<Service> {
   const { machine, isFresh } = await openOrMake(request);
   try {
     await start(machine, request);
-    return new Service(machine, request, { name: request.name, store: request.store, reopen: () => reopen(request) });
+    return new Service(machine, request, { name: request.name, store: request.store, isFresh, reopen: () => reopen(request) });
   } catch (error) {
     await giveUp(machine, { isFresh, request });
     throw error;

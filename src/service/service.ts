@@ -49,7 +49,7 @@ export interface ServiceOptions {
 }
 
 /** Where the machine comes from, for what is done to its run at rest. */
-export interface ServiceHome { readonly name: string; readonly store: string | undefined; readonly reopen: () => Promise<Machine> }
+export interface ServiceHome { readonly name: string; readonly store: string | undefined; /** The run was made for this service. */ readonly isFresh: boolean; readonly reopen: () => Promise<Machine> }
 
 export const TIMEOUT_MS_DEFAULT = 30_000;
 export const REQUEST_BYTES_DEFAULT = 1024 * 1024;
@@ -94,6 +94,11 @@ export class Service {
   /** The machine now; another one after savepoint, rollback, branch and promote. */
   get machine(): Machine {
     return this.#machine;
+  }
+
+  /** Whether the run was made for this service. */
+  get isFresh(): boolean {
+    return this.#home?.isFresh ?? false;
   }
 
   get takesControl(): boolean {

@@ -11,7 +11,7 @@ import { copyFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { StillpointError } from '../core/index.ts';
 import { decodeManifest, parseBinding, type RunManifest } from '../manifest/index.ts';
 import type { StoreDelete } from '../store/index.ts';
-import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, mustBeFree, openJournal, readCheckpoint, promoteRun, readRun, rollbackRun, rollbackRuns, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, mustBeFree, openJournal, owned, readCheckpoint, readOwnerRecord, promoteRun, readRun, rollbackRun, rollbackRuns, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
 import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
@@ -29,6 +29,8 @@ export interface ForkOptions {
   readonly bind: readonly string[];
   /** A seed of its own for the entropy stream. */
   readonly freshEntropy: boolean;
+  /** Without a checkpoint: where the run is now, which only a run at rest can say. Otherwise its last checkpoint. */
+  readonly fromNow?: boolean | undefined;
 }
 export interface BranchResult { readonly name: string; readonly from: string; readonly checkpoint: number; readonly instructions: bigint; readonly files: readonly string[] }
 
@@ -37,12 +39,19 @@ export async function forkFrom(options: ForkOptions): Promise<BranchResult> {
   checkRunName(options.name);
   return withStore(options.store, 'existing', async (context) => {
     const parent = readRun(context, reference.name);
+    if (options.fromNow === true && reference.checkpoint === undefined) mustRest(context, parent);
     const checkpoint = resolveCheckpoint(context, parent, reference.checkpoint);
     const manifest = decodeManifest(openJournal(context, parent).genesis().manifest);
     const seed = seedFor(manifest, options.freshEntropy);
     const { records, files } = await forkMany(context, [{ from: parent.name, name: options.name, at: checkpoint, seed }], { suffix: options.name, bind: options.bind });
     return { name: options.name, from: parent.name, checkpoint, instructions: records[0]!.instructions, files };
   });
+}
+
+/** Throws E_RUN_OWNED. */
+function mustRest(context: StoreContext, { id, name }: RunRecord): void {
+  const owner = readOwnerRecord(context, id)?.owner;
+  if (owner !== undefined && isAlive(owner)) throw owned(name, owner);
 }
 
 export interface ForkWish { readonly from: string; readonly name: string; readonly at: BranchPoint; readonly seed?: Uint8Array | undefined }

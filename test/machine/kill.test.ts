@@ -62,4 +62,4 @@ it(`a bank that is killed ${KILLS} times keeps its promises`, async () => {
   const replayed = await replayRun({ name: 'bank', store: paths.store, comparesFiles: false }, {});
   expect(replayed.isIdentical).toBe(true);
   directory.remove();
-}, 3_600_000);
+}, 14_400_000); // A thousand lives on a busy machine.

@@ -45,5 +45,5 @@ describe('joint transactions in a real process', () => {
     for (let kill = 0; kill < KILLS; kill++) check(await run(1_000_000, { afterRounds: 1 + Math.floor(random() * 20), delayMs: random() * 8 }));
     check(await run(3));
     expect(acknowledged).toBeGreaterThan(KILLS);
-  });
+  }, 14_400_000);
 });
