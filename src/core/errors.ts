@@ -53,7 +53,7 @@ export const ERROR_TABLE = {
   E_STORE_FOREIGN: { exit: EXIT.trouble, says: 'the directory holds something that is not a store' },
   E_STORE_VERSION: { exit: EXIT.trouble, says: 'the store was written by a newer version' },
   E_STORE_WRITE: { exit: EXIT.trouble, says: 'the store cannot be written' },
-  E_STORE_BUSY: { exit: EXIT.trouble, says: 'another process is tidying the store' },
+  E_STORE_BUSY: { exit: EXIT.trouble, says: 'another process tidies the store, or uses it' },
   E_STORE_CORRUPT: { exit: EXIT.trouble, says: 'a record in the store is damaged' },
   E_RUN_UNKNOWN: { exit: EXIT.trouble, says: 'the store holds no run of this name' },
   E_RUN_EXISTS: { exit: EXIT.trouble, says: 'the store holds a run of this name already' },

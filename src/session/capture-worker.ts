@@ -42,7 +42,7 @@ interface Sealed { readonly buffer: ArrayBuffer; readonly state: MachineState; r
 const { directory, run, owner, root } = workerData as WorkerSetup; // Given by BesideStore.
 const port = parentPort!; // This file is only loaded as a worker.
 const digests = await createNodeDigests();
-const store = await openLmdbStore({ directory, mode: 'existing' });
+const store = await openLmdbStore({ directory, mode: 'existing', isChecked: true });
 const context = { store, digests };
 const snapshots = new SnapshotWriter(store, digests);
 if (root !== undefined) snapshots.adopt(root);

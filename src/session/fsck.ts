@@ -2,14 +2,19 @@
  * `fsck`: every record of a store against its hash, its form and what it should belong to; on request, what cannot be trusted is dropped.
  * A repair may have another copy to take from: what that holds soundly is put back in place of being dropped.
  * Invariants: checking changes nothing and needs no ownership; a repair refuses while a run is being executed. What was lost is said line by line.
- * What this does NOT do: check LMDB's own pages: damage there can end the process, which is why the command line looks from a child process.
+ * LMDB's own pages come first: while one is damaged nothing else is believed, and a repair makes the file anew from what can be reached.
+ * What this does NOT do: find damage of pages that are free. The command line looks from a child process all the same.
  */
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError, type ErrorCode } from '../core/index.ts';
 import { SnapshotChecker, type BadRecord } from '../snapshot/index.ts';
 import type { Store } from '../store/index.ts';
 import { asCollector, inspectStore, OtherCopy, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
-import { withStore } from './context.ts';
+import type { PageTrouble } from '../store/live/lmdb-check.ts';
+import { rebuildStore } from '../store/live/lmdb-rebuild.ts';
+import { lookAtPages } from '../store/live/lmdb-store.ts';
+import { defaultStoreDirectory, withStore } from './context.ts';
 import { isAlive, monotonicMs, thisOwner } from './host.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
 import { withOtherCopy } from './other-store.ts';
@@ -43,9 +48,30 @@ const BREATH_EVERY_MS = 50;
 export async function checkStore(request: FsckRequest): Promise<FsckResult> {
   const { from, store } = request;
   if (from !== undefined && !request.repairs) throw new StillpointError('E_USAGE', 'option --from goes with --repair');
+  const directory = store ?? defaultStoreDirectory();
+  const pages = existsSync(directory) ? (await lookAtPages(directory)).troubles : [];
+  if (pages.length > 0) return request.repairs ? repairPages(directory, request) : { ...NOTHING, isSound: false, findings: pages.map(pageFinding), remaining: pages.map(pageFinding) };
+  return checkRecords(request);
+}
+
+/** Makes the database anew; then its records are checked, and repaired as far as they were lost. */
+async function repairPages(directory: string, request: FsckRequest): Promise<FsckResult> {
+  const { records, troubles } = await rebuildStore(directory);
+  const rest = await checkRecords(request);
+  return { ...rest, findings: [...troubles.map(pageFinding), ...rest.findings], repairs: [`the database was made anew from the ${records} records that could be reached`, ...rest.repairs] };
+}
+
+function pageFinding({ page, table, says }: PageTrouble): FsckFinding {
+  return { code: 'E_STORE_CORRUPT', says: `page ${page} of the database (${table}) ${says}`, run: undefined };
+}
+
+function checkRecords(request: FsckRequest): Promise<FsckResult> {
+  const { from, store } = request;
   const check = (copy?: Store): Promise<FsckResult> => withStore(store, request.repairs ? 'existing' : 'read-only', (context) => checkOpenStore(context, { ...request, copy }));
   return from === undefined ? check() : withOtherCopy({ path: from, store }, check);
 }
+
+const NOTHING = { repairs: [], runs: 0, frames: 0, checkpoints: 0, bytes: 0 } as const;
 
 type OpenRequest = Omit<FsckRequest, 'store' | 'from'> & { readonly copy?: Pick<Store, 'get' | 'range'> | undefined };
 

@@ -3,7 +3,7 @@
  * with a signal instead of an error. Everything here looks at plain bytes before LMDB does.
  * Facts of LMDB's file format 2 (64-bit, little-endian): a page header has 24 bytes, flags at 18; pages 0 and 1 hold a meta record each: magic u32
  * at 24, version u32 at 28, page size u32 at 48, free tree's root u64 at 88, main tree's root u64 at 136, last page u64 at 144, transaction u64 at 152.
- * What this does NOT do: walk the trees. A flipped byte inside LMDB's own tree pages is left to LMDB's checks.
+ * What this does NOT do: walk the trees (lmdb-check.ts).
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, linkSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync, type Stats } from 'node:fs';
@@ -88,7 +88,7 @@ function openRead<Result>(path: string, use: (file: number) => Result): Result {
   }
 }
 
-interface Meta { readonly pageBytes: number; readonly freeRoot: bigint; readonly mainRoot: bigint; readonly lastPage: bigint; readonly transaction: bigint }
+interface Meta { readonly bytes: Uint8Array; readonly pageBytes: number; readonly freeRoot: bigint; readonly mainRoot: bigint; readonly lastPage: bigint; readonly transaction: bigint }
 
 /** The meta record at `offset`, or undefined when there is none. */
 function readMeta(file: number, offset: number): Meta | undefined {
@@ -99,6 +99,7 @@ function readMeta(file: number, offset: number): Meta | undefined {
   const version = view.getUint32(META.version, true) & 0xffff;
   if (version !== LMDB_VERSION) throw new StillpointError('E_STORE_VERSION', `the store's database file has LMDB format ${version}, this software knows ${LMDB_VERSION}`, { data: { found: version, known: LMDB_VERSION } });
   return {
+    bytes,
     pageBytes: view.getUint32(META.pageBytes, true),
     freeRoot: view.getBigUint64(META.freeRoot, true),
     mainRoot: view.getBigUint64(META.mainRoot, true),
@@ -125,6 +126,14 @@ export function checkDataFile(directory: string): { readonly shortBytes: number 
     const newest = first.transaction >= second.transaction ? first : second;
     return { shortBytes: Math.max(0, Number(newest.lastPage + 1n) * pageBytes - size) };
   });
+}
+
+/** The header record that LMDB goes by, with its bytes. Throws E_STORE_CORRUPT. */
+export function newestHeader(file: number, path: string): Meta {
+  const first = readMeta(file, 0);
+  const second = first === undefined ? undefined : readMeta(file, first.pageBytes);
+  if (first === undefined || second === undefined) throw corrupt(path, 'its header is damaged');
+  return first.transaction >= second.transaction ? first : second;
 }
 
 function checkMeta(meta: Meta, path: string, file: { readonly size: number; readonly isNewest: boolean }): void {

@@ -1,0 +1,139 @@
+/**
+ * One byte changed anywhere in the data file: in LMDB's header records, branches, leaves, free list, data elsewhere, free pages. Processes of their own read and write the store: none may end by
+ * a signal, hang, read more than the one record that was hit differently, or spread the damage. STILLPOINT_SLOW=1 tries thousands of places.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkStore } from '../../src/session/fsck.ts';
+import { TABLES, type Table } from '../../src/store/index.ts';
+import { checkPages } from '../../src/store/live/lmdb-check.ts';
+import { rebuildStore } from '../../src/store/live/lmdb-rebuild.ts';
+import { expandPack } from '../../src/store/live/pack-codec.ts';
+import { lookAtPages, openLmdbStore } from '../../src/store/live/lmdb-store.ts';
+import { generator } from '../txn/support.ts';
+import { compileFor } from './compile.ts';
+
+const CASES = process.env['STILLPOINT_SLOW'] === '1' ? 6000 : 80;
+const base = mkdtempSync(join(tmpdir(), 'stillpoint-pages-'));
+const directory = join(base, 'store');
+const dataFile = join(directory, 'data.mdb');
+const ALL = { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) };
+let written: Map<string, string>;
+
+const bytesOf = (random: () => number, length: number): Uint8Array => Uint8Array.from({ length }, () => Math.floor(random() * 256));
+
+async function rowsAt(path: string): Promise<Map<string, string>> {
+  const store = await openLmdbStore({ directory: path, mode: 'read-only' });
+  try {
+    return new Map(TABLES.flatMap((table) => [...store.range(table, ALL)].filter(({ key }) => Buffer.from(key).toString() !== 'format').map(({ key, value }): [string, string] => [`${table} ${Buffer.from(key).toString('hex')}`, Buffer.from(value).toString('hex')])));
+  } finally {
+    await store.close();
+  }
+}
+
+/** Some generations of records, so that there are branches of two levels, data elsewhere, and a free list. */
+beforeAll(async () => {
+  const random = generator(3);
+  const store = await openLmdbStore({ directory, mode: 'create' });
+  const old: Uint8Array[] = [];
+  for (let round = 0; round < 10; round++) {
+    const puts: { table: Table; key: Uint8Array; value: Uint8Array }[] = [];
+    for (let index = 0; index < 12; index++) puts.push({ table: 'packs', key: bytesOf(random, 32), value: bytesOf(random, Math.floor(random() * 9000)) });
+    for (let index = 0; index < 120; index++) puts.push({ table: 'pages', key: bytesOf(random, 32), value: bytesOf(random, 33) });
+    for (let index = 0; index < 12; index++) puts.push({ table: 'nodes', key: bytesOf(random, 32), value: bytesOf(random, Math.floor(random() * 2500)) });
+    old.push(...puts.filter(({ table }) => table === 'packs').map(({ key }) => key));
+    await store.commit({ puts, deletes: round > 3 ? old.splice(0, 9).map((key) => ({ table: 'packs' as const, key })) : [] });
+  }
+  await store.close();
+  written = await rowsAt(directory);
+}, 60_000);
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+function copyOf(name: string, change?: (bytes: Buffer) => void): string {
+  const path = join(base, name);
+  rmSync(path, { recursive: true, force: true });
+  cpSync(directory, path, { recursive: true });
+  const bytes = readFileSync(dataFile);
+  change?.(bytes);
+  writeFileSync(join(path, 'data.mdb'), bytes);
+  return path;
+}
+
+describe('the pages of the database', () => {
+  it('of a sound store are sound, and every record is reached', async () => {
+    const found = new Map<string, string>();
+    const { troubles, pages } = checkPages(directory, { onRecord: (table, key, value) => found.set(`${table} ${Buffer.from(key).toString('hex')}`, Buffer.from(table === 'packs' ? expandPack(value) : value).toString('hex')) });
+    expect(troubles).toEqual([]);
+    expect(pages).toBeGreaterThan(60);
+    for (const name of found.keys()) if (name.startsWith('meta')) found.delete(name);
+    expect([...found].sort()).toEqual([...written].sort());
+    for (const version of [1, 2, 3]) expect(checkPages(join(import.meta.dirname, `golden/store-v${version}`)).troubles).toEqual([]);
+  });
+
+  it(`${CASES} places: no signal, no hang, nothing spreads`, () => {
+    const child = compileFor('test/store/damage-child.ts', ['src/core', 'src/store'], join(base, 'js'));
+    const { stdout, stderr, signal, status } = spawnSync(process.execPath, [child, dataFile, join(base, 'case'), '0', String(CASES)], { encoding: 'utf8', timeout: 20_000 * Math.max(5, CASES / 30), maxBuffer: 1 << 26 });
+    const lines = stdout.trim().split('\n');
+    expect([signal, status, lines.at(-1)!.split(' ')[0], stderr.slice(0, 300)], `at ${lines.at(-1)}`).toEqual([null, 0, String(CASES - 1), '']);
+    const outcomes = lines.filter((line) => line.includes(' '));
+    expect(outcomes.length).toBe(CASES);
+    expect(outcomes.filter((line) => !/^\d+ \d+ (same|differs|E_STORE_\w+)$/.test(line))).toEqual([]);
+    for (const what of ['same', 'differs', 'E_STORE_CORRUPT']) expect(outcomes.filter((line) => line.endsWith(what)).length, what).toBeGreaterThan(0);
+  }, 3_600_000);
+
+  it('while somebody writes, a look finds nothing', async () => {
+    const path = copyOf('busy');
+    const child = compileFor('test/store/child.ts', ['src/core', 'src/store'], join(base, 'js2'));
+    const { spawn } = await import('node:child_process');
+    const writer = spawn(process.execPath, [child, 'write', path, 'w'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      await new Promise<void>((resolve) => writer.stdout.once('data', () => resolve()));
+      writer.stdout.resume();
+      for (let look = 0; look < 15; look++) expect((await lookAtPages(path)).troubles).toEqual([]);
+    } finally {
+      writer.kill('SIGKILL');
+    }
+  }, 60_000);
+});
+
+describe('fsck of damaged pages', () => {
+  /** Numbers of the pages that some check of the sound file calls branches or leaves. */
+  const treePages = (bytes: Buffer): readonly number[] => Array.from({ length: bytes.length / 4096 }, (_, page) => page).filter((page) => page > 1 && bytes.readBigUInt64LE(page * 4096) === BigInt(page) && [1, 2].includes(bytes.readUInt16LE(page * 4096 + 18)));
+
+  it('names the page; a repair keeps every record that can be reached, and leaves nothing behind', async () => {
+    const random = generator(9);
+    let hits = 0;
+    for (let index = 0; index < (CASES > 1000 ? 100 : 12); index++) {
+      const pages = treePages(readFileSync(dataFile));
+      const page = pages[Math.floor(random() * pages.length)]!;
+      const path = copyOf('hit', (bytes) => void (bytes[page * 4096 + 18 + Math.floor(random() * 8)]! ^= 1 << Math.floor(random() * 8)));
+      const looked = await lookAtPages(path);
+      if (looked.troubles.length === 0) continue; // The page is free.
+      hits++;
+      expect(await checkStore({ store: path, repairs: false })).toMatchObject({ isSound: false, findings: [{ code: 'E_STORE_CORRUPT' }] });
+      const before = new Map<string, string>();
+      checkPages(path, { onRecord: (table, key, value) => before.set(`${table} ${Buffer.from(key).toString('hex')}`, Buffer.from(value).toString('hex')) });
+      const rebuilt = await rebuildStore(path);
+      const pagesOf = (troubles: typeof looked.troubles): readonly string[] => troubles.map(({ page, table: name }) => `${name} ${page}`);
+      expect(pagesOf(rebuilt.troubles)).toEqual(pagesOf(looked.troubles));
+      expect((await lookAtPages(path)).troubles).toEqual([]);
+      const after = await rowsAt(path);
+      expect(after.size, index.toString()).toBe([...before.keys()].filter((name) => !name.startsWith('meta')).length);
+      for (const [name, value] of after) expect([name, value]).toEqual([name, written.get(name)]);
+      expect(readdirSync(path).sort()).toEqual(['data.mdb', 'lock.mdb']);
+    }
+    expect(hits).toBeGreaterThan(2);
+  }, 600_000);
+
+  it('is refused while another process has the store open', async () => {
+    const path = copyOf('open');
+    const store = await openLmdbStore({ directory: path, mode: 'existing' });
+    await expect(rebuildStore(path)).rejects.toMatchObject({ code: 'E_STORE_BUSY' });
+    await store.close();
+    expect((await rebuildStore(path)).troubles).toEqual([]);
+    expect(await rowsAt(path)).toEqual(written);
+  });
+});
