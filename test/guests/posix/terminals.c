@@ -22,23 +22,24 @@ static void show(const char *label, const char *bytes, long length) {
   printf("\n");
 }
 static struct termios usual;
+enum { SOON = 20, LATER = 400 }; /* Milliseconds to wait for more, and for the first. */
 static int master, slave;
-static long drain(int fd, char *into, int size) { /* What is there now; the host's terminals take a moment. */
+static long drain(int fd, char *into, int size, int first) { /* What is there now; the host's terminals take a moment, a busy host's a longer one. */
   struct pollfd one = {fd, POLLIN, 0}; long total = 0;
-  while (total < size && poll(&one, 1, 20) > 0 && (one.revents & POLLIN)) { long n = read(fd, into + total, size - total); if (n <= 0) break; total += n; }
+  for (int wait = first; total < size && poll(&one, 1, wait) > 0 && (one.revents & POLLIN); wait = SOON) { long n = read(fd, into + total, size - total); if (n <= 0) break; total += n; }
   return total;
 }
 /* Types at the master with these settings; shows what is echoed and every read of the slave. */
 static void type(const char *label, const struct termios *how, const char *keys, int length) {
   char text[512]; struct pollfd ready = {slave, POLLIN, 0};
   tcsetattr(slave, TCSANOW, how); write(master, keys, length);
-  printf("-- %s\n", label); show("echo", text, drain(master, text, sizeof text));
-  while (poll(&ready, 1, 20) > 0 && (ready.revents & POLLIN)) { long n = read(slave, text, sizeof text); show("read", text, n); }
-  tcflush(slave, TCIOFLUSH); drain(master, text, sizeof text); tcsetattr(slave, TCSANOW, &usual);
+  printf("-- %s\n", label); show("echo", text, drain(master, text, sizeof text, LATER));
+  for (int wait = LATER; poll(&ready, 1, wait) > 0 && (ready.revents & POLLIN); wait = SOON) { long n = read(slave, text, sizeof text); show("read", text, n); }
+  tcflush(slave, TCIOFLUSH); drain(master, text, sizeof text, SOON); tcsetattr(slave, TCSANOW, &usual);
 }
 #define TYPE(label, how, keys) type(label, how, keys, sizeof keys - 1)
 static void put(const char *label, const struct termios *how, const char *bytes) {
-  char text[512]; tcsetattr(slave, TCSANOW, how); write(slave, bytes, strlen(bytes)); show(label, text, drain(master, text, sizeof text)); tcsetattr(slave, TCSANOW, &usual);
+  char text[512]; tcsetattr(slave, TCSANOW, how); write(slave, bytes, strlen(bytes)); show(label, text, drain(master, text, sizeof text, LATER)); tcsetattr(slave, TCSANOW, &usual);
 }
 static void discipline(void) {
   struct termios t = usual; char text[64];
@@ -54,9 +55,9 @@ static void discipline(void) {
   put("output", &usual, "a\nb\tc\r\n"); t = usual; t.c_oflag &= ~ONLCR; put("bare", &t, "a\nb\n"); t = usual; t.c_oflag |= OCRNL; put("returns", &t, "a\rb\n"); t = usual; t.c_oflag |= XTABS; put("spaces", &t, "a\tbc\t\b\tx\n"); t = usual; t.c_oflag &= ~OPOST; put("as it is", &t, "a\n\tb\n");
   t = usual; t.c_oflag |= ONOCR; put("no return at the start", &t, "\r\ra\r\rb\n"); put("", &usual, "");
   write(master, "later\n", 6); t = usual; t.c_lflag &= ~ICANON; tcsetattr(slave, TCSANOW, &t); show("in the other mode", text, read(slave, text, 64)); tcsetattr(slave, TCSANOW, &usual);
-  write(master, "abcdef\n", 7); int count; poll(&(struct pollfd){slave, POLLIN, 0}, 1, -1); ioctl(slave, FIONREAD, &count); show("a part", text, read(slave, text, 4)); show("the rest", text, read(slave, text, 64)); printf("had %d\n", count); drain(master, text, 64);
+  write(master, "abcdef\n", 7); int count; poll(&(struct pollfd){slave, POLLIN, 0}, 1, -1); ioctl(slave, FIONREAD, &count); show("a part", text, read(slave, text, 4)); show("the rest", text, read(slave, text, 64)); printf("had %d\n", count); drain(master, text, 64, SOON);
   char longer[5000]; memset(longer, 'x', sizeof longer); fcntl(master, F_SETFL, O_NONBLOCK); for (int at = 0; at < 5000;) { long n = write(master, longer + at, 5000 - at); if (n <= 0) break; at += n; } write(master, "\n", 1); fcntl(master, F_SETFL, 0);
-  char big[8192]; printf("too long %zd\n", read(slave, big, sizeof big)); tcflush(slave, TCIOFLUSH); drain(master, big, sizeof big); drain(master, big, sizeof big);
+  char big[8192]; printf("too long %zd\n", read(slave, big, sizeof big)); tcflush(slave, TCIOFLUSH); drain(master, big, sizeof big, SOON); drain(master, big, sizeof big, SOON);
 }
 static void on_signal(int signal) { char text[16]; int n = snprintf(text, 16, "<%d>", signal); write(slave, text, n); }
 static void wait_for(const char *word) { /* Reads the master up to the end of the word; what comes behind it is for the next. */
@@ -69,8 +70,9 @@ static void sessions(void) {
   if (child == 0) {
     setsid(); printf("none yet %d ", fails(open("/dev/tty", O_RDWR), ENXIO)); ioctl(slave, TIOCSCTTY, 0); int own = open("/dev/tty", O_RDWR);
     printf("own %d session %d group %d\n", own >= 0, tcgetsid(slave) == getpid(), tcgetpgrp(own) == getpid()); fflush(stdout);
-    for (int s = 1; s < 32; s++) if (s == SIGINT || s == SIGQUIT || s == SIGWINCH || s == SIGHUP || s == SIGCONT) sigaction(s, &(struct sigaction){.sa_handler = on_signal}, 0);
-    sigset_t all, none; sigfillset(&all); sigemptyset(&none); sigprocmask(SIG_BLOCK, &all, 0); write(slave, "go", 2); for (int i = 0; i < 3; i++) sigsuspend(&none); sigprocmask(SIG_SETMASK, &none, 0);
+    sigset_t all, none; sigfillset(&all); sigemptyset(&none); sigprocmask(SIG_BLOCK, &all, 0); /* In a handler too: whoever reads what it writes may send the next signal at once. */
+    for (int s = 1; s < 32; s++) if (s == SIGINT || s == SIGQUIT || s == SIGWINCH || s == SIGHUP || s == SIGCONT) sigaction(s, &(struct sigaction){.sa_handler = on_signal, .sa_mask = all}, 0);
+    write(slave, "go", 2); for (int i = 0; i < 3; i++) sigsuspend(&none); sigprocmask(SIG_SETMASK, &none, 0);
     pid_t job = fork(); /* A job in the background that reads is stopped until it is in the foreground. */
     if (job == 0) { setpgid(0, 0); for (int s = 1; s < 32; s++) signal(s, SIG_DFL); char one[8] = {0}; long n = read(slave, one, 8); _exit(n == 3 && one[0] == 'y' ? 5 : 1); }
     setpgid(job, job); waitpid(job, &status, WUNTRACED); int was = WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN;
