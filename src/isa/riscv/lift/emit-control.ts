@@ -56,19 +56,19 @@ export function emitTerminator(unit: UnitEmitter, node: GraphNode, index: number
   }
 }
 
-/** To the unit's own address, or, where it has more entries, through its jump map to the one at `pc`. */
+/** To the unit's own address, or, where it has more entries, through its map of entries to the one at `pc`. */
 function enter(unit: UnitEmitter, { edges }: GraphNode, index: number): void {
   const { code, context } = unit;
-  const { jumpMap } = context;
+  const { entryMap } = context;
   const dispatch = edges[1];
-  if (dispatch === undefined || !('node' in dispatch) || jumpMap === undefined) return go(unit, index, edges[0]!);
+  if (dispatch === undefined || !('node' in dispatch) || entryMap === undefined) return go(unit, index, edges[0]!);
   const before = copyRegisters(unit.state);
   code.localGet(LOCAL.pc); code.i32Const(context.graph.nodes[0]!.block!.start | 0); code.op(OP.i32Ne);
   unit.openIf(false);
   unit.openBlock();
-  code.localGet(LOCAL.pc); code.i32Const(jumpMap.low | 0); code.op(OP.i32Sub); code.localTee(LOCAL.address);
-  code.i32Const(jumpMap.span | 0); code.op(OP.i32GeU); code.brIf(0);
-  code.localGet(LOCAL.address); code.access(OP.i32Load16u, 1, jumpMap.offset); code.localTee(LOCAL.index); code.op(OP.i32Eqz); code.brIf(0);
+  code.localGet(LOCAL.pc); code.i32Const(entryMap.low | 0); code.op(OP.i32Sub); code.localTee(LOCAL.address);
+  code.i32Const(entryMap.span | 0); code.op(OP.i32GeU); code.brIf(0);
+  code.localGet(LOCAL.address); code.access(OP.i32Load16u, 1, entryMap.offset); code.localTee(LOCAL.index); code.op(OP.i32Eqz); code.brIf(0);
   prepareFor(unit, [context.before[dispatch.node]!]);
   code.br(unit.labelFor(index, dispatch.node));
   unit.close();
@@ -236,7 +236,7 @@ function choose(unit: UnitEmitter, { node, index, otherwise }: Choice): void {
   const targets = [...new Set(edges.map((edge) => edge.node))];
   prepareFor(unit, targets.map((target) => context.before[target]!));
   // The map has the targets of all jumps of the unit: this one may go straight on only where all of them are its own.
-  const hasAll = new Set(node.indices.filter((number) => number >= 0)).size === context.graph.numbers.size;
+  const hasAll = new Set(node.indices.filter((number) => number >= 0)).size === context.jumpMap?.count;
   const only = targets.length === 1 && node.block !== undefined && otherwise !== undefined && hasAll ? targets[0]! : undefined;
   if (only !== undefined && unit.isLabelled(index, { node: only })) return code.br(unit.labelFor(index, only));
   const depths: number[] = [];

@@ -25,6 +25,9 @@ import type { Instruction } from './instruction.ts';
 import type { LoadWindows } from './windows.ts';
 import { LOCAL, OUTCOME, REASON, type UnitLayout } from './layout.ts';
 
+/** A map from addresses to numbers of blocks, two bytes for each two bytes of code: where it lies, its first address, its bytes, and how many addresses it has. */
+export interface PlacedMap { readonly offset: number; readonly low: number; readonly span: number; readonly count: number }
+
 /** What the emitter needs to know of its surroundings. */
 export interface UnitContext {
   readonly memory: CpuMemory;
@@ -35,8 +38,9 @@ export interface UnitContext {
   readonly flushes: readonly Int32Array[];
   /** Nodes that look at the fuel first. */
   readonly checked: ReadonlySet<number>;
-  /** Where the unit's own jump map lies: byte offset, first address, bytes; undefined when it has none. */
-  readonly jumpMap: { readonly offset: number; readonly low: number; readonly span: number } | undefined;
+  /** Of the targets of indirect jumps, and of the addresses besides its own at which the unit can be entered; undefined when it has none. */
+  readonly jumpMap: PlacedMap | undefined;
+  readonly entryMap: PlacedMap | undefined;
   readonly unitType: number;
   /** Instructions of the unit. */
   readonly instructions: number;

@@ -9,7 +9,7 @@ import { CONTROL, CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
 import { analyse } from './dataflow.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
 import { EXACT_TYPE, exactBodies } from './exact.ts';
-import { UnitEmitter, type UnitContext } from './emit-unit.ts';
+import { UnitEmitter, type PlacedMap, type UnitContext } from './emit-unit.ts';
 import { makePlan, type HotEntry, type Plan } from './extent.ts';
 import type { Graph } from './graph.ts';
 import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type UnitLayout } from './layout.ts';
@@ -60,13 +60,13 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
   const reliedPages = new Set<number>();
   const maps: { offset: number; bytes: Uint8Array }[] = [];
   const units = plans.map((plan): LiftedUnit => {
-    const map = makeJumpMap(plan.graph, layout);
-    if (map !== undefined) maps.push(map);
-    const emitter = new UnitEmitter(contextOf(plan, { memory: code.memory, layout, unitType, functions, reliedPages, map }));
+    const [jumpMap, entryMap] = [makeMap(tableTargets(plan.graph), layout), makeMap(entryNumbers(plan.graph), layout)];
+    for (const map of [jumpMap, entryMap]) if (map !== undefined) maps.push(map);
+    const emitter = new UnitEmitter(contextOf(plan, { memory: code.memory, layout, unitType, functions, reliedPages, jumpMap, entryMap }));
     emitter.unit();
     const index = module.declareFunction(UNIT_TYPE);
     module.addBody([...SCRATCH_LOCALS, [emitter.integerCount, TYPE.i64], [emitter.floatCount, TYPE.f64]], emitter.code);
-    const entries = new Map([plan.entry, ...(map === undefined ? [] : plan.graph.entries)].map((address) => [address, layout.slotOf(address)]));
+    const entries = new Map([plan.entry, ...(entryMap === undefined ? [] : plan.graph.entries)].map((address) => [address, layout.slotOf(address)]));
     for (const slot of entries.values()) module.element(slot, [index]);
     const resumes = plan.region.blocks.filter(({ kind }) => kind === 'call' || kind === 'callRegister').map(({ end }) => end);
     return { entries, pages: plan.region.pages, instructions: plan.instructions, resumes, callees: plan.region.callees, starts: plan.region.blocks.map(({ start }) => start) };
@@ -116,14 +116,14 @@ function choose(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayou
 
 interface Shared {
   readonly memory: CpuMemory; readonly layout: UnitLayout; readonly unitType: number; readonly functions: ReadonlyMap<number, number>;
-  readonly reliedPages: Set<number>; readonly map: { readonly offset: number; readonly low: number; readonly span: number } | undefined;
+  readonly reliedPages: Set<number>; readonly jumpMap: PlacedMap | undefined; readonly entryMap: PlacedMap | undefined;
 }
 
-function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, functions, reliedPages, map }: Shared): UnitContext {
+function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, functions, reliedPages, jumpMap, entryMap }: Shared): UnitContext {
   const liveness = findLiveness(graph);
   return {
     memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness), flushes: liveness.flushes, windows: new LoadWindows(graph),
-    checked: checkedNodes(graph, layout.margin), jumpMap: map, functionOf: (address) => functions.get(address),
+    checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, functionOf: (address) => functions.get(address),
   };
 }
 
@@ -152,8 +152,18 @@ function checkedNodes({ nodes, loops }: Graph, margin: number): ReadonlySet<numb
   return checked;
 }
 
-function makeJumpMap({ nodes, numbers, entryNode }: Graph, layout: UnitLayout): { offset: number; low: number; span: number; bytes: Uint8Array } | undefined {
-  if (entryNode < 0 && !nodes.some(({ block }) => block?.kind === 'table')) return undefined;
+/** Address → number, of all targets of the unit's indirect jumps. */
+function tableTargets({ nodes, numbers }: Graph): ReadonlyMap<number, number> {
+  const used = new Set(nodes.flatMap(({ block, indices }) => (block?.kind === 'table' ? indices : [])));
+  return new Map([...numbers].filter(([, number]) => used.has(number)));
+}
+
+function entryNumbers({ entries, numbers }: Graph): ReadonlyMap<number, number> {
+  return new Map(entries.map((address) => [address, numbers.get(address)!]));
+}
+
+function makeMap(numbers: ReadonlyMap<number, number>, layout: UnitLayout): PlacedMap & { readonly bytes: Uint8Array } | undefined {
+  if (numbers.size === 0) return undefined;
   const targets = [...numbers.keys()].sort((a, b) => a - b);
   const low = targets[0]!;
   const span = targets.at(-1)! - low + 2;
@@ -164,7 +174,7 @@ function makeJumpMap({ nodes, numbers, entryNode }: Graph, layout: UnitLayout): 
     bytes[target - low] = number & 255;
     bytes[target - low + 1] = number >>> 8;
   }
-  return { offset, low, span, bytes };
+  return { offset, low, span, count: numbers.size, bytes };
 }
 
 /**
