@@ -12,6 +12,7 @@ const MIDDLING_PART = 300;
 const LARGE_PART = 1500;
 /** How far from its start a place in a function may be. */
 const FUNCTION_BYTES_MAX = 1 << 18;
+
 /** A unit to be: its own address, its code, and that in order. */
 export interface Plan { readonly entry: number; readonly region: Region; readonly graph: Graph; readonly instructions: number }
 
