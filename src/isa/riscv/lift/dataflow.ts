@@ -11,7 +11,7 @@
 import { assert } from '../../../core/index.ts';
 import type { Instruction } from './instruction.ts';
 import { afterCall, findFrames, STACK_POINTER, step, type Facts } from './facts.ts';
-import type { Graph, GraphNode } from './graph.ts';
+import { isCalling, type Graph, type GraphNode } from './graph.ts';
 import type { Liveness } from './liveness.ts';
 
 export interface Registers { available: number; dirty: number; availableFloats: number; dirtyFloats: number; singles: number; facts: Facts }
@@ -23,11 +23,6 @@ const TOP: Readonly<Registers> = { available: ALL, dirty: 0, availableFloats: AL
 
 export function copyRegisters(from: Readonly<Registers>): Registers {
   return { ...from, facts: { ...from.facts } };
-}
-
-export function isCalling(node: GraphNode): boolean {
-  const kind = node.block?.kind;
-  return kind === 'call' || kind === 'callRegister' || kind === 'step';
 }
 
 /** Registers in locals after one instruction (whose operands have been loaded and whose result has been set). The sets to flush have been stored. */

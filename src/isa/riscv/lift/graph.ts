@@ -41,6 +41,12 @@ export interface Graph {
   readonly entryNode: number;
 }
 
+/** Whether other code runs at the end of a node, and comes back. */
+export function isCalling({ block }: GraphNode): boolean {
+  const kind = block?.kind;
+  return kind === 'call' || kind === 'callRegister' || kind === 'step';
+}
+
 /** A dispatch node with so many targets, some of them out of a jump table, is an interpreter's. */
 const INTERPRETER_TARGETS = 8;
 /** A unit of so many blocks can be entered at its outermost loops, so that a second one is not made from the middle of one. */
@@ -57,7 +63,8 @@ export function makeGraph({ blocks }: Region, { wanted, inside }: Entrances = { 
   const targets = new Set(interpreterTargets(drafts));
   for (const address of wanted) targets.add(indexOf.get(address) ?? 1);
   const place = inside === undefined ? undefined : blockAround(blocks, inside);
-  for (const { header, members } of outermostLoops(drafts)) if (blocks.length >= LARGE_BLOCKS || (place !== undefined && members.includes(place))) targets.add(header);
+  const isLarge = blocks.length >= LARGE_BLOCKS;
+  if (isLarge || place !== undefined) for (const { header, members } of outermostLoops(drafts)) if (isLarge || members.includes(place!)) targets.add(header);
   targets.delete(1);
   if (targets.size === 0) return order(blocks, drafts, []);
   const more = [{ ...blocks[0]!, edges: [...blocks[0]!.edges, ...[...targets].map((block) => ({ block }))] }, ...blocks.slice(1)];

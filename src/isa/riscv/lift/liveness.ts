@@ -10,7 +10,7 @@
  * What this does NOT do: know what is dirty (dataflow.ts).
  */
 import { STACK_POINTER } from './facts.ts';
-import type { Graph, GraphNode } from './graph.ts';
+import { isCalling, type Graph, type GraphNode } from './graph.ts';
 
 export interface Liveness {
   /** Live at the start of each node, as bit sets. */
@@ -61,16 +61,15 @@ function keptInLoops({ nodes, loops }: Graph): Pick<Liveness, 'integers' | 'floa
   const [integers, floats] = [new Int32Array(nodes.length), new Int32Array(nodes.length)];
   for (const body of loops.values()) {
     let [touched, touchedFloats] = [0, 0];
-    let isCalling = false;
+    let hasCall = false;
     for (const index of body) {
-      const { block } = nodes[index]!;
-      isCalling ||= block?.kind === 'call' || block?.kind === 'callRegister' || block?.kind === 'step';
-      for (const { reads, writes, floatReads, floatWrites } of block?.instructions ?? []) {
+      hasCall ||= isCalling(nodes[index]!);
+      for (const { reads, writes, floatReads, floatWrites } of nodes[index]!.block?.instructions ?? []) {
         touched |= reads | writes;
         touchedFloats |= floatReads | floatWrites;
       }
     }
-    if (isCalling || countOf(touched) > KEPT_INTEGERS_MAX || countOf(touchedFloats) > KEPT_FLOATS_MAX) continue;
+    if (hasCall || countOf(touched) > KEPT_INTEGERS_MAX || countOf(touchedFloats) > KEPT_FLOATS_MAX) continue;
     for (const index of body) {
       integers[index]! |= touched;
       floats[index]! |= touchedFloats;

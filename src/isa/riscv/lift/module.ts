@@ -11,7 +11,7 @@ import { REACH_TYPE, reachBody } from './emit-memory.ts';
 import { EXACT_TYPE, exactBodies } from './exact.ts';
 import { UnitEmitter, type PlacedMap, type UnitContext } from './emit-unit.ts';
 import { makePlan, type HotEntry, type Plan } from './extent.ts';
-import type { Graph } from './graph.ts';
+import { isCalling, type Graph } from './graph.ts';
 import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type UnitLayout } from './layout.ts';
 import { findLiveness } from './liveness.ts';
 import { LoadWindows } from './windows.ts';
@@ -140,9 +140,8 @@ function checkedNodes({ nodes, loops }: Graph, margin: number): ReadonlySet<numb
   for (let index = nodes.length - 1; index >= 0; index--) {
     const { block, edges } = nodes[index]!;
     const own = (block?.instructions.length ?? 0) + (block?.kind === 'step' ? 1 : 0);
-    const isCalling = block?.kind === 'call' || block?.kind === 'callRegister' || block?.kind === 'step';
     let rest = 0;
-    for (const edge of isCalling ? [] : edges) {
+    for (const edge of isCalling(nodes[index]!) ? [] : edges) {
       if (!('node' in edge) || edge.node <= index || checked.has(edge.node)) continue;
       if (own + costs[edge.node]! <= margin) rest = Math.max(rest, costs[edge.node]!);
       else check(edge.node);

@@ -6,7 +6,7 @@
  * What this does NOT do: say what is readable.
  */
 import { STACK_POINTER } from './facts.ts';
-import type { Graph, GraphNode } from './graph.ts';
+import { isCalling, type Graph, type GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 
 export interface Window { low: number; high: number }
@@ -35,7 +35,7 @@ export class LoadWindows {
         open.push(source);
       }
     }
-    nodes.forEach(({ block }, index) => { if (isCallingKind(block?.kind)) keepStackOnly(after[index]!, block!.kind === 'step'); });
+    nodes.forEach((node, index) => { if (isCalling(node)) keepStackOnly(after[index]!, node.block!.kind === 'step'); });
     this.#after = after;
   }
 
@@ -80,13 +80,8 @@ function summarise(node: GraphNode): Summary {
     }
     killed |= writes;
   }
-  const kind = node.block?.kind;
-  if (isCallingKind(kind)) killed |= kind === 'step' ? -1 : ~(1 << STACK_POINTER);
+  if (isCalling(node)) killed |= node.block!.kind === 'step' ? -1 : ~(1 << STACK_POINTER);
   return { exposed, killed };
-}
-
-function isCallingKind(kind: string | undefined): boolean {
-  return kind === 'call' || kind === 'callRegister' || kind === 'step';
 }
 
 function keepStackOnly(window: Int16Array, isNothingKept: boolean): void {
