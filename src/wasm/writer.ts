@@ -116,6 +116,16 @@ export class CodeWriter extends ByteWriter {
     this.s32(value);
   }
 
+  f64Const(value: number): void {
+    this.byte(OP.f64Const);
+    this.bytes(new Uint8Array(Float64Array.of(value).buffer));
+  }
+
+  f32Const(value: number): void {
+    this.byte(OP.f32Const);
+    this.bytes(new Uint8Array(Float32Array.of(value).buffer));
+  }
+
   /** Load or store: opcode, alignment 2^align (a hint), static offset in bytes. */
   access(opcode: Opcode, align: number, offset: number): void {
     this.op(opcode);

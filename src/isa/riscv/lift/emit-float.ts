@@ -2,10 +2,13 @@
  * Floating point on host arithmetic, where the result and the flags are certain to be the ISA's; everything else calls the interpreter's function.
  *
  * With rounding to nearest even and the inexact flag already raised, an operation whose result is a normal number changes no flag and is what the host
- * computes. So the limits, made from fcsr, bound a result's bits without sign: 0 when the mode or the flag is another (nothing passes then), else
+ * computes. So the limits, made from fcsr, bound a result's bits without sign:
  *
  *   add, subtract          bits * 2 < 0x7ff * 2^53        any finite result (tiny sums are exact)
  *   multiply, divide, ...  bits * 2 - 2 * 2^53 < 0x7fd * 2^53        exponents 2 to 0x7fe: normal, and not rounded up from a tiny number
+ *
+ * In nearest even without the flag they are 1 and 0: a sum that is zero passes. What does not pass may be proved exact (exact.ts). In another mode
+ * both are 0, nothing passes, nothing is proved: the first says whether the mode is nearest even, the second whether an inexact result leaves no trace.
  *
  * Singles likewise with 32 bits. A single that is not boxed is a NaN: the interpreter's function. Float registers are f64 locals, moved bit for bit.
  * What this does NOT do: directed rounding modes, NaN operands, flags other than inexact.
@@ -14,28 +17,29 @@ import { OP, TYPE, type Opcode } from '../../../wasm/index.ts';
 import { CONTROL, CPU_STATE_OFFSET } from '../../cpu.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import { copyRegisters, LIMITS_BIT } from './dataflow.ts';
-import { DYNAMIC, floatWay } from './float-needs.ts';
+import { DYNAMIC, floatWay, TOWARDS_ZERO } from './float-needs.ts';
 import type { Instruction } from './instruction.ts';
-import { HELPER, LOCAL, OWN } from './layout.ts';
+import { emitExact, isProvable } from './exact.ts';
+import { HELPER, LOCAL } from './layout.ts';
 
-/** fcsr with rounding mode 0 and the inexact flag raised, looking at those bits only. */
-const FCSR_MASK = 0xe1;
-const FCSR_FAST = 0x01;
+const FRM_MASK = 0xe0;
+const INEXACT_FLAG = 0x01;
 const BOX = -0x100000000n;
 
 /** Makes the limits from fcsr. */
-export function emitLimits(unit: UnitEmitter): void {
-  const { code, layout } = unit;
-  code.i32Const(0); code.access(OP.i32Load, 2, layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.fcsr);
-  code.i32Const(FCSR_MASK); code.op(OP.i32And); code.i32Const(FCSR_FAST); code.op(OP.i32Eq); code.localTee(LOCAL.address);
+export function emitLimits({ code, layout }: UnitEmitter): void {
+  code.i32Const(0); code.access(OP.i32Load, 2, layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.fcsr); code.localTee(LOCAL.address);
+  code.i32Const(FRM_MASK); code.op(OP.i32And); code.op(OP.i32Eqz);
+  code.localGet(LOCAL.address); code.i32Const(INEXACT_FLAG); code.op(OP.i32And); code.op(OP.i32And);
   code.open(OP.if, TYPE.empty);
   code.i64Const(0x7ffn << 53n); code.localSet(LOCAL.addLimit);
   code.i64Const(0x7fdn << 53n); code.localSet(LOCAL.multiplyLimit);
   code.i32Const(0xff << 24); code.localSet(LOCAL.singleAddLimit);
   code.i32Const(0xfd << 24); code.localSet(LOCAL.singleMultiplyLimit);
   code.byte(OP.else);
-  code.i64ConstSmall(0); code.localTee(LOCAL.addLimit); code.localSet(LOCAL.multiplyLimit);
-  code.i32Const(0); code.localTee(LOCAL.singleAddLimit); code.localSet(LOCAL.singleMultiplyLimit);
+  code.localGet(LOCAL.address); code.i32Const(FRM_MASK); code.op(OP.i32And); code.op(OP.i32Eqz); code.localTee(LOCAL.singleAddLimit); code.op(OP.i64ExtendI32u); code.localSet(LOCAL.addLimit);
+  code.i64ConstSmall(0); code.localSet(LOCAL.multiplyLimit);
+  code.i32Const(0); code.localSet(LOCAL.singleMultiplyLimit);
   code.end();
 }
 
@@ -49,39 +53,36 @@ export function emitFloat(unit: UnitEmitter, instruction: Instruction): void {
   unit.openBlock();
   const done = unit.depth - 1;
   unit.openBlock();
+  const isProved = isProvable(instruction, unit.layout.hasFused);
+  if (isProved) unit.openBlock();
   const before = copyRegisters(unit.state);
   fast(unit, instruction);
   unit.code.br(unit.relative(done));
   unit.close();
-  unit.state = before;
-  emitExact(unit, instruction, done);
+  unit.state = copyRegisters(before);
+  if (isProved) {
+    proveExact(unit, instruction);
+    unit.code.br(unit.relative(done));
+    unit.close();
+    unit.state = before;
+  }
   emitCall(unit, instruction);
   unit.close();
 }
 
-const EXACT_FUNCTIONS: Readonly<Record<string, number>> = {
-  'fadd.d': OWN.sum, 'fsub.d': OWN.sum, 'fmul.d': OWN.product, 'fdiv.d': OWN.quotient, 'fsqrt.d': OWN.root,
-  'fmadd.d': OWN.fused, 'fmsub.d': OWN.fused, 'fnmsub.d': OWN.fused, 'fnmadd.d': OWN.fused,
-};
-
-/** An exact result needs no flag: programs that compute with whole numbers never raise one. The result is in `double`. */
-function emitExact(unit: UnitEmitter, { row: { mnemonic }, rd, rs1, rs2, rs3, floatReads }: Instruction, done: number): void {
+/** Takes the result that the limits refused, in `double` or `single`, where it is exact; else leaves. */
+function proveExact(unit: UnitEmitter, instruction: Instruction): void {
   const { code } = unit;
-  const check = EXACT_FUNCTIONS[mnemonic];
-  if (check === undefined || !unit.layout.hasFused) return;
-  const operand = (register: number, isNegated: boolean): void => {
-    if ((floatReads & (1 << register)) !== 0) unit.getFloat(register);
-    else pushDouble(unit, 0);
-    if (isNegated) code.op(OP.f64Neg);
-  };
-  operand(rs1, mnemonic.startsWith('fn'));
-  operand(rs2, mnemonic === 'fsub.d');
-  operand(rs3, mnemonic === 'fmsub.d' || mnemonic === 'fnmadd.d');
-  code.localGet(LOCAL.double); code.call(check);
-  unit.openIf();
-  code.localGet(LOCAL.double); code.localSet(unit.floatLocal(rd));
-  code.br(unit.relative(done));
-  unit.close();
+  const isSingle = instruction.row.mnemonic.endsWith('.s');
+  code.localGet(LOCAL.addLimit); code.op(OP.i64Eqz); code.hint(false); code.brIf(0);
+  emitExact(unit, instruction, (register) => {
+    if (!isSingle) return unit.getFloat(register);
+    pushSingle(unit, register);
+    code.op(OP.f64PromoteF32);
+  });
+  code.localGet(isSingle ? LOCAL.single : LOCAL.double);
+  if (isSingle) setSingle(unit, instruction.rd);
+  else unit.setFloat(instruction.rd);
 }
 
 /** Through the interpreter's function; it may raise flags, so the limits are made again where they are kept. */
@@ -136,7 +137,7 @@ function finishDouble(unit: UnitEmitter, rd: number, isSum: boolean): void {
   const { code } = unit;
   code.localTee(LOCAL.double); code.op(OP.i64ReinterpretF64); code.i64ConstSmall(1); code.op(OP.i64Shl);
   if (!isSum) { code.i64Const(2n << 53n); code.op(OP.i64Sub); }
-  code.localGet(isSum ? LOCAL.addLimit : LOCAL.multiplyLimit); code.op(OP.i64GeU); code.hint(false); code.brIf(0);
+  code.localGet(isSum ? LOCAL.addLimit : LOCAL.multiplyLimit); code.op(OP.i64GeU); code.brIf(0);
   code.localGet(LOCAL.double);
   unit.setFloat(rd);
 }
@@ -176,45 +177,59 @@ const extremeDouble = (operation: Opcode): Emitter => (unit, instruction) => {
   unit.setFloat(instruction.rd);
 };
 
-/** The limits say no: inexact results would leave a trace. */
-function leaveUnlessFast(unit: UnitEmitter): void {
-  unit.code.localGet(LOCAL.addLimit); unit.code.op(OP.i64Eqz); unit.code.hint(false); unit.code.brIf(0);
+/** Leaves where the mode is not nearest even (it may be none at all). */
+function leaveUnlessNearest({ code }: UnitEmitter): void {
+  code.localGet(LOCAL.addLimit); code.op(OP.i64Eqz); code.hint(false); code.brIf(0);
 }
 
+/** Leaves where the condition on the stack holds and an inexact result would leave a trace. */
+function leaveIfTraced({ code }: UnitEmitter): void {
+  code.localGet(LOCAL.multiplyLimit); code.op(OP.i64Eqz); code.op(OP.i32And); code.hint(false); code.brIf(0);
+}
+
+type PushDouble = (unit: UnitEmitter, register: number) => void;
+const fromDouble: PushDouble = (unit, register) => unit.getFloat(register);
+const fromSingle: PushDouble = (unit, register) => { pushSingle(unit, register); unit.code.op(OP.f64PromoteF32); };
+
+interface IntegerForm { readonly bounds: readonly [number, number]; readonly convert: Opcode; readonly isWord?: boolean; readonly isUnsignedWord?: boolean }
+const INTEGERS = {
+  w: { bounds: [-(2 ** 31), 2 ** 31], convert: OP.i32TruncSatF64s, isWord: true }, l: { bounds: [-(2 ** 63), 2 ** 63], convert: OP.i64TruncSatF64s },
+  wu: { bounds: [0, 2 ** 32], convert: OP.i64TruncSatF64s, isUnsignedWord: true }, lu: { bounds: [0, 2 ** 64], convert: OP.i64TruncSatF64u },
+} as const satisfies Readonly<Record<string, IntegerForm>>;
+
 /** To an integer: rounded first unless towards zero, in range by comparison with exact bounds (the open interval below and above). */
-const toInteger = (bounds: readonly [number, number], convert: Opcode, isWord: boolean, isUnsignedWord = false): Emitter => (unit, { rd, rs1, rm }) => {
+const toInteger = ({ bounds: [low, high], convert, isWord = false, isUnsignedWord = false }: IntegerForm, push: PushDouble): Emitter => (unit, { rd, rs1, rm }) => {
   const { code } = unit;
-  unit.getFloat(rs1);
-  code.op(rm === 1 ? OP.f64Trunc : OP.f64Nearest);
-  code.localTee(LOCAL.double); unit.getFloat(rs1); code.op(OP.f64Ne); code.localGet(LOCAL.addLimit); code.op(OP.i64Eqz); code.op(OP.i32And); code.hint(false); code.brIf(0);
-  code.localGet(LOCAL.double); pushDouble(unit, bounds[0]); code.op(OP.f64Ge);
-  code.localGet(LOCAL.double); pushDouble(unit, bounds[1]); code.op(OP.f64Lt); code.op(OP.i32And); code.op(OP.i32Eqz); code.hint(false); code.brIf(0);
+  if (rm === DYNAMIC) leaveUnlessNearest(unit);
+  push(unit, rs1); code.localTee(LOCAL.term);
+  code.op(rm === TOWARDS_ZERO ? OP.f64Trunc : OP.f64Nearest);
+  code.localTee(LOCAL.double); code.localGet(LOCAL.term); code.op(OP.f64Ne); leaveIfTraced(unit);
+  code.localGet(LOCAL.double); code.f64Const(low); code.op(OP.f64Ge);
+  code.localGet(LOCAL.double); code.f64Const(high); code.op(OP.f64Lt); code.op(OP.i32And); code.op(OP.i32Eqz); code.hint(false); code.brIf(0);
   code.localGet(LOCAL.double); code.op(convert);
   if (isWord) code.op(OP.i64ExtendI32s);
   if (isUnsignedWord) { code.op(OP.i32WrapI64); code.op(OP.i64ExtendI32s); }
   unit.set(rd);
 };
 
-function pushDouble({ code }: UnitEmitter, value: number): void {
-  code.byte(OP.f64Const);
-  code.bytes(new Uint8Array(new Float64Array([value]).buffer));
-}
+const wordToDouble = (convert: Opcode): Emitter => (unit, instruction) => {
+  if (instruction.isLimited) leaveUnlessNearest(unit);
+  unit.get(instruction.rs1); unit.code.op(OP.i32WrapI64); unit.code.op(convert);
+  unit.setFloat(instruction.rd);
+};
 
-const fromInteger = (convert: Opcode, isWord: boolean): Emitter => (unit, instruction) => {
-  const { rd, rs1 } = instruction;
-  if (isWord && instruction.isLimited) leaveUnlessFast(unit);
-  if (!isWord) leaveUnlessSmall(unit, rs1);
-  unit.get(rs1);
-  if (isWord) unit.code.op(OP.i32WrapI64);
-  unit.code.op(convert);
+const longToDouble = (convert: Opcode): Emitter => (unit, { rd, rs1, rm }) => {
+  if (rm === DYNAMIC) leaveUnlessNearest(unit);
+  unit.get(rs1); leaveUnlessSmall(unit, 2n ** 53n, convert === OP.f64ConvertI64u);
+  unit.get(rs1); unit.code.op(convert);
   unit.setFloat(rd);
 };
 
-/** Where an inexact result would leave a trace, only numbers below 2^53 are converted. */
-function leaveUnlessSmall(unit: UnitEmitter, register: number): void {
+/** Pops an i64. Where an inexact result would leave a trace, only numbers that every such float can hold are converted: from -bound (or 0) to below bound. */
+function leaveUnlessSmall(unit: UnitEmitter, bound: bigint, isUnsigned: boolean): void {
   const { code } = unit;
-  unit.get(register); code.i64Const(2n ** 53n); code.op(OP.i64Add); code.i64Const(2n ** 54n); code.op(OP.i64GeU);
-  code.localGet(LOCAL.addLimit); code.op(OP.i64Eqz); code.op(OP.i32And); code.hint(false); code.brIf(0);
+  if (!isUnsigned) { code.i64Const(bound); code.op(OP.i64Add); }
+  code.i64Const(isUnsigned ? bound : 2n * bound); code.op(OP.i64GeU); leaveIfTraced(unit);
 }
 
 const DOUBLES: Readonly<Record<string, Emitter>> = {
@@ -224,14 +239,12 @@ const DOUBLES: Readonly<Record<string, Emitter>> = {
   'fmadd.d': fusedDouble(false, false), 'fmsub.d': fusedDouble(false, true), 'fnmsub.d': fusedDouble(true, false), 'fnmadd.d': fusedDouble(true, true),
   'feq.d': compareDouble(OP.f64Eq), 'flt.d': compareDouble(OP.f64Lt), 'fle.d': compareDouble(OP.f64Le),
   'fmin.d': extremeDouble(OP.f64Min), 'fmax.d': extremeDouble(OP.f64Max),
-  'fcvt.w.d': toInteger([-(2 ** 31), 2 ** 31], OP.i32TruncSatF64s, true), 'fcvt.l.d': toInteger([-(2 ** 63), 2 ** 63], OP.i64TruncSatF64s, false),
-  'fcvt.wu.d': toInteger([0, 2 ** 32], OP.i64TruncSatF64s, false, true), 'fcvt.lu.d': toInteger([0, 2 ** 64], OP.i64TruncSatF64u, false),
-  'fcvt.d.w': fromInteger(OP.f64ConvertI32s, true), 'fcvt.d.wu': fromInteger(OP.f64ConvertI32u, true),
-  'fcvt.d.l': fromInteger(OP.f64ConvertI64s, false), 'fcvt.d.lu': fromInteger(OP.f64ConvertI64u, false),
+  'fcvt.w.d': toInteger(INTEGERS.w, fromDouble), 'fcvt.l.d': toInteger(INTEGERS.l, fromDouble), 'fcvt.wu.d': toInteger(INTEGERS.wu, fromDouble), 'fcvt.lu.d': toInteger(INTEGERS.lu, fromDouble),
+  'fcvt.d.w': wordToDouble(OP.f64ConvertI32s), 'fcvt.d.wu': wordToDouble(OP.f64ConvertI32u), 'fcvt.d.l': longToDouble(OP.f64ConvertI64s), 'fcvt.d.lu': longToDouble(OP.f64ConvertI64u),
   'fcvt.d.s': (unit, instruction) => {
     const { code } = unit;
     const { rd, rs1 } = instruction;
-    if (instruction.isLimited) leaveUnlessFast(unit);
+    if (instruction.isLimited) leaveUnlessNearest(unit);
     pushSingle(unit, rs1);
     code.op(OP.f64PromoteF32); code.localTee(LOCAL.double); code.localGet(LOCAL.double); code.op(OP.f64Ne); code.hint(false); code.brIf(0);
     code.localGet(LOCAL.double);
@@ -254,13 +267,18 @@ function setSingleBits(unit: UnitEmitter, rd: number): void {
   unit.setFloat(rd);
 }
 
+function setSingle(unit: UnitEmitter, rd: number): void {
+  unit.code.op(OP.i32ReinterpretF32);
+  setSingleBits(unit, rd);
+}
+
 function finishSingle(unit: UnitEmitter, rd: number, isSum: boolean): void {
   const { code } = unit;
-  code.op(OP.i32ReinterpretF32); code.localTee(LOCAL.address); code.i32Const(1); code.op(OP.i32Shl);
+  code.localTee(LOCAL.single); code.op(OP.i32ReinterpretF32); code.i32Const(1); code.op(OP.i32Shl);
   if (!isSum) { code.i32Const(2 << 24); code.op(OP.i32Sub); }
-  code.localGet(isSum ? LOCAL.singleAddLimit : LOCAL.singleMultiplyLimit); code.op(OP.i32GeU); code.hint(false); code.brIf(0);
-  code.localGet(LOCAL.address);
-  setSingleBits(unit, rd);
+  code.localGet(isSum ? LOCAL.singleAddLimit : LOCAL.singleMultiplyLimit); code.op(OP.i32GeU); code.brIf(0);
+  code.localGet(LOCAL.single);
+  setSingle(unit, rd);
 }
 
 const singleOperation = (operation: Opcode, isSum: boolean): Emitter => (unit, { rd, rs1, rs2 }) => {
@@ -285,6 +303,26 @@ const compareSingle = (operation: Opcode): Emitter => (unit, instruction) => {
   unit.set(instruction.rd);
 };
 
+const extremeSingle = (operation: Opcode): Emitter => (unit, instruction) => {
+  leaveUnordered(unit, (register) => pushSingle(unit, register), instruction, OP.f32Ne);
+  pushSingle(unit, instruction.rs1); pushSingle(unit, instruction.rs2); unit.code.op(operation);
+  setSingle(unit, instruction.rd);
+};
+
+type PushLong = (unit: UnitEmitter, register: number) => void;
+const LONGS = {
+  w: (unit, register) => { unit.get(register); unit.code.op(OP.i64Extend32s); },
+  wu: (unit, register) => { unit.get(register); unit.code.op(OP.i32WrapI64); unit.code.op(OP.i64ExtendI32u); },
+  l: (unit, register) => unit.get(register),
+} as const satisfies Readonly<Record<string, PushLong>>;
+
+const integerToSingle = (push: PushLong, convert: Opcode): Emitter => (unit, { rd, rs1, rm }) => {
+  if (rm === DYNAMIC) leaveUnlessNearest(unit);
+  push(unit, rs1); unit.code.localTee(LOCAL.wide); leaveUnlessSmall(unit, 2n ** 24n, convert === OP.f32ConvertI64u);
+  unit.code.localGet(LOCAL.wide); unit.code.op(convert);
+  setSingle(unit, rd);
+};
+
 const injectSingle = (isNegated: boolean, isMultiplied: boolean): Emitter => (unit, { rd, rs1, rs2 }) => {
   const { code } = unit;
   pushSingle(unit, rs1); code.op(OP.i32ReinterpretF32);
@@ -302,6 +340,10 @@ const SINGLES: Readonly<Record<string, Emitter>> = {
   'fsqrt.s': (unit, { rd, rs1 }) => { pushSingle(unit, rs1); unit.code.op(OP.f32Sqrt); finishSingle(unit, rd, false); },
   'fmadd.s': fusedSingle(false, false), 'fmsub.s': fusedSingle(false, true), 'fnmsub.s': fusedSingle(true, false), 'fnmadd.s': fusedSingle(true, true),
   'feq.s': compareSingle(OP.f32Eq), 'flt.s': compareSingle(OP.f32Lt), 'fle.s': compareSingle(OP.f32Le),
+  'fmin.s': extremeSingle(OP.f32Min), 'fmax.s': extremeSingle(OP.f32Max),
+  'fcvt.w.s': toInteger(INTEGERS.w, fromSingle), 'fcvt.l.s': toInteger(INTEGERS.l, fromSingle), 'fcvt.wu.s': toInteger(INTEGERS.wu, fromSingle), 'fcvt.lu.s': toInteger(INTEGERS.lu, fromSingle),
+  'fcvt.s.w': integerToSingle(LONGS.w, OP.f32ConvertI64s), 'fcvt.s.wu': integerToSingle(LONGS.wu, OP.f32ConvertI64s),
+  'fcvt.s.l': integerToSingle(LONGS.l, OP.f32ConvertI64s), 'fcvt.s.lu': integerToSingle(LONGS.l, OP.f32ConvertI64u),
   'fsgnj.s': injectSingle(false, false), 'fsgnjn.s': injectSingle(true, false), 'fsgnjx.s': injectSingle(false, true),
   'fcvt.s.d': (unit, { rd, rs1 }) => { unit.getFloat(rs1); unit.code.op(OP.f32DemoteF64); finishSingle(unit, rd, false); },
 };

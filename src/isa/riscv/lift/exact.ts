@@ -1,142 +1,118 @@
 /**
- * Small functions of every module: whether a double result is exact, so that no flag is due. All take (a, b, c, result) and answer 1 or 0; 0 may also
- * mean not sure. They need a fused multiply-add, which gives the error of a product in one operation.
+ * Whether a result is exact, so that no flag is due: programs that compute with whole numbers never raise one. Code in place of the instruction, which
+ * leaves for the interpreter's function (label 0) unless it is certain. r is the result that the host has rounded to nearest even.
  *
- *   sum a + b       TwoSum's error is zero (Knuth, The Art of Computer Programming 4.2.2)
- *   product a * b   fma(a, b, -result) = 0, and the result is far above the subnormal numbers, so that an error would not vanish
- *   fused           the product is exact, and so is its sum with c        quotient, root: result * b = a, result * result = a exactly
+ *   sum a + b       r - a = b and r - b = a: one of the two is FastTwoSum's proof, whichever operand is larger (Dekker; Muller et al., Handbook of
+ *                   Floating-Point Arithmetic 4.3), and an exact sum passes both
+ *   product a * b   fma(a, b, -r) = 0, and r is far above the subnormal numbers, so that an error would not vanish, or a factor is zero
+ *   fused           with d = r - c: d is the product exactly, and r is the sum of d and c exactly
+ *   quotient, root  fma(r, b, -a) = 0, fma(r, r, -a) = 0, where a is far above the subnormal numbers
+ *   singles         products and their differences are exact in double, sums are shown as above
  *
- * Invariants: rounding mode to nearest even is checked here. What this does NOT do: raise flags.
+ * Invariants: comparisons with a NaN fail; infinities that are exact (and raise nothing) may pass. A zero sum has the sign of the rounding mode: the
+ * caller has made sure that it is nearest even. What this does NOT do: raise flags, compute r.
  */
-import { CodeWriter, OP, TYPE, type Opcode, type Signature } from '../../../wasm/index.ts';
-import { CONTROL, CPU_STATE_OFFSET } from '../../cpu.ts';
-import { OWN, type UnitLayout } from './layout.ts';
+import { OP, TYPE, type CodeWriter, type Opcode } from '../../../wasm/index.ts';
+import type { UnitEmitter } from './emit-unit.ts';
+import type { Instruction } from './instruction.ts';
+import { LOCAL } from './layout.ts';
 
-export const EXACT_TYPE: Signature = { parameters: [TYPE.f64, TYPE.f64, TYPE.f64, TYPE.f64], results: [TYPE.i32] };
-const [A, B, C, RESULT, SCRATCH] = [0, 1, 2, 3, 4];
+/** Below it an error of a product may be too small to be a number. */
 const SMALL = 2 ** -900;
-const LARGE = 2 ** 1000;
-const FRM_MASK = 0xe0;
 
-/** Bodies in the order of OWN. Each has one f64 scratch local. */
-export function exactBodies(layout: UnitLayout): readonly CodeWriter[] {
-  return [sum(layout), product(), fused(layout), quotient(), root()];
+type Push = () => void;
+/** Operands in the order of the instruction with the signs of the operation, and the result; for singles as doubles too. */
+interface Values { readonly a: Push; readonly b: Push; readonly c: Push; readonly result: Push }
+type Proof = (code: CodeWriter, values: Values) => void;
+
+/** Leaves where the condition on the stack holds. */
+function leaveIf(code: CodeWriter): void {
+  code.hint(false); code.brIf(0);
 }
 
-function constant(code: CodeWriter, value: number): void {
-  code.byte(OP.f64Const);
-  code.bytes(new Uint8Array(new Float64Array([value]).buffer));
+function difference(code: CodeWriter, x: Push, y: Push, subtract: Opcode): void {
+  x(); y(); code.op(subtract);
 }
 
-function get(code: CodeWriter, ...locals: readonly number[]): void {
-  for (const local of locals) code.localGet(local);
+/** Leaves unless result = x + y exactly, for a result that is rounded from that sum. */
+function proveSum(code: CodeWriter, { x, y, result }: { readonly x: Push; readonly y: Push; readonly result: Push }, subtract: Opcode, notEqual: Opcode): void {
+  difference(code, result, x, subtract); y(); code.op(notEqual); leaveIf(code);
+  difference(code, result, y, subtract); x(); code.op(notEqual); leaveIf(code);
 }
 
-/** Pushes x * y - z with one rounding. */
-function error(code: CodeWriter, x: number, y: number, z: number): void {
-  code.localGet(x); code.op(OP.f64x2Splat); code.localGet(y); code.op(OP.f64x2Splat); code.localGet(z); code.op(OP.f64Neg); code.op(OP.f64x2Splat);
+/** Leaves unless x * y = z exactly, z being large enough or a factor zero. */
+function proveProduct(code: CodeWriter, x: Push, y: Push, z: Push): void {
+  x(); code.op(OP.f64x2Splat); y(); code.op(OP.f64x2Splat); z(); code.op(OP.f64Neg); code.op(OP.f64x2Splat);
   code.op(OP.f64x2RelaxedMadd); code.op(OP.f64x2ExtractLane); code.byte(0);
-}
-
-function compare(code: CodeWriter, operation: Opcode, value: number): void {
-  constant(code, value);
-  code.op(operation);
-}
-
-/** Answers 0 unless the condition on the stack holds. */
-function unless(code: CodeWriter): void {
-  code.op(OP.i32Eqz);
-  code.open(OP.if, TYPE.empty);
-  code.i32Const(0); code.op(OP.return);
+  code.f64Const(0); code.op(OP.f64Ne); leaveIf(code);
+  code.open(OP.block, TYPE.empty);
+  z(); code.op(OP.f64Abs); code.f64Const(SMALL); code.op(OP.f64Gt); code.brIf(0);
+  x(); code.f64Const(0); code.op(OP.f64Eq); code.brIf(0);
+  y(); code.f64Const(0); code.op(OP.f64Ne); code.hint(false); code.brIf(1);
   code.end();
 }
 
-/** Answers the condition that `then` pushes where the one on the stack holds. */
-function when(code: CodeWriter, then: () => void): void {
-  code.open(OP.if, TYPE.empty);
-  then();
-  code.op(OP.return);
-  code.end();
+const fused: Proof = (code, { a, b, c, result }) => {
+  const product = (): void => code.localGet(LOCAL.term);
+  difference(code, result, c, OP.f64Sub); code.localSet(LOCAL.term);
+  difference(code, result, product, OP.f64Sub); c(); code.op(OP.f64Ne); leaveIf(code);
+  proveProduct(code, a, b, product);
+};
+
+/** Leaves unless the product of two doubles that came from singles is a third one. */
+function proveSingleProduct(code: CodeWriter, x: Push, y: Push, z: Push): void {
+  x(); y(); code.op(OP.f64Mul); z(); code.op(OP.f64Ne); leaveIf(code);
 }
 
-/** Pushes whether |x| lies between SMALL and LARGE. */
-function isMedium(code: CodeWriter, local: number): void {
-  code.localGet(local); code.op(OP.f64Abs); compare(code, OP.f64Gt, SMALL);
-  code.localGet(local); code.op(OP.f64Abs); compare(code, OP.f64Lt, LARGE);
-  code.op(OP.i32And);
+const fusedSingle: Proof = (code, { a, b, c, result }) => {
+  const product = (): void => code.localGet(LOCAL.term);
+  a(); b(); code.op(OP.f64Mul); code.localTee(LOCAL.term); c(); code.op(OP.f64Add); result(); code.op(OP.f64Ne); leaveIf(code);
+  proveSum(code, { x: product, y: c, result }, OP.f64Sub, OP.f64Ne);
+};
+
+const DOUBLES: Readonly<Record<string, Proof>> = {
+  fadd: (code, { a, b, result }) => proveSum(code, { x: a, y: b, result }, OP.f64Sub, OP.f64Ne),
+  fmul: (code, { a, b, result }) => proveProduct(code, a, b, result),
+  fdiv: (code, { a, b, result }) => proveProduct(code, result, b, a),
+  fsqrt: (code, { a, result }) => proveProduct(code, result, result, a),
+  fmadd: fused,
+};
+
+const SINGLES: Readonly<Record<string, Proof>> = {
+  fadd: (code, { a, b, result }) => { a(); b(); code.op(OP.f64Add); result(); code.op(OP.f64Ne); leaveIf(code); proveSum(code, { x: a, y: b, result }, OP.f64Sub, OP.f64Ne); },
+  fmul: (code, { a, b, result }) => proveSingleProduct(code, a, b, result),
+  fdiv: (code, { a, b, result }) => proveSingleProduct(code, result, b, a),
+  fsqrt: (code, { a, result }) => proveSingleProduct(code, result, result, a),
+  fmadd: fusedSingle,
+};
+
+const KINDS: Readonly<Record<string, string>> = { fsub: 'fadd', fmsub: 'fmadd', fnmsub: 'fmadd', fnmadd: 'fmadd' };
+
+/** Whether there is a proof for an instruction on this host. */
+export function isProvable({ row: { mnemonic } }: Instruction, hasFused: boolean): boolean {
+  const [operation, format] = kindOf(mnemonic);
+  if (format === 's') return operation in SINGLES;
+  return format === 'd' && operation in DOUBLES && (hasFused || operation === 'fadd');
 }
 
-function isRoundedToNearest(code: CodeWriter, layout: UnitLayout): void {
-  code.i32Const(0); code.access(OP.i32Load, 2, layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.fcsr); code.i32Const(FRM_MASK); code.op(OP.i32And); code.op(OP.i32Eqz);
+function kindOf(mnemonic: string): readonly [operation: string, format: string] {
+  const [name = '', format = '', rest] = mnemonic.split('.');
+  return [KINDS[name] ?? name, rest === undefined ? format : ''];
 }
 
-function sum(layout: UnitLayout): CodeWriter {
-  const code = new CodeWriter();
-  isRoundedToNearest(code, layout); unless(code);
-  get(code, RESULT, RESULT); code.op(OP.f64Sub); compare(code, OP.f64Eq, 0); unless(code);
-  get(code, RESULT, A); code.op(OP.f64Sub); code.localSet(SCRATCH);
-  get(code, A, RESULT, SCRATCH); code.op(OP.f64Sub); code.op(OP.f64Sub);
-  get(code, B, SCRATCH); code.op(OP.f64Sub);
-  code.op(OP.f64Add); compare(code, OP.f64Eq, 0);
-  return code;
-}
-
-/** Pushes whether a or b is zero. */
-function hasZeroFactor(code: CodeWriter): void {
-  code.localGet(A); compare(code, OP.f64Eq, 0); code.localGet(B); compare(code, OP.f64Eq, 0); code.op(OP.i32Or);
-}
-
-/** Zero times a number is zero in every rounding mode; other products go through sum(), which looks at the mode. */
-function product(): CodeWriter {
-  const code = new CodeWriter();
-  hasZeroFactor(code);
-  when(code, () => { code.localGet(RESULT); compare(code, OP.f64Eq, 0); });
-  isMedium(code, RESULT); unless(code);
-  error(code, A, B, RESULT); compare(code, OP.f64Eq, 0); unless(code);
-  modeIsNearest(code);
-  return code;
-}
-
-/** Asks sum() about 0 + 0: true in the usual rounding mode. */
-function modeIsNearest(code: CodeWriter): void {
-  for (let count = 0; count < 4; count++) constant(code, 0);
-  code.call(OWN.sum);
-}
-
-function fused(layout: UnitLayout): CodeWriter {
-  const code = new CodeWriter();
-  get(code, A, B); code.op(OP.f64Mul); code.localSet(SCRATCH);
-  hasZeroFactor(code); isMedium(code, SCRATCH); code.op(OP.i32Or); unless(code);
-  hasZeroFactor(code); code.op(OP.i32Eqz);
-  code.open(OP.if, TYPE.empty);
-  error(code, A, B, SCRATCH); compare(code, OP.f64Eq, 0); unless(code);
-  code.end();
-  isRoundedToNearest(code, layout); unless(code);
-  sumError(code, SCRATCH, C); compare(code, OP.f64Eq, 0);
-  return code;
-}
-
-/** Pushes the error of result = x + y, not zero when the result is not finite. Overwrites x. */
-function sumError(code: CodeWriter, x: number, y: number): void {
-  const z = A;
-  get(code, RESULT, x); code.op(OP.f64Sub); code.localSet(z);
-  get(code, x, RESULT, z); code.op(OP.f64Sub); code.op(OP.f64Sub);
-  get(code, y, z); code.op(OP.f64Sub);
-  code.op(OP.f64Add);
-}
-
-function quotient(): CodeWriter {
-  const code = new CodeWriter();
-  isMedium(code, RESULT); isMedium(code, A); code.op(OP.i32And); unless(code);
-  error(code, RESULT, B, A); compare(code, OP.f64Eq, 0); unless(code);
-  modeIsNearest(code);
-  return code;
-}
-
-function root(): CodeWriter {
-  const code = new CodeWriter();
-  isMedium(code, A); unless(code);
-  error(code, RESULT, RESULT, A); compare(code, OP.f64Eq, 0); unless(code);
-  modeIsNearest(code);
-  return code;
+/** Leaves unless the result (LOCAL.double, LOCAL.single) is exact. `push` pushes an operand as a double, leaving when it is none. */
+export function emitExact({ code }: UnitEmitter, { row: { mnemonic }, rs1, rs2, rs3 }: Instruction, push: (register: number) => void): void {
+  const [operation, format] = kindOf(mnemonic);
+  const signed = (register: number, isNegated: boolean): Push => () => {
+    push(register);
+    if (isNegated) code.op(OP.f64Neg);
+  };
+  const isSingle = format === 's';
+  (isSingle ? SINGLES : DOUBLES)[operation]!(code, {
+    a: signed(rs1, mnemonic.startsWith('fn')), b: signed(rs2, mnemonic.startsWith('fsub')), c: signed(rs3, mnemonic.startsWith('fmsub') || mnemonic.startsWith('fnmadd')),
+    result: () => {
+      code.localGet(isSingle ? LOCAL.single : LOCAL.double);
+      if (isSingle) code.op(OP.f64PromoteF32);
+    },
+  });
 }

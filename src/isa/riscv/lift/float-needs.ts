@@ -8,7 +8,7 @@ const ROUNDED: ReadonlySet<Format> = new Set(['FloatRRounded', 'FloatUnaryRounde
 /** Rounded in name only: every operand has an exact result. */
 const EXACT: ReadonlySet<string> = new Set(['fcvt.d.w', 'fcvt.d.wu', 'fcvt.d.s']);
 const NEAREST = 0;
-const TOWARDS_ZERO = 1;
+export const TOWARDS_ZERO = 1;
 export const DYNAMIC = 7;
 
 export function floatWay({ format, mnemonic }: InstructionRow, rm: number): 'free' | 'limited' | 'called' {

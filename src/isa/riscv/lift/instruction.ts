@@ -69,7 +69,7 @@ export function instructionAt(address: number, { operation, compressed, length, 
   return {
     operation, compressed, length, rd, rs1, rs2, rs3, imm, rm, address, row, reads, writes: use.writes ? bitOf(rd) : 0, floatReads, floatWrites,
     kind: classOf(row, imm), isLoad, isStore, size: (LOADS[mnemonic] ?? STORES[mnemonic])?.[1] ?? 0, isLimited: isLimitedFloat(row, rm),
-    isSingle: floatWrites !== 0 && (mnemonic === 'flw' || mnemonic.endsWith('.s') || mnemonic === 'fmv.w.x' || mnemonic.startsWith('fcvt.s.')),
+    isSingle: floatWrites !== 0 && (mnemonic === 'flw' || (mnemonic.endsWith('.s') && mnemonic !== 'fcvt.d.s') || mnemonic === 'fmv.w.x' || mnemonic.startsWith('fcvt.s.')),
     canLeave: isLoad || isStore || canLeave(row, { rd, rs1, rm }), setsFcsr: format.startsWith('Csr') && !isCsrRead(row, rs1),
   };
 }

@@ -8,7 +8,6 @@ import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
 import { CONTROL, CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
 import { analyse } from './dataflow.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
-import { EXACT_TYPE, exactBodies } from './exact.ts';
 import { UnitEmitter, type PlacedMap, type UnitContext } from './emit-unit.ts';
 import { makePlan, type HotEntry, type Plan } from './extent.ts';
 import { isCalling, type Graph } from './graph.ts';
@@ -52,10 +51,6 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
   const unitType = module.type(UNIT_TYPE);
   const reach = module.declareFunction(REACH_TYPE);
   module.addBody([], reachBody(layout));
-  for (const body of exactBodies(layout)) {
-    module.declareFunction(EXACT_TYPE);
-    module.addBody([[1, TYPE.f64]], layout.hasFused ? body : refusal());
-  }
   const functions = new Map(plans.map((plan, index) => [plan.entry, reach + OWN_COUNT + index]));
   const reliedPages = new Set<number>();
   const maps: { offset: number; bytes: Uint8Array }[] = [];
@@ -72,13 +67,6 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
     return { entries, pages: plan.region.pages, instructions: plan.instructions, resumes, callees: plan.region.callees, starts: plan.region.blocks.map(({ start }) => start) };
   });
   return { module: module.finish(), units, maps, reliedPages };
-}
-
-/** Where the multiply-add is not fused nobody asks. */
-function refusal(): CodeWriter {
-  const code = new CodeWriter();
-  code.i32Const(0);
-  return code;
 }
 
 function newModule(layout: UnitLayout): ModuleBuilder {

@@ -48,16 +48,6 @@ export class LoopWriter extends CodeWriter {
     else super.i32Const(value);
   }
 
-  f64Const(value: number): void {
-    this.byte(OP.f64Const);
-    this.bytes(new Uint8Array(Float64Array.of(value).buffer));
-  }
-
-  f32Const(value: number): void {
-    this.byte(OP.f32Const);
-    this.bytes(new Uint8Array(Float32Array.of(value).buffer));
-  }
-
   operations(...opcodes: readonly Opcode[]): void {
     for (const opcode of opcodes) this.op(opcode);
   }
