@@ -38,6 +38,7 @@ export class RecordedDisk {
   constructor(directory: string, log: string) {
     this.#directory = directory;
     this.#entries = entriesOf(readFileSync(log));
+    if (existsSync(directory)) renameSync(directory, `${directory}.recorded`); // Its files keep their numbers: those of a cut are others, as on another boot.
   }
 
   /** Moments at which the power may fail: before entry 0, 1, … */

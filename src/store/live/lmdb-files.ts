@@ -16,6 +16,9 @@ export const LOCK_FILE = 'lock.mdb';
 export const BUILD_PATTERN = /^new-[0-9a-f]{16}$/;
 
 const META = { flags: 18, magic: 24, version: 28, pageBytes: 48, freeRoot: 88, mainRoot: 136, lastPage: 144, transaction: 152, bytes: 168 } as const;
+/** A header record is within one sector, which a disk writes whole. */
+export const META_SECTOR_BYTES = 512;
+export const TRANSACTION_OFFSET = META.transaction;
 const META_FLAG = 0x08;
 const LMDB_MAGIC = 0xbeefc0de;
 const LMDB_VERSION = 2;
@@ -130,10 +133,16 @@ export function checkDataFile(directory: string): { readonly shortBytes: number 
 
 /** The header record that LMDB goes by, with its bytes. Throws E_STORE_CORRUPT. */
 export function newestHeader(file: number, path: string): Meta {
+  const [first, second] = headersOf(file, path);
+  return first.transaction >= second.transaction ? first : second;
+}
+
+/** The two header records: of the last even and the last odd transaction, or both of none. Throws E_STORE_CORRUPT. */
+export function headersOf(file: number, path: string): readonly [Meta, Meta] {
   const first = readMeta(file, 0);
   const second = first === undefined ? undefined : readMeta(file, first.pageBytes);
   if (first === undefined || second === undefined) throw corrupt(path, 'its header is damaged');
-  return first.transaction >= second.transaction ? first : second;
+  return [first, second];
 }
 
 function checkMeta(meta: Meta, path: string, file: { readonly size: number; readonly isNewest: boolean }): void {

@@ -1,7 +1,7 @@
 /**
  * The store on LMDB: one environment in one directory, one named database per table, binary keys and values.
- * Invariants: commit() is one write transaction, expectations are checked inside it, and it is synced when the promise resolves. LMDB's lock lets
- * any number of processes share a store. A directory is either not a store or a whole one: it is built aside and linked into place.
+ * Invariants: commit() is one write transaction, expectations are checked inside it, and it is synced when the promise resolves: with one sync when it is small and the last one was
+ * ours too (lmdb-seal.ts), else with LMDB's two. LMDB's lock lets any number of processes share a store. A directory is either not a store or a whole one: it is built aside and linked into place.
  *
  * Commits run synchronously on the calling thread (transactionSync, which syncs by default): the asynchronous queue of the lmdb package reports a full disk as an
  * unhandled rejection, and a small commit costs a quarter of a millisecond either way.
@@ -10,14 +10,16 @@
  * LMDB's own pages are looked at before it follows them (lmdb-check.ts). What this does NOT do: checksum values (their owners do), or cache.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readdirSync, rmdirSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { open, type Database, type RootDatabase } from 'lmdb';
+import { open, type Database, type RootDatabase, type TransactionFlags } from 'lmdb';
 import { assert, StillpointError } from '../../core/index.ts';
 import { decodeStoreMeta, encodeStoreMeta, KEY_BYTES_MAX, META_KEY, STORE_ID_BYTES, STORE_VERSION } from '../format.ts';
-import { TABLES, type Store, type StoreBatch, type StoreExpectation, type Table } from '../store.ts';
+import { TABLES, type Store, type StoreBatch, type StoreExpectation, type StorePut, type Table } from '../store.ts';
 import { checkPages, troubleError, type PageCheck } from './lmdb-check.ts';
-import { buildName, checkDataFile, DATA_FILE, extendDataFile, fileError, inspectDirectory, isErrno, prepareLockFile, syncDirectory } from './lmdb-files.ts';
+import { engineError, numericCode } from './lmdb-errors.ts';
+import { buildName, checkDataFile, DATA_FILE, extendDataFile, inspectDirectory, isErrno, prepareLockFile, syncDirectory } from './lmdb-files.ts';
+import { encodeBatch, Seals } from './lmdb-seal.ts';
 import { expandPack, shrinkPack } from './pack-codec.ts';
 
 type Cells = Database<Uint8Array, Uint8Array>;
@@ -26,20 +28,18 @@ type RangeBounds = Parameters<Store['range']>[1];
 /** A table is absent only in a store of an older version that is open for reading. */
 type Tables = Readonly<Record<Table, Cells | undefined>>;
 
+/** Of the package's transactionSync(), which waits for the commit either way. */
+const LMDB_SYNCS = 3 as TransactionFlags; // The package's types do not name combinations.
+const NOBODY_SYNCS = 0x1_0003 as TransactionFlags; // MDB_NOSYNC.
 /** Databases an environment can name; the tables of today and of some later versions. */
 const DATABASES_MAX = 32;
 /** Entries that range() copies out at a time: no read transaction stays open while the caller works. */
 const RANGE_CHUNK = 64;
-/** Free space below which an I/O error of LMDB is a full disk: it reports a short write as EIO. */
-const FULL_SLACK_BYTES = 64 * 1024;
-const ERRNO = { EIO: 5, ENOSPC: 28, EDQUOT: 122 } as const;
 /**
  * Pages that are read for this before a store is used: the trees of some 20 000 stored pages, in 10 to 20 ms. In larger stores the leaves of the largest tables are left to fsck, so that
  * no command waits; their branches, and all of the small tables, are looked at all the same.
  */
 const PAGES_CHECKED_MAX = 1000;
-/** MDB_INVALID, MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_PANIC. */
-const DAMAGE_CODES: readonly number[] = [-30793, -30797, -30796, -30795];
 
 export interface LmdbStoreOptions {
   readonly directory: string;
@@ -60,15 +60,40 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false }
     if (mode !== 'create') throw new StillpointError('E_STORE_OPEN', `${directory}: there is no store here`);
     await createStore(directory, found);
   }
+  await rollBackUnfinished(directory, mode);
   const { shortBytes } = checkDataFile(directory);
   if (mode !== 'read-only' || shortBytes > 0) prepareLockFile(directory);
   const root = openEnvironment(directory, mode === 'read-only' && shortBytes === 0);
   try {
     if (shortBytes > 0) root.transactionSync(() => extendDataFile(directory));
     if (!isChecked) mustHaveSoundPages(directory, root, mode);
-    return new LmdbStore(directory, root, openTables(directory, { root, mode }));
+    const tables = openTables(directory, { root, mode });
+    return new LmdbStore(directory, { root, tables, seals: mode === 'read-only' ? undefined : Seals.open(directory) });
   } catch (cause) {
     await root.close();
+    throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
+  }
+}
+
+/** When the last commit may lack pages (a power cut, or somebody's copy): the state before it; LmdbStore then commits it again. A reader has a writer do both. */
+async function rollBackUnfinished(directory: string, mode: LmdbStoreOptions['mode']): Promise<void> {
+  if (!orStoreError(directory, () => Seals.mustRecover(directory))) return;
+  if (mode === 'read-only') return (await openLmdbStore({ directory, mode: 'existing' })).close();
+  prepareLockFile(directory);
+  const root = openEnvironment(directory, false);
+  const seals = orStoreError(directory, () => Seals.open(directory));
+  try {
+    root.transactionSync(() => { if (seals?.mustRecover === true) seals.rollBack(); });
+  } finally {
+    seals?.close();
+    await root.close();
+  }
+}
+
+function orStoreError<Result>(directory: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (cause) {
     throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
   }
 }
@@ -77,6 +102,7 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false }
 export async function lookAtPages(path: string): Promise<PageCheck> {
   const directory = resolve(path);
   if (inspectDirectory(directory) !== 'data') throw new StillpointError('E_STORE_OPEN', `${directory}: there is no store here`);
+  await rollBackUnfinished(directory, 'existing');
   const { shortBytes } = checkDataFile(directory);
   if (shortBytes > 0) prepareLockFile(directory);
   const root = openEnvironment(directory, shortBytes === 0);
@@ -187,39 +213,11 @@ function removeEmptyDirectories(directory: string, first: string): void {
   }
 }
 
-function numericCode(cause: unknown): number | undefined {
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'number' ? cause.code : undefined;
-}
-
-/** What an error of LMDB (numeric code) or of the file system (errno name) means to us. */
-function engineError(cause: unknown, where: { readonly directory: string; readonly otherwise: 'E_STORE_OPEN' | 'E_STORE_WRITE' | 'E_STORE_CORRUPT'; readonly bytes?: number }): StillpointError {
-  const { directory, otherwise } = where;
-  if (cause instanceof StillpointError) return cause;
-  const code = numericCode(cause);
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  if (code === ERRNO.ENOSPC || code === ERRNO.EDQUOT || (code === ERRNO.EIO && isNearlyFull(directory, where.bytes ?? 0))) {
-    return new StillpointError('E_DISK_FULL', `${directory}: no space for the store; free some and go on`, { cause });
-  }
-  if (code !== undefined && DAMAGE_CODES.includes(code)) return new StillpointError('E_STORE_CORRUPT', `${directory}: the database is damaged: ${detail}`, { cause });
-  return fileError(cause, otherwise, directory);
-}
-
-function isNearlyFull(directory: string, bytes: number): boolean {
-  try {
-    const { bavail, bsize } = statfsSync(directory);
-    return bavail * bsize < bytes * 2 + FULL_SLACK_BYTES;
-  } catch {
-    return false; // The directory is gone: not a full disk, whatever it is.
-  }
-}
-
 function batchBytes(batch: StoreBatch): number {
   return (batch.puts ?? []).reduce((sum, { key, value }) => sum + key.length + value.length, 0);
 }
 
-function isKey(key: Uint8Array): boolean {
-  return key.length > 0 && key.length <= KEY_BYTES_MAX;
-}
+const isKey = (key: Uint8Array): boolean => key.length > 0 && key.length <= KEY_BYTES_MAX;
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
@@ -230,13 +228,21 @@ export class LmdbStore implements Store {
   readonly directory: string;
   readonly #root: Root;
   readonly #tables: Tables;
+  readonly #seals: Seals | undefined;
+  /** The last transaction that this object committed and saw on disk, and whether LMDB synced it its way. */
+  #own: { readonly transaction: number; readonly isWhole: boolean } | undefined;
   #isClosed = false;
 
-  /** Use openLmdbStore(). */
-  constructor(directory: string, root: Root, tables: Tables) {
+  /** Use openLmdbStore(). Commits again what a power cut left unfinished. */
+  constructor(directory: string, parts: { readonly root: Root; readonly tables: Tables; readonly seals: Seals | undefined }) {
     this.directory = directory;
-    this.#root = root;
-    this.#tables = tables;
+    this.#root = parts.root;
+    this.#tables = parts.tables;
+    this.#seals = parts.seals;
+    const { seals } = parts;
+    if (seals === undefined) return;
+    if (seals.mustRecover) this.#inTwoSyncs(() => (seals.mustRecover ? this.#apply({ ...seals.unfinished, puts: [...seals.unfinished.puts ?? [], this.#formatAgain()] }) : 'conflict'));
+    this.#root.transactionSync(() => seals.mark());
   }
 
   get(table: Table, key: Uint8Array): Uint8Array | undefined {
@@ -274,12 +280,49 @@ export class LmdbStore implements Store {
   commitNow(batch: StoreBatch): 'done' | 'conflict' {
     assert(!this.#isClosed && batch.prepared === undefined, 'a closed store is not used, and nothing is prepared in this one');
     // Before the transaction: others wait for the lock, not for the codec.
-    const puts = batch.puts?.map((put) => (put.table === 'packs' ? { ...put, value: shrinkPack(put.value) } : put));
+    const puts = batch.puts?.map((put) => (put.table === 'packs' ? { ...put, value: shrinkPack(put.value) } : put)) ?? [];
+    const isEmpty = puts.length + (batch.deletes?.length ?? 0) === 0;
+    const work = (): 'done' | 'nothing' | 'conflict' => (!this.#meets(batch.expect ?? []) ? 'conflict' : isEmpty ? 'nothing' : this.#apply({ ...batch, puts }));
     try {
-      return this.#root.transactionSync(() => (this.#meets(batch.expect ?? []) ? this.#apply({ ...batch, puts: puts ?? [] }) : 'conflict'));
+      const record = this.#own === undefined || isEmpty ? undefined : encodeBatch({ ...batch, puts });
+      return (record === undefined ? undefined : this.#inOneSync(work, record)) ?? this.#inTwoSyncs(work);
     } catch (cause) {
+      this.#own = undefined;
       throw engineError(cause, { directory: this.directory, otherwise: 'E_STORE_WRITE', bytes: batchBytes(batch) });
     }
+  }
+
+  /** Pages, header and seal together. Undefined: somebody else has committed meanwhile, or failed to; nothing was done. */
+  #inOneSync(work: () => 'done' | 'nothing' | 'conflict', record: Uint8Array): 'done' | 'conflict' | undefined {
+    const seals = this.#seals!; // Who owns a transaction has sealed it.
+    let sealed = 0;
+    const answer = this.#root.transactionSync(() => {
+      const transaction = this.#root.getWriteTxnId();
+      if (transaction - 1 !== this.#own?.transaction || !seals.isFree(transaction)) return undefined;
+      const done = work();
+      if (done === 'done') seals.seal(sealed = transaction, record);
+      return done;
+    }, NOBODY_SYNCS);
+    if (sealed > 0) {
+      seals.sync();
+      this.#own = { transaction: sealed, isWhole: false };
+    }
+    return answer === 'nothing' ? 'done' : answer;
+  }
+
+  /** Pages, sync, header, sync. */
+  #inTwoSyncs(work: () => 'done' | 'nothing' | 'conflict'): 'done' | 'conflict' {
+    let sealed = 0;
+    const answer = this.#root.transactionSync(() => {
+      const done = work();
+      if (done !== 'done' || this.#seals === undefined) return done;
+      sealed = this.#root.getWriteTxnId();
+      if (sealed - 1 !== this.#own?.transaction) this.#seals.settle(); // Two commits on their way at once could not be told from each other.
+      this.#seals.seal(sealed, undefined);
+      return done;
+    }, LMDB_SYNCS);
+    if (sealed > 0) this.#own = { transaction: sealed, isWhole: true };
+    return answer === 'nothing' ? 'done' : answer;
   }
 
   /** Makes reads see what another thread has committed. */
@@ -294,8 +337,26 @@ export class LmdbStore implements Store {
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
+    this.#closeWhole();
     this.#isClosed = true;
+    this.#seals?.close();
     await this.#root.close();
+  }
+
+  /** A store at rest needs nobody to finish a commit: it can be read where nothing can be written. */
+  #closeWhole(): void {
+    if (this.#own?.isWhole !== false) return;
+    try {
+      this.#inTwoSyncs(() => this.#apply({ puts: [this.#formatAgain()] }));
+    } catch (cause) {
+      if (!(cause instanceof Error && 'code' in cause)) throw cause; // Not LMDB's and not the file system's.
+      this.#own = undefined; // A full disk: whoever opens the store next does it.
+    }
+  }
+
+  /** A record that changes nothing and makes a transaction. */
+  #formatAgain(): StorePut {
+    return { table: 'meta', key: META_KEY, value: this.#value('meta', META_KEY)! }; // Every store has it.
   }
 
   #cells(table: Table): Cells | undefined {
