@@ -72,6 +72,11 @@ run: addi sp, sp, -16; sd ra, 8(sp); next
 29: ld ra, 8(sp); addi sp, sp, 16; ret
 help: addi s4, s4, 3; xor a0, a0, s4; ret
 .align 2; 5: .word 20b - 5b, 21b - 5b, 22b - 5b, 23b - 5b, 24b - 5b, 25b - 5b, 26b - 5b, 27b - 5b, 28b - 5b; 6: .byte 0, 1, 2, 3, 6, 4, 5, 2, 7, 1, 6, 0, 8; .align 2`,
+  'words are extended with zeros, with code between the shifts': `li s1, 200; li a3, -7; 1: xor a0, a3, s1; slli a0, a0, 32; addi a3, a3, 13; srli a0, a0, 32; add a4, a4, a0
+slli a1, a3, 32; slli a2, a4, 32; xor a5, a3, a4; srli a1, a1, 30; srli a2, a2, 29; add a4, a4, a1; xor a4, a4, a2; slli a1, a3, 32; add a6, a1, a3; srli a1, a1, 32; xor a4, a4, a1
+slli a2, a4, 32; addi a4, a4, 1; srli a2, a2, 32; sub a4, a4, a2; slli a5, a4, 32; sd a5, -8(sp); srli a5, a5, 31; add a3, a3, a5; addi s1, s1, -1; bnez s1, 1b; ecall`,
+  'loops in loops, around calls': `li s0, 6; 0: li s1, 5; 1: li s2, 9; 2: add s3, s3, s2; xori s4, s3, 0x33; addi s2, s2, -1; bnez s2, 2b; andi a0, s3, 3; beqz a0, 1f; sub s3, s3, s1
+1: addi s1, s1, -1; bnez s1, 3f; call help; addi s0, s0, -1; bnez s0, 0b; ecall; 3: li s2, 9; j 2b; help: addi s3, s3, 5; ret`,
   'reads the counters in a loop': 'li a2, 300; 1: addi a5, a5, 1; xor a6, a5, a3; rdinstret a0; rdcycle a1; add a3, a3, a0; xor a3, a3, a1; addi a2, a2, -1; bnez a2, 1b; ecall',
   'reservations': 'li a1, 0x40000; li a2, 300; 1: lr.d a0, (a1); addi a0, a0, 3; sc.d a3, a0, (a1); add a4, a4, a3; addi a2, a2, -1; bnez a2, 1b; ecall',
 };

@@ -12,7 +12,7 @@ import { emitLoad, emitStore } from './emit-memory.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import { isCsrRead, isReturn, type Instruction } from './instruction.ts';
 import { HELPER, LOCAL } from './layout.ts';
-import { emitNarrow, emitZeroExtension, isZeroExtension, narrowAfter } from './narrow.ts';
+import { emitNarrow, emitZeroExtension, narrowAfter, zeroExtensionAt } from './narrow.ts';
 
 export function emitInstruction(unit: UnitEmitter, instruction: Instruction): void {
   const { row: { mnemonic, format }, rd } = instruction;
@@ -49,9 +49,11 @@ function emitMeaning(unit: UnitEmitter, instruction: Instruction): void {
 
 function emitPure(unit: UnitEmitter, instruction: Instruction): void {
   const { code, instructions, position } = unit;
-  if (instruction.rd === 0 || isZeroExtension(instruction, instructions[position + 1])) return;
-  const before = instructions[position - 1];
-  if (before !== undefined && isZeroExtension(before, instruction)) return emitZeroExtension(unit, before, instruction);
+  if (instruction.rd === 0) return;
+  const pair = zeroExtensionAt(instructions, position);
+  if (pair >= 0) { unit.extensions.set(pair, instruction); return; }
+  const shift = unit.extensions.get(position);
+  if (shift !== undefined) return emitZeroExtension(unit, shift, instruction);
   if (emitNarrow(unit, instruction)) return;
   PURE[instruction.row.mnemonic]!({ code, instruction, get: unit.get });
   unit.set(instruction.rd);

@@ -62,6 +62,8 @@ export class UnitEmitter {
   /** Constants in integer registers, registers with narrow values (narrow.ts), and bytes ready for stores by base register, both of the block being emitted. */
   readonly constants = new Map<number, number>();
   narrow = 0;
+  /** Position of a right shift in the block → the left shift before it that was put off (narrow.ts). */
+  readonly extensions = new Map<number, Instruction>();
   readonly ranges = new Map<number, { readonly low: number; readonly high: number }>();
   /** The block being emitted, and the place in it. */
   instructions: readonly Instruction[] = [];
@@ -306,6 +308,7 @@ export class UnitEmitter {
     this.constants.clear();
     this.narrow = 0;
     this.ranges.clear();
+    this.extensions.clear();
     const node = this.context.graph.nodes[index]!;
     const { block } = node;
     if (block !== undefined) this.#body(block.start, block.instructions, index);

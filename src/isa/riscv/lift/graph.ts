@@ -15,12 +15,13 @@
  */
 import { assert } from '../../../core/index.ts';
 import type { Block, Edge, Region } from './region.ts';
+import { separateSmallLoops } from './small-loops.ts';
 
 /** An edge of the graph: to a node, or out of the unit. `index`: the number to set first, when the node is (or leads to) a dispatch. */
 export type GraphEdge = { readonly node: number; readonly index?: number } | { readonly address: number };
 
 export interface GraphNode {
-  /** Undefined: a dispatch node. */
+  /** Undefined: a dispatch node, or with one edge a landing (small-loops.ts). */
   readonly block: Block | undefined;
   readonly edges: readonly GraphEdge[];
   /** Numbers that lead to each edge of a dispatch or table. */
@@ -66,14 +67,15 @@ export function makeGraph({ blocks }: Region, { wanted, inside }: Entrances = { 
   const isLarge = blocks.length >= LARGE_BLOCKS;
   if (isLarge || place !== undefined) for (const { header, members } of outermostLoops(drafts)) if (isLarge || members.includes(place!)) targets.add(header);
   targets.delete(1);
-  if (targets.size === 0) return order(blocks, drafts, []);
+  if (targets.size === 0) return order(blocks, drafts, { blocks: [], draft: -1 });
   const more = [{ ...blocks[0]!, edges: [...blocks[0]!.edges, ...[...targets].map((block) => ({ block }))] }, ...blocks.slice(1)];
   const withEntries = reducible(more);
   const first = withEntries[0]!;
   const own = first.edges.find((target) => target === 1) ?? first.edges.find((target) => new Leaves(withEntries).has(target, 1))!;
   withEntries.push({ block: undefined, edges: first.edges.filter((target) => target !== 1) });
-  first.edges = [own, withEntries.length - 1];
-  return order(blocks, withEntries, [...targets]);
+  const draft = withEntries.length - 1;
+  first.edges = [own, draft];
+  return order(blocks, withEntries, { blocks: [...targets], draft });
 }
 
 function blockAround(blocks: readonly Block[], address: number): number {
@@ -187,7 +189,9 @@ function closeComponent(path: number[], isOpen: Uint8Array, root: number): numbe
   return component;
 }
 
-function order(blocks: readonly Block[], drafts: readonly Draft[], extra: readonly number[]): Graph {
+/** `entries`: blocks at which the unit can be entered besides its start, and the dispatch node that leads to them. */
+function order(blocks: readonly Block[], drafts: Draft[], entries: { readonly blocks: readonly number[]; readonly draft: number }): Graph {
+  separateSmallLoops(drafts, reversePostorder(drafts));
   const sequence = reversePostorder(drafts);
   const position = new Int32Array(drafts.length).fill(-1);
   sequence.forEach((draft, index) => { position[draft] = index; });
@@ -198,7 +202,7 @@ function order(blocks: readonly Block[], drafts: readonly Draft[], extra: readon
     const { edges } = drafts[from]!;
     return edges.includes(target) ? target : edges.find((edge) => drafts[edge]!.block === undefined && leaves.has(edge, target))!;
   };
-  const entryNode = extra.length === 0 ? -1 : position[drafts.length - 1]!;
+  const entryNode = entries.draft < 0 ? -1 : position[entries.draft]!;
   const nodes = sequence.map((draft): GraphNode => {
     const { block } = drafts[draft]!;
     if (draft === 0 && entryNode >= 0) {
@@ -218,7 +222,7 @@ function order(blocks: readonly Block[], drafts: readonly Draft[], extra: readon
   const predecessors: number[][] = nodes.map(() => []);
   nodes.forEach(({ edges }, from) => { for (const edge of edges) if ('node' in edge && !predecessors[edge.node]!.includes(from)) predecessors[edge.node]!.push(from); });
   const dominators = findDominators(predecessors);
-  return { nodes, dominators, predecessors, loops: findLoops(predecessors, dominators), numbers, entries: extra.map((block) => blocks[block]!.start), entryNode };
+  return { nodes, dominators, predecessors, loops: findLoops(predecessors, dominators), numbers, entries: entries.blocks.map((block) => blocks[block]!.start), entryNode };
 }
 
 /** Blocks behind dispatch nodes, those behind further dispatch nodes among them; each is asked for once a target. */

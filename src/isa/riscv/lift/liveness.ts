@@ -10,7 +10,8 @@
  * What this does NOT do: know what is dirty (dataflow.ts).
  */
 import { STACK_POINTER } from './facts.ts';
-import { isCalling, type Graph, type GraphNode } from './graph.ts';
+import type { Graph, GraphNode } from './graph.ts';
+import { LoopBody } from './small-loops.ts';
 
 export interface Liveness {
   /** Live at the start of each node, as bit sets. */
@@ -21,10 +22,6 @@ export interface Liveness {
 }
 
 const SP_BIT = 1 << STACK_POINTER;
-
-/** A loop that touches at most so many integer registers and so many float registers keeps them all. */
-const KEPT_INTEGERS_MAX = 10;
-const KEPT_FLOATS_MAX = 12;
 
 export function findLiveness(graph: Graph): Liveness {
   const { nodes, predecessors } = graph;
@@ -59,29 +56,16 @@ export function findLiveness(graph: Graph): Liveness {
 /** For each node, what the small loops around it touch. */
 function keptInLoops({ nodes, loops }: Graph): Pick<Liveness, 'integers' | 'floats'> {
   const [integers, floats] = [new Int32Array(nodes.length), new Int32Array(nodes.length)];
-  for (const body of loops.values()) {
-    let [touched, touchedFloats] = [0, 0];
-    let hasCall = false;
-    for (const index of body) {
-      hasCall ||= isCalling(nodes[index]!);
-      for (const { reads, writes, floatReads, floatWrites } of nodes[index]!.block?.instructions ?? []) {
-        touched |= reads | writes;
-        touchedFloats |= floatReads | floatWrites;
-      }
-    }
-    if (hasCall || countOf(touched) > KEPT_INTEGERS_MAX || countOf(touchedFloats) > KEPT_FLOATS_MAX) continue;
-    for (const index of body) {
-      integers[index]! |= touched;
-      floats[index]! |= touchedFloats;
+  for (const members of loops.values()) {
+    const body = new LoopBody();
+    for (const index of members) body.add(nodes[index]!.block);
+    if (!body.isSmall) continue;
+    for (const index of members) {
+      integers[index]! |= body.integers;
+      floats[index]! |= body.floats;
     }
   }
   return { integers, floats };
-}
-
-function countOf(set: number): number {
-  let count = 0;
-  for (let rest = set; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }
 
 /** Live behind the last instruction of a node. */

@@ -74,9 +74,24 @@ function low(unit: UnitEmitter, register: number): void {
   unit.get(register); unit.code.op(OP.i32WrapI64);
 }
 
-/** Whether an instruction and the one behind it extend a word with zeros: the first is not emitted then. */
-export function isZeroExtension({ row, rd, rs1, imm }: Instruction, next: Instruction | undefined): boolean {
-  return row.mnemonic === 'slli' && imm === WORD_BITS && rd !== 0 && rs1 !== 0 && next?.row.mnemonic === 'srli' && next.rd === rd && next.rs1 === rd && next.imm <= WORD_BITS;
+/** How far behind a left shift compilers put the right one. */
+const PAIR_DISTANCE = 6;
+
+/**
+ * The right shift that, with the left one at `position`, extends a word with zeros: the left one is not emitted then, and its operand stays in its local. Nothing between them may
+ * look at the result, change the operand or leave the unit. -1: there is none.
+ */
+export function zeroExtensionAt(instructions: readonly Instruction[], position: number): number {
+  const { row, rd, rs1, imm } = instructions[position]!;
+  if (row.mnemonic !== 'slli' || imm !== WORD_BITS || rd === 0 || rs1 === 0) return -1;
+  const result = bitOf(rd);
+  for (let at = position + 1; at <= position + PAIR_DISTANCE; at++) {
+    const next = instructions[at];
+    if (next === undefined || next.kind !== 'plain' || next.canLeave) return -1;
+    if (next.row.mnemonic === 'srli' && next.rd === rd && next.rs1 === rd && next.imm <= WORD_BITS) return at;
+    if (((next.reads | next.writes) & result) !== 0 || (next.writes & bitOf(rs1)) !== 0) return -1;
+  }
+  return -1;
 }
 
 /** The second instruction of such a pair; the first one's operand is still in its local. */
