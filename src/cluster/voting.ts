@@ -28,6 +28,9 @@ interface Source {
   pending: Promise<void> | undefined;
 }
 
+/** From so many replicas on one that ends badly is outvoted. */
+export const VOTERS_MIN = 3;
+
 /** How many of `replicas` make a majority. */
 export function quorumOf(replicas: number): number {
   return Math.floor(replicas / 2) + 1;

@@ -165,13 +165,13 @@ export class Driver {
   }
 
   async #housekeeping(): Promise<void> {
-    const { channels, hooks, monotonicMs, recording } = this.#parts;
+    const { channels, feed, hooks, monotonicMs, recording } = this.#parts;
     const now = this.#lastLook = monotonicMs();
     recording?.mustBeWell();
     // While a checkpoint is under way a release would wait for it, and the guest with it: better a little later.
     const mayWait = recording?.isBusy === true && channels.pendingBytes < limits.OUTBOX_BYTES_MAX / 2;
     const isOutputDue = channels.hasOutput && !mayWait && (now - this.#lastRelease >= RELEASE_INTERVAL_MS || channels.pendingBytes >= limits.OUTBOX_BYTES_MAX);
-    if (isOutputDue || recording?.isFull === true || this.#parts.feed.wantsCommit) await this.#release();
+    if (isOutputDue || recording?.isFull === true || feed.wantsCommit || feed.hasIdled) await this.#release();
     if (this.#isCheckpointDue(now)) await this.#checkpoint();
     hooks.onProgress?.(this.progress());
     if (now - this.#lastYield >= SLICE_MS) await this.#yieldToHost(now);

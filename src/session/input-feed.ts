@@ -37,7 +37,7 @@ export interface Live {
 interface Recorded { readonly channel: Channel; readonly wanted: Wanted; readonly index: number; readonly entry: InputEntry | undefined }
 interface Answer { readonly channel: Channel; readonly bytes: Uint8Array | undefined }
 
-/** How soon a wish to stop is noticed while the host is waited for. */
+/** How soon a wish to stop is noticed while the host is waited for, and how long a peer waits for a node that waits. */
 const STOP_POLL_MS = 50;
 
 export class InputFeed {
@@ -51,6 +51,7 @@ export class InputFeed {
   readonly #fresh = new Map<string, number>();
   /** Ports of peers that are read. */
   readonly #peers: readonly HostPort[];
+  #hasIdled = false;
   /** Bytes fetched from the host in this session, for progress. */
   fetchedBytes = 0;
 
@@ -66,8 +67,14 @@ export class InputFeed {
     return this.#peers.some((port) => port.wantsCommit === true);
   }
 
+  /** Whether a wait was given up because peers hold what this guest has read: made durable now, it can be forgotten by them. */
+  get hasIdled(): boolean {
+    return this.#hasIdled;
+  }
+
   /** Everything journaled so far is durable: peers need not keep it any longer. */
   acknowledge(): void {
+    this.#hasIdled = false;
     for (const [channel, position] of this.#fresh) this.#live!.ports.get(channel)?.acknowledge?.(position);
     this.#fresh.clear();
   }
@@ -79,7 +86,7 @@ export class InputFeed {
 
   /**
    * Supplies what one of the blocked channels misses, at least in part. Several wait only when a guest polls: the first to answer is fed, and
-   * the journal keeps the order. Returns without effect when `stopRequested` answers while the host is waited for.
+   * the journal keeps the order. Returns without effect when `stopRequested` answers while the host is waited for, and when hasIdled.
    */
   async supply(channels: readonly Channel[], at: InstructionCount, stopRequested?: () => string | undefined): Promise<void> {
     for (const channel of channels) {
@@ -176,7 +183,11 @@ export class InputFeed {
     const reads = channels.map((channel) => this.#reading.get(channel.spec.name)!);
     let timer: NodeJS.Timeout | undefined;
     const stopped = new Promise<undefined>((resolve) => {
-      if (stopRequested !== undefined) timer = setInterval(() => { if (stopRequested() !== undefined) resolve(undefined); }, STOP_POLL_MS);
+      if (stopRequested === undefined) return;
+      timer = setInterval(() => {
+        this.#hasIdled ||= [...this.#fresh.keys()].some((name) => this.#live!.ports.get(name)?.acknowledge !== undefined); // What is fresh came from there.
+        if (this.#hasIdled || stopRequested() !== undefined) resolve(undefined);
+      }, STOP_POLL_MS);
     });
     try {
       const answer = await Promise.race([...reads, stopped]);

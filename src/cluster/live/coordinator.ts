@@ -8,8 +8,9 @@
  *                                         ├─ a node failed ────────► stop everybody, E_CLUSTER_FAILED with its last lines
  *                                         └─ stop asked for ───────► stop everybody at a resumable point
  *
- * Invariants: when run() settles no process of the cluster is left; whoever does not stop in time is killed, which costs nothing but time at the
- * resume. What this does NOT do: touch the nodes' bytes, hold the store open.
+ * Invariants: when run() settles no process of the cluster is left; whoever does not stop or leave in time is killed, which costs nothing but time at the
+ * resume; a process is started only for nodes that have not ended; a stop that comes when all have ended is none.
+ * What this does NOT do: touch the nodes' bytes, hold the store open.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -21,7 +22,7 @@ import type { Report } from '../../session/index.ts';
 import type { HubCounters, NodeWait } from '../hub.ts';
 import { CLUSTER_ID_BYTES } from '../wire.ts';
 import type { ClusterPlan } from '../plan.ts';
-import { quorumOf } from '../voting.ts';
+import { quorumOf, VOTERS_MIN } from '../voting.ts';
 import { PATIENCE, Standstill } from '../standstill.ts';
 import type { NodeEnd } from '../node-end.ts';
 import { lastLines } from './log-tail.ts';
@@ -75,11 +76,9 @@ interface Failure { readonly node: string | undefined; readonly code: ErrorCode;
 /** One process of the cluster, in its present life. */
 interface Member { readonly number: number; readonly life: number; handle: ProcessHandle; endpoint: string | undefined; readonly open: Set<string> }
 
-/** How long a process may take to reach a resumable point after it was asked to. */
+/** How long a process may take to reach a resumable point after it was asked to, or to leave when everything is over. */
 const STOP_GRACE_MS = 10_000;
 const POLL_MS = 50;
-/** From so many replicas on one that ends badly is outvoted. */
-const VOTERS_MIN = 3;
 const LAST_LINES = 5;
 /** Each doubles the buffers of waiting writers: from 64 KiB, this many make a gigabyte; what still stands still then wants more than a host has. */
 const GROWTHS_MAX = 14;
@@ -88,7 +87,8 @@ export class Coordinator {
   readonly #parts: CoordinatorParts;
   readonly #clusterId = new Uint8Array(randomBytes(CLUSTER_ID_BYTES));
   readonly #directory = mkdtempSync(join(tmpdir(), 'stillpoint-'));
-  readonly #members: Member[] = [];
+  /** By number: the processes with nodes that had not ended when it began. */
+  readonly #members = new Map<number, Member>();
   readonly #nodes: ReadonlyMap<string, NodeStatus>;
   readonly #ended: NodeEnd[];
   readonly #counters: HubCounters[] = [];
@@ -119,17 +119,23 @@ export class Coordinator {
     if (plan.isEncrypted && plan.processes > 1) this.#keys = (await import('./curve.ts')).newClusterKeys();
     const over = new Promise<void>((resolve) => { this.#settle = resolve; });
     const polling = setInterval(() => { this.#poll(); }, POLL_MS);
+    const clean = (): void => { rmSync(this.#directory, { recursive: true, force: true }); };
+    process.once('exit', clean); // A second Ctrl-C.
     try {
       for (const host of this.#parts.hosts.hosts.values()) host.onLost((error) => { this.#fail({ node: undefined, code: error.code, message: error.message }); });
-      for (let number = 0; number < plan.processes; number++) this.#spawn(number, 0);
+      for (const end of this.#parts.ended) this.#judge(end);
+      for (const number of this.#failure === undefined ? openProcesses(plan, this.#nodes) : []) this.#spawn(number, 0);
+      if (this.#members.size === 0) this.#settle();
       await over;
     } finally {
       clearInterval(polling);
       clearTimeout(this.#killTimer);
-      rmSync(this.#directory, { recursive: true, force: true });
+      process.off('exit', clean);
+      clean();
     }
     if (this.#failure !== undefined) throw this.#failed(this.#failure);
-    return { kind: this.#stopReason === undefined ? 'ended' : 'stopped', reason: this.#stopReason, status: this.#status, counters: this.#counters };
+    const isStopped = [...this.#nodes.values()].some(({ state }) => state !== 'ended');
+    return { kind: isStopped ? 'stopped' : 'ended', reason: isStopped ? this.#stopReason : undefined, status: this.#status, counters: this.#counters };
   }
 
   get #status(): ClusterStatus {
@@ -143,7 +149,7 @@ export class Coordinator {
     const events: ProcessEvents = { onMessage: (message) => { this.#hear(member, message); }, onGone: (how, errors) => { this.#gone(member, how, errors); } };
     const handle = host === undefined ? new ChildHandle(entry, events) : hosts.hosts.get(host)!.spawn(number, life, events);
     const member: Member = { number, life, handle, endpoint: undefined, open: new Set(open) };
-    this.#members[number] = member;
+    this.#members.set(number, member);
     const bind = plan.processes === 1 ? undefined : plan.transport === 'tcp' ? `tcp://${hosts.addressOf(host)}:*` : `ipc://${join(this.#directory, `${number}-${life}`)}`;
     this.#tell(member, { kind: 'start', plan, store, process: number, clusterId: this.#clusterId, bind, keys: this.#keys, ended: this.#ended });
     if (this.#stopReason !== undefined) this.#tell(member, { kind: 'stop', reason: this.#stopReason });
@@ -170,24 +176,34 @@ export class Coordinator {
       status.state = message.kind;
       if (message.kind === 'ended') this.#nodeEnded(status, message);
     }
-    if (member.open.size === 0) this.#tell(member, { kind: 'leave' });
+    if (member.open.size > 0) return;
+    this.#tell(member, { kind: 'leave' });
+    if (this.#everyone.every(({ open }) => open.size === 0)) this.#killLater();
+  }
+
+  get #everyone(): readonly Member[] {
+    return [...this.#members.values()];
   }
 
   /** When all are there, and whenever one comes back, everybody learns where everybody is. */
   #introduce(member: Member, endpoint: string): void {
     member.endpoint = endpoint;
-    this.#isRunning ||= this.#members.length === this.#parts.plan.processes && this.#members.every((other) => other.endpoint !== undefined);
+    this.#isRunning ||= this.#everyone.every((other) => other.endpoint !== undefined);
     if (!this.#isRunning) return;
-    const endpoints = this.#members.map((other) => other.endpoint);
-    for (const other of this.#members) this.#tell(other, { kind: 'peers', endpoints });
-    if (member.open.size === 0) this.#tell(member, { kind: 'leave' });
+    const endpoints = Array.from({ length: this.#parts.plan.processes }, (_, number) => this.#members.get(number)?.endpoint);
+    for (const other of this.#everyone) this.#tell(other, { kind: 'peers', endpoints });
   }
 
   #nodeEnded(status: NodeStatus, { node, outcome, instructions, root, written }: NodeEnd): void {
     const end: NodeEnd = { node, outcome, instructions, root, written };
     Object.assign(status, { instructions, root });
     this.#ended.push(end);
-    for (const other of this.#members) this.#tell(other, { kind: 'ended', ...end });
+    for (const other of this.#everyone) this.#tell(other, { kind: 'ended', ...end });
+    this.#judge(end);
+  }
+
+  /** What the end of a node means for the cluster. */
+  #judge({ node, outcome }: NodeEnd): void {
     const what = badEnd(outcome);
     const { replicas, of } = this.#parts.plan.nodes.find(({ name }) => name === node)!;
     if (what !== undefined && replicas < VOTERS_MIN) return this.#fail({ node, code: 'E_CLUSTER_FAILED', message: what });
@@ -216,7 +232,7 @@ export class Coordinator {
 
   /** A process is over: as it should be, after a stop, or killed. */
   #gone(member: Member, how: string, errors: string): void {
-    if (this.#members[member.number] !== member) return;
+    if (this.#members.get(member.number) !== member) return;
     member.endpoint = undefined;
     if (member.open.size > 0 && this.#stopReason === undefined) {
       if (this.#restarts < this.#parts.plan.restarts) {
@@ -225,7 +241,7 @@ export class Coordinator {
       }
       this.#fail({ node: [...member.open][0], code: 'E_CLUSTER_FAILED', message: `its process was ended by ${how}, after ${this.#restarts} restarts: ${errors.trim().split('\n').at(-1) ?? ''}` });
     }
-    if (this.#members.every(({ handle }) => handle.isGone)) this.#settle();
+    if (this.#everyone.every(({ handle }) => handle.isGone)) this.#settle();
   }
 
   #poll(): void {
@@ -237,13 +253,13 @@ export class Coordinator {
   /** When everybody waits, buffers grow; when nobody waits for room, nothing will ever come. */
   #lookForStandstill(waits: readonly NodeWait[]): void {
     this.#standstill.report(waits);
-    if (this.#stopReason !== undefined || this.#members.some(({ endpoint, open }) => endpoint === undefined && open.size > 0)) return this.#standstill.reset();
+    if (this.#stopReason !== undefined || this.#everyone.some(({ endpoint, open }) => endpoint === undefined && open.size > 0)) return this.#standstill.reset();
     const open = [...this.#nodes.values()].filter(({ state }) => state !== 'ended').map(({ name }) => name);
     const found = this.#standstill.find(open);
     if (found === undefined) return;
     this.#standstill.reset();
     if (found.kind === 'full' && ++this.#growths <= GROWTHS_MAX) {
-      for (const member of this.#members) this.#tell(member, { kind: 'grow' });
+      for (const member of this.#everyone) this.#tell(member, { kind: 'grow' });
       return;
     }
     const says = found.waits.slice(0, 5).map(({ node, wait, peer }) => (wait === 'writing' ? `${node} for ${peer} to read` : wait === 'reading' ? `${node} for bytes of ${peer}` : `${node} for ${peer} to take the rest`));
@@ -260,8 +276,12 @@ export class Coordinator {
   #stop(reason: string): void {
     if (this.#stopReason !== undefined) return;
     this.#stopReason = reason;
-    for (const member of this.#members) this.#tell(member, { kind: 'stop', reason });
-    this.#killTimer = setTimeout(() => { for (const { handle } of this.#members) handle.kill(); }, STOP_GRACE_MS);
+    for (const member of this.#everyone) this.#tell(member, { kind: 'stop', reason });
+    this.#killLater();
+  }
+
+  #killLater(): void {
+    this.#killTimer ??= setTimeout(() => { for (const { handle } of this.#everyone) handle.kill(); }, STOP_GRACE_MS);
   }
 
   #tell({ handle }: Member, message: ToProcess): void {
@@ -275,6 +295,11 @@ export class Coordinator {
     const what = code === 'E_CLUSTER_FAILED' ? message : `${code}: ${message}`;
     return new StillpointError('E_CLUSTER_FAILED', `${node === undefined ? '' : `node ${node} of `}cluster ${this.#parts.plan.name}: ${what}${said}`, { data: { node, code } });
   }
+}
+
+/** Numbers of the processes that have something to do. */
+function openProcesses(plan: ClusterPlan, nodes: ReadonlyMap<string, NodeStatus>): readonly number[] {
+  return [...new Set(plan.nodes.filter(({ name }) => nodes.get(name)!.state !== 'ended').map((node) => node.process))].sort((a, b) => a - b);
 }
 
 /** What is wrong with the way a node ended. */

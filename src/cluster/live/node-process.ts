@@ -66,7 +66,7 @@ class ClusterProcess {
       for (const { node, written } of ended) this.#hub.nodeEnded(node, written);
       this.#inbox.listen((message) => { this.#hear(message); });
       say({ kind: 'listening', endpoint: this.#transport?.endpoint ?? '' });
-      await this.#inbox.next('peers');
+      await Promise.race([this.#inbox.next('peers'), this.#inbox.next('stop')]); // Who is stopped before all are there needs nobody.
       const isEnded = new Set(ended.map(({ node }) => node));
       const mine = plan.nodes.filter((node) => node.process === this.#start.process && !isEnded.has(node.name));
       await this.#withContext(mine, digests, (execute) => Promise.all(mine.map((node) => this.#runNode(node, execute))));

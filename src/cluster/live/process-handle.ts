@@ -30,11 +30,13 @@ export class ChildHandle implements ProcessHandle {
     let errors = '';
     child.stderr!.on('data', (bytes: Buffer) => { errors = (errors + bytes.toString()).slice(-ERRORS_MAX); });
     child.on('message', (message) => { onMessage(message as FromProcess); }); // Only our process has the other end.
-    child.on('error', () => {}); // A process that could not be started or told something has no 'spawn'; its 'close' follows.
-    child.on('close', (code, signal) => {
+    const gone = (how: string): void => {
+      if (this.#isGone) return;
       this.#isGone = true;
-      onGone(signal ?? `status ${code}`, errors);
-    });
+      onGone(how, errors);
+    };
+    child.on('error', (error) => { if (child.pid === undefined) gone(error.message); }); // One that could not be told something ends by itself.
+    child.on('close', (code, signal) => { gone(signal ?? `status ${code}`); });
   }
 
   get pid(): number | undefined {

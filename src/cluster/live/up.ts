@@ -8,6 +8,7 @@ import { bindingsOfRun, defaultStoreDirectory, nodeRecord, withStore } from '../
 import type { StoreContext } from '../../txn/index.ts';
 import { nodeEnd, type NodeEnd } from '../node-end.ts';
 import { runNameOf, type ClusterPlan } from '../plan.ts';
+import { VOTERS_MIN } from '../voting.ts';
 import { badEnd, Coordinator, type ClusterEnd, type ClusterStatus } from './coordinator.ts';
 import { LogTail, type OnLine } from './log-tail.ts';
 import type { OpenHosts } from './open-hosts.ts';
@@ -54,7 +55,7 @@ const NO_HOSTS: OpenHosts = { hosts: new Map(), addressOf: () => '127.0.0.1', kn
 
 interface Begun { readonly plan: ClusterPlan; readonly ended: readonly NodeEnd[] }
 
-/** What this store and those of other hosts know of the cluster; refuses a start over old runs, and a resume of nothing or of a cluster that is over. */
+/** What this store and those of other hosts know of the cluster; refuses a start over old runs, and a resume of nothing or of a cluster that has failed. */
 async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts: OpenHosts): Promise<Begun> {
   return withStore(store, 'create', async (context) => {
     const here = plan.nodes.filter(({ host }) => host === undefined);
@@ -118,9 +119,9 @@ function exists(plan: ClusterPlan, known: readonly string[], isElsewhere: boolea
 }
 
 function refuseFinished(plan: ClusterPlan, ended: readonly NodeEnd[]): void {
-  const bad = ended.find(({ outcome }) => badEnd(outcome) !== undefined);
+  const isAlone = (name: string): boolean => plan.nodes.find((node) => node.name === name)!.replicas < VOTERS_MIN; // The others may be outvoted.
+  const bad = ended.find(({ node, outcome }) => badEnd(outcome) !== undefined && isAlone(node));
   if (bad !== undefined) throw new StillpointError('E_RUN_FINISHED', `node ${bad.node} of cluster ${plan.name} has failed: ${badEnd(bad.outcome)!}; remove the runs and start again`, { data: { cluster: plan.name, node: bad.node } });
-  if (ended.length === plan.nodes.length) throw new StillpointError('E_RUN_FINISHED', `cluster ${plan.name} has ended, there is nothing to resume`, { data: { cluster: plan.name } });
 }
 
 /** The directory of the logs; a first start begins with empty ones. `known`: the plan with the files that the nodes write. */
