@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The command `stillpoint`: declares the verbs, runs one, turns what it throws into one line and an exit status.
  * Each verb lives in commands/NAME.ts and imports nothing but the public API.
@@ -82,4 +81,4 @@ function endOnClosedPipe(error: NodeJS.ErrnoException): void {
   throw error;
 }
 
-process.exitCode = await main();
+void main().then((status) => { process.exitCode = status; });

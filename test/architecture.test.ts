@@ -75,8 +75,9 @@ describe('layers', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('the command line imports src/index.ts only', () => {
-    const wrong = cliFiles.flatMap((file) => graph.get(file)!.filter(({ target }) => target?.startsWith('src/') && target !== 'src/index.ts').map(({ target }) => `${file} -> ${target}`));
+  it('the command line imports src/index.ts only; what starts it, before anything else is read, V8\'s flags', () => {
+    const mayImport = (file: string): string => (file === 'cli/launch.ts' ? 'src/engine/live/v8-flags.ts' : 'src/index.ts');
+    const wrong = cliFiles.flatMap((file) => graph.get(file)!.filter(({ target }) => target?.startsWith('src/') && target !== mayImport(file)).map(({ target }) => `${file} -> ${target}`));
     expect(wrong).toEqual([]);
   });
 
