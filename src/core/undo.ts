@@ -35,6 +35,7 @@ function isSame<Key, Value>(map: ReadonlyMap<Key, Value>, keys: readonly Key[], 
 export function markArray<Element>(array: Element[]): Undo {
   const elements = array.slice();
   return () => {
+    if (array.length === elements.length && elements.every((element, index) => array[index] === element)) return;
     array.length = 0;
     for (const element of elements) array.push(element);
   };

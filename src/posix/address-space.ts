@@ -353,13 +353,10 @@ export class AddressSpace {
 
   /** Mappings and rights; pages have marks of their own (GuestMemory). */
   mark(): Undo {
-    const mappings = this.map.mappings.slice();
-    const map = this.map.mark();
+    const [mappings, map] = [this.map.mappings.slice(), this.map.mark()];
     const [heapEnd, accessibleBytes, isOpen, sharedFiles, retained] = [this.#heapEnd, this.#accessibleBytes, this.#isOpen, this.#sharedFiles, [...this.#retained]];
     return () => {
-      const [now, then] = [new Set(this.map.mappings), new Set(mappings)];
-      for (const { start, end } of [...now].filter((mapping) => !then.has(mapping))) this.memory.setRights(start / PAGE_BYTES, (end - start) / PAGE_BYTES, 0);
-      for (const { start, end, protection } of mappings.filter((mapping) => !now.has(mapping))) this.memory.setRights(start / PAGE_BYTES, (end - start) / PAGE_BYTES, rightsOf(protection));
+      this.#putRightsBack(mappings);
       map();
       this.#heapEnd = heapEnd;
       this.#accessibleBytes = accessibleBytes;
@@ -368,6 +365,15 @@ export class AddressSpace {
       this.#retained.clear();
       for (const key of retained) this.#retained.add(key);
     };
+  }
+
+  /** The rights of `mappings` instead of those of today. */
+  #putRightsBack(mappings: readonly Mapping[]): void {
+    const today = this.map.mappings;
+    if (today.length === mappings.length && mappings.every((mapping, index) => today[index] === mapping)) return;
+    const [now, then] = [new Set(today), new Set(mappings)];
+    for (const { start, end } of today.filter((mapping) => !then.has(mapping))) this.memory.setRights(start / PAGE_BYTES, (end - start) / PAGE_BYTES, 0);
+    for (const { start, end, protection } of mappings.filter((mapping) => !now.has(mapping))) this.memory.setRights(start / PAGE_BYTES, (end - start) / PAGE_BYTES, rightsOf(protection));
   }
 
   encode(): Canonical {

@@ -116,7 +116,7 @@ export class FileContext implements ProcessFiles {
   mark(): Undo {
     const [identity, umask, cwd, references, descriptors] = [this.#identity, this.umask, this.#cwd, this.#cwd.references, this.descriptors.mark()];
     return () => {
-      this.identity = identity;
+      if (this.#identity !== identity) this.identity = identity;
       this.umask = umask;
       this.#cwd = cwd;
       cwd.references = references; // Of a directory of /proc, which is in no table.

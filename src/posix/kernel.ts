@@ -149,7 +149,14 @@ export class Kernel {
     const [current, left, ending, usedBytes] = [this.#current, [...this.#left], this.#ending, this.account.usedBytes];
     const parts = [markArray(this.processes), this.clock.mark(), this.entropy.mark(), this.schedule.mark(), this.systemV.mark(), this.files.mark(), this.channels.mark()];
     return () => {
-      Object.assign(this, { nextId, nextImage, outcome, isDeadlocked, randomAddress, waitCount, isScheduled, nextDeadline });
+      this.nextId = nextId;
+      this.nextImage = nextImage;
+      this.outcome = outcome;
+      this.isDeadlocked = isDeadlocked;
+      this.randomAddress = randomAddress;
+      this.waitCount = waitCount;
+      this.isScheduled = isScheduled;
+      this.nextDeadline = nextDeadline;
       this.#current = current;
       this.#left = [...left];
       this.#ending = ending;

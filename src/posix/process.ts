@@ -73,7 +73,18 @@ export class Process {
     const timers = this.timers.map((timer) => ({ timer, values: { ...timer } }));
     const parts = [this.files.mark(), this.actions.mark(), this.pending.mark(), markArray(this.threads), markArray(this.timers), markMap(this.limits)];
     return () => {
-      Object.assign(this, { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news, nice });
+      this.parentPid = parentPid;
+      this.group = group;
+      this.session = session;
+      this.argv = argv;
+      this.environment = environment;
+      this.programPath = programPath;
+      this.outcome = outcome;
+      this.exitSignal = exitSignal;
+      this.hasExecuted = hasExecuted;
+      this.stopSignal = stopSignal;
+      this.news = news;
+      this.nice = nice;
       this.#image = image;
       for (const undo of parts) undo();
       for (const { timer, values } of timers) Object.assign(timer, values);

@@ -60,7 +60,7 @@ export class SystemV {
 
   mark(): Undo {
     const kept = this.state();
-    return () => { this.#load(kept); };
+    return () => { if (kept !== undefined || this.nextId !== 0) this.#load(kept); };
   }
 
   /** Undefined: never used. */

@@ -74,7 +74,19 @@ export class Thread {
     const { registers, mask, savedMask, alternateStack, wait, waitOrder, hasEnded, retryDeadline, wakeResult, clearTidAddress, robustList, name, used } = this;
     const pending = this.pending.mark();
     return () => {
-      Object.assign(this, { registers, mask, savedMask, alternateStack, wait, waitOrder, hasEnded, retryDeadline, wakeResult, clearTidAddress, robustList, name, used });
+      this.registers = registers;
+      this.mask = mask;
+      this.savedMask = savedMask;
+      this.alternateStack = alternateStack;
+      this.wait = wait;
+      this.waitOrder = waitOrder;
+      this.hasEnded = hasEnded;
+      this.retryDeadline = retryDeadline;
+      this.wakeResult = wakeResult;
+      this.clearTidAddress = clearTidAddress;
+      this.robustList = robustList;
+      this.name = name;
+      this.used = used;
       pending();
     };
   }

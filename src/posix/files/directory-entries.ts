@@ -30,7 +30,7 @@ export class DirectoryEntries {
   readonly #own = new Map<string, DirectoryEntry>();
   readonly #hidden = new Set<string>();
   /** What mark() goes back to, while it is as it was. */
-  #kept: { readonly own: readonly (readonly [string, DirectoryEntry])[]; readonly hidden: readonly string[] } | undefined;
+  #kept: Undo | undefined;
 
   constructor(base?: BaseEntries) {
     this.base = base;
@@ -92,15 +92,18 @@ export class DirectoryEntries {
   }
 
   mark(): Undo {
-    const kept = (this.#kept ??= { own: [...this.#own], hidden: [...this.#hidden] });
-    return () => {
-      if (this.#kept === kept) return;
+    if (this.#kept !== undefined) return this.#kept;
+    const [own, hidden] = [[...this.#own], [...this.#hidden]];
+    const undo = (): void => {
+      if (this.#kept === undo) return;
       this.#own.clear();
       this.#hidden.clear();
-      for (const [name, entry] of kept.own) this.#own.set(name, entry);
-      for (const name of kept.hidden) this.#hidden.add(name);
-      this.#kept = kept;
+      for (const [name, entry] of own) this.#own.set(name, entry);
+      for (const name of hidden) this.#hidden.add(name);
+      this.#kept = undo;
     };
+    this.#kept = undo;
+    return undo;
   }
 
   #below(name: string): DirectoryEntry | undefined {

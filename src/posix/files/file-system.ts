@@ -346,7 +346,10 @@ export class FileSystem {
     return () => {
       for (const undo of tables) undo();
       for (const undo of parts) undo();
-      Object.assign(this, { inodeCount, root, nextInode, nextOpenFile });
+      this.inodeCount = inodeCount;
+      this.root = root;
+      this.nextInode = nextInode;
+      this.nextOpenFile = nextOpenFile;
       this.timers.clear();
       this.signalFiles.clear();
       this.watchers.clear();

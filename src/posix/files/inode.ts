@@ -14,7 +14,9 @@ import type { Terminal } from './terminal.ts';
 import type { Watches } from './watches.ts';
 
 /** The fields that every kind shares, and the way back to them. */
-export interface Kept { readonly mode: number; readonly uid: number; readonly gid: number; readonly nlink: number; readonly atime: bigint; readonly mtime: bigint; readonly ctime: bigint; readonly references: number; readonly undo: Undo }
+export interface Kept { readonly mode: number; readonly uid: number; readonly gid: number; readonly nlink: number; readonly atime: bigint; readonly mtime: bigint; readonly ctime: bigint; readonly references: number; readonly undo: Undo;
+  /** Of a directory. */
+  place?: { readonly entries: Undo; readonly parent: DirectoryInode; readonly name: string; readonly nextCookie: number; readonly undo: Undo } }
 
 interface InodeCommon {
   readonly ino: number;

@@ -4,10 +4,12 @@
  * What this does NOT do: tables (FileSystem).
  */
 import { type Undo } from '../../core/index.ts';
-import type { EpollInterest, Inode } from './inode.ts';
+import type { DirectoryInode, EpollInterest, Inode, Kept } from './inode.ts';
 
 export function markInode(inode: Inode): Undo {
-  const common = markCommon(inode);
+  const kept = markCommon(inode);
+  if (inode.kind === 'directory') return markDirectory(inode, kept);
+  const common = kept.undo;
   const special = markKind(inode);
   if (special === undefined) return common;
   return () => {
@@ -17,10 +19,10 @@ export function markInode(inode: Inode): Undo {
 }
 
 /** Most inodes are as they were at the last mark: they need no new way back. */
-function markCommon(inode: Inode): Undo {
+function markCommon(inode: Inode): Kept {
   const { kept } = inode;
   if (kept !== undefined && kept.mode === inode.mode && kept.uid === inode.uid && kept.gid === inode.gid && kept.nlink === inode.nlink && kept.atime === inode.atime
-    && kept.mtime === inode.mtime && kept.ctime === inode.ctime && kept.references === inode.references) return kept.undo;
+    && kept.mtime === inode.mtime && kept.ctime === inode.ctime && kept.references === inode.references) return kept;
   const { mode, uid, gid, nlink, atime, mtime, ctime, references } = inode;
   const undo = (): void => {
     inode.mode = mode;
@@ -32,26 +34,35 @@ function markCommon(inode: Inode): Undo {
     inode.ctime = ctime;
     inode.references = references;
   };
-  inode.kept = { mode, uid, gid, nlink, atime, mtime, ctime, references, undo };
+  return inode.kept = { mode, uid, gid, nlink, atime, mtime, ctime, references, undo };
+}
+
+/** Half of all inodes are directories that nobody has touched. */
+function markDirectory(inode: DirectoryInode, kept: Kept): Undo {
+  const { parent, name, nextCookie } = inode;
+  const entries = inode.entries.mark();
+  const { place } = kept;
+  if (place !== undefined && place.entries === entries && place.parent === parent && place.name === name && place.nextCookie === nextCookie) return place.undo;
+  const undo = (): void => {
+    kept.undo();
+    entries();
+    inode.parent = parent;
+    inode.name = name;
+    inode.nextCookie = nextCookie;
+  };
+  kept.place = { entries, parent, name, nextCookie, undo };
   return undo;
 }
 
-function markKind(inode: Inode): Undo | undefined {
+function markKind(inode: Exclude<Inode, DirectoryInode>): Undo | undefined {
   switch (inode.kind) {
-    case 'directory': {
-      const { parent, name, nextCookie } = inode;
-      const entries = inode.entries.mark();
-      return () => {
-        entries();
-        Object.assign(inode, { parent, name, nextCookie });
-      };
-    }
     case 'file': {
       const { seals, isLinkable } = inode;
       const content = inode.content.mark();
       return () => {
         content();
-        Object.assign(inode, { seals, isLinkable });
+        inode.seals = seals;
+        inode.isLinkable = isLinkable;
       };
     }
     case 'fifo': return inode.pipe.mark();
