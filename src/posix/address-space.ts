@@ -353,8 +353,7 @@ export class AddressSpace {
 
   /** Mappings and rights; pages have marks of their own (GuestMemory). */
   mark(): Undo {
-    const [mappings, map] = [this.map.mappings.slice(), this.map.mark()];
-    const [heapEnd, accessibleBytes, isOpen, sharedFiles, retained] = [this.#heapEnd, this.#accessibleBytes, this.#isOpen, this.#sharedFiles, [...this.#retained]];
+    const [mappings, map, heapEnd, accessibleBytes, isOpen, sharedFiles, retained] = [this.map.mappings.slice(), this.map.mark(), this.#heapEnd, this.#accessibleBytes, this.#isOpen, this.#sharedFiles, [...this.#retained]];
     return () => {
       this.#putRightsBack(mappings);
       map();

@@ -16,7 +16,26 @@ const HEAD_BYTES = 20;
 
 interface Entry { readonly op: string; readonly isDurable: boolean; readonly path: string; readonly offset: number; readonly bytes: Buffer }
 interface Write { readonly offset: number; readonly bytes: Buffer | undefined }
-interface FileState { durable: Buffer; readonly loose: Write[] }
+interface FileState { readonly durable: Content; readonly loose: Write[] }
+
+/** Bytes of a file, changed in place. */
+class Content {
+  #bytes = Buffer.alloc(4096);
+  #length = 0;
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** `bytes` undefined: the file gets the length `offset`. */
+  write({ offset, bytes }: Write): void {
+    const length = bytes === undefined ? offset : Math.max(this.#length, offset + bytes.length);
+    if (length > this.#bytes.length) this.#bytes = Buffer.concat([this.bytes], length * 2);
+    if (length < this.#length) this.#bytes.fill(0, length, this.#length);
+    this.#length = length;
+    bytes?.copy(this.#bytes, offset);
+  }
+}
 
 /** Path of the library to preload. */
 export function recorder(): string {
@@ -69,11 +88,10 @@ export class RecordedDisk {
     rmSync(this.#directory, { recursive: true, force: true });
     mkdirSync(this.#directory, { recursive: true });
     for (const [path, { durable, loose }] of files) {
-      let bytes = durable;
-      for (const write of loose) if (draw(2) === 0) bytes = written(bytes, write);
-      if (last?.op === 'W' && last.path === path) bytes = written(bytes, torn(last, draw));
+      for (const write of loose) if (draw(2) === 0) durable.write(write);
+      if (last?.op === 'W' && last.path === path) durable.write(torn(last, draw));
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      writeFileSync(path, bytes, { mode: 0o600 });
+      writeFileSync(path, durable.bytes, { mode: 0o600 });
     }
   }
 }
@@ -91,19 +109,19 @@ function entriesOf(log: Buffer): readonly Entry[] {
 }
 
 function happen(files: Map<string, FileState>, { op, isDurable, path, offset, bytes }: Entry): void {
-  const file = files.get(path) ?? { durable: Buffer.alloc(0), loose: [] };
+  const file = files.get(path) ?? { durable: new Content(), loose: [] };
   const settle = (): void => {
-    for (const write of file.loose.splice(0)) file.durable = written(file.durable, write);
+    for (const write of file.loose.splice(0)) file.durable.write(write);
   };
   switch (op) {
-    case 'C': files.set(path, { durable: Buffer.alloc(0), loose: [] }); return;
+    case 'C': files.set(path, { durable: new Content(), loose: [] }); return;
     case 'U': files.delete(path); return;
     case 'R': files.delete(path); files.set(bytes.toString(), file); return;
     case 'L': files.set(bytes.toString(), file); return; // One file with two names.
     case 'S': settle(); return;
-    case 'T': settle(); file.durable = written(file.durable, { offset, bytes: undefined }); return; // Names and lengths are in the file system's journal.
+    case 'T': settle(); file.durable.write({ offset, bytes: undefined }); return; // Names and lengths are in the file system's journal.
     case 'W': {
-      if (isDurable) file.durable = written(file.durable, { offset, bytes });
+      if (isDurable) file.durable.write({ offset, bytes });
       else file.loose.push({ offset, bytes });
       files.set(path, file);
       return;
@@ -111,15 +129,6 @@ function happen(files: Map<string, FileState>, { op, isDurable, path, offset, by
     case 'O': return;
     default: throw new Error(`the recorder wrote an operation ${op}`);
   }
-}
-
-/** `bytes` undefined: the file gets the length `offset`. */
-function written(content: Buffer, { offset, bytes }: Write): Buffer {
-  const length = bytes === undefined ? offset : Math.max(content.length, offset + bytes.length);
-  const next = Buffer.alloc(length);
-  content.copy(next);
-  bytes?.copy(next, offset);
-  return next;
 }
 
 /** The first sectors of a write. */
