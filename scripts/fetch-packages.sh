@@ -6,6 +6,7 @@
 #   build/sources        lua5.4 and sqlite3, upstream source as Debian publishes it
 #   build/debian-root    a small Debian root: shell, coreutils, perl, python3, lua, sqlite3, jq and their libraries, unpacked
 #                        and not configured (no maintainer script runs); all its packages come from one suite
+#   build/debian-wide    with --wide: more of it (gcc, make, zstd, ripgrep, Python's own tests and the like; esbuild from npm), for the slow suites of programs
 #
 # Where packages come from is copied from the host's own Debian source (URIs and Signed-By), so mirrors, proxies and
 # keys are those the machine already trusts; this file names no host. Signatures are checked by apt as always.
@@ -20,10 +21,14 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/stillpoint/packages
 ROOT=$PWD/build/riscv64-root
 SOURCES=$PWD/build/sources
 DEBIAN=$PWD/build/debian-root
+WIDE=$PWD/build/debian-wide
 # What build/debian-root is made of; apt adds what these need. A changed list is another set, fetched anew.
 DEBIAN_PACKAGES=(
   bash coreutils dash diffutils findutils grep gzip mawk sed tar xz-utils jq lua5.4 sqlite3 perl python3 libstdc++6 libgcc-s1
 )
+ESBUILD=0.28.2
+# What build/debian-wide has besides; X is the version of the suite's python3.
+WIDE_PACKAGES=(gcc libc6-dev make zstd bzip2 file ripgrep psmisc procps hostname parallel sbcl lighttpd postgresql libpythonX-testsuite)
 
 fail() { printf 'fetch-packages: %s\n' "$*" >&2; exit 1; }
 say() { printf 'fetch-packages: %s\n' "$*" >&2; }
@@ -148,59 +153,83 @@ fetch_from() {
   rm -rf "$home"
 }
 
-# Sets that differ are kept side by side.
-DEBIAN_CACHE=$CACHE/debian-root-$(printf '%s\n' "${DEBIAN_PACKAGES[@]}" | sha256sum | cut -c 1-12)
+# set_cache PACKAGE…: where the packages of a set are kept; sets that differ are kept side by side.
+set_cache() { printf '%s/debian-root-%s' "$CACHE" "$(printf '%s\n' "$@" | sha256sum | cut -c 1-12)"; }
 
-# fetch_debian SUITE: the whole set from one suite, or nothing.
+# fetch_debian SUITE PACKAGE…: the whole set from one suite, or nothing.
 fetch_debian() {
-  local suite=$1 home name
+  local suite=$1 home cache python
+  shift
+  cache=$(set_cache "$@")
   home=$(mktemp -d "${TMPDIR:-/tmp}/stillpoint-apt.XXXXXX")
   make_apt_home "$home" "$suite"
-  say "fetching the packages of the Debian root from $suite"
-  if APT_CONFIG=$home/apt.conf apt-get -qq update >"$home/log" 2>&1 &&
-    APT_CONFIG=$home/apt.conf apt-get -qq --yes --download-only --no-install-recommends -o Debug::NoLocking=1 install "${DEBIAN_PACKAGES[@]}" >>"$home/log" 2>&1; then
-    rm -rf "$DEBIAN_CACHE" "$DEBIAN_CACHE.new" && mkdir -p "$DEBIAN_CACHE.new"
-    cp "$home"/cache/archives/*.deb "$DEBIAN_CACHE.new" && mv "$DEBIAN_CACHE.new" "$DEBIAN_CACHE"
+  say "fetching the packages of a Debian root from $suite"
+  if APT_CONFIG=$home/apt.conf apt-get -qq update >"$home/log" 2>&1 && python=$(APT_CONFIG=$home/apt.conf apt-cache show python3 | sed -n 's/^Depends: python\([0-9.]*\) .*/\1/p' | head -n 1) &&
+    APT_CONFIG=$home/apt.conf apt-get -qq --yes --download-only --no-install-recommends -o Debug::NoLocking=1 install "${@/pythonX/python$python}" >>"$home/log" 2>&1; then
+    rm -rf "$cache" "$cache.new" && mkdir -p "$cache.new"
+    cp "$home"/cache/archives/*.deb "$cache.new" && mv "$cache.new" "$cache"
   else
     say "the set cannot be had from $suite: $(grep -m 1 '^E:' "$home/log" | sed 's,[a-z]*://[^ ]*/,,')"
   fi
   rm -rf "$home"
 }
 
-# Unpacked beside and moved: a root is there whole or not at all. /bin, /sbin and /lib are links as on an installed system.
+# unpack_debian CACHE ROOT: unpacked beside and moved: a root is there whole or not at all. /bin, /sbin and /lib are links as on an installed system.
 unpack_debian() {
-  local package link
-  rm -rf "$DEBIAN.new" && mkdir -p "$DEBIAN.new"/usr/{bin,sbin,lib} "$DEBIAN.new"/{etc,tmp,var/tmp}
-  for link in bin sbin lib; do ln -s "usr/$link" "$DEBIAN.new/$link"; done
-  for package in "$DEBIAN_CACHE"/*.deb; do
-    dpkg-deb --fsys-tarfile "$package" | tar -x -C "$DEBIAN.new" --keep-directory-symlink --exclude './usr/share/doc' --exclude './usr/share/man' --exclude './usr/share/locale'
+  local package link cache=$1 root=$2
+  rm -rf "$root.new" && mkdir -p "$root.new"/usr/{bin,sbin,lib} "$root.new"/{etc,tmp,var/tmp}
+  for link in bin sbin lib; do ln -s "usr/$link" "$root.new/$link"; done
+  for package in "$cache"/*.deb; do
+    dpkg-deb --fsys-tarfile "$package" | tar -x -C "$root.new" --keep-directory-symlink --exclude './usr/share/doc' --exclude './usr/share/man' --exclude './usr/share/locale'
   done
   # What the maintainer scripts of these packages would link.
-  ln -sf dash "$DEBIAN.new/usr/bin/sh"
-  ln -sf mawk "$DEBIAN.new/usr/bin/awk"
-  ln -sf lua5.4 "$DEBIAN.new/usr/bin/lua"
-  basename "$DEBIAN_CACHE" >"$DEBIAN.new/etc/stillpoint-set"
-  rm -rf "$DEBIAN" && mv "$DEBIAN.new" "$DEBIAN"
+  ln -sf dash "$root.new/usr/bin/sh"
+  ln -sf mawk "$root.new/usr/bin/awk"
+  ln -sf lua5.4 "$root.new/usr/bin/lua"
+  basename "$cache" >"$root.new/etc/stillpoint-set"
+  rm -rf "$root" && mv "$root.new" "$root"
 }
 
-has_debian() { [ "$(cat "$DEBIAN/etc/stillpoint-set" 2>/dev/null)" = "$(basename "$DEBIAN_CACHE")" ]; }
-
-if ! has_debian; then
+# have_debian ROOT PACKAGE…: makes the root of these packages unless it is there.
+have_debian() {
+  local root=$1 cache suite
+  shift
+  cache=$(set_cache "$@")
+  [ "$(cat "$root/etc/stillpoint-set" 2>/dev/null)" != "$(basename "$cache")" ] || return 0
   mkdir -p "$CACHE"
   for suite in "${SUITES[@]}" "${SUITES[@]}"; do
-    [ ! -d "$DEBIAN_CACHE" ] || break
+    [ ! -d "$cache" ] || break
     command -v apt-get >/dev/null || fail "there is no apt-get on this machine; riscv64 packages of Debian cannot be had"
-    fetch_debian "$suite"
+    fetch_debian "$suite" "$@"
   done
-  [ -d "$DEBIAN_CACHE" ] || fail "the Debian root could not be had whole from any suite; check the network and the machine's Debian mirror, then run this again"
-  unpack_debian
+  [ -d "$cache" ] || fail "the Debian root could not be had whole from any suite; check the network and the machine's Debian mirror, then run this again"
+  unpack_debian "$cache" "$root"
+}
+
+# A program in Go: npm's package of it for riscv64 is one static executable.
+have_esbuild() {
+  [ ! -x "$WIDE/usr/local/bin/esbuild" ] || return 0
+  local cache=$CACHE/esbuild-$ESBUILD
+  if [ ! -e "$cache/esbuild" ]; then
+    say "fetching esbuild $ESBUILD"
+    rm -rf "$cache.new" && mkdir -p "$cache.new"
+    (cd "$cache.new" && npm pack --silent "@esbuild/linux-riscv64@$ESBUILD" >/dev/null && tar -xzf ./*.tgz && mv package/bin/esbuild .) || fail "esbuild could not be had; check the npm registry that this machine uses, then run this again"
+    rm -rf "$cache" && mv "$cache.new" "$cache"
+  fi
+  mkdir -p "$WIDE/usr/local/bin" && cp "$cache/esbuild" "$WIDE/usr/local/bin/esbuild"
+}
+
+have_debian "$DEBIAN" "${DEBIAN_PACKAGES[@]}"
+if [[ " $* " == *' --wide '* ]]; then
+  have_debian "$WIDE" "${DEBIAN_PACKAGES[@]}" "${WIDE_PACKAGES[@]}"
+  have_esbuild
 fi
 
 binaries=() sources=()
 [ -x "$ROOT/usr/bin/busybox" ] || binaries+=(busybox-static)
 [ -e "$ROOT/usr/lib/riscv64-linux-musl/libc.a" ] || binaries+=(musl-dev)
 [ -e "$ROOT/usr/lib/riscv64-linux-musl/libc.so" ] || binaries+=(musl)
-[ "${1:-}" != --picolibc ] || [ -d "$ROOT/picolibc" ] || binaries+=(picolibc-riscv64-unknown-elf)
+[[ " $* " != *' --picolibc '* ]] || [ -d "$ROOT/picolibc" ] || binaries+=(picolibc-riscv64-unknown-elf)
 [ -d "$SOURCES/lua5.4" ] || sources+=(lua5.4)
 [ -d "$SOURCES/sqlite3" ] || sources+=(sqlite3)
 [ $((${#binaries[@]} + ${#sources[@]})) -gt 0 ] || exit 0

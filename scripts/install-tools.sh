@@ -4,6 +4,7 @@
 #
 #   scripts/install-tools.sh              everything (root is needed only when a host tool is missing)
 #   scripts/install-tools.sh --check      install nothing; say what is missing and exit 1 if something is
+#   scripts/install-tools.sh --wide       also fetch the wide Debian root (600 MB unpacked), for the slow suites of programs
 #   scripts/install-tools.sh --picolibc   also fetch picolibc (115 MB), for a guest linked with a bare-metal C library
 #
 # Idempotent: when everything is there it only looks, in well under a second. It never touches the host's dpkg
@@ -49,12 +50,12 @@ install_host_tools() {
   [ -z "$packages" ] || fail "installed, yet still missing something of: $packages"
 }
 
-mode=install picolibc=0
+mode=install more=()
 for argument in "$@"; do
   case "$argument" in
     --check) mode=check ;;
-    --picolibc) picolibc=1 ;;
-    --help | -h) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --picolibc | --wide) more+=("$argument") ;;
+    --help | -h) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) fail "unknown argument: $argument (see --help)" ;;
   esac
 done
@@ -69,5 +70,5 @@ if [ "$mode" = check ]; then
 fi
 
 install_host_tools
-if [ "$picolibc" = 1 ]; then scripts/fetch-packages.sh --picolibc; else scripts/fetch-packages.sh; fi
+scripts/fetch-packages.sh "${more[@]}"
 scripts/build-real-guests.sh

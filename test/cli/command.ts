@@ -27,9 +27,9 @@ export class Bench {
   }
 
   /** A command of stillpoint with this bench's store; `input` is its standard input. */
-  stillpoint(commandArguments: readonly string[], input = '', environment: Readonly<Record<string, string>> = {}): Seen {
+  stillpoint(commandArguments: readonly string[], input = '', environment: Readonly<Record<string, string>> = {}, timeoutMs = 60_000): Seen {
     const result = spawnSync(process.execPath, [CLI, ...commandArguments], {
-      input, encoding: 'utf8', timeout: 60_000, maxBuffer: 64 * 1024 * 1024, cwd: this.directory, env: { ...process.env, STILLPOINT_STORE: this.store, ...environment },
+      input, encoding: 'utf8', timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024, cwd: this.directory, env: { ...process.env, STILLPOINT_STORE: this.store, ...environment },
     });
     return { status: result.status, stdout: result.stdout, stderr: result.stderr };
   }

@@ -64,7 +64,8 @@ const memoryBytesDefault = 256 * 1024 * 1024;
 /** Translates almost everything, so that short programs exercise the translator too. */
 const eager = translating(riscv64, { hotLimit: 24 });
 const inWasm = interpretingInWasm(riscv64, { warmUp: 0 });
-const workingDirectory = '/home/guest';
+/** Where a guest starts. */
+export const workingDirectory = '/home/guest';
 
 /** Runs a job in a mode. Throws an Error when the machine stops for any reason but the program's end. */
 export async function runInMode(mode: Mode, job: ModeJob): Promise<ModeResult> {
@@ -114,7 +115,7 @@ function imageFiles(directories: readonly string[]): Record<string, Uint8Array> 
 }
 
 /** Puts files into the fresh tree; paths are absolute, directories on the way are made. */
-function placeFiles(system: FileSystem, files: Readonly<Record<string, string | Uint8Array>>): void {
+export function placeFiles(system: FileSystem, files: Readonly<Record<string, string | Uint8Array>>): void {
   for (const [path, content] of Object.entries(files)) {
     const parts = path.split('/').filter((part) => part !== '');
     const name = parts.pop()!;

@@ -25,16 +25,19 @@ import { bootGuest, describeStop, digests, Feeder, standardChannels, type GuestR
 const RESTORE_STEPS = [3000, 20_000, 100_000, 1_000_000, 20_000_000, 500_000_000];
 const CHECKPOINT_EVERY = 2_000_000n;
 
-/** Runs in pieces; between two pieces nothing survives but the store, and a page is read when it is needed. */
-export async function runRestored(program: Uint8Array, options: RunOptions): Promise<GuestResult & { readonly root: string }> {
+/**
+ * Runs in pieces; between two pieces nothing survives but the store, and a page is read when it is needed. `counts`: the instruction counts between
+ * the pieces, rising.
+ */
+export async function runRestored(program: Uint8Array, options: RunOptions, counts?: readonly bigint[]): Promise<GuestResult & { readonly root: string }> {
   const store = new MemoryStore();
   let channels = standardChannels();
   let guest = bootGuest(program, options, channels);
   let snapshots = new SnapshotWriter(store, digests);
   const feeder = new Feeder(options.stdin);
   const outputs = new Map<string, Uint8Array[]>([['stdout', []], ['stderr', []]]);
-  const steps = [...RESTORE_STEPS];
-  for (let next = steps.shift()!; ;) {
+  const step = counts === undefined ? byLength() : byCount(counts);
+  for (let next = step(0n); ;) {
     const stop = guest.run(next);
     for (const operation of channels.takeOutput()) if (operation.kind === 'write') outputs.get(operation.channel)?.push(operation.bytes.slice());
     if (stop.kind === 'blocked') feeder.feed(guest, stop);
@@ -43,12 +46,25 @@ export async function runRestored(program: Uint8Array, options: RunOptions): Pro
       await store.commit({ puts: capture.batch.puts });
       capture.confirm();
       ({ guest, channels, snapshots } = restore(store, capture.root, { channels, options }));
-      next = steps.shift() ?? RESTORE_STEPS.at(-1)!;
+      next = step(guest.retired);
     } else {
       const stdoutBytes = Buffer.concat(outputs.get('stdout')!);
       return { stdout: stdoutBytes.toString('latin1'), stderr: Buffer.concat(outputs.get('stderr')!).toString('latin1'), stdoutBytes, stop, outcome: describeStop(stop), retired: guest.retired, guest, root: snapshots.capture(guest.state()).root };
     }
   }
+}
+
+function byLength(): () => number {
+  const steps = [...RESTORE_STEPS];
+  return () => steps.shift() ?? RESTORE_STEPS.at(-1)!;
+}
+
+function byCount(counts: readonly bigint[]): (now: bigint) => number {
+  let index = 0;
+  return (now) => {
+    while (index < counts.length && counts[index]! <= now) index++;
+    return Number((counts[index] ?? now + BigInt(RESTORE_STEPS.at(-1)!)) - now);
+  };
 }
 
 function restore(store: MemoryStore, root: Root, from: { readonly channels: ChannelSet; readonly options: RunOptions }): { readonly guest: Guest; readonly channels: ChannelSet; readonly snapshots: SnapshotWriter } {

@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly workingDirectory?: string;
   readonly user?: BootOptions['user'];
   readonly prepare?: (files: FileSystem) => void;
+  /** Gets the machine before its first instruction. */
+  readonly onBoot?: (guest: Guest) => void;
   /** What lies below the guest's files. */
   readonly image?: ImageTree;
   /** Seed of another schedule. */
@@ -108,6 +110,7 @@ export function describeStop(stop: GuestStop): string {
 export function runGuest(program: Uint8Array, options: RunOptions = {}): GuestResult {
   const channels = standardChannels();
   const guest = bootGuest(program, options, channels);
+  options.onBoot?.(guest);
   const feeder = new Feeder(options.stdin);
   const outputs = new Map<string, Uint8Array[]>([['stdout', []], ['stderr', []]]);
   const collect = (): void => {
