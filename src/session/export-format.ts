@@ -1,5 +1,5 @@
 /**
- * The bytes of an exported run, version 1: one stream, written and read from front to back. docs/formats/export.md is the page.
+ * The bytes of an exported run, versions 1 and 2: one stream, written and read from front to back. docs/formats/export.md is the page.
  *
  *   "stillpoint-export\n"  u32 LE version      { u8 kind, u32 LE length, payload }*      last record: kind E, SHA-256 of everything before it
  *
@@ -9,7 +9,9 @@
 import { createHash } from 'node:crypto';
 import { limits, StillpointError } from '../core/index.ts';
 
-export const EXPORT_VERSION = 1;
+export const EXPORT_VERSION = 2;
+/** Without the kind `answer`; written for runs that have none, so that older software reads them. */
+export const EXPORT_VERSION_PLAIN = 1;
 const MAGIC = new TextEncoder().encode('stillpoint-export\n');
 const HEADER_BYTES = MAGIC.length + 4;
 const RECORD_HEADER_BYTES = 5;
@@ -18,7 +20,7 @@ const HASH_BYTES = 32;
 /** Letter of each kind on the wire, in the order in which kinds may come, with the longest payload. */
 const KINDS = {
   run: ['R', 16 * 1024 * 1024], blob: ['B', limits.PROGRAM_BYTES_MAX], pack: ['P', 128 * 1024], node: ['N', 16 * 1024 * 1024],
-  frame: ['F', limits.FRAME_BYTES_MAX + HASH_BYTES], checkpoint: ['C', 16 * 1024 * 1024], mark: ['M', 64 * 1024], end: ['E', HASH_BYTES],
+  frame: ['F', limits.FRAME_BYTES_MAX + HASH_BYTES], checkpoint: ['C', 16 * 1024 * 1024], mark: ['M', 64 * 1024], answer: ['A', (1 << 30) + 64 * 1024], end: ['E', HASH_BYTES],
 } as const;
 export type ExportKind = keyof typeof KINDS;
 const ORDER = Object.keys(KINDS) as readonly ExportKind[]; // The keys that were just written.
@@ -46,10 +48,10 @@ export class ExportWriter {
     this.#write = write;
   }
 
-  async begin(): Promise<void> {
+  async begin(version: number): Promise<void> {
     const header = new Uint8Array(HEADER_BYTES);
     header.set(MAGIC);
-    new DataView(header.buffer).setUint32(MAGIC.length, EXPORT_VERSION, true);
+    new DataView(header.buffer).setUint32(MAGIC.length, version, true);
     await this.#put(header);
   }
 
@@ -85,13 +87,13 @@ export async function* readExport(source: AsyncIterable<Uint8Array>): AsyncGener
   if (!MAGIC.every((byte, index) => byte === head[index])) throw foreign('it does not begin like one');
   const version = new DataView(head.buffer, head.byteOffset).getUint32(MAGIC.length, true);
   if (version > EXPORT_VERSION) throw new StillpointError('E_STORE_VERSION', `the exported run has format version ${version}, this software knows ${EXPORT_VERSION}; use a newer Stillpoint`, { data: { found: version, known: EXPORT_VERSION } });
-  if (version !== EXPORT_VERSION) throw foreign(`it has the unknown version ${version}`);
+  if (version < EXPORT_VERSION_PLAIN) throw foreign(`it has the unknown version ${version}`);
   let place = 0;
   for (;;) {
     const start = await bytes.take(RECORD_HEADER_BYTES);
     const kind = ORDER.find((candidate) => KINDS[candidate][0].charCodeAt(0) === start[0]);
     const length = new DataView(start.buffer, start.byteOffset).getUint32(1, true);
-    if (kind === undefined || ORDER.indexOf(kind) < place || length > KINDS[kind][1]) throw foreign('a record has an unknown kind, a wrong place or an impossible length');
+    if (kind === undefined || (kind === 'answer' && version === EXPORT_VERSION_PLAIN) || ORDER.indexOf(kind) < place || length > KINDS[kind][1]) throw foreign('a record has an unknown kind, a wrong place or an impossible length');
     place = ORDER.indexOf(kind);
     if (kind !== 'end') {
       yield { kind, payload: await bytes.take(length) };

@@ -1,7 +1,7 @@
 /**
  * `export`: a run, or a run up to one checkpoint, as one stream with everything that it needs.
  *
- *   run record ─ blobs ─ packs of pages ─ nodes ─ frames ─ checkpoints ─ marks ─ check sum        what `have` holds already is left out
+ *   run record ─ blobs ─ packs of pages ─ nodes ─ frames ─ checkpoints ─ marks ─ answers ─ check sum        what `have` holds already is left out
  *
  * Invariants: every byte was verified by hash when it was read, so damage is exported nowhere; a file appears whole or not at all.
  * What this does NOT do: read the receiver's store: whoever says `have` promises that it is there, and the import looks.
@@ -12,9 +12,9 @@ import { finished } from 'node:stream/promises';
 import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import { blobKey, encodeFrame, entryKey, JournalReader, type IndexedFrame } from '../journal/index.ts';
 import { exportSnapshots, type Root } from '../snapshot/index.ts';
-import { encodeMark, encodeRunRecord, listCheckpoints, listMarks, openJournal, readCheckpoint, readRun, recordAt, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { answerRecords, encodeMark, encodeRunRecord, listCheckpoints, listMarks, openJournal, readCheckpoint, readRun, recordAt, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { withStore } from './context.ts';
-import { ExportWriter, numbered } from './export-format.ts';
+import { EXPORT_VERSION, EXPORT_VERSION_PLAIN, ExportWriter, numbered } from './export-format.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
 import { toLayout, type OciAnnotations } from './oci-run.ts';
 import { parseReference, resolveCheckpoint } from './run-reference.ts';
@@ -76,7 +76,8 @@ async function writeRun(context: StoreContext, { selected, have, write, onProgre
     await write(bytes);
     onProgress?.({ bytes: out.bytes });
   });
-  await out.begin();
+  const answers = answerRecords(context, record.id, record.instructions);
+  await out.begin(answers.length > 0 ? EXPORT_VERSION : EXPORT_VERSION_PLAIN);
   await out.record('run', encodeRunRecord(digests, record));
   const known = new Set(have.flatMap((other) => [...blobsOf(context, other.record)]));
   for (const hash of new Set(blobsOf(context, record))) if (!known.has(hash)) await out.record('blob', readBlob(context, hash));
@@ -91,6 +92,7 @@ async function writeRun(context: StoreContext, { selected, have, write, onProgre
   for (const { number } of checkpoints) await out.record('checkpoint', numbered(number, store.get('checkpoints', entryKey(record.id, number))!)); // Listed just now.
   const isThere = new Set(checkpoints.map(({ number }) => number));
   for (const [number, mark] of listMarks(context, record.id)) if (isThere.has(number)) await out.record('mark', numbered(number, encodeMark(digests, { run: record.id, number }, mark)));
+  for (const answer of answers) await out.record('answer', answer);
   await out.end();
   return { run: record.name, bytes: out.bytes, ...sums, frames: record.tail.count, checkpoints: checkpoints.length };
 }

@@ -1,7 +1,7 @@
 /**
  * `import`: a run from a stream that a stranger may have written.
  *
- *   stream ─► each blob, pack, page and node by its own hash ─► store, where nothing refers to them ─► frames, checkpoints, marks under the run's id
+ *   stream ─► each blob, pack, page and node by its own hash ─► store, where nothing refers to them ─► frames, checkpoints, marks, answers under the run's id
  *          ─► check sum of the whole ─► chain, inputs, every page under every root ─► one commit: the run is there
  *
  * Invariants: before that commit nothing is visible; after a failure the rows of the run are gone, and content that nobody needs is a collector's. Memory:
@@ -14,7 +14,7 @@ import { StillpointError, type ErrorCode } from '../core/index.ts';
 import { blobKey } from '../journal/index.ts';
 import { SnapshotImporter } from '../snapshot/index.ts';
 import type { StorePut } from '../store/index.ts';
-import { adoptRun, checkRunName, decodeRunRecordOf, discardRows, mustBeNew, openJournal, rowOf, underLease, type IsAlive, type Owner, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { adoptRun, checkRunName, decodeRunRecordOf, discardRows, importedAnswer, mustBeNew, openJournal, rowOf, underLease, type IsAlive, type Owner, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
 import { readExport, splitNumbered, type ExportKind } from './export-format.ts';
@@ -130,6 +130,7 @@ class Intake {
       case 'node': return this.#checked('E_SNAPSHOT_FORMAT', this.#snapshots.node(payload), 'a tree node');
       case 'frame': return [rowOf(this.#record, 'frames', { index: this.#frames++, value: payload })];
       case 'checkpoint': return [rowOf(this.#record, 'checkpoints', splitNumbered(payload))];
+      case 'answer': return [importedAnswer(this.#context, this.#record, payload)];
       case 'mark': return [rowOf(this.#record, 'marks', splitNumbered(payload))];
     }
   }

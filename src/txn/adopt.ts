@@ -9,6 +9,7 @@ import { StillpointError, type BlobHash } from '../core/index.ts';
 import { allEntriesRange, blobKey, entryKey, JournalReader, runKey, type GenesisFrame } from '../journal/index.ts';
 import { SnapshotChecker } from '../snapshot/index.ts';
 import type { StoreDelete, StorePut } from '../store/index.ts';
+import { answerWords } from './answers.ts';
 import { Ownership, type StoreContext } from './ownership.ts';
 import { recover } from './recovery.ts';
 import { referencesPut } from './references.ts';
@@ -57,6 +58,7 @@ export async function adoptRun(context: StoreContext, { record, blobsOfRun }: Ad
 export async function discardRows({ store }: StoreContext, { id }: RunRecord): Promise<void> {
   if (store.has('owners', runKey(id))) return; // It is there, by somebody else's hand.
   const deletes: StoreDelete[] = (['frames', 'checkpoints', 'marks'] as const).flatMap((table) => [...store.range(table, allEntriesRange(id))].map(({ key }): StoreDelete => ({ table, key })));
+  deletes.push(...answerWords(store, id));
   if (deletes.length > 0) await store.commit({ deletes });
 }
 

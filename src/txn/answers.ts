@@ -6,7 +6,7 @@
  * fork takes those with it that are true in it.
  * What this does NOT do: decide how many are kept (service).
  */
-import { instructionCount, type Digests, type InstructionCount } from '../core/index.ts';
+import { instructionCount, StillpointError, type Digests, type InstructionCount } from '../core/index.ts';
 import type { RunId } from '../journal/index.ts';
 import type { StoreDelete, StorePut } from '../store/index.ts';
 import type { StoreContext } from './ownership.ts';
@@ -60,9 +60,7 @@ export function readAnswer({ store, digests }: StoreContext, run: RunId, key: st
 
 /** All answers of a run, with the keys of their words. Throws as decodeAnswer(). */
 export function* answersOf({ store, digests }: StoreContext, run: RunId): Generator<{ readonly word: Uint8Array; readonly answer: RememberedAnswer }> {
-  const from = new TextEncoder().encode(`answer ${run} `);
-  const to = new TextEncoder().encode(`answer ${run}!`); // The character after the blank.
-  for (const { key, value } of store.range('meta', { from, to })) yield { word: key, answer: decodeAnswer(digests, run, value) };
+  for (const { key, value } of wordsOf(store, run)) yield { word: key, answer: decodeAnswer(digests, run, value) };
 }
 
 /** Those of a run that is removed, or (`after`) that a rollback takes back. */
@@ -73,6 +71,38 @@ export function answerDeletes(context: StoreContext, run: RunId, after?: Instruc
 /** Those that are true in a fork at an instruction count. */
 export function answerCopies(context: StoreContext, { from, to, at }: { readonly from: RunId; readonly to: RunId; readonly at: InstructionCount }): readonly StorePut[] {
   return [...answersOf(context, from)].filter(({ answer }) => answer.at <= at).map(({ answer }) => answerPut(context, to, answer));
+}
+
+/** The stored bytes of those that are true at an instruction count, for an export. Throws as decodeAnswer(). */
+export function answerRecords({ store, digests }: StoreContext, run: RunId, at: InstructionCount): readonly Uint8Array[] {
+  return [...wordsOf(store, run)].filter(({ value }) => decodeAnswer(digests, run, value).at <= at).map(({ value }) => value);
+}
+
+/** One that came with the run from another store. Throws as decodeAnswer(), and E_STORE_CORRUPT for one of after the run's end. */
+export function importedAnswer(context: Pick<StoreContext, 'digests'>, { id, instructions }: { readonly id: RunId; readonly instructions: InstructionCount }, bytes: Uint8Array): StorePut {
+  const answer = decodeAnswer(context.digests, id, bytes);
+  if (answer.at > instructions) throw new StillpointError('E_STORE_CORRUPT', `an answer of run ${id} is of instruction ${answer.at}, which the run has not reached`);
+  return answerPut(context, id, answer);
+}
+
+/** Words of a run, sound or not. */
+export function answerWords(store: StoreContext['store'], run: RunId): readonly StoreDelete[] {
+  return [...wordsOf(store, run)].map(({ key }) => ({ table: 'meta', key }));
+}
+
+/** Words of runs that are not there: an import died. */
+export function answersWithoutRun(store: StoreContext['store'], isThere: (run: string) => boolean): readonly StoreDelete[] {
+  const words = store.range('meta', { from: new TextEncoder().encode('answer '), to: new TextEncoder().encode('answer!') }); // The character after the blank.
+  return [...words].filter(({ key }) => !isThere(runOfAnswer(key))).map(({ key }) => ({ table: 'meta', key }));
+}
+
+/** Id of the run that a word is of. */
+export function runOfAnswer(word: Uint8Array): string {
+  return new TextDecoder().decode(word).slice('answer '.length, 'answer '.length + DIGEST_DIGITS);
+}
+
+function wordsOf(store: StoreContext['store'], run: RunId): ReturnType<StoreContext['store']['range']> {
+  return store.range('meta', { from: new TextEncoder().encode(`answer ${run} `), to: new TextEncoder().encode(`answer ${run}!`) }); // The character after the blank.
 }
 
 /** For fsck: false when the word is none of these. Throws as decodeAnswer(). */

@@ -15,6 +15,7 @@ import { StillpointError, type BlobHash } from '../core/index.ts';
 import { hexOfBytes, JournalReader, type GenesisFrame, type JournalTail, type RunId } from '../journal/index.ts';
 import { HashSet, scanSnapshots, sweepSnapshots, walkSnapshot, type Reached, type SweepGuard } from '../snapshot/index.ts';
 import type { Store, StoreDelete, StoreExpectation, Table } from '../store/index.ts';
+import { answersWithoutRun, runOfAnswer } from './answers.ts';
 import { deadImageSources, listImages } from './image-records.ts';
 import { liveLeases } from './leases.ts';
 import type { IsAlive, StoreContext } from './ownership.ts';
@@ -66,7 +67,7 @@ export async function collectGarbage(context: StoreContext, options: CollectOpti
   return {
     ...snapshots,
     blobs: await deleteKeys(guard, blobs.map((key) => ({ table: 'blobs', key })), ({ key }) => !marker.blobs.has(hexOfBytes(key) as BlobHash)), // 32 bytes: scanBlobs looked.
-    orphans: await deleteKeys(guard, orphans, ({ key }) => !marker.runs.has(hexOfBytes(key.subarray(0, RUN_ID_BYTES)))),
+    orphans: await deleteKeys(guard, orphans, ({ table, key }) => !marker.runs.has(table === 'meta' ? runOfAnswer(key) : hexOfBytes(key.subarray(0, RUN_ID_BYTES)))),
   };
 }
 
@@ -164,6 +165,7 @@ function scanOrphans(store: Store, marker: Marker): readonly StoreDelete[] {
   for (const table of ['frames', 'checkpoints', 'marks', 'owners'] as const) {
     for (let from: Uint8Array | undefined = FIRST_KEY; from !== undefined;) from = scanRun(store, marker, { table, from, found });
   }
+  found.push(...answersWithoutRun(store, (run) => marker.runs.has(run)));
   return found;
 }
 

@@ -9,7 +9,7 @@ import { checkOpenStore } from '../../src/session/fsck.ts';
 import { importStream } from '../../src/session/import.ts';
 import { openSnapshot } from '../../src/snapshot/index.ts';
 import { MemoryStore, TABLES } from '../../src/store/index.ts';
-import { listCheckpoints, readRun, runNames, type StoreContext } from '../../src/txn/index.ts';
+import { answerPut, answersOf, listCheckpoints, readAnswer, readRun, runNames, type StoreContext } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
 import { plain } from '../snapshot/machines.ts';
 import { generator } from '../txn/support.ts';
@@ -25,6 +25,9 @@ beforeAll(async () => {
   name = world.names[0]!;
   for (let more = 0; more < 4; more++) await world.checkpoint(name);
   await world.giveUp(name);
+  const { id, instructions } = readRun(world.context, name);
+  const early = listCheckpoints(world.context, readRun(world.context, name)).at(-2)!.at;
+  await world.context.store.commit({ puts: [early, instructions].map((at, index) => answerPut(world.context, id, { key: `key ${index}`, request: 'ab', at, response: Uint8Array.of(index, 200) })) });
   bytes = await exportBytes(world.context, name);
 });
 
@@ -40,6 +43,7 @@ describe('export and import', () => {
     const other = fresh();
     expect(await take(other, bytes)).toMatchObject({ name, id: readRun(world.context, name).id });
     expect(states(other, name)).toEqual(states(world.context, name));
+    expect(readAnswer(other, readRun(other, name).id, 'key 1')?.response).toEqual(Uint8Array.of(1, 200));
     expect(await checkOpenStore(other, { repairs: false })).toMatchObject({ isSound: true, runs: 1 });
     expect(Buffer.from(await exportBytes(other, name)).equals(bytes)).toBe(true);
     await expect(take(other, bytes, 'twin')).rejects.toMatchObject({ code: 'E_RUN_EXISTS' });
@@ -50,6 +54,7 @@ describe('export and import', () => {
     const other = fresh();
     await take(other, await exportBytes(world.context, `${name}@${number}`), 'part');
     expect(listCheckpoints(other, readRun(other, 'part')).map((checkpoint) => checkpoint.number)).toEqual([number]);
+    expect([...answersOf(other, readRun(other, 'part').id)].map(({ answer }) => answer.key), 'what was answered by then').toEqual(['key 0']);
     expect(await checkOpenStore(other, { repairs: false })).toMatchObject({ isSound: true });
   });
 
@@ -108,7 +113,7 @@ describe('hostile files', () => {
     const records = parse(bytes);
     const random = generator(6);
     const kinds = [...new Set(records.map(({ kind }) => kind))];
-    expect(kinds.join('')).toMatch(/^RBPNFC/);
+    expect(kinds.join('')).toMatch(/^RBPNFCM?A$/);
     for (const kind of kinds) {
       for (const how of ['leave out', 'double', 'flip'] as const) {
         const mine = records.filter((record) => record.kind === kind);
@@ -122,8 +127,8 @@ describe('hostile files', () => {
           return [{ kind, payload }];
         });
         const code = await refused(join(forged));
-        // Content twice is content; a mark less is no lie.
-        const isHarmless = (how === 'double' && 'BPNCM'.includes(kind)) || (how === 'leave out' && 'M'.includes(kind));
+        // Content twice is content; a mark or an answer less is no lie.
+        const isHarmless = (how === 'double' && 'BPNCMA'.includes(kind)) || (how === 'leave out' && 'MA'.includes(kind));
         expect(code, `${how} ${kind}`).toMatch(isHarmless ? /^taken$/ : /^E_/);
       }
     }
@@ -131,7 +136,7 @@ describe('hostile files', () => {
 
   it('lengths that lie allocate nothing', async () => {
     const header = bytes.slice(0, 22);
-    for (const kind of 'RBPNFCME') {
+    for (const kind of 'RBPNFCMAE') {
       const record = new Uint8Array(5);
       record[0] = kind.charCodeAt(0);
       new DataView(record.buffer).setUint32(1, 0xffff_fff0, true);

@@ -7,7 +7,7 @@ import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { checkStore, forkFrom, openDoor, openService, promote, removeRuns, replayRun, rollback, savepointRun, transactOnce, type Door, type Service, type ServiceRequest } from '../../src/index.ts';
+import { checkStore, exportRun, forkFrom, importRun, openDoor, openService, promote, removeRuns, replayRun, rollback, savepointRun, transactOnce, type Door, type Service, type ServiceRequest } from '../../src/index.ts';
 import { codeOf, guestProgram, scratch } from '../machine/rig.ts';
 
 const place = scratch();
@@ -70,6 +70,14 @@ describe('a request with a key', () => {
     expect((await post(second.door, 't 1 2 100', { key: 'a' })).body).toBe('ok 900 1100\n');
     expect((await post(second.door, 'b 2')).body).toBe('balance 1100\n'); // It was done again.
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+    const [file, elsewhere] = [join(place.path, 'keys.stillpoint'), join(place.path, 'elsewhere')];
+    await exportRun({ run: 'keys', file, store, have: [] });
+    await importRun({ file, store: elsewhere, name: 'moved' });
+    const moved = await openService(requestFor('moved', { store: elsewhere, fresh: undefined }));
+    const [repeated, fresh] = [await moved.request(Buffer.from('t 1 2 100'), undefined, 'a'), await moved.request(Buffer.from('t 1 2 100'), undefined, 'new')];
+    expect([Buffer.from(repeated.response).toString(), repeated.isRepeated, Buffer.from(fresh.response).toString()]).toEqual(['ok 900 1100\n', true, 'ok 800 1200\n']);
+    await moved.stop();
+    expect((await checkStore({ store: elsewhere, repairs: false })).findings).toEqual([]);
     expect((await checkStore({ store, repairs: false })).findings).toEqual([]);
     await removeRuns(['keys-fork'], store);
     expect((await checkStore({ store, repairs: false })).findings).toEqual([]);
