@@ -76,7 +76,13 @@ async function serve(service: Service, { name, addresses, isJson, store }: { rea
     for (const address of addresses) doors.push(await openDoor(service, address));
     if (isJson) sayJson({ run: name, doors: doors.map(({ place }) => place) });
     else for (const { place } of doors) say(`${name}: serving at ${place}`);
-    while (stop.requested() === undefined && service.failure === undefined && !service.machine.hasEnded) await new Promise((resolve) => { setTimeout(resolve, 50); });
+    let isFull = false;
+    while (stop.requested() === undefined && (service.failure === undefined || service.canRecover) && !service.machine.hasEnded) {
+      await new Promise((resolve) => { setTimeout(resolve, 50); });
+      if (isFull === (service.failure !== undefined)) continue;
+      isFull = !isFull;
+      note(isFull ? `the disk is full: requests are refused until there is room` : 'there is room again: requests are served');
+    }
   } finally {
     await Promise.all([service.stop(), ...doors.map((door) => door.close())]);
     stop.end();

@@ -5,7 +5,8 @@
  *                                  └ all that came while the last one was under way        └ checkpoint, when one is due: sync, one store commit
  *
  * Invariants: one store commit of a run at a time, in the order of the commits in memory; nothing reaches a file before the commit it belongs to is on
- * disk; after a failure nothing more is committed: memory is ahead of the disk, and the run must be opened again.
+ * disk; after a failure nothing more is committed: memory is ahead of the disk, and the run must be opened again. What is on disk has happened, also when
+ * its output then finds a full disk: it is resolved, and opening the run again completes the files.
  * What this does NOT do: know the guest. Recovery is opening the run: journal replay from the last checkpoint makes the committed state again.
  */
 import type { InstructionCount } from '../core/index.ts';
@@ -65,12 +66,17 @@ export class CommitLog {
     return this.#writer;
   }
 
+  /** What an earlier commit failed with. */
+  get failure(): unknown {
+    return this.#failure?.error;
+  }
+
   /** Throws what an earlier commit failed with. */
   mustBeWell(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Resolves when the item is on disk and its output is at the host. */
+  /** Resolves when the item is on disk and its output is at the host (or cannot be: then nothing more begins). */
   append(item: CommitItem): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure.error);
@@ -88,13 +94,19 @@ export class CommitLog {
     await undefined; // What is committed in the same turn comes along.
     while (this.#queue.length > 0 && this.#failure === undefined) {
       const group = this.#takeGroup();
+      let isDurable = false;
       try {
-        await this.#write(group);
-        for (const { resolve } of group) resolve();
+        const written = await this.#write(group);
+        isDurable = true;
+        await this.#deliver(group.flatMap((item) => item.operations), written);
+        const { checkpoint } = group.at(-1)!;
+        if (checkpoint !== undefined) await this.#checkpoint(group.at(-1)!, checkpoint);
       } catch (error) {
         this.#failure = { error };
-        for (const { reject } of group) reject(error);
+        const told = !isDurable ? group : group.filter(({ checkpoint }) => checkpoint?.ends !== undefined); // Who ends the run wants to know.
+        for (const { reject } of told) reject(error);
       }
+      for (const { resolve } of group) resolve(); // After a reject() it does nothing.
     }
     this.#flushing = undefined;
     if (this.#failure === undefined) return;
@@ -108,7 +120,8 @@ export class CommitLog {
     return this.#queue.splice(0, Math.min(GROUP_MAX, checkpoint < 0 ? this.#queue.length : checkpoint + 1));
   }
 
-  async #write(group: readonly Queued[]): Promise<void> {
+  /** Resolves to the channels that the group has written to. */
+  async #write(group: readonly Queued[]): Promise<ReadonlySet<string>> {
     const last = group.at(-1)!;
     const frames = group.flatMap((item) => item.frames);
     const also = alsoOf(group);
@@ -122,8 +135,7 @@ export class CommitLog {
     if (frames.length > 0 || written.size > 0 || last.at > this.#writer.record.instructions || also !== undefined) {
       await this.#writer.commit({ instructions: last.at, frames, outputs: this.#positions, ...(also === undefined ? {} : { also }) });
     }
-    await this.#deliver(group.flatMap((item) => item.operations), written);
-    if (last.checkpoint !== undefined) await this.#checkpoint(last, last.checkpoint);
+    return written;
   }
 
   async #deliver(operations: readonly OutputOperation[], written: ReadonlySet<string>): Promise<void> {

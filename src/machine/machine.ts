@@ -59,10 +59,10 @@ export class Machine {
     return this.#parts.durable?.log.writer.record.name;
   }
 
-  /** Where the run of the machine is stored; undefined in memory. For layers above. */
-  get place(): { readonly context: StoreContext; readonly run: RunId } | undefined {
+  /** Where the run of the machine is stored, and what the store failed with; undefined in memory. For layers above. */
+  get place(): { readonly context: StoreContext; readonly run: RunId; readonly failure: unknown } | undefined {
     const { durable } = this.#parts;
-    return durable === undefined ? undefined : { context: durable.context, run: durable.log.writer.record.id };
+    return durable === undefined ? undefined : { context: durable.context, run: durable.log.writer.record.id, failure: durable.log.failure };
   }
 
   get manifest(): RunManifest {
@@ -390,6 +390,7 @@ export class Machine {
     };
     await core.runTo(at, { seeds, release });
     await release();
+    this.#parts.durable!.log.mustBeWell(); // The files are complete.
   }
 
   #mustBeOpen(): void {

@@ -19,7 +19,7 @@ import { declareRun, decodeManifest, encodeManifest, parseRunOptions, type HostF
 import { NodeHostInspector } from '../manifest/live/host-inspector.ts';
 import type { Guest } from '../posix/index.ts';
 import {
-  abandon, bootGuest, closePorts, decodeBindings, defaultStoreDirectory, encodeBindings, ENGINE_DEFAULT, finishMoves, freeName, hostFacts, importImages, importLease, isAlive, isForgetful,
+  abandon, bootGuest, closePorts, decodeBindings, defaultStoreDirectory, encodeBindings, ENGINE_DEFAULT, finishMoves, freeName, hostFacts, importImages, importLease, isAlive, isForgetful, isThisProcess,
   monotonicMs, newRunId, openImages, openPorts, readProgram, rebuild, resolveRun, RECORDER, recordedFacts, recordedSeeds, reopenPorts, startingPositions, thisOwner, wallClockMs,
   type EngineName, type RunImage, type SavedBindings,
 } from '../session/index.ts';
@@ -61,7 +61,13 @@ export interface MachineRequest {
   readonly name?: string;
 }
 
-export interface MachineRunRequest { readonly name: string; readonly store?: string; readonly engine?: EngineName }
+export interface MachineRunRequest {
+  readonly name: string;
+  readonly store?: string;
+  readonly engine?: EngineName;
+  /** The run is this process's own: its machine was closed after the store had failed, and could not give it up. */
+  readonly isAgain?: boolean;
+}
 
 /** What stands for "no file". */
 const NOWHERE = '/dev/null';
@@ -158,7 +164,7 @@ function durableMachine(parts: DurableParts): Machine {
 export async function openMachineRun(request: MachineRunRequest): Promise<Machine> {
   const { context, release } = await shareStore(request.store ?? defaultStoreDirectory(), 'existing');
   try {
-    return await openMachineRunIn(context, { ...request, release });
+    return await openMachineRunIn(context, { ...request, release, ...(request.isAgain === true ? { isAlive: (owner) => !isThisProcess(owner) && isAlive(owner) } : {}) });
   } catch (error) {
     await release();
     throw error;

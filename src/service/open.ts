@@ -3,10 +3,14 @@
  * Invariant: a machine that could not come to its first request is closed again, and a run that was made for it stays only if it did.
  * What this does NOT do: sockets.
  */
+import { statfsSync } from 'node:fs';
 import { StillpointError } from '../core/index.ts';
 import { openMachine, openMachineRun, type Machine, type MachineRequest } from '../machine/index.ts';
-import { mark, removeRuns } from '../session/index.ts';
+import { defaultStoreDirectory, mark, removeRuns } from '../session/index.ts';
 import { abortOpen, mustWaitFor, Service, TIMEOUT_MS_DEFAULT, type Answer, type ServiceOptions } from './service.ts';
+
+/** Free bytes without which a run is not opened again after a full disk. */
+const ROOM_BYTES_MIN = 1024 * 1024;
 
 export interface ServiceRequest extends ServiceOptions {
   readonly name: string;
@@ -21,15 +25,16 @@ export async function openService(request: ServiceRequest): Promise<Service> {
   const { machine, isFresh } = await openOrMake(request);
   try {
     await start(machine, request);
-    return new Service(machine, request, { name: request.name, store: request.store, isFresh, reopen: () => reopen(request) });
+    return new Service(machine, request, { name: request.name, store: request.store, isFresh, reopen: (isAgain) => reopen(request, isAgain) });
   } catch (error) {
     await giveUp(machine, { isFresh, request });
     throw error;
   }
 }
 
-async function reopen({ fresh: _, ...request }: ServiceRequest): Promise<Machine> {
-  const { machine } = await openOrMake(request);
+async function reopen({ fresh: _, ...request }: ServiceRequest, isAgain: boolean): Promise<Machine> {
+  if (isAgain) mustHaveRoom(request.store ?? defaultStoreDirectory());
+  const { machine } = await openOrMake(request, isAgain);
   try {
     await start(machine, request);
     return machine;
@@ -39,10 +44,16 @@ async function reopen({ fresh: _, ...request }: ServiceRequest): Promise<Machine
   }
 }
 
-async function openOrMake({ name, store, engine, fresh }: ServiceRequest): Promise<{ readonly machine: Machine; readonly isFresh: boolean }> {
+/** What is put back to a checkpoint must find room to be written again. */
+function mustHaveRoom(store: string): void {
+  const { bavail, bsize } = statfsSync(store);
+  if (bavail * bsize < ROOM_BYTES_MIN) throw new StillpointError('E_DISK_FULL', `${store}: no space for the store; free some and go on`);
+}
+
+async function openOrMake({ name, store, engine, fresh }: ServiceRequest, isAgain = false): Promise<{ readonly machine: Machine; readonly isFresh: boolean }> {
   const where = { name, ...(store === undefined ? {} : { store }), ...(engine === undefined ? {} : { engine }) };
   try {
-    return { machine: await openMachineRun(where), isFresh: false };
+    return { machine: await openMachineRun({ ...where, isAgain }), isFresh: false };
   } catch (error) {
     const isAbsent = error instanceof StillpointError && (error.code === 'E_RUN_UNKNOWN' || error.code === 'E_STORE_OPEN');
     if (!isAbsent || fresh === undefined) throw error;

@@ -5,6 +5,7 @@
  *                                        └ fault, exit status, cap, time-out, a "no" of the check, a client that left: abort, nothing has happened
  *
  * With `children` every request is answered by a child of the machine as it stands: it sees the request and then the end of the input, may exit, and leaves nothing.
+ * When the disk was full the machine, which is ahead of it, is left, and the run opened again as soon as there is room: the requests in between get E_DISK_FULL.
  * Invariants: an answer is given when its commit is on disk, never before; the next request may run meanwhile (group commit); a request that fails leaves
  * the machine as it was; queue, sizes and times have limits; a request with the key of an answered one gets that answer (answer-book.ts).
  * What this does NOT do: sockets (live/http-server.ts), open the machine (open.ts).
@@ -49,7 +50,7 @@ export interface ServiceOptions {
 }
 
 /** Where the machine comes from, for what is done to its run at rest. */
-export interface ServiceHome { readonly name: string; readonly store: string | undefined; /** The run was made for this service. */ readonly isFresh: boolean; readonly reopen: () => Promise<Machine> }
+export interface ServiceHome { readonly name: string; readonly store: string | undefined; /** The run was made for this service. */ readonly isFresh: boolean; /** `isAgain`: its store had failed. */ readonly reopen: (isAgain: boolean) => Promise<Machine> }
 
 export const TIMEOUT_MS_DEFAULT = 30_000;
 export const REQUEST_BYTES_DEFAULT = 1024 * 1024;
@@ -59,6 +60,8 @@ const QUEUE_MAX = 1024;
 const UNDER_WAY_MAX = 256;
 /** Requests between two turns of the event loop. */
 const TURN_REQUESTS = 8;
+/** Between two attempts to open a run again. */
+const RECOVER_MS = 500;
 const NEWLINE = 10;
 
 interface Waiting { readonly bytes: Uint8Array; readonly key: string | undefined; readonly client: Client; readonly since: number; readonly resolve: (answer: Answer) => void; readonly reject: (error: unknown) => void }
@@ -80,6 +83,8 @@ export class Service {
   readonly #underWay = new Set<Promise<void>>();
   #isStopping = false;
   #failure: StillpointError | undefined;
+  /** When the run may be opened again after a full disk. */
+  #recoverAtMs = 0;
   /** Of machines before this one. */
   #commitsBefore = 0;
 
@@ -113,9 +118,14 @@ export class Service {
     return this.#options.timeoutMs ?? TIMEOUT_MS_DEFAULT;
   }
 
-  /** Why no request can be served any more: the store failed, and memory is ahead of the disk. */
+  /** Why no request can be served: the store failed, and memory is ahead of the disk. */
   get failure(): StillpointError | undefined {
     return this.#failure;
+  }
+
+  /** Whether it will be served again without a new service: when there is room on the disk. */
+  get canRecover(): boolean {
+    return this.#failure?.code === 'E_DISK_FULL' && this.#home !== undefined;
   }
 
   /**
@@ -126,7 +136,7 @@ export class Service {
   async request(bytes: Uint8Array, client: Client = NOBODY, key?: string): Promise<Answer> {
     if (key !== undefined) AnswerBook.check(key);
     if (bytes.length > this.requestBytesMax) throw this.#refused(new StillpointError('E_REQUEST_SIZE', `a request has at most ${this.requestBytesMax} bytes, this one has ${bytes.length}`, { data: { sizeBytes: bytes.length } }));
-    if (this.#failure !== undefined) throw this.#refused(this.#failure);
+    if (this.#failure !== undefined && !this.canRecover) throw this.#refused(this.#failure);
     if (this.#isStopping) throw this.#refused(new StillpointError('E_SERVICE_BUSY', 'the service is stopping; send the request to its successor'));
     if (this.#queue.length >= QUEUE_MAX) throw this.#refused(new StillpointError('E_SERVICE_BUSY', `${QUEUE_MAX} requests are waiting already; try again later`));
     return new Promise((resolve, reject) => {
@@ -140,7 +150,7 @@ export class Service {
     const work = controlVerb(verb, parameters);
     const home = this.#home;
     if (home === undefined || !this.takesControl) throw new StillpointError('E_USAGE', `this service takes no ${verb}: start it with --control`);
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure !== undefined && !this.canRecover) throw this.#failure;
     if (this.#isStopping) throw new StillpointError('E_SERVICE_BUSY', 'the service is stopping; send the request to its successor');
     const result = new Promise<ControlResult>((resolve, reject) => {
       this.#queue.push({ atRest: () => this.#rested(home, () => work(home)).then(resolve, reject) });
@@ -152,6 +162,7 @@ export class Service {
 
   /** With the run at rest and nobody's; the machine is another one afterwards, at where the run is then. */
   async #rested<Result>({ reopen }: ServiceHome, work: () => Promise<Result>): Promise<Result> {
+    await this.#mustBeWell();
     await Promise.all(this.#underWay);
     try {
       this.#commitsBefore += this.#machine.commits;
@@ -159,7 +170,7 @@ export class Service {
       try {
         return await work();
       } finally {
-        this.#machine = await reopen();
+        this.#machine = await reopen(false);
         this.#book = undefined;
       }
     } catch (error) {
@@ -186,6 +197,27 @@ export class Service {
     this.#pump = undefined;
   }
 
+  /** Throws what the store failed with; after a full disk not before the run could not be opened again. */
+  async #mustBeWell(): Promise<void> {
+    const lost = this.#machine.place?.failure;
+    if (lost instanceof StillpointError) this.#failure ??= lost; // Also when every answer was on disk, but its output is not in its file.
+    const failure = this.#failure;
+    if (failure === undefined) return;
+    if (!this.canRecover || monotonicMs() < this.#recoverAtMs) throw failure;
+    await Promise.all(this.#underWay);
+    this.#commitsBefore += this.#machine.isClosed ? 0 : this.#machine.commits;
+    await this.#machine.close().catch((error: unknown) => { if (error !== failure) throw error; }); // It fails for the reason that was told.
+    try {
+      this.#machine = await this.#home!.reopen(true); // canRecover looked.
+    } catch (error) {
+      if (error instanceof StillpointError) this.#failure = error;
+      this.#recoverAtMs = monotonicMs() + RECOVER_MS;
+      throw error;
+    }
+    this.#book = undefined;
+    this.#failure = undefined;
+  }
+
   async #one(waiting: Waiting): Promise<void> {
     const { bytes, client, since, resolve, reject } = waiting;
     const fail = (error: unknown): void => {
@@ -196,7 +228,7 @@ export class Service {
     try {
       if (client.isGone()) throw gone();
       if (monotonicMs() - since > this.timeoutMs) throw new StillpointError('E_SERVICE_BUSY', `the request waited longer than ${this.timeoutMs} ms for its turn and was not begun`);
-      if (this.#failure !== undefined) throw this.#failure;
+      await this.#mustBeWell();
       const { answer, durable } = this.#known(waiting) ?? await this.#transact(waiting);
       const told = durable.then((response) => {
         this.metrics.ended(answer.isRepeated === true ? 'repeated' : 'committed', monotonicMs() - since, { request: bytes.length, response: response.length });

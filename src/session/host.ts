@@ -38,6 +38,11 @@ export function thisOwner(): Owner {
   return { host: hostIdentity(), pid: process.pid, started: startTime(process.pid) ?? 'unknown', token: randomBytes(16).toString('hex') };
 }
 
+/** Whether an owner is this process, under whatever token. */
+export function isThisProcess({ host, pid, started }: Owner): boolean {
+  return pid === process.pid && host === hostIdentity() && started === (startTime(process.pid) ?? 'unknown');
+}
+
 /** Whether an owner still runs. One on another host or from another boot: another boot of this host is dead, another host counts as alive. */
 export function isAlive(owner: Owner): boolean {
   const [name, boot] = hostIdentity().split('/');

@@ -6,7 +6,7 @@ export { bootGuest, ENGINE_DEFAULT, defaultStoreDirectory, openStoreAt, restoreG
 export type { Progress, SessionEnd, SessionHooks } from './driver.ts';
 export { forkMany, rollbackMany, type ForkWish } from './branch.ts';
 export { removeRuns } from './history.ts';
-export { hostFacts, importLease, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
+export { hostFacts, importLease, isAlive, isThisProcess, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
 export { resolveRun, type ResolvedRun, type RunImage } from './image-config.ts';
 export { openCatalog } from './image-store.ts';
 export { importImages, openImages } from './images.ts';

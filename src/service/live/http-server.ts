@@ -21,7 +21,7 @@ import type { Service } from '../service.ts';
 export type Address = { readonly kind: 'tcp'; readonly host: string; readonly port: number } | { readonly kind: 'socket'; readonly path: string };
 
 const STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
-  E_REQUEST_SIZE: 413, E_REQUEST_KEY: 422, E_REQUEST_SLOW: 408, E_RUN_UNKNOWN: 404, E_CHECKPOINT_UNKNOWN: 404, E_RUN_EXISTS: 409, E_CHANNEL_OPEN: 409, E_RUN_OWNED: 409, E_RUN_NAME: 400, E_SERVICE_BUSY: 503, E_USAGE: 400, E_TXN_FAULT: 422, E_TXN_EXIT: 422, E_TXN_CAP: 422, E_TXN_REFUSED: 422, E_TXN_TIMEOUT: 504, E_TXN_CONFLICT: 409, E_RUN_FINISHED: 410,
+  E_REQUEST_SIZE: 413, E_REQUEST_KEY: 422, E_REQUEST_SLOW: 408, E_RUN_UNKNOWN: 404, E_CHECKPOINT_UNKNOWN: 404, E_RUN_EXISTS: 409, E_CHANNEL_OPEN: 409, E_RUN_OWNED: 409, E_RUN_NAME: 400, E_SERVICE_BUSY: 503, E_USAGE: 400, E_TXN_FAULT: 422, E_TXN_EXIT: 422, E_TXN_CAP: 422, E_TXN_REFUSED: 422, E_TXN_TIMEOUT: 504, E_DISK_FULL: 507, E_TXN_CONFLICT: 409, E_RUN_FINISHED: 410,
 };
 /** How long is waited for clients, milliseconds. */
 export interface Patience {
