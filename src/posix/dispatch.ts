@@ -11,6 +11,7 @@ import { fileCalls } from './calls/file-calls.ts';
 import { identityCalls } from './calls/identity.ts';
 import { memoryCalls } from './calls/memory.ts';
 import { processCalls } from './calls/process.ts';
+import { schedulingCalls } from './calls/scheduling.ts';
 import { signalCalls } from './calls/signals.ts';
 import { systemCalls } from './calls/system.ts';
 import { systemVMemoryCalls } from './calls/system-v-memory.ts';
@@ -28,7 +29,7 @@ const NUMBERS_MAX = 512;
 const MOVES_FILE_BYTES: ReadonlySet<number> = new Set([45, 46, 47, 56, 63, 64, 65, 66, 67, 68, 69, 70, 71, 76, 77, 82, 83, 196, 197, 222, 227, 285, 286, 287]);
 
 const ENTRIES: readonly CallEntry[] = [
-  ...birthCalls, ...fileCalls, ...identityCalls, ...memoryCalls, ...processCalls, ...signalCalls, ...systemCalls, ...systemVMemoryCalls, ...systemVMessageCalls, ...systemVSemaphoreCalls, ...threadCalls, ...timeCalls,
+  ...birthCalls, ...fileCalls, ...identityCalls, ...memoryCalls, ...processCalls, ...schedulingCalls, ...signalCalls, ...systemCalls, ...systemVMemoryCalls, ...systemVMessageCalls, ...systemVSemaphoreCalls, ...threadCalls, ...timeCalls,
 ];
 
 function unknownCall(): CallResult {

@@ -4,7 +4,7 @@
  */
 import { limits } from '../core/index.ts';
 import { TASKS_MAX, type Kernel } from './kernel.ts';
-import { limitsText, mapsText, statText, statusText, usedBytes } from './proc-process.ts';
+import { INIT, initText, limitsText, mapsText, statText, statusText, usedBytes } from './proc-process.ts';
 import type { Process } from './process.ts';
 import { taskView } from './task-view.ts';
 import type { Thread } from './thread.ts';
@@ -28,6 +28,9 @@ const CONSTANT: readonly (readonly [string, string])[] = [
   ['oom_adj', '0\n'], ['oom_score', '0\n'], ['oom_score_adj', '0\n'], ['personality', '00000000\n'], ['sessionid', '4294967295'], ['timerslack_ns', '50000\n'], ['wchan', '0'],
 ];
 
+/** What programs look for in /proc/vmstat and what never happens here: there is no disk, no swap and no second node. */
+const VMSTAT_ZEROS = ['nr_dirty', 'nr_writeback', 'pgpgin', 'pgpgout', 'pswpin', 'pswpout', 'pgfault', 'pgmajfault', 'oom_kill'].map((name) => `${name} 0\n`).join('');
+
 /** Seconds with two digits, on the clock that the guest sees. */
 function uptimeText({ clock }: Kernel): string {
   const hundredths = clock.mode.kind === 'zero' ? 0n : clock.hidden / 10_000_000n;
@@ -40,13 +43,14 @@ export function registerProcessFiles(kernel: Kernel): void {
   const { files } = kernel;
   files.tasks = taskView(kernel);
   files.proc.setProcesses({
-    list: () => kernel.processes.map(({ pid }) => pid),
-    threads: (pid) => kernel.findProcess(pid)?.threads.map(({ tid }) => tid) ?? [],
+    list: () => [INIT, ...kernel.processes.map(({ pid }) => pid)],
+    threads: (pid) => (pid === INIT ? [INIT] : kernel.findProcess(pid)?.threads.map(({ tid }) => tid) ?? []),
     files: (pid) => kernel.findProcess(pid)?.files,
   });
   const ofProcess = (name: string, make: (process: Process, thread: Thread | undefined) => Uint8Array): void => {
     files.registerProvider(`/proc/[pid]/${name}`, (pid, tid) => {
       const process = kernel.findProcess(pid);
+      if (pid === INIT) return bytesOf(initText(name));
       return process === undefined ? new Uint8Array(0) : make(process, process.threads.find((thread) => thread.tid === tid));
     });
   };
@@ -64,6 +68,7 @@ export function registerProcessFiles(kernel: Kernel): void {
   for (const [name, content] of CONSTANT) text(name, () => content);
   const machine = (path: string, make: () => string): void => files.registerProvider(path, () => bytesOf(make()));
   machine('/proc/cpuinfo', () => `processor\t: 0\nhart\t\t: 0\nisa\t\t: ${kernel.isa.name}\nmmu\t\t: sv39\n\n`);
+  machine('/proc/vmstat', () => `nr_free_pages ${Math.max(0, Math.floor((kernel.account.memoryBytes - kernel.account.usedBytes) / limits.PAGE_BYTES))}\n${VMSTAT_ZEROS}`);
   machine('/proc/loadavg', () => '0.00 0.00 0.00 1/1 1\n');
   machine('/proc/meminfo', () => memoryText(kernel));
   machine('/proc/stat', () => 'cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\nbtime 0\n');

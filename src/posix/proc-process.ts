@@ -44,6 +44,21 @@ export function statText(kernel: Kernel, process: Process, thread?: Thread): str
   return `${head} ${control} 0 ${counters}${' 0'.repeat(28)}\n`;
 }
 
+/** The process that the first one and all orphans belong to. It is outside the machine: it has a name, and nothing that can be looked into. */
+export const INIT = 1;
+
+/** What /proc/1/NAME holds. */
+export function initText(name: string): string {
+  switch (name) {
+    case 'comm': return 'init\n';
+    case 'cmdline': return 'init\0';
+    case 'stat': return `1 (init) S 0 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 0${' 0'.repeat(30)}\n`;
+    case 'statm': return '0 0 0 0 0 0 0\n';
+    case 'status': return `Name:\tinit\nState:\tS (sleeping)\nTgid:\t1\nPid:\t1\nPPid:\t0\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nThreads:\t1\nSigPnd:\t${hexSet(0n)}\nShdPnd:\t${hexSet(0n)}\nSigBlk:\t${hexSet(0n)}\nSigIgn:\t${hexSet(0n)}\nSigCgt:\t${hexSet(0n)}\n`;
+    default: return '';
+  }
+}
+
 function hexSet(set: bigint): string {
   return set.toString(16).padStart(16, '0');
 }

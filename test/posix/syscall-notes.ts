@@ -4,7 +4,7 @@
 /** Done, with something left out: name → what. */
 export const PARTIAL: Readonly<Record<string, string>> = {
   inotify_add_watch: 'no events of /proc, of mappings and of starting programs',
-  clone: 'namespaces EPERM, CLONE_FILES without CLONE_THREAD copies', wait4: 'resource usage is zero', waitid: 'resource usage is zero', timerfd_settime: 'nobody sets the clock', pidfd_open: 'processes only',
+  clone: 'namespaces EPERM, CLONE_FILES without CLONE_THREAD copies', clone3: 'namespaces and chosen ids EPERM, no control groups', openat2: 'RESOLVE_NO_XDEV without effect', wait4: 'resource usage is zero', waitid: 'resource usage is zero', timerfd_settime: 'nobody sets the clock', pidfd_open: 'processes only',
   futex: 'no priorities to inherit; FUTEX_CMP_REQUEUE_PI and FUTEX_WAIT_REQUEUE_PI ENOSYS', ioctl: 'pseudo-terminals without packet mode; terminals of the host are 80 by 24 in canonical mode, changes have no effect', fcntl: 'no leases, no owner signals, F_SETLKW finds no deadlocks',
   mmap: 'a page past the end of a file reads zeros; huge pages are ordinary ones', mremap: 'no MREMAP_DONTUNMAP', madvise: 'only MADV_DONTNEED does something', mincore: 'mapped pages are always there', mlock: 'nothing is ever swapped',
   mlock2: 'nothing is ever swapped', mlockall: 'nothing is ever swapped', munlock: 'nothing is ever swapped', munlockall: 'nothing is ever swapped',
@@ -12,7 +12,7 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   getrusage: 'user time only', times: 'user time only', sysinfo: 'memory and processes', setsockopt: 'time-outs, SO_PASSCRED and IPV6_V6ONLY are obeyed, the others remembered', getsockopt: 'options are remembered',
   recvmmsg: 'no time-out', socket: 'AF_UNIX, AF_INET and AF_INET6; nothing leaves the machine',
   connect: 'loopback only, else ENETUNREACH', sendfile: 'from regular files', copy_file_range: 'between regular files', epoll_ctl: 'edge-triggered on channels is level-triggered', epoll_pwait: 'edge-triggered on channels is level-triggered',
-  epoll_pwait2: 'edge-triggered on channels is level-triggered', sched_setaffinity: 'one processor', sched_getaffinity: 'one processor', sched_setscheduler: 'SCHED_OTHER, BATCH and IDLE, without effect', sched_setparam: 'without effect',
+  epoll_pwait2: 'edge-triggered on channels is level-triggered', sched_setaffinity: 'one processor', sched_getaffinity: 'one processor', sched_setscheduler: 'SCHED_OTHER, BATCH and IDLE, not remembered; real-time policies EPERM', sched_setparam: 'without effect', sched_setattr: 'nice is remembered, policies are not', sched_getattr: 'SCHED_OTHER',
   setpriority: 'remembered; every process gets the processor alike', shmctl: 'SHM_LOCK without effect', msgrcv: 'no MSG_COPY', membarrier: 'one processor: every barrier has happened', personality: 'Linux only', sync_file_range: 'memory is the disk', readahead: 'memory is the disk',
   fadvise64: 'memory is the disk', sync: 'memory is the disk', fsync: 'memory is the disk', fdatasync: 'memory is the disk', syncfs: 'memory is the disk', msync: 'memory is the disk', getcpu: 'one processor',
   pselect6: 'a live channel is waited for whatever the time-out', ppoll: 'a live channel is waited for whatever the time-out', capget: 'those of a container for root, none for others', mknodat: 'no devices', execveat: 'no scripts by descriptor that is closed on exec',
@@ -29,19 +29,19 @@ export const REFUSED: Readonly<Record<string, string>> = {
 
 /** In the table, and ENOSYS on purpose: libc knows what to do then. */
 export const ABSENT_ON_PURPOSE: Readonly<Record<string, string>> = {
-  clone3: 'libc falls back to clone', rseq: 'libc does without', riscv_hwprobe: 'reads as "no extension beyond the baseline"',
+  rseq: 'libc does without, and one processor has nothing to gain by it', riscv_hwprobe: 'reads as "no extension beyond the baseline"',
 };
 
 /** Not in the table: ENOSYS, as on an older or smaller kernel. `number name`. */
 export const ABSENT: readonly (readonly [number, string])[] = `
 0 io_setup, 1 io_destroy, 2 io_submit, 3 io_cancel, 4 io_getevents, 18 lookup_dcookie, 30 ioprio_set, 31 ioprio_get, 42 nfsservctl, 58 vhangup, 60 quotactl, 89 
-acct, 97 unshare, 104 kexec_load, 105 init_module, 106 delete_module, 116 syslog, 117 ptrace, 127 sched_rr_get_interval, 128 restart_syscall, 142 
+acct, 97 unshare, 104 kexec_load, 105 init_module, 106 delete_module, 116 syslog, 117 ptrace, 128 restart_syscall, 142 
 reboot, 162 setdomainname, 180 mq_open, 181 mq_unlink, 182 mq_timedsend, 183 mq_timedreceive, 184 mq_notify, 185 mq_getsetattr, 217 add_key, 218 
 request_key, 219 keyctl, 224 swapon, 225 swapoff, 234 remap_file_pages, 235 mbind, 236 get_mempolicy, 237 set_mempolicy, 238 migrate_pages, 239 
 move_pages, 241 perf_event_open, 262 fanotify_init, 263 fanotify_mark, 264 name_to_handle_at, 265 open_by_handle_at, 268 setns, 270 process_vm_readv, 
-271 process_vm_writev, 272 kcmp, 273 finit_module, 274 sched_setattr, 275 sched_getattr, 277 seccomp, 280 bpf, 282 userfaultfd, 288 pkey_mprotect, 
+271 process_vm_writev, 272 kcmp, 273 finit_module, 277 seccomp, 280 bpf, 282 userfaultfd, 288 pkey_mprotect, 
 289 pkey_alloc, 290 pkey_free, 292 io_pgetevents, 294 kexec_file_load, 425 io_uring_setup, 426 io_uring_enter, 427 
-io_uring_register, 428 open_tree, 429 move_mount, 430 fsopen, 431 fsconfig, 432 fsmount, 433 fspick, 437 openat2, 
+io_uring_register, 428 open_tree, 429 move_mount, 430 fsopen, 431 fsconfig, 432 fsmount, 433 fspick, 
 440 process_madvise, 442 mount_setattr, 443 quotactl_fd, 444 landlock_create_ruleset, 445 landlock_add_rule, 446 landlock_restrict_self, 447 
 memfd_secret, 448 process_mrelease, 449 futex_waitv, 450 set_mempolicy_home_node
 `.split(',').map((entry) => entry.trim().split(' ')).map(([number, name]) => [Number(number), name!] as const);

@@ -1,5 +1,5 @@
 /**
- * New processes and new programs: clone without CLONE_THREAD (fork, vfork, posix_spawn) and execve.
+ * New processes and new programs: clone and clone3 without CLONE_THREAD (fork, vfork, posix_spawn) and execve.
  * Invariants: a call that fails has changed nothing; a child's memory is its own copy from the start, or its maker's with CLONE_VM.
  * What this does NOT do: threads (threads.ts), namespaces (EPERM: the guest is an ordinary user), CLONE_FILES without threads (copied).
  */
@@ -14,7 +14,7 @@ import { ProcessImage } from '../process-image.ts';
 import { SIG_DFL, SIG_IGN, SIGNALS_MAX } from '../signal-actions.ts';
 import { SS_DISABLE, Thread } from '../thread.ts';
 import { limits } from '../../core/index.ts';
-import { CLONE, startedRegisters } from './clone-flags.ts';
+import { CLONE, startedRegisters, type CloneRequest } from './clone-flags.ts';
 import type { CallEntry } from './entry.ts';
 import { openProcess } from './event-files.ts';
 import { byteString, pathArgument, startOf } from './file-arguments.ts';
@@ -27,23 +27,26 @@ const AT_KNOWN = AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH;
 /** Timers of timer_create do not survive execve; those of setitimer do. */
 const FIRST_POSIX_TIMER = 0;
 
-export function cloneProcess(call: Call, flags: number): CallResult {
+export function cloneProcess(call: Call, request: CloneRequest): CallResult {
   const { kernel, process } = call;
+  const { flags, parentTid, pidfd } = request;
   if ((flags & NAMESPACES) !== 0) return -ERRNO.EPERM;
-  if ((flags & (CLONE.PIDFD | CLONE.PARENT_SETTID)) === (CLONE.PIDFD | CLONE.PARENT_SETTID) || ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0)) return -ERRNO.EINVAL;
+  const tells = flags & (CLONE.PIDFD | CLONE.PARENT_SETTID);
+  if ((tells === (CLONE.PIDFD | CLONE.PARENT_SETTID) && pidfd === parentTid) || ((flags & CLONE.SIGHAND) !== 0 && request.clearsHandlers) || ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0)) return -ERRNO.EINVAL;
   const processesMax = Number(process.limits.get(RLIMIT_NPROC)?.[0] ?? PROCESSES_MAX);
   if (kernel.taskCount >= TASKS_MAX || kernel.livingCount >= Math.min(PROCESSES_MAX, processesMax)) return -ERRNO.EAGAIN;
-  if (((flags & (CLONE.PARENT_SETTID | CLONE.PIDFD)) !== 0) && call.memory.writable(call.size(2), 4) === undefined) return -ERRNO.EFAULT;
+  if ((flags & CLONE.PARENT_SETTID) !== 0 && call.memory.writable(parentTid, 4) === undefined) return -ERRNO.EFAULT;
+  if ((flags & CLONE.PIDFD) !== 0 && call.memory.writable(pidfd, 4) === undefined) return -ERRNO.EFAULT;
   const room = (flags & CLONE.PIDFD) === 0 ? 0 : roomForOne(call);
   if (room < 0) return room;
   const image = (flags & CLONE.VM) !== 0 ? process.image : copyImage(call);
   if (image === undefined) return -ERRNO.ENOMEM;
-  const child = makeChild(call, flags, image);
+  const child = makeChild(call, request, image);
   const { pid } = child;
-  if ((flags & CLONE.PARENT_SETTID) !== 0) call.memory.writeU32(call.size(2), pid);
-  if ((flags & CLONE.CHILD_SETTID) !== 0) image.cpu.memory.writeU32(call.size(4), pid);
+  if ((flags & CLONE.PARENT_SETTID) !== 0) call.memory.writeU32(parentTid, pid);
+  if ((flags & CLONE.CHILD_SETTID) !== 0) image.cpu.memory.writeU32(request.childTid, pid);
   kernel.processes.push(child);
-  if ((flags & CLONE.PIDFD) !== 0) call.memory.writeU32(call.size(2), openProcess(call, pid, 0));
+  if ((flags & CLONE.PIDFD) !== 0) call.memory.writeU32(pidfd, openProcess(call, pid, 0));
   call.thread.used = 0;
   kernel.refreshSchedule();
   if ((flags & CLONE.VFORK) === 0) return pid;
@@ -65,22 +68,24 @@ function copyImage(call: Call): ProcessImage | undefined {
   return new ProcessImage({ id: kernel.nextImage++, cpu, space, auxiliary: image.auxiliary, signalReturnAddress: image.signalReturnAddress });
 }
 
-function makeChild(call: Call, flags: number, image: ProcessImage): Process {
+function makeChild(call: Call, request: CloneRequest, image: ProcessImage): Process {
+  const { flags } = request;
   const { kernel, process, thread: maker } = call;
   const pid = kernel.takeId();
   const child = new Process({
     pid, parentPid: (flags & CLONE.PARENT) === 0 ? process.pid : process.parentPid, group: process.group, session: process.session, image, files: process.files.copyFor(pid),
-    argv: process.argv, environment: process.environment, programPath: process.programPath, exitSignal: flags & CLONE.SIGNAL,
+    argv: process.argv, environment: process.environment, programPath: process.programPath, exitSignal: request.exitSignal,
   });
   process.actions.copyTo(child.actions);
+  if (request.clearsHandlers) for (let signal = 1; signal <= SIGNALS_MAX; signal++) if (child.actions.get(signal).handler !== SIG_IGN) child.actions.reset(signal);
   child.nice = process.nice;
   for (const [resource, limit] of process.limits) child.limits.set(resource, limit);
   const thread = new Thread(child, pid, maker.name);
   thread.mask = maker.mask;
   // A child on the same memory and another stack must not use the maker's signal stack.
   thread.alternateStack = (flags & (CLONE.VM | CLONE.VFORK)) === CLONE.VM ? { address: 0, size: 0, flags: SS_DISABLE } : maker.alternateStack;
-  if ((flags & CLONE.CHILD_CLEARTID) !== 0) thread.clearTidAddress = call.size(4);
-  thread.registers = startedRegisters(call, flags);
+  if ((flags & CLONE.CHILD_CLEARTID) !== 0) thread.clearTidAddress = request.childTid;
+  thread.registers = startedRegisters(call, request);
   child.threads.push(thread);
   return child;
 }

@@ -1,5 +1,5 @@
 /**
- * Calls that make and free descriptors: openat, close, close_range, pipe2, eventfd2, memfd_create, dup, dup3.
+ * Calls that make and free descriptors: openat, openat2, close, close_range, pipe2, eventfd2, memfd_create, dup, dup3.
  * A full descriptor table is noticed before anything else happens, as on Linux.
  */
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
@@ -7,6 +7,7 @@ import { ERRNO } from '../errno.ts';
 import { O } from '../files/flags.ts';
 import type { Inode } from '../files/inode.ts';
 import { openPath } from '../files/open.ts';
+import type { Resolve } from '../files/walk.ts';
 import type { OpenFile } from '../open-file.ts';
 import { SEAL } from '../open-file-io.ts';
 import { byteString, openFileArgument, pathArgument, startOf, type FileCall } from './file-arguments.ts';
@@ -18,16 +19,52 @@ const MFD_NAME_BYTES_MAX = 249;
 const CLOSE_RANGE_UNSHARE = 2;
 const CLOSE_RANGE_CLOEXEC = 4;
 
+const RESOLVE = { NO_XDEV: 1, NO_MAGICLINKS: 2, NO_SYMLINKS: 4, BENEATH: 8, IN_ROOT: 0x10, CACHED: 0x20 } as const;
+/** struct open_how: flags, mode, resolve. */
+const HOW_BYTES = 24;
+const PAGE_BYTES = 4096;
+/** All that open(2) knows. */
+const OPEN_KNOWN = 0x7f_ffc3n;
+const MODE_KNOWN = 0o7777n;
+
 function openat(call: Call): CallResult {
+  return openAt(call, { flags: call.unsigned(2), mode: call.unsigned(3) });
+}
+
+/** openat2(2): checks what open(2) lets pass, and walks within bounds. */
+function openat2(call: Call): CallResult {
+  const size = call.size(3);
+  if (size < HOW_BYTES) return -ERRNO.EINVAL;
+  if (size > PAGE_BYTES) return -ERRNO.E2BIG;
+  const bytes = call.memory.readable(call.size(2), size);
+  if (bytes === undefined) return -ERRNO.EFAULT;
+  if (bytes.subarray(HOW_BYTES).some((byte) => byte !== 0)) return -ERRNO.E2BIG;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HOW_BYTES);
+  const [flags, mode, resolve] = [view.getBigUint64(0, true), view.getBigUint64(8, true), view.getBigUint64(16, true)];
+  const makes = (flags & BigInt(O.CREAT)) !== 0n || (flags & BigInt(O.TMPFILE)) === BigInt(O.TMPFILE);
+  if ((flags & ~OPEN_KNOWN) !== 0n || (resolve & ~0x3fn) !== 0n || (makes ? (mode & ~MODE_KNOWN) !== 0n : mode !== 0n)) return -ERRNO.EINVAL;
+  if ((flags & BigInt(O.PATH)) !== 0n && (flags & ~BigInt(O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC)) !== 0n) return -ERRNO.EINVAL;
+  const has = (bit: number): boolean => (resolve & BigInt(bit)) !== 0n;
+  if (has(RESOLVE.BENEATH) && has(RESOLVE.IN_ROOT)) return -ERRNO.EINVAL;
+  if (has(RESOLVE.CACHED) && (makes || (flags & BigInt(O.TRUNC)) !== 0n)) return -ERRNO.EAGAIN;
+  return openAt(call, {
+    flags: Number(flags), mode: Number(mode), resolve: {
+      allowsLinks: !has(RESOLVE.NO_SYMLINKS), allowsMagic: !has(RESOLVE.NO_MAGICLINKS), scope: has(RESOLVE.BENEATH) ? 'beneath' : has(RESOLVE.IN_ROOT) ? 'root' : 'none',
+    },
+  });
+}
+
+function openAt(call: Call, how: { readonly flags: number; readonly mode: number; readonly resolve?: Resolve }): CallResult {
   const path = pathArgument(call, 1);
   if (typeof path === 'number') return path;
   if (path === '') return -ERRNO.ENOENT;
   const room = roomForOne(call);
   if (room < 0) return room;
-  const start = startOf(call, call.int(0), path);
+  const { flags, mode, resolve } = how;
+  // Bounds begin at the directory, also for absolute paths.
+  const start = startOf(call, call.int(0), resolve === undefined || resolve.scope === 'none' ? path : '.');
   if (typeof start === 'number') return start;
-  const flags = call.unsigned(2);
-  const openFile = openPath(call.process.files, { start, path, flags, mode: call.unsigned(3) });
+  const openFile = openPath(call.process.files, { start, path, flags, mode, resolve });
   if (openFile === BLOCKED || typeof openFile === 'number') return openFile;
   return call.process.files.install(openFile, { closesOnExec: (flags & O.CLOEXEC) !== 0 });
 }
@@ -135,5 +172,6 @@ export const openCalls: readonly FileCall[] = [
   { number: 57, name: 'close', handle: close },
   { number: 59, name: 'pipe2', handle: pipe2 },
   { number: 279, name: 'memfd_create', handle: memfdCreate },
+  { number: 437, name: 'openat2', handle: openat2 },
   { number: 436, name: 'close_range', handle: closeRange },
 ];

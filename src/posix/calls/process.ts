@@ -116,5 +116,4 @@ export const processCalls: readonly CallEntry[] = [
   { number: 94, name: 'exit_group', handle: exitGroup },
   { number: 95, name: 'waitid', handle: waitid },
   { number: 260, name: 'wait4', handle: wait4 },
-  { number: 435, name: 'clone3', handle: () => -ERRNO.ENOSYS },
 ];

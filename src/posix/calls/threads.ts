@@ -1,8 +1,8 @@
 /**
- * Threads: clone in pthread's form, futexes, the lists that libc registers, and scheduling calls. One processor, cooperative: a switch
+ * Threads: clone in pthread's form, futexes, and the lists that libc registers. One processor, cooperative: a switch
  * happens when a thread waits, ends, yields, or has used its quantum (scheduler.ts).
  * Waiting for a futex that nobody can wake, with every thread waiting and no deadline, ends the run with the cap `deadlock`.
- * What this does NOT do: new processes (birth.ts), locks that hold their owner (futex-owned.ts).
+ * What this does NOT do: new processes (birth.ts), locks that hold their owner (futex-owned.ts), policies (scheduling.ts).
  */
 import { NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { CLOCK } from '../clock.ts';
@@ -12,31 +12,35 @@ import { TASKS_MAX } from '../kernel.ts';
 import { SS_DISABLE, Thread } from '../thread.ts';
 import type { CallEntry } from './entry.ts';
 import { cloneProcess } from './birth.ts';
-import { CLONE, startedRegisters } from './clone-flags.ts';
+import { CLONE, cloneArguments, readCloneArguments, startedRegisters, type CloneRequest } from './clone-flags.ts';
 import { lockOwned, OWNED_CLOCK, unlockOwned } from './futex-owned.ts';
 import { readTimespec } from './timespec.ts';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD;
 
-/** clone(flags, stack, parent_tid, tls, child_tid): the argument order of riscv64 and arm64. */
-function clone(call: Call): CallResult {
-  const flags = call.unsigned(0);
-  if ((flags & CLONE.THREAD) === 0) return cloneProcess(call, flags);
-  if ((flags & THREAD_FLAGS) !== THREAD_FLAGS) return -ERRNO.EINVAL;
+function start(call: Call, request: CloneRequest): CallResult {
+  const { flags } = request;
+  if ((flags & CLONE.THREAD) === 0) return cloneProcess(call, request);
+  if ((flags & THREAD_FLAGS) !== THREAD_FLAGS || (flags & CLONE.PIDFD) !== 0 || request.clearsHandlers) return -ERRNO.EINVAL;
   const { kernel, process, thread: maker } = call;
   if (kernel.taskCount >= TASKS_MAX) return -ERRNO.EAGAIN;
   const tid = kernel.takeId();
-  if ((flags & CLONE.PARENT_SETTID) !== 0 && !call.memory.writeU32(call.size(2), tid)) return -ERRNO.EFAULT;
-  if ((flags & CLONE.CHILD_SETTID) !== 0) call.memory.writeU32(call.size(4), tid);
+  if ((flags & CLONE.PARENT_SETTID) !== 0 && !call.memory.writeU32(request.parentTid, tid)) return -ERRNO.EFAULT;
+  if ((flags & CLONE.CHILD_SETTID) !== 0) call.memory.writeU32(request.childTid, tid);
   const thread = new Thread(process, tid, maker.name);
   thread.mask = maker.mask;
   thread.alternateStack = { address: 0, size: 0, flags: SS_DISABLE };
-  if ((flags & CLONE.CHILD_CLEARTID) !== 0) thread.clearTidAddress = call.size(4);
-  thread.registers = startedRegisters(call, flags);
+  if ((flags & CLONE.CHILD_CLEARTID) !== 0) thread.clearTidAddress = request.childTid;
+  thread.registers = startedRegisters(call, request);
   process.threads.push(thread);
   maker.used = 0;
   kernel.refreshSchedule();
   return tid;
+}
+
+function clone3(call: Call): CallResult {
+  const request = readCloneArguments(call);
+  return typeof request === 'number' ? request : start(call, request);
 }
 
 function setTidAddress(call: Call): CallResult {
@@ -148,50 +152,12 @@ function schedYield(call: Call): CallResult {
   return 0;
 }
 
-function schedGetaffinity(call: Call): CallResult {
-  const size = call.unsigned(1);
-  if (size < 8 || size % 8 !== 0) return -ERRNO.EINVAL;
-  return call.memory.write(call.size(2), Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)) ? 8 : -ERRNO.EFAULT;
-}
-
-function schedSetaffinity(call: Call): CallResult {
-  const mask = call.memory.readable(call.size(2), Math.min(8, call.unsigned(1)));
-  if (mask === undefined) return -ERRNO.EFAULT;
-  return ((mask[0] ?? 0) & 1) === 0 ? -ERRNO.EINVAL : 0;
-}
-
-/** Policy SCHED_OTHER with priority 0 is all there is. */
-function schedGetparam(call: Call): CallResult {
-  return call.memory.writeU32(call.size(1), 0) ? 0 : -ERRNO.EFAULT;
-}
-
-function schedSetscheduler(call: Call): CallResult {
-  const policy = call.int(1) & ~0x4000_0000;
-  if (policy === 1 || policy === 2) return -ERRNO.EPERM;
-  return policy === 0 || policy === 3 || policy === 5 ? 0 : -ERRNO.EINVAL;
-}
-
-function schedPriority(of: 'max' | 'min'): (call: Call) => CallResult {
-  return (call) => {
-    const policy = call.int(0);
-    if (policy === 1 || policy === 2) return of === 'max' ? 99 : 1;
-    return policy === 0 || policy === 3 || policy === 5 ? 0 : -ERRNO.EINVAL;
-  };
-}
-
 export const threadCalls: readonly CallEntry[] = [
   { number: 96, name: 'set_tid_address', handle: setTidAddress },
   { number: 98, name: 'futex', handle: futex },
   { number: 99, name: 'set_robust_list', handle: setRobustList },
   { number: 100, name: 'get_robust_list', handle: getRobustList },
-  { number: 118, name: 'sched_setparam', handle: () => 0 },
-  { number: 119, name: 'sched_setscheduler', handle: schedSetscheduler },
-  { number: 120, name: 'sched_getscheduler', handle: () => 0 },
-  { number: 121, name: 'sched_getparam', handle: schedGetparam },
-  { number: 122, name: 'sched_setaffinity', handle: schedSetaffinity },
-  { number: 123, name: 'sched_getaffinity', handle: schedGetaffinity },
   { number: 124, name: 'sched_yield', handle: schedYield },
-  { number: 125, name: 'sched_get_priority_max', handle: schedPriority('max') },
-  { number: 126, name: 'sched_get_priority_min', handle: schedPriority('min') },
-  { number: 220, name: 'clone', handle: clone },
+  { number: 220, name: 'clone', handle: (call) => start(call, cloneArguments(call)) },
+  { number: 435, name: 'clone3', handle: clone3 },
 ];

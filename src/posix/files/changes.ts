@@ -4,7 +4,7 @@
  *   gone            whiteout                      made, or another inode now      in full
  *   changed         in full, names alike          a directory in another's place  opaque, in full
  *
- * /dev and /proc are the machine's own and left out. A file with several names is in the layer with all of them or with none.
+ * /dev, /proc and /sys are the machine's own and left out. A file with several names is in the layer with all of them or with none.
  * Sockets are left out, as by tar. Invariant: equal file systems give equal layers. What this does NOT do: write archives (image/tar-writer.ts).
  */
 import { limits, StillpointError } from '../../core/index.ts';
@@ -13,7 +13,7 @@ import type { FileSystem } from './file-system.ts';
 import type { DirectoryInode, FileInode, Inode } from './inode.ts';
 
 const PIECE_BYTES = 64 * 1024;
-const MACHINE_OWN = ['dev', 'proc'];
+const MACHINE_OWN = ['dev', 'proc', 'sys'];
 
 /** `before`: the files of the same machine before its first instruction. */
 export function layerOfChanges(before: FileSystem, after: FileSystem): LayerDirectory {

@@ -2,7 +2,8 @@
  * The tree that a guest finds. The guest runs as an ordinary user, `guest` (1000:1000) or who `--user` says, so that permissions mean what they mean on
  * Linux; all directories but /root, /proc and /dev belong to that user, like the tmpfs of a rootless container. /tmp and /var/tmp are 1777.
  *
- *   /bin /dev /etc /home/guest /proc /root /run /tmp /usr /usr/bin /var /var/tmp
+ *   /bin /dev /etc /home/guest /proc /root /run /sys /tmp /usr /usr/bin /var /var/tmp
+ *   /sys: devices/system/cpu with the one processor, and nothing else
  *   /dev: null zero full random urandom tty ptmx, pts/ (pseudo-terminals), fd -> /proc/self/fd, stdin stdout stderr -> /proc/self/fd/0 1 2, in/ out/ rw/ (channels), shm/
  *
  * Over an image, what the image has stays as it is and only what is missing is made; but /dev and /proc are always the machine's own.
@@ -55,9 +56,23 @@ export function makeInitialTree(files: FileSystem, { channels, user }: { readonl
   registerStaticFiles(files);
   directory(files.root, 'root', { credentials: ROOT, mode: 0o700 });
   directory(files.root, 'run');
+  makeSystem(files);
   directory(files.root, 'tmp', { credentials: user, mode: 0o1777 });
   directory(directory(files.root, 'usr'), 'bin');
   directory(directory(files.root, 'var'), 'tmp', { credentials: user, mode: 0o1777 });
+}
+
+/** The processors as /sys tells of them. An image's own /sys does not show, as its /proc does not. */
+function makeSystem(files: FileSystem): void {
+  hide(files, 'sys');
+  const owner = { credentials: ROOT, mode: 0o555 };
+  const cpu = ['sys', 'devices', 'system', 'cpu'].reduce((parent, name) => files.makeDirectory(parent, name, owner), files.root);
+  files.makeDirectory(cpu, 'cpu0', owner);
+  for (const [name, text] of [['kernel_max', '0\n'], ['offline', '\n'], ['online', '0\n'], ['possible', '0\n'], ['present', '0\n']] as const) {
+    const inode = files.makeFile({ credentials: ROOT, mode: 0o444 });
+    files.attach(cpu, name, inode);
+    inode.content.writeAt(0, new TextEncoder().encode(text));
+  }
 }
 
 /** The files of /proc that need only the file system. Also called for a restored one: providers are no state. */

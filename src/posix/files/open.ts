@@ -13,11 +13,11 @@ import { isAnonymous, isDirectory, type FileInode, type Inode } from './inode.ts
 import { mayCreateIn, owns, permits } from './permission.ts';
 import { attachNew, newName, ownerIn, type Maker } from './tree.ts';
 import { tellFile } from './tell.ts';
-import { walk, type Walked } from './walk.ts';
+import { walk, type Resolve, type Walked } from './walk.ts';
 import { IN } from './watches.ts';
 import { openMaster, openSlave, terminalOfSession } from '../terminal-io.ts';
 
-export interface OpenRequest { readonly start: Inode; readonly path: string; readonly flags: number; readonly mode: number }
+export interface OpenRequest { readonly start: Inode; readonly path: string; readonly flags: number; readonly mode: number; readonly resolve?: Resolve | undefined }
 
 const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
 

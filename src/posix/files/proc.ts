@@ -40,6 +40,8 @@ type VirtualEntry =
 
 interface Found { readonly entry: VirtualEntry | { readonly kind: 'descriptor'; readonly number: number }; readonly pid: number; readonly tid: number }
 
+/** What anybody may read of a process outside the machine. */
+const PUBLIC: ReadonlySet<string> = new Set(['cmdline', 'comm', 'stat', 'statm', 'status']);
 const PROCESS = '/proc/[pid]';
 const NUMBER = /^(0|[1-9][0-9]{0,8})$/;
 const DESCRIPTOR = /^\/proc\/\[pid\]\/(fd|fdinfo)\/(0|[1-9][0-9]{0,8})$/;
@@ -74,7 +76,8 @@ export class ProcTree {
     const found = this.#find(path);
     if (found === undefined) return undefined;
     const kind = found.entry.kind;
-    const mode = kind === 'directory' ? S_IF.directory | 0o555 : kind === 'file' ? S_IF.file | 0o444 : S_IF.symlink | 0o777;
+    const isOpen = found.pid === 0 || this.#processes.files(found.pid) !== undefined || PUBLIC.has(path.slice(path.lastIndexOf('/') + 1));
+    const mode = kind === 'directory' ? S_IF.directory | 0o555 : kind === 'file' ? S_IF.file | (isOpen ? 0o444 : 0o400) : S_IF.symlink | 0o777;
     const owner = found.pid === 0 ? 0 : this.#processes.files(found.pid)?.identity.effective.uid ?? 0;
     return virtualInode(path, mode, owner);
   }

@@ -26,11 +26,15 @@ export interface Walked {
   readonly last: 'name' | 'dot' | 'dotdot' | 'root' | 'magic';
 }
 
+/** What openat2 may forbid: links, links that lead to an inode, leaving the tree below the start (EXDEV), or taking that start for `/` and its `..`. */
+export interface Resolve { readonly allowsLinks: boolean; readonly allowsMagic: boolean; readonly scope: 'none' | 'beneath' | 'root' }
+const FREELY: Resolve = { allowsLinks: true, allowsMagic: true, scope: 'none' };
+
 /** Walks `path` from `start` (ignored for absolute paths). A negative number is -errno. */
-export function walk(files: FileSystem, who: Walker, from: { readonly start: Inode; readonly path: string }, mode: WalkMode): Walked | number {
+export function walk(files: FileSystem, who: Walker, from: { readonly start: Inode; readonly path: string; readonly resolve?: Resolve | undefined }, mode: WalkMode): Walked | number {
   if (from.path === '') return -ERRNO.ENOENT;
   if (from.path.length >= limits.PATH_BYTES_MAX) return -ERRNO.ENAMETOOLONG;
-  return new Walk(files, who, mode).run(from.start, from.path);
+  return new Walk(files, who, mode, from.resolve ?? FREELY).run(from.start, from.path);
 }
 
 class Walk {
@@ -44,7 +48,11 @@ class Walk {
   #last: Walked['last'] = 'root';
   #current!: Inode;
 
-  constructor(files: FileSystem, who: Walker, mode: WalkMode) {
+  #start!: Inode;
+  readonly #resolve: Resolve;
+
+  constructor(files: FileSystem, who: Walker, mode: WalkMode, resolve: Resolve) {
+    this.#resolve = resolve;
     this.#files = files;
     this.#who = who;
     this.#mode = mode;
@@ -52,6 +60,8 @@ class Walk {
 
   run(start: Inode, path: string): Walked | number {
     this.#current = start;
+    this.#start = start;
+    if (this.#resolve.scope === 'beneath' && path.startsWith('/')) return -ERRNO.EXDEV;
     this.#push(path);
     for (let name = this.#todo.pop(); name !== undefined; name = this.#todo.pop()) {
       const answer = this.#step(name);
@@ -65,7 +75,7 @@ class Walk {
     if (this.#todo.length === 0 && path.endsWith('/')) this.#trailing = true;
     this.#todo.push(...names.reverse());
     if (path.startsWith('/')) {
-      this.#current = this.#files.root;
+      this.#current = this.#resolve.scope === 'root' ? this.#start : this.#files.root;
       this.#last = 'root';
     }
   }
@@ -78,7 +88,11 @@ class Walk {
     if (name.length > limits.NAME_BYTES_MAX) return -ERRNO.ENAMETOOLONG;
     if (name === '.' || name === '..') {
       this.#last = name === '.' ? 'dot' : 'dotdot';
-      if (name === '..') this.#current = this.#files.parentOf(directory);
+      if (name === '..') {
+        const isAtStart = this.#resolve.scope !== 'none' && directory === this.#start;
+        if (isAtStart && this.#resolve.scope === 'beneath') return -ERRNO.EXDEV;
+        if (!isAtStart) this.#current = this.#files.parentOf(directory);
+      }
       return undefined;
     }
     // A directory that is not one of ours is a virtual one: both have lookup.
@@ -105,7 +119,9 @@ class Walk {
 
   #follow(target: string | Inode | number): number | undefined {
     if (typeof target === 'number') return target;
-    if (++this.#links > limits.SYMLINKS_MAX) return -ERRNO.ELOOP;
+    const { allowsLinks, allowsMagic, scope } = this.#resolve;
+    if (++this.#links > limits.SYMLINKS_MAX || !allowsLinks || (!allowsMagic && typeof target !== 'string')) return -ERRNO.ELOOP;
+    if (scope !== 'none' && (typeof target !== 'string' || (scope === 'beneath' && target.startsWith('/')))) return -ERRNO.EXDEV;
     if (typeof target === 'string') {
       this.#push(target);
       return undefined;
