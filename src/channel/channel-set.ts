@@ -11,7 +11,7 @@ import type { OwnedContent, RestoredPages } from './owned-content.ts';
 import type { DirectionAccount, OutputOperation } from './port.ts';
 
 /** One channel in the report. */
-export interface ChannelAccount { readonly channel: string; readonly input: DirectionAccount | undefined; readonly output: DirectionAccount | undefined }
+export interface ChannelAccount { readonly channel: string; readonly digest?: 'blocks'; readonly input: DirectionAccount | undefined; readonly output: DirectionAccount | undefined }
 
 export class ChannelSet implements Iterable<Channel> {
   readonly #channels: readonly Channel[];
@@ -91,7 +91,7 @@ export class ChannelSet implements Iterable<Channel> {
   }
 
   accounts(): readonly ChannelAccount[] {
-    return this.#channels.map((channel) => ({ channel: channel.spec.name, ...channel.accounts() }));
+    return this.#channels.map((channel) => ({ channel: channel.spec.name, ...(channel.spec.digest === undefined ? {} : { digest: channel.spec.digest }), ...channel.accounts() }));
   }
 
   /** States of all running digests, as bytes to be kept beside a checkpoint. */

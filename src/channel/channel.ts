@@ -14,7 +14,7 @@
  * Not state: pending input of other channels, chunk caches, `wanted`, digests (saved apart). So the state does not depend on how the host
  * cut its bytes. Units: bytes. What this does NOT do: wait, know descriptors or errno, check directions for the guest (callers do).
  */
-import { assert, limits, StillpointError, type Canonical, type Digests, type Undo } from '../core/index.ts';
+import { assert, byBlocks, limits, StillpointError, type Canonical, type Digests, type Undo } from '../core/index.ts';
 import type { ChannelSpec } from '../manifest/index.ts';
 import { HostContent, type Content } from './content.ts';
 import { EMPTY, InputQueue } from './input-queue.ts';
@@ -46,8 +46,9 @@ export class Channel {
     this.spec = spec;
     this.#outbox = services.outbox;
     const { limits: quota, access, initialSize } = spec;
-    this.#gets = spec.reads ? new Meter(services.digests, { operations: quota.gets, bytes: quota.getBytes }) : undefined;
-    this.#puts = spec.writes ? new Meter(services.digests, { operations: quota.puts, bytes: quota.putBytes }) : undefined;
+    const digests = spec.digest === 'blocks' ? byBlocks(services.digests) : services.digests;
+    this.#gets = spec.reads ? new Meter(digests, { operations: quota.gets, bytes: quota.getBytes }) : undefined;
+    this.#puts = spec.writes ? new Meter(digests, { operations: quota.puts, bytes: quota.putBytes }) : undefined;
     if (access === 'random' && spec.writes) this.owned = new OwnedContent(`channel/${spec.name}`, initialSize);
     if (access === 'append' && spec.reads) this.owned = new OwnedContent(`channel/${spec.name}`, 0);
     if (access === 'append' || (access === 'random' && !spec.writes)) this.#host = new HostContent(initialSize);

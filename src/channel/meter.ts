@@ -1,5 +1,5 @@
 /**
- * What went through one direction of one channel: operations, bytes and a running SHA-256, and how much of its quotas is left.
+ * What went through one direction of one channel: operations, bytes and a running digest, and how much of its quotas is left.
  * Invariants: only calls that moved bytes are counted; the digest covers exactly the counted bytes in call order. Small pieces are
  * gathered before they are hashed, so that a guest moving one byte at a time stays cheap. Units: bytes.
  * What this does NOT do: hold the bytes, or decide between end and quota (channel.ts).
@@ -14,7 +14,7 @@ const GATHER_BYTES = 4096;
 interface MeterMark { readonly operations: number; readonly bytes: number; readonly gatheredLength: number; readonly outer: MeterMark | undefined; saved?: { readonly digest: Uint8Array; readonly gathered: Uint8Array } }
 
 export class Meter {
-  readonly #digests: Digests;
+  readonly #digests: Pick<Digests, 'running' | 'restore'>;
   readonly #operationsMax: number;
   readonly #bytesMax: number;
   #operations = 0;
@@ -25,7 +25,7 @@ export class Meter {
   #mark: MeterMark | undefined;
 
   /** Maxima of null mean unlimited. */
-  constructor(digests: Digests, quota: { readonly operations: number | null; readonly bytes: number | null }) {
+  constructor(digests: Pick<Digests, 'running' | 'restore'>, quota: { readonly operations: number | null; readonly bytes: number | null }) {
     this.#digests = digests;
     this.#operationsMax = quota.operations ?? Number.MAX_SAFE_INTEGER;
     this.#bytesMax = quota.bytes ?? Number.MAX_SAFE_INTEGER;

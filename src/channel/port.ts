@@ -16,7 +16,7 @@ export type OutputOperation =
   | { readonly kind: 'write'; readonly channel: string; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: 'truncate'; readonly channel: string; readonly size: number };
 
-/** Facts about one direction for the report. */
+/** Facts about one direction for the report. `sha256`: of its bytes; of a channel whose digest goes by blocks, of the SHA-256s of its blocks (core/block-digest.ts). */
 export interface DirectionAccount { readonly operations: number; readonly bytes: number; readonly sha256: string }
 
 /** The host side of one channel. Errors are StillpointError E_CHANNEL_* (or E_DISK_FULL); nothing else is thrown. */

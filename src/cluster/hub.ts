@@ -13,11 +13,11 @@ import { PeerInput } from './peer-input.ts';
 import { PeerOutput, type Outgoing } from './peer-output.ts';
 import type { PlannedLink } from './plan.ts';
 import { Signal } from './signal.ts';
-import { decodeEnvelope, encodeEnvelope, type Envelope, type Rejection, type WireContext } from './wire.ts';
+import { decodeEnvelope, encodeParts, isHeaderAlone, type Envelope, type Rejection, type WireContext } from './wire.ts';
 
-/** Carries frames between processes. May lose, double and reorder them; never waits. */
+/** Carries envelopes between processes, each as one part or two. May lose, double and reorder them; never waits. */
 export interface Transport {
-  send(process: number, frame: Uint8Array): void;
+  send(process: number, parts: readonly Uint8Array[]): void;
 }
 
 /** Frames and envelopes of one process. */
@@ -125,11 +125,15 @@ export class LinkHub {
     return new Map(links.map((link) => [link, this.#states[link]!.isReaderGone ? Infinity : this.#states[link]!.held!]));
   }
 
-  /** A frame from another process. */
-  receive(frame: Uint8Array): void {
+  /** What came from another process: envelopes, one behind the other. */
+  receive(...parts: readonly Uint8Array[]): void {
+    for (let index = 0; index < parts.length; index++) this.#receive(parts[index]!, isHeaderAlone(parts[index]!) ? parts[++index] : undefined);
+  }
+
+  #receive(frame: Uint8Array, part: Uint8Array | undefined): void {
     this.counters.received++;
-    this.counters.bytesReceived += frame.length;
-    const envelope = decodeEnvelope(this.#wire, frame);
+    this.counters.bytesReceived += frame.length + (part?.length ?? 0);
+    const envelope = decodeEnvelope(this.#wire, frame, part);
     if (typeof envelope === 'string') this.counters.dropped[envelope]++;
     else this.#deliver(envelope);
   }
@@ -196,10 +200,10 @@ export class LinkHub {
     const whole: Envelope = { link, kind: envelope.kind, epoch: envelope.epoch, offset: envelope.offset, extra: envelope.extra ?? 0, payload: envelope.payload ?? EMPTY };
     const target = processOf(node);
     if (target === process) return this.#deliver(whole);
-    const frame = encodeEnvelope(this.#wire, whole);
+    const parts = encodeParts(this.#wire, whole);
     this.counters.sent++;
-    this.counters.bytesSent += frame.length;
-    transport.send(target, frame);
+    for (const part of parts) this.counters.bytesSent += part.length;
+    transport.send(target, parts);
   }
 
   #deliver(envelope: Envelope): void {
@@ -214,7 +218,8 @@ export class LinkHub {
 
   #toReader({ input }: LinkState, envelope: Envelope): void {
     if (input === undefined) return this.#drop('nobody');
-    if (envelope.kind === 'probe' || envelope.kind === 'query') return input.tell();
+    if (envelope.kind === 'query') return input.tell();
+    if (envelope.kind === 'probe') return input.onProbe(envelope.offset);
     const answer = envelope.kind === 'data' ? input.onData(envelope.offset, envelope.payload) : input.onEnd(envelope.offset);
     if (answer !== 'taken') this.#drop(answer);
   }
@@ -263,7 +268,17 @@ export class MemoryTransport implements Transport {
     this.#hubs[process] = hub;
   }
 
-  send(process: number, frame: Uint8Array): void {
-    for (const sent of this.#mangle(frame)) void Promise.resolve().then(() => this.#hubs[process]?.receive(sent.slice()));
+  send(process: number, parts: readonly Uint8Array[]): void {
+    const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    for (const sent of this.#mangle(whole)) {
+      const cut = Math.min(parts[0]!.length, sent.length);
+      const got = parts.length === 1 ? [sent.slice()] : [sent.slice(0, cut), sent.slice(cut)];
+      void Promise.resolve().then(() => this.#hubs[process]?.receive(...got));
+    }
   }
 }

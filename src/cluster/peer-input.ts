@@ -135,6 +135,12 @@ export class PeerInput extends InputPort {
     if (this.#isEndKnown) this.#acknowledge();
   }
 
+  /** The writer waits, and had sent everything up to `sent` before it asked: what has not come by now was lost. */
+  onProbe(sent: number): void {
+    if (this.#state === 'open' && this.#received >= sent && !this.#isEndKnown) this.#acknowledge();
+    else this.tell();
+  }
+
   onData(offset: number, payload: Uint8Array): Received {
     if (this.#state !== 'open') {
       if (this.#state === 'discarding') this.tell();

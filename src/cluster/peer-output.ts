@@ -157,7 +157,11 @@ export class PeerOutput extends OutputPort {
     this.#idleTicks = this.#acked === this.#ackedAtTick && (this.#isWriting || this.#isFinishing) ? this.#idleTicks + 1 : 0;
     if (this.link.cutsSlow && this.#cutAt === undefined && this.#idleTicks >= PATIENCE_TICKS) this.#cut(this.#sent);
     const isWaiting = this.#acked < this.#limit || (this.#endsAt !== undefined && !this.#isEndKnown);
-    if (isWaiting && this.#acked === this.#ackedAtTick) this.#send({ kind: 'probe', offset: this.#sent });
+    if (isWaiting && this.#acked === this.#ackedAtTick) {
+      this.#send({ kind: 'probe', offset: this.#sent });
+      this.#isEndSent = false; // Where the stream ends may have been lost, too.
+      this.#pump();
+    }
     this.#ackedAtTick = this.#acked;
   }
 

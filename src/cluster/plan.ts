@@ -244,7 +244,7 @@ function peersOf(draft: NodeDraft, links: readonly Channel[]): readonly { readon
     const { reads, peer } = end;
     const quota = reads ? { gets: wanted.gets ?? null, getBytes: wanted.getBytes ?? null, puts: null, putBytes: null } : { gets: null, getBytes: null, puts: wanted.puts ?? null, putBytes: wanted.putBytes ?? null };
     if (found.has(name)) return; // Of one topic, to another subscriber.
-    found.set(name, { spec: { name, path: `/dev/${name}`, access: 'sequential', reads, writes: !reads, live: hasMessages, seenAs: 'pipe', initialSize: 0, limits: quota }, binding: { kind: 'peer', link: id, peer } });
+    found.set(name, { spec: { name, path: `/dev/${name}`, access: 'sequential', reads, writes: !reads, live: hasMessages, seenAs: 'pipe', initialSize: 0, limits: quota, digest: 'blocks' }, binding: { kind: 'peer', link: id, peer } });
   };
   for (const link of links) {
     if (link.from === draft.name) add(link.fromChannel, link, { reads: false, peer: link.to });

@@ -2,8 +2,9 @@
  * What travels between two nodes: envelopes. Reader and writer of the format; docs/formats/envelope.md is the page. Little-endian.
  *
  *   0 "SPCE"   4 version u8   5 kind u8   6 zero u16   8 cluster id (16 bytes)   24 link u32   28 epoch u32   32 offset f64 (whole)
- *   40 extra f64 (whole)   48 payload length u32   52 zero u32   56 XXH64 of bytes 0..56 and the payload   64 payload
+ *   40 extra f64 (whole)   48 payload length u32   52 zero u32   56 XXH64 of bytes 0..64 with the payload's XXH64 here   64 payload
  *
+ * A long payload may travel as a part of its own behind the header, so that nobody copies it.
  * Invariants: decode(encode(x)) = x; whatever is cut, foreign, damaged or too long is told apart and never an exception. The digest finds
  * accidents; who may speak at all is the transport's affair (encryption, private directories).
  * What this does NOT do: know what an envelope means (peer-output.ts, peer-input.ts).
@@ -29,7 +30,7 @@ export interface Envelope {
 /** Why a frame was dropped. */
 export type Rejection = 'foreign' | 'version' | 'cluster' | 'cut' | 'oversized' | 'damaged' | 'malformed';
 
-export const WIRE_VERSION = 1;
+export const WIRE_VERSION = 2;
 export const CLUSTER_ID_BYTES = 16;
 /** Bytes of one envelope's payload: large enough that costs per envelope vanish, small enough to share a connection. */
 export const PAYLOAD_BYTES_MAX = 256 * 1024;
@@ -40,15 +41,38 @@ const HEADER_BYTES = 64;
 const AT = { version: 4, kind: 5, cluster: 8, link: 24, epoch: 28, offset: 32, extra: 40, length: 48, digest: 56 } as const;
 const EMPTY: Uint8Array = new Uint8Array(0);
 export const FRAME_BYTES_MAX = HEADER_BYTES + ENVELOPE_PAYLOAD_MAX;
+/** Payloads below this are cheaper to copy than to send as a part. */
+const PART_BYTES_MIN = 4096;
 
 export interface WireContext { readonly clusterId: Uint8Array; readonly links: number; readonly digests: Digests }
 
-export function encodeEnvelope({ clusterId, digests }: WireContext, envelope: Envelope): Uint8Array {
+/** An envelope as one frame. */
+export function encodeEnvelope(context: WireContext, envelope: Envelope): Uint8Array {
+  const { payload } = envelope;
+  const frame = new Uint8Array(HEADER_BYTES + payload.length);
+  writeHeader(context, envelope, frame);
+  frame.set(payload, HEADER_BYTES);
+  return frame;
+}
+
+/** An envelope as it travels: a frame, or a header and its payload, which must not change any more. */
+export function encodeParts(context: WireContext, envelope: Envelope): readonly Uint8Array[] {
+  if (envelope.payload.length < PART_BYTES_MIN) return [encodeEnvelope(context, envelope)];
+  const header = new Uint8Array(HEADER_BYTES);
+  writeHeader(context, envelope, header);
+  return [header, envelope.payload];
+}
+
+/** Whether the payload of this frame is the part behind it. */
+export function isHeaderAlone(frame: Uint8Array): boolean {
+  return frame.length === HEADER_BYTES && new DataView(frame.buffer, frame.byteOffset, frame.length).getUint32(AT.length, true) >= PART_BYTES_MIN;
+}
+
+function writeHeader({ clusterId, digests }: WireContext, envelope: Envelope, frame: Uint8Array): void {
   const { payload } = envelope;
   assert(clusterId.length === CLUSTER_ID_BYTES, 'a cluster id has 16 bytes');
   assert(payload.length <= ENVELOPE_PAYLOAD_MAX, 'an envelope stays below its cap');
   assert(Number.isSafeInteger(envelope.offset) && envelope.offset >= 0 && Number.isSafeInteger(envelope.extra) && envelope.extra >= 0, 'positions are whole');
-  const frame = new Uint8Array(HEADER_BYTES + payload.length);
   const view = new DataView(frame.buffer);
   view.setUint32(0, MAGIC, true);
   view.setUint8(AT.version, WIRE_VERSION);
@@ -59,13 +83,15 @@ export function encodeEnvelope({ clusterId, digests }: WireContext, envelope: En
   view.setFloat64(AT.offset, envelope.offset, true);
   view.setFloat64(AT.extra, envelope.extra, true);
   view.setUint32(AT.length, payload.length, true);
-  frame.set(payload, HEADER_BYTES);
-  view.setBigUint64(AT.digest, digests.xxh64(frame), true);
-  return frame;
+  view.setBigUint64(AT.digest, payload.length === 0 ? 0n : digests.xxh64(payload), true);
+  view.setBigUint64(AT.digest, digests.xxh64(frame.subarray(0, HEADER_BYTES)), true);
 }
 
-/** The envelope of some foreign bytes, or why there is none. The payload is a view of `frame`, which is the decoder's from now on. */
-export function decodeEnvelope({ clusterId, links, digests }: WireContext, frame: Uint8Array): Envelope | Rejection {
+/**
+ * The envelope of some foreign bytes, or why there is none. The payload is `part`, or a view of `frame` where there is none; both are the decoder's from
+ * now on.
+ */
+export function decodeEnvelope({ clusterId, links, digests }: WireContext, frame: Uint8Array, part?: Uint8Array): Envelope | Rejection {
   if (frame.length > FRAME_BYTES_MAX) return 'oversized';
   if (frame.length < HEADER_BYTES) return 'cut';
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
@@ -74,16 +100,17 @@ export function decodeEnvelope({ clusterId, links, digests }: WireContext, frame
   if (!clusterId.every((byte, index) => byte === frame[AT.cluster + index])) return 'cluster';
   const length = view.getUint32(AT.length, true);
   if (length > ENVELOPE_PAYLOAD_MAX) return 'oversized';
-  if (frame.length < HEADER_BYTES + length) return 'cut';
+  const payload = part ?? frame.subarray(HEADER_BYTES);
+  if (payload.length < length) return 'cut';
   const digest = view.getBigUint64(AT.digest, true);
-  view.setBigUint64(AT.digest, 0n, true);
-  if (digests.xxh64(frame) !== digest) return 'damaged';
+  view.setBigUint64(AT.digest, payload.length === 0 ? 0n : digests.xxh64(payload), true);
+  if (digests.xxh64(frame.subarray(0, HEADER_BYTES)) !== digest) return 'damaged';
   const kind = KINDS[view.getUint8(AT.kind)];
   const envelope = {
     link: view.getUint32(AT.link, true), epoch: view.getUint32(AT.epoch, true), offset: view.getFloat64(AT.offset, true), extra: view.getFloat64(AT.extra, true),
-    payload: length === 0 ? EMPTY : frame.subarray(HEADER_BYTES, HEADER_BYTES + length),
+    payload: length === 0 ? EMPTY : payload,
   };
-  const isSound = kind !== undefined && envelope.link < links && isPosition(envelope.offset) && isPosition(envelope.extra) && frame.length === HEADER_BYTES + length && (length > 0) === (kind === 'data');
+  const isSound = kind !== undefined && envelope.link < links && isPosition(envelope.offset) && isPosition(envelope.extra) && payload.length === length && (part === undefined || frame.length === HEADER_BYTES) && (length > 0) === (kind === 'data');
   return isSound ? { kind, ...envelope } : 'malformed';
 }
 

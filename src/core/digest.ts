@@ -11,6 +11,8 @@ export interface RunningDigest {
   hex(): BlobHash;
   /** Opaque state for `Digests.restore`, the same bytes for the same input on every host. */
   save(): Uint8Array;
+  /** Another one with the same bytes so far. */
+  copy(): RunningDigest;
 }
 
 export interface Digests {

@@ -162,6 +162,7 @@ function readChannel(value: Canonical): ChannelSpec {
     seenAs: reader.choice('seenAs', ['pipe', 'character', 'file']),
     initialSize: reader.count('initialSize'),
     limits: readLimits(reader.take('limits'), `limits of channel ${String(name)}`),
+    ...(reader.has('digest') ? { digest: reader.choice('digest', ['blocks']) } : {}),
   };
   reader.finish();
   return channel;
@@ -232,6 +233,7 @@ function checkChannel(channel: ChannelSpec): void {
   require(access !== 'random' || reads, where, 'is random: it must be readable');
   require(access !== 'append' || writes, where, 'is for appending: it must be writable');
   require(!live || (access === 'sequential' && (reads || folder === 'out')), where, 'cannot be live: only sequential input and messages to a peer can');
+  require(channel.digest === undefined || (access === 'sequential' && folder !== undefined), where, 'cannot have a digest by blocks: only channels to peers have');
   for (const limit of Object.values(channel.limits)) require(limit === null || (Number.isSafeInteger(limit) && limit >= 0), where, 'must have limits that are whole numbers');
   require(Number.isSafeInteger(initialSize) && initialSize >= 0, where, 'must have a whole size');
 }

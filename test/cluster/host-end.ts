@@ -14,7 +14,7 @@ export interface Setup { readonly role: 'writer' | 'reader'; readonly bind: stri
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const { role, bind, keys, bytes } = JSON.parse((await lines.next()).value as string) as Setup; // The test wrote it.
 const own = role === 'writer' ? 0 : 1;
-const transport = await ZeromqTransport.open({ bind, keys, onFrame: (frame) => hub.receive(frame) });
+const transport = await ZeromqTransport.open({ bind, keys, onParts: (parts) => hub.receive(...parts) });
 const hub = new LinkHub({ clusterId: CLUSTER_ID, links: LINKS, digests, transport, process: own, processOf: (node) => (node === 'a-0' ? 0 : 1) });
 console.log(JSON.stringify({ endpoint: transport.endpoint }));
 transport.connect(1 - own, (await lines.next()).value as string);

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodeEnvelope, encodeEnvelope, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, LinkHub, MemoryTransport, packMessages, unpackMessages, type Envelope, type PeerInput, type PeerOutput } from '../../src/cluster/index.ts';
+import { decodeEnvelope, encodeEnvelope, encodeParts, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, LinkHub, MemoryTransport, packMessages, unpackMessages, type Envelope, type PeerInput, type PeerOutput } from '../../src/cluster/index.ts';
 import { CLUSTER_ID, digests, linkConformance, LINKS, randomBytes, type Rig } from './link-conformance.ts';
 
 function twin(mangle?: (frame: Uint8Array) => readonly Uint8Array[]): Rig {
@@ -53,7 +53,7 @@ describe('the envelope', () => {
   });
 
   it('has the bytes of the golden file', () => {
-    const path = join(import.meta.dirname, 'golden-envelope-1.hex');
+    const path = join(import.meta.dirname, 'golden-envelope-2.hex');
     const text = `${Buffer.from(encodeEnvelope(context, sample)).toString('hex')}\n`;
     if (process.env['UPDATE_GOLDEN'] === '1' || !existsSync(path)) writeFileSync(path, text);
     expect(text).toBe(readFileSync(path, 'utf8'));
@@ -66,6 +66,27 @@ describe('the envelope', () => {
       const frame = whole.slice();
       frame[bit >> 3] = frame[bit >> 3]! ^ (1 << (bit & 7));
       expect(typeof decodeEnvelope(context, frame), `bit ${bit}`).toBe('string');
+    }
+  });
+
+  it('a long payload travels as a part of its own, and whatever is wrong with the parts is told', () => {
+    const long = { ...sample, payload: randomBytes(3, 5000) };
+    const parts = (): [Uint8Array, Uint8Array] => encodeParts(context, long).map((part) => part.slice()) as [Uint8Array, Uint8Array];
+    expect(encodeParts(context, sample).length).toBe(1);
+    expect(encodeParts(context, long)[1]).toBe(long.payload);
+    expect(Buffer.concat(encodeParts(context, long)).equals(encodeEnvelope(context, long))).toBe(true);
+    expect((decodeEnvelope(context, ...parts()) as Envelope).payload).toEqual(long.payload);
+    const flipped = parts();
+    flipped[1][4999]! ^= 1;
+    expect(decodeEnvelope(context, ...flipped)).toBe('damaged');
+    expect(decodeEnvelope(context, parts()[0])).toBe('cut');
+    expect(decodeEnvelope(context, parts()[0], parts()[1].subarray(1))).toBe('cut');
+    expect(decodeEnvelope(context, parts()[0], new Uint8Array([...parts()[1], 0]))).toBe('damaged');
+    expect(decodeEnvelope(context, encodeEnvelope(context, long), parts()[1])).toBe('malformed');
+    for (const wrong of [[parts()[0]], [parts()[0], parts()[0]], [parts()[1]], [parts()[0], parts()[1], parts()[0]]]) {
+      const { readers } = twin();
+      readers.receive(...wrong);
+      expect(Object.values(readers.counters.dropped).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
     }
   });
 

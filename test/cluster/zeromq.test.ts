@@ -18,7 +18,7 @@ let sockets = 0;
 async function openRig(kind: 'ipc' | 'tcp', keys: ClusterKeys | undefined): Promise<Rig & { readonly endpoints: readonly string[] }> {
   const hubs: LinkHub[] = [];
   const bind = (): string => (kind === 'ipc' ? `ipc://${join(directory, `s${sockets++}`)}` : 'tcp://127.0.0.1:*');
-  const transports = [0, 1].map((process) => ZeromqTransport.open({ bind: bind(), keys, onFrame: (frame) => hubs[process]!.receive(frame) }));
+  const transports = [0, 1].map((process) => ZeromqTransport.open({ bind: bind(), keys, onParts: (parts) => hubs[process]!.receive(...parts) }));
   const [a, b] = await Promise.all(transports) as [ZeromqTransport, ZeromqTransport];
   const make = (process: number, transport: Transport): LinkHub => new LinkHub({ clusterId: CLUSTER_ID, links: LINKS, digests, transport, process, processOf: (node) => (node === 'a-0' ? 0 : 1) });
   hubs.push(make(0, a), make(1, b));
@@ -67,10 +67,10 @@ describe('a stranger with a socket', () => {
   it('that listens where a node was gets nothing out: the writer wants the secret key proved', async () => {
     const keys = newClusterKeys();
     const heard: Uint8Array[] = [];
-    const other = await ZeromqTransport.open({ bind: 'tcp://127.0.0.1:*', keys: newClusterKeys(), onFrame: (got) => heard.push(got) });
-    const own = await ZeromqTransport.open({ bind: 'tcp://127.0.0.1:*', keys, onFrame: () => {} });
+    const other = await ZeromqTransport.open({ bind: 'tcp://127.0.0.1:*', keys: newClusterKeys(), onParts: (got) => heard.push(...got) });
+    const own = await ZeromqTransport.open({ bind: 'tcp://127.0.0.1:*', keys, onParts: () => {} });
     own.connect(1, other.endpoint);
-    own.send(1, frame);
+    own.send(1, [frame]);
     await new Promise((done) => { setTimeout(done, 250); });
     expect(heard).toEqual([]);
     await Promise.all([own.close(), other.close()]);
@@ -88,16 +88,16 @@ describe('a stranger with a socket', () => {
   });
 
   it('unencrypted is only for ipc', async () => {
-    await expect(ZeromqTransport.open({ bind: 'tcp://127.0.0.1:*', keys: undefined, onFrame: () => {} })).rejects.toThrow('what leaves the host is encrypted');
+    await expect(ZeromqTransport.open({ bind: 'tcp://127.0.0.1:*', keys: undefined, onParts: () => {} })).rejects.toThrow('what leaves the host is encrypted');
     expect(statSync(directory).mode & 0o777).toBe(0o700);
   });
 });
 
 describe('teardown', () => {
   it('close never waits for a peer that is not there', async () => {
-    const transport = await ZeromqTransport.open({ bind: `ipc://${join(directory, 'alone')}`, keys: undefined, onFrame: () => {} });
+    const transport = await ZeromqTransport.open({ bind: `ipc://${join(directory, 'alone')}`, keys: undefined, onParts: () => {} });
     transport.connect(1, `ipc://${join(directory, 'nobody')}`);
-    for (let count = 0; count < 5000; count++) transport.send(1, frame);
+    for (let count = 0; count < 5000; count++) transport.send(1, [frame]);
     await new Promise((done) => { setImmediate(done); });
     const started = performance.now();
     await transport.close();
@@ -106,14 +106,14 @@ describe('teardown', () => {
 
   it('a process that comes back at another place is spoken to there', async () => {
     const heard: number[] = [];
-    const open = (name: string, mark: number): Promise<ZeromqTransport> => ZeromqTransport.open({ bind: `ipc://${join(directory, name)}`, keys: undefined, onFrame: () => { heard.push(mark); } });
+    const open = (name: string, mark: number): Promise<ZeromqTransport> => ZeromqTransport.open({ bind: `ipc://${join(directory, name)}`, keys: undefined, onParts: () => { heard.push(mark); } });
     const [own, first, second] = await Promise.all([open('own', 0), open('first', 1), open('second', 2)]);
     own.connect(1, first.endpoint);
-    own.send(1, frame);
+    own.send(1, [frame]);
     await new Promise((done) => { setTimeout(done, 100); });
     await first.close();
     own.connect(1, second.endpoint);
-    own.send(1, frame);
+    own.send(1, [frame]);
     await new Promise((done) => { setTimeout(done, 100); });
     expect(heard).toEqual([1, 2]);
     await Promise.all([own.close(), second.close()]);

@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { decodeCanonical, encodeCanonical, StillpointError, type Canonical } from '../../src/core/index.ts';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
-import { decodeManifest, encodeManifest, manifestDigest, type RunManifest } from '../../src/manifest/index.ts';
+import { compareChannelNames, decodeManifest, encodeManifest, manifestDigest, type RunManifest } from '../../src/manifest/index.ts';
 import { complaint, declare, goodManifest } from './helpers.ts';
 
 const digests = await createNodeDigests();
 
 test('decode(encode(x)) = x and the bytes come back', () => {
-  for (const manifest of [goodManifest(), declare({}).manifest, declare({ clock: 'recorded', entropy: 'recorded' }).manifest]) {
+  const { channels } = goodManifest();
+  const peer = { ...channels[0]!, name: 'in/a-0', path: '/dev/in/a-0', digest: 'blocks' } as const;
+  const node = { ...goodManifest(), channels: [...channels, peer].sort((a, b) => compareChannelNames(a.name, b.name)) };
+  for (const manifest of [goodManifest(), node, declare({}).manifest, declare({ clock: 'recorded', entropy: 'recorded' }).manifest]) {
     const bytes = encodeManifest(manifest);
     expect(decodeManifest(bytes)).toEqual(manifest);
     expect(encodeManifest(decodeManifest(bytes))).toEqual(bytes);
@@ -99,6 +102,7 @@ const BROKEN: readonly (readonly [rule: string, change: (fields: Fields) => void
   ['a stream in both directions', withChannel('stdin', { writes: true }), 'one direction'],
   ['a stream with a size', withChannel('stdin', { initialSize: 5 }), 'no size'],
   ['a live file', withChannel('more', { live: true }), 'cannot be live'],
+  ['a file with a digest by blocks', withChannel('more', { digest: 'blocks' }), 'cannot have a digest by blocks'],
   ['a negative size', withChannel('more', { initialSize: -1 }), 'initialSize'],
   ['a fraction as limit', withChannel('more', { limits: { gets: 0.5, getBytes: null, puts: null, putBytes: null } }), 'gets'],
   ['limits without a field', withChannel('more', { limits: { gets: 1 } }), 'getBytes is missing'],

@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { StillpointError } from '../../src/core/index.ts';
-import { createNodeDigests } from '../../src/core/live/digest.ts';
+import { byBlocks, DIGEST_BLOCK_BYTES, StillpointError } from '../../src/core/index.ts';
+import { createNodeDigests, unsavable } from '../../src/core/live/digest.ts';
 
 const digests = await createNodeDigests();
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -58,5 +58,47 @@ describe('running digests', () => {
     const saved = digest.save();
     const foreign = [new Uint8Array(0), saved.subarray(0, 20), saved.subarray(0, -1), Uint8Array.from([...saved, 0]), saved.map((byte, at) => (at === 0 ? byte ^ 1 : byte)), saved.map((byte, at) => (at === 11 ? 255 : byte))];
     for (const bytes of foreign) expect(() => digests.restore(bytes)).toThrow(StillpointError);
+  });
+});
+
+describe('digests by blocks', () => {
+  const bytes = Uint8Array.from({ length: 3 * DIGEST_BLOCK_BYTES + 77 }, (_, index) => (index * 31 + (index >> 9)) & 255);
+  const block = byBlocks(digests);
+  const ephemeral = byBlocks(unsavable(digests));
+  const oracle = (content: Uint8Array): string => execFileSync('bash', ['-c', "split -b 16384 --filter='sha256sum | cut -c-64 | xxd -r -p' - | sha256sum"], { input: content }).toString().slice(0, 64);
+
+  it('equal sha256sum over the sha256sums of the blocks, for any chunking, through save and restore, and where nothing is saved', () => {
+    const lengths = [0, 1, DIGEST_BLOCK_BYTES - 1, DIGEST_BLOCK_BYTES, DIGEST_BLOCK_BYTES + 1, 2 * DIGEST_BLOCK_BYTES, bytes.length];
+    const expected = new Map(lengths.map((length) => [length, oracle(bytes.subarray(0, length))]));
+    fc.assert(fc.property(fc.constantFrom(...lengths), fc.array(fc.constantFrom(1, 63, 1000, DIGEST_BLOCK_BYTES - 1, DIGEST_BLOCK_BYTES, DIGEST_BLOCK_BYTES + 1, 40_000), { maxLength: 8 }), (length, sizes) => {
+      let digest = block.running();
+      const other = ephemeral.running();
+      let at = 0;
+      for (const size of [...sizes, bytes.length]) {
+        const piece = bytes.subarray(at, Math.min(length, at + size));
+        for (const one of [digest, other]) one.update(piece);
+        expect(digest.copy().hex()).toBe(digest.hex());
+        digest = block.restore(digest.save());
+        at += piece.length;
+      }
+      const whole = block.running();
+      whole.update(bytes.subarray(0, length));
+      expect([digest.hex(), other.hex(), whole.hex()]).toEqual(Array(3).fill(expected.get(length)));
+      expect(digest.save()).toEqual(whole.save());
+    }), { seed: 2, numRuns: 60 });
+  });
+
+  it('refuse foreign, cut and damaged bytes with E_STATE_FORMAT, or go on', () => {
+    const digest = block.running();
+    digest.update(bytes);
+    const saved = digest.save();
+    for (let length = 0; length < saved.length; length++) expect(() => block.restore(saved.subarray(0, length)), `cut at ${length}`).toThrow(StillpointError);
+    for (let at = 0; at < saved.length; at++) {
+      try {
+        block.restore(saved.map((byte, index) => (index === at ? byte ^ 0x81 : byte))).hex();
+      } catch (error) {
+        expect(error, `byte ${at}`).toBeInstanceOf(StillpointError);
+      }
+    }
   });
 });

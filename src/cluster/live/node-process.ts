@@ -93,7 +93,7 @@ class ClusterProcess {
     if (bind !== undefined) {
       // Loaded on demand: a cluster in one process needs no sockets.
       const { ZeromqTransport } = await import('./zeromq-transport.ts');
-      transport = this.#transport = await ZeromqTransport.open({ bind, keys, onFrame: (frame) => { this.#hub.receive(frame); } });
+      transport = this.#transport = await ZeromqTransport.open({ bind, keys, onParts: (parts) => { this.#hub.receive(...parts); } });
     }
     const processes = new Map(plan.nodes.map((node) => [node.name, node.process]));
     this.#hub = new LinkHub({ clusterId, links: plan.links, digests, transport, process: this.#start.process, processOf: (node) => processes.get(node)! });

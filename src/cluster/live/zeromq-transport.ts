@@ -18,10 +18,10 @@ export interface ZeromqOptions {
   readonly bind: string;
   /** Undefined: unencrypted, for sockets in a private directory. */
   readonly keys: ClusterKeys | undefined;
-  readonly onFrame: (frame: Uint8Array) => void;
+  readonly onParts: (parts: readonly Uint8Array[]) => void;
 }
 
-/** Frames and bytes that go out as one message: few enough to be sent at once, enough to make small frames cheap. */
+/** Envelopes and bytes that go out as one message: few enough to be sent at once, enough to make small ones cheap. */
 const BATCH_FRAMES_MAX = 128;
 const BATCH_BYTES_MAX = 1024 * 1024;
 /** Frames that wait for one process. Windows bound the data; beyond this they are questions to a process that is not there. */
@@ -30,7 +30,7 @@ const WAITING_MAX = 100_000;
 const HIGH_WATER_MARK = 64;
 const RECONNECT_MS = 20;
 
-interface Peer { readonly endpoint: string; readonly socket: Push; waiting: Uint8Array[]; isSending: boolean }
+interface Peer { readonly endpoint: string; readonly socket: Push; waiting: (readonly Uint8Array[])[]; isSending: boolean }
 
 export class ZeromqTransport implements Transport {
   readonly #options: ZeromqOptions;
@@ -78,10 +78,10 @@ export class ZeromqTransport implements Transport {
     this.#peers.set(process, { endpoint, socket, waiting: [], isSending: false });
   }
 
-  send(process: number, frame: Uint8Array): void {
+  send(process: number, parts: readonly Uint8Array[]): void {
     const peer = this.#peers.get(process);
     if (peer === undefined || peer.waiting.length >= WAITING_MAX) return;
-    peer.waiting.push(frame);
+    peer.waiting.push(parts);
     if (!peer.isSending) this.#keep(this.#flush(peer));
   }
 
@@ -106,7 +106,7 @@ export class ZeromqTransport implements Transport {
 
   async #receive(): Promise<void> {
     try {
-      for await (const frames of this.#pull) for (const frame of frames) this.#options.onFrame(new Uint8Array(frame.buffer, frame.byteOffset, frame.length));
+      for await (const parts of this.#pull) this.#options.onParts(parts.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.length)));
     } catch (error) {
       if (!this.#isClosed) throw error;
     }
@@ -129,8 +129,11 @@ export class ZeromqTransport implements Transport {
 function takeBatch(peer: Peer): Uint8Array[] {
   let count = 0;
   let bytes = 0;
-  while (count < peer.waiting.length && count < BATCH_FRAMES_MAX && (count === 0 || bytes + peer.waiting[count]!.length <= BATCH_BYTES_MAX)) bytes += peer.waiting[count++]!.length;
-  const batch = peer.waiting.slice(0, count);
+  for (; count < peer.waiting.length && count < BATCH_FRAMES_MAX; count++) {
+    for (const { length } of peer.waiting[count]!) bytes += length;
+    if (count > 0 && bytes > BATCH_BYTES_MAX) break;
+  }
+  const batch = peer.waiting.slice(0, count).flat();
   peer.waiting = peer.waiting.slice(count);
   return batch;
 }

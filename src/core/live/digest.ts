@@ -62,6 +62,11 @@ class NodeRunningDigest implements RunningDigest {
     return toSaved(this.#state);
   }
 
+  copy(): RunningDigest {
+    this.#state = this.#acquire().save();
+    return new NodeRunningDigest(this.#engine, this.#state);
+  }
+
   /** Takes the state out of the shared instance, for another digest. */
   yieldEngine(): void {
     this.#state = this.#engine.hasher.save();
@@ -79,7 +84,11 @@ class NodeRunningDigest implements RunningDigest {
 
 /** A running digest of machines of which nothing is kept. */
 class UnsavableDigest implements RunningDigest {
-  readonly #hash = crypto.createHash('sha256');
+  readonly #hash: crypto.Hash;
+
+  constructor(hash: crypto.Hash) {
+    this.#hash = hash;
+  }
 
   update(bytes: Uint8Array): void {
     this.#hash.update(bytes);
@@ -92,6 +101,10 @@ class UnsavableDigest implements RunningDigest {
   save(): Uint8Array {
     assert(false, 'digests of a machine that is not recorded are not saved');
   }
+
+  copy(): RunningDigest {
+    return new UnsavableDigest(this.#hash.copy());
+  }
 }
 
 function notRestored(): RunningDigest {
@@ -100,7 +113,7 @@ function notRestored(): RunningDigest {
 
 /** The same digests where no checkpoint will ever be taken: save() and restore() are not there. */
 export function unsavable(digests: Digests): Digests {
-  return { ...digests, running: () => new UnsavableDigest(), restore: notRestored };
+  return { ...digests, running: () => new UnsavableDigest(crypto.createHash('sha256')), restore: notRestored };
 }
 
 function toSaved(state: Uint8Array): Uint8Array {
