@@ -7,7 +7,7 @@ import { jobs, machineOf, tell, underQemu } from './wide.ts';
 describe('the same as under qemu-riscv64', () => {
   it.each(jobs.map((job) => [job.name, job] as const))('%s', (name, job) => {
     const expected = underQemu(job);
-    expect(expected.stdout.length, `qemu: ${expected.stderr}`).toBeGreaterThan(20);
+    expect(expected.stdout.length, `qemu: ${expected.stderr}`).toBeGreaterThan(0);
     const { program, options } = machineOf(job);
     const began = performance.now();
     const seen = runGuest(program, options);

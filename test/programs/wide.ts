@@ -106,7 +106,7 @@ export const machineEnvironment: readonly string[] = [...WIDE_ENVIRONMENT, 'PATH
 
 /** The job's program and how it is booted here, translating. */
 export function machineOf(job: WideJob, isa: Isa = translating(riscv64, { hotLimit: 2000 })): { readonly program: Uint8Array; readonly options: RunOptions } {
-  const program = readFileSync(join(wideRoot, realpathSync(join(wideRoot, job.path)).slice(wideRoot.length)));
+  const program = readFileSync(join(wideRoot, realpathSync(join(wideRoot, job.path)).slice(realpathSync(wideRoot).length)));
   const files = Object.fromEntries(Object.entries(job.files ?? {}).map(([name, content]) => [`${workingDirectory}/${name}`, Buffer.from(content, 'latin1')]));
   return {
     program, options: {
