@@ -179,14 +179,16 @@ export class SpeculationPool {
     changes.open(base); // From here on commits say what they change.
     try {
       const missed = replica.base === undefined ? undefined : this.#since(replica.base);
-      if (missed === undefined) await replica.load(this.#host.pack());
-      else if (missed.length > 0) await replica.follow(missed);
-      replica.base = base;
       const { maxInstructions, timeoutMs } = options;
-      await replica.begin({ ...(maxInstructions === undefined ? {} : { maxInstructions }), ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+      // Said at once: the thread takes them one after the other, and each wait for it costs a tenth of a millisecond.
+      const ready = missed === undefined ? replica.load(this.#host.pack()) : missed.length > 0 ? replica.follow(missed) : undefined;
+      const begun = replica.begin({ ...(maxInstructions === undefined ? {} : { maxInstructions }), ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+      await Promise.all([ready, begun]);
+      replica.base = base;
     } catch (error) {
       changes.close(base);
       replica.base = undefined;
+      if (!replica.isOver) await replica.undo(); // It may have begun all the same.
       throw error;
     }
     const speculation = new ParallelSpeculation({ replica, base, options, commit: (one) => this.#commit(one), leave: (one) => { this.#inUse.delete(one); changes.close(one.base); release(); } });
@@ -243,7 +245,8 @@ export class SpeculationPool {
       if (commits() !== base) continue;
       if (isBusy()) throw new StillpointError('E_TXN_OPEN', 'the machine is in the midst of a transaction: commit or abort it first', {});
       const adopted = await this.#host.adopt(finished, state);
-      replica.base = await replica.keep().then(() => base + 1, () => undefined); // A thread that died is replaced; the commit has happened.
+      replica.base = base + 1;
+      replica.keep().catch(() => { replica.base = undefined; }); // A thread that died is replaced; the commit has happened.
       return adopted;
     }
   }
