@@ -4,7 +4,7 @@
  * Run: npm run build && node --import ./scripts/typescript-loader.mjs bench/txn.ts [SECONDS]. STILLPOINT_BENCH_DIR chooses the disk. The figures are appended to
  * bench/history.jsonl; those of requests over HTTP come from bench/service.ts in the same run.
  * Each figure is the best of three. What happens in memory is counted by processor time of this process (all its threads), because the machine is rarely idle;
- * what waits for the disk by the clock. `disk` is how often it takes 4 KiB and fdatasync in a second, before and after; a commit of the store needs two of them.
+ * what waits for the disk by the clock. `disk` is how often it takes 4 KiB and fdatasync in a second, before and after; a small commit of the store needs one of them.
  */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -113,7 +113,7 @@ async function durable(): Promise<void> {
   row('durable, each alone', perSecond(alone));
   const syncs = (before + disk()) / 2;
   row('disk: 4 KiB and fdatasync', perSecond(syncs));
-  row('durable, each alone: of what two of them for each would allow', `${Math.round((200 * alone) / syncs)} %`);
+  row('durable, each alone: of what one of them for each would allow', `${Math.round((100 * alone) / syncs)} %`);
   for (const group of [16, 256]) {
     row(`durable, ${group} under way`, perSecond(await rate('clock', async (number) => {
       const commits: Promise<void>[] = [];

@@ -58,8 +58,11 @@ export const REQUEST_BYTES_DEFAULT = 1024 * 1024;
 const QUEUE_MAX = 1024;
 /** Commits on their way to the disk; then the next request waits. */
 const UNDER_WAY_MAX = 256;
-/** Requests between two turns of the event loop. */
-const TURN_REQUESTS = 8;
+/** Milliseconds of requests between two turns of the event loop: what comes together in one is one commit on disk, and who left meanwhile is heard in the next. */
+const TURN_MS = 4;
+/** Turns without a new request after which no more is waited for: one accepts a connection, the next reads from it. */
+const QUIET_TURNS = 3;
+const GATHER_TURNS_MAX = 256;
 /** Between two attempts to open a run again. */
 const RECOVER_MS = 500;
 const NEWLINE = 10;
@@ -188,13 +191,29 @@ export class Service {
   }
 
   async #serve(): Promise<void> {
-    for (let count = 1; this.#queue.length > 0; count++) {
+    await this.#gather();
+    let turnEndsMs = monotonicMs() + TURN_MS;
+    while (this.#queue.length > 0) {
       const turn = this.#queue.shift()!;
       if ('atRest' in turn) await turn.atRest();
       else await this.#one(turn);
-      if (count % TURN_REQUESTS === 0) await new Promise<void>((resolve) => { setImmediate(resolve); });
+      if (monotonicMs() < turnEndsMs) continue;
+      await new Promise<void>((resolve) => { setImmediate(resolve); });
+      turnEndsMs = monotonicMs() + TURN_MS;
     }
     this.#pump = undefined;
+  }
+
+  /**
+   * Waits while requests come in: node accepts one connection in a turn of its event loop, and a sync of the disk holds a turn up. What has come meanwhile
+   * would otherwise be a commit, a sync and a turn each.
+   */
+  async #gather(): Promise<void> {
+    for (let turns = 0, quiet = 0, seen = this.#queue.length; turns < GATHER_TURNS_MAX && quiet < QUIET_TURNS; turns++) {
+      await new Promise<void>((resolve) => { setImmediate(resolve); });
+      quiet = this.#queue.length > seen ? 0 : quiet + 1;
+      seen = this.#queue.length;
+    }
   }
 
   /** Throws what the store failed with; after a full disk not before the run could not be opened again. */
