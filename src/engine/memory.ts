@@ -203,8 +203,10 @@ export class GuestMemory implements CpuMemory {
     return true;
   }
 
-  onCodeChange(listener: (pageIndex: number) => void): void {
+  /** Returns what ends the listening. */
+  onCodeChange(listener: (pageIndex: number) => void): () => void {
     this.#listeners.push(listener);
+    return () => { this.#listeners.splice(this.#listeners.indexOf(listener), 1); };
   }
 
   markCode(pageIndex: number): void {

@@ -11,26 +11,16 @@ import { assert, limits, type Canonical, type Undo } from '../core/index.ts';
 import type { GuestMemory } from '../engine/index.ts';
 import { PAGE_FLAG } from '../isa/index.ts';
 import { ERRNO } from './errno.ts';
+import type { MappedFiles } from './mapped-files.ts';
 import type { MemoryAccount } from './memory-account.ts';
 import { MemoryMap, PROT, roundUp, type Backing, type Mapping, type MappingName } from './memory-map.ts';
-import { loadShared, storeShared, type Sharing } from './shared-pages.ts';
+import { SharedPages } from './shared-pages.ts';
 
 const { PAGE_BYTES, LOWEST_ADDRESS } = limits;
 /** vm.max_map_count of Linux. */
 const MAPPINGS_MAX = 65_530;
 /** First address that no user mapping of Linux on Sv39 reaches; ranges up to it are merely unmapped here. */
 const USER_END = 2 ** 38;
-
-/** File content as mappings need it. `key` is a file's stable number. */
-export interface MappedFiles {
-  /** The file's content outlives its names and descriptors between retain and release. */
-  retain(key: number): void;
-  release(key: number): void;
-  /** Bytes of [offset, offset + length) clipped to the file's size. */
-  read(key: number, offset: number, length: number): Uint8Array;
-  /** Writes inside the file's size; never extends it. */
-  write(key: number, offset: number, bytes: Uint8Array): void;
-}
 
 /** Fixed places of the layout. */
 export interface SpaceLayout {
@@ -69,8 +59,8 @@ export class AddressSpace {
   #heapEnd: number;
   #accessibleBytes = 0;
   #isOpen = true;
-  /** Shared file mappings that exist now: the calls that move file bytes keep them equal to the files. */
-  #sharedFiles: readonly Mapping[] = [];
+  /** Shared file mappings: the calls that move file bytes keep them equal to the files. */
+  readonly #shared: SharedPages;
 
   constructor(parts: { readonly memory: GuestMemory; readonly account: MemoryAccount; readonly layout: SpaceLayout; readonly files: MappedFiles }) {
     this.memory = parts.memory;
@@ -78,6 +68,7 @@ export class AddressSpace {
     this.layout = parts.layout;
     this.#files = parts.files;
     this.#heapEnd = parts.layout.heapStart;
+    this.#shared = new SharedPages(parts.memory, parts.files, this.map);
   }
 
   get accessibleBytes(): number {
@@ -90,7 +81,7 @@ export class AddressSpace {
   }
 
   get hasSharedFiles(): boolean {
-    return this.#sharedFiles.length > 0;
+    return !this.#shared.isEmpty;
   }
 
   #isAffordable(more: number): boolean {
@@ -129,7 +120,7 @@ export class AddressSpace {
     for (const key of this.#retained) if (!used.has(key)) this.#files.release(key);
     this.#retained.clear();
     for (const key of used) this.#retained.add(key);
-    this.#sharedFiles = this.map.mappings.filter((mapping) => mapping.isShared && mapping.backing !== undefined);
+    this.#shared.refresh();
   }
 
   /** Maps; returns the address or -errno. `length` is positive, rounded up here. Content of files is copied in. */
@@ -146,6 +137,7 @@ export class AddressSpace {
       wasAccessible: request.protection !== PROT.none || request.backing !== undefined,
     });
     if (request.backing !== undefined) this.#copyIn(start, length, request.backing);
+    if (request.backing !== undefined && request.isShared) this.#shared.settle(start, end);
     return start;
   }
 
@@ -303,16 +295,12 @@ export class AddressSpace {
 
   /** Shared mappings → files: what the program has changed in [start, end). */
   storeShared(start = 0, end = this.memory.limit): void {
-    if (this.#sharedFiles.length > 0) storeShared(this.#sharing(), { start, end });
+    this.#shared.store(start, end);
   }
 
   /** Files → shared mappings: pages that differ take the file's bytes. */
   loadShared(): void {
-    if (this.#sharedFiles.length > 0) loadShared(this.#sharing());
-  }
-
-  #sharing(): Sharing {
-    return { memory: this.memory, files: this.#files, mappings: this.#sharedFiles };
+    this.#shared.load();
   }
 
   /** Grows the main stack down to `address` when that is where a stack may be; false: it is not, or memory is used up. */
@@ -331,6 +319,7 @@ export class AddressSpace {
     if (!this.#isAffordable(this.#accessibleBytes)) return -ERRNO.ENOMEM;
     copy.restore({ heapEnd: this.#heapEnd, mappings: this.map.mappings, isOpen: true });
     copy.memory.copyTouched(this.memory);
+    copy.#shared.adopt(this.#shared);
     return 0;
   }
 
@@ -341,7 +330,7 @@ export class AddressSpace {
     this.account.usedBytes -= this.#accessibleBytes;
     for (const key of this.#retained) this.#files.release(key);
     this.#retained.clear();
-    this.#sharedFiles = [];
+    this.#shared.clear();
   }
 
   /** After close(): the memory as new, for another space. */
@@ -353,14 +342,14 @@ export class AddressSpace {
 
   /** Mappings and rights; pages have marks of their own (GuestMemory). */
   mark(): Undo {
-    const [mappings, map, heapEnd, accessibleBytes, isOpen, sharedFiles, retained] = [this.map.mappings.slice(), this.map.mark(), this.#heapEnd, this.#accessibleBytes, this.#isOpen, this.#sharedFiles, [...this.#retained]];
+    const [mappings, map, heapEnd, accessibleBytes, isOpen, shared, retained] = [this.map.mappings.slice(), this.map.mark(), this.#heapEnd, this.#accessibleBytes, this.#isOpen, this.#shared.mark(), [...this.#retained]];
     return () => {
       this.#putRightsBack(mappings);
       map();
       this.#heapEnd = heapEnd;
       this.#accessibleBytes = accessibleBytes;
       this.#isOpen = isOpen;
-      this.#sharedFiles = sharedFiles;
+      shared();
       this.#retained.clear();
       for (const key of retained) this.#retained.add(key);
     };

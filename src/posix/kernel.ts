@@ -9,7 +9,7 @@ import { assert, markArray, type Undo } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
 import { Cpu, GuestMemory } from '../engine/index.ts';
 import type { Isa } from '../isa/index.ts';
-import { AddressSpace, type MappedFiles, type SpaceLayout } from './address-space.ts';
+import { AddressSpace, type SpaceLayout } from './address-space.ts';
 import { MemoryAccount } from './memory-account.ts';
 import type { Clock } from './clock.ts';
 import type { Entropy } from './entropy.ts';

@@ -2,8 +2,22 @@
  * Files as mappings use them: by inode number. What this does NOT do: check rights (calls/memory.ts did, at mmap).
  */
 import { assert } from '../core/index.ts';
-import type { MappedFiles } from './address-space.ts';
-import type { FileSystem } from './files/index.ts';
+import type { FileSystem, PageRange } from './files/index.ts';
+
+/** File content as mappings need it. `key` is a file's stable number. */
+export interface MappedFiles {
+  /** The file's content outlives its names and descriptors between retain and release. */
+  retain(key: number): void;
+  release(key: number): void;
+  /** Bytes of [offset, offset + length) clipped to the file's size. */
+  read(key: number, offset: number, length: number): Uint8Array;
+  /** Writes inside the file's size; never extends it. */
+  write(key: number, offset: number, bytes: Uint8Array): void;
+  /** Grows with every change of the content. */
+  generation(key: number): number;
+  /** Pages that changed after a generation; undefined: nobody knows. */
+  changedSince(key: number, generation: number): readonly PageRange[] | undefined;
+}
 
 /** Adapter from the file system's inode table to the address spaces of a machine. */
 export function mappedFiles(files: FileSystem): MappedFiles {
@@ -16,6 +30,8 @@ export function mappedFiles(files: FileSystem): MappedFiles {
     retain: (key) => files.retain(find(key)),
     release: (key) => files.release(find(key)),
     read: (key, offset, length) => find(key).content.readAt(offset, length),
+    generation: (key) => find(key).content.generation,
+    changedSince: (key, generation) => find(key).content.changedSince(generation),
     write: (key, offset, bytes) => {
       const inode = find(key);
       const { content } = inode;

@@ -1,63 +1,158 @@
 /**
- * Shared file mappings and their files: every process has a memory of its own, so bytes are moved where somebody else could look next: around
+ * Shared file mappings of one process and their files: every process has a memory of its own, so bytes are moved where somebody else could look next: around
  * calls that move file bytes, when another process gets the processor, at munmap, msync and the end.
- * Invariants: after loadShared() mappings and files are equal; a file that is mapped twice keeps the changes of both mappings.
+ *
+ *   open page    may differ from its file: written since the last store(), new, or not known
+ *   other page   holds what the file held at generation `seen`; marked like code, so that the next write to it is heard of
+ *
+ * So moving costs what was written, not what is mapped. Invariants: after store() and load() mappings and files are equal; a file that is mapped twice keeps the changes
+ * of both mappings; what is compared, and when, changes nothing that a guest sees.
  * What this does NOT do: decide when (dispatch.ts, scheduler.ts, address-space.ts).
  */
-import { limits } from '../core/index.ts';
+import { limits, type Undo } from '../core/index.ts';
 import type { GuestMemory } from '../engine/index.ts';
-import type { MappedFiles } from './address-space.ts';
-import type { Mapping } from './memory-map.ts';
+import type { PageRange } from './files/index.ts';
+import type { MappedFiles } from './mapped-files.ts';
+import type { Backing, Mapping, MemoryMap } from './memory-map.ts';
 
 const { PAGE_BYTES } = limits;
 
-export interface Sharing { readonly memory: GuestMemory; readonly files: MappedFiles; readonly mappings: readonly Mapping[] }
-
 interface Change { readonly key: number; readonly offset: number; readonly bytes: Uint8Array }
+interface SharedMapping extends Mapping { readonly backing: Backing }
 
-/** Mappings → files inside [start, end). Everything is compared before anything is written; then mappings of one file are made equal again. */
-export function storeShared(sharing: Sharing, range: { readonly start: number; readonly end: number }): void {
-  const { files, mappings } = sharing;
-  const changes: Change[] = [];
-  for (const mapping of mappings) {
-    const { backing } = mapping;
-    if (backing === undefined || !backing.isWritable || mapping.end <= range.start || mapping.start >= range.end) continue;
-    for (let address = Math.max(mapping.start, range.start); address < Math.min(mapping.end, range.end); address += PAGE_BYTES) {
-      addChanges(changes, sharing, { address, key: backing.key, offset: backing.offset + address - mapping.start });
+export class SharedPages {
+  readonly #memory: GuestMemory;
+  readonly #files: MappedFiles;
+  readonly #map: MemoryMap;
+  #mappings: readonly SharedMapping[] = [];
+  readonly #open = new Set<number>();
+  /** File key → generation of its content that the mappings hold. */
+  readonly #seen = new Map<number, number>();
+  #endListening: (() => void) | undefined = undefined;
+
+  constructor(memory: GuestMemory, files: MappedFiles, map: MemoryMap) {
+    this.#memory = memory;
+    this.#files = files;
+    this.#map = map;
+  }
+
+  get isEmpty(): boolean { return this.#mappings.length === 0; }
+
+  /** Looks at the map again: pages of mappings that were not there are open. */
+  refresh(): void {
+    const known = new Set(this.#mappings);
+    this.#mappings = this.#map.mappings.filter(isSharedFile);
+    if (this.#mappings.length > 0) this.#endListening ??= this.#memory.onCodeChange((page) => { if (this.#mappingAt(page) !== undefined) this.#open.add(page); });
+    for (const mapping of this.#mappings) if (!known.has(mapping)) for (let page = mapping.start / PAGE_BYTES; page < mapping.end / PAGE_BYTES; page++) this.#open.add(page);
+    const keys = new Set(this.#mappings.map(({ backing }) => backing.key));
+    for (const key of [...this.#seen.keys()]) if (!keys.has(key)) this.#seen.delete(key);
+  }
+
+  /** No mapping is looked after any more. */
+  clear(): void {
+    this.#mappings = [];
+    this.#open.clear();
+    this.#seen.clear();
+    this.#endListening?.();
+    this.#endListening = undefined;
+  }
+
+  /** The pages of [start, end) hold what their files hold. */
+  settle(start: number, end: number): void {
+    for (let page = start / PAGE_BYTES; page < end / PAGE_BYTES; page++) this.#close(page);
+  }
+
+  /** After a fork: this memory is a copy of the other's. */
+  adopt(other: SharedPages): void {
+    for (const { start, end } of this.#mappings) for (let page = start / PAGE_BYTES; page < end / PAGE_BYTES; page++) if (!other.#open.has(page)) this.#close(page);
+    for (const [key, generation] of other.#seen) this.#seen.set(key, generation);
+  }
+
+  /** Mappings → files inside [start, end). Everything is compared before anything is written; then mappings of one file are made equal again. */
+  store(start: number, end: number): void {
+    if (this.#open.size === 0) return;
+    const changes: Change[] = [];
+    const pages = [...this.#open].filter((page) => page * PAGE_BYTES >= start && page * PAGE_BYTES < end).sort((a, b) => a - b);
+    for (const page of pages) {
+      const mapping = this.#mappingAt(page);
+      this.#open.delete(page);
+      if (mapping === undefined) continue;
+      if (mapping.backing.isWritable) addChanges(changes, { memory: this.#memory, files: this.#files, mapping, page });
+      this.#close(page);
+    }
+    for (const { key, offset, bytes } of changes) this.#files.write(key, offset, bytes);
+    if (changes.length > 0 && this.#mappings.length > 1) this.load();
+  }
+
+  /** Files → mappings: pages that differ take the file's bytes. */
+  load(): void {
+    const changed = new Map<number, readonly PageRange[] | undefined>();
+    for (const { backing: { key } } of this.#mappings) {
+      if (changed.has(key)) continue;
+      const [seen, generation] = [this.#seen.get(key), this.#files.generation(key)];
+      changed.set(key, seen === generation ? [] : this.#files.changedSince(key, seen ?? -1));
+      this.#seen.set(key, generation);
+    }
+    for (const mapping of this.#mappings) {
+      const ranges = changed.get(mapping.backing.key) ?? [{ first: 0, end: Infinity }];
+      const base = mapping.backing.offset / PAGE_BYTES - mapping.start / PAGE_BYTES; // Page of the file less page of the memory.
+      for (const { first, end } of ranges) {
+        for (let page = Math.max(mapping.start / PAGE_BYTES, first - base); page < Math.min(mapping.end / PAGE_BYTES, end - base); page++) this.#loadPage(mapping, page, (page + base) * PAGE_BYTES);
+      }
     }
   }
-  for (const { key, offset, bytes } of changes) files.write(key, offset, bytes);
-  if (changes.length > 0 && mappings.length > 1) loadShared(sharing);
+
+  mark(): Undo {
+    const [mappings, open, seen] = [this.#mappings, [...this.#open], [...this.#seen]];
+    return () => {
+      this.refresh(); // Mappings that are back are not known.
+      this.#mappings = mappings;
+      for (const page of open) this.#open.add(page);
+      this.#seen.clear();
+      for (const [key, generation] of seen) this.#seen.set(key, generation);
+    };
+  }
+
+  #mappingAt(page: number): SharedMapping | undefined {
+    const mapping = this.#map.find(page * PAGE_BYTES);
+    return mapping !== undefined && isSharedFile(mapping) ? mapping : undefined;
+  }
+
+  #close(page: number): void {
+    this.#open.delete(page);
+    this.#memory.markCode(page);
+  }
+
+  #loadPage({ backing }: SharedMapping, page: number, offset: number): void {
+    const bytes = this.#files.read(backing.key, offset, PAGE_BYTES);
+    const now = this.#memory.page(page);
+    for (let index = 0; index < PAGE_BYTES; index++) {
+      if (now[index] === (bytes[index] ?? 0)) continue;
+      const full = new Uint8Array(PAGE_BYTES);
+      full.set(bytes);
+      this.#memory.install(page * PAGE_BYTES, full);
+      this.#close(page);
+      return;
+    }
+  }
 }
 
+function isSharedFile(mapping: Mapping): mapping is SharedMapping {
+  return mapping.isShared && mapping.backing !== undefined;
+}
+
+interface Place { readonly memory: GuestMemory; readonly files: MappedFiles; readonly mapping: SharedMapping; readonly page: number }
+
 /** Adds the runs of bytes of a page that differ from its file. */
-function addChanges(changes: Change[], { memory, files }: Sharing, page: { readonly address: number; readonly key: number; readonly offset: number }): void {
-  const old = files.read(page.key, page.offset, PAGE_BYTES);
-  const now = memory.page(page.address / PAGE_BYTES);
+function addChanges(changes: Change[], { memory, files, mapping: { backing, start }, page }: Place): void {
+  const offset = backing.offset + page * PAGE_BYTES - start;
+  const old = files.read(backing.key, offset, PAGE_BYTES);
+  const now = memory.page(page);
   for (let index = 0; index < old.length; index++) {
     if (old[index] === now[index]) continue;
     let end = index + 1;
     while (end < old.length && old[end] !== now[end]) end++;
-    changes.push({ key: page.key, offset: page.offset + index, bytes: now.slice(index, end) });
+    changes.push({ key: backing.key, offset: offset + index, bytes: now.slice(index, end) });
     index = end;
-  }
-}
-
-/** Files → mappings: pages that differ take the file's bytes. */
-export function loadShared({ memory, files, mappings }: Sharing): void {
-  for (const { backing, start, end } of mappings) {
-    if (backing === undefined) continue;
-    for (let address = start; address < end; address += PAGE_BYTES) loadPage(memory, address, files.read(backing.key, backing.offset + address - start, PAGE_BYTES));
-  }
-}
-
-function loadPage(memory: GuestMemory, address: number, bytes: Uint8Array): void {
-  const page = memory.page(address / PAGE_BYTES);
-  for (let index = 0; index < PAGE_BYTES; index++) {
-    if (page[index] === (bytes[index] ?? 0)) continue;
-    const full = new Uint8Array(PAGE_BYTES);
-    full.set(bytes);
-    memory.install(address, full);
-    return;
   }
 }

@@ -60,8 +60,18 @@ function wakeForSignal(kernel: Kernel, thread: Thread, sent: { readonly signal: 
   }
   if ((thread.mask & bitOf(signal)) !== 0n) return false;
   if (thread.process.actions.isIgnored(signal)) return false;
-  if (wait.kind !== 'none' && wait.kind !== 'vfork') interruptWait(kernel, thread, thread.process.actions.get(signal));
+  if (wait.kind === 'none' || wait.kind === 'vfork') return true;
+  const action = thread.process.actions.get(signal);
+  if (action.handler === SIG_DFL && STOPPING.has(signal)) stopInWait(kernel, thread, sent);
+  else interruptWait(kernel, thread, action);
   return true;
+}
+
+/** Stops the process of a thread that waits. No handler runs, so the call goes on waiting (Linux issues it again when the process is continued); sigwait ends. */
+function stopInWait(kernel: Kernel, thread: Thread, { signal, pending }: { readonly signal: number; readonly pending: PendingSignals }): void {
+  pending.take(signal);
+  if (thread.wait.kind === 'signal-set') finishWait(thread, -ERRNO.EINTR);
+  kernel.stopProcess(thread.process, signal);
 }
 
 /** The result of the call that the thread waits in; it gets it when it is on the processor again. */

@@ -67,6 +67,13 @@ function clockNanosleep(call: Call): CallResult {
   return sleepFor(call, { time: time > now ? time - now : 0n, remainder: 0 });
 }
 
+/** The wall clock belongs to the recording: as in a container without CAP_SYS_TIME nobody sets it. Clocks that cannot be set are named first. */
+function clockSettime(call: Call): CallResult {
+  const time = readTimespec(call.memory, call.size(1));
+  if (call.int(0) !== CLOCK.REALTIME) return -ERRNO.EINVAL;
+  return typeof time === 'number' ? time : -ERRNO.EPERM;
+}
+
 function times(call: Call): CallResult {
   const { clock } = call.kernel;
   const ticks = clock.cpuTime * BigInt(CLOCK_TICKS) / SECOND;
@@ -211,7 +218,7 @@ export const timeCalls: readonly CallEntry[] = [
   { number: 109, name: 'timer_getoverrun', handle: (call) => timerOf(call)?.overrun ?? -ERRNO.EINVAL },
   { number: 110, name: 'timer_settime', handle: timerSettime },
   { number: 111, name: 'timer_delete', handle: timerDelete },
-  { number: 112, name: 'clock_settime', handle: () => -ERRNO.EPERM },
+  { number: 112, name: 'clock_settime', handle: clockSettime },
   { number: 113, name: 'clock_gettime', handle: clockGettime },
   { number: 114, name: 'clock_getres', handle: clockGetres },
   { number: 115, name: 'clock_nanosleep', handle: clockNanosleep },

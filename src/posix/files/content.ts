@@ -14,6 +14,7 @@
 import { assert, limits, type Undo } from '../../core/index.ts';
 import type { PageSource } from '../../engine/index.ts';
 import { PageRuns } from './page-runs.ts';
+import { RecentChanges, type PageRange } from './recent-changes.ts';
 
 const { PAGE_BYTES } = limits;
 const ZERO_PAGE = new Uint8Array(PAGE_BYTES);
@@ -58,6 +59,8 @@ export class FileContent {
   #before: Before[] = [];
   readonly #isKept = new Set<number>();
   #transaction = 0;
+  /** The latest changes, for mappings; undefined until one asks. */
+  #changes: RecentChanges | undefined = undefined;
 
   constructor(name: string, space: PageSpace, state: ContentState = { size: 0, runs: [] }) {
     this.name = name;
@@ -137,12 +140,17 @@ export class FileContent {
       target.set(bytes.subarray(done, done + count), within);
       done += count;
     }
-    if (done > 0) this.#size = Math.max(this.#size, offset + done);
+    if (done > 0) {
+      if (offset + done > this.#size) this.#changes?.forget();
+      else this.#changes?.add(Math.floor(offset / PAGE_BYTES), Math.ceil((offset + done) / PAGE_BYTES));
+      this.#size = Math.max(this.#size, offset + done);
+    }
     return done;
   }
 
   /** Sets the size: pages past it are given back, the rest of the last page becomes zero; growing leaves a hole. */
   truncate(size: number): void {
+    this.#changes?.forget();
     this.#baseSize = Math.min(this.#baseSize, size);
     if (size < this.#size || this.#allocated.nextMember(Math.ceil(size / PAGE_BYTES)) !== undefined) {
       this.#drop(Math.ceil(size / PAGE_BYTES), Number.MAX_SAFE_INTEGER);
@@ -167,12 +175,14 @@ export class FileContent {
 
   /** Grows the size over pages that are allocated already (fallocate): they read as zeros. */
   extend(size: number): void {
+    this.#changes?.forget();
     assert(size >= this.#size, 'extending does not shrink');
     this.#size = size;
   }
 
   /** Makes a range read as zeros; whole pages are given back. False, and nothing done, when a page of the image cannot be copied for it. */
   punch(offset: number, length: number): boolean {
+    this.#changes?.forget();
     const end = offset + length;
     const first = Math.ceil(offset / PAGE_BYTES);
     const last = Math.floor(end / PAGE_BYTES);
@@ -210,8 +220,19 @@ export class FileContent {
 
   /** Gives all pages back: the file is gone. */
   discard(): void {
+    this.#changes?.forget();
     this.#drop(0, Number.MAX_SAFE_INTEGER);
     this.#size = 0;
+  }
+
+  /** Grows with every change of the bytes or the size. */
+  get generation(): number {
+    return (this.#changes ??= new RecentChanges()).generation;
+  }
+
+  /** Pages that changed after a generation; undefined: that is too long ago, or more than pages changed. */
+  changedSince(generation: number): readonly PageRange[] | undefined {
+    return (this.#changes ??= new RecentChanges()).since(generation);
   }
 
   dirtyPages(): readonly number[] {
@@ -243,6 +264,7 @@ export class FileContent {
     const [size, baseSize] = [this.#size, this.#baseSize];
     const runs = [this.#allocated.mark(), this.#basePages.mark()];
     return () => {
+      if (this.#before.length > height || this.#size !== size) this.#changes?.forget();
       while (this.#before.length > height) this.#putBack(this.#before.pop()!);
       this.#isKept.clear();
       this.#size = size;

@@ -6,5 +6,6 @@ export { FileContext } from '../file-context.ts';
 export { OpenFile } from '../open-file.ts';
 export type { FileChannel, ChannelSource } from './channel.ts';
 export type { Inode } from './inode.ts';
+export type { PageRange } from './recent-changes.ts';
 export { GUEST } from './permission.ts';
 export { GUEST_IDENTITY, identityOf, type Identity, type Ids, type MachineUser } from './identity.ts';
