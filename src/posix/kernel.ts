@@ -14,7 +14,7 @@ import { MemoryAccount } from './memory-account.ts';
 import type { Clock } from './clock.ts';
 import type { Entropy } from './entropy.ts';
 import type { FileSystem } from './files/index.ts';
-import { mappedFiles } from './mapped-files.ts';
+import { mappedFiles, type MappedFiles } from './mapped-files.ts';
 import type { Process, ProcessOutcome } from './process.ts';
 import type { ProcessImage } from './process-image.ts';
 import { releaseRobustLocks } from './robust-list.ts';
