@@ -8,7 +8,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { openMachine, VERSION, type Machine, type Transaction } from '../src/index.ts';
 
@@ -186,7 +186,7 @@ try {
   await durable();
   sqlite();
   service();
-  appendFileSync(join(ROOT, 'bench/history.jsonl'), `${JSON.stringify({ version: VERSION, node: process.version, processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, transactions: figures })}\n`);
+  appendFileSync(join(ROOT, 'bench/history.jsonl'), `${JSON.stringify({ version: VERSION, node: process.version, processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, load: Math.round(loadavg()[0]!), transactions: figures })}\n`);
 } finally {
   rmSync(base, { recursive: true, force: true });
 }
