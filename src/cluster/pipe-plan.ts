@@ -52,7 +52,7 @@ function toGroup(words: readonly string[], facts: { readonly taken: Set<string>;
   for (let number = 2; facts.taken.has(name); number++) name = `${base}${number}`;
   facts.taken.add(name);
   return {
-    name, program: facts.host.absolute(program), images: [], arguments: programArguments, environment: [], count: undefined, placement: [LOCAL_HOST], replicas: 1, workingDirectory: undefined, memoryBytes: undefined,
+    name, program: facts.host.absolute(program), images: [], arguments: programArguments, environment: [], count: undefined, placement: [LOCAL_HOST], replicas: 1, workingDirectory: undefined, user: undefined, memoryBytes: undefined,
     maxInstructions: undefined, clock: undefined, entropy: undefined, files: [], limits: [], stdin: facts.stdin, stdout: facts.stdout, stderr: undefined,
   };
 }

@@ -259,6 +259,7 @@ function runSettings(draft: NodeDraft, position: number, { place }: ClusterSetti
   return {
     program: group.program, arguments: draft.arguments, environment: draft.environment,
     ...(group.workingDirectory === undefined ? {} : { workingDirectory: group.workingDirectory }),
+    ...(group.user === undefined ? {} : { user: group.user }),
     ...(group.memoryBytes === undefined ? {} : { memoryBytes: group.memoryBytes }),
     ...(group.maxInstructions === undefined ? {} : { maxInstructions: group.maxInstructions }),
     ...(group.clock === undefined ? {} : { clock: parseClock(group.clock, field('clock')) }),

@@ -30,6 +30,8 @@ export interface ClusterGroup {
   /** How often each node runs, to find and outvote a host that computes wrongly. */
   readonly replicas: number;
   readonly workingDirectory: string | undefined;
+  /** UID, UID:GID or names of the image. */
+  readonly user: string | undefined;
   readonly memoryBytes: number | undefined;
   readonly maxInstructions: bigint | undefined;
   readonly clock: string | undefined;

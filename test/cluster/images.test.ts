@@ -7,14 +7,16 @@ const rig = new ClusterRig();
 afterAll(() => { rig.close(); });
 
 beforeAll(() => {
-  rig.compile('tool', '#include "peers.h"\nint main(int c, char **v) { char b[4096]; int in = open("/etc/data", O_RDONLY), out = open("/dev/out/keep-0", O_WRONLY); put(out, b, read(in, b, sizeof b)); put(out, getenv("HOME"), 5); return 0; }\n');
+  rig.compile('tool', '#include "peers.h"\nint main(int c, char **v) { char b[4096]; printf("%d:%d\\n", getuid(), getgid()); int in = open("/etc/data", O_RDONLY), out = open("/dev/out/keep-0", O_WRONLY); put(out, b, read(in, b, sizeof b)); put(out, getenv("HOME"), 5); return 0; }\n');
   rig.compile('keep', '#include "peers.h"\nint main(void) { char b[4096]; int in = open("/dev/in/tool-0", O_RDONLY), word = open("/words/data", O_RDONLY), out = open("/dev/out/kept", O_WRONLY); put(out, b, read(in, b, sizeof b)); put(out, b, read(word, b, sizeof b)); return 0; }\n');
   for (const directory of ['image/bin', 'image/etc']) mkdirSync(rig.path(directory), { recursive: true });
   writeFileSync(rig.path('image/bin/tool'), rig.read('build/tool.elf'), { mode: 0o755 });
   rig.write('image/etc/data', 'from the image;');
+  rig.write('image/etc/passwd', 'worker:x:77:88::/home/w:/bin/sh\n');
+  rig.write('image/etc/group', 'workers:x:88:\n');
   rig.write('images.yaml', `version: 1
 groups:
-  tool: { program: tool, images: [./image], memory: 16M }
+  tool: { program: tool, images: [./image], user: worker, memory: 16M }
   keep: { program: build/keep.elf, images: ["./image/etc:/words"], memory: 16M, files: { kept: { out: build/kept } } }
 channels:
   - { from: tool, to: keep }
@@ -26,6 +28,7 @@ it('programs and data come from the images of their group, again after a rollbac
   expect([planned.status, planned.stdout]).toEqual([0, expect.stringMatching(/^tool-0 +0 +tool /m)]);
   const first = await rig.up('images.yaml', ['--processes', '2']);
   expect(rig.read('build/kept').toString()).toBe('from the image;/homefrom the image;');
+  expect(rig.read('images.logs/tool-0.out').toString()).toBe('77:88\n');
   expect((await rig.stillpoint(['replay', 'images'], first.store)).status).toBe(0);
   expect((await rig.stillpoint(['rollback', 'images', '--to', '0'], first.store)).status).toBe(0);
   expect((await rig.stillpoint(['up', 'images.yaml', '--resume', '--report', 'report.json'], first.store)).status).toBe(0);
@@ -34,6 +37,15 @@ it('programs and data come from the images of their group, again after a rollbac
   rig.write('image/etc/data', 'something else;');
   expect((await rig.stillpoint(['up', 'images.yaml', '--resume'], first.store)).stderr).toMatch(/E_CLUSTER_CHANGED: run images\.(tool|keep)-0 was started from another manifest/);
   rig.write('image/etc/data', 'from the image;');
+});
+
+it('a user that the image does not know, and what is no user, is refused', async () => {
+  const says = async (user: string): Promise<string> => {
+    rig.write('users.yaml', rig.read('images.yaml').toString().replace('user: worker', `user: ${user}`));
+    return (await rig.stillpoint(['up', 'users.yaml'], 'users')).stderr;
+  };
+  expect(await says('nobody')).toMatch(/^stillpoint: E_USER_UNKNOWN: "nobody" is no user of the machine/);
+  expect(await says('"a b"')).toMatch(/^stillpoint: E_MANIFEST: users.yaml:3: groups.tool.user: the user is UID, UID:GID, NAME or NAME:GROUP/);
 });
 
 it('an image that is not there is refused before anything is made', async () => {

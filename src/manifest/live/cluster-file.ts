@@ -7,7 +7,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { ChannelLimits } from '../channel-spec.ts';
 import { AGENT_PORT_DEFAULT, LOCAL_HOST, type ClusterChannel, type ClusterGroup, type ClusterHostSetting, type ClusterSettings } from '../cluster-settings.ts';
 import type { ChannelKind } from '../settings.ts';
-import { parseDirectory, parseImage } from '../parse-options.ts';
+import { parseDirectory, parseImage, parseUser } from '../parse-options.ts';
 import { checkName, complain, parseCheckpointInterval, parseCount, parseSize } from '../parse-values.ts';
 import { clusterFileSchema, type ClusterFile } from './cluster-schema.ts';
 import { ManifestDocument, readManifestText } from './manifest-document.ts';
@@ -66,6 +66,7 @@ function toGroup(name: string, group: ClusterFile['groups'][string], document: D
     placement: placementOf(group, document, place('placement')),
     replicas: group.replicas ?? 1,
     workingDirectory: group.workingDirectory === undefined ? undefined : parseDirectory(group.workingDirectory, place('workingDirectory')),
+    user: group.user === undefined ? undefined : parseUser(String(group.user), place('user')),
     memoryBytes: group.memory === undefined ? undefined : parseSize(String(group.memory), place('memory')),
     maxInstructions: group.maxInstructions === undefined ? undefined : parseCount(String(group.maxInstructions), place('maxInstructions')),
     clock: group.clock,

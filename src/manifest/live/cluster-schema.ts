@@ -21,6 +21,7 @@ const group = z.strictObject({
   placement: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional().describe('names of hosts that the nodes run on, in turn; local is the host of the command (default: local)'),
   replicas: z.int().min(1).max(9).optional().describe('each node runs so often, results are voted on: two detect a difference, three outvote one (default 1)'),
   workingDirectory: z.string().optional().describe('absolute path inside the guest'),
+  user: z.union([z.int().nonnegative(), z.string()]).optional().describe('UID, UID:GID, NAME or NAME:GROUP of the image (default: guest, or what the image says)'),
   memory: size.optional(),
   maxInstructions: count.optional(),
   clock: z.string().optional().describe('zero, virtual, virtual:SECONDS, recorded'),
