@@ -29,7 +29,7 @@ const stand = join(repositoryRoot, isSlow ? 'build/debian-wide-qemu' : 'build/de
 /** Seconds since 1970 at which the clock of a machine that needs one begins. */
 export const CLOCK_START = 1_790_000_000n;
 const MEMORY_BYTES = 1024 * 1024 * 1024;
-/** Of a processor's time; none of the jobs needs a tenth of it. */
+/** On a busy host; none of the jobs needs a tenth of it. */
 const TIMEOUT_MS = 240_000;
 
 let tree: ImageTree | undefined;
@@ -88,12 +88,12 @@ export function writeJobFiles(job: WideJob, directory: string): string {
   return directory;
 }
 
-export function underQemu(job: WideJob): Seen {
+export function underQemu(job: WideJob, timeoutMs: number = TIMEOUT_MS): Seen {
   if (!existsSync(join(stand, 'run'))) makeStand();
   const env = Object.fromEntries([...WIDE_ENVIRONMENT, `PATH=${stand}`, `COMPILER_PATH=${stand}`, `LIBRARY_PATH=${[...compilers().map((path) => path.replace('libexec', 'lib')), 'usr/lib/riscv64-linux-gnu'].map((path) => join(wideRoot, path)).join(':')}`, `RUN=${join(stand, 'run')}`].map((text) => text.split(/=(.*)/s, 2) as [string, string]));
   const cwd = writeJobFiles(job, mkdtempSync(join(tmpdir(), 'stillpoint-wide-')));
   try {
-    const result = spawnSync(join(stand, basename(job.path)), job.args, { cwd, env, input: Buffer.from(job.stdin ?? '', 'latin1'), encoding: 'latin1', timeout: TIMEOUT_MS, maxBuffer: 1 << 28 });
+    const result = spawnSync(join(stand, basename(job.path)), job.args, { cwd, env, input: Buffer.from(job.stdin ?? '', 'latin1'), encoding: 'latin1', timeout: timeoutMs, maxBuffer: 1 << 28 });
     if (result.error !== undefined) throw new Error(`${job.name}: ${result.error.message}`, { cause: result.error });
     return { stdout: result.stdout, stderr: result.stderr, exit: result.status };
   } finally {

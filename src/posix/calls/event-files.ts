@@ -118,10 +118,18 @@ export function pidArgument(call: Call, index: number): number {
   return openFile.inode.kind === 'process' ? openFile.inode.pid : -ERRNO.EBADF;
 }
 
+/** The process of the first argument: a pidfd, or the directory of one in /proc, which is as good for sending signals. */
+function signalledArgument(call: Call): number {
+  const openFile = openFileArgument(call, 0);
+  if (typeof openFile === 'number' || openFile.inode.kind !== 'virtual') return pidArgument(call, 0);
+  const [, pid] = /^\/proc\/([0-9]+)$/.exec(openFile.inode.path) ?? [];
+  return pid === undefined ? -ERRNO.EBADF : Number(pid);
+}
+
 function pidfdSendSignal(call: Call): CallResult {
   const [signal, address, flags] = [call.int(1), call.size(2), call.unsigned(3)];
   if (flags !== 0) return -ERRNO.EINVAL;
-  const pid = pidArgument(call, 0);
+  const pid = signalledArgument(call);
   if (pid < 0) return pid;
   if (signal < 0 || signal > SIGNALS_MAX) return -ERRNO.EINVAL;
   let info: SignalInfo = { signal, code: SI.USER, pid: call.process.pid, uid: call.process.files.identity.real.uid, value: 0n, form: 'kill' };

@@ -6,6 +6,7 @@
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { maySignal } from '../files/identity.ts';
+import { INIT } from '../proc-process.ts';
 import type { Thread } from '../thread.ts';
 import type { CallEntry } from './entry.ts';
 
@@ -26,11 +27,13 @@ const SLICE_NANOSECONDS = 4_000_000n;
 function threadArgument(call: Call, how: { readonly refusesNegative: boolean }): Thread | number {
   const tid = call.int(0);
   if (tid < 0 && how.refusesNegative) return -ERRNO.EINVAL;
-  return tid === 0 ? call.thread : call.kernel.findThread(tid) ?? -ERRNO.ESRCH;
+  if (tid === 0) return call.thread;
+  // Init is outside, and scheduled like anybody else: looked at it is the caller's equal, changed it must not be (mayChange).
+  return tid === INIT ? call.thread : call.kernel.findThread(tid) ?? -ERRNO.ESRCH;
 }
 
 function mayChange(call: Call, thread: Thread): boolean {
-  return maySignal(call.process.files.identity, thread.process.files.identity);
+  return call.int(0) !== INIT && maySignal(call.process.files.identity, thread.process.files.identity);
 }
 
 function getAffinity(call: Call): CallResult {

@@ -88,6 +88,8 @@ static void schedules(void) {
   sched_setscheduler(0, SCHED_OTHER, &p);
   printf("\n%s ", word(sched_rr_get_interval(0, &t))); printf("%s %s %d %d\n", word(sched_rr_get_interval(-1, &t)), word(sched_rr_get_interval(gone, &t)), (int)t.tv_sec, t.tv_nsec >= 0 && t.tv_nsec < 1000000000);
   printf("max %d %d %d %s\n", sched_get_priority_max(0), sched_get_priority_max(2), sched_get_priority_min(1), word(sched_get_priority_max(77)));
+  int own = open("/proc/self", O_DIRECTORY), other = open("/proc", O_DIRECTORY);
+  printf("parent %s directory %s %s\n", word(sched_getscheduler(getppid())), word(syscall(424, own, 0, 0, 0)), word(syscall(424, other, 0, 0, 0)));
   struct attr a; memset(&a, 0xff, sizeof a);
   printf("attr %s ", word(syscall(SYS_sched_getattr, 0, &a, 56, 0))); printf("%u %u %d %u ", a.size, a.policy, a.nice, a.priority);
   printf("%s %s %s %s\n", word(syscall(SYS_sched_getattr, 0, &a, 8, 0)), word(syscall(SYS_sched_getattr, 0, &a, 56, 1)), word(syscall(SYS_sched_getattr, -1, &a, 56, 0)), word(syscall(SYS_sched_getattr, gone, &a, 56, 0)));
