@@ -8,6 +8,7 @@
 set -euo pipefail
 root=$(realpath "${1:-$(dirname "$0")/../../build/debian-root}")
 cd "$(dirname "$0")/../.."
+[ -e "$root/usr/bin/python3" ] || [ -f "$root" ] || { echo "tickets.sh: $root is no root file system with python3; scripts/fetch-packages.sh makes one" >&2; exit 1; }
 socket=$(mktemp -u "${TMPDIR:-/tmp}/tickets.XXXXXX.sock")
 
 start() { # start ARGUMENTS…: in the background, until it answers
