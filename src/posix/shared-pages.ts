@@ -86,6 +86,7 @@ export class SharedPages {
 
   /** Files → mappings: pages that differ take the file's bytes. */
   load(): void {
+    if (this.isEmpty) return;
     const changed = new Map<number, readonly PageRange[] | undefined>();
     for (const { backing: { key } } of this.#mappings) {
       if (changed.has(key)) continue;

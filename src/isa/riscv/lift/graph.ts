@@ -14,7 +14,7 @@
  * What this does NOT do: know instructions, emit code.
  */
 import { assert } from '../../../core/index.ts';
-import type { Block, Edge, Region } from './region.ts';
+import { isCallingBlock, type Block, type Edge, type Region } from './region.ts';
 import { separateSmallLoops } from './small-loops.ts';
 
 /** An edge of the graph: to a node, or out of the unit. `index`: the number to set first, when the node is (or leads to) a dispatch. */
@@ -44,8 +44,7 @@ export interface Graph {
 
 /** Whether other code runs at the end of a node, and comes back. */
 export function isCalling({ block }: GraphNode): boolean {
-  const kind = block?.kind;
-  return kind === 'call' || kind === 'callRegister' || kind === 'step';
+  return isCallingBlock(block);
 }
 
 /** A dispatch node with so many targets, some of them out of a jump table, is an interpreter's. */

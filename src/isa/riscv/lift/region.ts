@@ -37,6 +37,11 @@ export interface Block {
   readonly resume: number;
 }
 
+/** Whether other code runs at the end of a block, and comes back. */
+export function isCallingBlock(block: Block | undefined): boolean {
+  return block?.kind === 'call' || block?.kind === 'callRegister' || block?.kind === 'step';
+}
+
 export interface Region {
   readonly blocks: readonly Block[];
   /** Whether an instruction of the region begins there. */

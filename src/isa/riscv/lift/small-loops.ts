@@ -11,7 +11,7 @@
  * So it is wherever a unit is entered in an inner loop: all loops around it come back to that place.
  * What this does NOT do: choose what stays in locals (liveness.ts, dataflow.ts).
  */
-import type { Block } from './region.ts';
+import { isCallingBlock, type Block } from './region.ts';
 
 /** A small loop touches at most so many integer registers and so many float registers. */
 const INTEGERS_MAX = 10;
@@ -28,7 +28,7 @@ export class LoopBody {
 
   add(block: Block | undefined): void {
     if (block === undefined) return;
-    this.#hasCall ||= block.kind === 'call' || block.kind === 'callRegister' || block.kind === 'step';
+    this.#hasCall ||= isCallingBlock(block);
     for (const { reads, writes, floatReads, floatWrites } of block.instructions) {
       this.integers |= reads | writes;
       this.floats |= floatReads | floatWrites;
