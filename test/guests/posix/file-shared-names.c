@@ -29,7 +29,8 @@ int main(void) {
   unsigned long long value; printf("epoll %d %d\n", epoll_wait(epoll, &e, 1, -1), (int)e.data.u64); read(event, &value, 8); printf("event %llu", value); read(event, &value, 8); printf(" %llu\n", value);
   char path[64], text[4096] = {0}; snprintf(path, 64, "/proc/%d/status", child); FILE *f = fopen(path, "r"); int ppid = 0; while (fgets(text, 4096, f)) sscanf(text, "PPid: %d", &ppid); fclose(f); printf("parent %d\n", ppid == getpid());
   snprintf(path, 64, "/proc/%d/cmdline", child); f = fopen(path, "r"); size_t n = fread(text, 1, 4096, f); fclose(f); printf("cmdline %d\n", n > 0);
-  snprintf(path, 64, "/proc/%d/fd/1", child); printf("fd link %d\n", readlink(path, text, 4096) > 0); snprintf(path, 64, "/proc/%d/stat", child); f = fopen(path, "r"); int pid; char state; fscanf(f, "%d (%*[^)]) %c", &pid, &state); fclose(f); printf("stat %d %c\n", pid == child, state);
+  snprintf(path, 64, "/proc/%d/fd/1", child); printf("fd link %d\n", readlink(path, text, 4096) > 0); snprintf(path, 64, "/proc/%d/stat", child); int pid; char state; do { f = fopen(path, "r"); fscanf(f, "%d (%*[^)]) %c", &pid, &state); fclose(f); } while (state == 'R');
+  printf("stat %d %c\n", pid == child, state);
   kill(child, 9); siginfo_t info; waitid(P_PID, child, &info, WEXITED | WNOWAIT); f = fopen(path, "r"); fscanf(f, "%d (%*[^)]) %c", &pid, &state); fclose(f); printf("zombie %c\n", state); waitpid(child, 0, 0); printf("gone %d\n", fopen(path, "r") == 0);
   return 0;
 }
