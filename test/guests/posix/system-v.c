@@ -67,11 +67,11 @@ static void messages(void) {
   printf("short %d\n", fails(msgrcv(queue, &message, 4, 0, 0), E2BIG)); printf("cut %zd", msgrcv(queue, &message, 4, 0, MSG_NOERROR)); printf(" %.4s\n", message.text); printf("none %d\n", fails(msgrcv(queue, &message, 64, 77, IPC_NOWAIT), ENOMSG));
   message.type = 0; printf("type %d\n", fails(msgsnd(queue, &message, 1, 0), EINVAL)); message.type = 1; static struct { long type; char bytes[9000]; } large = {1, {0}}; printf("large %d\n", fails(msgsnd(queue, &large, 8193, 0), EINVAL));
   pid_t child = fork(); if (child == 0) { printf("waited %zd", msgrcv(queue, &message, 64, 42, 0)); printf(" %s\n", message.text); _exit(0); }
-  usleep(2000); message.type = 42; strcpy(message.text, "for the child"); msgsnd(queue, &message, 14, 0); join(child);
+  usleep(30000); message.type = 42; strcpy(message.text, "for the child"); msgsnd(queue, &message, 14, 0); join(child);
   while (msgsnd(queue, &large, 4000, IPC_NOWAIT) == 0) putchar('.');
   printf(" full %d\n", errno == EAGAIN); child = fork(); if (child == 0) { printf("sent %d\n", msgsnd(queue, &large, 4001, 0)); _exit(0); }
-  usleep(2000); msgrcv(queue, &large, 8000, 0, MSG_NOERROR); msgrcv(queue, &large, 8000, 0, MSG_NOERROR); join(child);
-  child = fork(); if (child == 0) { printf("removed %d\n", fails(msgrcv(queue, &message, 64, 99, 0), EIDRM)); _exit(0); } usleep(2000); msgctl(queue, IPC_RMID, 0); join(child); printf("gone %d\n", fails(msgsnd(queue, &message, 1, 0), EINVAL));
+  usleep(30000); msgrcv(queue, &large, 8000, 0, MSG_NOERROR); msgrcv(queue, &large, 8000, 0, MSG_NOERROR); join(child);
+  child = fork(); if (child == 0) { printf("removed %d\n", fails(msgrcv(queue, &message, 64, 99, 0), EIDRM)); _exit(0); } usleep(30000); msgctl(queue, IPC_RMID, 0); join(child); printf("gone %d\n", fails(msgsnd(queue, &message, 1, 0), EINVAL));
 }
 
 int main(void) {

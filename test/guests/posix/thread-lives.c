@@ -18,7 +18,7 @@ static void init(void) { onces++; }
 static void *locals(void *a) { int me = (long)a; if (local != 7 || big[2999]) return (void *)-1; local = me; big[2999] = me; pthread_once(&once, init); int *v = malloc(sizeof *v); *v = me; pthread_setspecific(key, v); sched_yield(); return (void *)(long)(local == me && big[2999] == me && *(int *)pthread_getspecific(key) == me); }
 static void clean(void *a) { cleaned += (long)a; }
 static void *waits(void *a) { pthread_cleanup_push(clean, (void *)1); pthread_cleanup_push(clean, (void *)10); sem_post(&ready); for (;;) pause(); pthread_cleanup_pop(0); pthread_cleanup_pop(0); return 0; }
-static void *works(void *a) { int old; pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old); sem_post(&ready); struct timespec t = {0, 2000000}; nanosleep(&t, 0); cleaned += 100; pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old); pthread_testcancel(); cleaned += 100000; return 0; }
+static void *works(void *a) { int old; pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old); sem_post(&ready); struct timespec t = {0, 30000000}; nanosleep(&t, 0); cleaned += 100; pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old); pthread_testcancel(); cleaned += 100000; return 0; }
 static void *spins(void *a) { int old; pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &old); sem_post(&ready); for (volatile long i = 0;; i++); return 0; }
 static void *exits(void *a) { pthread_cleanup_push(clean, (void *)1000); pthread_exit((void *)55); pthread_cleanup_pop(0); return 0; }
 static void handler(int s) { got++; gotBy = pthread_self(); }
