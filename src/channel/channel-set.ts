@@ -59,6 +59,11 @@ export class ChannelSet implements Iterable<Channel> {
     return this.#outbox.take();
   }
 
+  /** Nobody needs the bytes that takeOutput() gave last any more. */
+  recycleOutput(): void {
+    this.#outbox.recycle();
+  }
+
   /** Deterministic facts of all channels, in channel order. */
   state(): Canonical {
     return this.#channels.map((channel) => [channel.spec.name, channel.state()]);

@@ -6,6 +6,7 @@
  *   buffer   h e l l o \n | E R R | w o r l d
  *   entries  stdout@0 +6    stderr@0 +3   stdout@6 +5
  *
+ * Two buffers take turns where whoever took the operations says that he is done with them (recycle()).
  * Invariants: operations come out in call order; offsets are positions in the channel's output stream (sequential, append) or in the file
  * (random). What this does NOT do: bound itself. The caller looks at `pendingBytes` after each system call (limits.OUTBOX_BYTES_MAX).
  */
@@ -13,6 +14,8 @@ import { assert, type Undo } from '../core/index.ts';
 import type { OutputOperation } from './port.ts';
 
 const BUFFER_BYTES_MIN = 4096;
+/** A buffer that is this many times larger than what was in it is not kept. */
+const SLACK = 4;
 
 /** `length` -1 marks a truncation to `offset`. */
 interface Entry { readonly channel: string; readonly offset: number; readonly start: number; length: number }
@@ -21,6 +24,10 @@ export class Outbox {
   #buffer: Uint8Array = new Uint8Array(BUFFER_BYTES_MIN);
   #used = 0;
   #entries: Entry[] = [];
+  /** The buffer of what was taken last, and its bytes in use. */
+  #taken: { readonly buffer: Uint8Array; readonly used: number } | undefined;
+  /** One to fill again. */
+  #spare: Uint8Array | undefined;
 
   /** Bytes held back. */
   get pendingBytes(): number {
@@ -58,17 +65,25 @@ export class Outbox {
     );
   }
 
-  /** The operations held back, now the caller's: the bytes are never touched again. */
+  /** The operations held back, now the caller's: the bytes are not touched again before recycle(). */
   take(): readonly OutputOperation[] {
     const operations = this.pending();
+    this.#taken = { buffer: this.#buffer, used: this.#used };
     this.clear();
     return operations;
+  }
+
+  /** Nobody needs the bytes of what was taken last any more. */
+  recycle(): void {
+    if (this.#taken !== undefined && this.#taken.buffer.length <= Math.max(BUFFER_BYTES_MIN, SLACK * this.#taken.used)) this.#spare = this.#taken.buffer;
+    this.#taken = undefined;
   }
 
   /** Forgets everything held back (return to an earlier state). */
   clear(): void {
     if (this.#entries.length === 0) return;
-    this.#buffer = new Uint8Array(Math.max(BUFFER_BYTES_MIN, this.#used)); // As much may come again: growing to it would copy it once more.
+    this.#buffer = this.#spare ?? new Uint8Array(Math.max(BUFFER_BYTES_MIN, this.#used)); // As much may come again: growing to it would copy it once more.
+    this.#spare = undefined;
     this.#used = 0;
     this.#entries = [];
   }

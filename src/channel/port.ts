@@ -16,7 +16,7 @@ export type OutputOperation =
   | { readonly kind: 'write'; readonly channel: string; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: 'truncate'; readonly channel: string; readonly size: number };
 
-/** Facts about one direction for the report. `sha256`: of its bytes; of a channel whose digest goes by blocks, of the SHA-256s of its blocks (core/block-digest.ts). */
+/** Facts about one direction for the report. `sha256`: of its bytes; of a channel whose digest goes by blocks, SHA-256 of the XXH64s of its blocks (core/block-digest.ts). */
 export interface DirectionAccount { readonly operations: number; readonly bytes: number; readonly sha256: string }
 
 /** The host side of one channel. Errors are StillpointError E_CHANNEL_* (or E_DISK_FULL); nothing else is thrown. */
@@ -26,7 +26,7 @@ export interface HostPort {
    * [offset, offset + length) clipped to its size.
    */
   read(wanted: Wanted): Promise<Uint8Array | undefined>;
-  /** Performs output operations in order; resolves when the host has taken all bytes (not: on disk). Back-pressure is its waiting. */
+  /** Performs output operations in order; resolves when the host has taken all bytes (not: on disk), which are somebody else's from then on. Back-pressure is its waiting. */
   write(operations: readonly OutputOperation[]): Promise<void>;
   /** Makes all that was written durable, as far as the sink can (fsync for files, nothing for pipes). */
   sync(): Promise<void>;

@@ -98,7 +98,9 @@ export class LinkHub {
   openOutput(link: number, { epoch, position }: { readonly epoch: number; readonly position: number }): PeerOutput {
     const state = this.#states[link]!;
     state.writerEpoch = epoch;
-    const output = new PeerOutput(this.#parts.links[link]!, { position, held: Math.max(position, state.held ?? 0), send: (envelope) => this.#route(link, 'reader', { ...envelope, epoch }) });
+    const { process, processOf, links } = this.#parts;
+    const recycles = processOf(links[link]!.to) !== process; // A reader in this process keeps views of what it gets.
+    const output = new PeerOutput(links[link]!, { position, held: Math.max(position, state.held ?? 0), recycles, send: (envelope) => this.#route(link, 'reader', { ...envelope, epoch }) });
     state.output = output;
     if (state.isReaderGone) output.onClosed();
     if (this.#isStopping) output.stop();

@@ -3,4 +3,4 @@ export { NODES_MAX, planCluster, runNameOf, type ClusterHost, type ClusterPlan, 
 export { LinkHub, MemoryTransport, type HubCounters, type NodeWait, type Transport } from './hub.ts';
 export { PeerInput } from './peer-input.ts';
 export { PeerOutput } from './peer-output.ts';
-export { CLUSTER_ID_BYTES, decodeEnvelope, encodeEnvelope, encodeParts, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, packMessages, unpackMessages, WIRE_VERSION, type Envelope, type Rejection } from './wire.ts';
+export { CLUSTER_ID_BYTES, decodeEnvelope, encodeEnvelope, encodeParts, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, putMessage, unpackMessages, WIRE_VERSION, type Envelope, type Rejection } from './wire.ts';

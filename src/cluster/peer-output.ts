@@ -4,8 +4,8 @@
  *   stream   0 ····· acked ▓▓▓▓▓▓▓▓▓▓▓ sent ░░░░░░ written        acked: durable in the reader's journal, forgotten here
  *                    └────── retained ───────────┘                sent <= acked + window
  *
- * Invariants: every byte from `acked` on is kept, so that a reader that lost its memory gets it again; what the reader holds is never sent to be
- * read twice (positions tell); at most the window and one release of the outbox are kept. The window grows only when nothing in the whole cluster could
+ * Invariants: every byte from `acked` on is kept (a copy: retained.ts), so that a reader that lost its memory gets it again; what the reader holds is never sent
+ * to be read twice (positions tell); at most the window and one release of the outbox are kept. The window grows only when nothing in the whole cluster could
  * go on otherwise (coordinator.ts). A reader that ended takes no more: what is written to
  * it is discarded, and the writer never learns of it, because when it would is a matter of timing. On a channel that cuts slow readers off, one that
  * makes nothing durable while the writer waits for it sees the end of the stream where it is; the rest is discarded, unknown to the writer.
@@ -15,13 +15,12 @@ import { assert } from '../core/index.ts';
 import type { OutputOperation } from '../channel/index.ts';
 import { OutputPort } from './peer-port.ts';
 import type { PlannedLink } from './plan.ts';
+import { Retained } from './retained.ts';
 import { Signal } from './signal.ts';
-import { packMessages, PAYLOAD_BYTES_MAX, type Kind } from './wire.ts';
+import type { Kind } from './wire.ts';
 
 export interface Outgoing { readonly kind: Kind; readonly offset: number; readonly extra?: number; readonly payload?: Uint8Array }
 export type Send = (envelope: Outgoing) => void;
-
-interface Piece { readonly offset: number; readonly bytes: Uint8Array }
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 /** Looks (ten a second) without an acknowledgement until a slow reader is cut off: longer than a commit on a busy disk. */
@@ -31,9 +30,8 @@ export class PeerOutput extends OutputPort {
   readonly link: PlannedLink;
   readonly #send: Send;
   readonly #changed = new Signal();
-  #retained: Piece[] = [];
-  /** Index in `retained` of the piece that holds the byte at `sent`. */
-  #cursor = 0;
+  /** Its cursor stands at `sent`. */
+  readonly #retained: Retained;
   #written: number;
   #sent: number;
   #acked: number;
@@ -49,9 +47,10 @@ export class PeerOutput extends OutputPort {
   #cutAt: number | undefined;
   #idleTicks = 0;
 
-  /** `position`: where the guest goes on writing; `held`: what the reader has durably, at least that far. */
-  constructor(link: PlannedLink, { position, held, send }: { readonly position: number; readonly held: number; readonly send: Send }) {
+  /** `position`: where the guest goes on writing; `held`: what the reader has durably, at least that far; `recycles`: nobody keeps a payload that has arrived. */
+  constructor(link: PlannedLink, { position, held, recycles, send }: { readonly position: number; readonly held: number; readonly recycles: boolean; readonly send: Send }) {
     super();
+    this.#retained = new Retained({ hasMessages: link.hasMessages, recycles });
     assert(held >= position, 'a writer goes on at or before what its reader holds');
     this.link = link;
     this.#send = send;
@@ -90,9 +89,10 @@ export class PeerOutput extends OutputPort {
   }
 
   async write(operations: readonly OutputOperation[]): Promise<void> {
+    const together = operations.reduce((sum, operation) => sum + (operation.kind === 'write' ? operation.bytes.length : 0), 0);
     for (const operation of operations) {
       assert(operation.kind === 'write', 'a stream is not truncated');
-      this.#add(operation.offset, operation.bytes);
+      this.#add(operation.offset, operation.bytes, together);
     }
     this.#pump();
     this.#isWriting = true;
@@ -125,10 +125,7 @@ export class PeerOutput extends OutputPort {
     if (isEndKnown && this.link.cutsSlow && this.#endsAt === undefined) this.#cut(Math.max(position, this.#acked)); // By an earlier life of this writer.
     if (position > this.#acked) {
       this.#acked = position; // Beyond `written` when an earlier life of this writer had sent more than this one has made again.
-      let done = 0;
-      while (done < this.#retained.length && endOf(this.#retained[done]!) <= this.#acked) done++;
-      this.#retained.splice(0, done);
-      this.#cursor = Math.max(0, this.#cursor - done);
+      this.#retained.forget(position);
       if (this.#sent < this.#acked) this.#goBackTo(this.#acked);
     }
     this.#pump();
@@ -145,8 +142,7 @@ export class PeerOutput extends OutputPort {
 
   onClosed(): void {
     if (this.#state === 'open') this.#state = 'reader gone';
-    this.#retained = [];
-    this.#cursor = 0;
+    this.#retained.clear();
     this.#sent = this.#acked = this.#written;
     this.#changed.wake();
   }
@@ -156,6 +152,7 @@ export class PeerOutput extends OutputPort {
     if (this.#state !== 'open') return;
     this.#idleTicks = this.#acked === this.#ackedAtTick && (this.#isWriting || this.#isFinishing) ? this.#idleTicks + 1 : 0;
     if (this.link.cutsSlow && this.#cutAt === undefined && this.#idleTicks >= PATIENCE_TICKS) this.#cut(this.#sent);
+    if (this.#acked >= this.#written && this.#acked === this.#ackedAtTick) this.#retained.clear();
     const isWaiting = this.#acked < this.#limit || (this.#endsAt !== undefined && !this.#isEndKnown);
     if (isWaiting && this.#acked === this.#ackedAtTick) {
       this.#send({ kind: 'probe', offset: this.#sent });
@@ -172,14 +169,12 @@ export class PeerOutput extends OutputPort {
 
   #cut(at: number): void {
     this.#cutAt = this.#endsAt = at;
-    this.#retained = this.#retained.filter(({ offset }) => offset < at);
-    this.#cursor = Math.min(this.#cursor, this.#retained.length);
     this.#sent = Math.min(this.#sent, at);
     this.#pump();
     this.#changed.wake();
   }
 
-  #add(offset: number, bytes: Uint8Array): void {
+  #add(offset: number, bytes: Uint8Array, together: number): void {
     assert(offset === this.#written, 'output to a peer leaves no gap');
     this.#written += bytes.length;
     if (this.#state === 'reader gone') {
@@ -189,14 +184,15 @@ export class PeerOutput extends OutputPort {
     const known = this.#acked - offset;
     if (known >= bytes.length || this.#cutAt !== undefined) return;
     // A message is whole or not there: its reader journals it in one piece.
-    this.#retained.push(known > 0 && !this.link.hasMessages ? { offset: this.#acked, bytes: bytes.subarray(known) } : { offset, bytes });
+    if (known > 0 && !this.link.hasMessages) this.#retained.append(this.#acked, bytes.subarray(known), together);
+    else this.#retained.append(offset, bytes, together);
   }
 
   #pump(): void {
     if (this.#state !== 'open') return;
     const limit = this.#acked + this.#windowBytes;
     while (this.#sent < this.#limit && this.#sent < limit) {
-      const { payload, count } = this.link.hasMessages ? this.#nextMessages(limit) : this.#nextBytes(limit);
+      const { payload, count } = this.#retained.next(Math.min(limit, this.#limit));
       this.#send({ kind: 'data', offset: this.#sent, payload });
       this.#sent += count;
     }
@@ -205,36 +201,8 @@ export class PeerOutput extends OutputPort {
     this.#send({ kind: 'end', offset: this.#endsAt, payload: EMPTY });
   }
 
-  #nextBytes(limit: number): { readonly payload: Uint8Array; readonly count: number } {
-    const piece = this.#retained[this.#cursor]!;
-    const from = this.#sent - piece.offset;
-    const count = Math.min(piece.bytes.length - from, PAYLOAD_BYTES_MAX, limit - this.#sent);
-    if (from + count === piece.bytes.length) this.#cursor++;
-    return { payload: piece.bytes.subarray(from, from + count), count };
-  }
-
-  /** As many whole messages as fit: small ones share an envelope. */
-  #nextMessages(limit: number): { readonly payload: Uint8Array; readonly count: number } {
-    const messages: Uint8Array[] = [];
-    let count = 0;
-    while (this.#cursor < this.#retained.length && count < PAYLOAD_BYTES_MAX && this.#sent + count < limit && messages.length < PAYLOAD_BYTES_MAX / 8) {
-      const { bytes } = this.#retained[this.#cursor]!;
-      if (count > 0 && count + bytes.length + 4 * messages.length > PAYLOAD_BYTES_MAX) break;
-      messages.push(bytes);
-      count += bytes.length;
-      this.#cursor++;
-    }
-    return { payload: packMessages(messages), count };
-  }
-
   #goBackTo(position: number): void {
     this.#sent = position;
-    this.#cursor = this.#retained.findIndex((piece) => endOf(piece) > position);
-    if (this.#cursor < 0) this.#cursor = this.#retained.length;
-    assert(!this.link.hasMessages || this.#cursor === this.#retained.length || this.#retained[this.#cursor]!.offset === position, 'a reader of messages stands between two of them');
+    this.#retained.seek(position);
   }
-}
-
-function endOf(piece: Piece): number {
-  return piece.offset + piece.bytes.length;
 }

@@ -118,19 +118,19 @@ function isPosition(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-const LENGTH_BYTES = 4;
+/** In front of each message of a payload: its length. */
+export const LENGTH_BYTES = 4;
 
-/** Several messages as one payload: each with its length in front. */
-export function packMessages(messages: readonly Uint8Array[]): Uint8Array {
-  const packed = new Uint8Array(messages.reduce((sum, message) => sum + LENGTH_BYTES + message.length, 0));
-  const view = new DataView(packed.buffer);
-  let at = 0;
-  for (const message of messages) {
-    view.setUint32(at, message.length, true);
-    packed.set(message, at + LENGTH_BYTES);
-    at += LENGTH_BYTES + message.length;
-  }
-  return packed;
+/** Puts a message into a payload that is being made, at `at` of `view`; where the next one goes. */
+export function putMessage(view: DataView, at: number, message: Uint8Array): number {
+  view.setUint32(at, message.length, true);
+  new Uint8Array(view.buffer, view.byteOffset + at + LENGTH_BYTES, message.length).set(message);
+  return at + LENGTH_BYTES + message.length;
+}
+
+/** The length of the message at `at` of a payload that was made here. */
+export function messageLength(view: DataView, at: number): number {
+  return view.getUint32(at, true);
 }
 
 /** The messages of a payload; undefined when the lengths do not fit. */

@@ -37,7 +37,7 @@ export interface ChannelSpec {
   /** Size in bytes at the start, for random and append channels (an input of the run); 0 otherwise. */
   readonly initialSize: number;
   readonly limits: ChannelLimits;
-  /** What its digest is: SHA-256 of the SHA-256s of its blocks (a channel to a peer). Not there: SHA-256 of its bytes. */
+  /** What its digest is: SHA-256 of the XXH64s of its blocks (a channel to a peer). Not there: SHA-256 of its bytes. */
   readonly digest?: 'blocks';
 }
 

@@ -68,10 +68,13 @@ const SLICE_MAX = 500_000_000;
 const LOOK_INTERVAL_MS = 5;
 /** Output waits at most this long for company before it is released. */
 const RELEASE_INTERVAL_MS = 50;
+/** As much leaves at once for peers when nothing need be committed for it: it is still in the processor's cache, and they can begin. */
+const PEER_RELEASE_BYTES = 1024 * 1024;
 
 export class Driver {
   readonly #parts: DriverParts;
   readonly #startedAt: bigint;
+  readonly #writesToPeers: boolean;
   readonly #reseeds: ReseedFrame[];
   #sliceSize = 1_000_000;
   #lastRelease: number;
@@ -81,6 +84,7 @@ export class Driver {
   constructor(parts: DriverParts) {
     this.#parts = parts;
     this.#startedAt = parts.guest.retired;
+    this.#writesToPeers = [...parts.ports.values()].some(({ keepsPosition }) => keepsPosition === true);
     this.#reseeds = [...parts.reseeds ?? []];
     this.#lastRelease = parts.monotonicMs();
     this.#lastCheckpointMs = this.#lastRelease;
@@ -107,6 +111,7 @@ export class Driver {
 
   #runSlice(): GuestStop {
     const { guest, monotonicMs, hooks } = this.#parts;
+    guest.outputStop = this.#releaseBytes;
     while (this.#reseeds[0]?.at === guest.retired) guest.reseed(this.#reseeds.shift()!.seed);
     const budget = this.#budget();
     if (budget === 0) return { kind: 'budget' };
@@ -133,6 +138,12 @@ export class Driver {
     // A guest that catches up takes no checkpoints: one that began before the last one passes places where it would.
     if (recording !== undefined && policy.kind === 'instructions' && !recording.isCatchingUp(this.#at)) within(this.#lastCheckpointAt + policy.count);
     return Number(budget);
+  }
+
+  /** How much output is held back at most. */
+  get #releaseBytes(): number {
+    const { recording } = this.#parts;
+    return this.#writesToPeers && recording?.hasPending !== true && recording?.isBusy !== true ? PEER_RELEASE_BYTES : limits.OUTBOX_BYTES_MAX;
   }
 
   #adaptSlice(executed: number, milliseconds: number): void {
@@ -170,7 +181,7 @@ export class Driver {
     recording?.mustBeWell();
     // While a checkpoint is under way a release would wait for it, and the guest with it: better a little later.
     const mayWait = recording?.isBusy === true && channels.pendingBytes < limits.OUTBOX_BYTES_MAX / 2;
-    const isOutputDue = channels.hasOutput && !mayWait && (now - this.#lastRelease >= RELEASE_INTERVAL_MS || channels.pendingBytes >= limits.OUTBOX_BYTES_MAX);
+    const isOutputDue = channels.hasOutput && !mayWait && (now - this.#lastRelease >= RELEASE_INTERVAL_MS || channels.pendingBytes >= this.#releaseBytes);
     if (isOutputDue || recording?.isFull === true || feed.wantsCommit || feed.hasIdled) await this.#release();
     if (this.#isCheckpointDue(now)) await this.#checkpoint();
     hooks.onProgress?.(this.progress());

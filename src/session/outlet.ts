@@ -67,6 +67,7 @@ export class Outlet {
       await this.#ports.get(name)?.write(operations.filter(({ channel }) => channel === name));
       this.#advance(name, (position) => ({ ...position, delivered: Math.max(position.delivered, this.#channels.get(name)!.bytesWritten) }));
     }
+    this.#channels.recycleOutput();
     if (this.#recording !== undefined && written.some((name) => this.#forgetful.has(name))) await this.#recording.commitTail(at, { written: [], outputs: this.#positions });
   }
 

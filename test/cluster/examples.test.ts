@@ -3,8 +3,9 @@
  * with different processes and the same bits (the sort always, the others when there is time). STILLPOINT_SLOW=1: larger data, 500 repetitions of the
  * teardown.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomBytes } from './link-conformance.ts';
 import { ClusterRig, fingerprint, isSlow, randomFrom, type ClusterReport } from './rig.ts';
@@ -17,11 +18,11 @@ beforeAll(() => {
 });
 
 /** Runs a cluster in one process and in several; roots, instruction counts and files must be equal. */
-async function twice(file: string, files: readonly string[]): Promise<ClusterReport & { readonly output: string }> {
+async function twice(file: string, files: readonly string[], options: readonly string[] = []): Promise<ClusterReport & { readonly output: string }> {
   if (!isSlow && file !== 'sort.yaml') return rig.up(file, ['--processes', '2']);
-  const first = await rig.up(file, ['--processes', '1']);
+  const first = await rig.up(file, ['--processes', '1', ...options]);
   const hashes = files.map((name) => rig.sha256(name));
-  const second = await rig.up(file, ['--processes', '3']);
+  const second = await rig.up(file, ['--processes', '3', ...options]);
   expect(fingerprint(second)).toBe(fingerprint(first));
   expect(files.map((name) => rig.sha256(name))).toEqual(hashes);
   return second;
@@ -30,28 +31,19 @@ async function twice(file: string, files: readonly string[]): Promise<ClusterRep
 const names = (base: string, count: number): readonly string[] => Array.from({ length: count }, (_, index) => `build/${base}-${index}`);
 
 describe('sort, all to all, 21 nodes', () => {
-  it('is sorted over all sinks, loses nothing, and the manager agrees', async () => {
+  it('is sorted over all sinks and loses nothing, says a checker that makes the numbers itself, and the manager agrees', async () => {
     const perSource = isSlow ? 25_000_000 : 5000;
     rig.write('sort.yaml', rig.read('sort.yaml').toString().replace('"20000"', `"${perSource}"`).replaceAll('256M', isSlow ? '1G' : '64M'));
-    const { output, nodes } = await twice('sort.yaml', names('sorted', 10));
-    const numbers = names('sorted', 10).map((name) => { const bytes = rig.read(name); return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)); });
-    let count = 0;
-    let sum = 0n;
-    let last = 0;
-    let isSorted = true;
-    for (const part of numbers) {
-      let partSum = 0;
-      for (const number of part) {
-        isSorted &&= number >= last;
-        last = number;
-        partSum += number;
-      }
-      count += part.length;
-      sum += BigInt(partSum);
-    }
-    expect([nodes.length, isSorted, count]).toEqual([21, true, 10 * perSource]);
-    expect(output).toContain(`manager-0 | ${count} numbers, sum ${sum}`);
-    expect(Math.max(...numbers.map((part) => part.length))).toBeLessThan(1.2 * perSource);
+    const files = names('sorted', 10);
+    const { output, nodes } = await twice('sort.yaml', files, isSlow ? ['--ephemeral'] : []);
+    const checker = rig.path('build/check-sort');
+    execFileSync('gcc', ['-O2', '-o', checker, join(import.meta.dirname, 'check-sort.c')]);
+    const [count, largest] = execFileSync(checker, [String(perSource), '10', ...files], { cwd: rig.directory, encoding: 'utf8' }).split(' ').map(Number);
+    expect([nodes.length, count]).toEqual([21, 10 * perSource]);
+    expect(output).toContain(`manager-0 | ${count} numbers, sum `);
+    expect(largest).toBeLessThan(1.2 * perSource);
+    rig.write('build/canary', rig.read(files[9]!).map((byte, at) => (at === 4 ? byte ^ 1 : byte)));
+    expect(spawnSync(checker, [String(perSource), '10', ...files.slice(0, 9), 'build/canary'], { cwd: rig.directory }).status).toBe(1);
   }, isSlow ? 3_600_000 : 120_000);
 });
 

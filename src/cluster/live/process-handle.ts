@@ -19,6 +19,11 @@ export interface ProcessEvents {
 }
 
 const ERRORS_MAX = 4000;
+/**
+ * What comes from other processes lies in buffers outside of V8's heap, and V8 marks its heap for every 64 MB of them: a small heap is marked faster at once than step by step between
+ * messages, and where gc() is there, the transport frees them before that (zeromq-transport.ts).
+ */
+const NODE_OPTIONS = ['--no-incremental-marking', '--expose-gc'];
 
 export class ChildHandle implements ProcessHandle {
   readonly #child: ReturnType<typeof spawn>;
@@ -26,7 +31,7 @@ export class ChildHandle implements ProcessHandle {
 
   /** `entry`: arguments of node that make a process of a cluster. */
   constructor(entry: readonly string[], { onMessage, onGone }: ProcessEvents) {
-    const child = this.#child = spawn(process.execPath, [...entry], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
+    const child = this.#child = spawn(process.execPath, [...NODE_OPTIONS, ...entry], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
     let errors = '';
     child.stderr!.on('data', (bytes: Buffer) => { errors = (errors + bytes.toString()).slice(-ERRORS_MAX); });
     child.on('message', (message) => { onMessage(message as FromProcess); }); // Only our process has the other end.

@@ -29,6 +29,8 @@ const WAITING_MAX = 100_000;
 /** Messages that wait in the socket. */
 const HIGH_WATER_MARK = 64;
 const RECONNECT_MS = 20;
+/** Bytes of messages between two collections of young objects, which free those that were read: well below the 64 MiB (of which each is counted twice) for which V8 marks its whole heap. */
+const YOUNG_BYTES_MAX = 16 * 1024 * 1024;
 
 interface Peer { readonly endpoint: string; readonly socket: Push; waiting: (readonly Uint8Array[])[]; isSending: boolean }
 
@@ -41,6 +43,8 @@ export class ZeromqTransport implements Transport {
   /** What close() waits for. */
   readonly #loops = new Set<Promise<void>>();
   #isClosed = false;
+  /** Bytes of messages that came since the last collection. */
+  #youngBytes = 0;
 
   private constructor(options: ZeromqOptions) {
     this.#options = options;
@@ -106,10 +110,19 @@ export class ZeromqTransport implements Transport {
 
   async #receive(): Promise<void> {
     try {
-      for await (const parts of this.#pull) this.#options.onParts(parts.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.length)));
+      for await (const parts of this.#pull) {
+        this.#options.onParts(parts.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.length)));
+        for (const { length } of parts) this.#youngBytes += length;
+        if (this.#youngBytes >= YOUNG_BYTES_MAX) this.#collect();
+      }
     } catch (error) {
       if (!this.#isClosed) throw error;
     }
+  }
+
+  #collect(): void {
+    this.#youngBytes = 0;
+    globalThis.gc?.({ type: 'minor' });
   }
 
   /** Sends what waits, many frames at a time. */
