@@ -14,6 +14,8 @@
 import { assert, limits, type Undo } from '../core/index.ts';
 import { AREA_BYTES_MAX, AREA_BYTES_MIN, BIAS, PAGE_FLAG, STORE_FAST, STORE_MASK, type CpuMemory } from '../isa/index.ts';
 import { LatePages, type PageSource } from './late-pages.ts';
+import { Lender, type Loan } from './loan.ts';
+import { PageBits } from './page-bits.ts';
 import { PageStack } from './page-stack.ts';
 
 const { PAGE_BYTES, PAGE_SHIFT } = limits;
@@ -54,15 +56,18 @@ export class GuestMemory implements CpuMemory {
   /** Pages marked dirty since the last clearDirty() or mark(), unordered, each once. */
   #dirty: number[] = [];
   /** Pages that were marked dirty before the last mark(): no snapshot has seen them, though their flag says clean. */
-  readonly #unseen = new Set<number>();
+  readonly #unseen: PageBits;
   /** What pages held before their first write after a mark; undefined while nothing is marked. */
   #before: PageStack | undefined = undefined;
   /** Kept between transactions. */
   #spareStack: PageStack | undefined = undefined;
   #epoch = 0;
-  /** One bit a page: marked dirty before the last clearDirty(). Made when it is needed. */
-  #touched: Uint32Array | undefined = undefined;
+  /** Pages that were marked dirty before the last clearDirty(). Made when it is needed. */
+  #touched: PageBits | undefined = undefined;
   #late: LatePages | undefined = undefined;
+  /** Told of pages before they are written. */
+  readonly #watchers: ((pageIndex: number) => void)[] = [];
+  #lender: Lender | undefined = undefined;
 
   /** `limit`: first address past the space, a multiple of 4096 above BIAS. The bytes are reserved, not touched. */
   constructor(limit: number) {
@@ -80,6 +85,7 @@ export class GuestMemory implements CpuMemory {
     this.u16 = new Uint16Array(this.buffer);
     this.i32 = new Int32Array(this.buffer);
     this.#view = new DataView(this.buffer);
+    this.#unseen = new PageBits(limit / PAGE_BYTES);
   }
 
   /** Gives pages [first, first+count) the rights (PAGE_FLAG bits); keeps content and dirty marks. Rights 0 keeps content too (PROT_NONE). */
@@ -226,13 +232,13 @@ export class GuestMemory implements CpuMemory {
 
   /** Page numbers (address >>> 12) written since the last clearDirty(), ascending. */
   dirtyPages(): readonly number[] {
-    return (this.#unseen.size === 0 ? [...this.#dirty] : [...new Set([...this.#unseen, ...this.#dirty])]).sort((a, b) => a - b);
+    return ascending(this.#unseen.size === 0 ? this.#dirty : [...this.#unseen.pages(), ...this.#dirty.filter((page) => !this.#unseen.has(page))]);
   }
 
   /** Between marks nothing is made clean: a snapshot is taken before a transaction or after it. */
   clearDirty(): void {
     assert(this.#before === undefined, 'pages are made clean outside of transactions');
-    for (const page of this.#unseen) if ((this.pageFlags[page]! & PAGE_FLAG.dirty) === 0) this.#dirty.push(page);
+    for (const page of this.#unseen.pages()) if ((this.pageFlags[page]! & PAGE_FLAG.dirty) === 0) this.#dirty.push(page);
     this.#unseen.clear();
     for (const page of this.#dirty) {
       this.#setFlags(page, this.pageFlags[page]! & ~PAGE_FLAG.dirty);
@@ -244,16 +250,12 @@ export class GuestMemory implements CpuMemory {
 
   /** Pages that may hold anything but zeros: all that were written since the start or the last reset(), ascending. */
   touchedPages(): readonly number[] {
-    const pages = new Set([...this.#unseen, ...this.#dirty]);
-    this.#touched?.forEach((bits, word) => {
-      for (let bit = 0; bits !== 0 && bit < 32; bit++) if ((bits & (1 << bit)) !== 0) pages.add(word * 32 + bit);
-    });
-    return [...pages].sort((a, b) => a - b);
+    return ascending([...new Set([...this.#unseen.pages(), ...this.#dirty, ...this.#touched?.pages() ?? []])]);
   }
 
   /** The same, and pages that have not come yet. */
   heldPages(): readonly number[] {
-    return this.#late === undefined ? this.touchedPages() : [...new Set([...this.touchedPages(), ...this.#late.pages()])].sort((a, b) => a - b);
+    return this.#late === undefined ? this.touchedPages() : ascending([...new Set([...this.touchedPages(), ...this.#late.pages()])]);
   }
 
   /** Takes over the content of another memory of the same size; this one must be all zeros. Rights stay. */
@@ -268,7 +270,9 @@ export class GuestMemory implements CpuMemory {
 
   /** As new: zeros, no rights, nothing dirty. The caller has taken the rights of pages that were never written. */
   reset(): void {
+    if (this.#watchers.length > 0) for (const page of this.#late?.pages() ?? []) this.bring(page);
     for (const page of this.touchedPages()) {
+      this.#tell(page);
       if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
       if ((this.pageFlags[page]! & PAGE_FLAG.relied) !== 0) this.#dropRelying(page);
       this.pageFlags[page] = 0;
@@ -286,6 +290,17 @@ export class GuestMemory implements CpuMemory {
   fillLater(source: PageSource): void {
     assert(this.#late === undefined && this.#dirty.length === 0 && this.#touched === undefined, 'a memory that is filled later is as new');
     this.#late = new LatePages(source, this.limit);
+  }
+
+  /** All pages that have not come yet; nothing more is asked of their source. */
+  bringAll(): void {
+    const late = this.#late;
+    if (late === undefined) return;
+    for (const page of late.pages()) this.bring(page);
+    const pageCount = this.limit / PAGE_BYTES;
+    for (let page = 0; page < pageCount; page++) if (late.has(page)) this.#setFlags(page, this.pageFlags[page]! | late.take(page));
+    this.#late = undefined;
+    this.#widen(0, pageCount);
   }
 
   bring(pageIndex: number): boolean {
@@ -310,14 +325,7 @@ export class GuestMemory implements CpuMemory {
    */
   mark(): Undo {
     const stack = (this.#before ??= this.#spareStack ??= new PageStack());
-    if (this.#dirty.length > 0) {
-      for (const page of this.#dirty) {
-        this.#setFlags(page, this.pageFlags[page]! & ~PAGE_FLAG.dirty);
-        this.#unseen.add(page);
-      }
-      this.#dirty = [];
-      this.#epoch++;
-    }
+    this.#noticeWrites();
     const { height } = stack;
     return () => {
       assert(this.#before === stack && stack.height >= height, 'a mark is undone before those that surround it');
@@ -331,11 +339,43 @@ export class GuestMemory implements CpuMemory {
     this.#before = undefined;
   }
 
+  /**
+   * `before` hears of each page before what it holds now changes for the first time, and perhaps again later. The answer ends that. Not between marks.
+   * Cost: as mark(), without the copies.
+   */
+  watch(before: (pageIndex: number) => void): () => void {
+    assert(this.#before === undefined, 'a memory is watched from outside of a transaction on');
+    this.#noticeWrites();
+    this.#watchers.push(before);
+    return () => { this.#watchers.splice(this.#watchers.indexOf(before), 1); };
+  }
+
+  /** What all pages hold now, to be read later. */
+  lend(): Loan {
+    return (this.#lender ??= new Lender({ watch: (before) => this.watch(before), readPage: (page) => this.page(page), mayHold: (page) => this.#holds(page) })).lend();
+  }
+
+  /** From now on the first write to each page is noticed. */
+  #noticeWrites(): void {
+    if (this.#dirty.length === 0) return;
+    for (const page of this.#dirty) {
+      this.#setFlags(page, this.pageFlags[page]! & ~PAGE_FLAG.dirty);
+      this.#unseen.add(page);
+    }
+    this.#dirty = [];
+    this.#epoch++;
+  }
+
+  #tell(pageIndex: number): void {
+    for (let index = 0; index < this.#watchers.length; index++) this.#watchers[index]!(pageIndex);
+  }
+
   /** Numbers of pages that were written since the outermost mark and differ from what they held then, ascending. */
   changedPages(): readonly number[] {
     return this.#before?.changed((page) => this.page(page)) ?? [];
   }
 
+  /** Watchers have heard of these pages when they were pushed: they were there before the first mark. */
   #putBack(stack: PageStack, height: number): void {
     for (let last = stack.height - 1; last >= height;) {
       const first = stack.runStart(last, height);
@@ -379,7 +419,7 @@ export class GuestMemory implements CpuMemory {
   #forgo(page: number): void {
     const late = this.#late;
     if (late?.has(page) !== true) return;
-    if (this.#before !== undefined) return void this.bring(page); // Its content may have to come back.
+    if (this.#before !== undefined || this.#watchers.length > 0) return void this.bring(page); // Its content may have to come back, or is read by somebody else.
     const isZero = late.isZero(page);
     this.#setFlags(page, this.pageFlags[page]! | late.take(page));
     if (!isZero) this.#markDirty(page);
@@ -407,19 +447,24 @@ export class GuestMemory implements CpuMemory {
 
   #markDirty(pageIndex: number): void {
     if ((this.pageFlags[pageIndex]! & PAGE_FLAG.dirty) !== 0) return;
+    this.#tell(pageIndex);
     this.#before?.push(pageIndex, this.page(pageIndex), this.#unseen.has(pageIndex));
     this.#setFlags(pageIndex, this.pageFlags[pageIndex]! | PAGE_FLAG.dirty);
     this.#dirty.push(pageIndex);
   }
 
   #markTouched(pageIndex: number): void {
-    (this.#touched ??= new Uint32Array(Math.ceil(this.limit / PAGE_BYTES / 32)))[pageIndex >>> 5]! |= 1 << (pageIndex & 31);
+    (this.#touched ??= new PageBits(this.limit / PAGE_BYTES)).add(pageIndex);
   }
 
   /** Whether the page has been written since the start or the last reset(): touchedPages() for one page. */
   #mayHold(pageIndex: number): boolean {
-    if ((this.pageFlags[pageIndex]! & PAGE_FLAG.dirty) !== 0 || this.#unseen.has(pageIndex)) return true;
-    return this.#touched !== undefined && (this.#touched[pageIndex >>> 5]! & (1 << (pageIndex & 31))) !== 0;
+    return (this.pageFlags[pageIndex]! & PAGE_FLAG.dirty) !== 0 || this.#unseen.has(pageIndex) || this.#touched?.has(pageIndex) === true;
+  }
+
+  /** The same, and pages that have not come yet: heldPages() for one page. */
+  #holds(pageIndex: number): boolean {
+    return this.#late?.has(pageIndex) === true ? !this.#late.isZero(pageIndex) : this.#mayHold(pageIndex);
   }
 
   #dropCode(pageIndex: number): void {
@@ -459,4 +504,8 @@ export class GuestMemory implements CpuMemory {
       return;
     }
   }
+}
+
+function ascending(pages: readonly number[]): number[] {
+  return Array.from(Uint32Array.from(pages).sort());
 }

@@ -21,7 +21,8 @@ export interface Durable {
 }
 
 export interface MachineParts {
-  readonly core: Core;
+  /** A function: it is made when it is first needed. */
+  readonly core: Core | (() => Core);
   readonly manifest: RunManifest;
   readonly digests: Digests;
   readonly engine: EngineName;

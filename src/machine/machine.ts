@@ -6,6 +6,7 @@
  *
  * Invariants: one transaction at a time; between transactions the state is that of the last commit; a machine of a run owns it (a second owner is
  * E_RUN_OWNED), and after a crash the run opens at its last durable commit.
+ * A long file: all that a client can say to a machine is here, each of it in a few lines.
  * What this does NOT do: open anything (open.ts), run the guest (core.ts).
  */
 import { instructionCount, StillpointError } from '../core/index.ts';
@@ -25,18 +26,23 @@ import type { Finished, Happened } from './replica-worker.ts';
 import { Speculation, type SpeculationOptions } from './speculation.ts';
 import { Transaction, type CommitMore, type TransactionHost, type TransactionOptions } from './transaction.ts';
 
+/** A fork of a fork of a fork reads pages through all of them: a longer chain is cut. */
+const DEPTH_MAX = 8;
+
 /** Where a branch came from, and its commits since. */
 interface Origin { readonly machine: Machine; readonly base: number; readonly frames: FreshFrame[]; readonly operations: OutputOperation[]; readonly changes: ChangeSet[] }
 
 export class Machine {
   readonly #parts: MachineParts;
-  #core: Core;
+  #made: Core | (() => Core);
   /** What commits change, while speculations are at work. */
   readonly #changes = new ChangeLog();
   readonly #pools = new Set<SpeculationPool>();
   readonly #followers = new Set<Parameters<PoolHost['follow']>[0]>();
   /** Of a branch: what it came from, and what has happened in it since. */
   #origin: Origin | undefined;
+  /** How many machines it reads pages of, one through the other. */
+  #depth: number;
   #transaction: Transaction | undefined;
   #isClosed = false;
   /** Commits so far in this process. */
@@ -48,10 +54,20 @@ export class Machine {
   #delivery: Promise<void> = Promise.resolve();
 
   /** Use openMachine() and openMachineRun(). */
-  constructor(parts: MachineParts, inDoubt?: PreparedTransaction) {
+  constructor(parts: MachineParts, { inDoubt, depth = 0 }: { readonly inDoubt?: PreparedTransaction | undefined; readonly depth?: number } = {}) {
     this.#parts = parts;
-    this.#core = parts.core;
+    this.#made = parts.core;
     this.#inDoubt = inDoubt;
+    this.#depth = depth;
+  }
+
+  get #core(): Core {
+    if (typeof this.#made === 'function') this.#made = this.#made();
+    return this.#made;
+  }
+
+  set #core(core: Core) {
+    this.#made = core;
   }
 
   /** Name of the run; undefined without a store. */
@@ -189,14 +205,27 @@ export class Machine {
     return this.#core.guest.changed();
   }
 
-  /** Another machine in memory, with the state of the last commit, that shares nothing with this one: for readers. Not inside a transaction. */
+  /**
+   * Another machine in memory, with the state of the last commit, that goes its own way: for readers. Not inside a transaction. It costs what the kernel's own state takes to write down;
+   * memory and files are lent, so a page is copied when one of the two first writes to it or the fork reads it, and what holds them is made when the fork is first used.
+   */
   fork(): Machine {
     this.#mustBeOpen();
     if (this.isBusy) throw new StillpointError('E_TXN_OPEN', 'a machine is forked between transactions; long ones can be speculations, which leave it free', {});
     const { manifest, digests, engine, image } = this.#parts;
     const { channels, guest, feed } = this.#core;
-    const copy = restoreGuest(manifest, { state: guest.wholeState(), savedDigests: channels.saveDigests(), digests, engine, image });
-    return new Machine({ ...this.#parts, core: new Core({ ...copy, feed: feed.copy(channels), monotonicMs }), ports: new Map(), durable: undefined, release: async () => {} });
+    if (this.#depth >= DEPTH_MAX) this.#standAlone();
+    const state = guest.lend();
+    const savedDigests = channels.saveDigests();
+    const copied = feed.copy(channels);
+    const core = (): Core => new Core({ ...restoreGuest(manifest, { state, savedDigests, digests, engine, image, isLazy: true }), feed: copied, monotonicMs });
+    return new Machine({ ...this.#parts, core, ports: new Map(), durable: undefined, release: async () => state.release() }, { depth: this.#depth + 1 });
+  }
+
+  /** Reads what it still has from the machine that it is a fork of. */
+  #standAlone(): void {
+    this.#core.guest.bringAll();
+    this.#depth = 0;
   }
 
   /** A fork that may become this machine's state: one of several continuations (promote). */
@@ -218,10 +247,13 @@ export class Machine {
     if (this.isBusy || branch.isBusy) throw new StillpointError('E_TXN_OPEN', 'a branch is promoted between transactions', {});
     if (origin.base !== this.#commits) throw new StillpointError('E_TXN_CONFLICT', `the machine has gone on since the branch began (commit ${this.#commits} after ${origin.base})`, { data: { base: origin.base, commits: this.#commits } });
     branch.#isClosed = true;
+    branch.#standAlone();
     this.#core = branch.#core;
     this.#parts.durable?.checkpoints.replace();
     this.#changes.add(this.#commits + 1, unionOf(origin.changes));
-    return this.#record(origin);
+    const recorded = this.#record(origin);
+    await branch.#parts.release();
+    return recorded;
   }
 
   /** A transaction on a fork, beside others. Its commit throws E_TXN_CONFLICT when it would go another way now. */

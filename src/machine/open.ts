@@ -157,7 +157,7 @@ function durableMachine(parts: DurableParts): Machine {
     await parts.release();
   };
   const imagePlace: ImagePlace | undefined = image === undefined || !(context.store instanceof GroupStore) || context.store.directory === undefined ? undefined : { kind: 'store', directory: context.store.directory };
-  return new Machine({ core, manifest, digests: context.digests, engine, image, imagePlace, ports, durable: { context, log, checkpoints }, release }, readPrepared(context, writer.record.id));
+  return new Machine({ core, manifest, digests: context.digests, engine, image, imagePlace, ports, durable: { context, log, checkpoints }, release }, { inDoubt: readPrepared(context, writer.record.id) });
 }
 
 /** The machine of a run at its last commit: one that a machine left, or any run that was stopped or killed. Throws what `stillpoint resume` would. */

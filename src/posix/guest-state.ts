@@ -12,7 +12,7 @@
 import { decodeCanonical, encodeCanonical, StillpointError, type Canonical } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
 import type { ImageTree } from '../image/index.ts';
-import type { PageSource } from '../engine/index.ts';
+import type { Loan, PageSource } from '../engine/index.ts';
 import { CPU_STATE_BYTES, type Isa } from '../isa/index.ts';
 import type { SpaceLayout } from './address-space.ts';
 import type { ClockMode } from './clock.ts';
@@ -38,6 +38,7 @@ export interface PagesOut {
   dirtyPages(): readonly number[];
   readPage(pageIndex: number): Uint8Array;
   markClean(): void;
+  watch?(before: (pageIndex: number) => void): () => void;
 }
 /** The shape of snapshot's MachineState. */
 export interface MachineImage { readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly PagesOut[] }
@@ -74,6 +75,7 @@ function memoryObject({ id, cpu: { memory } }: ProcessImage): PagesOut {
     dirtyPages: () => memory.dirtyPages(),
     readPage: (pageIndex) => memory.page(pageIndex),
     markClean: () => memory.clearDirty(),
+    watch: (before) => memory.watch(before),
   };
 }
 
@@ -103,6 +105,32 @@ export function describeWhole(kernel: Kernel): { readonly sections: MachineImage
   const memories = imagesOf(kernel).map(({ id, cpu: { memory } }) => wholeObject(`memory/${id}`, () => memory.heldPages(), (page) => memory.page(page)));
   const contents = [...filePages(kernel.files), ...kernel.channels.objects()].map((object) => wholeObject(object.name, () => object.storedPages(), (page) => object.readPage(page)));
   return { sections: describeKernel(kernel).sections, objects: [...memories, ...contents] };
+}
+
+/** A machine as it is now, to be made later while this one runs on. */
+export interface LentImage extends RestoredImage { release(): void }
+
+/** The same as describeWhole(), without a copy of pages: those of memories and files are lent. Not inside a transaction. */
+export function lendWhole(kernel: Kernel): LentImage {
+  const loans: Loan[] = [];
+  const lent = (name: string, loan: Loan): PagesIn => {
+    loans.push(loan);
+    return { name, source: loan, pages: () => { throw malformed(`is asked for all pages of ${name}, which are lent one by one`); } };
+  };
+  const { sections } = describeKernel(kernel);
+  const memories = imagesOf(kernel).map(({ id, cpu: { memory } }) => lent(`memory/${id}`, memory.lend()));
+  const files = filePages(kernel.files).map((content) => lent(content.name, content.lend()));
+  const owned = kernel.channels.objects().map((object): PagesIn => {
+    const pages = object.storedPages().map((index) => ({ index, bytes: object.readPage(index).slice() }));
+    return { name: object.name, pages: () => pages };
+  });
+  return { sections, objects: [...memories, ...files, ...owned], release: () => { for (const loan of loans) loan.release(); } };
+}
+
+/** Everything that a lazily restored machine has not read yet: it needs nobody any more. */
+export function bringWhole(kernel: Kernel): void {
+  for (const { cpu: { memory } } of imagesOf(kernel)) memory.bringAll();
+  for (const content of filePages(kernel.files)) content.bringAll();
 }
 
 function wholeObject(name: string, indices: () => readonly number[], readPage: (page: number) => Uint8Array): WholeObject {

@@ -17,7 +17,7 @@ import { standingOf, type Standing } from './code-places.ts';
 import { dispatch } from './dispatch.ts';
 import { bootKernel, type BootOptions } from './guest-boot.ts';
 import { Marks, type Changed } from './marks.ts';
-import { describeKernel, describeWhole, restoreKernel, type WholeObject, type MachineImage, type RestoreOptions, type RestoredImage } from './guest-state.ts';
+import { bringWhole, describeKernel, describeWhole, lendWhole, restoreKernel, type LentImage, type WholeObject, type MachineImage, type RestoreOptions, type RestoredImage } from './guest-state.ts';
 import type { GuestOutcome, Kernel } from './kernel.ts';
 import { rightsOf } from './address-space.ts';
 import { progress, settle } from './scheduler.ts';
@@ -87,6 +87,16 @@ export class Guest {
   /** The same with all pages, for another machine or a root; dirty marks stay. */
   wholeState(): { readonly sections: MachineImage['sections']; readonly objects: readonly WholeObject[] } {
     return describeWhole(this.kernel);
+  }
+
+  /** The same to be restored later (isLazy), while this machine runs on: costs the sections, and a copy of each page when it is first written. Not inside a transaction. */
+  lend(): LentImage {
+    return lendWhole(this.kernel);
+  }
+
+  /** Reads all that a lazy restore has left for later. */
+  bringAll(): void {
+    bringWhole(this.kernel);
   }
 
   /**

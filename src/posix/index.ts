@@ -2,7 +2,7 @@
 export { Guest, type BootOptions, type ClockOption, type GuestStop } from './guest.ts';
 export type { CodePlace, Standing } from './code-places.ts';
 export type { Changed } from './marks.ts';
-export type { MachineImage, RestoredImage, RestoreOptions } from './guest-state.ts';
+export type { LentImage, MachineImage, RestoredImage, RestoreOptions } from './guest-state.ts';
 export type { GuestOutcome } from './kernel.ts';
 export { parseElf, type ElfImage } from './elf.ts';
 export { FileSystem } from './files/index.ts';

@@ -3,7 +3,9 @@
  * short program pays nothing.
  *
  *   session thread                         worker
- *   begin(): copy dirty pages ───────────► hash, pack, store ahead under a lease
+ *   begin(): dirty pages are watched
+ *   guest runs on, dirty pages are copied
+ *   in between (dirty-copy.ts) ──────────► hash, pack, store ahead under a lease
  *   guest runs on                          │
  *   commit(batch, sealed capture) ◄────────┘ root
  *      └─────────────────────────────────► one transaction ─► answer
@@ -14,17 +16,20 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { assert, limits, StillpointError } from '../core/index.ts';
+import { assert, StillpointError } from '../core/index.ts';
 import type { MachineState, Root, SnapshotWriter } from '../snapshot/index.ts';
 import type { Store, StoreBatch } from '../store/index.ts';
 import type { LmdbStore } from '../store/live/lmdb-store.ts';
 import type { RunWriter, StoreContext } from '../txn/index.ts';
-import type { CopiedObject, WorkerAnswer, WorkerRequest, WorkerSetup } from './capture-worker.ts';
+import type { WorkerAnswer, WorkerRequest, WorkerSetup } from './capture-worker.ts';
 import { CapturesInPlace, type Captures, type PendingCapture, type SealedCapture } from './captures.ts';
 import { withStore } from './context.ts';
-import { thisOwner } from './host.ts';
+import { DirtyCopy } from './dirty-copy.ts';
+import { monotonicMs, thisOwner } from './host.ts';
 
-const { PAGE_BYTES } = limits;
+/** Milliseconds that the guest stands still at once while its dirty pages are copied: at first, and each time that the host's event loop comes by. */
+const FIRST_MS = 0.25;
+const PIECE_MS = 1;
 /** Memory that is kept between checkpoints: a machine that dirtied as much once does it again, and most of its pause would go to fresh memory. */
 const SPARE_BYTES_MAX = 256 * 1024 * 1024;
 /** There is none beside TypeScript sources (tests): then captures happen in place. */
@@ -38,6 +43,7 @@ class Beside {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
+  #ending: Promise<unknown> | undefined;
   /** Memory of an earlier capture: fresh memory costs the guest more than the copy itself. */
   #spare: ArrayBuffer | undefined;
 
@@ -63,10 +69,25 @@ class Beside {
     });
   }
 
+  /** The rest of a copy, and then what is asked of it. Rejects when the thread was ended meanwhile. */
+  async askWhenCopied(copy: DirtyCopy, { id, sections }: { readonly id: number; readonly sections: ReadonlyMap<string, Uint8Array> }): Promise<WorkerAnswer> {
+    while (!copy.isDone) {
+      await new Promise<void>((resolve) => { setImmediate(resolve); });
+      if (this.#ending !== undefined) break;
+      copyFor(copy, PIECE_MS);
+    }
+    copy.end();
+    if (this.#ending !== undefined) {
+      await this.#ending;
+      throw wasEnded();
+    }
+    return this.ask({ kind: 'capture', sections, objects: copy.objects, pages: copy.pages }, [copy.pages.buffer], id);
+  }
+
   async end(): Promise<void> {
     this.#worker.removeAllListeners('exit');
-    await this.#worker.terminate();
-    this.#failAll(new StillpointError('E_INTERNAL', 'the thread that stores checkpoints was ended'));
+    await (this.#ending = this.#worker.terminate());
+    this.#failAll(wasEnded());
   }
 
   /** Memory for a copy of `length` bytes. */
@@ -92,6 +113,15 @@ class Beside {
     for (const { reject } of this.#waiting.values()) reject(cause);
     this.#waiting.clear();
   }
+}
+
+function wasEnded(): StillpointError {
+  return new StillpointError('E_INTERNAL', 'the thread that stores checkpoints was ended');
+}
+
+function copyFor(copy: DirtyCopy, milliseconds: number): void {
+  const end = monotonicMs() + milliseconds;
+  copy.advance(() => monotonicMs() >= end);
 }
 
 export class BesideStore implements Store, Captures {
@@ -147,9 +177,9 @@ export class BesideStore implements Store, Captures {
     this.#beside ??= new Beside({ ...this.#setup, directory: this.#inner.directory, root: this.#root }, this.#file);
     const beside = this.#beside;
     const id = beside.nextId();
-    const { objects, pages } = copyDirty(state, (length) => beside.memory(length));
-    const answer = beside.ask({ kind: 'capture', sections: state.sections, objects, pages }, [pages.buffer], id);
-    for (const object of state.objects) object.markClean();
+    const copy = new DirtyCopy(state, (length) => beside.memory(length));
+    copyFor(copy, FIRST_MS);
+    const answer = beside.askWhenCopied(copy, { id, sections: state.sections });
     answer.catch(() => {}); // Whoever waits for sealed() hears of it.
     return { sealed: async () => this.#sealed(beside, id, await answer) };
   }
@@ -189,20 +219,4 @@ export async function withBesideStore<Result>(directory: string | undefined, mod
       await beside.close();
     }
   });
-}
-
-/** The pause of the guest: one copy of its dirty pages. */
-function copyDirty(state: MachineState, memory: (length: number) => Uint8Array<ArrayBuffer>): { readonly objects: readonly CopiedObject[]; readonly pages: Uint8Array<ArrayBuffer> } {
-  const dirty = state.objects.map((object) => object.dirtyPages());
-  const pages = memory(dirty.reduce((sum, list) => sum + list.length, 0) * PAGE_BYTES);
-  let offset = 0;
-  const objects = state.objects.map((object, index): CopiedObject => {
-    const copied = { name: object.name, dirty: Uint32Array.from(dirty[index]!), offset };
-    for (const pageIndex of dirty[index]!) {
-      pages.set(object.readPage(pageIndex), offset);
-      offset += PAGE_BYTES;
-    }
-    return copied;
-  });
-  return { objects, pages };
 }

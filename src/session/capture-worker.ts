@@ -16,11 +16,10 @@ import type { StoreBatch } from '../store/index.ts';
 import { openLmdbStore } from '../store/live/lmdb-store.ts';
 import { leaseDelete, leasePut, type Owner } from '../txn/index.ts';
 import type { RunId } from '../journal/index.ts';
+import type { CopiedObject } from './dirty-copy.ts';
 import { PacksAhead } from './packs-ahead.ts';
 
 export interface WorkerSetup { readonly directory: string; readonly run: RunId; readonly owner: Owner; readonly root: Root | undefined }
-/** Dirty pages of one object: their indices, and where the first of them is in `pages`. */
-export interface CopiedObject { readonly name: string; readonly dirty: Uint32Array; readonly offset: number }
 export type WorkerRequest =
   | { readonly kind: 'capture'; readonly id: number; readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly CopiedObject[]; readonly pages: Uint8Array<ArrayBuffer> }
   /** The same state once more. */

@@ -15,8 +15,7 @@ import { enableWasmFeatures } from '../engine/live/v8-flags.ts';
 import type { ImageTree } from '../image/index.ts';
 import { riscv64, type Isa } from '../isa/index.ts';
 import type { EngineName, RunManifest } from '../manifest/index.ts';
-import { Guest, type BootOptions } from '../posix/index.ts';
-import type { RestoredState } from '../snapshot/index.ts';
+import { Guest, type BootOptions, type RestoredImage } from '../posix/index.ts';
 import { openLmdbStore, type LmdbStore } from '../store/live/lmdb-store.ts';
 import { StillpointError } from '../core/index.ts';
 import type { StoreContext } from '../txn/index.ts';
@@ -63,7 +62,7 @@ export function bootGuest(manifest: RunManifest, parts: { readonly program: Uint
 }
 
 /** The guest of a snapshot, with the digests its channels had. */
-export function restoreGuest(manifest: RunManifest, parts: { readonly state: RestoredState; readonly savedDigests: Uint8Array; readonly digests: Digests; readonly engine: EngineName; readonly image?: ImageTree | undefined; readonly isLazy?: boolean | undefined }): { readonly guest: Guest; readonly channels: ChannelSet } {
+export function restoreGuest(manifest: RunManifest, parts: { readonly state: RestoredImage; readonly savedDigests: Uint8Array; readonly digests: Digests; readonly engine: EngineName; readonly image?: ImageTree | undefined; readonly isLazy?: boolean | undefined }): { readonly guest: Guest; readonly channels: ChannelSet } {
   const channels = new ChannelSet(manifest.channels, parts.digests);
   const guest = Guest.restore(parts.state, { ...machineOptions(manifest, parts.engine), channels, image: parts.image, isLazy: parts.isLazy });
   channels.restoreDigests(parts.savedDigests);

@@ -14,6 +14,8 @@ export interface PageObject {
   readPage(pageIndex: number): Uint8Array;
   /** Called after a successful capture. */
   markClean(): void;
+  /** From now on `before` hears of each page before it first changes, and perhaps again; the answer ends that. Absent: readers do not outlive the guest's next step. */
+  watch?(before: (pageIndex: number) => void): () => void;
 }
 
 /** Everything a machine is at one instruction count. */

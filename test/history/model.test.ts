@@ -1,13 +1,14 @@
 /**
  * Random lives of a store against a plain model: checkpoints, forks, rollbacks, names, retention, removal, collection beside machines, crashes at any commit.
- * STILLPOINT_SLOW=1 runs thousands of seeds; STILLPOINT_SEED=N the one that failed.
+ * STILLPOINT_SLOW=1 runs thousands of seeds, STILLPOINT_SEEDS=FIRST-LAST these; STILLPOINT_SEED=N the one that failed.
  */
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS, World } from './world.ts';
 
 const isSlow = process.env['STILLPOINT_SLOW'] === '1';
 const one = process.env['STILLPOINT_SEED'];
-const SEEDS = one !== undefined ? [Number(one)] : Array.from({ length: isSlow ? 4000 : 12 }, (_, index) => index + 1);
+const [first, last] = (process.env['STILLPOINT_SEEDS'] ?? (isSlow ? '1-4000' : '1-12')).split('-').map(Number) as [number, number]; // As the header says.
+const SEEDS = one !== undefined ? [Number(one)] : Array.from({ length: last - first + 1 }, (_, index) => first + index);
 const STEPS = 60;
 
 describe('a store and its model', () => {

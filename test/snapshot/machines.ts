@@ -25,15 +25,32 @@ export class TestObject implements PageObject {
     this.#dirty.clear();
   }
 
+  readonly #watchers = new Set<(pageIndex: number) => void>();
+
+  watch(before: (pageIndex: number) => void): () => void {
+    this.#watchers.add(before);
+    return () => { this.#watchers.delete(before); };
+  }
+
   /** Fills a page; fill 0 makes it a page of zeros. */
   fill(pageIndex: number, fill: number, length = PAGE_BYTES): void {
+    for (const before of this.#watchers) before(pageIndex);
     this.content.set(pageIndex, new Uint8Array(PAGE_BYTES).fill(fill, 0, length));
     this.#dirty.add(pageIndex);
   }
 
   write(pageIndex: number, bytes: Uint8Array): void {
+    for (const before of this.#watchers) before(pageIndex);
     this.content.set(pageIndex, bytes);
     this.#dirty.add(pageIndex);
+  }
+
+  /** Flips bits of every page, without a mark: twice is as before. */
+  scribble(): void {
+    for (const [index, bytes] of this.content) {
+      for (const before of this.#watchers) before(index);
+      bytes[5]! ^= 0xff;
+    }
   }
 
   /** The same content with every page that is not zero dirty: what a first capture sees. */

@@ -9,10 +9,11 @@
  * Invariants: bytes at and beyond `size` are zero, except in pages allocated beyond the end by fallocate (zero too); a stored page is
  * allocated; no page is both allocated and of the base; of the base only bytes below `baseSize` show; a page whose bytes changed since
  * markClean() is dirty. Sizes and offsets are bytes, safe integers.
+ * A long file: bytes, allocation, dirty marks and the way back of a page change together, in one place.
  * What this does NOT do: permissions, times, limits on sizes (FileSystem).
  */
 import { assert, limits, type Undo } from '../../core/index.ts';
-import type { PageSource } from '../../engine/index.ts';
+import { Lender, type Loan, type PageSource } from '../../engine/index.ts';
 import { PageRuns } from './page-runs.ts';
 import { RecentChanges, type PageRange } from './recent-changes.ts';
 
@@ -61,6 +62,9 @@ export class FileContent {
   #transaction = 0;
   /** The latest changes, for mappings; undefined until one asks. */
   #changes: RecentChanges | undefined = undefined;
+  /** Told of pages before they change. */
+  readonly #watchers: ((pageIndex: number) => void)[] = [];
+  #lender: Lender | undefined = undefined;
 
   constructor(name: string, space: PageSpace, state: ContentState = { size: 0, runs: [] }) {
     this.name = name;
@@ -255,6 +259,17 @@ export class FileContent {
     this.#dirty.clear();
   }
 
+  /** `before` hears of each page before its bytes change, as often as they do. The answer ends that. */
+  watch(before: (pageIndex: number) => void): () => void {
+    this.#watchers.push(before);
+    return () => { this.#watchers.splice(this.#watchers.indexOf(before), 1); };
+  }
+
+  /** What all stored pages hold now, to be read later. */
+  lend(): Loan {
+    return (this.#lender ??= new Lender({ watch: (before) => this.watch(before), readPage: (page) => this.readPage(page), mayHold: (page) => this.#pages.has(page) || this.#isLate(page) })).lend();
+  }
+
   mark(): Undo {
     const transaction = this.#space.transaction ?? 0;
     if (this.#transaction !== transaction) this.#before = [];
@@ -280,12 +295,14 @@ export class FileContent {
 
   /** Called before a stored page changes, comes or goes. */
   #keep(page: number): void {
+    for (const before of this.#watchers) before(page);
     if (this.#transaction !== this.#space.transaction || this.#transaction === 0 || this.#isKept.has(page)) return;
     this.#isKept.add(page);
     this.#before.push({ page, bytes: this.#stored(page)?.slice(), wasDirty: this.#dirty.has(page) });
   }
 
   #putBack({ page, bytes, wasDirty }: Before): void {
+    for (const before of this.#watchers) before(page);
     if (bytes === undefined) this.#pages.delete(page);
     else this.#pages.set(page, bytes.slice());
     if (!wasDirty) this.#dirty.delete(page);
@@ -308,6 +325,12 @@ export class FileContent {
     assert(this.#pages.size === 0 && this.#dirty.size === 0, 'a file that is filled later has no bytes yet');
     this.#source = source;
     this.#latePages = new PageRuns(this.#allocated.bounds());
+  }
+
+  /** All pages that have not come yet; nothing more is asked of their source. */
+  bringAll(): void {
+    for (let page = this.#latePages.nextMember(0); page !== undefined; page = this.#latePages.nextMember(page + 1)) this.#stored(page);
+    this.#source = undefined;
   }
 
   /** Whether the page is stored and its bytes have not come. */

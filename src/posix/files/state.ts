@@ -13,7 +13,7 @@
  * again on restore. References by processes and mappings are counted when those are restored.
  */
 import { limits, StillpointError, type Canonical } from '../../core/index.ts';
-import type { PageSource } from '../../engine/index.ts';
+import type { Loan, PageSource } from '../../engine/index.ts';
 import type { ImageTree } from '../../image/index.ts';
 import { FileContent, type BaseState, type FileBase } from './content.ts';
 import { DirectoryEntries } from './directory-entries.ts';
@@ -39,6 +39,11 @@ export interface FilePages {
   dirtyPages(): readonly number[];
   readPage(pageIndex: number): Uint8Array;
   markClean(): void;
+  watch(before: (pageIndex: number) => void): () => void;
+  /** What all of them hold now, to be read later. */
+  lend(): Loan;
+  /** Pages that have not come yet. */
+  bringAll(): void;
 }
 /** The shape of snapshot's RestoredObject. */
 export interface RestoredPages {
