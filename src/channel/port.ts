@@ -22,7 +22,7 @@ export interface DirectionAccount { readonly operations: number; readonly bytes:
 /** The host side of one channel. Errors are StillpointError E_CHANNEL_* (or E_DISK_FULL); nothing else is thrown. */
 export interface HostPort {
   /**
-   * Sequential: the next bytes of the stream, at least 1 and at most `length`; undefined at its end. Random: exactly the bytes of the file in
+   * Sequential: the next bytes of the stream, at least 1 and at most `length` (of a peer that is no message channel: or what else is there); undefined at its end. Random: exactly the bytes of the file in
    * [offset, offset + length) clipped to its size.
    */
   read(wanted: Wanted): Promise<Uint8Array | undefined>;
@@ -42,6 +42,8 @@ export interface HostPort {
 
   /** The peer itself knows what it holds: output need not be recorded before it leaves, as long as it follows from what is durable. */
   readonly keepsPosition?: boolean;
+  /** What read() gives is never changed by anybody: it need not be copied to be kept. */
+  readonly givesAway?: boolean;
   /** As read(), when bytes are there already; undefined when they must be waited for. */
   readNow?(wanted: Wanted): Uint8Array | undefined;
   /** Input up to stream position `position` is durable here: it will never be asked for again. */

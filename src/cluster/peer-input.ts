@@ -206,7 +206,8 @@ export class PeerInput extends InputPort {
 
   #take(length: number): Uint8Array {
     const first = this.#pieces[this.#head]!;
-    if (this.link.hasMessages || first.length - this.#headOffset >= length) return this.#takeFromHead(length);
+    if (this.link.hasMessages) return this.#takeFromHead(length);
+    if (first.length - this.#headOffset >= length) return this.#takeFromHead(Infinity); // What more came with it is soon wanted, too: one frame of the journal instead of several.
     const whole = new Uint8Array(Math.min(length, this.#received - this.#taken));
     for (let filled = 0; filled < whole.length;) {
       const piece = this.#takeFromHead(whole.length - filled);

@@ -17,6 +17,8 @@ abstract class PeerPort {
 }
 
 export abstract class InputPort extends PeerPort implements HostPort {
+  readonly givesAway = true;
+
   abstract read(wanted: Wanted): Promise<Uint8Array | undefined>;
 
   async write(): Promise<void> {

@@ -28,6 +28,8 @@ export interface FreshInput {
   readonly channel: string;
   readonly offset: number;
   readonly bytes: Uint8Array;
+  /** Nobody changes the bytes any more: they are not copied. */
+  readonly isFinal?: boolean;
 }
 /** A frame as its maker hands it in. */
 export type FreshFrame = Exclude<Frame, InputFrame> | FreshInput;
@@ -79,7 +81,7 @@ export class JournalWriter {
     return this.#pendingBytes;
   }
 
-  /** Adds a frame to the journal. It is durable after the next commit. Bytes are copied. */
+  /** Adds a frame to the journal. It is durable after the next commit. Bytes are copied, unless they are final. */
   append(fresh: FreshFrame): FrameIndex {
     const { count, link: previous, at } = this.tail;
     assert((count === 0) === (fresh.kind === 'genesis'), 'a journal begins with its genesis frame and has no other');
@@ -125,7 +127,7 @@ export class JournalWriter {
     if (fresh.kind !== 'input') return { frame: fresh };
     const length = fresh.bytes.length;
     if (length <= limits.INLINE_INPUT_BYTES_MAX) return { frame: { ...fresh, length } };
-    const bytes = new Uint8Array(fresh.bytes);
+    const bytes = fresh.isFinal === true ? fresh.bytes : new Uint8Array(fresh.bytes);
     const hash = this.#digests.sha256(bytes);
     return { frame: { ...fresh, length, bytes: hash }, blob: { table: 'blobs', key: blobKey(hash), value: bytes } };
   }

@@ -165,7 +165,7 @@ export class InputFeed {
       return channel.supplyEnd(offset);
     }
     this.fetchedBytes += bytes.length;
-    this.#live!.append?.({ kind: 'input', at, channel: name, offset, bytes });
+    this.#live!.append?.({ kind: 'input', at, channel: name, offset, bytes, isFinal: this.#live!.ports.get(name)?.givesAway === true });
     this.#fresh.set(name, offset + bytes.length);
     channel.supply(offset, bytes);
   }

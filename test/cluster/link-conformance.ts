@@ -78,6 +78,13 @@ export function linkConformance(name: string, makeRig: () => Promise<Rig>): void
       expect(Buffer.compare(read.bytes, bytes)).toBe(0);
     });
 
+    it('what came with the bytes that are wanted is given with them', async () => {
+      const { output, input } = open(0);
+      const bytes = randomBytes(8, 100_000);
+      const [read] = await Promise.all([readAll(input, { length: 10 }), write(output, 0, bytes).then(() => output.finish())]);
+      expect([Buffer.compare(read.bytes, bytes), read.pieces.length < 100]).toEqual([0, true]);
+    });
+
     it('messages keep their borders', async () => {
       const { output, input } = open(1);
       const bytes = randomBytes(2, 200_000);
