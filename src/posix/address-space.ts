@@ -3,7 +3,7 @@
  *
  *   0x10000          image   heap (brk) ->            <- mmap area   guard  <- stack   gap  signal page   limit
  *
- * Invariants: a page has rights exactly when a mapping with protection covers it; unmapped pages hold zeros; accessible bytes of all
+ * Invariants: a page has rights exactly when a mapping with protection covers it and its file, if there is one, reaches so far; unmapped pages hold zeros; accessible bytes of all
  * spaces together never exceed the machine's memory; the main stack grows downwards by itself, as far as the layout says. Results are 0 or more, or -errno. Everything is a function of the calls made: no address is random.
  * What this does NOT do: read registers (calls/memory.ts), own file content (MappedFiles does).
  */
@@ -11,6 +11,7 @@ import { assert, limits, type Canonical, type Undo } from '../core/index.ts';
 import type { GuestMemory } from '../engine/index.ts';
 import { PAGE_FLAG } from '../isa/index.ts';
 import { ERRNO } from './errno.ts';
+import { FileBackings, filled } from './file-backings.ts';
 import type { MappedFiles } from './mapped-files.ts';
 import type { MemoryAccount } from './memory-account.ts';
 import { MemoryMap, PROT, roundUp, type Backing, type Mapping, type MappingName } from './memory-map.ts';
@@ -55,7 +56,7 @@ export class AddressSpace {
   readonly account: MemoryAccount;
   readonly layout: SpaceLayout;
   readonly #files: MappedFiles;
-  readonly #retained = new Set<number>();
+  readonly #backings: FileBackings;
   #heapEnd: number;
   #accessibleBytes = 0;
   #isOpen = true;
@@ -68,6 +69,7 @@ export class AddressSpace {
     this.layout = parts.layout;
     this.#files = parts.files;
     this.#heapEnd = parts.layout.heapStart;
+    this.#backings = new FileBackings(parts.files);
     this.#shared = new SharedPages(parts.memory, parts.files, this.map);
   }
 
@@ -100,27 +102,62 @@ export class AddressSpace {
   }
 
   #insert(mapping: Mapping): void {
+    this.#enter(mapping);
+    if (mapping.backing !== undefined) this.#settleBackings();
+  }
+
+  #enter(mapping: Mapping): void {
     if (mapping.protection !== PROT.none) this.#charge(mapping.end - mapping.start);
     this.map.insert(mapping);
-    this.memory.setRights(mapping.start / PAGE_BYTES, (mapping.end - mapping.start) / PAGE_BYTES, rightsOf(mapping.protection));
-    if (mapping.backing !== undefined) this.#settleBackings();
+    if (this.#isOpen) {
+      this.#backings.add(mapping);
+      this.#shared.add(mapping);
+    }
+    this.#giveRights(mapping);
+  }
+
+  /** Those of its protection, as far as its file reaches. */
+  #giveRights(mapping: Mapping): void {
+    const [first, end, filledPages] = [mapping.start / PAGE_BYTES, mapping.end / PAGE_BYTES, this.#backings.filledPages(mapping)];
+    this.memory.setRights(first, filledPages, rightsOf(mapping.protection));
+    if (first + filledPages < end) this.memory.setRights(first + filledPages, end - first - filledPages, 0);
   }
 
   #take(start: number, end: number): Mapping[] {
     const parts = this.map.remove(start, end);
-    for (const part of parts) if (part.protection !== PROT.none) this.#charge(part.start - part.end);
+    for (const part of parts) {
+      if (part.protection !== PROT.none) this.#charge(part.start - part.end);
+      this.#backings.remove(part);
+      this.#shared.remove(part);
+    }
     return parts;
   }
 
-  /** Retains files that gained their first mapping, releases those that lost their last. */
+  /** Releases files that lost their last mapping. */
   #settleBackings(): void {
-    const used = new Set<number>();
-    for (const mapping of this.map.mappings) if (mapping.backing !== undefined) used.add(mapping.backing.key);
-    for (const key of used) if (!this.#retained.has(key)) this.#files.retain(key);
-    for (const key of this.#retained) if (!used.has(key)) this.#files.release(key);
-    this.#retained.clear();
-    for (const key of used) this.#retained.add(key);
+    this.#backings.settle();
     this.#shared.refresh();
+  }
+
+  /** Files have other sizes: pages that are behind the end of theirs now lose rights and content, others get both (those of shared mappings take the content with loadShared). */
+  fit(): void {
+    if (!this.#isOpen) return;
+    for (const { key, before, after } of this.#backings.takeResizes()) {
+      for (const mapping of this.map.mappings) {
+        if (mapping.backing?.key !== key) continue;
+        const [first, had, has] = [mapping.start / PAGE_BYTES, filled(before, mapping), filled(after, mapping)];
+        if (has < had) this.memory.discard(first + has, had - has);
+        if (has <= had) continue;
+        this.memory.setRights(first + had, has - had, rightsOf(mapping.protection));
+        if (!mapping.isShared) this.#copyIn((first + had) * PAGE_BYTES, (has - had) * PAGE_BYTES, { ...mapping.backing, offset: mapping.backing.offset + had * PAGE_BYTES });
+      }
+    }
+  }
+
+  /** Whether the page is mapped and lies behind the end of its file. */
+  isPastEnd(address: number): boolean {
+    const mapping = this.map.find(address);
+    return mapping !== undefined && this.#isOpen && Math.floor((address - mapping.start) / PAGE_BYTES) >= this.#backings.filledPages(mapping);
   }
 
   /** Maps; returns the address or -errno. `length` is positive, rounded up here. Content of files is copied in. */
@@ -328,8 +365,7 @@ export class AddressSpace {
     this.storeShared();
     this.#isOpen = false;
     this.account.usedBytes -= this.#accessibleBytes;
-    for (const key of this.#retained) this.#files.release(key);
-    this.#retained.clear();
+    this.#backings.clear();
     this.#shared.clear();
   }
 
@@ -342,26 +378,24 @@ export class AddressSpace {
 
   /** Mappings and rights; pages have marks of their own (GuestMemory). */
   mark(): Undo {
-    const [mappings, map, heapEnd, accessibleBytes, isOpen, shared, retained] = [this.map.mappings.slice(), this.map.mark(), this.#heapEnd, this.#accessibleBytes, this.#isOpen, this.#shared.mark(), [...this.#retained]];
+    const [mappings, map, heapEnd, accessibleBytes, isOpen, shared, backings] = [this.map.mappings.slice(), this.map.mark(), this.#heapEnd, this.#accessibleBytes, this.#isOpen, this.#shared.mark(), this.#backings.mark()];
     return () => {
-      this.#putRightsBack(mappings);
+      const today = new Set(this.map.mappings);
+      shared();
+      const resized = backings();
       map();
+      this.#putRightsBack(mappings, { today, resized });
       this.#heapEnd = heapEnd;
       this.#accessibleBytes = accessibleBytes;
       this.#isOpen = isOpen;
-      shared();
-      this.#retained.clear();
-      for (const key of retained) this.#retained.add(key);
     };
   }
 
   /** The rights of `mappings` instead of those of today. */
-  #putRightsBack(mappings: readonly Mapping[]): void {
-    const today = this.map.mappings;
-    if (today.length === mappings.length && mappings.every((mapping, index) => today[index] === mapping)) return;
-    const [now, then] = [new Set(today), new Set(mappings)];
-    for (const { start, end } of today.filter((mapping) => !then.has(mapping))) this.memory.setRights(start / PAGE_BYTES, (end - start) / PAGE_BYTES, 0);
-    for (const { start, end, protection } of mappings.filter((mapping) => !now.has(mapping))) this.memory.setRights(start / PAGE_BYTES, (end - start) / PAGE_BYTES, rightsOf(protection));
+  #putRightsBack(mappings: readonly Mapping[], { today, resized }: { readonly today: ReadonlySet<Mapping>; readonly resized: ReadonlySet<number> }): void {
+    const then = new Set(mappings);
+    for (const mapping of today) if (!then.has(mapping)) this.memory.setRights(mapping.start / PAGE_BYTES, (mapping.end - mapping.start) / PAGE_BYTES, 0);
+    for (const mapping of mappings) if (!today.has(mapping) || (mapping.backing !== undefined && resized.has(mapping.backing.key))) this.#giveRights(mapping);
   }
 
   encode(): Canonical {
@@ -375,14 +409,9 @@ export class AddressSpace {
 
   /** Puts back the mappings of encode(); page content is restored by the caller. Files are retained again. */
   restore(state: { readonly heapEnd: number; readonly mappings: readonly Mapping[]; readonly isOpen: boolean }): void {
-    for (const mapping of state.mappings) {
-      if (mapping.protection !== PROT.none) this.#charge(mapping.end - mapping.start);
-      this.map.insert(mapping);
-      this.memory.setRights(mapping.start / PAGE_BYTES, (mapping.end - mapping.start) / PAGE_BYTES, rightsOf(mapping.protection));
-    }
-    this.#heapEnd = state.heapEnd;
     this.#isOpen = state.isOpen;
-    if (state.isOpen) this.#settleBackings();
-    else this.account.usedBytes -= this.#accessibleBytes;
+    for (const mapping of state.mappings) this.#enter(mapping);
+    this.#heapEnd = state.heapEnd;
+    if (!state.isOpen) this.account.usedBytes -= this.#accessibleBytes;
   }
 }

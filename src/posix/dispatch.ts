@@ -60,6 +60,7 @@ export function dispatch(kernel: Kernel, thread: Thread): CallResult {
   const isCoherent = space.hasSharedFiles && MOVES_FILE_BYTES.has(number);
   if (isCoherent) space.storeShared();
   const result = handle(call);
+  if (kernel.files.hasResized) kernel.fitMappings();
   if (isCoherent) space.loadShared();
   if (result === BLOCKED || result === NO_RESULT) return result;
   abi.completeSyscall(cpu.state, result);

@@ -37,6 +37,8 @@ export type GuestStop =
 
 const BUDGET: GuestStop = { kind: 'budget' };
 const DEADLOCK: GuestStop = { kind: 'capped', cap: 'deadlock' };
+/** No load, store or fetch is wider. */
+const ACCESS_BYTES_MAX = 8;
 /** Bytes that AT_RANDOM points to. */
 const RANDOM_BYTES = 16;
 
@@ -284,8 +286,10 @@ function faultSignal(thread: Thread, stop: Stop): SignalInfo {
     case STOP.storeFault: {
       const address = cpu.faultAddress;
       const mapping = address < BigInt(cpu.memory.limit) ? space.map.find(Number(address)) : undefined;
-      const isCrossing = mapping !== undefined && rightsAllow(mapping.protection, stop);
-      return fault(SIGNAL.SEGV, mapping === undefined || isCrossing ? SI.SEGV_MAPERR : SI.SEGV_ACCERR, address);
+      const isAllowed = mapping !== undefined && rightsAllow(mapping.protection, stop);
+      // With the right to it, the page is behind the end of its file, or the access crosses to one that is, or to one that is not there.
+      if (isAllowed && (space.isPastEnd(Number(address)) || (isCrossing(address) && space.isPastEnd(nextPage(address))))) return fault(SIGNAL.BUS, SI.BUS_ADRERR, address);
+      return fault(SIGNAL.SEGV, mapping === undefined || isAllowed ? SI.SEGV_MAPERR : SI.SEGV_ACCERR, address);
     }
     case STOP.budget:
     case STOP.syscall:
@@ -293,7 +297,15 @@ function faultSignal(thread: Thread, stop: Stop): SignalInfo {
   }
 }
 
-/** An access that starts on a page with the right faulted on the next page. */
+/** Whether an access there may reach the next page. */
+function isCrossing(address: bigint): boolean {
+  return Number(address) % limits.PAGE_BYTES > limits.PAGE_BYTES - ACCESS_BYTES_MAX;
+}
+
+function nextPage(address: bigint): number {
+  return (Math.floor(Number(address) / limits.PAGE_BYTES) + 1) * limits.PAGE_BYTES;
+}
+
 function rightsAllow(protection: number, stop: Stop): boolean {
   const rights = rightsOf(protection);
   const needed = stop === STOP.fetchFault ? 4 : stop === STOP.storeFault ? 2 : 1;

@@ -201,6 +201,12 @@ export class Kernel {
     this.#left = [];
   }
 
+  /** Mapped files have other sizes. Done inside the call that changed them: rights never lag behind. */
+  fitMappings(): void {
+    this.files.hasResized = false;
+    for (const process of this.processes) if (process.hasImage) process.space.fit();
+  }
+
   get hasFileTimer(): boolean {
     for (const { deadline } of this.files.timers) if (deadline !== undefined) return true;
     return false;

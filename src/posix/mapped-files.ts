@@ -6,9 +6,11 @@ import type { FileSystem, PageRange } from './files/index.ts';
 
 /** File content as mappings need it. `key` is a file's stable number. */
 export interface MappedFiles {
-  /** The file's content outlives its names and descriptors between retain and release. */
+  /** The file's content outlives its names and descriptors between retain and release, and changes of its size are told (FileSystem.hasResized). */
   retain(key: number): void;
   release(key: number): void;
+  /** Bytes of the file. */
+  size(key: number): number;
   /** Bytes of [offset, offset + length) clipped to the file's size. */
   read(key: number, offset: number, length: number): Uint8Array;
   /** Writes inside the file's size; never extends it. */
@@ -27,8 +29,17 @@ export function mappedFiles(files: FileSystem): MappedFiles {
     return inode;
   };
   return {
-    retain: (key) => files.retain(find(key)),
-    release: (key) => files.release(find(key)),
+    retain: (key) => {
+      const inode = find(key);
+      inode.content.mappings++;
+      files.retain(inode);
+    },
+    release: (key) => {
+      const inode = find(key);
+      inode.content.mappings--;
+      files.release(inode);
+    },
+    size: (key) => find(key).content.size,
     read: (key, offset, length) => find(key).content.readAt(offset, length),
     generation: (key) => find(key).content.generation,
     changedSince: (key, generation) => find(key).content.changedSince(generation),

@@ -54,13 +54,19 @@ function joins(a: Mapping, b: Mapping): boolean {
 
 export class MemoryMap {
   readonly #mappings: Mapping[] = [];
+  /** Everything in [from, top) is mapped: where highestGap() need not look. Derived. */
+  #packed = { from: 0, top: 0 };
 
   get mappings(): readonly Mapping[] {
     return this.#mappings;
   }
 
   mark(): Undo {
-    return markArray(this.#mappings);
+    const undo = markArray(this.#mappings);
+    return () => {
+      undo();
+      this.#packed = { from: 0, top: 0 };
+    };
   }
 
   /** Index of the first mapping that ends after `address`. */
@@ -119,6 +125,7 @@ export class MemoryMap {
       if (mapping.end > end) kept.push(clip(mapping, end, mapping.end));
     }
     this.#mappings.splice(first, last - first, ...kept);
+    if (end > this.#packed.from) this.#packed = { from: 0, top: 0 };
     return taken.map((mapping) => clip(mapping, start, end));
   }
 
@@ -145,14 +152,17 @@ export class MemoryMap {
 
   /** The highest free range of `length` bytes inside [bottom, top); undefined when there is none. */
   highestGap(length: number, bounds: { readonly bottom: number; readonly top: number }): number | undefined {
-    let end = bounds.top;
-    for (let index = this.#indexAfter(bounds.top - 1); index >= 0; index--) {
+    let end = this.#packed.top === bounds.top ? this.#packed.from : bounds.top;
+    let packed = end;
+    for (let index = this.#indexAfter(end - 1); index >= 0; index--) {
       const mapping = this.#mappings[index];
       if (mapping === undefined) continue;
-      if (mapping.start >= bounds.top) continue;
+      if (mapping.start >= end) continue;
       if (mapping.end <= end - length) break;
+      if (mapping.end >= packed) packed = Math.min(packed, mapping.start);
       end = Math.min(end, mapping.start);
     }
+    this.#packed = { from: packed, top: bounds.top };
     return end - length >= bounds.bottom ? end - length : undefined;
   }
 

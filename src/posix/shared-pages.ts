@@ -24,10 +24,11 @@ export class SharedPages {
   readonly #memory: GuestMemory;
   readonly #files: MappedFiles;
   readonly #map: MemoryMap;
-  #mappings: readonly SharedMapping[] = [];
   readonly #open = new Set<number>();
-  /** File key → generation of its content that the mappings hold. */
-  readonly #seen = new Map<number, number>();
+  /** File key → its pages that are mapped shared, and the generation of its content that they hold. */
+  readonly #uses = new Map<number, { readonly pages: number; readonly seen: number | undefined }>();
+  /** Files that may have lost their last shared mapping. */
+  readonly #loose = new Set<number>();
   #endListening: (() => void) | undefined = undefined;
 
   constructor(memory: GuestMemory, files: MappedFiles, map: MemoryMap) {
@@ -36,23 +37,46 @@ export class SharedPages {
     this.#map = map;
   }
 
-  get isEmpty(): boolean { return this.#mappings.length === 0; }
+  get isEmpty(): boolean { return this.#uses.size === 0; }
 
-  /** Looks at the map again: pages of mappings that were not there are open. */
+  /** A mapping more: its pages are open. */
+  add(mapping: Mapping): void {
+    if (!isSharedFile(mapping)) return;
+    const { backing: { key }, start, end } = mapping;
+    const use = this.#uses.get(key);
+    this.#uses.set(key, { pages: (use?.pages ?? 0) + (end - start) / PAGE_BYTES, seen: use?.seen });
+    this.#listen();
+    this.#openAll(mapping);
+  }
+
+  /** What is no longer mapped. */
+  remove(mapping: Mapping): void {
+    if (!isSharedFile(mapping)) return;
+    const { backing: { key }, start, end } = mapping;
+    const { pages, seen } = this.#uses.get(key)!;
+    this.#uses.set(key, { pages: pages - (end - start) / PAGE_BYTES, seen });
+    this.#loose.add(key);
+  }
+
+  /** After changes of the map: forgets files without mappings. */
   refresh(): void {
-    const known = new Set(this.#mappings);
-    this.#mappings = this.#map.mappings.filter(isSharedFile);
-    if (this.#mappings.length > 0) this.#endListening ??= this.#memory.onCodeChange((page) => { if (this.#mappingAt(page) !== undefined) this.#open.add(page); });
-    for (const mapping of this.#mappings) if (!known.has(mapping)) for (let page = mapping.start / PAGE_BYTES; page < mapping.end / PAGE_BYTES; page++) this.#open.add(page);
-    const keys = new Set(this.#mappings.map(({ backing }) => backing.key));
-    for (const key of [...this.#seen.keys()]) if (!keys.has(key)) this.#seen.delete(key);
+    for (const key of this.#loose) if (this.#uses.get(key)?.pages === 0) this.#uses.delete(key);
+    this.#loose.clear();
+  }
+
+  #listen(): void {
+    this.#endListening ??= this.#memory.onCodeChange((page) => { if (this.#mappingAt(page) !== undefined) this.#open.add(page); });
+  }
+
+  #openAll({ start, end }: Mapping): void {
+    for (let page = start / PAGE_BYTES; page < end / PAGE_BYTES; page++) this.#open.add(page);
   }
 
   /** No mapping is looked after any more. */
   clear(): void {
-    this.#mappings = [];
     this.#open.clear();
-    this.#seen.clear();
+    this.#uses.clear();
+    this.#loose.clear();
     this.#endListening?.();
     this.#endListening = undefined;
   }
@@ -64,8 +88,8 @@ export class SharedPages {
 
   /** After a fork: this memory is a copy of the other's. */
   adopt(other: SharedPages): void {
-    for (const { start, end } of this.#mappings) for (let page = start / PAGE_BYTES; page < end / PAGE_BYTES; page++) if (!other.#open.has(page)) this.#close(page);
-    for (const [key, generation] of other.#seen) this.#seen.set(key, generation);
+    for (const { start, end } of this.#map.mappings.filter(isSharedFile)) for (let page = start / PAGE_BYTES; page < end / PAGE_BYTES; page++) if (!other.#open.has(page)) this.#close(page);
+    for (const [key, use] of other.#uses) this.#uses.set(key, use);
   }
 
   /** Mappings → files inside [start, end). Everything is compared before anything is written; then mappings of one file are made equal again. */
@@ -81,20 +105,22 @@ export class SharedPages {
       this.#close(page);
     }
     for (const { key, offset, bytes } of changes) this.#files.write(key, offset, bytes);
-    if (changes.length > 0 && this.#mappings.length > 1) this.load();
+    if (changes.length > 0) this.load();
   }
 
   /** Files → mappings: pages that differ take the file's bytes. */
   load(): void {
     if (this.isEmpty) return;
     const changed = new Map<number, readonly PageRange[] | undefined>();
-    for (const { backing: { key } } of this.#mappings) {
-      if (changed.has(key)) continue;
-      const [seen, generation] = [this.#seen.get(key), this.#files.generation(key)];
-      changed.set(key, seen === generation ? [] : this.#files.changedSince(key, seen ?? -1));
-      this.#seen.set(key, generation);
+    for (const [key, { pages, seen }] of this.#uses) {
+      const generation = this.#files.generation(key);
+      if (seen === generation) continue;
+      changed.set(key, this.#files.changedSince(key, seen ?? -1));
+      this.#uses.set(key, { pages, seen: generation });
     }
-    for (const mapping of this.#mappings) {
+    if (changed.size === 0) return;
+    for (const mapping of this.#map.mappings) {
+      if (!isSharedFile(mapping) || !changed.has(mapping.backing.key)) continue;
       const ranges = changed.get(mapping.backing.key) ?? [{ first: 0, end: Infinity }];
       const base = mapping.backing.offset / PAGE_BYTES - mapping.start / PAGE_BYTES; // Page of the file less page of the memory.
       for (const { first, end } of ranges) {
@@ -103,14 +129,18 @@ export class SharedPages {
     }
   }
 
+  /** The way back, to be called before that of the map: pages of mappings that come back are open. */
   mark(): Undo {
-    const [mappings, open, seen] = [this.#mappings, [...this.#open], [...this.#seen]];
+    const [mappings, open, uses] = [this.#map.mappings.filter(isSharedFile), [...this.#open], [...this.#uses]];
     return () => {
-      this.refresh(); // Mappings that are back are not known.
-      this.#mappings = mappings;
+      const isNew = this.#endListening === undefined;
+      const today = new Set(this.#map.mappings);
+      for (const mapping of mappings) if (isNew || !today.has(mapping)) this.#openAll(mapping);
       for (const page of open) this.#open.add(page);
-      this.#seen.clear();
-      for (const [key, generation] of seen) this.#seen.set(key, generation);
+      this.#loose.clear();
+      this.#uses.clear();
+      for (const [key, use] of uses) this.#uses.set(key, use);
+      if (uses.length > 0) this.#listen();
     };
   }
 

@@ -75,7 +75,7 @@ function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): Call
   const total = totalLength(segments);
   if (openFile.inode.kind === 'device' && openFile.inode.device !== 'full') return total; // The bytes are not looked at.
   if (total === 0) return 0;
-  const reach = reachableLength(call, segments, 'read');
+  const reach = wholeChunks(openFile, { reach: reachableLength(call, segments, 'read'), total });
   if (reach === 0 && openFile.inode.kind !== 'device') {
     // A pipe looks at its ends and its room before it looks at the buffer.
     const isPipeReady = openFile.inode.kind !== 'fifo' || (openFile.inode.pipe.readers > 0 && openFile.inode.pipe.room > 0);
@@ -89,6 +89,11 @@ function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): Call
   if (answer === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGNAL.PIPE);
   if (answer !== BLOCKED && answer > 0) tellFile(at.files, IN.MODIFY, openFile);
   return openFile.inode.kind === 'socket' ? waitOnSocket(call, openFile.inode.socket, { direction: 'send', answer }) : answer;
+}
+
+/** A pipe takes a buffer page by page, and no page that it can read a part of only. */
+function wholeChunks(openFile: OpenFile, { reach, total }: { readonly reach: number; readonly total: number }): number {
+  return openFile.inode.kind === 'fifo' && reach < total ? reach - reach % limits.PAGE_BYTES : reach;
 }
 
 /** A positioned call: the position argument checked, or -errno. */

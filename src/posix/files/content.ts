@@ -26,6 +26,8 @@ export interface PageSpace {
   readonly transaction?: number;
   take(pages: number): boolean;
   give(pages: number): void;
+  /** A file that is mapped has another size. */
+  resized?(): void;
 }
 
 /** The bytes of an image file, which never change. */
@@ -60,6 +62,8 @@ export class FileContent {
   #before: Before[] = [];
   readonly #isKept = new Set<number>();
   #transaction = 0;
+  /** Address spaces that map it. Derived. */
+  mappings = 0;
   /** The latest changes, for mappings; undefined until one asks. */
   #changes: RecentChanges | undefined = undefined;
   /** Told of pages before they change. */
@@ -147,7 +151,7 @@ export class FileContent {
     if (done > 0) {
       if (offset + done > this.#size) this.#changes?.forget();
       else this.#changes?.add(Math.floor(offset / PAGE_BYTES), Math.ceil((offset + done) / PAGE_BYTES));
-      this.#size = Math.max(this.#size, offset + done);
+      this.#setSize(Math.max(this.#size, offset + done));
     }
     return done;
   }
@@ -160,7 +164,7 @@ export class FileContent {
       this.#drop(Math.ceil(size / PAGE_BYTES), Number.MAX_SAFE_INTEGER);
       this.#zero(size, Math.ceil(size / PAGE_BYTES) * PAGE_BYTES);
     }
-    this.#size = size;
+    this.#setSize(size);
   }
 
   /** Allocates the pages of a range without changing bytes; false when the space does not suffice (then nothing changed). */
@@ -181,7 +185,7 @@ export class FileContent {
   extend(size: number): void {
     this.#changes?.forget();
     assert(size >= this.#size, 'extending does not shrink');
-    this.#size = size;
+    this.#setSize(size);
   }
 
   /** Makes a range read as zeros; whole pages are given back. False, and nothing done, when a page of the image cannot be copied for it. */
@@ -276,7 +280,7 @@ export class FileContent {
     this.#transaction = transaction;
     this.#isKept.clear();
     const height = this.#before.length;
-    const [size, baseSize] = [this.#size, this.#baseSize];
+    const [size, baseSize, mappings] = [this.#size, this.#baseSize, this.mappings];
     const runs = [this.#allocated.mark(), this.#basePages.mark()];
     return () => {
       if (this.#before.length > height || this.#size !== size) this.#changes?.forget();
@@ -284,6 +288,7 @@ export class FileContent {
       this.#isKept.clear();
       this.#size = size;
       this.#baseSize = baseSize;
+      this.mappings = mappings;
       for (const undo of runs) undo();
     };
   }
@@ -306,6 +311,11 @@ export class FileContent {
     if (bytes === undefined) this.#pages.delete(page);
     else this.#pages.set(page, bytes.slice());
     if (!wasDirty) this.#dirty.delete(page);
+  }
+
+  #setSize(size: number): void {
+    if (this.mappings > 0 && size !== this.#size) this.#space.resized?.();
+    this.#size = size;
   }
 
   /** Whether the page is allocated. */

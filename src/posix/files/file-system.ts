@@ -54,6 +54,8 @@ export class FileSystem {
   readonly timers = new Set<TimerInode>();
   readonly signalFiles = new Set<SignalInode>();
   readonly watchers = new Set<WatchInode>();
+  /** A mapped file has another size: the address spaces must look (Kernel.fitMappings). */
+  hasResized = false;
   tasks: Tasks = NO_TASKS;
   root!: DirectoryInode;
   nextInode = 1;
@@ -70,6 +72,7 @@ export class FileSystem {
       return true;
     },
     give: (pages) => { this.#pagesUsed -= pages; },
+    resized: () => { this.hasResized = true; },
   };
 
   /** An empty tree (only `/`, owned by the guest's user), or what an image holds. */

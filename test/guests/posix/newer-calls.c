@@ -91,9 +91,9 @@ static void schedules(void) {
   int own = open("/proc/self", O_DIRECTORY), other = open("/proc", O_DIRECTORY);
   printf("parent %s directory %s %s\n", word(sched_getscheduler(getppid())), word(syscall(424, own, 0, 0, 0)), word(syscall(424, other, 0, 0, 0)));
   struct attr a; memset(&a, 0xff, sizeof a);
-  printf("attr %s ", word(syscall(SYS_sched_getattr, 0, &a, 56, 0))); printf("%u %u %d %u ", a.size, a.policy, a.nice, a.priority);
+  printf("attr %s ", word(syscall(SYS_sched_getattr, 0, &a, 56, 0))); int before = getpriority(PRIO_PROCESS, 0); printf("%u %u %d %u ", a.size, a.policy, a.nice - before, a.priority);
   printf("%s %s %s %s\n", word(syscall(SYS_sched_getattr, 0, &a, 8, 0)), word(syscall(SYS_sched_getattr, 0, &a, 56, 1)), word(syscall(SYS_sched_getattr, -1, &a, 56, 0)), word(syscall(SYS_sched_getattr, gone, &a, 56, 0)));
-  a = (struct attr){ .size = 48, .nice = 5 }; printf("%s ", word(syscall(SYS_sched_setattr, 0, &a, 0))); printf("nice %d ", getpriority(PRIO_PROCESS, 0));
+  a = (struct attr){ .size = 48, .nice = before + 5 }; printf("%s ", word(syscall(SYS_sched_setattr, 0, &a, 0))); printf("nice %d ", getpriority(PRIO_PROCESS, 0) - before);
   a.policy = 77; printf("%s ", word(syscall(SYS_sched_setattr, 0, &a, 0))); a.policy = 0; a.priority = 4; printf("%s ", word(syscall(SYS_sched_setattr, 0, &a, 0)));
   a.priority = 0; printf("%s ", word(syscall(SYS_sched_setattr, 0, &a, 1))); a.size = 40; printf("%s ", word(syscall(SYS_sched_setattr, 0, &a, 0))); printf("%u\n", a.size >= 56);
 }

@@ -51,7 +51,7 @@ for (const seed of [1, 2, 3, 4]) {
 }
 
 function makeSpace(memoryBytes = 1 << 20): AddressSpace {
-  const none = { retain: () => {}, release: () => {}, read: () => new Uint8Array(0), write: () => {}, generation: () => 0, changedSince: () => [] };
+  const none = { retain: () => {}, release: () => {}, size: () => 0, read: () => new Uint8Array(0), write: () => {}, generation: () => 0, changedSince: () => [] };
   return new AddressSpace({ memory: new GuestMemory(0x100_0000), account: new MemoryAccount(memoryBytes), layout: { heapStart: 0x2_0000, mmapBottom: 0x1_0000, mmapTop: 0xff_0000, stackBottom: 0, stackTop: 0 }, files: none });
 }
 
