@@ -14,41 +14,15 @@ import { ERRNO } from './errno.ts';
 import { FileBackings, filled } from './file-backings.ts';
 import type { MappedFiles } from './mapped-files.ts';
 import type { MemoryAccount } from './memory-account.ts';
-import { MemoryMap, PROT, roundUp, type Backing, type Mapping, type MappingName } from './memory-map.ts';
+import { MemoryMap, PROT, roundUp, type Backing, type Mapping } from './memory-map.ts';
 import { SharedPages } from './shared-pages.ts';
+import { rightsOf, type MapRequest, type SpaceLayout } from './space-layout.ts';
 
 const { PAGE_BYTES, LOWEST_ADDRESS } = limits;
 /** vm.max_map_count of Linux. */
 const MAPPINGS_MAX = 65_530;
 /** First address that no user mapping of Linux on Sv39 reaches; ranges up to it are merely unmapped here. */
 const USER_END = 2 ** 38;
-
-/** Fixed places of the layout. */
-export interface SpaceLayout {
-  /** Page after the image's last byte: where the heap begins. */
-  readonly heapStart: number;
-  /** Free area for mmap: [mmapBottom, mmapTop). */
-  readonly mmapBottom: number;
-  readonly mmapTop: number;
-  /** How far down the main stack may grow, and its upper end. */
-  readonly stackBottom: number;
-  readonly stackTop: number;
-}
-
-export interface MapRequest {
-  readonly length: number;
-  readonly protection: number;
-  readonly isShared: boolean;
-  readonly name?: MappingName;
-  readonly backing?: Backing | undefined;
-  /** Where: anywhere (near `hint`), exactly at `address` in place of what is there, or exactly there if free. */
-  readonly place: { readonly kind: 'any'; readonly hint: number } | { readonly kind: 'fixed' | 'free'; readonly address: number };
-}
-
-/** Page rights of PROT_* bits: write and execute imply read, as the machine has them. */
-export function rightsOf(protection: number): number {
-  return protection === PROT.none ? 0 : (protection & 7) | PAGE_FLAG.read;
-}
 
 export class AddressSpace {
   readonly memory: GuestMemory;

@@ -6,9 +6,9 @@
  */
 import type { Kernel } from './kernel.ts';
 import { ERRNO } from './errno.ts';
-import { bitOf, SIGNALS_MAX, UNBLOCKABLE } from './signal-actions.ts';
+import { bitOf, SA, SIGNALS_MAX, UNBLOCKABLE, type SignalAction } from './signal-actions.ts';
 import { finishWait } from './signal-delivery.ts';
-import type { Thread } from './thread.ts';
+import { NOT_WAITING, type Thread } from './thread.ts';
 
 /** Calls with a signal mask: the argument that points to it; `isIndirect`: to a pair of pointer and size (pselect6). */
 const MASKED: ReadonlyMap<number, { readonly argument: number; readonly isIndirect: boolean }> = new Map([
@@ -22,10 +22,21 @@ export function blockOnGuest(kernel: Kernel, thread: Thread): void {
   thread.wait = { kind: 'retry', deadline: thread.retryDeadline, isRestarted: masked === undefined && thread.retryDeadline === undefined, isReady: false };
   kernel.isScheduled = true;
   const mask = masked === undefined ? undefined : readMask(thread, masked);
-  if (mask === undefined) return;
+  if (mask === undefined) {
+    const action = deliverable(thread);
+    if (action !== undefined) giveUp(thread, action);
+    return;
+  }
   thread.savedMask = thread.mask;
   thread.mask = mask & ~UNBLOCKABLE;
-  if (isInterrupted(thread)) finishWait(thread, -ERRNO.EINTR);
+  if (deliverable(thread) !== undefined) finishWait(thread, -ERRNO.EINTR);
+}
+
+/** The wait ends before it has begun: a handler comes first, and the call is issued again after it or not. */
+function giveUp(thread: Thread, action: SignalAction): void {
+  const { wait } = thread;
+  if (wait.kind === 'retry' && wait.isRestarted && (action.flags & SA.RESTART) !== 0) thread.wait = NOT_WAITING;
+  else finishWait(thread, -ERRNO.EINTR);
 }
 
 function readMask(thread: Thread, masked: { readonly argument: number; readonly isIndirect: boolean }): bigint | undefined {
@@ -37,11 +48,11 @@ function readMask(thread: Thread, masked: { readonly argument: number; readonly 
   return pointer === undefined || pointer === 0n ? undefined : memory.readU64(Number(pointer));
 }
 
-/** A signal is pending already that the mask lets through. */
-function isInterrupted(thread: Thread): boolean {
+/** The action of a pending signal that the mask lets through. */
+function deliverable(thread: Thread): SignalAction | undefined {
   const pending = (thread.pending.set | thread.process.pending.set) & ~thread.mask;
   for (let signal = 1; signal <= SIGNALS_MAX && pending !== 0n; signal++) {
-    if ((pending & bitOf(signal)) !== 0n && !thread.process.actions.isIgnored(signal)) return true;
+    if ((pending & bitOf(signal)) !== 0n && !thread.process.actions.isIgnored(signal)) return thread.process.actions.get(signal);
   }
-  return false;
+  return undefined;
 }

@@ -10,13 +10,14 @@
 import { limits, StillpointError } from '../core/index.ts';
 import type { Cpu } from '../engine/index.ts';
 import { CONTROL, type Isa } from '../isa/index.ts';
-import type { AddressSpace, SpaceLayout } from './address-space.ts';
+import type { AddressSpace } from './address-space.ts';
 import { AUX, buildStack, type StackImage } from './boot-stack.ts';
 import type { ElfImage, ElfSegment } from './elf.ts';
 import type { Executable, LoadFile } from './executable.ts';
 import type { Identity } from './files/index.ts';
 import { PROT, roundUp } from './memory-map.ts';
 import { ProcessImage } from './process-image.ts';
+import type { SpaceLayout } from './space-layout.ts';
 
 const { PAGE_BYTES, HIGHEST_ADDRESS, STACK_BYTES } = limits;
 /** Linux's stack_guard_gap: 256 pages. */

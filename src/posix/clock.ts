@@ -50,15 +50,14 @@ export class Clock {
     return KNOWN.has(clock);
   }
 
-  /** CPU time of the machine: retired instructions, or 0 when time stands still. */
-  get cpuTime(): bigint {
-    return this.mode.kind === 'zero' ? 0n : this.#retired();
+  /** What a clock of CPU time shows of a time (cpu-time.ts): 0 when time stands still. */
+  shown(executed: bigint): bigint {
+    return this.mode.kind === 'zero' ? 0n : executed;
   }
 
-  /** Value of a clock; undefined when the host must supply one first (the call answers BLOCKED). */
+  /** Value of a clock that is none of CPU time; undefined when the host must supply one first (the call answers BLOCKED). */
   read(clock: number): bigint | undefined {
     if (this.mode.kind === 'zero') return 0n;
-    if (clock === CLOCK.PROCESS || clock === CLOCK.THREAD) return this.cpuTime;
     if (this.mode.kind === 'virtual') return REAL.has(clock) ? this.mode.start + this.hidden : this.hidden;
     if (this.#supplied === undefined) {
       this.isWanted = true;

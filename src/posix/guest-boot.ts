@@ -132,7 +132,7 @@ export interface ImageOptions { readonly executable: Executable; readonly enviro
 
 /** A new image with the program in it. Throws as loadProgram does; nothing is left behind then. */
 export function loadImage(kernel: Kernel, options: ImageOptions): { readonly image: ProcessImage; readonly randomAddress: number } {
-  const cpu = kernel.takeCpu();
+  const cpu = kernel.memories.take();
   const places = planSpace(options.executable.program.image.end, kernel.account.memoryBytes, kernel.spaceLimit);
   const { heapStart, mmapBottom, mmapTop, stackBottom, stackTop } = places;
   const space = kernel.newSpace(cpu, { heapStart, mmapBottom, mmapTop, stackBottom, stackTop });

@@ -14,7 +14,6 @@ import type { ChannelSet } from '../channel/index.ts';
 import type { ImageTree } from '../image/index.ts';
 import type { Loan, PageSource } from '../engine/index.ts';
 import { CPU_STATE_BYTES, type Isa } from '../isa/index.ts';
-import type { SpaceLayout } from './address-space.ts';
 import type { ClockMode } from './clock.ts';
 import type { EntropyMode } from './entropy.ts';
 import { FileContext } from './files/index.ts';
@@ -28,6 +27,7 @@ import { ProcessImage } from './process-image.ts';
 import type { ScheduleState } from './schedule.ts';
 import type { SignalAction } from './signal-actions.ts';
 import type { SignalInfo } from './signal-pending.ts';
+import type { SpaceLayout } from './space-layout.ts';
 import { NOT_WAITING, Thread, type AlternateStack, type Wait } from './thread.ts';
 import { encodeTimer, type GuestTimer } from './timers.ts';
 import { nextDeadline } from './scheduler.ts';
@@ -158,20 +158,22 @@ function processState(kernel: Kernel, process: Process): Canonical {
   return {
     pid: process.pid, parentPid: process.parentPid, group: process.group, session: process.session, outcome: process.outcome ?? null,
     exitSignal: process.exitSignal, hasExecuted: process.hasExecuted, stopSignal: process.stopSignal, news: process.news, ...(process.nice === 0 ? {} : { nice: process.nice }),
+    ...(process.endedTime === 0 ? {} : { endedTime: process.endedTime }), ...(process.childTime === 0 ? {} : { childTime: process.childTime }),
     image: process.hasImage ? process.image.id : null, files: process.files.state(),
     actions: process.actions.encode(), pending: process.pending.encode(), timers: process.timers.map(encodeTimer),
     argv: process.argv, environment: process.environment, programPath: process.programPath,
     limits: [...process.limits].sort(([a], [b]) => a - b).map(([resource, [soft, hard]]) => [resource, soft, hard]),
-    threads: process.threads.map((thread) => threadState(thread, thread === kernel.current)),
+    threads: process.threads.map((thread) => threadState(kernel, thread)),
   };
 }
 
-function threadState(thread: Thread, isCurrent: boolean): Canonical {
+function threadState(kernel: Kernel, thread: Thread): Canonical {
   return {
-    tid: thread.tid, name: thread.name, registers: isCurrent ? thread.process.cpu.save() : thread.registers, mask: thread.mask,
+    tid: thread.tid, name: thread.name, registers: thread === kernel.current ? thread.process.cpu.save() : thread.registers, mask: thread.mask,
     savedMask: thread.savedMask ?? null, pending: thread.pending.encode(), alternateStack: { ...thread.alternateStack },
     wait: waitState(thread.wait), waitOrder: thread.waitOrder, wakeResult: thread.wakeResult ?? null, retryDeadline: thread.retryDeadline ?? null,
     clearTidAddress: thread.clearTidAddress, robustList: thread.robustList, used: thread.used, hasEnded: thread.hasEnded,
+    ...(BigInt(thread.executed) === kernel.retired ? {} : { executed: thread.executed }), // Machines of one thread have nothing to say.
   };
 }
 
@@ -192,7 +194,7 @@ interface ThreadRecord {
   readonly tid: number; readonly name: string; readonly registers: Uint8Array; readonly mask: bigint; readonly savedMask: bigint | null;
   readonly pending: readonly SignalInfo[]; readonly alternateStack: AlternateStack; readonly wait: Wait; readonly waitOrder: number;
   readonly wakeResult: number | null; readonly retryDeadline: bigint | null; readonly clearTidAddress: number; readonly robustList: number;
-  readonly used: number; readonly hasEnded: boolean;
+  readonly used: number; readonly hasEnded: boolean; readonly executed?: number;
 }
 type MappingRecord = Omit<Mapping, 'backing'> & { readonly backing: Mapping['backing'] | null };
 interface ImageRecord {
@@ -201,7 +203,7 @@ interface ImageRecord {
 }
 interface ProcessRecord {
   readonly pid: number; readonly parentPid: number; readonly group: number; readonly session: number; readonly outcome: ProcessOutcome | null;
-  readonly exitSignal: number; readonly hasExecuted: boolean; readonly stopSignal: number; readonly news: Process['news']; readonly nice?: number;
+  readonly exitSignal: number; readonly hasExecuted: boolean; readonly stopSignal: number; readonly news: Process['news']; readonly nice?: number; readonly endedTime?: number; readonly childTime?: number;
   readonly image: number | null; readonly files: Canonical;
   readonly actions: readonly (SignalAction & { readonly signal: number })[]; readonly pending: readonly SignalInfo[];
   readonly timers: readonly (Omit<GuestTimer, 'deadline'> & { readonly deadline: bigint | null })[];
@@ -236,7 +238,7 @@ export function restoreKernel(state: RestoredImage, options: RestoreOptions): Ke
   for (const process of section(state, 'processes') as unknown as readonly ProcessRecord[]) {
     const image = process.image === null ? undefined : images.get(process.image);
     if (image === undefined && process.image !== null) throw malformed('has a process without its image');
-    kernel.processes.push(restoreProcess(process, { kernel, image }));
+    kernel.processes.push(restoreProcess(process, { kernel, image, retired: record.retired }));
   }
   kernel.systemV.restore(state.sections.has('system-v') ? section(state, 'system-v') : undefined, kernel.files);
   kernel.nextId = record.nextId;
@@ -259,7 +261,7 @@ export function restoreKernel(state: RestoredImage, options: RestoreOptions): Ke
 }
 
 function restoreImage(record: ImageRecord, kernel: Kernel, { pages, isLazy }: { readonly pages: PagesIn | undefined; readonly isLazy: boolean }): ProcessImage {
-  const cpu = kernel.takeCpu();
+  const cpu = kernel.memories.take();
   if (isLazy && pages?.source !== undefined) cpu.memory.fillLater(pages.source);
   else for (const { index, bytes } of pages?.pages() ?? []) cpu.memory.install(index * 4096, bytes);
   const space = kernel.newSpace(cpu, record.space.layout);
@@ -267,18 +269,24 @@ function restoreImage(record: ImageRecord, kernel: Kernel, { pages, isLazy }: { 
   return new ProcessImage({ ...record, cpu, space });
 }
 
-function restoreProcess(record: ProcessRecord, parts: { readonly kernel: Kernel; readonly image: ProcessImage | undefined }): Process {
+function restoreProcess(record: ProcessRecord, parts: { readonly kernel: Kernel; readonly image: ProcessImage | undefined; readonly retired: bigint }): Process {
   const process = new Process({ ...record, image: parts.image, files: FileContext.restore(record.files, parts.kernel.files) });
   process.outcome = record.outcome ?? undefined;
   process.hasExecuted = record.hasExecuted;
   process.stopSignal = record.stopSignal;
   process.news = record.news;
   process.nice = record.nice ?? 0;
+  process.endedTime = record.endedTime ?? 0;
+  process.childTime = record.childTime ?? 0;
   process.actions.decode(record.actions);
   process.pending.decode(record.pending);
   for (const timer of record.timers) process.timers.push({ ...timer, deadline: timer.deadline ?? undefined });
   for (const [resource, soft, hard] of record.limits) process.limits.set(resource, [soft, hard]);
-  for (const thread of record.threads) process.threads.push(restoreThread(process, thread));
+  for (const thread of record.threads) {
+    const made = restoreThread(process, thread);
+    made.executed = thread.executed ?? Number(parts.retired);
+    process.threads.push(made);
+  }
   return process;
 }
 

@@ -19,11 +19,11 @@ import { bootKernel, type BootOptions } from './guest-boot.ts';
 import { Marks, type Changed } from './marks.ts';
 import { bringWhole, describeKernel, describeWhole, lendWhole, restoreKernel, type LentImage, type WholeObject, type MachineImage, type RestoreOptions, type RestoredImage } from './guest-state.ts';
 import type { GuestOutcome, Kernel } from './kernel.ts';
-import { rightsOf } from './address-space.ts';
 import { progress, settle } from './scheduler.ts';
 import { SI, SIGNAL } from './signal-actions.ts';
 import { forceSignal } from './signal-delivery.ts';
 import type { SignalInfo } from './signal-pending.ts';
+import { rightsOf } from './space-layout.ts';
 import type { Thread } from './thread.ts';
 
 export type { BootOptions, ClockOption } from './guest-boot.ts';
@@ -186,6 +186,7 @@ export class Guest {
     this.#accounted = retired;
     this.#left -= executed;
     thread.used += executed;
+    thread.executed += executed;
   }
 
   /** A call or a taken signal is one instruction; then whatever it caused happens. */
@@ -193,6 +194,7 @@ export class Guest {
     const { kernel } = this;
     kernel.processor.retired += 1n; // Another one after execve.
     thread.used++;
+    kernel.current.executed++; // That of the new program after execve.
     this.#left--;
     settle(kernel);
   }

@@ -7,11 +7,12 @@
  */
 import { assert, markArray, type Undo } from '../core/index.ts';
 import type { ChannelSet } from '../channel/index.ts';
-import { Cpu, GuestMemory } from '../engine/index.ts';
+import type { Cpu } from '../engine/index.ts';
 import type { Isa } from '../isa/index.ts';
-import { AddressSpace, type SpaceLayout } from './address-space.ts';
+import { AddressSpace } from './address-space.ts';
 import { MemoryAccount } from './memory-account.ts';
 import type { Clock } from './clock.ts';
+import { executedBy } from './cpu-time.ts';
 import type { Entropy } from './entropy.ts';
 import type { FileSystem } from './files/index.ts';
 import { mappedFiles, type MappedFiles } from './mapped-files.ts';
@@ -21,7 +22,9 @@ import { releaseRobustLocks } from './robust-list.ts';
 import { Schedule } from './schedule.ts';
 import { SA, SI, SIG_IGN, SIGNAL } from './signal-actions.ts';
 import { finishWait, sendSignal } from './signal-delivery.ts';
+import type { SpaceLayout } from './space-layout.ts';
 import { endSession } from './terminal-io.ts';
+import { SpareMemories } from './spare-memories.ts';
 import { SystemV } from './system-v.ts';
 import type { Thread } from './thread.ts';
 
@@ -36,10 +39,6 @@ export const INIT_PID = 1;
 export const TASKS_MAX = 1024;
 /** Living processes of one machine: each has an address space of the host's, which are dearer than threads. A guest that makes more sees EAGAIN. */
 export const PROCESSES_MAX = 256;
-/** Memories of ended processes that are kept, zeroed, for the next ones: making one costs more than zeroing what a short program wrote. */
-const SPARE_CPUS_MAX = 8;
-/** Pages that a kept memory may have used: the host does not get them back. 16 MiB. */
-const SPARE_PAGES_MAX = 4096;
 const SIGCHLD_CODE = { EXITED: 1, KILLED: 2, STOPPED: 5, CONTINUED: 6 } as const;
 
 /** `object`: an inode number, or minus the id of a process image. */
@@ -58,6 +57,8 @@ export class Kernel {
   readonly mapped: MappedFiles;
   readonly schedule: Schedule;
   readonly systemV = new SystemV();
+  /** Host memory only, no state. */
+  readonly memories: SpareMemories;
   readonly processes: Process[] = [];
   nextId = FIRST_PID;
   /** Ids of process images come from a counter of their own: the names of page objects. */
@@ -76,8 +77,7 @@ export class Kernel {
   /** A transaction is under way: memories that processes leave may be needed again. */
   isMarked = false;
   #current: Thread | undefined = undefined;
-  /** Host memory only, no state: processors with zeroed memories, and images that nobody runs in any more. */
-  readonly #spare: Cpu[] = [];
+  /** Host memory only, no state: images that nobody runs in any more. */
   #left: ProcessImage[] = [];
   /** The image of the current thread's process when that is over: its processor still holds the machine's count. */
   #ending: ProcessImage | undefined = undefined;
@@ -91,6 +91,7 @@ export class Kernel {
     this.account = new MemoryAccount(parts.memoryBytes);
     this.spaceLimit = parts.spaceLimit;
     this.mapped = mappedFiles(parts.files);
+    this.memories = new SpareMemories(parts.isa, parts.spaceLimit);
     this.schedule = new Schedule(parts.schedule);
     this.channels = parts.channels;
     this.clock = parts.clock;
@@ -167,21 +168,14 @@ export class Kernel {
 
   // Memories.
 
-  /** A processor whose memory is all zeros, without rights and clean. */
-  takeCpu(): Cpu {
-    return this.#spare.pop() ?? new Cpu(this.isa, new GuestMemory(this.spaceLimit));
-  }
-
   /** An empty address space on a processor's memory. */
   newSpace(cpu: Cpu, layout: SpaceLayout): AddressSpace {
     return new AddressSpace({ memory: cpu.memory, account: this.account, layout, files: this.mapped });
   }
 
-  /** Gives a memory back: at once, so that the host never waits for its garbage collector. The space has been closed. */
+  /** Gives a memory back, unless a transaction may need it again. The space has been closed. */
   giveBack(cpu: Cpu, space: AddressSpace): void {
-    if (this.isMarked || this.#spare.length >= SPARE_CPUS_MAX || cpu.memory.touchedPages().length > SPARE_PAGES_MAX) return; // The host's collector takes it.
-    space.vacate(); // Which drops what executors keep of its code.
-    this.#spare.push(cpu);
+    if (!this.isMarked) this.memories.giveBack(cpu, space);
   }
 
   /** The process leaves its image; the last one closes its address space. Its memory is given back by releaseImages(). */
@@ -263,6 +257,7 @@ export class Kernel {
       this.endProcess(process, { kind: 'exited', status });
       return;
     }
+    process.endedTime += thread.executed;
     process.threads.splice(process.threads.indexOf(thread), 1);
     this.refreshSchedule();
   }
@@ -312,6 +307,7 @@ export class Kernel {
     if (this.#current !== undefined && this.#current.process === process) this.#ending = image;
     process.files.closeAll();
     process.files.cwd = this.files.root;
+    process.endedTime = executedBy(process);
     process.threads.length = 0;
     process.timers.length = 0;
   }
@@ -390,16 +386,14 @@ export class Kernel {
   }
 
   /** Time or a signal has brought something: every call that waits on guest state looks again, the current thread's too. */
-  lookAgain(): void {
+  lookAgain(except?: Thread): void {
     for (const { threads } of this.processes) {
-      for (const thread of threads) if (thread.wait.kind === 'retry' && !thread.wait.isReady) thread.wait = { ...thread.wait, isReady: true };
+      for (const thread of threads) if (thread !== except && thread.wait.kind === 'retry' && !thread.wait.isReady) thread.wait = { ...thread.wait, isReady: true };
     }
   }
 
-  /** Calls that wait on guest state look again. */
+  /** Calls of other threads that wait on guest state look again. */
   retryAll(): void {
-    for (const process of this.processes) {
-      for (const thread of process.threads) if (thread !== this.#current && thread.wait.kind === 'retry' && !thread.wait.isReady) thread.wait = { ...thread.wait, isReady: true };
-    }
+    this.lookAgain(this.#current);
   }
 }

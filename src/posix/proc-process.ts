@@ -1,7 +1,9 @@
 /**
  * The texts of /proc/PID: what a process and its threads are, made at each read from guest state only.
- * What this does NOT do: times (zero), memory by kind (all of it is resident).
+ * What this does NOT do: times of starts (zero), memory by kind (all of it is resident).
  */
+import { CLOCK_TICKS } from './boot.ts';
+import { executedBy } from './cpu-time.ts';
 import { CAPABILITIES, isPrivileged, type IdKind } from './files/identity.ts';
 import type { Kernel } from './kernel.ts';
 import type { Mapping } from './memory-map.ts';
@@ -16,6 +18,7 @@ import type { Thread } from './thread.ts';
 /** Major number of pseudo-terminals, as tty_nr has it. */
 const TERMINAL_DEVICE = 136 * 256;
 const PAGE_BYTES = 4096;
+const SECOND = 1_000_000_000n;
 const STATES = { R: 'R (running)', S: 'S (sleeping)', T: 'T (stopped)', Z: 'Z (zombie)' } as const;
 const NAMES: readonly (readonly [keyof typeof RLIMIT, string, string])[] = [
   ['CPU', 'cpu time', 'seconds'], ['FSIZE', 'file size', 'bytes'], ['DATA', 'data size', 'bytes'], ['STACK', 'stack size', 'bytes'], ['CORE', 'core file size', 'bytes'], ['RSS', 'resident set', 'bytes'],
@@ -40,7 +43,8 @@ export function statText(kernel: Kernel, process: Process, thread?: Thread): str
   const terminal = terminalOfSession(kernel.files, process.session)?.terminal;
   const head = `${thread?.tid ?? process.pid} (${thread?.name ?? process.name}) ${stateOf(process, thread)} ${process.parentPid} ${process.group} ${process.session}`;
   const control = terminal === undefined ? '0 -1' : `${TERMINAL_DEVICE + terminal.number} ${terminal.foreground}`;
-  const counters = `0 0 0 0 0 0 0 0 ${20 + process.nice} ${process.nice} ${process.threads.length} 0 0 ${bytes} ${bytes / PAGE_BYTES}`;
+  const ticks = (executed: number): bigint => kernel.clock.shown(BigInt(executed)) * BigInt(CLOCK_TICKS) / SECOND;
+  const counters = `0 0 0 0 ${ticks(thread?.executed ?? executedBy(process))} 0 ${ticks(process.childTime)} 0 ${20 + process.nice} ${process.nice} ${process.threads.length} 0 0 ${bytes} ${bytes / PAGE_BYTES}`;
   return `${head} ${control} 0 ${counters}${' 0'.repeat(28)}\n`;
 }
 

@@ -44,6 +44,9 @@ export class Process {
   stopSignal = 0;
   /** What a parent that asks for it (WUNTRACED, WCONTINUED) has not been told yet. */
   news: 'none' | 'stopped' | 'continued' = 'none';
+  /** CPU time (cpu-time.ts) of its threads that have ended, and of children that it has waited for with theirs. */
+  endedTime = 0;
+  childTime = 0;
   /** Remembered; every process gets the processor alike. */
   nice = 0;
   /** Resource limits changed by setrlimit: resource → [soft, hard]. */
@@ -68,7 +71,7 @@ export class Process {
 
   /** Everything but its image and its threads, which are marked with the others (marks.ts). */
   mark(): Undo {
-    const { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news, nice } = this;
+    const { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news, nice, endedTime, childTime } = this;
     const image = this.#image;
     const timers = this.timers.map((timer) => ({ timer, values: { ...timer } }));
     const parts = [this.files.mark(), this.actions.mark(), this.pending.mark(), markArray(this.threads), markArray(this.timers), markMap(this.limits)];
@@ -85,6 +88,8 @@ export class Process {
       this.stopSignal = stopSignal;
       this.news = news;
       this.nice = nice;
+      this.endedTime = endedTime;
+      this.childTime = childTime;
       this.#image = image;
       for (const undo of parts) undo();
       for (const { timer, values } of timers) Object.assign(timer, values);

@@ -8,11 +8,12 @@
 import { ERRNO } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
-import { SI } from './signal-actions.ts';
+import { readCpuClock } from './cpu-time.ts';
+import { SI, SIGNAL } from './signal-actions.ts';
 import { deliverSignals, finishWait, sendSignal } from './signal-delivery.ts';
 import type { Thread } from './thread.ts';
 import { NOT_WAITING } from './thread.ts';
-import { advanceTimer, type GuestTimer } from './timers.ts';
+import { advanceTimer, INTERVAL_TIMER, isPastCpuLimit, type GuestTimer } from './timers.ts';
 
 const NOTHING: ReadonlySet<GuestTimer> = new Set();
 
@@ -24,13 +25,26 @@ export function nextDeadline(kernel: Kernel, spent: ReadonlySet<GuestTimer> = NO
   }
   for (const process of kernel.processes) {
     if (process.isOver) continue;
-    for (const timer of process.timers) if (timer.deadline !== undefined && (next === undefined || timer.deadline < next) && !spent.has(timer)) next = timer.deadline;
+    for (const timer of process.timers) {
+      const deadline = hiddenDeadline(kernel, timer);
+      if (deadline !== undefined && (next === undefined || deadline < next) && !spent.has(timer)) next = deadline;
+    }
     for (const { wait } of process.threads) {
       if (wait.kind === 'none' || wait.kind === 'signal' || wait.kind === 'vfork' || (wait.kind === 'retry' && wait.isReady)) continue;
       if (wait.deadline !== undefined && (next === undefined || wait.deadline < next)) next = wait.deadline;
     }
   }
   return next;
+}
+
+/** Where a timer's deadline lies on the hidden time line. One on CPU time has none unless it is due, or somebody runs whose instructions count. */
+function hiddenDeadline(kernel: Kernel, { deadline, clock }: GuestTimer): bigint | undefined {
+  if (deadline === undefined || clock >= 0) return deadline;
+  const { current } = kernel;
+  const now = readCpuClock(kernel, clock, current);
+  if (now === undefined) return undefined;
+  if (deadline <= now.time) return kernel.clock.hidden;
+  return now.counts && canRun(current) ? kernel.clock.hidden + deadline - now.time : undefined;
 }
 
 /** Whether anybody could see a timerfd expire: one with an interval must not keep a machine alive whose threads wait for each other. */
@@ -61,11 +75,16 @@ function wakeDue(thread: Thread, now: bigint): void {
   }
 }
 
-function fireTimers(kernel: Kernel, process: Process, now: bigint): void {
-  for (const timer of process.timers) {
-    if (timer.deadline === undefined || timer.deadline > now) continue;
+function fireTimers(kernel: Kernel, process: Process, hidden: bigint): void {
+  for (const timer of [...process.timers]) { // A copy: a signal may end the process.
+    const now = timer.clock < 0 ? readCpuClock(kernel, timer.clock, kernel.current)?.time : hidden;
+    if (timer.deadline === undefined || now === undefined || timer.deadline > now) continue;
     timer.overrun = advanceTimer(timer, now);
     if (timer.signal === 0) continue;
+    if (timer.id === INTERVAL_TIMER.limit && isPastCpuLimit(process, now)) {
+      sendSignal(kernel, { process }, { signal: SIGNAL.KILL, code: SI.KERNEL, pid: 0, uid: 0, value: 0n, form: 'kill' });
+      continue;
+    }
     const info = timer.id < 0
       ? { signal: timer.signal, code: SI.KERNEL, pid: 0, uid: 0, value: 0n, form: 'kill' as const }
       : { signal: timer.signal, code: SI.TIMER, pid: timer.id, uid: timer.overrun, value: timer.value, form: 'timer' as const };
@@ -129,7 +148,7 @@ function settleSlowly(kernel: Kernel): void {
     const deadline = nextDeadline(kernel);
     kernel.nextDeadline = deadline;
     if (deadline !== undefined && deadline <= kernel.clock.hidden) {
-      for (const { timers } of kernel.processes) for (const timer of timers) if (timer.interval > 0n && timer.deadline !== undefined && timer.deadline <= kernel.clock.hidden) spent.add(timer);
+      for (const { timers } of kernel.processes) for (const timer of timers) if (timer.clock >= 0 && timer.interval > 0n && timer.deadline !== undefined && timer.deadline <= kernel.clock.hidden) spent.add(timer);
       fireDue(kernel);
       continue;
     }
@@ -157,11 +176,13 @@ function settleSlowly(kernel: Kernel): void {
 /** Stores the result it waited for and delivers its signals; false when that ended it or made it wait. */
 function resume(kernel: Kernel, thread: Thread): boolean {
   const { cpu } = thread.process;
+  const isInterrupted = thread.wait.kind === 'retry' && thread.wait.isInterrupted === true;
   thread.wait = NOT_WAITING; // Not before: until now a signal would have interrupted the call that is issued again.
   if (thread.wakeResult !== undefined) {
     cpu.isa.abi.completeSyscall(cpu.state, thread.wakeResult);
     thread.wakeResult = undefined;
   }
+  if (isInterrupted) return true; // The call looks once more; when there is nothing it ends, and the signal is delivered (blocked-call.ts).
   if (thread.pending.count > 0 || thread.process.pending.count > 0 || thread.savedMask !== undefined) deliverSignals(kernel, thread);
   return canRun(thread);
 }

@@ -83,6 +83,11 @@ export function finishWait(thread: Thread, result: number): void {
 
 function interruptWait(kernel: Kernel, thread: Thread, action: SignalAction): void {
   const { wait } = thread;
+  if (wait.kind === 'retry' && action.handler !== SIG_DFL && thread.savedMask === undefined) {
+    // As on Linux a call that has something to answer answers it, although a signal came as well: a child that has ended, bytes in a pipe.
+    thread.wait = { ...wait, isReady: true, isInterrupted: true };
+    return;
+  }
   if (wait.kind === 'sleep' && wait.remainder !== 0) {
     const left = wait.deadline - kernel.clock.hidden;
     writeTimespec(thread.process.memory, wait.remainder, left > 0n ? left : 0n);

@@ -22,8 +22,9 @@ export type Wait =
   | { readonly kind: 'signal' }
   /** rt_sigtimedwait: until a signal of `set` is pending. */
   | { readonly kind: 'signal-set'; readonly set: bigint; readonly info: number; readonly deadline: bigint | undefined }
-  /** A call that answered BLOCKED on guest state (an empty pipe): issued again when another thread has run (`isReady` then), or at the deadline. `isRestarted`: after a handler with SA_RESTART too. */
-  | { readonly kind: 'retry'; readonly deadline: bigint | undefined; readonly isRestarted: boolean; readonly isReady: boolean };
+  /** A call that answered BLOCKED on guest state (an empty pipe): issued again when another thread has run (`isReady` then), or at the deadline. `isRestarted`: after a handler with SA_RESTART too.
+   * `isInterrupted`: a handler waits until the call has looked once more. */
+  | { readonly kind: 'retry'; readonly deadline: bigint | undefined; readonly isRestarted: boolean; readonly isReady: boolean; readonly isInterrupted?: true };
 
 export const NOT_WAITING: Wait = { kind: 'none' };
 
@@ -59,6 +60,8 @@ export class Thread {
   name: string;
   /** Instructions since it got the processor; a spinner is switched at QUANTUM. */
   used = 0;
+  /** Instructions in all: its CPU time. */
+  executed = 0;
 
   /** The view that handlers get; made once, because there may be millions of calls. */
   call: Call | undefined = undefined;
@@ -71,7 +74,7 @@ export class Thread {
 
   /** Everything but what is on the processor. */
   mark(): Undo {
-    const { registers, mask, savedMask, alternateStack, wait, waitOrder, hasEnded, retryDeadline, wakeResult, clearTidAddress, robustList, name, used } = this;
+    const { registers, mask, savedMask, alternateStack, wait, waitOrder, hasEnded, retryDeadline, wakeResult, clearTidAddress, robustList, name, used, executed } = this;
     const pending = this.pending.mark();
     return () => {
       this.registers = registers;
@@ -87,6 +90,7 @@ export class Thread {
       this.robustList = robustList;
       this.name = name;
       this.used = used;
+      this.executed = executed;
       pending();
     };
   }

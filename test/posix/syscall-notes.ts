@@ -8,7 +8,7 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   futex: 'no priorities to inherit; FUTEX_CMP_REQUEUE_PI and FUTEX_WAIT_REQUEUE_PI ENOSYS', ioctl: 'pseudo-terminals without packet mode; terminals of the host are 80 by 24 in canonical mode, changes have no effect', fcntl: 'no leases, no owner signals, F_SETLKW finds no deadlocks',
   mmap: 'a page past the end of a file reads zeros; huge pages are ordinary ones', mremap: 'no MREMAP_DONTUNMAP', madvise: 'only MADV_DONTNEED does something', mincore: 'mapped pages are always there', mlock: 'nothing is ever swapped',
   mlock2: 'nothing is ever swapped', mlockall: 'nothing is ever swapped', munlock: 'nothing is ever swapped', munlockall: 'nothing is ever swapped',
-  prctl: 'names, dumpable, no-new-privileges, capabilities (none to be had); others EINVAL', prlimit64: 'NOFILE, NPROC are obeyed, the others remembered; own process only', setrlimit: 'NOFILE, NPROC are obeyed, the others remembered',
+  prctl: 'names, dumpable, no-new-privileges, capabilities (none to be had); others EINVAL', prlimit64: 'CPU, NOFILE, NPROC are obeyed, the others remembered; own process only', setrlimit: 'CPU, NOFILE, NPROC are obeyed, the others remembered',
   getrusage: 'user time only', times: 'user time only', sysinfo: 'memory and processes', setsockopt: 'time-outs, SO_PASSCRED and IPV6_V6ONLY are obeyed, the others remembered', getsockopt: 'options are remembered',
   recvmmsg: 'no time-out', socket: 'AF_UNIX, AF_INET and AF_INET6; nothing leaves the machine',
   connect: 'loopback only, else ENETUNREACH', sendfile: 'from regular files', copy_file_range: 'between regular files', epoll_ctl: 'edge-triggered on channels is level-triggered', epoll_pwait: 'edge-triggered on channels is level-triggered',

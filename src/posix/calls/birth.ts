@@ -4,6 +4,7 @@
  * What this does NOT do: threads (threads.ts), namespaces (EPERM: the guest is an ordinary user), CLONE_FILES without threads (copied).
  */
 import { BLOCKED, NO_RESULT, type Call, type CallResult } from '../call.ts';
+import { executedBy } from '../cpu-time.ts';
 import { ERRNO } from '../errno.ts';
 import { checkFile, errnoOf, findExecutable, isLoadError, resolveExecutable } from '../executable.ts';
 import { AT } from '../files/flags.ts';
@@ -13,6 +14,7 @@ import { Process } from '../process.ts';
 import { ProcessImage } from '../process-image.ts';
 import { SIG_DFL, SIG_IGN, SIGNALS_MAX } from '../signal-actions.ts';
 import { SS_DISABLE, Thread } from '../thread.ts';
+import { armCpuLimit } from '../timers.ts';
 import { limits } from '../../core/index.ts';
 import { CLONE, startedRegisters, type CloneRequest } from './clone-flags.ts';
 import type { CallEntry } from './entry.ts';
@@ -58,7 +60,7 @@ export function cloneProcess(call: Call, request: CloneRequest): CallResult {
 function copyImage(call: Call): ProcessImage | undefined {
   const { kernel } = call;
   const { image } = call.process;
-  const cpu = kernel.takeCpu();
+  const cpu = kernel.memories.take();
   const space = kernel.newSpace(cpu, image.space.layout);
   if (image.space.copyTo(space) < 0) {
     space.close();
@@ -80,6 +82,7 @@ function makeChild(call: Call, request: CloneRequest, image: ProcessImage): Proc
   if (request.clearsHandlers) for (let signal = 1; signal <= SIGNALS_MAX; signal++) if (child.actions.get(signal).handler !== SIG_IGN) child.actions.reset(signal);
   child.nice = process.nice;
   for (const [resource, limit] of process.limits) child.limits.set(resource, limit);
+  armCpuLimit(child);
   const thread = new Thread(child, pid, maker.name);
   thread.mask = maker.mask;
   // A child on the same memory and another stack must not use the maker's signal stack.
@@ -159,6 +162,8 @@ function enterImage(call: Call, image: ProcessImage, identity: Identity): void {
   const thread = new Thread(process, process.pid, identity.name);
   thread.mask = caller.mask;
   thread.used = caller.used;
+  thread.executed = caller.executed;
+  process.endedTime = executedBy(process) - caller.executed;
   process.threads.splice(0, process.threads.length, thread);
   kernel.leaveImage(process, image);
   kernel.setCurrent(thread);

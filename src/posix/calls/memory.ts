@@ -3,10 +3,10 @@
  * What this does NOT do: page faults (guest.ts turns them into signals).
  */
 import { limits } from '../../core/index.ts';
-import type { MapRequest } from '../address-space.ts';
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { PROT, roundUp, type Backing } from '../memory-map.ts';
+import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
 
 const { PAGE_BYTES } = limits;

@@ -3,6 +3,7 @@
  * What this does NOT do: birth (birth.ts).
  */
 import { BLOCKED, NO_RESULT, type Call, type CallResult } from '../call.ts';
+import { executedWithChildren } from '../cpu-time.ts';
 import { ERRNO } from '../errno.ts';
 import type { Process } from '../process.ts';
 import { encodeSignalInfo } from '../signal-frame.ts';
@@ -10,6 +11,7 @@ import { SIGNAL } from '../signal-actions.ts';
 import type { CallEntry } from './entry.ts';
 import { pidArgument } from './event-files.ts';
 import { openFileArgument } from './file-arguments.ts';
+import { usageOf } from './time.ts';
 
 function exit(call: Call): CallResult {
   call.kernel.endThread(call.thread, call.int(0) & 255);
@@ -24,7 +26,6 @@ function exitGroup(call: Call): CallResult {
 const W = { NOHANG: 1, UNTRACED: 2, EXITED: 4, CONTINUED: 8, NOWAIT: 0x0100_0000, NOTHREAD: 0x2000_0000, ALL: 0x4000_0000, CLONE: 0x8000_0000 } as const;
 const WAIT4_KNOWN = W.NOHANG | W.UNTRACED | W.CONTINUED | W.NOTHREAD | W.ALL | W.CLONE;
 const WAITID_KNOWN = WAIT4_KNOWN | W.EXITED | W.NOWAIT;
-const RUSAGE_BYTES = 144;
 const CODE = { EXITED: 1, KILLED: 2, STOPPED: 5, CONTINUED: 6 } as const;
 
 /** What is told of a child: `status` as wait4 encodes it, and siginfo's code and value. */
@@ -62,8 +63,10 @@ function isWaitable(child: Process, options: number): boolean {
 /** It has been told. */
 function settle(call: Call, news: News, options: number): void {
   if ((options & W.NOWAIT) !== 0) return;
-  if (news.child.isOver) call.kernel.reap(news.child);
-  else news.child.news = 'none';
+  if (news.child.isOver) {
+    call.process.childTime += executedWithChildren(news.child);
+    call.kernel.reap(news.child);
+  } else news.child.news = 'none';
 }
 
 function wait4(call: Call): CallResult {
@@ -75,7 +78,7 @@ function wait4(call: Call): CallResult {
   if (typeof news === 'number') return news;
   if (news === undefined) return (options & W.NOHANG) !== 0 ? 0 : BLOCKED;
   if (statusAddress !== 0 && !call.memory.writeU32(statusAddress, news.status)) return -ERRNO.EFAULT;
-  if (usage !== 0 && !call.memory.write(usage, new Uint8Array(RUSAGE_BYTES))) return -ERRNO.EFAULT;
+  if (usage !== 0 && !call.memory.write(usage, usageOf(call, executedWithChildren(news.child)))) return -ERRNO.EFAULT;
   settle(call, news, options);
   return news.child.pid;
 }
@@ -94,7 +97,7 @@ function waitid(call: Call): CallResult {
   const news = look(call, options, (child) => (kind === ID.ALL ? true : kind === ID.PID ? child.pid === id : child.group === group));
   if (typeof news === 'number') return news;
   if (news === undefined && (options & W.NOHANG) === 0) return given === ID.PIDFD && isNonblocking(call, 1) ? -ERRNO.EAGAIN : BLOCKED;
-  if (usage !== 0 && news !== undefined && !call.memory.write(usage, new Uint8Array(RUSAGE_BYTES))) return -ERRNO.EFAULT;
+  if (usage !== 0 && news !== undefined && !call.memory.write(usage, usageOf(call, executedWithChildren(news.child)))) return -ERRNO.EFAULT;
   if (address !== 0 && !call.memory.write(address, infoOf(news))) return -ERRNO.EFAULT;
   if (news !== undefined) settle(call, news, options);
   return 0;

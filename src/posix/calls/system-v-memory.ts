@@ -6,11 +6,11 @@
  * What this does NOT do: swap (SHM_LOCK is accepted), the dtime of processes that end without shmdt.
  */
 import { limits } from '../../core/index.ts';
-import type { MapRequest } from '../address-space.ts';
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { PROT, roundUp } from '../memory-map.ts';
 import type { Segment } from '../system-v.ts';
+import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
 import { getObject, IPC, mayUse, owns, PERMISSION_BYTES, putPermission, secondsNow, takePermission } from './system-v-common.ts';
 

@@ -8,6 +8,7 @@ import { CAPABILITIES, isPrivileged } from '../files/identity.ts';
 import { bytesOf } from '../proc-files.ts';
 import type { Process } from '../process.ts';
 import { limitOf, RLIMIT } from '../resource-limits.ts';
+import { armCpuLimit } from '../timers.ts';
 import type { CallEntry } from './entry.ts';
 
 const UNAME_FIELD = 65;
@@ -64,6 +65,7 @@ function setLimit(call: Call, resource: number, address: number): number {
   if (hard > old[1]) return -ERRNO.EPERM;
   if (resource === RLIMIT.NOFILE) call.process.files.descriptors.limit = Number(soft);
   call.process.limits.set(resource, [soft, hard]);
+  if (resource === RLIMIT.CPU) armCpuLimit(call.process);
   return 0;
 }
 

@@ -5,6 +5,7 @@
 import { CLOCK_TICKS } from '../boot.ts';
 import { BLOCKED, NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { CLOCK } from '../clock.ts';
+import { cpuClock, executedBy, processClock, readCpuClock } from '../cpu-time.ts';
 import { ERRNO } from '../errno.ts';
 import { SIGNAL, SIGNALS_MAX } from '../signal-actions.ts';
 import { INTERVAL_TIMER, newTimer, TIMERS_MAX, type GuestTimer } from '../timers.ts';
@@ -13,24 +14,27 @@ import { MICROSECOND, readTimespec, readTimeval, SECOND, writeTimespec, writeTim
 
 const TIMER_ABSTIME = 1;
 
-/** A clock number as clock.ts knows it: CPU clocks of a process or thread (negative numbers) are the process clock. Undefined: no such clock. */
-function clockOf(call: Call, number: number): number | undefined {
-  if (number >= 0) return call.kernel.clock.isKnown(number) ? number : undefined;
-  const id = ~(number >> 3);
-  const isThere = id === 0 || ((number & 4) !== 0 ? call.kernel.findThread(id) !== undefined : call.kernel.findProcess(id) !== undefined);
-  return isThere && (number & 3) !== 3 ? CLOCK.PROCESS : undefined;
+/** What a clock shows; undefined when the host must supply it first, -EINVAL when there is no such clock. CPU clocks count from the owner's first instruction. */
+function readClock(call: Call, number: number): bigint | undefined | number {
+  const { kernel, thread } = call;
+  const cpu = cpuClock(kernel, thread, number);
+  if (cpu !== undefined) return kernel.clock.shown(readCpuClock(kernel, cpu, thread)?.time ?? 0n);
+  return isWallClock(call, number) ? kernel.clock.read(number) : -ERRNO.EINVAL;
+}
+
+function isWallClock({ kernel }: Call, number: number): boolean {
+  return number >= 0 && kernel.clock.isKnown(number);
 }
 
 function clockGettime(call: Call): CallResult {
-  const clock = clockOf(call, call.int(0));
-  if (clock === undefined) return -ERRNO.EINVAL;
-  const time = call.kernel.clock.read(clock);
+  const time = readClock(call, call.int(0));
   if (time === undefined) return BLOCKED;
+  if (typeof time === 'number') return time;
   return writeTimespec(call.memory, call.size(1), time) ? 0 : -ERRNO.EFAULT;
 }
 
 function clockGetres(call: Call): CallResult {
-  if (clockOf(call, call.int(0)) === undefined) return -ERRNO.EINVAL;
+  if (cpuClock(call.kernel, call.thread, call.int(0)) === undefined && !isWallClock(call, call.int(0))) return -ERRNO.EINVAL;
   if (call.size(1) === 0) return 0;
   return writeTimespec(call.memory, call.size(1), 1n) ? 0 : -ERRNO.EFAULT;
 }
@@ -57,13 +61,15 @@ function nanosleep(call: Call): CallResult {
 }
 
 function clockNanosleep(call: Call): CallResult {
-  const clock = clockOf(call, call.int(0));
+  const number = call.int(0);
+  const isCpuClock = cpuClock(call.kernel, call.thread, number) !== undefined;
   const time = readTimespec(call.memory, call.size(2));
-  if (clock === undefined || clock === CLOCK.THREAD) return -ERRNO.EINVAL;
+  if (number === CLOCK.THREAD || (!isCpuClock && !isWallClock(call, number))) return -ERRNO.EINVAL;
   if (typeof time === 'number') return time;
   if ((call.int(1) & TIMER_ABSTIME) === 0) return sleepFor(call, { time, remainder: call.size(3) });
-  const now = call.kernel.clock.read(clock);
+  const now = readClock(call, number);
   if (now === undefined) return BLOCKED;
+  if (typeof now === 'number') return now;
   return sleepFor(call, { time: time > now ? time - now : 0n, remainder: 0 });
 }
 
@@ -74,39 +80,57 @@ function clockSettime(call: Call): CallResult {
   return typeof time === 'number' ? time : -ERRNO.EPERM;
 }
 
+/** Nanoseconds of CPU time in the ticks of times() and /proc. */
+export function ticksOf(time: bigint): bigint {
+  return time * BigInt(CLOCK_TICKS) / SECOND;
+}
+
 function times(call: Call): CallResult {
   const { clock } = call.kernel;
-  const ticks = clock.cpuTime * BigInt(CLOCK_TICKS) / SECOND;
   if (call.size(0) !== 0) {
-    const bytes = new Uint8Array(32);
-    new DataView(bytes.buffer).setBigInt64(0, ticks, true);
-    if (!call.memory.write(call.size(0), bytes)) return -ERRNO.EFAULT;
+    const view = new DataView(new ArrayBuffer(32)); // User, system; children's user, system.
+    view.setBigInt64(0, ticksOf(clock.shown(BigInt(executedBy(call.process)))), true);
+    view.setBigInt64(16, ticksOf(clock.shown(BigInt(call.process.childTime))), true);
+    if (!call.memory.write(call.size(0), new Uint8Array(view.buffer))) return -ERRNO.EFAULT;
   }
-  const elapsed = clock.mode.kind === 'zero' ? 0n : clock.hidden;
-  return elapsed * BigInt(CLOCK_TICKS) / SECOND;
+  return ticksOf(clock.mode.kind === 'zero' ? 0n : clock.hidden);
+}
+
+const RUSAGE = { CHILDREN: -1, SELF: 0, THREAD: 1 } as const;
+const RUSAGE_BYTES = 144;
+
+/** struct rusage: user time only. */
+export function usageOf(call: Call, executed: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(RUSAGE_BYTES));
+  const time = call.kernel.clock.shown(BigInt(executed));
+  view.setBigInt64(0, time / SECOND, true);
+  view.setBigInt64(8, (time % SECOND) / MICROSECOND, true);
+  return new Uint8Array(view.buffer);
 }
 
 function getrusage(call: Call): CallResult {
   const who = call.int(0);
-  if (who < -1 || who > 1) return -ERRNO.EINVAL;
-  const bytes = new Uint8Array(144);
-  const view = new DataView(bytes.buffer);
-  const time = who === -1 ? 0n : call.kernel.clock.cpuTime;
-  view.setBigInt64(0, time / SECOND, true);
-  view.setBigInt64(8, (time % SECOND) / MICROSECOND, true);
-  return call.memory.write(call.size(1), bytes) ? 0 : -ERRNO.EFAULT;
+  const { process, thread } = call;
+  if (who < RUSAGE.CHILDREN || who > RUSAGE.THREAD) return -ERRNO.EINVAL;
+  const executed = who === RUSAGE.CHILDREN ? process.childTime : who === RUSAGE.THREAD ? thread.executed : executedBy(process);
+  return call.memory.write(call.size(1), usageOf(call, executed)) ? 0 : -ERRNO.EFAULT;
 }
 
 // Timers.
 
 const INTERVAL_SIGNAL = [SIGNAL.ALRM, SIGNAL.VTALRM, SIGNAL.PROF] as const;
 
+/** Now, on the line that the timer's deadline is on. */
+function nowOf({ kernel, thread }: Call, { clock }: GuestTimer): bigint {
+  return clock < 0 ? readCpuClock(kernel, clock, thread)?.time ?? 0n : kernel.clock.hidden;
+}
+
 function remaining(call: Call, timer: GuestTimer | undefined): bigint {
-  return timer?.deadline === undefined ? 0n : timer.deadline - call.kernel.clock.hidden;
+  return timer?.deadline === undefined ? 0n : timer.deadline - nowOf(call, timer);
 }
 
 function arm(call: Call, timer: GuestTimer, setting: { readonly value: bigint; readonly interval: bigint }): void {
-  timer.deadline = setting.value === 0n ? undefined : call.kernel.clock.hidden + setting.value;
+  timer.deadline = setting.value === 0n ? undefined : nowOf(call, timer) + setting.value;
   timer.interval = setting.interval;
   timer.overrun = 0;
   call.kernel.refreshSchedule();
@@ -138,7 +162,7 @@ function setitimer(call: Call): CallResult {
   let timer = intervalTimer(call, which);
   if (call.size(2) !== 0 && !writeInterval(call, call.size(2), timer)) return -ERRNO.EFAULT;
   if (timer === undefined) {
-    timer = newTimer({ id: INTERVAL_TIMER.real - which, signal, value: 0n, tid: 0, clock: CLOCK.REALTIME });
+    timer = newTimer({ id: INTERVAL_TIMER.real - which, signal, value: 0n, tid: 0, clock: which === 0 ? CLOCK.REALTIME : processClock(call.process.pid) });
     call.process.timers.push(timer);
   }
   arm(call, timer, { value, interval });
@@ -148,7 +172,7 @@ function setitimer(call: Call): CallResult {
 const SIGEV = { SIGNAL: 0, NONE: 1, THREAD_ID: 4 } as const;
 
 function timerCreate(call: Call): CallResult {
-  const clock = clockOf(call, call.int(0));
+  const clock = cpuClock(call.kernel, call.thread, call.int(0)) ?? (isWallClock(call, call.int(0)) ? call.int(0) : undefined);
   if (clock === undefined) return -ERRNO.EINVAL;
   const { timers } = call.process;
   if (timers.length >= TIMERS_MAX) return -ERRNO.EAGAIN;
@@ -191,8 +215,9 @@ function timerSettime(call: Call): CallResult {
   if (typeof wanted === 'number') return wanted;
   let value = wanted;
   if ((call.int(1) & TIMER_ABSTIME) !== 0 && wanted > 0n) {
-    const now = call.kernel.clock.read(timer.clock);
+    const now = readClock(call, timer.clock);
     if (now === undefined) return BLOCKED;
+    if (typeof now === 'number') return now;
     // A time that has passed fires at once: after the smallest time there is.
     value = wanted > now ? wanted - now : 1n;
   }
