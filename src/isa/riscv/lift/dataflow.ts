@@ -16,6 +16,9 @@ import type { Liveness } from './liveness.ts';
 
 export interface Registers { available: number; dirty: number; availableFloats: number; dirtyFloats: number; singles: number; facts: Facts }
 
+/** What is walked through in a block. For each instruction: `covered`, 1 for a load that a look for a store serves; `flushes`, see liveness.ts. */
+export interface BlockCode { readonly instructions: readonly Instruction[]; readonly covered: Uint8Array; readonly flushes: Int32Array }
+
 const ALL = -1;
 export const LIMITS_BIT = 1;
 const SP_BIT = 1 << STACK_POINTER;
@@ -25,8 +28,10 @@ export function copyRegisters(from: Readonly<Registers>): Registers {
   return { ...from, facts: { ...from.facts } };
 }
 
-/** Registers in locals after one instruction (whose operands have been loaded and whose result has been set). The sets to flush have been stored. */
-export function stepRegisters(state: Registers, instruction: Instruction, flush: number, flushFloats: number): void {
+/** Registers in locals after the instruction at `at` of a block (whose operands have been loaded and whose result has been set). The sets to flush have been stored. */
+export function stepRegisters(state: Registers, { instructions, covered, flushes }: BlockCode, at: number): void {
+  const instruction = instructions[at]!;
+  const [flush, flushFloats] = [flushes[2 * at]!, flushes[2 * at + 1]!];
   const { reads, writes, floatReads, floatWrites } = instruction;
   state.available |= reads | writes | (instruction.isLimited ? LIMITS_BIT : 0);
   state.dirty |= writes;
@@ -38,7 +43,7 @@ export function stepRegisters(state: Registers, instruction: Instruction, flush:
   state.dirty &= ~flush;
   state.availableFloats &= ~flushFloats;
   state.dirtyFloats &= ~flushFloats;
-  step(state.facts, instruction);
+  step(state.facts, instruction, covered[at] === 1);
 }
 
 /** Registers in locals behind the end of a node, where all of them have been stored if it calls. */
@@ -53,11 +58,10 @@ export function endRegisters(state: Registers, node: GraphNode): void {
 /** What a node does to every set of registers, found by walking through it once with nothing and once with everything: each bit goes its own way. */
 interface Effect { readonly none: Registers; readonly all: Registers }
 
-function effectOf(node: GraphNode, flushes: Int32Array, frame: number): Effect {
+function effectOf(node: GraphNode, code: BlockCode, frame: number): Effect {
   const walk = (fill: number): Registers => {
     const state: Registers = { available: fill, dirty: fill, availableFloats: fill, dirtyFloats: fill, singles: fill, facts: { readable: fill, frame } };
-    const instructions = node.block?.instructions ?? [];
-    for (let at = 0; at < instructions.length; at++) stepRegisters(state, instructions[at]!, flushes[2 * at]!, flushes[2 * at + 1]!);
+    for (let at = 0; at < code.instructions.length; at++) stepRegisters(state, code, at);
     endRegisters(state, node);
     return state;
   };
@@ -81,12 +85,12 @@ function apply(effect: Effect, before: Readonly<Registers>, node: GraphNode): Re
 }
 
 /** Registers at the start of every node. */
-export function analyse(graph: Graph, liveness: Liveness): readonly Registers[] {
+export function analyse(graph: Graph, liveness: Liveness, codes: readonly BlockCode[]): readonly Registers[] {
   const { nodes, predecessors, entryNode } = graph;
   const isEntry = (index: number): boolean => index === 0 || index === entryNode;
   const pins = pinned(graph);
   const frames = findFrames(graph);
-  const effects = nodes.map((node, index) => effectOf(node, liveness.flushes[index]!, frames[index]!));
+  const effects = nodes.map((node, index) => effectOf(node, codes[index]!, frames[index]!));
   const before: Registers[] = nodes.map(() => copyRegisters(TOP));
   const after: Registers[] = nodes.map(() => copyRegisters(TOP));
   before[0] = { available: 0, dirty: 0, availableFloats: 0, dirtyFloats: 0, singles: 0, facts: { readable: 0, frame: 0 } };

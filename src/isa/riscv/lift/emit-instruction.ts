@@ -12,10 +12,11 @@ import { emitLoad, emitStore } from './emit-memory.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import { isCsrRead, isReturn, type Instruction } from './instruction.ts';
 import { HELPER, LOCAL } from './layout.ts';
+import { endsSpans } from './shared-checks.ts';
 import { emitNarrow, emitZeroExtension, narrowAfter, zeroExtensionAt } from './narrow.ts';
 
 export function emitInstruction(unit: UnitEmitter, instruction: Instruction): void {
-  const { row: { mnemonic, format }, rd } = instruction;
+  const { rd } = instruction;
   const known = constantOf(unit, instruction);
   unit.needOperands(instruction);
   emitMeaning(unit, instruction);
@@ -25,7 +26,7 @@ export function emitInstruction(unit: UnitEmitter, instruction: Instruction): vo
     if (known === undefined) unit.constants.delete(rd);
     else unit.constants.set(rd, known);
   }
-  if (format === 'Atomic' || mnemonic === 'fence') unit.ranges.clear();
+  if (endsSpans(instruction)) unit.ranges.clear();
 }
 
 function emitMeaning(unit: UnitEmitter, instruction: Instruction): void {

@@ -18,18 +18,20 @@ import type { UnitEmitter } from './emit-unit.ts';
 import { isInFrame, isInReadyFrame, STACK_POINTER } from './facts.ts';
 import { bitOf, type Instruction } from './instruction.ts';
 import { HELPER, LOCAL, OWN, type UnitLayout } from './layout.ts';
+import { isInSpan, SPAN_MAX, spanAt } from './shared-checks.ts';
 
 const PAGE_COUNT_MAX = 0xfffff;
 const PAGE_SHIFT = 12;
-/** A range that one check of both ends covers. */
-const SPAN_MAX = 4096;
 
 export function emitLoad(unit: UnitEmitter, instruction: Instruction): void {
   const { rs1, rd, imm, row: { mnemonic, format } } = instruction;
   const { code } = unit;
   const [operation, size] = LOADS[mnemonic]!;
   const { facts } = unit.state;
-  if (rs1 === 0 || ((facts.readable & bitOf(rs1)) === 0 && !isInReadyFrame(facts, instruction))) checkLoad(unit, instruction);
+  if (rs1 === 0 || ((facts.readable & bitOf(rs1)) === 0 && !isInReadyFrame(facts, instruction))) {
+    if (unit.covered[unit.position] === 1) checkReady(unit, instruction);
+    else checkLoad(unit, instruction);
+  }
   if (format === 'Load') {
     if (rd === 0) return;
     const offset = pushAddress(unit, rs1, imm);
@@ -49,7 +51,7 @@ export function emitStore(unit: UnitEmitter, instruction: Instruction): void {
   const { rs1, rs2, imm, row: { mnemonic } } = instruction;
   const { code } = unit;
   const [operation, size] = STORES[mnemonic]!;
-  checkStore(unit, instruction, size);
+  checkStore(unit, instruction);
   const offset = pushAddress(unit, rs1, imm);
   if (mnemonic === 'fsd') {
     unit.getFloat(rs2);
@@ -122,36 +124,24 @@ function isReadableNow({ context }: UnitEmitter, low: number, high: number): boo
   return true;
 }
 
-function checkStore(unit: UnitEmitter, instruction: Instruction, size: number): void {
-  const { rs1, imm } = instruction;
+function checkStore(unit: UnitEmitter, instruction: Instruction): void {
   const { facts } = unit.state;
   if (isInFrame(facts, instruction)) {
     if (facts.frame < 0) checkRange(unit, STACK_POINTER, 0, -facts.frame - 1);
     return;
   }
-  const range = unit.ranges.get(rs1);
-  if (range !== undefined && imm >= range.low && imm + size - 1 <= range.high) return;
-  const { low, high } = followingStores(unit, instruction, size);
-  if (high - low + 1 > size) checkRange(unit, rs1, low, high);
-  else checkSingle(unit, rs1, imm, size);
-  unit.ranges.set(rs1, { low, high });
+  checkReady(unit, instruction);
 }
 
-/** Bytes of this store and of those after it in the block through the same value of its base register. */
-function followingStores(unit: UnitEmitter, { rs1, imm }: Instruction, size: number): { low: number; high: number } {
-  let low = imm;
-  let high = imm + size - 1;
-  for (let at = unit.position + 1; at < unit.instructions.length; at++) {
-    const next = unit.instructions[at]!;
-    if (next.isStore && next.rs1 === rs1) {
-      const last = next.imm + next.size - 1;
-      if (Math.max(high, last) - Math.min(low, next.imm) >= SPAN_MAX) break;
-      low = Math.min(low, next.imm);
-      high = Math.max(high, last);
-    }
-    if ((next.writes & bitOf(rs1)) !== 0 || next.row.format === 'Atomic') break;
-  }
-  return { low, high };
+/** Looks whether the bytes of an access, and those of others after it in the block that this look can serve, are ready for stores. */
+function checkReady(unit: UnitEmitter, instruction: Instruction): void {
+  const { rs1, imm, size } = instruction;
+  if (isInSpan(instruction, unit.ranges.get(rs1))) return;
+  const areLoadsFree = rs1 === 0 || rs1 === STACK_POINTER || (unit.state.facts.readable & bitOf(rs1)) !== 0;
+  const span = spanAt(unit.instructions, unit.position, !areLoadsFree);
+  if (span.high - span.low + 1 > size) checkRange(unit, rs1, span.low, span.high);
+  else checkSingle(unit, rs1, imm, size);
+  unit.ranges.set(rs1, span);
 }
 
 /** Both ends of a range of at most two pages. */

@@ -14,7 +14,7 @@
 import { assert } from '../../../core/index.ts';
 import { CodeWriter, OP, TYPE } from '../../../wasm/index.ts';
 import { CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
-import { LIMITS_BIT, copyRegisters, endRegisters, stepRegisters, type Registers } from './dataflow.ts';
+import { LIMITS_BIT, copyRegisters, endRegisters, stepRegisters, type BlockCode, type Registers } from './dataflow.ts';
 import { exitSets, type ExitPlan } from './exit-sets.ts';
 import { STACK_POINTER } from './facts.ts';
 import { emitInstruction } from './emit-instruction.ts';
@@ -22,6 +22,8 @@ import { emitLimits } from './emit-float.ts';
 import { emitTerminator } from './emit-control.ts';
 import type { Graph, GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
+import type { Block } from './region.ts';
+import type { Span } from './shared-checks.ts';
 import type { LoadWindows } from './windows.ts';
 import { LOCAL, OUTCOME, REASON, type UnitLayout } from './layout.ts';
 
@@ -35,7 +37,8 @@ export interface UnitContext {
   readonly graph: Graph;
   readonly before: readonly Registers[];
   readonly windows: LoadWindows;
-  readonly flushes: readonly Int32Array[];
+  /** Of each node. */
+  readonly codes: readonly BlockCode[];
   /** Nodes that look at the fuel first. */
   readonly checked: ReadonlySet<number>;
   /** Of the targets of indirect jumps, and of the addresses besides its own at which the unit can be entered; undefined when it has none. */
@@ -59,14 +62,15 @@ export class UnitEmitter {
   readonly layout: UnitLayout;
   /** Registers in locals at the point of emission. */
   state: Registers;
-  /** Constants in integer registers, registers with narrow values (narrow.ts), and bytes ready for stores by base register, both of the block being emitted. */
+  /** Constants in integer registers, registers with narrow values (narrow.ts), and bytes ready for stores by base register, all of the block being emitted. */
   readonly constants = new Map<number, number>();
   narrow = 0;
   /** Position of a right shift in the block → the left shift before it that was put off (narrow.ts). */
   readonly extensions = new Map<number, Instruction>();
-  readonly ranges = new Map<number, { readonly low: number; readonly high: number }>();
+  readonly ranges = new Map<number, Span>();
   /** The block being emitted, and the place in it. */
   instructions: readonly Instruction[] = [];
+  covered: Uint8Array = new Uint8Array(0);
   position = 0;
   node = 0;
   readonly #labels: Label[] = [];
@@ -311,18 +315,21 @@ export class UnitEmitter {
     this.extensions.clear();
     const node = this.context.graph.nodes[index]!;
     const { block } = node;
-    if (block !== undefined) this.#body(block.start, block.instructions, index);
+    if (block !== undefined) this.#body(block, index);
     emitTerminator(this, node, index);
   }
 
-  #body(start: number, instructions: readonly Instruction[], index: number): void {
+  #body(block: Block, index: number): void {
     const { code } = this;
+    const { instructions } = block;
     this.instructions = instructions;
     this.node = index;
-    this.#blockStart = start;
+    this.#blockStart = block.start;
     const isChecked = this.context.checked.has(index);
-    const flushes = this.context.flushes[index]!;
-    const sets = exitSets(this.state, instructions, flushes, isChecked);
+    const blockCode = this.context.codes[index]!;
+    const { flushes } = blockCode;
+    this.covered = blockCode.covered;
+    const sets = exitSets(this.state, blockCode, isChecked);
     const outside = this.depth;
     for (let count = 0; count <= sets.length && sets.length > 0; count++) this.openBlock();
     this.#exits = { sets, labelDepths: sets.map((_, at) => outside + 1 + at) };
@@ -342,7 +349,7 @@ export class UnitEmitter {
       emitInstruction(this, instruction);
       const [flush, flushFloats] = [flushes[2 * position]!, flushes[2 * position + 1]!];
       if ((flush | flushFloats) !== 0) this.storeSets(this.state.dirty & flush, this.state.dirtyFloats & flushFloats);
-      stepRegisters(this.state, instruction, flush, flushFloats);
+      stepRegisters(this.state, blockCode, position);
     });
     if (sets.length === 0) return;
     code.br(this.relative(outside));

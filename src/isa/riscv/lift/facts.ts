@@ -28,9 +28,9 @@ function meetFrames(a: number, b: number): number {
   return a > 0 && b > 0 ? Math.min(a, b) : 0;
 }
 
-/** After an instruction that retires inside a block: what its own check has proved, and what it changes. */
-export function step(facts: Facts, instruction: Instruction): void {
-  if (instruction.isLoad && !isInReadyFrame(facts, instruction)) facts.readable |= bitOf(instruction.rs1);
+/** After an instruction that retires inside a block: what its own check has proved, and what it changes. `isCovered`: another's check served it (shared-checks.ts). */
+export function step(facts: Facts, instruction: Instruction, isCovered: boolean): void {
+  if (instruction.isLoad && !isCovered && !isInReadyFrame(facts, instruction)) facts.readable |= bitOf(instruction.rs1);
   facts.readable &= ~instruction.writes;
   facts.frame = frameAfter(facts.frame, instruction);
 }

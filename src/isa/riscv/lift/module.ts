@@ -6,13 +6,14 @@
  */
 import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
 import { CONTROL, CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
-import { analyse } from './dataflow.ts';
+import { analyse, type BlockCode } from './dataflow.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
 import { UnitEmitter, type PlacedMap, type UnitContext } from './emit-unit.ts';
 import { makePlan, type HotEntry, type Plan } from './extent.ts';
 import { isCalling, type Graph } from './graph.ts';
 import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type UnitLayout } from './layout.ts';
 import { findLiveness } from './liveness.ts';
+import { coveredLoads } from './shared-checks.ts';
 import { LoadWindows } from './windows.ts';
 import type { CodeCache } from './code-cache.ts';
 
@@ -109,8 +110,12 @@ interface Shared {
 
 function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, functions, reliedPages, jumpMap, entryMap }: Shared): UnitContext {
   const liveness = findLiveness(graph);
+  const codes = graph.nodes.map(({ block }, index): BlockCode => {
+    const instructions = block?.instructions ?? [];
+    return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]! };
+  });
   return {
-    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness), flushes: liveness.flushes, windows: new LoadWindows(graph),
+    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows: new LoadWindows(graph),
     checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, functionOf: (address) => functions.get(address),
   };
 }
