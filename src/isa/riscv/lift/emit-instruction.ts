@@ -12,7 +12,7 @@ import { emitLoad, emitStore } from './emit-memory.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import { isCsrRead, isReturn, type Instruction } from './instruction.ts';
 import { HELPER, LOCAL } from './layout.ts';
-import { endsSpans } from './shared-checks.ts';
+import { stepSpans } from './shared-checks.ts';
 import { emitNarrow, emitZeroExtension, narrowAfter, zeroExtensionAt } from './narrow.ts';
 
 export function emitInstruction(unit: UnitEmitter, instruction: Instruction): void {
@@ -22,11 +22,10 @@ export function emitInstruction(unit: UnitEmitter, instruction: Instruction): vo
   emitMeaning(unit, instruction);
   unit.narrow = narrowAfter(unit.narrow, instruction);
   if (instruction.writes !== 0) {
-    unit.ranges.delete(rd);
     if (known === undefined) unit.constants.delete(rd);
     else unit.constants.set(rd, known);
   }
-  if (endsSpans(instruction)) unit.ranges.clear();
+  stepSpans(unit.ranges, instruction);
 }
 
 function emitMeaning(unit: UnitEmitter, instruction: Instruction): void {
