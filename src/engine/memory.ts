@@ -38,6 +38,25 @@ export const VM_OFFSET = { cpuState: 0, pageFlags: 4096, free: 4096 + PAGE_FLAGS
 const BYTES_MAX = 2 ** 32;
 assert(HIGHEST_BYTES + FIXED_BYTES + AREA_BYTES_MIN <= BYTES_MAX, 'the largest address space leaves room for the engine');
 
+/** For the next memory of its size: making one has the host look for garbage, for milliseconds. */
+let prepared: { readonly pages: number; readonly memory: WebAssembly.Memory } | undefined;
+
+function hostMemory(pages: number): WebAssembly.Memory {
+  if (prepared?.pages !== pages) return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const { memory } = prepared;
+  prepared = undefined;
+  return memory;
+}
+
+function hostPagesOf(limit: number): number {
+  const bytes = Math.min(vmBaseOf(limit) + FIXED_BYTES + AREA_BYTES_MAX, BYTES_MAX);
+  return Math.floor(bytes / WASM_PAGE_BYTES);
+}
+
+function vmBaseOf(limit: number): number {
+  return Math.ceil((limit - BIAS) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+}
+
 export class GuestMemory implements CpuMemory {
   readonly limit: number;
   readonly pageFlags: Uint8Array;
@@ -73,10 +92,8 @@ export class GuestMemory implements CpuMemory {
   constructor(limit: number) {
     assert(limit > BIAS && limit % PAGE_BYTES === 0 && limit <= limits.HIGHEST_ADDRESS, 'the address space has a sound limit');
     this.limit = limit;
-    this.vmBase = Math.ceil((limit - BIAS) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
-    const bytes = Math.min(this.vmBase + FIXED_BYTES + AREA_BYTES_MAX, BYTES_MAX);
-    const pages = Math.floor(bytes / WASM_PAGE_BYTES);
-    this.wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.vmBase = vmBaseOf(limit);
+    this.wasmMemory = hostMemory(hostPagesOf(limit));
     this.buffer = this.wasmMemory.buffer;
     this.pageFlags = new Uint8Array(this.buffer, this.vmBase + VM_OFFSET.pageFlags, PAGE_FLAGS_BYTES);
     this.i8 = new Int8Array(this.buffer);
@@ -86,6 +103,12 @@ export class GuestMemory implements CpuMemory {
     this.i32 = new Int32Array(this.buffer);
     this.#view = new DataView(this.buffer);
     this.#unseen = new PageBits(limit / PAGE_BYTES);
+  }
+
+  /** Makes the next memory with this limit cheap; to be called when there is nothing else to do. One is kept. */
+  static prepare(limit: number): void {
+    const pages = hostPagesOf(limit);
+    if (prepared?.pages !== pages) prepared = { pages, memory: new WebAssembly.Memory({ initial: pages, maximum: pages }) };
   }
 
   /** Gives pages [first, first+count) the rights (PAGE_FLAG bits); keeps content and dirty marks. Rights 0 keeps content too (PROT_NONE). */

@@ -10,6 +10,7 @@
  * What this does NOT do: open anything (open.ts), run the guest (core.ts).
  */
 import { instructionCount, StillpointError } from '../core/index.ts';
+import { GuestMemory } from '../engine/index.ts';
 import type { OutputOperation } from '../channel/index.ts';
 import type { FreshFrame, RunId } from '../journal/index.ts';
 import { encodeManifest, type RunManifest } from '../manifest/index.ts';
@@ -28,6 +29,18 @@ import { Transaction, type CommitMore, type TransactionHost, type TransactionOpt
 
 /** A fork of a fork of a fork reads pages through all of them: a longer chain is cut. */
 const DEPTH_MAX = 8;
+
+let isPreparing = false;
+
+/** Where one fork was used another will be: its memory is made when this turn of the event loop is over. */
+function prepareSoon(limit: number): void {
+  if (isPreparing) return;
+  isPreparing = true;
+  setImmediate(() => {
+    isPreparing = false;
+    GuestMemory.prepare(limit);
+  }).unref();
+}
 
 /** Where a branch came from, and its commits since. */
 interface Origin { readonly machine: Machine; readonly base: number; readonly frames: FreshFrame[]; readonly operations: OutputOperation[]; readonly changes: ChangeSet[] }
@@ -218,7 +231,11 @@ export class Machine {
     const state = guest.lend();
     const savedDigests = channels.saveDigests();
     const copied = feed.copy(channels);
-    const core = (): Core => new Core({ ...restoreGuest(manifest, { state, savedDigests, digests, engine, image, isLazy: true }), feed: copied, monotonicMs });
+    const core = (): Core => {
+      const made = restoreGuest(manifest, { state, savedDigests, digests, engine, image, isLazy: true });
+      prepareSoon(made.guest.kernel.spaceLimit);
+      return new Core({ ...made, feed: copied, monotonicMs });
+    };
     return new Machine({ ...this.#parts, core, ports: new Map(), durable: undefined, release: async () => state.release() }, { depth: this.#depth + 1 });
   }
 
