@@ -110,7 +110,7 @@ async function openInMemory(settings: RunSettings): Promise<Machine> {
   try {
     const digests = await createNodeDigests();
     const { manifest, bindings, guest, channels } = boot(settings, { digests, image: image.image });
-    const ports = await openPorts(bound(manifest, bindings), bindings);
+    const ports = await openPorts(bound(manifest, bindings), bindings, {});
     const core = new Core({ guest, channels, feed: new Feed({ ports, host: hostFacts }), monotonicMs });
     const release = async (): Promise<void> => {
       await closePorts(ports);
@@ -132,7 +132,7 @@ async function createMachine(settings: RunSettings, { context, image, release }:
   const name = settings.host.name ?? freeName(context, manifest.programName);
   const writer = await createRun(context, { name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(bindings), owner: thisOwner(), manifest: encodeManifest(manifest), program, recorder: RECORDER });
   try {
-    const ports = await openPorts(bound(manifest, bindings), bindings);
+    const ports = await openPorts(bound(manifest, bindings), bindings, {});
     const core = new Core({ guest, channels, feed: new Feed({ ports, host: hostFacts }), monotonicMs });
     return durableMachine({ context, writer, core, manifest, engine: settings.host.engine ?? ENGINE_DEFAULT, image: image?.tree, ports, snapshots: new SnapshotWriter(context.store, digests), positions: new Map(), frames: 0, release });
   } catch (error) {
@@ -194,7 +194,7 @@ async function reopenMachine(context: StoreContext, { writer, engine, release }:
   const delivered = (name: string): number => recovery.outputs.get(name)?.delivered ?? 0;
   const ports = await reopenPorts(bound(manifest, bindings), bindings, {
     journaled: (name) => past.stream(name).length, checkpoint: (name) => recovery.outputs.get(name)?.rewindTo ?? 0, delivered, written: (name) => channels.get(name)?.bytesWritten ?? 0,
-  });
+  }, {});
   try {
     const positions = new Map(startingPositions({ recovery, ports, delivered }));
     await writer.commit({ instructions: record.instructions, outputs: positions, isRewind: true });

@@ -37,6 +37,12 @@ export interface ResumePositions {
 /** How channels to other nodes of a cluster are opened. `position`: input, what the journal holds; output, where the guest goes on. */
 export type OpenPeer = (link: number, end: { readonly channel: string; readonly reads: boolean; readonly position: number }) => HostPort;
 
+export interface OpenHow {
+  readonly openPeer?: OpenPeer | undefined;
+  /** A text ends the wait for somebody who reads a pipe: E_CHANNEL_OPEN. */
+  readonly stopRequested?: (() => string | undefined) | undefined;
+}
+
 /** Regular files behind the standard streams of this process, for the record. */
 export function standardFiles(): ReadonlyMap<StandardStream, StandardFile> {
   const found = new Map<StandardStream, StandardFile>();
@@ -48,7 +54,8 @@ export function standardFiles(): ReadonlyMap<StandardStream, StandardFile> {
 }
 
 /** Ports of a first start. When one cannot be opened no output was emptied or made: all are tried first, inputs are opened before outputs. */
-export async function openPorts(manifest: RunManifest, bindings: SavedBindings, openPeer?: OpenPeer): Promise<ReadonlyMap<string, HostPort>> {
+export async function openPorts(manifest: RunManifest, bindings: SavedBindings, how: OpenHow): Promise<ReadonlyMap<string, HostPort>> {
+  const { openPeer, stopRequested } = how;
   const made: { readonly path: string; readonly channel: string }[] = [];
   try {
     for (const { name, writes } of manifest.channels) {
@@ -57,7 +64,7 @@ export async function openPorts(manifest: RunManifest, bindings: SavedBindings, 
     }
     return await openAll(manifest, bindings, async (spec, binding) => {
       if (binding.kind === 'peer' && openPeer !== undefined) return openPeer(binding.link, { channel: spec.name, reads: spec.reads, position: 0 });
-      return openPort(spec, binding, { resume: false });
+      return openPort(spec, binding, { resume: false, stopRequested });
     });
   } catch (error) {
     for (const { path, channel } of made) unmakeOutput(path, channel);
@@ -66,10 +73,11 @@ export async function openPorts(manifest: RunManifest, bindings: SavedBindings, 
 }
 
 /** Ports of a resume, with every sink put back to where the run goes on. */
-export async function reopenPorts(manifest: RunManifest, bindings: SavedBindings, positions: ResumePositions, openPeer?: OpenPeer): Promise<ReadonlyMap<string, HostPort>> {
+export async function reopenPorts(manifest: RunManifest, bindings: SavedBindings, positions: ResumePositions, how: OpenHow): Promise<ReadonlyMap<string, HostPort>> {
+  const { openPeer, stopRequested } = how;
   return openAll(manifest, bindings, async (spec, binding) => {
     if (binding.kind === 'peer' && openPeer !== undefined) return openPeer(binding.link, { channel: spec.name, reads: spec.reads, position: spec.reads ? positions.journaled(spec.name) : positions.written(spec.name) });
-    const port = await reopen(spec, binding, { bindings, positions });
+    const port = await reopen(spec, binding, { bindings, positions, stopRequested });
     if (spec.writes) await port.rewind(isForgetful(port) ? positions.delivered(spec.name) : positions.checkpoint(spec.name));
     return port;
   });
@@ -96,9 +104,9 @@ async function openAll(manifest: RunManifest, bindings: SavedBindings, open: (sp
   return ports;
 }
 
-async function reopen(spec: ChannelSpec, binding: HostBinding, { bindings, positions }: { readonly bindings: SavedBindings; readonly positions: ResumePositions }): Promise<HostPort> {
+async function reopen(spec: ChannelSpec, binding: HostBinding, { bindings, positions, stopRequested }: { readonly bindings: SavedBindings; readonly positions: ResumePositions } & Pick<OpenHow, 'stopRequested'>): Promise<HostPort> {
   const startsAt = spec.access === 'sequential' && spec.reads ? positions.journaled(spec.name) : 0;
-  if (binding.kind === 'file') return openPort(spec, binding, { resume: !isToBeMade(spec, binding.path, positions), startsAt });
+  if (binding.kind === 'file') return openPort(spec, binding, { resume: !isToBeMade(spec, binding.path, positions), startsAt, stopRequested });
   if (binding.kind !== 'standard') return openPort(spec, binding, { resume: true, startsAt });
   const fd = DESCRIPTORS[binding.stream];
   const saved = bindings.standardFiles.get(binding.stream);

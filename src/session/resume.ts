@@ -100,7 +100,7 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
   const ports = await reopenPorts(manifest, bindings, {
     journaled: (name) => inputs.stream(name).length, checkpoint: (name) => recovery.outputs.get(name)?.rewindTo ?? 0, delivered,
     written: (name) => channels.get(name)?.bytesWritten ?? 0,
-  }, peers?.open);
+  }, { openPeer: peers?.open, stopRequested: parts.hooks.stopRequested });
   const recording = new Recording({ writer, snapshots: capturesOf(context, writer, { snapshots, root: recovery.checkpoint?.root }), channels, wallClock: wallClockMs });
   try {
     const positions = startingPositions({ recovery, ports, delivered });

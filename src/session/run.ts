@@ -154,9 +154,9 @@ export async function recordSession(parts: RecordParts): Promise<SessionResult> 
 }
 
 /** The ports of a first start. When one cannot be opened the run never began: its record goes away again. */
-async function openFirst({ context, writer, manifest, bindings, openPeer }: RecordParts): Promise<ReadonlyMap<string, HostPort>> {
+async function openFirst({ context, writer, manifest, bindings, openPeer, hooks }: RecordParts): Promise<ReadonlyMap<string, HostPort>> {
   try {
-    return await openPorts(manifest, bindings, openPeer);
+    return await openPorts(manifest, bindings, { openPeer, stopRequested: hooks.stopRequested });
   } catch (error) {
     await dismiss(context, writer);
     throw error;
@@ -207,7 +207,7 @@ async function runOver(settings: RunSettings, hooks: SessionHooks, context: Stor
 /** Drives a fresh guest of which nothing is kept, to its end, a cap or a stop. */
 export async function ephemeralSession({ manifest, bindings, guest, channels, hooks, openPeer }: Omit<RecordParts, 'context' | 'writer' | 'policy'>): Promise<SessionResult> {
   const started = monotonicMs();
-  const ports = await openPorts(manifest, bindings, openPeer);
+  const ports = await openPorts(manifest, bindings, { openPeer, stopRequested: hooks.stopRequested });
   try {
     const feed = new InputFeed({ live: { ports, host: hostFacts, append: undefined } });
     const outlet = new Outlet({ channels, ports, recording: undefined, forgetful: new Set() });

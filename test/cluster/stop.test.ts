@@ -4,7 +4,7 @@
  * ended. The resume gives the bits of the undisturbed run, in any number of processes. Nothing may hang: every case is bounded by its test.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readClusterPlan, upCluster, type ClusterPlan, type ClusterStatus, type UpResult } from '../../src/index.ts';
 import { Coordinator } from '../../src/cluster/live/coordinator.ts';
@@ -141,6 +141,23 @@ describe('a stop', () => {
     expect([late.kind, late.reason]).toEqual(['ended', undefined]);
     makePipe();
     expect(await lastLife('held at its end', { isResume: true, processes: 2 })).toBe(undisturbed.get('held at its end'));
+  }, BOUND_MS);
+});
+
+describe('a node whose output nobody reads yet', () => {
+  it('has not begun when the cluster is stopped, and begins at the resume', async () => {
+    execFileSync('mkfifo', [rig.path('build/nobody')]);
+    rig.compile('hello', '#include <stdio.h>\nint main(int c, char **v) { FILE *f = fopen(v[1], "w"); fprintf(f, "hello\\n"); return fclose(f); }\n');
+    rig.write('nobody.yaml', 'version: 1\nprocesses: 1\ngroups:\n  waits: { program: build/hello.elf, arguments: [/dev/out/pipe], files: { pipe: { out: build/nobody } } }\n  ends: { program: build/hello.elf, arguments: [/dev/stdout] }\n');
+    const plan = await readClusterPlan({ file: rig.path('nobody.yaml') });
+    rmSync(rig.path('store'), { recursive: true, force: true });
+    const stopped = await live(plan, { isResume: false, stopWhen: (status) => stateOf(status, 'ends-0') === 'ended' });
+    expect(stopped.status.nodes.map(({ name, state }) => `${name} ${state}`)).toEqual(['waits-0 stopped', 'ends-0 ended']); // Not killed: then it would still be waiting.
+    const reader = openSync(rig.path('build/nobody'), constants.O_RDWR);
+    const ended = await live(plan, { isResume: true });
+    const bytes = Buffer.alloc(100);
+    expect([ended.kind, bytes.toString('utf8', 0, readSync(reader, bytes))]).toEqual(['ended', 'hello\n']);
+    closeSync(reader);
   }, BOUND_MS);
 });
 

@@ -97,7 +97,7 @@ describe('a stop', () => {
     const { status, stderr } = await ended;
     expect(status, name).toBe(expected);
     if (signal === 'SIGINT') expect(stderr).toContain('cluster spins stopped (SIGINT); go on with: stillpoint up spins.yaml --resume');
-    await until(() => !processes.some(isRunning), 'the end of all processes');
+    if (signal === 'SIGINT') expect(processes.filter(isRunning)).toEqual([]); // Else the resume itself waits for them.
     const resumed = await rig.stillpoint(['up', 'spins.yaml', '--resume', '--processes', '2', '--report', 'report.json'], store);
     expect([resumed.status, resumed.stderr]).toEqual([0, expect.stringContaining('3 nodes ended')]);
     expect(fingerprint(rig.report())).toBe(undisturbed);

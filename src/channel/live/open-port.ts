@@ -36,6 +36,8 @@ export interface OpenOptions {
   readonly startsAt?: number;
   /** Standard output in a file: file offset of stream position 0, as `outputBase` told an earlier process; default: where it stands. */
   readonly base?: number;
+  /** Asked while a FIFO has no reader: a text gives up. */
+  readonly stopRequested?: (() => string | undefined) | undefined;
 }
 
 /** Throws E_CHANNEL_OPEN, E_CHANNEL_CHANGED. */
@@ -70,7 +72,7 @@ async function openInput(path: string, channel: string, options: OpenOptions): P
 async function openOutput(path: string, channel: string, options: OpenOptions): Promise<HostPort> {
   const kind = await kindOf(path);
   if (kind === 'none' || kind === 'file') return FileOutput.open(path, { channel, resume: options.resume });
-  const file = await openWhenRead(path, channel);
+  const file = await openWhenRead(path, channel, options.stopRequested);
   if (tty.isatty(file.fd)) return new StreamOutput(new tty.WriteStream(file.fd), { channel, path, owned: true });
   if (kind === 'fifo') return new StreamOutput(new net.Socket({ fd: file.fd, readable: false, writable: true }), { channel, path, owned: true });
   return new DescriptorPort(file);
@@ -86,13 +88,14 @@ async function kindOf(path: string): Promise<'none' | 'file' | 'fifo' | 'other'>
   }
 }
 
-/** Opens for writing; a FIFO without a reader is waited for, as a shell does. */
-async function openWhenRead(path: string, channel: string): Promise<HostFile> {
+/** Opens for writing; a FIFO without a reader is waited for, as a shell does, until a stop is asked for. */
+async function openWhenRead(path: string, channel: string, stopRequested?: () => string | undefined): Promise<HostFile> {
   for (;;) {
     try {
       return await HostFile.open(path, { channel, flags: fs.constants.O_WRONLY | fs.constants.O_NONBLOCK });
     } catch (error) {
       if (!(error instanceof StillpointError) || error.data.host !== 'ENXIO') throw error;
+      if (stopRequested?.() !== undefined) throw new StillpointError('E_CHANNEL_OPEN', `channel ${channel} (${path}): nobody had opened the pipe for reading when a stop was asked for`, { data: { channel, path } });
       await new Promise((resolve) => setTimeout(resolve, FIFO_RETRY_MS));
     }
   }

@@ -136,7 +136,8 @@ class ClusterProcess {
       if (end.kind === 'ended') say({ kind: 'ended', node: node.name, written: ends.written, outcome: end.outcome, instructions: report.instructions, root: end.root ?? '', report });
       else say({ kind: 'stopped', node: node.name, report });
     } catch (error) {
-      say(failure(node.name, error));
+      const hasNotBegun = this.#stopReason !== undefined && error instanceof StillpointError && error.code === 'E_CHANNEL_OPEN'; // Nobody read its output yet; whatever else it is, the resume says it.
+      say(hasNotBegun ? { kind: 'stopped', node: node.name, report: undefined } : failure(node.name, error));
     } finally {
       this.#slices.delete(node.name);
     }

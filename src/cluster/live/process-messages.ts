@@ -35,7 +35,8 @@ export type FromProcess =
   | { readonly kind: 'progress'; readonly node: string; readonly instructions: bigint; readonly checkpoints: number; readonly inputBytes: number; readonly outputBytes: number }
   /** No report: it had ended in an earlier life that could not say so. */
   | { readonly kind: 'ended'; readonly report: Report | undefined } & NodeEnd
-  | { readonly kind: 'stopped'; readonly node: string; readonly report: Report }
+  /** No report: it had not begun. */
+  | { readonly kind: 'stopped'; readonly node: string; readonly report: Report | undefined }
   | { readonly kind: 'failed'; readonly node: string | undefined; readonly code: ErrorCode; readonly message: string }
   /** A replica that was outvoted by a reader. */
   | { readonly kind: 'dissent'; readonly node: string; readonly what: string }

@@ -3,9 +3,10 @@
  * Invariants: everything that can be refused is refused before anything on the host is created. What this does NOT do: run nodes (node-process.ts).
  */
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError } from '../../core/index.ts';
-import { bindingsOfRun, defaultStoreDirectory, nodeRecord, withStore } from '../../session/index.ts';
-import type { StoreContext } from '../../txn/index.ts';
+import { bindingsOfRun, defaultStoreDirectory, isAlive, monotonicMs, nodeRecord, withStore } from '../../session/index.ts';
+import { owned, readOwnerRecord, type StoreContext } from '../../txn/index.ts';
 import { nodeEnd, type NodeEnd } from '../node-end.ts';
 import { runNameOf, type ClusterPlan } from '../plan.ts';
 import { VOTERS_MIN } from '../voting.ts';
@@ -32,7 +33,11 @@ export interface UpRequest {
 
 export interface UpResult extends ClusterEnd { readonly milliseconds: number }
 
-/** Runs a cluster to its end or a stop. Throws E_RUN_EXISTS, E_RUN_FINISHED, E_CLUSTER_FAILED, what the store throws and what other hosts refuse with. */
+/** How long a resume waits for processes whose coordinator was killed: as long as a coordinator gives its processes to stop, and a store that is slow to write. */
+const ORPHANS_MS = 15_000;
+const LOOK_MS = 50;
+
+/** Runs a cluster to its end or a stop. Throws E_RUN_EXISTS, E_RUN_OWNED, E_RUN_FINISHED, E_CLUSTER_FAILED, what the store throws and what other hosts refuse with. */
 export async function upCluster(request: UpRequest): Promise<UpResult> {
   const started = performance.now();
   const { plan, isResume } = request;
@@ -62,10 +67,25 @@ async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts:
     const known = [...here.map(({ name }) => name).filter((name) => nodeRecord(context, runNameOf(plan.name, name)) !== undefined), ...hosts.known];
     if (!isResume && known.length > 0) throw exists(plan, known.map((name) => runNameOf(plan.name, name)), hosts.known.length > 0);
     if (isResume && known.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${plan.name}; start it without --resume`, { data: { cluster: plan.name } });
+    if (isResume) await waitForOrphans(context, known.map((name) => runNameOf(plan.name, name)));
     const ended = [...here.flatMap((node) => nodeEnd(context, plan, node) ?? []), ...hosts.ended];
     refuseFinished(plan, ended);
     return { plan: withKnownFiles(plan, context), ended };
   });
+}
+
+/** Processes of an earlier life whose coordinator is gone are still on their way to a point to stop at. Throws E_RUN_OWNED: somebody else goes on with the runs. */
+async function waitForOrphans(context: StoreContext, names: readonly string[]): Promise<void> {
+  const until = monotonicMs() + ORPHANS_MS;
+  for (const name of names) {
+    for (;;) {
+      const record = nodeRecord(context, name);
+      const owner = record === undefined ? undefined : readOwnerRecord(context, record.id)?.owner;
+      if (owner === undefined || !isAlive(owner)) break;
+      if (monotonicMs() >= until) throw owned(name, owner);
+      await sleep(LOOK_MS);
+    }
+  }
 }
 
 async function drive(request: UpRequest, { plan, store, ended, hosts, tail }: Begun & { readonly store: string; readonly hosts: OpenHosts; readonly tail: LogTail }): Promise<ClusterEnd> {
