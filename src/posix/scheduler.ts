@@ -79,16 +79,17 @@ function fireTimers(kernel: Kernel, process: Process, hidden: bigint): void {
   for (const timer of [...process.timers]) { // A copy: a signal may end the process.
     const now = timer.clock < 0 ? readCpuClock(kernel, timer.clock, kernel.current)?.time : hidden;
     if (timer.deadline === undefined || now === undefined || timer.deadline > now) continue;
-    timer.overrun = advanceTimer(timer, now);
+    const missed = advanceTimer(timer, now);
     if (timer.signal === 0) continue;
     if (timer.id === INTERVAL_TIMER.limit && isPastCpuLimit(process, now)) {
       sendSignal(kernel, { process }, { signal: SIGNAL.KILL, code: SI.KERNEL, pid: 0, uid: 0, value: 0n, form: 'kill' });
       continue;
     }
+    const thread = timer.tid === 0 ? undefined : process.threads.find(({ tid }) => tid === timer.tid);
+    if (timer.id >= 0 && (thread?.pending ?? process.pending).overrun(timer.id, missed + 1)) continue;
     const info = timer.id < 0
       ? { signal: timer.signal, code: SI.KERNEL, pid: 0, uid: 0, value: 0n, form: 'kill' as const }
-      : { signal: timer.signal, code: SI.TIMER, pid: timer.id, uid: timer.overrun, value: timer.value, form: 'timer' as const };
-    const thread = timer.tid === 0 ? undefined : process.threads.find(({ tid }) => tid === timer.tid);
+      : { signal: timer.signal, code: SI.TIMER, pid: timer.id, uid: missed, value: timer.value, form: 'timer' as const };
     sendSignal(kernel, thread === undefined ? { process } : { process, thread }, info);
   }
 }

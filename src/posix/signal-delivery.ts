@@ -53,7 +53,7 @@ function wakeForSignal(kernel: Kernel, thread: Thread, sent: { readonly signal: 
   const { signal, pending } = sent;
   const { wait } = thread;
   if (wait.kind === 'signal-set' && (wait.set & bitOf(signal)) !== 0n) {
-    const info = pending.take(signal);
+    const info = takeSignal(thread.process, pending, signal);
     if (wait.info !== 0 && info !== undefined) thread.process.memory.write(wait.info, encodeSignalInfo(info));
     finishWait(thread, signal);
     return true;
@@ -115,9 +115,17 @@ function nextSignal(thread: Thread): SignalInfo | undefined {
   const forced = pending.lowest(mask | ~SYNCHRONOUS);
   if (forced !== 0) return pending.take(forced);
   const own = pending.lowest(mask);
-  if (own !== 0) return pending.take(own);
+  if (own !== 0) return takeSignal(process, pending, own);
   const shared = process.pending.lowest(mask);
-  return shared === 0 ? undefined : process.pending.take(shared);
+  return shared === 0 ? undefined : takeSignal(process, process.pending, shared);
+}
+
+/** Takes the oldest entry of a signal. With a timer's its overruns become what timer_getoverrun tells. */
+export function takeSignal(process: Process, pending: PendingSignals, signal: number): SignalInfo | undefined {
+  const info = pending.take(signal);
+  const timer = info?.form === 'timer' ? process.timers.find(({ id }) => id === info.pid) : undefined;
+  if (timer !== undefined) timer.overrun = info!.uid;
+  return info;
 }
 
 /** Delivers everything deliverable to the thread on the processor. The process may be over afterwards. */

@@ -19,6 +19,8 @@ export interface SignalInfo {
 /** RLIMIT_SIGPENDING: queued real-time signals of one target beyond this answer EAGAIN. */
 export const SIGNALS_QUEUED_MAX = 4096;
 export const SIGNAL_REALTIME_MIN = 32;
+/** DELAYTIMER_MAX of Linux. */
+const OVERRUN_MAX = 2 ** 31 - 1;
 
 export class PendingSignals {
   #entries: SignalInfo[] = [];
@@ -40,6 +42,14 @@ export class PendingSignals {
     if (this.#entries.length >= SIGNALS_QUEUED_MAX) return false;
     this.#entries.push(info);
     return true;
+  }
+
+  /** A timer expired `times` more while its signal was pending: counted there. False: it is not. */
+  overrun(timer: number, times: number): boolean {
+    const index = this.#entries.findIndex(({ form, pid }) => form === 'timer' && pid === timer);
+    const entry = this.#entries[index];
+    if (entry !== undefined) this.#entries[index] = { ...entry, uid: Math.min(OVERRUN_MAX, entry.uid + times) };
+    return entry !== undefined;
   }
 
   /** The lowest signal outside `blocked`, or 0. */

@@ -4,7 +4,7 @@
 import type { Tasks } from './files/tasks.ts';
 import type { Kernel } from './kernel.ts';
 import { SI } from './signal-actions.ts';
-import { sendSignal } from './signal-delivery.ts';
+import { sendSignal, takeSignal } from './signal-delivery.ts';
 import type { SignalInfo } from './signal-pending.ts';
 
 function ofKernel(signal: number): SignalInfo {
@@ -17,7 +17,7 @@ export function taskView(kernel: Kernel): Tasks {
     takeSignal: (set) => {
       for (const pending of [kernel.current.pending, kernel.current.process.pending]) {
         const signal = pending.lowest(~set);
-        if (signal !== 0) return pending.take(signal);
+        if (signal !== 0) return takeSignal(kernel.current.process, pending, signal);
       }
       return undefined;
     },

@@ -5,12 +5,14 @@
 import { limits } from '../../core/index.ts';
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
+import { touchAccess } from '../open-file-io.ts';
 import { PROT, roundUp, type Backing } from '../memory-map.ts';
 import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
 
 const { PAGE_BYTES } = limits;
 const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, TYPE: 15, FIXED: 0x10, ANONYMOUS: 0x20, FIXED_NOREPLACE: 0x10_0000 } as const;
+const MCL = { ONFAULT: 4, KNOWN: 7 } as const;
 const MREMAP = { MAYMOVE: 1, FIXED: 2 } as const;
 /** Requests beyond this are out of any address space (and would not be exact numbers). */
 const LENGTH_MAX = 2 ** 47;
@@ -68,6 +70,7 @@ function backingOf(call: Call, wanted: { readonly protection: number; readonly i
   const { inode } = openFile;
   if (inode.kind === 'device' && inode.device === 'zero') return undefined;
   if (inode.kind !== 'file') return -ERRNO.ENODEV;
+  touchAccess(call.kernel.files, inode);
   return { key: inode.ino, path: openFile.path, isWritable: openFile.canWrite, offset: wanted.offset };
 }
 
@@ -129,8 +132,14 @@ function msync(call: Call): CallResult {
 
 /** Pages are never swapped: locking a mapped range is done already. */
 function mlock(call: Call): CallResult {
+  if (call.size(0) + call.size(1) > LENGTH_MAX) return -ERRNO.ENOMEM;
   const start = Math.floor(call.size(0) / PAGE_BYTES) * PAGE_BYTES;
   return call.process.space.map.covers(start, roundUp(call.size(0) + call.size(1))) ? 0 : -ERRNO.ENOMEM;
+}
+
+function mlockall(call: Call): CallResult {
+  const flags = call.unsigned(0);
+  return flags === 0 || flags === MCL.ONFAULT || (flags & ~MCL.KNOWN) !== 0 ? -ERRNO.EINVAL : 0;
 }
 
 export const memoryCalls: readonly CallEntry[] = [
@@ -142,7 +151,7 @@ export const memoryCalls: readonly CallEntry[] = [
   { number: 227, name: 'msync', handle: msync },
   { number: 228, name: 'mlock', handle: mlock },
   { number: 229, name: 'munlock', handle: mlock },
-  { number: 230, name: 'mlockall', handle: () => 0 },
+  { number: 230, name: 'mlockall', handle: mlockall },
   { number: 231, name: 'munlockall', handle: () => 0 },
   { number: 232, name: 'mincore', handle: mincore },
   { number: 233, name: 'madvise', handle: madvise },

@@ -4,10 +4,11 @@
  */
 import { NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
-import { maySignal } from '../files/identity.ts';
+import { isPrivileged, maySignal } from '../files/identity.ts';
+import { INIT_PID } from '../kernel.ts';
 import type { Process } from '../process.ts';
 import { bitOf, SI, SIGNAL, SIGNALS_MAX, UNBLOCKABLE } from '../signal-actions.ts';
-import { forceSignal, sendSignal } from '../signal-delivery.ts';
+import { forceSignal, sendSignal, takeSignal } from '../signal-delivery.ts';
 import { decodeSignalInfo, encodeSignalInfo, encodeStack, isOnStack, readFrame, SIGINFO_BYTES } from '../signal-frame.ts';
 import type { SignalInfo } from '../signal-pending.ts';
 import { SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, type Thread } from '../thread.ts';
@@ -120,7 +121,7 @@ function rtSigtimedwait(call: Call): CallResult {
   const { pending } = call.thread;
   const signal = pending.lowest(~set) || call.process.pending.lowest(~set);
   if (signal !== 0) {
-    const taken = pending.take(signal) ?? call.process.pending.take(signal);
+    const taken = takeSignal(call.process, pending, signal) ?? takeSignal(call.process, call.process.pending, signal);
     if (info !== 0 && taken !== undefined && !call.memory.write(info, encodeSignalInfo(taken))) return -ERRNO.EFAULT;
     return signal;
   }
@@ -188,12 +189,17 @@ function kill(call: Call): CallResult {
   const living = call.kernel.processes.filter((process) => !process.isOver);
   const targets = pid > 0 ? living.filter((process) => process.pid === pid)
     : living.filter((process) => (pid === -1 ? process !== call.process : process.group === group));
-  if (targets.length === 0) return pid === 1 ? -ERRNO.EPERM : -ERRNO.ESRCH;
+  if (targets.length === 0) return pid === INIT_PID ? toInit(call) : -ERRNO.ESRCH;
   const allowed = targets.filter((process) => maySend(call, process, signal));
   if (allowed.length === 0) return pid === -1 ? 0 : -ERRNO.EPERM;
   let result = 0;
   if (signal !== 0) for (const process of allowed) result = sendSignal(call.kernel, { process }, fromCaller(call, signal, SI.USER));
   return result;
+}
+
+/** A signal to the process that is outside the machine: it has no handlers, so that it takes none even from those who may send them. */
+function toInit(call: Call): number {
+  return isPrivileged(call.process.files.identity) ? 0 : -ERRNO.EPERM;
 }
 
 /** As Linux decides; SIGCONT reaches everybody in the session. */
@@ -204,6 +210,7 @@ function maySend(call: Call, process: Process, signal: number): boolean {
 /** tkill and tgkill: to one thread, of process `tgid` when that is given. */
 function sendToThread(call: Call, target: { readonly tgid: number | undefined; readonly tid: number }, info: SignalInfo): number {
   if (info.signal < 0 || info.signal > SIGNALS_MAX || target.tid <= 0 || (target.tgid !== undefined && target.tgid <= 0)) return -ERRNO.EINVAL;
+  if (target.tid === INIT_PID && (target.tgid ?? INIT_PID) === INIT_PID) return toInit(call);
   const thread = call.kernel.findThread(target.tid);
   if (thread === undefined || (target.tgid !== undefined && thread.process.pid !== target.tgid)) return -ERRNO.ESRCH;
   if (!maySend(call, thread.process, info.signal)) return -ERRNO.EPERM;
@@ -230,6 +237,7 @@ function rtSigqueueinfo(call: Call): CallResult {
   if (typeof info === 'number') return info;
   if ((info.code >= 0 || info.code === SI.TKILL) && pid !== call.process.pid) return -ERRNO.EPERM;
   const process = call.kernel.findProcess(pid);
+  if (pid === INIT_PID) return toInit(call);
   if (process === undefined || process.isOver) return -ERRNO.ESRCH;
   if (signal < 0 || signal > SIGNALS_MAX) return -ERRNO.EINVAL;
   if (!maySend(call, process, signal)) return -ERRNO.EPERM;

@@ -31,7 +31,7 @@ function timeLines(clock: NonNullable<RunOptions['clock']>): string[] {
 }
 
 describe('clocks', () => {
-  const rest = ['ticks 1 cpu 1 usage 0', 'alarm 1', 'sleep -1 1 left 1', 'interval 1000', 'timer 1', 'ends', ''];
+  const rest = ['ticks 1 cpu 1 usage 0', 'alarm 1', 'sleep -1 1 left 1', 'interval 1000', 'timer 1', 'overruns 2 2', 'ends', ''];
   test('zero: every clock reads 0, sleeps and timers still end', () => expect(timeLines({ kind: 'zero' })).toEqual(['start 0 slept 0 day 0', ...rest]));
   test('virtual: start plus what was slept', () => expect(timeLines({ kind: 'virtual', start: 5_000_000_000n })).toEqual(['start 5 slept 2 day 0', ...rest]));
   test('recorded: supplied values plus what was slept', () => expect(timeLines({ kind: 'recorded' })).toEqual(['start 1700000000 slept 2 day 0', ...rest]));

@@ -22,5 +22,9 @@ int main(void) {
   struct itimerval off = { 0 }; setitimer(ITIMER_REAL, &off, &i); printf("interval %ld\n", (long)i.it_interval.tv_usec);
   timer_t id; struct sigevent se = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM }; timer_create(CLOCK_MONOTONIC, &se, &id);
   struct itimerspec is = { { 0, 0 }, { 1, 0 } }; timer_settime(id, 0, &is, 0); int before = ticks; pause(); printf("timer %d\n", ticks - before);
+  sigset_t set; siginfo_t info; sigemptyset(&set); sigaddset(&set, SIGALRM); sigprocmask(SIG_BLOCK, &set, 0);
+  struct itimerspec each = { { 1, 0 }, { 1, 0 } }, none = { { 0, 0 }, { 0, 0 } }; struct timespec three = { 3, 500000000 };
+  timer_settime(id, 0, &each, 0); nanosleep(&three, 0); sigwaitinfo(&set, &info); printf("overruns %d %d\n", timer_getoverrun(id), info.si_overrun);
+  timer_settime(id, 0, &none, 0); sigprocmask(SIG_UNBLOCK, &set, 0);
   printf("ends\n"); alarm(1); signal(SIGALRM, SIG_DFL); fflush(stdout); for (;;) pause();
 }
