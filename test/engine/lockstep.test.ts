@@ -75,6 +75,13 @@ help: addi s4, s4, 3; xor a0, a0, s4; ret
   'words are extended with zeros, with code between the shifts': `li s1, 200; li a3, -7; 1: xor a0, a3, s1; slli a0, a0, 32; addi a3, a3, 13; srli a0, a0, 32; add a4, a4, a0
 slli a1, a3, 32; slli a2, a4, 32; xor a5, a3, a4; srli a1, a1, 30; srli a2, a2, 29; add a4, a4, a1; xor a4, a4, a2; slli a1, a3, 32; add a6, a1, a3; srli a1, a1, 32; xor a4, a4, a1
 slli a2, a4, 32; addi a4, a4, 1; srli a2, a2, 32; sub a4, a4, a2; slli a5, a4, 32; sd a5, -8(sp); srli a5, a5, 31; add a3, a3, a5; addi s1, s1, -1; bnez s1, 1b; ecall`,
+  'what is dead in a loop that walks into an unmapped page': `li a1, 0x43000 - 800; li a6, 0x43000 + 400; 1: lw a0, 0(a1); slliw t0, a0, 7; srliw t1, a0, 25; or t2, t0, t1; not t3, a0; xor t4, t2, t3
+addw a2, a2, t4; slliw t5, a2, 3; xor a3, a3, t5; addw a4, a4, a3; addi a1, a1, 4; addw a5, a5, a4; bne a1, a6, 1b; ecall`,
+  'what is dead in a loop of two blocks that walks into an unmapped page': `li a1, 0x43000 - 600; li a6, 0x43000 + 400; 1: lw a0, 0(a1); slliw t0, a0, 7; srliw t1, a0, 25; or t2, t0, t1; not t3, a0; xor t4, t2, t3; addw a2, a2, t4
+slliw t5, a2, 3; xor a3, a3, t5; addw a4, a4, a3; lbu s1, 5(a1); xor s2, s1, t0; add s3, s2, t4; srli s4, s3, 3; add s5, s5, s4; addi a1, a1, 4; addw a5, a5, a4; xor a5, a5, s2; srli s1, a5, 7; add a5, a5, s1; bne a1, a6, 1b; mv a0, s5; ecall`,
+  'what is dead in a loop of a function that is entered in its middle': `li s0, 0x40000; li s2, 40; li s6, 4; 9: call 0f; addi s2, s2, -1; bnez s2, 9b; ecall; 0: mv a1, s0; addi a6, s0, 32; li a7, 3; j 2f; 1: mv a2, a3; mv a3, s4
+2: lw a0, 0(a1); lbu s5, 3(s0); slliw t0, a0, 7; srliw t1, a0, 25; or t2, t0, t1; not t3, a0; xor t4, t2, t3; addw s4, a2, t4; slliw t5, s4, 3; xor t5, t5, s5; xor a7, a7, t5; addi a1, a1, 4; addw a5, a5, a7; bne a1, a6, 1b
+lw t0, 0(s0); add a5, a5, t0; addi s6, s6, -1; sw a5, 16(s0); bgtz s6, 3f; li s0, 0x42ff0; 3: ret`,
   'loops in loops, around calls': `li s0, 6; 0: li s1, 5; 1: li s2, 9; 2: add s3, s3, s2; xori s4, s3, 0x33; addi s2, s2, -1; bnez s2, 2b; andi a0, s3, 3; beqz a0, 1f; sub s3, s3, s1
 1: addi s1, s1, -1; bnez s1, 3f; call help; addi s0, s0, -1; bnez s0, 0b; ecall; 3: li s2, 9; j 2b; help: addi s3, s3, 5; ret`,
   'reads the counters in a loop': 'li a2, 300; 1: addi a5, a5, 1; xor a6, a5, a3; rdinstret a0; rdcycle a1; add a3, a3, a0; xor a3, a3, a1; addi a2, a2, -1; bnez a2, 1b; ecall',

@@ -101,7 +101,7 @@ function go(unit: UnitEmitter, from: number, edge: GraphEdge): void {
 }
 
 /** To code outside the unit. */
-function exit(unit: UnitEmitter, address: number): void {
+export function exit(unit: UnitEmitter, address: number): void {
   const { code, context } = unit;
   unit.spill();
   const target = address >>> 0; // Behind the end of the address space lies nothing that executes, and the same number finds that out.

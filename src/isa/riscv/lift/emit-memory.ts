@@ -93,7 +93,7 @@ function checkLoad(unit: UnitEmitter, { rs1 }: Instruction): void {
 }
 
 /** Whether the base's page is wide; branches to label 0 where the address is too high. */
-function pushFlagsOfBase(unit: UnitEmitter, base: number): void {
+export function pushFlagsOfBase(unit: UnitEmitter, base: number): void {
   const { code } = unit;
   unit.get(base); code.i64ConstSmall(PAGE_SHIFT); code.op(OP.i64ShrU); code.localTee(LOCAL.wide);
   code.i64ConstSmall(PAGE_COUNT_MAX); code.op(OP.i64GtU); code.hint(false); code.brIf(0);

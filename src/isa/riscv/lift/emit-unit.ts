@@ -13,45 +13,20 @@
  */
 import { assert } from '../../../core/index.ts';
 import { CodeWriter, OP, TYPE } from '../../../wasm/index.ts';
-import { CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
-import { LIMITS_BIT, copyRegisters, endRegisters, stepRegisters, type BlockCode, type Registers } from './dataflow.ts';
+import { CPU_STATE_OFFSET } from '../../cpu.ts';
+import { LIMITS_BIT, copyRegisters, endRegisters, stepRegisters, type Registers } from './dataflow.ts';
 import { exitSets, type ExitPlan } from './exit-sets.ts';
 import { STACK_POINTER } from './facts.ts';
 import { emitInstruction } from './emit-instruction.ts';
 import { emitLimits } from './emit-float.ts';
 import { emitTerminator } from './emit-control.ts';
-import type { Graph, GraphEdge, GraphNode } from './graph.ts';
+import { emitFastRound } from './emit-fast-loop.ts';
+import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import type { Block } from './region.ts';
 import type { Span } from './shared-checks.ts';
-import type { LoadWindows } from './windows.ts';
+import type { UnitContext } from './unit-context.ts';
 import { LOCAL, OUTCOME, REASON, type UnitLayout } from './layout.ts';
-
-/** A map from addresses to numbers of blocks, two bytes for each two bytes of code: where it lies, its first address, its bytes, and how many addresses it has. */
-export interface PlacedMap { readonly offset: number; readonly low: number; readonly span: number; readonly count: number }
-
-/** What the emitter needs to know of its surroundings. */
-export interface UnitContext {
-  readonly memory: CpuMemory;
-  readonly layout: UnitLayout;
-  readonly graph: Graph;
-  readonly before: readonly Registers[];
-  readonly windows: LoadWindows;
-  /** Of each node. */
-  readonly codes: readonly BlockCode[];
-  /** Nodes that look at the fuel first. */
-  readonly checked: ReadonlySet<number>;
-  /** Of the targets of indirect jumps, and of the addresses besides its own at which the unit can be entered; undefined when it has none. */
-  readonly jumpMap: PlacedMap | undefined;
-  readonly entryMap: PlacedMap | undefined;
-  readonly unitType: number;
-  /** Instructions of the unit. */
-  readonly instructions: number;
-  /** Index of a function of the same module. */
-  functionOf(address: number): number | undefined;
-  /** Pages that emitted code relies on being readable. */
-  readonly reliedPages: Set<number>;
-}
 
 type LabelKind = 'leave' | 'loop' | 'merge' | 'plain';
 interface Label { readonly kind: LabelKind; readonly node: number }
@@ -88,15 +63,17 @@ export class UnitEmitter {
     this.state = copyRegisters(context.before[0]!);
     const { nodes, dominators, entryNode } = context.graph;
     const forward = nodes.map(() => 0);
+    /** Last node → header of fast loops: both rounds go out from there, so what is behind is known at the header. */
+    const exits = new Map(context.fastLoops.flatMap((loop) => (loop === undefined ? [] : [[loop.exit, loop.chain[0]!]])));
     this.#isMerge = new Uint8Array(nodes.length);
     nodes.forEach(({ edges, indices }, from) => {
       for (const edge of edges) {
         if (!('node' in edge) || edge.node <= from) continue;
-        if (++forward[edge.node]! > 1 || indices.length > 0 || edge.node === entryNode) this.#isMerge[edge.node] = 1;
+        if ((forward[edge.node]! += exits.has(from) ? 2 : 1) > 1 || indices.length > 0 || edge.node === entryNode) this.#isMerge[edge.node] = 1;
       }
     });
     const merges: number[][] = nodes.map(() => []);
-    for (let index = nodes.length - 1; index > 0; index--) if (this.#isMerge[index] === 1) merges[dominators[index]!]!.push(index);
+    for (let index = nodes.length - 1; index > 0; index--) if (this.#isMerge[index] === 1) merges[exits.get(dominators[index]!) ?? dominators[index]!]!.push(index);
     this.#merges = merges;
     this.#numberLocals(nodes);
   }
@@ -308,15 +285,29 @@ export class UnitEmitter {
   }
 
   #node(index: number): void {
+    const node = this.context.graph.nodes[index]!;
+    const { block } = node;
+    const fastLoop = this.context.fastLoops[index];
+    this.#begin(index);
+    if (fastLoop !== undefined) {
+      emitFastRound(this, index, fastLoop);
+      this.#begin(index);
+    }
+    if (block !== undefined) this.#body(block, index);
+    emitTerminator(this, node, index);
+  }
+
+  #begin(index: number): void {
     this.state = copyRegisters(this.context.before[index]!);
+    this.beginBlock();
+  }
+
+  /** Forgets what is known of the block before. */
+  beginBlock(): void {
     this.constants.clear();
     this.narrow = 0;
     this.ranges.clear();
     this.extensions.clear();
-    const node = this.context.graph.nodes[index]!;
-    const { block } = node;
-    if (block !== undefined) this.#body(block, index);
-    emitTerminator(this, node, index);
   }
 
   #body(block: Block, index: number): void {

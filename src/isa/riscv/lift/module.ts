@@ -8,12 +8,14 @@ import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
 import { CONTROL, CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
 import { analyse, type BlockCode } from './dataflow.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
-import { UnitEmitter, type PlacedMap, type UnitContext } from './emit-unit.ts';
+import { UnitEmitter } from './emit-unit.ts';
 import { makePlan, type HotEntry, type Plan } from './extent.ts';
+import { findFastLoops } from './fast-loops.ts';
 import { isCalling, type Graph } from './graph.ts';
 import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type UnitLayout } from './layout.ts';
 import { findLiveness } from './liveness.ts';
 import { coveredLoads } from './shared-checks.ts';
+import type { PlacedMap, UnitContext } from './unit-context.ts';
 import { LoadWindows } from './windows.ts';
 import type { CodeCache } from './code-cache.ts';
 
@@ -114,8 +116,9 @@ function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, fu
     const instructions = block?.instructions ?? [];
     return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]! };
   });
+  const windows = new LoadWindows(graph);
   return {
-    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows: new LoadWindows(graph),
+    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, fastLoops: findFastLoops(graph, liveness.flushes, windows),
     checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, functionOf: (address) => functions.get(address),
   };
 }

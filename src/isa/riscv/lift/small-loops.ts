@@ -40,7 +40,8 @@ export class LoopBody {
   }
 }
 
-function countOf(set: number): number {
+/** Registers in a set. */
+export function countOf(set: number): number {
   let count = 0;
   for (let rest = set; rest !== 0; rest &= rest - 1) count++;
   return count;

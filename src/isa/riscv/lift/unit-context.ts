@@ -1,0 +1,36 @@
+/**
+ * What the emitter of a unit needs to know of its surroundings: the graph and what the analyses found, where things lie, and its neighbours.
+ * What this does NOT do: compute any of it (module.ts does).
+ */
+import type { CpuMemory } from '../../cpu.ts';
+import type { BlockCode, Registers } from './dataflow.ts';
+import type { FastLoop } from './fast-loops.ts';
+import type { Graph } from './graph.ts';
+import type { UnitLayout } from './layout.ts';
+import type { LoadWindows } from './windows.ts';
+
+/** A map from addresses to numbers of blocks, two bytes for each two bytes of code: where it lies, its first address, its bytes, and how many addresses it has. */
+export interface PlacedMap { readonly offset: number; readonly low: number; readonly span: number; readonly count: number }
+
+export interface UnitContext {
+  readonly memory: CpuMemory;
+  readonly layout: UnitLayout;
+  readonly graph: Graph;
+  readonly before: readonly Registers[];
+  readonly windows: LoadWindows;
+  /** Of each node. */
+  readonly codes: readonly BlockCode[];
+  readonly fastLoops: readonly (FastLoop | undefined)[];
+  /** Nodes that look at the fuel first. */
+  readonly checked: ReadonlySet<number>;
+  /** Of the targets of indirect jumps, and of the addresses besides its own at which the unit can be entered; undefined when it has none. */
+  readonly jumpMap: PlacedMap | undefined;
+  readonly entryMap: PlacedMap | undefined;
+  readonly unitType: number;
+  /** Instructions of the unit. */
+  readonly instructions: number;
+  /** Index of a function of the same module. */
+  functionOf(address: number): number | undefined;
+  /** Pages that emitted code relies on being readable. */
+  readonly reliedPages: Set<number>;
+}
