@@ -56,6 +56,10 @@ export class Machine {
   #origin: Origin | undefined;
   /** How many machines it reads pages of, one through the other. */
   #depth: number;
+  /** Forks of this machine that are not closed: they may read their pages through it. */
+  #heirs = 0;
+  /** Of a fork that is closed and has such heirs: gives back what it was lent. */
+  #giveBack: (() => void) | undefined;
   #transaction: Transaction | undefined;
   #isClosed = false;
   /** Commits so far in this process. */
@@ -236,7 +240,21 @@ export class Machine {
       prepareSoon(made.guest.kernel.spaceLimit);
       return new Core({ ...made, feed: copied, monotonicMs });
     };
-    return new Machine({ ...this.#parts, core, ports: new Map(), durable: undefined, release: async () => state.release() }, { depth: this.#depth + 1 });
+    this.#heirs++;
+    const fork: Machine = new Machine({ ...this.#parts, core, ports: new Map(), durable: undefined, release: async () => fork.#leave(() => { state.release(); this.#heirLeft(); }) }, { depth: this.#depth + 1 });
+    return fork;
+  }
+
+  /** A fork is closed: what it was lent is needed as long as its own forks read through it. */
+  #leave(giveBack: () => void): void {
+    if (this.#heirs === 0) giveBack();
+    else this.#giveBack = giveBack;
+  }
+
+  #heirLeft(): void {
+    if (--this.#heirs > 0) return;
+    this.#giveBack?.();
+    this.#giveBack = undefined;
   }
 
   /** Reads what it still has from the machine that it is a fork of. */

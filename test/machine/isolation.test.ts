@@ -158,6 +158,48 @@ describe('branches and readers', () => {
     expect((await replayRun({ name: 'branches', store, comparesFiles: true }, {})).isIdentical).toBe(true);
   });
 
+
+  it.each(process.env['STILLPOINT_SLOW'] === '1' ? Array.from({ length: 100 }, (_, index) => index + 1) : [4])('a forest of forks: each is what it did itself, whatever becomes of those it came from (seed %i)', async (seed) => {
+    const draw = random(seed);
+    const alive = [await ledger()];
+    const roots = new Map(alive.map((machine) => [machine, machine.root()]));
+    for (let step = 0; step < 150; step++) {
+      const which = draw(3) === 0 ? draw(alive.length) : alive.length - 1; // Long chains.
+      const machine = alive[which]!;
+      const word = draw(6);
+      if (word < 2) {
+        const fork = draw(4) === 0 ? machine.branch() : machine.fork();
+        roots.set(fork, roots.get(machine)!);
+        alive.push(fork);
+      } else if (word < 4) {
+        await machine.transact((transaction) => ask(transaction, `t ${draw(1000)} ${draw(1000)} 1`));
+        roots.set(machine, machine.root());
+      } else if (word === 4 && alive.length > 3) {
+        await machine.close();
+        alive.splice(which, 1);
+      } else {
+        expect(machine.root(), `seed ${seed}, step ${step}`).toBe(roots.get(machine));
+      }
+    }
+    for (const machine of alive) expect(machine.root(), `seed ${seed}, at the end`).toBe(roots.get(machine));
+    for (const machine of alive) await machine.close();
+  }, 300_000);
+
+  it('a fork of a fork stays what it was when the one between is closed', async () => {
+    const machine = await ledger();
+    await machine.transact((transaction) => ask(transaction, 't 1 2 10'));
+    const root = machine.root();
+    const between = machine.fork();
+    const last = [between.fork(), between.fork()];
+    await between.close();
+    await last[0]!.close();
+    for (let transfer = 0; transfer < 5; transfer++) await machine.transact((transaction) => ask(transaction, 't 1 2 7'));
+    expect(machine.root()).not.toBe(root);
+    expect(last[1]!.root()).toBe(root);
+    await last[1]!.close();
+    await machine.close();
+  });
+
   it('a reader on a fork sees the commit it was made at, whatever happens beside it', async () => {
     const machine = await ledger();
     const reader = machine.fork();
