@@ -278,6 +278,22 @@ describe('the set', () => {
     expect([set.pendingBytes, set.hasOutput, set.takeOutput()]).toEqual([0, false, []]);
   });
 
+  test('what was taken stays as it is until it is given back; then its memory is filled again', () => {
+    const { set, channel } = single('seqwo');
+    const taken = (seed: number): Uint8Array => {
+      channel.write(pattern(seed, 9000));
+      const [operation] = set.takeOutput();
+      return operation?.kind === 'write' ? operation.bytes : new Uint8Array(0);
+    };
+    const [first, second] = [taken(1), taken(2)];
+    expect([first, second]).toEqual([pattern(1, 9000), pattern(2, 9000)]);
+    set.recycleOutput();
+    const third = taken(3);
+    const fourth = taken(4);
+    expect([first, third, fourth]).toEqual([pattern(1, 9000), pattern(3, 9000), pattern(4, 9000)]);
+    expect([second.buffer === fourth.buffer, first.buffer === fourth.buffer]).toEqual([true, false]);
+  });
+
   test('a million writes of one byte become one operation', () => {
     const { set, channel } = single('seqwo');
     const byte = new Uint8Array([7]);
