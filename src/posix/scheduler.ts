@@ -123,7 +123,10 @@ function switchTo(kernel: Kernel, next: Thread): void {
   kernel.schedule.renew();
   if (next === last) return;
   const { processor } = kernel;
-  if (!last.hasEnded) last.registers = processor.save();
+  if (!last.hasEnded) {
+    processor.state.control.fill(0, 3, 5); // Ends a load reservation, as Linux does: others may write there before this thread goes on.
+    last.registers = processor.save();
+  }
   const { image } = next.process;
   if (image.cpu !== processor) {
     if (!last.process.isOver) last.process.space.storeShared();

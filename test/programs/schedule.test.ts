@@ -29,6 +29,12 @@ describe('schedules', () => {
     expect(traces.slice(1).some((text) => /racy (\d+)/.exec(text)![1] !== '100'), 'some schedule loses an update').toBe(true);
   });
 
+  it('a switch between lr and sc makes the sc fail', async () => {
+    const counting = readFileSync(await buildProgram(listPrograms('schedule').find(({ name }) => name === 'reservations')!, 'O2'));
+    const counts = [1n, 2n, 3n].map((schedule) => runGuest(counting, { memoryBytes: 128 * 1024 * 1024, schedule }).stdout);
+    expect(counts).toEqual(['12000\n', '12000\n', '12000\n']);
+  });
+
   it('a seed gives one root in every mode', async () => {
     let first: unknown;
     for (const mode of modes) {
