@@ -12,7 +12,7 @@ class ProgramsFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'], exclude: ['test/slow/**', 'node_modules/**'], testTimeout: 120_000, hookTimeout: 300_000, maxWorkers: 2, env: { STILLPOINT_TRANSLATIONS: 'off' },
+    include: ['test/**/*.test.ts'], exclude: ['test/slow/**', 'node_modules/**'], testTimeout: 300_000, hookTimeout: 300_000, maxWorkers: 2, env: { STILLPOINT_TRANSLATIONS: 'off' },
     sequence: { sequencer: ProgramsFirst },
   },
 });
