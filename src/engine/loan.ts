@@ -7,7 +7,9 @@
  *   in between, as they  since, as they were        loan 2 in 2, then in the owner
  *   were at 1            at 2
  *
- * Invariants: however many loans there are, a write costs at most one copy; a generation that no loan can reach any more is the host's to collect. A loan stays
+ *   release() of 1: nobody comes by its pages any more      release() of 2 while 1 is open: its pages are 1's where 1 has none of its own
+ *
+ * Invariants: however many loans there are, a write costs at most one copy; of a page there are at most as many copies as open loans. A loan stays
  * true whatever becomes of its owner. What this does NOT do: hear of writes (its owner tells).
  */
 import type { PageSource } from './late-pages.ts';
@@ -22,8 +24,8 @@ export interface Lendable {
   mayHold(pageIndex: number): boolean;
 }
 
-/** Pages since one lend(); undefined: zeros. */
-interface Generation { readonly kept: Map<number, Uint8Array | undefined>; next: Generation | undefined }
+/** Pages since one lend(), or since several with no write between them; undefined: zeros. In a row from the oldest that is open to the newest. */
+interface Generation { readonly kept: Map<number, Uint8Array | undefined>; open: number; previous: Generation | undefined; next: Generation | undefined }
 
 /** Pages as they were; nothing is kept for it after release(), and nothing may be read. */
 export interface Loan extends PageSource { release(): void }
@@ -32,21 +34,21 @@ export class Lender {
   readonly #owner: Lendable;
   #newest: Generation | undefined;
   #stopWatching: (() => void) | undefined;
-  #open = 0;
 
   constructor(owner: Lendable) {
     this.#owner = owner;
   }
 
+  /** Copies that are held for loans. */
+  get pagesKept(): number {
+    let count = 0;
+    for (let generation = this.#newest; generation !== undefined; generation = generation.previous) count += generation.kept.size;
+    return count;
+  }
+
   lend(): Loan {
-    const generation: Generation = { kept: new Map(), next: undefined };
-    if (this.#newest !== undefined) this.#newest.next = generation;
-    this.#newest = generation;
-    this.#open++;
-    this.#stopWatching?.();
-    this.#stopWatching = this.#owner.watch((page) => {
-      if (!generation.kept.has(page)) generation.kept.set(page, this.#owner.mayHold(page) ? this.#owner.readPage(page).slice() : undefined);
-    });
+    const generation = this.#generation();
+    generation.open++;
     let isOpen = true;
     return {
       hasPage: (page) => {
@@ -59,17 +61,41 @@ export class Lender {
         return this.#owner.mayHold(page) ? this.#owner.readPage(page).slice() : undefined;
       },
       release: () => {
-        if (isOpen) this.#close();
+        if (isOpen) this.#close(generation);
         isOpen = false;
       },
     };
   }
 
-  #close(): void {
-    if (--this.#open > 0) return;
+  /** The one that what is written from now on is kept in. */
+  #generation(): Generation {
+    const before = this.#newest;
+    if (before?.kept.size === 0) return before; // Nothing was written since.
+    const stop = this.#owner.watch((page) => this.#keep(page));
+    this.#stopWatching?.(); // After the new one: if that cannot be, those who were lent something still hear of writes.
+    this.#stopWatching = stop;
+    const generation: Generation = { kept: new Map(), open: 0, previous: before, next: undefined };
+    if (before !== undefined) before.next = generation;
+    return this.#newest = generation;
+  }
+
+  #keep(page: number): void {
+    const { kept } = this.#newest!; // As long as it is watched there is one.
+    if (!kept.has(page)) kept.set(page, this.#owner.mayHold(page) ? this.#owner.readPage(page).slice() : undefined);
+  }
+
+  #close(generation: Generation): void {
+    if (--generation.open > 0) return;
+    const { kept, previous, next } = generation;
+    if (previous !== undefined) {
+      for (const [page, bytes] of kept) if (!previous.kept.has(page)) previous.kept.set(page, bytes);
+      previous.next = next;
+    }
+    if (next !== undefined) next.previous = previous;
+    else this.#newest = previous;
+    if (this.#newest !== undefined) return;
     this.#stopWatching?.();
     this.#stopWatching = undefined;
-    this.#newest = undefined;
   }
 }
 

@@ -44,14 +44,16 @@ class Beside {
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #ending: Promise<unknown> | undefined;
+  /** What the thread died of: it answers nobody any more. */
+  #death: { readonly cause: unknown } | undefined;
   /** Memory of an earlier capture: fresh memory costs the guest more than the copy itself. */
   #spare: ArrayBuffer | undefined;
 
   constructor(setup: WorkerSetup, file: URL) {
     this.#worker = new Worker(file, { workerData: setup });
     this.#worker.on('message', (answer: WorkerAnswer) => this.#settle(answer));
-    this.#worker.on('error', (cause) => this.#failAll(cause));
-    this.#worker.on('exit', (code) => this.#failAll(new StillpointError('E_INTERNAL', `the thread that stores checkpoints ended with ${code}`)));
+    this.#worker.on('error', (cause) => this.#die(cause));
+    this.#worker.on('exit', (code) => this.#die(new StillpointError('E_INTERNAL', `the thread that stores checkpoints ended with ${code}`)));
   }
 
   nextId(): number {
@@ -63,20 +65,24 @@ class Beside {
   }
 
   ask(request: Request, transfer: readonly ArrayBuffer[] = [], id = this.nextId()): Promise<WorkerAnswer> {
+    if (this.#death !== undefined) return Promise.reject(this.#death.cause);
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       this.post({ ...request, id } as WorkerRequest, transfer); // `id` is what Omit took away.
     });
   }
 
-  /** The rest of a copy, and then what is asked of it. Rejects when the thread was ended meanwhile. */
+  /** The rest of a copy, and then what is asked of it. Rejects when the thread has ended meanwhile. */
   async askWhenCopied(copy: DirtyCopy, { id, sections }: { readonly id: number; readonly sections: ReadonlyMap<string, Uint8Array> }): Promise<WorkerAnswer> {
-    while (!copy.isDone) {
-      await new Promise<void>((resolve) => { setImmediate(resolve); });
-      if (this.#ending !== undefined) break;
-      copyFor(copy, PIECE_MS);
+    try {
+      while (!copy.isDone) {
+        await new Promise<void>((resolve) => { setImmediate(resolve); });
+        if (this.#ending !== undefined) break;
+        copyFor(copy, PIECE_MS);
+      }
+    } finally {
+      copy.end();
     }
-    copy.end();
     if (this.#ending !== undefined) {
       await this.#ending;
       throw wasEnded();
@@ -87,7 +93,7 @@ class Beside {
   async end(): Promise<void> {
     this.#worker.removeAllListeners('exit');
     await (this.#ending = this.#worker.terminate());
-    this.#failAll(wasEnded());
+    this.#die(wasEnded());
   }
 
   /** Memory for a copy of `length` bytes. */
@@ -109,7 +115,9 @@ class Beside {
     else waiting.reject(answer.code === undefined ? new Error(answer.message) : new StillpointError(answer.code, answer.message, { data: answer.data }));
   }
 
-  #failAll(cause: unknown): void {
+  /** The first cause stays: an exit follows an error. */
+  #die(cause: unknown): void {
+    this.#death ??= { cause };
     for (const { reject } of this.#waiting.values()) reject(cause);
     this.#waiting.clear();
   }

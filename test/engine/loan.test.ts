@@ -3,7 +3,7 @@
  * pages that is made while they are written to.
  */
 import { expect, it } from 'vitest';
-import { GuestMemory, type Loan } from '../../src/engine/index.ts';
+import { GuestMemory, Lender, type Loan } from '../../src/engine/index.ts';
 import { BIAS, PAGE_FLAG } from '../../src/isa/index.ts';
 import { DirtyCopy } from '../../src/session/dirty-copy.ts';
 import { generator } from '../txn/support.ts';
@@ -115,6 +115,30 @@ it('a page that is written a thousand times after a thousand loans is copied onc
   const loans = Array.from({ length: 1000 }, () => memory.lend());
   for (let value = 0; value < 1000; value++) memory.write(FIRST * PAGE, Uint8Array.of(value & 255));
   expect(new Set(loans.map((loan) => loan.page(FIRST)![0]))).toEqual(new Set([1]));
+});
+
+it('what closed loans were kept is let go, though older and younger ones stay open', () => {
+  const memory = fresh();
+  const lender = new Lender({ watch: (before) => memory.watch(before), readPage: (page) => memory.page(page), mayHold: () => true });
+  const write = (value: number): void => { for (let page = FIRST; page < FIRST + 4; page++) memory.write(page * PAGE, Uint8Array.of(value)); };
+  write(1);
+  const oldest = lender.lend();
+  for (let value = 2; value < 100; value++) {
+    const loan = lender.lend();
+    write(value);
+    expect(loan.page(FIRST)![0]).toBe(value - 1);
+    loan.release();
+    expect(lender.pagesKept, `after ${value - 1} loans`).toBe(4);
+  }
+  const [middle, youngest] = [lender.lend(), lender.lend()];
+  write(100);
+  middle.release();
+  expect([oldest, youngest].map((loan) => loan.page(FIRST + 3)![0])).toEqual([1, 99]);
+  oldest.release();
+  expect(youngest.page(FIRST + 3)![0]).toBe(99);
+  youngest.release();
+  write(101);
+  expect(lender.pagesKept).toBe(0);
 });
 
 it.each(SEEDS)('dirty pages are copied as they were, whatever is written meanwhile (seed %i)', (seed) => {

@@ -3,7 +3,7 @@
  * is stored again; trouble comes as its code; a process that dies in between leaves the checkpoint before.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -26,10 +26,10 @@ let count = 0;
 
 interface Scene { readonly inner: LmdbStore; readonly beside: BesideStore; readonly context: StoreContext; readonly writer: RunWriter }
 
-async function scene(work: (scene: Scene) => Promise<void>): Promise<void> {
+async function scene(work: (scene: Scene) => Promise<void>, file = WORKER): Promise<void> {
   expect(existsSync(WORKER), 'npm run build comes first').toBe(true);
   const inner = await openLmdbStore({ directory: join(base, `store-${count++}`), mode: 'create' });
-  const beside = new BesideStore(inner, WORKER);
+  const beside = new BesideStore(inner, file);
   try {
     const context = { store: beside, digests };
     const writer = await createRun(context, newRun('one'));
@@ -145,4 +145,18 @@ describe('captures beside the guest', () => {
     await expect(sealed).rejects.toMatchObject({ code: 'E_INTERNAL' });
     await writer.commit({ instructions: at(1n) }); // The store below goes on.
   }), 60_000);
+
+  it.each(['at once', 'when it is asked'])('a thread that has died %s is an error of whoever asks later, too', async (when) => {
+    const file = join(base, `dies-${count++}.mjs`);
+    writeFileSync(file, when === 'at once' ? 'process.exit(3);' : "import { parentPort } from 'node:worker_threads'; parentPort.once('message', () => process.exit(3));");
+    await scene(async ({ beside, writer }) => {
+      const machine = new TestMachine();
+      change(machine, generator(4), 500);
+      const died = { code: 'E_INTERNAL', message: 'the thread that stores checkpoints ended with 3' };
+      await expect((await beside.begin(machine)).sealed()).rejects.toMatchObject(died);
+      change(machine, generator(5), 5);
+      await expect((await beside.begin(machine)).sealed()).rejects.toMatchObject(died);
+      await expect(writer.commit({ instructions: at(1n) })).rejects.toMatchObject(died);
+    }, pathToFileURL(file));
+  }, 10_000);
 });
