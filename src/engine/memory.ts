@@ -105,10 +105,15 @@ export class GuestMemory implements CpuMemory {
     this.#unseen = new PageBits(limit / PAGE_BYTES);
   }
 
-  /** Makes the next memory with this limit cheap; to be called when there is nothing else to do. One is kept. */
+  /** Makes the next memory with this limit cheap, if the host has room for it; to be called when there is nothing else to do. One is kept. */
   static prepare(limit: number): void {
     const pages = hostPagesOf(limit);
-    if (prepared?.pages !== pages) prepared = { pages, memory: new WebAssembly.Memory({ initial: pages, maximum: pages }) };
+    if (prepared?.pages === pages) return;
+    try {
+      prepared = { pages, memory: new WebAssembly.Memory({ initial: pages, maximum: pages }) };
+    } catch {
+      prepared = undefined; // Nobody asked for it yet: who needs one hears of it.
+    }
   }
 
   /** Gives pages [first, first+count) the rights (PAGE_FLAG bits); keeps content and dirty marks. Rights 0 keeps content too (PROT_NONE). */

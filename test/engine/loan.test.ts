@@ -161,3 +161,16 @@ it.each(SEEDS)('dirty pages are copied as they were, whatever is written meanwhi
     copied.forEach((page, place) => expect(Buffer.from(copy.pages.subarray(offset + place * PAGE, offset + (place + 1) * PAGE)).equals(expected.subarray((page - FIRST) * PAGE, (page - FIRST + 1) * PAGE)), `page ${page}`).toBe(true));
   }
 });
+
+it('a memory that is made ahead is one more only where the host has room for it', () => {
+  const inside = WebAssembly.Memory;
+  WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory'); } } as unknown as typeof inside; // Nobody sees what it makes.
+  try {
+    expect(() => GuestMemory.prepare(LIMIT)).not.toThrow(); // Called from the event loop, where an error would be the end of the process.
+    expect(() => new GuestMemory(LIMIT)).toThrow(RangeError);
+  } finally {
+    WebAssembly.Memory = inside;
+  }
+  GuestMemory.prepare(LIMIT);
+  expect(contentOf(fresh()).every((byte) => byte === 0)).toBe(true);
+});
