@@ -5,6 +5,7 @@
  * Invariants: after settle() the current thread can run, or the machine is over, or it is deadlocked; nothing due is left unfired.
  * What this does NOT do: execute instructions (guest.ts).
  */
+import { CONTROL } from '../isa/index.ts';
 import { ERRNO } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
@@ -124,7 +125,8 @@ function switchTo(kernel: Kernel, next: Thread): void {
   if (next === last) return;
   const { processor } = kernel;
   if (!last.hasEnded) {
-    processor.state.control.fill(0, 3, 5); // Ends a load reservation, as Linux does: others may write there before this thread goes on.
+    const { control } = processor.state;
+    control[CONTROL.reservationValid] = control[CONTROL.reservationAddress] = 0; // As Linux does: others may write there before this thread goes on.
     last.registers = processor.save();
   }
   const { image } = next.process;
