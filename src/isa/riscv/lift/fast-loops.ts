@@ -32,11 +32,14 @@ const REACH_MAX = 4096;
  */
 export interface FastLoop { readonly chain: readonly number[]; readonly exit: number; readonly bases: number; readonly dropped: number }
 
+/** Of each node what is flushed after its instructions; what loads reach; which nodes look at the fuel. */
+export interface LoopFacts { readonly flushes: readonly Int32Array[]; readonly windows: LoadWindows; readonly checked: ReadonlySet<number> }
+
 /** For each node the loop that it is the header of, where that has fast rounds; undefined for all others. */
-export function findFastLoops(graph: Graph, flushes: readonly Int32Array[], windows: LoadWindows): readonly (FastLoop | undefined)[] {
+export function findFastLoops(graph: Graph, { flushes, windows, checked }: LoopFacts): readonly (FastLoop | undefined)[] {
   return graph.nodes.map((_, header) => {
     const chain = chainOf(graph, header);
-    if (chain === undefined) return undefined;
+    if (chain === undefined || chain.some((node) => node !== header && checked.has(node))) return undefined; // A full round may leave there.
     const exit = chain.findIndex((node) => graph.nodes[node]!.block!.kind === 'branch');
     const dropped = writtenFirst(instructionsOf(graph, chain.slice(0, exit + 1)));
     if (countOf(dropped & deadOf(chain.map((node) => flushes[node]!))) < DEAD_MIN) return undefined;

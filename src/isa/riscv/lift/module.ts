@@ -117,9 +117,10 @@ function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, fu
     return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]! };
   });
   const windows = new LoadWindows(graph);
+  const checked = checkedNodes(graph, layout.margin);
   return {
-    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, fastLoops: findFastLoops(graph, liveness.flushes, windows),
-    checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, functionOf: (address) => functions.get(address),
+    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, fastLoops: findFastLoops(graph, { flushes: liveness.flushes, windows, checked }),
+    checked, jumpMap, entryMap, functionOf: (address) => functions.get(address),
   };
 }
 
