@@ -146,8 +146,10 @@ export class OtherCopy {
     try {
       ({ root } = readCheckpoint(this.#context, record, number));
     } catch (error) {
-      if (error instanceof StillpointError) return this.#sameRow(finding, 'checkpoints', entryKey(record.id, number));
-      throw error;
+      if (!(error instanceof StillpointError)) throw error;
+      const said = await this.#sameRow(finding, 'checkpoints', entryKey(record.id, number));
+      if (said !== undefined) this.#tried.delete(nameOf(finding)); // Now its pages may be missed.
+      return said;
     }
     const batches = this.#healer.heal(root);
     for (let batch = batches.next(); ; batch = batches.next()) {
