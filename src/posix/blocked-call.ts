@@ -15,11 +15,15 @@ const MASKED: ReadonlyMap<number, { readonly argument: number; readonly isIndire
   [22, { argument: 4, isIndirect: false }], [72, { argument: 5, isIndirect: true }], [73, { argument: 3, isIndirect: false }], [441, { argument: 4, isIndirect: false }],
 ]);
 
+/** Calls whose time-out is a point in time, which stays the same when they are issued again: mq_timedsend, mq_timedreceive. */
+const ABSOLUTE: ReadonlySet<number> = new Set([182, 183]);
+
 /** Makes the current thread wait. */
 export function blockOnGuest(kernel: Kernel, thread: Thread): void {
   const { cpu } = thread.process;
-  const masked = MASKED.get(cpu.isa.abi.syscallNumber(cpu.state));
-  thread.wait = { kind: 'retry', deadline: thread.retryDeadline, isRestarted: masked === undefined && thread.retryDeadline === undefined, isReady: false };
+  const number = cpu.isa.abi.syscallNumber(cpu.state);
+  const masked = MASKED.get(number);
+  thread.wait = { kind: 'retry', deadline: thread.retryDeadline, isRestarted: masked === undefined && (thread.retryDeadline === undefined || ABSOLUTE.has(number)), isReady: false };
   kernel.isScheduled = true;
   const mask = masked === undefined ? undefined : readMask(thread, masked);
   if (mask === undefined) {
@@ -35,8 +39,10 @@ export function blockOnGuest(kernel: Kernel, thread: Thread): void {
 /** The wait ends before it has begun: a handler comes first, and the call is issued again after it or not. */
 function giveUp(thread: Thread, action: SignalAction): void {
   const { wait } = thread;
-  if (wait.kind === 'retry' && wait.isRestarted && (action.flags & SA.RESTART) !== 0) thread.wait = NOT_WAITING;
-  else finishWait(thread, -ERRNO.EINTR);
+  if (wait.kind === 'retry' && wait.isRestarted && (action.flags & SA.RESTART) !== 0) {
+    thread.wait = NOT_WAITING;
+    thread.retryDeadline = undefined; // The handler may wait for something else.
+  } else finishWait(thread, -ERRNO.EINTR);
 }
 
 function readMask(thread: Thread, masked: { readonly argument: number; readonly isIndirect: boolean }): bigint | undefined {

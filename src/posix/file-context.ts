@@ -10,6 +10,7 @@ import { isDirectory, type Inode } from './files/inode.ts';
 import { fileCredentials, GUEST_IDENTITY, identityState, restoreIdentity, type Identity, type IdentityState } from './files/identity.ts';
 import type { Credentials } from './files/permission.ts';
 import type { ProcessFiles } from './files/proc.ts';
+import { forgetNotice } from './files/queues.ts';
 import { inodeReference, resolveReference } from './files/state.ts';
 import { walk } from './files/walk.ts';
 import type { OpenFile } from './open-file.ts';
@@ -72,11 +73,12 @@ export class FileContext implements ProcessFiles {
     return number;
   }
 
-  /** Closes a number; false when it was not open. Record locks of the process on that inode go, as POSIX says. */
+  /** Closes a number; false when it was not open. Record locks of the process on that inode go, as POSIX says, and so does its notice of a message queue. */
   close(number: number): boolean {
     const openFile = this.descriptors.get(number);
     if (openFile === undefined) return false;
     this.files.locks.closeByProcess(openFile.inode.ino, this.pid);
+    if (openFile.inode.kind === 'queue') forgetNotice(this.files, openFile.inode.queue, this.pid);
     this.descriptors.close(number);
     return true;
   }

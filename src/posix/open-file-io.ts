@@ -11,6 +11,7 @@ import type { FileSystem } from './files/file-system.ts';
 import { isAnonymous, type ChannelInode, type EventInode, type FifoInode, type FileInode, type Inode, type SignalInode, type SocketInode, type TimerInode, type WatchInode } from './files/inode.ts';
 import { dropPrivileges } from './files/open.ts';
 import { PIPE_ATOMIC_BYTES } from './files/pipe.ts';
+import { queueText } from './files/queues.ts';
 import type { OpenFile } from './open-file.ts';
 import { encodeSignalfdInfo, SIGNALFD_BYTES } from './signal-frame.ts';
 import { receive, send } from './socket-io.ts';
@@ -50,6 +51,10 @@ export function readOpenFile(at: Transfer, length: number): Uint8Array | number 
       const position = at.position ?? at.openFile.offset;
       return advanceRead(at, at.files.proc.read(inode.path).slice(position, position + length));
     }
+    case 'queue': {
+      const position = at.position ?? at.openFile.offset;
+      return advanceRead(at, bytesOfText(queueText(inode.queue)).subarray(position, position + length));
+    }
     case 'device': return readDevice(at, inode.device, Math.min(length, DEVICE_CHUNK_BYTES));
     case 'directory': return -ERRNO.EISDIR;
     case 'timer': return readTimer(at, inode, length);
@@ -61,6 +66,10 @@ export function readOpenFile(at: Transfer, length: number): Uint8Array | number 
     case 'epoll':
     case 'symlink': return -ERRNO.EINVAL;
   }
+}
+
+function bytesOfText(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
 function advanceRead(at: Transfer, bytes: Uint8Array): Uint8Array {
@@ -169,6 +178,7 @@ export function writeOpenFile(at: Transfer, bytes: Uint8Array): number | typeof 
     case 'directory': return -ERRNO.EISDIR;
     case 'terminal': return writeSlave(inode, at.openFile, bytes);
     case 'master': return writeMaster(at.files, at.openFile, { inode, bytes });
+    case 'queue':
     case 'timer':
     case 'signal':
     case 'process':

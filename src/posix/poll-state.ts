@@ -24,6 +24,7 @@ export function changeCount(openFile: OpenFile): number | undefined {
   if (inode.kind === 'socket') return inode.socket.changes;
   if (inode.kind === 'terminal') return inode.terminal.changes;
   if (inode.kind === 'watch') return inode.watches.changes;
+  if (inode.kind === 'queue') return inode.queue.changes;
   return inode.kind === 'event' || inode.kind === 'timer' ? inode.changes : undefined;
 }
 
@@ -56,6 +57,7 @@ export function readiness(files: FileSystem, openFile: OpenFile, depth = 0): Rea
     case 'signal': return { events: (files.tasks.pendingSignals() & inode.mask) !== 0n ? READABLE : 0, awaits: undefined };
     case 'process': return { events: files.tasks.isOver(inode.pid) ? READABLE : 0, awaits: undefined };
     case 'watch': return { events: inode.watches.events.length > 0 ? READABLE : 0, awaits: undefined };
+    case 'queue': return { events: (inode.queue.messages.length > 0 ? READABLE : 0) | (inode.queue.isFull ? 0 : WRITABLE), awaits: undefined };
     case 'terminal': return { events: slaveEvents(inode), awaits: undefined };
     case 'master': return { events: masterEvents(slaveOf(files, inode)), awaits: undefined };
     case 'file':

@@ -3,6 +3,7 @@
  * What this does NOT do: descriptors and working directories (files/proc.ts asks FileContext).
  */
 import { limits } from '../core/index.ts';
+import { QUEUE_SETTINGS } from './files/queues.ts';
 import { TASKS_MAX, type Kernel } from './kernel.ts';
 import { INIT, initText, limitsText, mapsText, statText, statusText, usedBytes } from './proc-process.ts';
 import type { Process } from './process.ts';
@@ -88,6 +89,7 @@ export function registerProcessFiles(kernel: Kernel): void {
   machine('/proc/sys/kernel/cap_last_cap', () => '40\n');
   machine('/proc/sys/kernel/ngroups_max', () => '65536\n');
   machine('/proc/sys/kernel/threads-max', () => `${TASKS_MAX}\n`);
+  for (const [name, value] of Object.entries(QUEUE_SETTINGS)) machine(`/proc/sys/fs/mqueue/${name}`, () => `${value}\n`);
   machine('/proc/sys/net/core/somaxconn', () => '4096\n');
   machine('/proc/sys/vm/max_map_count', () => '65530\n');
 }

@@ -16,7 +16,7 @@ export const SA = { NOCLDSTOP: 1, NOCLDWAIT: 2, SIGINFO: 4, ONSTACK: 0x0800_0000
 export const SIG_DFL = 0;
 export const SIG_IGN = 1;
 /** si_code values. */
-export const SI = { USER: 0, KERNEL: 0x80, QUEUE: -1, TIMER: -2, TKILL: -6, SEGV_MAPERR: 1, SEGV_ACCERR: 2, BUS_ADRALN: 1, BUS_ADRERR: 2, ILL_ILLOPC: 1, TRAP_BRKPT: 1 } as const;
+export const SI = { USER: 0, KERNEL: 0x80, QUEUE: -1, TIMER: -2, MESGQ: -3, TKILL: -6, SEGV_MAPERR: 1, SEGV_ACCERR: 2, BUS_ADRALN: 1, BUS_ADRERR: 2, ILL_ILLOPC: 1, TRAP_BRKPT: 1 } as const;
 
 export interface SignalAction { readonly handler: number; readonly flags: number; readonly mask: bigint }
 const DEFAULT: SignalAction = { handler: SIG_DFL, flags: 0, mask: 0n };

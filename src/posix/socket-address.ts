@@ -9,9 +9,11 @@
 import { ERRNO } from './errno.ts';
 import type { SocketDomain } from './files/socket.ts';
 
-export const FAMILY = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10 } as const;
+export const FAMILY = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10, NETLINK: 16 } as const;
 const UNIX_PATH_BYTES = 108;
 const INET_BYTES = 16;
+/** struct sockaddr_nl: family 2, pad 2, port 4, groups 4. */
+const NETLINK_BYTES = 12;
 /** struct sockaddr_in6: family 2, port 2, flow 4, address 16, scope 4; without the scope it is taken too (RFC 2133). */
 const INET6_BYTES = 28;
 const INET6_BYTES_LEAST = 24;
@@ -27,6 +29,7 @@ const LOOPBACK6: Host = [...ANY6.slice(1), 1];
 export function decodeAddress(bytes: Uint8Array, domain: SocketDomain): string | number {
   if (bytes.length < 2) return -ERRNO.EINVAL;
   const family = bytes[0]! | (bytes[1]! << 8);
+  if (domain === 'netlink') return -ERRNO.EOPNOTSUPP;
   if (family === FAMILY.UNSPEC) return '';
   if (domain === 'unix') return family === FAMILY.UNIX ? decodeUnix(bytes.subarray(2)) : -ERRNO.EINVAL;
   const least = domain === 'inet' ? INET_BYTES : INET6_BYTES_LEAST;
@@ -45,6 +48,7 @@ function decodeUnix(name: Uint8Array): string | number {
 
 /** The bytes of struct sockaddr. */
 export function encodeAddress(address: string, domain: SocketDomain): Uint8Array {
+  if (domain === 'netlink') return Uint8Array.of(FAMILY.NETLINK, ...new Uint8Array(NETLINK_BYTES - 1));
   if (domain !== 'unix') return encodeInet(address, domain);
   const text = address.slice(2);
   const name = Uint8Array.from(text, (char) => char.charCodeAt(0));

@@ -1,5 +1,5 @@
 /**
- * All calls on files, directories, descriptors, pipes and polling, for dispatch. Calls that are not here (openat2, file
+ * All calls on files, directories, descriptors, pipes and polling, for dispatch. Calls that are not here (file
  * handles) answer ENOSYS, which programs take as "an older kernel".
  */
 import { ERRNO } from '../errno.ts';
@@ -9,6 +9,7 @@ import { descriptorCalls } from './file-descriptor.ts';
 import { epollCalls } from './file-epoll.ts';
 import { eventCalls } from './event-files.ts';
 import { openCalls } from './file-open.ts';
+import { messageQueueCalls } from './message-queues.ts';
 import { pollCalls } from './file-poll.ts';
 import { socketCalls } from './file-sockets.ts';
 import { socketMessageCalls } from './socket-messages.ts';
@@ -27,5 +28,5 @@ const mountCalls: readonly FileCall[] = [
 ];
 
 export const fileCalls: readonly FileCall[] = [
-  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...eventCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...socketMessageCalls, ...socketOptionCalls, ...spliceCalls, ...statusCalls, ...transferCalls, ...treeCalls, ...watchCalls,
+  ...attributeCalls, ...descriptorCalls, ...epollCalls, ...eventCalls, ...messageQueueCalls, ...mountCalls, ...openCalls, ...pollCalls, ...socketCalls, ...socketMessageCalls, ...socketOptionCalls, ...spliceCalls, ...statusCalls, ...transferCalls, ...treeCalls, ...watchCalls,
 ];

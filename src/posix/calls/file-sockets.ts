@@ -1,6 +1,6 @@
 /**
  * The calls that make, name and join sockets: arguments as Linux checks them. The work is socket-io.ts's.
- * What this does NOT do: messages (socket-messages.ts), options (socket-options.ts), netlink (EAFNOSUPPORT), raw sockets.
+ * What this does NOT do: messages (socket-messages.ts), options (socket-options.ts), anything on netlink but making the socket that mq_notify wants, raw sockets.
  */
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
@@ -26,6 +26,10 @@ function kindArgument(call: Call): Kind | number {
   if (family === FAMILY.UNIX) {
     if (kind === undefined) return -ERRNO.ESOCKTNOSUPPORT;
     return protocol === 0 || protocol === FAMILY.UNIX ? { domain: 'unix', type: kind, flags } : -ERRNO.EPROTONOSUPPORT;
+  }
+  if (family === FAMILY.NETLINK) {
+    if ((type & TYPE.MASK) !== TYPE.RAW && kind !== 'datagram') return -ERRNO.ESOCKTNOSUPPORT;
+    return protocol === 0 ? { domain: 'netlink', type: 'datagram', flags } : -ERRNO.EPROTONOSUPPORT;
   }
   if (family !== FAMILY.INET && family !== FAMILY.INET6) return -ERRNO.EAFNOSUPPORT;
   if ((type & TYPE.MASK) === TYPE.RAW) return -ERRNO.EPERM;

@@ -47,8 +47,8 @@ function optionBytes(call: Call, { socket: of, inode }: Opened, option: { readon
   if (option.level !== SOL_SOCKET) return word(set ?? 0);
   switch (option.name) {
     case SO.TYPE: return word(of.type === 'stream' ? TYPE.STREAM : of.type === 'datagram' ? TYPE.DGRAM : TYPE.SEQPACKET);
-    case SO.DOMAIN: return word(of.domain === 'unix' ? FAMILY.UNIX : of.domain === 'inet' ? FAMILY.INET : FAMILY.INET6);
-    case SO.PROTOCOL: return word(of.domain === 'unix' ? 0 : of.type === 'stream' ? PROTOCOL.TCP : PROTOCOL.UDP);
+    case SO.DOMAIN: return word(of.domain === 'unix' ? FAMILY.UNIX : of.domain === 'inet' ? FAMILY.INET : of.domain === 'inet6' ? FAMILY.INET6 : FAMILY.NETLINK);
+    case SO.PROTOCOL: return word(of.domain === 'unix' || of.domain === 'netlink' ? 0 : of.type === 'stream' ? PROTOCOL.TCP : PROTOCOL.UDP);
     case SO.ACCEPTCONN: return word(of.status === 'listening' ? 1 : 0);
     case SO.ERROR: {
       const { error } = of;

@@ -7,7 +7,7 @@ import type { Call } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { isMember } from '../files/permission.ts';
 import type { Permission } from '../system-v.ts';
-import type { Thread } from '../thread.ts';
+import { waitingCallOf, type WaitingCall } from '../waiting-call.ts';
 
 export const IPC = { CREAT: 0o1000, EXCL: 0o2000, NOWAIT: 0o4000, RMID: 0, SET: 1, STAT: 2, INFO: 3 } as const;
 export const PERMISSION_BYTES = 48;
@@ -67,24 +67,8 @@ export function takePermission(call: Call, address: number, permission: Permissi
   return 0;
 }
 
-/** A thread that waits in a call on an object. */
-export interface Waiter { readonly thread: Thread; readonly number: number; readonly argument: (index: number) => number }
-
 /** Those that wait in one of the calls whose first argument is `id`. */
-export function waitersOn(call: Call, id: number, numbers: readonly number[]): Waiter[] {
-  const found: Waiter[] = [];
-  for (const process of call.kernel.processes) {
-    for (const thread of process.threads) {
-      if (thread === call.thread || thread.wait.kind !== 'retry') continue;
-      const { cpu } = process;
-      const { abi } = cpu.isa;
-      const own = cpu.save();
-      cpu.load(thread.registers);
-      const number = abi.syscallNumber(cpu.state);
-      const words = [0, 1, 2, 3, 4].map((index) => (abi.argumentHigh(cpu.state, index) >>> 0) * 2 ** 32 + (abi.argumentLow(cpu.state, index) >>> 0));
-      cpu.load(own);
-      if (numbers.includes(number) && (words[0]! | 0) === id) found.push({ thread, number, argument: (index) => words[index]! });
-    }
-  }
-  return found;
+export function waitersOn(call: Call, id: number, numbers: readonly number[]): WaitingCall[] {
+  const threads = call.kernel.processes.flatMap((process) => process.threads.filter((thread) => thread !== call.thread && thread.wait.kind === 'retry'));
+  return threads.map(waitingCallOf).filter(({ number, argument }) => numbers.includes(number) && (argument(0) | 0) === id);
 }

@@ -125,6 +125,7 @@ function layerNode(inode: Inode): LayerNode | undefined {
     case 'watch':
     case 'terminal':
     case 'master':
+    case 'queue':
     case 'virtual': return undefined;
   }
 }

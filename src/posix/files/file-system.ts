@@ -14,11 +14,12 @@ import { S_IF } from './flags.ts';
 import { closeEnd, openEnd } from './ends.ts';
 import { DirectoryEntries, FIRST_COOKIE } from './directory-entries.ts';
 import { ImageInodes } from './image-inodes.ts';
-import { DEVICES, deviceNumber, type DeviceName, type DirectoryInode, type FileInode, type Inode, type MasterInode, type SignalInode, type SocketInode, type SymlinkInode, type TerminalInode, type TimerInode, type VirtualInode, type WatchInode } from './inode.ts';
+import { DEVICES, deviceNumber, type DeviceName, type DirectoryInode, type FileInode, type Inode, type MasterInode, type QueueInode, type SignalInode, type SocketInode, type SymlinkInode, type TerminalInode, type TimerInode, type VirtualInode, type WatchInode } from './inode.ts';
 import { LockTable } from './locks.ts';
 import { markInode } from './mark-inode.ts';
 import { GUEST, type Credentials } from './permission.ts';
 import { Pipe } from './pipe.ts';
+import { PriorityQueue, type QueueLimits } from './priority-queue.ts';
 import { Socket, type SocketParts } from './socket.ts';
 import { NO_TASKS, type Tasks } from './tasks.ts';
 import { tellFile, tellGone } from './tell.ts';
@@ -215,6 +216,10 @@ export class FileSystem {
 
   makeMaster(slave: number): MasterInode {
     return this.#register({ kind: 'master', ...this.#common(S_IF.character, { credentials: GUEST, mode: 0o666 }), slave });
+  }
+
+  makeQueue(queueLimits: QueueLimits, owner: Owner): QueueInode {
+    return this.#register({ kind: 'queue', ...this.#common(S_IF.file, owner), queue: new PriorityQueue(owner.credentials.uid, queueLimits) });
   }
 
   makeEpoll(): Inode & { readonly kind: 'epoll' } {

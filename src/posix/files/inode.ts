@@ -9,6 +9,7 @@ import type { FileContent } from './content.ts';
 import type { DirectoryEntries } from './directory-entries.ts';
 import { S_IF } from './flags.ts';
 import type { Pipe } from './pipe.ts';
+import type { PriorityQueue } from './priority-queue.ts';
 import type { Socket } from './socket.ts';
 import type { Terminal } from './terminal.ts';
 import type { Watches } from './watches.ts';
@@ -62,6 +63,8 @@ export interface WatchInode extends InodeCommon { readonly kind: 'watch'; readon
 /** The slave side of a pseudo-terminal, named /dev/pts/N, and the master side, which holds it; `slave` is its inode number. */
 export interface TerminalInode extends InodeCommon { readonly kind: 'terminal'; readonly terminal: Terminal }
 export interface MasterInode extends InodeCommon { readonly kind: 'master'; readonly slave: number }
+/** A POSIX message queue, named /dev/mqueue/NAME. */
+export interface QueueInode extends InodeCommon { readonly kind: 'queue'; readonly queue: PriorityQueue }
 /** A file, directory or link of /proc; `path` is its absolute path and its identity. */
 export interface VirtualInode extends InodeCommon { readonly kind: 'virtual'; readonly path: string }
 
@@ -69,7 +72,7 @@ export interface VirtualInode extends InodeCommon { readonly kind: 'virtual'; re
 export interface EpollInterest { readonly openFile: number; readonly events: number; readonly data: bigint; armed: boolean; readonly told: number }
 
 export type Inode = DirectoryInode | FileInode | SymlinkInode | DeviceInode | FifoInode | SocketInode | ChannelInode | EventInode | EpollInode | TimerInode | SignalInode | ProcessInode
-  | WatchInode | TerminalInode | MasterInode | VirtualInode;
+  | WatchInode | TerminalInode | MasterInode | QueueInode | VirtualInode;
 
 /** Inodes of descriptors that never have a name (anon_inode of Linux). */
 export type AnonymousInode = EventInode | EpollInode | TimerInode | SignalInode | ProcessInode | WatchInode;

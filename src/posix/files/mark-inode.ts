@@ -82,6 +82,7 @@ function markKind(inode: Exclude<Inode, DirectoryInode>): Undo | undefined {
     }
     case 'watch': return inode.watches.mark();
     case 'terminal': return inode.terminal.mark();
+    case 'queue': return inode.queue.mark();
     case 'process':
     case 'master':
     case 'symlink':

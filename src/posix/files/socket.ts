@@ -12,7 +12,8 @@
 import { markMap, type Canonical, type Undo } from '../../core/index.ts';
 import { Pipe } from './pipe.ts';
 
-export type SocketDomain = 'unix' | 'inet' | 'inet6';
+/** 'netlink': nobody is at the other side; the kernel tells of message queues by it (mq_notify). */
+export type SocketDomain = 'unix' | 'inet' | 'inet6' | 'netlink';
 export type SocketType = 'stream' | 'datagram' | 'seqpacket';
 export type SocketStatus = 'new' | 'listening' | 'connected' | 'closed';
 

@@ -6,6 +6,7 @@ import { limits } from '../../core/index.ts';
 import type { FileSystem } from './file-system.ts';
 import { S_IF } from './flags.ts';
 import { blocksOf, deviceNumber, DEVICES, directorySize, isAnonymous, type Inode } from './inode.ts';
+import { QUEUE_FILE_BYTES } from './queues.ts';
 
 const STAT_BYTES = 128;
 const STATX_BYTES = 256;
@@ -21,6 +22,7 @@ export function sizeOf(files: FileSystem, inode: Inode): number {
     case 'file': return inode.content.size;
     case 'directory': return directorySize(inode);
     case 'symlink': return inode.target.length;
+    case 'queue': return QUEUE_FILE_BYTES;
     case 'channel': return (inode.mode & S_IF.mask) === S_IF.file ? files.channelOf(inode).size : 0;
     case 'device':
     case 'fifo':

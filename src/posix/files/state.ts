@@ -22,6 +22,7 @@ import { S_IF } from './flags.ts';
 import { commonState, deviceNumber, DEVICES, isDeviceName, type DirectoryInode, type Inode } from './inode.ts';
 import type { Lock } from './locks.ts';
 import { Pipe, PIPE_BYTES } from './pipe.ts';
+import { PriorityQueue } from './priority-queue.ts';
 import { Terminal } from './terminal.ts';
 import { Socket, type SocketDomain, type SocketStatus, type SocketType } from './socket.ts';
 import { virtualInode } from './proc.ts';
@@ -119,6 +120,7 @@ function kindState(inode: Inode): Canonical[] {
     case 'process': return [inode.pid];
     case 'watch': return inode.watches.state();
     case 'terminal': return inode.terminal.state();
+    case 'queue': return inode.queue.state();
     case 'master': return [inode.slave];
     case 'virtual': throw new Error('assertion failed: virtual inodes are in no table');
   }
@@ -197,6 +199,7 @@ function restoreInode(files: FileSystem, record: readonly Canonical[]): Inode {
     case 'process': return { kind: 'process', ...common, pid: numberOf(a) };
     case 'watch': return { kind: 'watch', ...common, watches: Watches.restore(record.slice(10)) };
     case 'terminal': return { kind: 'terminal', ...common, terminal: Terminal.restore(record.slice(10)) };
+    case 'queue': return { kind: 'queue', ...common, queue: PriorityQueue.restore(record.slice(10)) };
     case 'master': return { kind: 'master', ...common, slave: numberOf(a) };
     default: throw malformed('has an inode of unknown kind');
   }
