@@ -8,13 +8,16 @@
  * Invariants: the root depends on content only, never on earlier captures; a page or node that the store holds is not written again; objects are
  * marked clean at capture, so the guest may run on while the commit is under way. What the store has already is not written but expected by the commit. Object names are never reused for other objects of one machine.
  * XXH64 is unseeded: a guest that builds colliding pages on purpose harms its own checkpoints, nobody else's.
- * What this does NOT do: commit, or keep pages: a batch owns its bytes.
+ * A batch is valid until it is confirmed or abandoned: the memory of its packs is used again.
+ * What this does NOT do: commit.
  */
 import { assert, limits, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
-import { encodeObjectList, encodeRoot, HASH_BYTES, hashBytes, INLINE_SECTION_BYTES_MAX, writeHash, type ByteString, type TreeRoot } from './format.ts';
+import { encodeObjectList, encodeRoot, HASH_BYTES, hashBytes, INLINE_SECTION_BYTES_MAX, type ByteString, type TreeRoot } from './format.ts';
+import { PackArena } from './pack-arena.ts';
 import { PackWriter, type PackSink } from './pack-writer.ts';
 import { PageTree } from './page-tree.ts';
+import { PageUndo } from './page-undo.ts';
 import { SnapshotReader } from './reader.ts';
 import type { MachineState, PageObject, Root } from './state.ts';
 
@@ -52,14 +55,12 @@ interface Trees {
   readonly sections: Map<string, SectionTree>;
   readonly list: SectionTree;
 }
-interface Undo { readonly tree: PageTree; readonly pageIndex: number; readonly hash: Uint8Array | undefined; readonly guard: bigint }
-
 /** One capture under way. */
 interface Work {
   readonly puts: StorePut[];
   readonly expect: StoreExpectation[];
   readonly packs: PackWriter;
-  readonly undo: Undo[];
+  readonly undo: PageUndo;
   /** Hashes of nodes that this batch holds or relies on. */
   readonly nodes: Set<BlobHash>;
   readonly dirty: Map<string, readonly number[]>;
@@ -75,6 +76,10 @@ export class SnapshotWriter {
   /** Dirty pages of abandoned captures, by object. */
   #carried: ReadonlyMap<string, readonly number[]> = new Map();
   #isPending = false;
+  readonly #arena = new PackArena();
+  /** Of the page that is looked at: what it has now, what it had. */
+  readonly #hash = new Uint8Array(HASH_BYTES);
+  readonly #oldHash = new Uint8Array(HASH_BYTES);
 
   constructor(store: Pick<Store, 'get'>, digests: Digests) {
     this.#store = store;
@@ -105,13 +110,15 @@ export class SnapshotWriter {
     assert(!this.#isPending, 'a capture is confirmed or abandoned before the next one');
     const puts: StorePut[] = [];
     const expect: StoreExpectation[] = [];
-    const work: Work = { puts, expect, packs: new PackWriter(this.#store, this.#digests, { puts, expect, sink }), undo: [], nodes: new Set(), dirty: new Map(), dirtyPages: 0 };
+    this.#arena.reset();
+    const taker = sink ?? { room: this.#arena.room, put: (pack: StorePut) => void puts.push(pack) };
+    const work: Work = { puts, expect, packs: new PackWriter(this.#store, this.#digests, { puts, expect, sink: taker }), undo: new PageUndo(), nodes: new Set(), dirty: new Map(), dirtyPages: 0 };
     const next: Trees = { objects: new Map(), sections: new Map(), list: { ...this.#trees.list } };
     let root: Root;
     try {
       root = this.#captureState(state, next, work);
     } catch (error) {
-      takeBack(work.undo);
+      work.undo.takeBack();
       throw error;
     }
     for (const object of state.objects) object.markClean();
@@ -148,7 +155,7 @@ export class SnapshotWriter {
   #abandon({ undo, dirty }: Work): void {
     assert(this.#isPending, 'a capture is confirmed or abandoned once');
     this.#isPending = false;
-    takeBack(undo);
+    undo.takeBack();
     this.#carried = dirty;
   }
 
@@ -182,21 +189,19 @@ export class SnapshotWriter {
     const guard = this.#digests.xxh64(page);
     const oldGuard = tree.guard(pageIndex);
     if (oldGuard === guard && guard !== 0n) return;
-    const oldHash = new Uint8Array(HASH_BYTES);
+    const hash = this.#hash;
+    const oldHash = this.#oldHash;
     const hadHash = tree.readHash(pageIndex, oldHash);
-    const undo: Undo = { tree, pageIndex, hash: hadHash ? oldHash : undefined, guard: oldGuard };
-    if (guard === this.#zeroGuard && isZero(page)) {
+    const isGone = guard === this.#zeroGuard && isZero(page);
+    if (isGone) {
       if (!hadHash) return;
-      tree.set(pageIndex, undefined, 0n);
     } else {
-      const hash = new Uint8Array(HASH_BYTES);
-      const name = this.#digests.sha256(page);
-      writeHash(name, hash, 0);
+      this.#digests.sha256Into(page, hash, 0);
       if (hadHash && sameHash(hash, oldHash)) return tree.setGuard(pageIndex, guard);
-      tree.set(pageIndex, hash, guard);
-      work.packs.add({ name, hash, guard, page });
+      work.packs.add({ hash, guard, page });
     }
-    work.undo.push(undo);
+    tree.set(pageIndex, isGone ? undefined : hash, isGone ? 0n : guard);
+    work.undo.note(tree, pageIndex, { hash: hadHash ? oldHash : undefined, guard: oldGuard });
   }
 
   #seal(tree: PageTree, work: Work): TreeRoot {
@@ -223,16 +228,11 @@ export class SnapshotWriter {
   }
 }
 
-/** Gives every changed page of a capture its former hash, the last change first. */
-function takeBack(undo: readonly Undo[]): void {
-  for (const { tree, pageIndex, hash, guard } of [...undo].reverse()) tree.set(pageIndex, hash, guard);
-}
-
 function statsOf(work: Work): CaptureStats {
   let bytes = 0;
   for (const { key, value } of work.puts) bytes += key.length + value.length;
   const nodes = work.puts.reduce((count, { table }) => count + Number(table === 'nodes'), 0);
-  return { dirtyPages: work.dirtyPages, changedPages: work.undo.length, newPages: work.packs.pageCount, nodes, bytes };
+  return { dirtyPages: work.dirtyPages, changedPages: work.undo.count, newPages: work.packs.pageCount, nodes, bytes };
 }
 
 /** Page `pageIndex` of a byte string, with zeros after its end. */

@@ -150,14 +150,15 @@ export function encodePack(slots: readonly PackSlot[], room: (bytes: number) => 
   bytes[0] = PACK_TAG;
   bytes[1] = slots.length;
   let offset = 2 + PACK_SLOT_BYTES * slots.length;
-  slots.forEach(({ hash, guard, stored }, slot) => {
+  for (let slot = 0; slot < slots.length; slot++) {
+    const { hash, guard, stored } = slots[slot]!;
     view.setUint16(2 + slot * 2, stored.length, true);
     const entry = 2 + slots.length * 2 + slot * (HASH_BYTES + 8);
     bytes.set(hash, entry);
     view.setBigUint64(entry + HASH_BYTES, guard, true);
     bytes.set(stored, offset);
     offset += stored.length;
-  });
+  }
   return bytes;
 }
 
@@ -183,12 +184,14 @@ export interface PageLocation { readonly pack: Uint8Array; readonly slot: number
 /** The locations of all slots of a pack, views of one buffer: LMDB's package asks V8 for every buffer's address, which costs as much as the put. */
 export function encodeLocations(pack: Uint8Array, count: number): readonly Uint8Array[] {
   const all = new Uint8Array(LOCATION_BYTES * count);
-  return Array.from({ length: count }, (_, slot) => {
-    const bytes = all.subarray(slot * LOCATION_BYTES, (slot + 1) * LOCATION_BYTES);
-    bytes.set(pack);
-    bytes[HASH_BYTES] = slot;
-    return bytes;
-  });
+  const locations: Uint8Array[] = [];
+  for (let slot = 0; slot < count; slot++) {
+    const at = slot * LOCATION_BYTES;
+    all.set(pack, at);
+    all[at + HASH_BYTES] = slot;
+    locations.push(all.subarray(at, at + LOCATION_BYTES));
+  }
+  return locations;
 }
 
 export function decodeLocation(bytes: Uint8Array): PageLocation | undefined {

@@ -32,11 +32,22 @@ export class HashSet implements Hashes {
 
   add(hash: BlobHash): void {
     writeHash(hash, this.#bytes, 0);
+    this.#addWords();
+  }
+
+  /** Adds 32 bytes; false when they were there. */
+  addBytes(hash: Uint8Array): boolean {
+    this.#bytes.set(hash);
+    return this.#addWords();
+  }
+
+  #addWords(): boolean {
     const at = this.#find(this.#slots, this.#words);
-    if (this.#isAt(at)) return;
+    if (this.#isAt(at)) return false;
     this.#slots.set(this.#words, at);
     this.#size++;
     if (this.#size * 2 * WORDS > this.#slots.length) this.#grow();
+    return true;
   }
 
   #isAt(at: number): boolean {
@@ -45,7 +56,7 @@ export class HashSet implements Hashes {
 
   /** Index of the first word of the slot that holds `words`, or of the free one where it belongs. */
   #find(slots: Uint32Array, words: Uint32Array): number {
-    assert(words.some((word) => word !== 0), 'a hash is not zero');
+    assert(!isFree(words, 0), 'a hash is not zero');
     const mask = slots.length / WORDS - 1;
     for (let slot = words[0]! & mask; ; slot = (slot + 1) & mask) {
       const at = slot * WORDS;

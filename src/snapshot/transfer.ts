@@ -71,7 +71,7 @@ export class SnapshotImporter {
       const page = expandSlot({ hash, guard, stored });
       const name = readHash(hash);
       if (stored.length !== trimmedLength(page) || this.#digests.sha256(page) !== name || this.#digests.xxh64(page) !== guard) return undefined;
-      this.#packs.add({ name, hash: hash.slice(), guard, page });
+      this.#packs.add({ hash, guard, page });
     }
     return this.#batch.puts.splice(0);
   }

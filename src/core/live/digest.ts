@@ -20,6 +20,7 @@ import { StillpointError } from '../errors.ts';
 const MAGIC = 0x31445053; // "SPD1" read as a little-endian word.
 const BLOCK_BYTES = 64;
 const WORDS = 8;
+const SHA256_BYTES = 32;
 const LENGTH_OFFSET = 4;
 const WORDS_OFFSET = 12;
 const TAIL_OFFSET = 44;
@@ -152,6 +153,16 @@ const sha256Hex: (bytes: Uint8Array) => string = typeof crypto.hash === 'functio
   ? (bytes) => crypto.hash('sha256', bytes, 'hex')
   : (bytes) => crypto.createHash('sha256').update(bytes).digest('hex');
 
+/** Latin-1: a character a byte, the cheapest form that crypto gives (a buffer of its own costs more than half a hash). */
+const sha256Latin1: (bytes: Uint8Array) => string = typeof crypto.hash === 'function'
+  ? (bytes) => crypto.hash('sha256', bytes, 'binary')
+  : (bytes) => crypto.createHash('sha256').update(bytes).digest('binary');
+
+function sha256Into(bytes: Uint8Array, target: Uint8Array, offset: number): void {
+  const text = sha256Latin1(bytes);
+  for (let index = 0; index < SHA256_BYTES; index++) target[offset + index] = text.charCodeAt(index);
+}
+
 /** Digests for Node. Asynchronous only because two WebAssembly modules are compiled. */
 export async function createNodeDigests(): Promise<Digests> {
   const [hasher, { h64Raw }] = await Promise.all([createSHA256(), xxhash()]);
@@ -161,6 +172,7 @@ export async function createNodeDigests(): Promise<Digests> {
   return {
     // A cast, not blobHash(): the pattern check costs as much as a tenth of the hash, and node:crypto gives nothing else.
     sha256: (bytes) => sha256Hex(bytes) as BlobHash,
+    sha256Into,
     xxh64: (bytes) => h64Raw(bytes),
     running: () => new NodeRunningDigest(engine, engine.initial),
     restore: (saved) => new NodeRunningDigest(engine, fromSaved(saved, engine.initial)),
