@@ -83,7 +83,7 @@ async function measure(directory: string, { root, saved }: { readonly root: Root
   const store = row.store ?? await openLmdbStore({ directory, mode: 'read-only' });
   const open = milliseconds(start);
   let read = 0;
-  const counting: Pick<Store, 'get'> = { get: (table, key) => { if (table === 'pages') read++; return store.get(table, key); } };
+  const counting: Pick<Store, 'get' | 'range'> = { range: (...asked) => store.range(...asked), get: (table, key) => { if (table === 'pages') read++; return store.get(table, key); } };
   const channels = channelsOf(digests);
   const guest = Guest.restore(openSnapshot(counting, root, digests), { isa, clock, entropy, channels, isLazy: row.isLazy });
   channels.restoreDigests(saved);

@@ -20,7 +20,7 @@ const EVERY = { frames: 20_000, bytes: 64 * 1024 * 1024, instructions: 2_000_000
 export interface Captured { readonly guest: Guest; readonly channels: ChannelSet }
 
 export class Checkpoints {
-  readonly #store: Pick<Store, 'get'>;
+  readonly #store: Pick<Store, 'get' | 'range'>;
   readonly #digests: Digests;
   #writer: SnapshotWriter;
   /** `#writer` does not know the state: all of it must be looked at. */
@@ -30,7 +30,7 @@ export class Checkpoints {
   #since: { frames: number; bytes: number; at: bigint };
 
   /** `writer` stands at the state of the guest, which is at instruction `at`; the journal has `frames` after it. */
-  constructor(store: Pick<Store, 'get'>, parts: { readonly digests: Digests; readonly writer: SnapshotWriter; readonly at: bigint; readonly frames: number }) {
+  constructor(store: Pick<Store, 'get' | 'range'>, parts: { readonly digests: Digests; readonly writer: SnapshotWriter; readonly at: bigint; readonly frames: number }) {
     this.#store = store;
     this.#digests = parts.digests;
     this.#writer = parts.writer;

@@ -103,9 +103,9 @@ function seal(id: number, { state, buffer }: { readonly state: MachineState; rea
 async function commit(batch: StoreBatch, capture: number | undefined): Promise<'done' | 'conflict'> {
   const part = capture === undefined ? undefined : sealed.get(capture);
   if (part === undefined) return store.commit(batch);
-  const { expect, puts } = part.capture.batch;
+  const { expect, puts, deletes } = part.capture.batch;
   return store.commit({
-    expect: [...batch.expect ?? [], ...expect], puts: [...ahead.rest, ...puts, ...batch.puts ?? []], deletes: [...batch.deletes ?? [], ...ahead.hasLease ? [leaseDelete(run)] : []],
+    expect: [...batch.expect ?? [], ...expect], puts: [...ahead.rest, ...puts, ...batch.puts ?? []], deletes: [...batch.deletes ?? [], ...deletes, ...ahead.hasLease ? [leaseDelete(run)] : []],
   });
 }
 

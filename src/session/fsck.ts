@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError, type ErrorCode } from '../core/index.ts';
-import { SnapshotChecker, type BadRecord } from '../snapshot/index.ts';
+import { settleLists, SnapshotChecker, type BadRecord } from '../snapshot/index.ts';
 import type { Store } from '../store/index.ts';
 import { asCollector, inspectStore, OtherCopy, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
 import type { PageTrouble } from '../store/live/lmdb-check.ts';
@@ -84,6 +84,10 @@ export async function checkOpenStore(context: StoreContext, request: OpenRequest
     const copy = request.copy === undefined ? undefined : new OtherCopy(context, request.copy);
     const repairs: string[] = [];
     let last = first;
+    if (first.findings.length > 0) {
+      await settleLists(context.store, context.digests); // What is wrong with a pack is then wrong with its pages, not with a list.
+      last = await look(context, request, 1);
+    }
     for (let pass = 2; pass <= PASSES_MAX && last.findings.some((finding) => isMendable(finding) || copy?.mayRestore(finding) === true); pass++) {
       const restored = copy === undefined ? [] : await restore(copy, last.findings);
       repairs.push(...restored.length > 0 ? restored : await mend(context, last.findings));

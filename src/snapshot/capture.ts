@@ -12,10 +12,11 @@
  * What this does NOT do: commit.
  */
 import { assert, limits, type BlobHash, type Digests } from '../core/index.ts';
-import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
+import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeObjectList, encodeRoot, HASH_BYTES, hashBytes, INLINE_SECTION_BYTES_MAX, type ByteString, type TreeRoot } from './format.ts';
 import { PackArena } from './pack-arena.ts';
-import { PackWriter, type PackSink } from './pack-writer.ts';
+import { LIST_LIMITS, PackWriter, type ListLimits, type PackSink } from './pack-writer.ts';
+import { PageIndex, type SnapshotStore } from './page-index.ts';
 import { PageTree } from './page-tree.ts';
 import { PageUndo } from './page-undo.ts';
 import { SnapshotReader } from './reader.ts';
@@ -40,7 +41,7 @@ export interface CaptureStats {
 export interface Capture {
   readonly root: Root;
   /** `expect`: records that the store had already and that this capture relies on. When one is gone by the commit (a collector took it) the commit conflicts: abandon and capture again. */
-  readonly batch: { readonly puts: readonly StorePut[]; readonly expect: readonly StoreExpectation[] };
+  readonly batch: { readonly puts: readonly StorePut[]; readonly expect: readonly StoreExpectation[]; readonly deletes: readonly StoreDelete[] };
   readonly stats: CaptureStats;
   /** The batch is committed. */
   confirm(): void;
@@ -59,18 +60,23 @@ interface Trees {
 interface Work {
   readonly puts: StorePut[];
   readonly expect: StoreExpectation[];
+  readonly deletes: StoreDelete[];
   readonly packs: PackWriter;
   readonly undo: PageUndo;
   /** Hashes of nodes that this batch holds or relies on. */
   readonly nodes: Set<BlobHash>;
   readonly dirty: Map<string, readonly number[]>;
   dirtyPages: number;
+  /** What becomes true when the batch is committed. */
+  learn: () => void;
 }
 
 export class SnapshotWriter {
-  readonly #store: Pick<Store, 'get'>;
+  readonly #store: SnapshotStore;
   readonly #digests: Digests;
   readonly #reader: SnapshotReader;
+  readonly #index: PageIndex;
+  readonly #lists: ListLimits;
   readonly #zeroGuard: bigint;
   #trees: Trees;
   /** Dirty pages of abandoned captures, by object. */
@@ -81,9 +87,11 @@ export class SnapshotWriter {
   readonly #hash = new Uint8Array(HASH_BYTES);
   readonly #oldHash = new Uint8Array(HASH_BYTES);
 
-  constructor(store: Pick<Store, 'get'>, digests: Digests) {
+  constructor(store: SnapshotStore, digests: Digests, lists = LIST_LIMITS) {
     this.#store = store;
     this.#digests = digests;
+    this.#lists = lists;
+    this.#index = PageIndex.of(store);
     this.#reader = new SnapshotReader(store, digests);
     this.#zeroGuard = digests.xxh64(ZERO_PAGE);
     this.#trees = { objects: new Map(), sections: new Map(), list: this.#newSection() };
@@ -100,6 +108,7 @@ export class SnapshotWriter {
     const sections = [...record.sections].map(([name, value]): [string, SectionTree] => [name, adopted(name, value)]);
     this.#trees = { objects: new Map(objects), sections: new Map(sections), list: adopted('of objects', record.objects) };
     this.#carried = new Map();
+    this.#index.forget();
   }
 
   /**
@@ -111,8 +120,10 @@ export class SnapshotWriter {
     const puts: StorePut[] = [];
     const expect: StoreExpectation[] = [];
     this.#arena.reset();
+    const deletes: StoreDelete[] = [];
     const taker = sink ?? { room: this.#arena.room, put: (pack: StorePut) => void puts.push(pack) };
-    const work: Work = { puts, expect, packs: new PackWriter(this.#store, this.#digests, { puts, expect, sink: taker }), undo: new PageUndo(), nodes: new Set(), dirty: new Map(), dirtyPages: 0 };
+    const packs = new PackWriter(this.#store, this.#digests, { puts, expect, deletes, sink: taker });
+    const work: Work = { puts, expect, deletes, packs, undo: new PageUndo(), nodes: new Set(), dirty: new Map(), dirtyPages: 0, learn: () => {} };
     const next: Trees = { objects: new Map(), sections: new Map(), list: { ...this.#trees.list } };
     let root: Root;
     try {
@@ -123,7 +134,7 @@ export class SnapshotWriter {
     }
     for (const object of state.objects) object.markClean();
     this.#isPending = true;
-    return { root, batch: { puts, expect }, stats: statsOf(work), confirm: () => this.#confirm(next), abandon: () => this.#abandon(work) };
+    return { root, batch: { puts, expect, deletes }, stats: statsOf(work), confirm: () => this.#confirm(next, work), abandon: () => this.#abandon(work) };
   }
 
   #captureState(state: MachineState, next: Trees, work: Work): Root {
@@ -141,13 +152,14 @@ export class SnapshotWriter {
       sections.set(name, this.#captureBytes(section, bytes, work));
     }
     const record = encodeRoot({ sections, objects: this.#captureBytes(next.list, encodeObjectList(objects), work) });
-    work.packs.finish();
+    work.learn = work.packs.finishLists(this.#lists);
     return this.#putNode(record, work);
   }
 
-  #confirm(next: Trees): void {
+  #confirm(next: Trees, { learn }: Work): void {
     assert(this.#isPending, 'a capture is confirmed or abandoned once');
     this.#isPending = false;
+    learn();
     this.#trees = next;
     this.#carried = new Map();
   }
@@ -156,6 +168,7 @@ export class SnapshotWriter {
     assert(this.#isPending, 'a capture is confirmed or abandoned once');
     this.#isPending = false;
     undo.takeBack();
+    this.#index.forget(); // Perhaps somebody else settled a list that this capture relied on.
     this.#carried = dirty;
   }
 

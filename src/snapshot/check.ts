@@ -10,15 +10,17 @@
  */
 import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
-import { decodeLocation, decodeNode, decodePack, decodeRoot, encodeLocations, expandSlot, FAN_OUT, HASH_BYTES, nodeLevelOf, readHash, type PackSlot, type TreeRoot } from './format.ts';
+import { decodeLocation, decodeNode, decodePack, decodeRoot, encodeLocations, expandSlot, FAN_OUT, HASH_BYTES, hashBytes, nodeLevelOf, readHash, type PackSlot, type TreeRoot } from './format.ts';
 import { HashSet } from './hash-set.ts';
+import { decodeList, listedHashAt } from './location-list.ts';
+import { AFTER_LAST_KEY, FIRST_KEY, locationOf, PageIndex } from './page-index.ts';
 import { packKey, PackWriter } from './pack-writer.ts';
 import { childrenOf, SnapshotReader } from './reader.ts';
 import type { Root } from './state.ts';
 
 /** One record that cannot be trusted. */
 export interface BadRecord {
-  readonly table: 'nodes' | 'pages' | 'packs';
+  readonly table: 'nodes' | 'pages' | 'packs' | 'locations';
   readonly key: Uint8Array;
   readonly code: 'E_PAGE_DAMAGED' | 'E_SNAPSHOT_FORMAT' | 'E_PAGE_MISSING';
   readonly says: string;
@@ -30,14 +32,11 @@ export interface CheckOptions {
   readonly breathe: (bytes: number) => Promise<void>;
 }
 
-const FIRST_KEY = Uint8Array.of(0);
-const AFTER_LAST_KEY = new Uint8Array(512).fill(255).subarray(0, 500);
-
 export class SnapshotChecker {
   readonly #store: Store;
   readonly #digests: Digests;
   readonly #located = new HashSet();
-  /** Sound pages that are not where their location says: location by hash. */
+  /** Sound pages that are not where a record of their own says: location by hash. */
   readonly #elsewhere = new Map<BlobHash, Uint8Array>();
   readonly #soundNodes = new HashSet();
   readonly #badNodes = new Map<BlobHash, StillpointError>();
@@ -47,9 +46,10 @@ export class SnapshotChecker {
     this.#digests = digests;
   }
 
-  /** All records of the three tables. */
+  /** All records of the four tables. */
   async records({ breathe }: CheckOptions): Promise<readonly BadRecord[]> {
     const bad: BadRecord[] = [];
+    PageIndex.of(this.#store).refresh();
     for (const { key, value } of this.#store.range('packs', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
       const says = this.#packTrouble(key, value);
       if (says !== undefined) bad.push({ table: 'packs', key, code: 'E_PAGE_DAMAGED', says });
@@ -60,6 +60,7 @@ export class SnapshotChecker {
       if (says !== undefined) bad.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says, value: key.length === HASH_BYTES ? this.#elsewhere.get(readHash(key)) : undefined });
       await breathe(value.length);
     }
+    await this.#lists(bad, breathe);
     for (const { key, value } of this.#store.range('nodes', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
       const says = this.#nodeTrouble(key, value);
       if (says !== undefined) bad.push({ table: 'nodes', key, code: 'E_SNAPSHOT_FORMAT', says });
@@ -83,6 +84,31 @@ export class SnapshotChecker {
       if (error instanceof StillpointError) return error;
       throw error;
     }
+  }
+
+  /** A list that is damaged goes; what only it located and lies in packs all the same gets records of its own. */
+  async #lists(bad: BadRecord[], breathe: CheckOptions['breathe']): Promise<void> {
+    const before = bad.length;
+    for (const { key, value } of this.#store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+      const says = this.#listTrouble(key, value);
+      if (says !== undefined) bad.push({ table: 'locations', key, code: 'E_PAGE_DAMAGED', says });
+      await breathe(value.length);
+    }
+    if (bad.length === before) return;
+    for (const [hash, value] of this.#elsewhere) {
+      const key = hashBytes(hash);
+      if (!this.#store.has('pages', key)) bad.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says: `no record says any more where page ${hash} is`, value });
+    }
+  }
+
+  #listTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
+    const packs = decodeList(value);
+    if (packs === undefined || key.length !== HASH_BYTES || this.#digests.sha256(value) !== readHash(key)) return 'a list of locations does not have the bytes its key promises';
+    for (const pack of packs) for (let slot = 0; slot < pack.pageCount; slot++) {
+      const hash = readHash(value, listedHashAt(pack, slot));
+      if (!this.#located.has(hash) && !this.#isReadable(hash) && this.#store.has('locations', key)) return `a list of locations names page ${hash}, which is not where it says`;
+    }
+    return undefined;
   }
 
   #mustBeWhole(reader: SnapshotReader, object: string, { height, hash }: TreeRoot): void {
@@ -112,8 +138,11 @@ export class SnapshotChecker {
     let says = sameBytes(packKey(slots, this.#digests), key) ? undefined : 'a pack of pages lies under a key that is not its own';
     slots.forEach((slot, index) => {
       if (!this.#isSound(slot)) says ??= `page ${index} of a pack (${readHash(slot.hash)}) does not have the bytes its hash promises`;
-      else if (this.#isLocatedAt(slot.hash, key, index)) this.#located.add(readHash(slot.hash));
-      else if (key.length === HASH_BYTES) this.#elsewhere.set(readHash(slot.hash), encodeLocations(key, slots.length)[index]!);
+      else if (this.#isAt(this.#store.get('pages', slot.hash), key, index)) this.#located.add(readHash(slot.hash));
+      else if (key.length === HASH_BYTES) {
+        this.#elsewhere.set(readHash(slot.hash), encodeLocations(key, slots.length)[index]!);
+        if (this.#isAt(this.#listedLocation(slot.hash), key, index)) this.#located.add(readHash(slot.hash));
+      }
     });
     return says;
   }
@@ -123,23 +152,26 @@ export class SnapshotChecker {
     return this.#digests.sha256(page) === readHash(slot.hash) && this.#digests.xxh64(page) === slot.guard;
   }
 
-  #isLocatedAt(hash: Uint8Array, pack: Uint8Array, slot: number): boolean {
-    const bytes = this.#store.get('pages', hash);
+  #isAt(bytes: Uint8Array | undefined, pack: Uint8Array, slot: number): boolean {
     const location = bytes === undefined ? undefined : decodeLocation(bytes);
     return location !== undefined && location.slot === slot && sameBytes(location.pack, pack);
+  }
+
+  #listedLocation(hash: Uint8Array): Uint8Array | undefined {
+    const listed = PageIndex.of(this.#store).find(hash);
+    return listed === undefined ? undefined : locationOf(listed);
+  }
+
+  #isReadable(hash: BlobHash): boolean {
+    return new SnapshotReader(this.#store, this.#digests).isSoundPage(hash);
   }
 
   #locationTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
     if (key.length !== HASH_BYTES) return 'the location of a page has a key of another length';
     if (this.#located.has(readHash(key))) return undefined;
     if (decodeLocation(value) === undefined) return `the location of page ${readHash(key)} is malformed`;
-    try {
-      if (this.#store.has('pages', key)) new SnapshotReader(this.#store, this.#digests).page(readHash(key), { object: 'a snapshot', index: 0 });
-      return undefined; // Written or moved since the packs were looked at.
-    } catch (error) {
-      if (error instanceof StillpointError) return `page ${readHash(key)} is not where its location says`;
-      throw error;
-    }
+    // Perhaps it was written or moved since the packs were looked at.
+    return !this.#store.has('pages', key) || this.#isReadable(readHash(key)) ? undefined : `page ${readHash(key)} is not where its location says`;
   }
 
   #nodeTrouble(key: Uint8Array, value: Uint8Array): string | undefined {

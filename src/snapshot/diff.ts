@@ -3,8 +3,8 @@
  * What this does NOT do: say what a page or section means.
  */
 import { limits, type BlobHash, type Digests } from '../core/index.ts';
-import type { Store } from '../store/index.ts';
 import { FAN_OUT, type ByteString, type TreeRoot } from './format.ts';
+import type { SnapshotStore } from './page-index.ts';
 import { childrenOf, SnapshotReader } from './reader.ts';
 import type { Root } from './state.ts';
 
@@ -18,7 +18,7 @@ export type Difference =
 export type Presence = 'both' | 'first' | 'second';
 
 /** All differences, sections first, then objects in name order and their pages ascending. Take as many as you need. */
-export function* diffSnapshots(store: Pick<Store, 'get'>, roots: readonly [Root, Root], digests: Digests): Generator<Difference> {
+export function* diffSnapshots(store: SnapshotStore, roots: readonly [Root, Root], digests: Digests): Generator<Difference> {
   if (roots[0] === roots[1]) return;
   const reader = new SnapshotReader(store, digests);
   const records = roots.map((root) => reader.root(root));
@@ -48,7 +48,7 @@ function firstDifference(a: Uint8Array, b: Uint8Array): number | undefined {
 }
 
 /** The bytes of a page that differs. */
-export function readPages(store: Pick<Store, 'get'>, digests: Digests, { object, index, hashes }: Extract<Difference, { kind: 'page' }>): readonly [Uint8Array, Uint8Array] {
+export function readPages(store: SnapshotStore, digests: Digests, { object, index, hashes }: Extract<Difference, { kind: 'page' }>): readonly [Uint8Array, Uint8Array] {
   const reader = new SnapshotReader(store, digests);
   const read = (hash: BlobHash | undefined): Uint8Array => (hash === undefined ? new Uint8Array(limits.PAGE_BYTES) : reader.page(hash, { object, index }));
   return [read(hashes[0]), read(hashes[1])];

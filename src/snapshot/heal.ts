@@ -4,21 +4,20 @@
  * are bounded. What this does NOT do: commit, find damage that no root reaches (check.ts).
  */
 import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
-import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
+import type { StoreExpectation, StorePut } from '../store/index.ts';
 import { FAN_OUT, hashBytes, readHash, trimmedLength, type TreeRoot } from './format.ts';
 import { HashSet } from './hash-set.ts';
 import { PackWriter } from './pack-writer.ts';
+import type { SnapshotStore } from './page-index.ts';
 import { childrenOf, SnapshotReader, type NodePlace, type PagePlace } from './reader.ts';
 import type { Root } from './state.ts';
-
-type Readable = Pick<Store, 'get'>;
 
 /** Records taken before a batch is handed out: some megabytes. */
 const BATCH_RECORDS = 2000;
 
 export class SnapshotHealer {
-  readonly #store: Readable;
-  readonly #source: Readable;
+  readonly #store: SnapshotStore;
+  readonly #source: SnapshotStore;
   readonly #digests: Digests;
   readonly #here: SnapshotReader;
   readonly #there: SnapshotReader;
@@ -30,14 +29,14 @@ export class SnapshotHealer {
   readonly #packs: PackWriter;
   #taken = 0;
 
-  constructor({ store, source, digests }: { readonly store: Readable; readonly source: Readable; readonly digests: Digests }) {
+  constructor({ store, source, digests }: { readonly store: SnapshotStore; readonly source: SnapshotStore; readonly digests: Digests }) {
     this.#store = store;
     this.#source = source;
     this.#digests = digests;
     this.#here = new SnapshotReader(store, digests);
     this.#there = new SnapshotReader(source, digests);
     this.#packs = new PackWriter(store, digests, this.#batch);
-    this.#either = new SnapshotReader({ get: (table, key) => (table === 'nodes' ? this.#node(key) : store.get(table, key)) }, digests);
+    this.#either = new SnapshotReader({ get: (table, key) => (table === 'nodes' ? this.#node(key) : store.get(table, key)), range: (...asked) => store.range(...asked) }, digests);
   }
 
   /** Records taken so far. */
@@ -84,7 +83,7 @@ export class SnapshotHealer {
     }
     this.#packs.finish();
     const fresh = new Map(this.#batch.puts.map(({ table, key, value }) => [`${table} ${readHash(key)}`, value]));
-    const both = new SnapshotReader({ get: (table, key) => fresh.get(`${table} ${readHash(key)}`) ?? this.#store.get(table, key) }, this.#digests);
+    const both = new SnapshotReader({ get: (table, key) => fresh.get(`${table} ${readHash(key)}`) ?? this.#store.get(table, key), range: (...asked) => this.#store.range(...asked) }, this.#digests);
     return [...trees, ...both.objects(root, record)];
   }
 
@@ -140,7 +139,7 @@ export class SnapshotHealer {
     return there;
   }
 
-  #soundNode(store: Readable, key: Uint8Array): Uint8Array | undefined {
+  #soundNode(store: SnapshotStore, key: Uint8Array): Uint8Array | undefined {
     const bytes = store.get('nodes', key);
     return bytes !== undefined && this.#digests.sha256(bytes) === readHash(key) ? bytes : undefined;
   }

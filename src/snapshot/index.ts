@@ -1,7 +1,7 @@
 /** snapshot: page trees, capture, restore, diff, collect. */
 export type { MachineState, PageObject, PageSource, RestoredObject, RestoredState, Root } from './state.ts';
 export { SnapshotWriter, type Capture, type CaptureStats } from './capture.ts';
-export type { PackSink } from './pack-writer.ts';
+export type { ListLimits, PackSink } from './pack-writer.ts';
 export { openSnapshot } from './restore.ts';
 export type { ReaderOptions } from './reader.ts';
 export { diffSnapshots, readPages, type Difference, type Presence } from './diff.ts';
@@ -11,4 +11,5 @@ export { salvagePack, SnapshotChecker, type BadRecord } from './check.ts';
 export { SnapshotHealer } from './heal.ts';
 export { exportSnapshots, SnapshotImporter, type TransferRecord } from './transfer.ts';
 export { readHash } from './format.ts';
+export { PageIndex, settleLists } from './page-index.ts';
 export { HashSet, type Hashes } from './hash-set.ts';

@@ -6,8 +6,8 @@
  * What this does NOT do: write.
  */
 import { limits, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
-import type { Store } from '../store/index.ts';
 import { decodeLocation, decodeNode, decodeObjectList, decodePack, decodeRoot, expandSlot, FAN_OUT, formatError, HASH_BYTES, hashBytes, readHash, type ByteString, type NodeContent, type ObjectList, type PackSlot, type RootRecord, type TreeRoot } from './format.ts';
+import { PageIndex, type SnapshotStore } from './page-index.ts';
 import type { Root } from './state.ts';
 
 const { PAGE_BYTES } = limits;
@@ -24,13 +24,15 @@ export interface NodePlace { readonly object: string; readonly level: number; re
 export interface TreePage { readonly index: number; readonly hash: BlobHash }
 
 export class SnapshotReader {
-  readonly #store: Pick<Store, 'get'>;
+  readonly #store: SnapshotStore;
+  readonly #index: PageIndex;
   readonly #digests: Digests;
   readonly #verify: 'hash' | 'guard';
   readonly #packs = new Map<string, readonly PackSlot[]>();
 
-  constructor(store: Pick<Store, 'get'>, digests: Digests, { verify = 'hash' }: ReaderOptions = {}) {
+  constructor(store: SnapshotStore, digests: Digests, { verify = 'hash' }: ReaderOptions = {}) {
     this.#store = store;
+    this.#index = PageIndex.of(store);
     this.#digests = digests;
     this.#verify = verify;
   }
@@ -106,7 +108,7 @@ export class SnapshotReader {
   }
 
   #slot(hash: BlobHash, place: PagePlace): PackSlot {
-    const location = this.#store.get('pages', hashBytes(hash));
+    const location = this.#index.location(hashBytes(hash));
     if (location === undefined) throw missing(hash, place, 'is not in the store');
     const decoded = decodeLocation(location);
     if (decoded === undefined) throw damaged(hash, place, 'has a malformed location');

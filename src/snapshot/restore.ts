@@ -4,13 +4,13 @@
  * What this does NOT do: fill a machine's memory; posix and the session do that with what they get here.
  */
 import type { Digests } from '../core/index.ts';
-import type { Store } from '../store/index.ts';
+import type { SnapshotStore } from './page-index.ts';
 import { SnapshotReader, type ReaderOptions } from './reader.ts';
 import { TreeSource } from './tree-source.ts';
 import type { RestoredObject, RestoredState, Root } from './state.ts';
 
 /** The state named by `root`. Every byte is checked when it is read. */
-export function openSnapshot(store: Pick<Store, 'get'>, root: Root, digests: Digests, options: ReaderOptions = {}): RestoredState {
+export function openSnapshot(store: SnapshotStore, root: Root, digests: Digests, options: ReaderOptions = {}): RestoredState {
   const reader = new SnapshotReader(store, digests, options);
   const record = reader.root(root);
   const sections = new Map([...record.sections].map(([name, value]): [string, Uint8Array] => [name, reader.bytes(`section ${name}`, value)]));

@@ -13,6 +13,7 @@ import { decodeLocation, decodePack, hashBytes, HEIGHT_MAX, nodeLevelOf, readHas
 import { PackWriter } from './pack-writer.ts';
 import { HashSet } from './hash-set.ts';
 import type { Root } from './state.ts';
+import { PageIndex, settleLists } from './page-index.ts';
 import { walkSnapshot, type Reached } from './walk.ts';
 
 export interface Collected { readonly nodes: number; readonly pages: number; readonly packs: number }
@@ -47,6 +48,7 @@ export async function sweepSnapshots(parts: SweepParts, plan: SweepPlan): Promis
 export async function collect(store: Store, roots: Iterable<Root>, digests: Digests): Promise<Collected> {
   const reached: Reached = { nodes: new HashSet(), pages: new HashSet() };
   for (const root of roots) walkSnapshot(store, root, { digests, reached });
+  await settleLists(store, digests);
   const guard: SweepGuard = async (build) => {
     const batch = build();
     await store.commit(batch);
@@ -75,7 +77,7 @@ async function sweepNodes({ reached, guard }: SweepParts, dead: readonly Uint8Ar
 /** Keys of the pages that lie in one pack by their locations: dead ones at the time of the scan, and how many live ones. */
 export interface PackUse { live: number; readonly dead: Uint8Array[] }
 
-/** Malformed locations are dropped with their page when it is dead and left to fsck when it is live. */
+/** Malformed locations are dropped with their page when it is dead and left to fsck when it is live. Packs of lists are left alone: the lists were settled, these are new. */
 function packUses(store: Store, reached: Reached): ReadonlyMap<BlobHash, PackUse> {
   const uses = new Map<BlobHash, PackUse>();
   for (const { key, value } of store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
@@ -87,9 +89,11 @@ function packUses(store: Store, reached: Reached): ReadonlyMap<BlobHash, PackUse
     if (reached.pages.has(readHash(key))) use.live++;
     else use.dead.push(key);
   }
+  const listed = PageIndex.of(store).packs();
   for (const { key } of store.range('packs', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
     const name = readHash(key);
-    if (!uses.has(name)) uses.set(name, { live: 0, dead: [] }); // No location names it: two processes stored the same pages at once.
+    if (listed.has(name)) uses.delete(name);
+    else if (!uses.has(name)) uses.set(name, { live: 0, dead: [] }); // No location names it: two processes stored the same pages at once.
   }
   return uses;
 }

@@ -4,9 +4,9 @@
  * What this does NOT do: remove what is not reached (sweep.ts).
  */
 import type { BlobHash, Digests } from '../core/index.ts';
-import type { Store } from '../store/index.ts';
 import { FAN_OUT, type TreeRoot } from './format.ts';
 import type { Hashes } from './hash-set.ts';
+import type { SnapshotStore } from './page-index.ts';
 import { childrenOf, SnapshotReader } from './reader.ts';
 import type { Root } from './state.ts';
 
@@ -21,7 +21,7 @@ export interface WalkOptions {
 }
 
 /** Adds to `reached` everything under `root`, skipping subtrees that are in it already. Throws as openSnapshot() does when a node is missing or damaged. */
-export function walkSnapshot(store: Pick<Store, 'get'>, root: Root, options: WalkOptions): void {
+export function walkSnapshot(store: SnapshotStore, root: Root, options: WalkOptions): void {
   const { digests, reached } = options;
   if (reached.nodes.has(root)) return;
   const reader = new SnapshotReader(store, digests);

@@ -16,6 +16,7 @@ export const TABLES = [
   'pages',        // SHA-256                            pack and slot that hold the page    snapshot
   'packs',        // SHA-256 of the page hashes         up to 15 pages with guards          snapshot
   'nodes',        // SHA-256                            page-tree nodes, sections, roots    snapshot
+  'locations',    // SHA-256 of the list                where pages of a large capture lie  snapshot
 ] as const;
 export type Table = (typeof TABLES)[number];
 

@@ -13,7 +13,7 @@
  */
 import { StillpointError, type BlobHash } from '../core/index.ts';
 import { hexOfBytes, JournalReader, type GenesisFrame, type JournalTail, type RunId } from '../journal/index.ts';
-import { HashSet, scanSnapshots, sweepSnapshots, walkSnapshot, type Reached, type SweepGuard } from '../snapshot/index.ts';
+import { HashSet, scanSnapshots, settleLists, sweepSnapshots, walkSnapshot, type Reached, type SweepGuard } from '../snapshot/index.ts';
 import type { Store, StoreDelete, StoreExpectation, Table } from '../store/index.ts';
 import { answersWithoutRun, runOfAnswer } from './answers.ts';
 import { deadImageSources, listImages } from './image-records.ts';
@@ -44,6 +44,7 @@ const HASH_BYTES = 32;
 
 /** Deletes everything that no run needs. Call it as the collector (leases.ts). Throws what a damaged run throws, E_STORE_BUSY. */
 export async function collectGarbage(context: StoreContext, options: CollectOptions): Promise<CollectResult> {
+  await settleLists(context.store, context.digests);
   const marker = new Marker(context, options);
   await marker.update();
   const plan = scanSnapshots(context.store, marker.reached);

@@ -85,7 +85,7 @@ export class OtherCopy {
       case 'marks': return this.#sameRow(finding, this.#context.store.has('checkpoints', key) ? table : 'checkpoints', key); // No rule drops a marked checkpoint.
       case 'meta': return new TextDecoder().decode(key).startsWith('image') ? this.#sameRow(finding, table, key) : undefined;
       // What has no place in this store has none because of a copy.
-      case 'blobs': case 'frames': case 'checkpoints': case 'packs': return undefined;
+      case 'blobs': case 'frames': case 'checkpoints': case 'packs': case 'locations': return undefined;
       case 'owners': return this.#runOf(finding, key);
       default: return unreachable(table);
     }
@@ -153,7 +153,8 @@ export class OtherCopy {
     }
     const batches = this.#healer.heal(root);
     for (let batch = batches.next(); ; batch = batches.next()) {
-      if (batch.done === true) return this.#healer.taken === before ? undefined : `restored from the other copy: ${this.#healer.taken - before} pages and nodes of checkpoint ${number} of run ${name}`;
+      // Nothing was missing: the record itself may be that of another checkpoint.
+      if (batch.done === true) return this.#healer.taken === before ? this.#sameRow(finding, 'checkpoints', entryKey(record.id, number)) : `restored from the other copy: ${this.#healer.taken - before} pages and nodes of checkpoint ${number} of run ${name}`;
       await this.#context.store.commit({ puts: batch.value });
     }
   }

@@ -12,7 +12,7 @@
 import { assert, StillpointError, type FrameIndex, type InstructionCount } from '../core/index.ts';
 import { entryKey, JournalWriter, type FreshFrame, type JournalBatch, type JournalTail } from '../journal/index.ts';
 import type { Root } from '../snapshot/index.ts';
-import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
+import type { StoreDelete, StoreExpectation, StorePut, Table } from '../store/index.ts';
 import { encodeCheckpointRecord, type ChannelMarks, type CheckpointRecord } from './checkpoint-record.ts';
 import { fenced, type Ownership, type StoreContext } from './ownership.ts';
 import { referencesPut } from './references.ts';
@@ -32,7 +32,7 @@ export interface RunCommit {
   /** Added to what append() collected. An exit frame ends the run. */
   readonly frames?: readonly FreshFrame[];
   /** Nodes and pages; may come before the checkpoint that needs them. */
-  readonly snapshot?: { readonly puts?: readonly StorePut[]; readonly expect?: readonly StoreExpectation[]; readonly prepared?: { readonly id: number } };
+  readonly snapshot?: { readonly puts?: readonly StorePut[]; readonly expect?: readonly StoreExpectation[]; readonly deletes?: readonly StoreDelete[]; readonly prepared?: { readonly id: number } };
   readonly checkpoint?: FreshCheckpoint;
   /** Channels whose positions changed. */
   readonly outputs?: OutputPositions;
@@ -115,7 +115,7 @@ export class RunWriter {
     try {
       const expect = [this.#ownership.expectation, this.#recordExpectation(), ...request.snapshot?.expect ?? []];
       const ready = request.snapshot?.prepared;
-      answer = await this.#context.store.commit({ expect, puts: prepared.puts, ...(request.also?.deletes === undefined ? {} : { deletes: request.also.deletes }), ...(ready === undefined ? {} : { prepared: ready }) });
+      answer = await this.#context.store.commit({ expect, puts: prepared.puts, deletes: [...request.also?.deletes ?? [], ...request.snapshot?.deletes ?? []], ...(ready === undefined ? {} : { prepared: ready }) });
     } finally {
       this.#state = 'open';
       if (answer !== 'done') {
@@ -225,8 +225,10 @@ function later(a: InstructionCount, b: InstructionCount): InstructionCount {
   return a > b ? a : b;
 }
 
+const SNAPSHOT_TABLES: ReadonlySet<Table> = new Set(['nodes', 'pages', 'packs', 'locations']);
+
 function snapshotPuts({ snapshot }: RunCommit): readonly StorePut[] {
   const puts = snapshot?.puts ?? [];
-  assert(puts.every(({ table }) => table === 'nodes' || table === 'pages' || table === 'packs'), 'a snapshot writes nodes, pages and packs');
+  assert(puts.every(({ table }) => SNAPSHOT_TABLES.has(table)), 'a snapshot writes nodes, pages, packs and lists of locations');
   return puts;
 }

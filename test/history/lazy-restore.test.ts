@@ -36,9 +36,10 @@ async function prepared(): Promise<{ readonly store: MemoryStore; readonly root:
 
 const start = await prepared();
 
-function restored(isa: Isa, isLazy: boolean, store: Pick<Store, 'get'> = start.store): Life {
+function restored(isa: Isa, isLazy: boolean, store: Pick<Store, 'get' | 'range'> = start.store): Life {
   const reads = new Map<Table, number>();
-  const counting: Pick<Store, 'get'> = {
+  const counting: Pick<Store, 'get' | 'range'> = {
+    range: (...asked) => store.range(...asked),
     get: (table, key) => {
       reads.set(table, (reads.get(table) ?? 0) + 1);
       return store.get(table, key);
@@ -90,10 +91,12 @@ it.each(MODES)('a damaged page is named when it is needed, and only then: %s', (
   const page = openSnapshot(start.store, start.root, digests).objects.find(({ name }) => name.startsWith('memory/'))!;
   const wanted = [...page.pages()].find(({ bytes }) => bytes[0] === 1 + ((234 * 7) % 251) && bytes[512] === 1 + ((234 * 7 + 512) % 251))!;
   const name = Buffer.from(digests.sha256(wanted.bytes), 'hex');
-  const damaged: Pick<Store, 'get'> = {
+  const damaged: Pick<Store, 'get' | 'range'> = {
+    range: (...asked) => start.store.range(...asked),
     get: (table, key) => {
       const value = start.store.get(table, key);
-      if (table === 'pages' && value !== undefined && Buffer.compare(key, name) === 0) value[32]! ^= 1;
+      const at = table === 'packs' && value !== undefined ? Buffer.from(value.buffer, value.byteOffset, value.length).indexOf(name) : -1;
+      if (at >= 0) value![at]! ^= 1;
       return value;
     },
   };

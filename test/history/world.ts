@@ -12,7 +12,7 @@ import { encodeManifest } from '../../src/manifest/index.ts';
 import { encodeBindings } from '../../src/session/bindings-codec.ts';
 import { exportStream } from '../../src/session/export.ts';
 import { importStream } from '../../src/session/import.ts';
-import { openSnapshot, SnapshotWriter } from '../../src/snapshot/index.ts';
+import { openSnapshot, SnapshotWriter, type ListLimits } from '../../src/snapshot/index.ts';
 import { MemoryStore, type Store, type StoreBatch } from '../../src/store/index.ts';
 import {
   asCollector, collectGarbage, createRun, dropCheckpoints, forkRun, listCheckpoints, listMarks, listRuns, markCheckpoint, openRun, readRun, removeRun, rollbackRun, StaleSnapshot, chooseKept,
@@ -94,10 +94,13 @@ export class World {
   readonly counts = { crashes: 0, stale: 0, collected: 0, conflicts: 0 };
 
   readonly #isTrusting: boolean;
+  /** Most worlds have lists of a few pages, and settle them often. */
+  readonly #lists: ListLimits | undefined;
 
   /** `isTrusting`: a wrong protocol on purpose: what a capture saw in the store is not expected by its commit. */
   constructor(seed: number, isTrusting = false) {
     this.#isTrusting = isTrusting;
+    if (seed % 4 !== 0) this.#lists = { pagesMin: seed % 4, pagesMax: 12 * (seed % 4) };
     this.#random = generator(seed);
     this.#store = new MortalStore(new MemoryStore());
   }
@@ -196,7 +199,7 @@ export class World {
     if (name === undefined) return;
     this.#announce(`create ${name}`, (model) => model.set(name, { points: new Map(), marks: new Map(), numbered: 0, inputs: 0 }));
     const writer = await createRun(this.context, { name, id: this.newId(), createdMs: 0, bindings: BINDINGS, owner: this.owner(), manifest: MANIFEST, program: Uint8Array.of(this.int(3)), recorder: 'test' });
-    this.#live.set(name, { writer, snapshots: new SnapshotWriter(this.#store, digests), machine: new TestMachine(), instructions: 0n });
+    this.#live.set(name, { writer, snapshots: new SnapshotWriter(this.#store, digests, this.#lists), machine: new TestMachine(), instructions: 0n });
   }
 
   /** The machine of a run: as it is, or restored from the last checkpoint. */
@@ -206,7 +209,7 @@ export class World {
     const writer = await openRun(this.context, { name, owner: this.owner(), isAlive: () => false });
     const last = writer.record.lastCheckpoint;
     const machine = last === undefined ? new TestMachine() : this.model.get(name)!.points.get(last)!.machine.copy();
-    const snapshots = new SnapshotWriter(this.#store, digests);
+    const snapshots = new SnapshotWriter(this.#store, digests, this.#lists);
     if (last !== undefined) {
       snapshots.adopt(listCheckpoints(this.context, writer.record).at(-1)!.root);
       for (const object of machine.objects) object.markClean();

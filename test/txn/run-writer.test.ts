@@ -127,7 +127,7 @@ describe('commit', () => {
     const fails = async (request: Parameters<RunWriter['commit']>[0], says: string): Promise<void> => expect(writer.commit({ ...request })).rejects.toThrow(says);
     await fails({ instructions: at(1n), checkpoint: checkpoint(1, 3), outputs: new Map([['stdout', at3(2, 3, 3)]]) }, 'relies only on synced output');
     await fails({ instructions: at(1n), outputs: new Map([['stdout', at3(0, 3, 2)]]) }, 'synced <= delivered <= intended');
-    await fails({ instructions: at(1n), snapshot: { puts: [{ table: 'runs', key: Uint8Array.of(1), value: Uint8Array.of(1) }] } }, 'nodes, pages and packs');
+    await fails({ instructions: at(1n), snapshot: { puts: [{ table: 'runs', key: Uint8Array.of(1), value: Uint8Array.of(1) }] } }, 'nodes, pages, packs');
     await writer.commit({ instructions: at(1n), outputs: new Map([['stdout', at3(1, 2, 2)]]) });
     await fails({ instructions: at(1n), outputs: new Map([['stdout', at3(1, 1, 2)]]) }, 'only grow');
     await writer.commit({ instructions: at(1n), outputs: new Map([['stdout', at3(1, 1, 1)]]), isRewind: true });

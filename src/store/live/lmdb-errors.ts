@@ -28,6 +28,14 @@ export function engineError(cause: unknown, where: { readonly directory: string;
   return fileError(cause, otherwise, directory);
 }
 
+export function orStoreError<Result>(directory: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (cause) {
+    throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
+  }
+}
+
 function isNearlyFull(directory: string, bytes: number): boolean {
   try {
     const { bavail, bsize } = statfsSync(directory);

@@ -17,7 +17,7 @@ import { assert, StillpointError } from '../../core/index.ts';
 import { decodeStoreMeta, encodeStoreMeta, KEY_BYTES_MAX, META_KEY, STORE_ID_BYTES, STORE_VERSION } from '../format.ts';
 import { TABLES, type Store, type StoreBatch, type StoreExpectation, type StorePut, type Table } from '../store.ts';
 import { checkPages, troubleError, type PageCheck } from './lmdb-check.ts';
-import { engineError, numericCode } from './lmdb-errors.ts';
+import { engineError, numericCode, orStoreError } from './lmdb-errors.ts';
 import { buildName, checkDataFile, DATA_FILE, extendDataFile, inspectDirectory, isErrno, prepareLockFile, syncDirectory } from './lmdb-files.ts';
 import { encodeBatch, Seals } from './lmdb-seal.ts';
 import { expandPack, shrinkPack } from './pack-codec.ts';
@@ -64,15 +64,23 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false }
   const { shortBytes } = checkDataFile(directory);
   if (mode !== 'read-only' || shortBytes > 0) prepareLockFile(directory);
   const root = openEnvironment(directory, mode === 'read-only' && shortBytes === 0);
+  let seals: Seals | undefined;
   try {
     if (shortBytes > 0) root.transactionSync(() => extendDataFile(directory));
     if (!isChecked) mustHaveSoundPages(directory, root, mode);
-    const tables = openTables(directory, { root, mode });
-    return new LmdbStore(directory, { root, tables, seals: mode === 'read-only' ? undefined : Seals.open(directory) });
+    if (mode !== 'read-only') seals = Seals.open(directory);
+    // Raising the version is a transaction, and would take the place of the one that is still to be finished.
+    const mustFinish = seals?.mustRecover === true;
+    const { tables, isOld } = openTables(directory, { root, raises: mode !== 'read-only' && !mustFinish });
+    const store = new LmdbStore(directory, { root, tables, seals });
+    if (!isOld || !mustFinish) return store;
+    await store.close();
   } catch (cause) {
+    seals?.close();
     await root.close();
     throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
   }
+  return openLmdbStore({ directory, mode, isChecked: true });
 }
 
 /** When the last commit may lack pages (a power cut, or somebody's copy): the state before it; LmdbStore then commits it again. A reader has a writer do both. */
@@ -87,14 +95,6 @@ async function rollBackUnfinished(directory: string, mode: LmdbStoreOptions['mod
   } finally {
     seals?.close();
     await root.close();
-  }
-}
-
-function orStoreError<Result>(directory: string, action: () => Result): Result {
-  try {
-    return action();
-  } catch (cause) {
-    throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
   }
 }
 
@@ -141,11 +141,11 @@ function openEnvironment(directory: string, readOnly: boolean): Root {
  * Opens every table; the meta record first, and nothing is made in a database that is not ours. A store of an older version lacks tables: they are
  * made, and the version raised, in one transaction; who only reads finds them empty.
  */
-function openTables(directory: string, { root, mode }: { readonly root: Root; readonly mode: LmdbStoreOptions['mode'] }): Tables {
+function openTables(directory: string, { root, raises }: { readonly root: Root; readonly raises: boolean }): { readonly tables: Tables; readonly isOld: boolean } {
   const openTable = (table: Table): Cells | undefined => root.openDB<Uint8Array, Uint8Array>(table, { encoding: 'binary', keyEncoding: 'binary', ...{ create: false } });
   const meta = openTable('meta');
   const { version, id } = decodeStoreMeta(meta?.get(META_KEY), directory);
-  if (version < STORE_VERSION && mode !== 'read-only') {
+  if (version < STORE_VERSION && raises) {
     root.transactionSync(() => {
       for (const table of TABLES) root.openDB(table, { encoding: 'binary', keyEncoding: 'binary' });
       meta!.putSync(META_KEY, encodeStoreMeta({ version: STORE_VERSION, id }));
@@ -156,7 +156,7 @@ function openTables(directory: string, { root, mode }: { readonly root: Root; re
     if (cells === undefined && version === STORE_VERSION) throw new StillpointError('E_STORE_CORRUPT', `${directory}: the store has no table ${table}`);
     return [table, cells];
   });
-  return Object.fromEntries(tables) as Tables; // One entry per table by construction.
+  return { tables: Object.fromEntries(tables) as Tables, isOld: version < STORE_VERSION }; // One entry per table by construction.
 }
 
 async function createStore(directory: string, found: 'absent' | 'empty'): Promise<void> {
@@ -221,7 +221,7 @@ const isKey = (key: Uint8Array): boolean => key.length > 0 && key.length <= KEY_
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+  return Buffer.compare(a, b) === 0; // Lists of locations have a megabyte.
 }
 
 export class LmdbStore implements Store {

@@ -1,0 +1,203 @@
+/**
+ * Where pages lie: records of the table `pages`, and lists of large captures (location-list.ts) that did not become such records yet.
+ *
+ *   capture of few pages ────────────────────────► pages: a record a page
+ *   capture of many pages ─► locations: one list          ▲  sorted, a leaf of the table at a time
+ *                            …                            │
+ *                            many lists ──────────────────┘
+ *
+ * Why: a record a page lands in a leaf of its own, for hashes are spread evenly; finding, copying and writing that leaf costs as much as the page itself.
+ * Invariants: what a list says is true as long as the list is in the store: whoever deletes packs settles the lists first. Lists are known as of the last refresh();
+ * a capture that relies on one expects it in its commit, a reader that misses a page looks again. A record of the table `pages` counts before a list.
+ * What this does NOT do: commit, check that packs hold what lists say (check.ts does).
+ */
+import type { BlobHash, Digests } from '../core/index.ts';
+import type { Store, StoreBatch, StorePut } from '../store/index.ts';
+import { encodeLocations, HASH_BYTES, readHash } from './format.ts';
+import { decodeList, listedHashAt, type ListedPack } from './location-list.ts';
+
+/** What is read of a store: single records, and the lists. */
+export type SnapshotStore = Pick<Store, 'get' | 'range'>;
+/** A page of a list. */
+export interface ListedPage { readonly list: StorePut; readonly pack: ListedPack; readonly slot: number }
+
+export const FIRST_KEY = Uint8Array.of(0);
+export const AFTER_LAST_KEY = new Uint8Array(512).fill(255).subarray(0, 500);
+const SLOTS_FIRST = 1024;
+/** Pages that are sorted at a time: their places and four bytes of a hash fit the 53 bits of a number. */
+const PLACES_MAX = 2 ** 20;
+
+export class PageIndex {
+  static readonly #known = new WeakMap<SnapshotStore, PageIndex>();
+  readonly #store: SnapshotStore;
+  /** By the key as text. */
+  #lists = new Map<string, StorePut>();
+  /** The pages of all lists: open addressing by the first word of the hash, at most half full; 0: free, else one more than the place in #pages. */
+  #slots = new Uint32Array(SLOTS_FIRST);
+  #pages: ListedPage[] = [];
+  #isLoaded = false;
+
+  private constructor(store: SnapshotStore) {
+    this.#store = store;
+  }
+
+  /** The one for a store object: lists are read once for all who read it. */
+  static of(store: SnapshotStore): PageIndex {
+    const known = PageIndex.#known.get(store) ?? new PageIndex(store);
+    PageIndex.#known.set(store, known);
+    return known;
+  }
+
+  /** Pages of the known lists. */
+  get pageCount(): number {
+    this.#load();
+    return this.#pages.length;
+  }
+
+  get lists(): readonly StorePut[] {
+    this.#load();
+    return [...this.#lists.values()];
+  }
+
+  /** The record of a page's location, as the table `pages` has it or would; looks for new lists before it says that there is none. */
+  location(hash: Uint8Array): Uint8Array | undefined {
+    const stored = this.#store.get('pages', hash);
+    if (stored !== undefined) return stored;
+    const known = this.find(hash);
+    if (known !== undefined) return locationOf(known);
+    this.refresh();
+    const listed = this.find(hash);
+    return listed === undefined ? this.#store.get('pages', hash) : locationOf(listed);
+  }
+
+  /** The page in a known list. */
+  find(hash: Uint8Array): ListedPage | undefined {
+    this.#load();
+    const place = this.#slots[this.#slotOf(hash, 0)]!;
+    return place === 0 ? undefined : this.#pages[place - 1];
+  }
+
+  /** Looks at the store's lists anew. */
+  refresh(): void {
+    this.clear();
+    for (const { key, value } of this.#store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })) this.add({ table: 'locations', key, value });
+  }
+
+  /** Knows a list that is in the store. One that cannot be decoded says nothing. */
+  add(list: StorePut): void {
+    this.#isLoaded = true;
+    const name = list.key.join();
+    if (this.#lists.has(name)) return;
+    const pages = pagesOf(list);
+    if (pages.length > 0) this.#lists.set(name, list);
+    for (const page of pages) this.#addPage(page);
+  }
+
+  /** Looks at the store's lists anew when it is asked next. */
+  forget(): void {
+    this.clear();
+    this.#isLoaded = false;
+  }
+
+  /** There are no lists. */
+  clear(): void {
+    this.#lists = new Map();
+    this.#slots = new Uint32Array(SLOTS_FIRST);
+    this.#pages = [];
+    this.#isLoaded = true;
+  }
+
+  /** Keys of the packs that the store's lists name now. */
+  packs(): ReadonlySet<BlobHash> {
+    this.refresh();
+    const names = new Set<BlobHash>();
+    for (const { list, pack } of this.#pages) names.add(readHash(list.value, pack.at));
+    return names;
+  }
+
+  /** Every known page and those of `more` as records of the table `pages`, in the order of that table. */
+  recordsWith(more: readonly StorePut[]): readonly StorePut[] {
+    this.#load();
+    return sortedRecords([...this.#pages, ...more.flatMap(pagesOf)]);
+  }
+
+  #load(): void {
+    if (!this.#isLoaded) this.refresh();
+  }
+
+  #addPage(page: ListedPage): void {
+    if ((this.#pages.length + 1) * 2 > this.#slots.length) this.#grow();
+    const slot = this.#slotOf(page.list.value, listedHashAt(page.pack, page.slot));
+    if (this.#slots[slot] !== 0) return; // It lies in two packs: either will do.
+    this.#slots[slot] = this.#pages.push(page);
+  }
+
+  #grow(): void {
+    this.#slots = new Uint32Array(this.#slots.length * 2);
+    for (let place = 0; place < this.#pages.length; place++) {
+      const { list, pack, slot } = this.#pages[place]!;
+      this.#slots[this.#slotOf(list.value, listedHashAt(pack, slot))] = place + 1;
+    }
+  }
+
+  /** The slot that holds the page with the hash at `offset` of `bytes`, or the free one where it belongs. */
+  #slotOf(bytes: Uint8Array, offset: number): number {
+    const mask = this.#slots.length - 1;
+    const first = bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16);
+    for (let slot = first & mask; ; slot = (slot + 1) & mask) {
+      const place = this.#slots[slot]!;
+      if (place === 0) return slot;
+      const { list, pack, slot: number } = this.#pages[place - 1]!;
+      if (isSameHash(list.value, listedHashAt(pack, number), { bytes, offset })) return slot;
+    }
+  }
+}
+
+function pagesOf(list: StorePut): readonly ListedPage[] {
+  const pages: ListedPage[] = [];
+  for (const pack of decodeList(list.value) ?? []) for (let slot = 0; slot < pack.pageCount; slot++) pages.push({ list, pack, slot });
+  return pages;
+}
+
+export function locationOf({ list, pack, slot }: ListedPage): Uint8Array {
+  return encodeLocations(list.value.subarray(pack.at, pack.at + HASH_BYTES), slot + 1)[slot]!;
+}
+
+function isSameHash(a: Uint8Array, at: number, { bytes, offset }: { readonly bytes: Uint8Array; readonly offset: number }): boolean {
+  for (let index = 0; index < HASH_BYTES; index++) if (a[at + index] !== bytes[offset + index]) return false;
+  return true;
+}
+
+/** Neighbours in the table are put one after the other: the first four bytes of the hash decide, with the place behind them in one number. */
+function sortedRecords(pages: readonly ListedPage[]): readonly StorePut[] {
+  if (pages.length > PLACES_MAX) return [...sortedRecords(pages.slice(0, PLACES_MAX)), ...sortedRecords(pages.slice(PLACES_MAX))];
+  const order = new Float64Array(pages.length);
+  for (let place = 0; place < pages.length; place++) {
+    const { list: { value }, pack, slot } = pages[place]!;
+    const at = listedHashAt(pack, slot);
+    order[place] = (((value[at]! << 24) | (value[at + 1]! << 16) | (value[at + 2]! << 8) | value[at + 3]!) >>> 0) * PLACES_MAX + place;
+  }
+  order.sort();
+  return Array.from(order, (rank): StorePut => {
+    const page = pages[rank % PLACES_MAX]!;
+    const at = listedHashAt(page.pack, page.slot);
+    return { table: 'pages', key: page.list.value.subarray(at, at + HASH_BYTES), value: locationOf(page) };
+  });
+}
+
+/**
+ * Makes records of the table `pages` of all lists whose bytes are sound: before packs are deleted, and before a page's record is written for another reason
+ * than a capture, which a list must not undo later. Each list is one commit.
+ */
+export async function settleLists(store: Store, digests: Digests): Promise<void> {
+  const key = new Uint8Array(HASH_BYTES);
+  for (const list of [...store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })]) {
+    digests.sha256Into(list.value, key, 0);
+    const isSound = list.key.length === HASH_BYTES && isSameHash(key, 0, { bytes: list.key, offset: 0 }) && decodeList(list.value) !== undefined;
+    if (isSound) await store.commit(settled({ ...list, table: 'locations' })); // A conflict: somebody else did it.
+  }
+}
+
+function settled(list: StorePut): StoreBatch {
+  return { expect: [list], deletes: [{ table: 'locations', key: list.key }], puts: sortedRecords(pagesOf(list)) };
+}

@@ -1,0 +1,119 @@
+/**
+ * Lists of locations: their bytes, and that captures, readers, collectors and checks find pages in them as in records of their own.
+ */
+import { describe, expect, it } from 'vitest';
+import { createHash } from 'node:crypto';
+import { createNodeDigests } from '../../src/core/live/digest.ts';
+import { collect, openSnapshot, settleLists, SnapshotChecker, SnapshotWriter, type Root } from '../../src/snapshot/index.ts';
+import { decodeList, encodeList, listedHashAt } from '../../src/snapshot/location-list.ts';
+import { MemoryStore } from '../../src/store/index.ts';
+import { plain, TestMachine } from './machines.ts';
+
+const digests = await createNodeDigests();
+const ALL = { from: Uint8Array.of(0), to: new Uint8Array(40).fill(255) };
+const LISTS = { pagesMin: 4, pagesMax: 30 };
+const sha256 = (...parts: readonly Uint8Array[]): Buffer => createHash('sha256').update(Buffer.concat(parts)).digest();
+const count = (store: MemoryStore, table: 'pages' | 'locations'): number => [...store.range(table, ALL)].length;
+
+/** A machine whose pages `from` to `to` hold content of their own. */
+function fill(machine: TestMachine, from: number, to: number): TestMachine {
+  for (let page = from; page < to; page++) machine.object('memory/1').fill(page, page + 1, 4096);
+  return machine;
+}
+
+async function save(store: MemoryStore, writer: SnapshotWriter, machine: TestMachine): Promise<Root> {
+  const capture = writer.capture(machine);
+  expect(await store.commit(capture.batch)).toBe('done');
+  capture.confirm();
+  return capture.root;
+}
+
+describe('a list of locations', () => {
+  const packs = [2, 1].map((pages, index) => {
+    const hashes = Buffer.concat(Array.from({ length: pages }, (_, page) => sha256(Uint8Array.of(index, page))));
+    return { key: sha256(hashes), hashes };
+  });
+
+  it('golden: has the bytes that the format page says', () => {
+    const bytes = Buffer.concat([Uint8Array.of(0x4c, 1), ...packs.flatMap(({ key, hashes }) => [key, Uint8Array.of(hashes.length / 32), hashes])]);
+    expect(encodeList(packs, digests)).toEqual({ table: 'locations', key: new Uint8Array(sha256(bytes)), value: new Uint8Array(bytes) });
+    expect(sha256(bytes).toString('hex').slice(0, 16)).toBe('7690fb9aee383d8a');
+    const [first, second] = decodeList(bytes)!;
+    expect([bytes.subarray(first!.at, first!.at + 32), first!.pageCount, listedHashAt(first!, 1), second!.pageCount]).toEqual([packs[0]!.key, 2, 2 + 33 + 32, 1]);
+  });
+
+  it('that is cut is none, and no flipped bit ends in anything but a list or none', () => {
+    const { value } = encodeList(packs, digests);
+    const whole = 2 + 33 + 64; // The first pack alone is a list.
+    for (let length = 0; length < value.length; length++) expect(decodeList(value.subarray(0, length)) !== undefined, String(length)).toBe(length === whole);
+    for (let bit = 0; bit < value.length * 8; bit++) {
+      const flipped = value.slice();
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      for (const pack of decodeList(flipped) ?? []) expect(listedHashAt(pack, pack.pageCount)).toBeLessThanOrEqual(value.length);
+    }
+  });
+});
+
+describe('pages in lists', () => {
+  it('are restored, shared, and become records when there are many', async () => {
+    const store = new MemoryStore();
+    const writer = new SnapshotWriter(store, digests, LISTS);
+    const machine = new TestMachine();
+    const first = await save(store, writer, fill(machine, 0, 3));
+    expect([count(store, 'pages'), count(store, 'locations')]).toEqual([3, 0]); // Too few for a list.
+    const second = await save(store, writer, fill(machine, 3, 20));
+    expect([count(store, 'pages'), count(store, 'locations')]).toEqual([3, 1]);
+    const state = plain(machine);
+    const twin = new SnapshotWriter(store, digests, LISTS);
+    const again = twin.capture(machine.copy());
+    expect([again.root, again.stats.newPages, again.batch.expect.filter(({ table }) => table === 'locations').length]).toEqual([second, 0, 1]);
+    again.abandon();
+    const third = await save(store, writer, fill(machine, 20, 38));
+    expect([count(store, 'pages'), count(store, 'locations')]).toEqual([38, 0]);
+    expect(plain(openSnapshot(store, second, digests))).toEqual(state);
+    expect(plain(openSnapshot(store, third, digests))).toEqual(plain(machine));
+    expect(new Set([first, second, third]).size).toBe(3);
+  });
+
+  it('a capture that relies on a list conflicts when somebody settles it, and is taken again', async () => {
+    const store = new MemoryStore();
+    const machine = fill(new TestMachine(), 0, 12);
+    const root = await save(store, new SnapshotWriter(store, digests, LISTS), machine);
+    const writer = new SnapshotWriter(store, digests, LISTS);
+    const capture = writer.capture(machine.copy());
+    await settleLists(store, digests);
+    expect([count(store, 'pages'), count(store, 'locations'), await store.commit(capture.batch)]).toEqual([12, 0, 'conflict']);
+    capture.abandon();
+    expect(await save(store, writer, machine.copy())).toBe(root);
+  });
+
+  it('a collector settles lists, takes what is dead, and keeps what is alive', async () => {
+    const store = new MemoryStore();
+    const writer = new SnapshotWriter(store, digests, LISTS);
+    const machine = fill(new TestMachine(), 0, 15);
+    await save(store, writer, machine);
+    for (let page = 0; page < 15; page++) machine.object('memory/1').fill(page, page + 100, 4096);
+    const root = await save(store, writer, machine);
+    expect((await collect(store, [root], digests)).pages).toBe(15);
+    expect([count(store, 'pages'), count(store, 'locations')]).toEqual([15, 0]);
+    expect(plain(openSnapshot(store, root, digests))).toEqual(plain(machine));
+  });
+
+  it('a check finds a list that lies, and says where its pages are', async () => {
+    const store = new MemoryStore();
+    const root = await save(store, new SnapshotWriter(store, digests, LISTS), fill(new TestMachine(), 0, 12));
+    const [list] = [...store.range('locations', ALL)];
+    for (const at of [0, 5, 40, 100]) {
+      const value = list!.value.slice();
+      value[at]! ^= 0x10;
+      const damaged = new MemoryStore();
+      const rows = (['nodes', 'packs'] as const).flatMap((table) => [...store.range(table, ALL)].map((row) => ({ table, ...row })));
+      await damaged.commit({ puts: [...rows, { table: 'locations', key: list!.key, value }] });
+      const bad = await new SnapshotChecker(damaged, digests).records({ breathe: async () => {} });
+      expect(bad.filter(({ table }) => table === 'locations').length, String(at)).toBe(1);
+      await damaged.commit({ deletes: [{ table: 'locations', key: list!.key }], puts: bad.flatMap(({ table, key, value: mended }) => (mended === undefined ? [] : [{ table, key, value: mended }])) });
+      const checker = new SnapshotChecker(damaged, digests);
+      expect([await checker.records({ breathe: async () => {} }), checker.rootTrouble(root)]).toEqual([[], undefined]);
+    }
+  });
+});
