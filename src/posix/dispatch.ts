@@ -10,6 +10,7 @@ import type { CallEntry } from './calls/entry.ts';
 import { fileCalls } from './calls/file-calls.ts';
 import { identityCalls } from './calls/identity.ts';
 import { memoryCalls } from './calls/memory.ts';
+import { otherProcessCalls } from './calls/other-processes.ts';
 import { processCalls } from './calls/process.ts';
 import { schedulingCalls } from './calls/scheduling.ts';
 import { signalCalls } from './calls/signals.ts';
@@ -26,10 +27,10 @@ import type { Thread } from './thread.ts';
 /** Numbers end far below this. */
 const NUMBERS_MAX = 512;
 /** Calls that read or write file content (asm-generic numbers): see loadShared and storeShared of the address space. */
-const MOVES_FILE_BYTES: ReadonlySet<number> = new Set([45, 46, 47, 56, 63, 64, 65, 66, 67, 68, 69, 70, 71, 76, 77, 82, 83, 196, 197, 222, 227, 285, 286, 287]);
+const MOVES_FILE_BYTES: ReadonlySet<number> = new Set([45, 46, 47, 56, 63, 64, 65, 66, 67, 68, 69, 70, 71, 76, 77, 82, 83, 196, 197, 222, 227, 270, 271, 285, 286, 287]);
 
 const ENTRIES: readonly CallEntry[] = [
-  ...birthCalls, ...fileCalls, ...identityCalls, ...memoryCalls, ...processCalls, ...schedulingCalls, ...signalCalls, ...systemCalls, ...systemVMemoryCalls, ...systemVMessageCalls, ...systemVSemaphoreCalls, ...threadCalls, ...timeCalls,
+  ...birthCalls, ...fileCalls, ...identityCalls, ...memoryCalls, ...otherProcessCalls, ...processCalls, ...schedulingCalls, ...signalCalls, ...systemCalls, ...systemVMemoryCalls, ...systemVMessageCalls, ...systemVSemaphoreCalls, ...threadCalls, ...timeCalls,
 ];
 
 function unknownCall(): CallResult {

@@ -10,7 +10,7 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   mlock2: 'nothing is ever swapped', mlockall: 'nothing is ever swapped', munlock: 'nothing is ever swapped', munlockall: 'nothing is ever swapped',
   prctl: 'names, dumpable, no-new-privileges, capabilities (none to be had); others EINVAL', prlimit64: 'CPU, NOFILE, NPROC are obeyed, the others remembered; own process only', setrlimit: 'CPU, NOFILE, NPROC are obeyed, the others remembered',
   getrusage: 'user time only', times: 'user time only', sysinfo: 'memory and processes', setsockopt: 'time-outs, SO_PASSCRED and IPV6_V6ONLY are obeyed, the others remembered', getsockopt: 'options are remembered',
-  recvmmsg: 'no time-out', socket: 'AF_UNIX, AF_INET and AF_INET6, and AF_NETLINK for mq_notify only; nothing leaves the machine',
+  unshare: 'namespaces EPERM, threads keep their tables', ioprio_set: 'checked, not remembered', ioprio_get: 'what goes with the nice value', recvmmsg: 'no time-out', socket: 'AF_UNIX, AF_INET and AF_INET6, and AF_NETLINK for mq_notify only; nothing leaves the machine',
   connect: 'loopback only, else ENETUNREACH', sendfile: 'from regular files', copy_file_range: 'between regular files', epoll_ctl: 'edge-triggered on channels is level-triggered', epoll_pwait: 'edge-triggered on channels is level-triggered',
   epoll_pwait2: 'edge-triggered on channels is level-triggered', sched_setaffinity: 'one processor', sched_getaffinity: 'one processor', sched_setscheduler: 'SCHED_OTHER, BATCH and IDLE, not remembered; real-time policies EPERM', sched_setparam: 'without effect', sched_setattr: 'nice is remembered, policies are not', sched_getattr: 'SCHED_OTHER',
   setpriority: 'remembered; every process gets the processor alike', shmctl: 'SHM_LOCK without effect', msgrcv: 'no MSG_COPY', membarrier: 'one processor: every barrier has happened', personality: 'Linux only', sync_file_range: 'memory is the disk', readahead: 'memory is the disk',
@@ -20,7 +20,7 @@ export const PARTIAL: Readonly<Record<string, string>> = {
 
 /** There to answer an error on purpose: name → errno and why. */
 export const REFUSED: Readonly<Record<string, string>> = {
-  mount: 'EPERM: the guest is an ordinary user', umount2: 'EPERM: the guest is an ordinary user', pivot_root: 'EPERM: the guest is an ordinary user', chroot: 'EPERM: the guest is an ordinary user', capset: 'EPERM: the guest is an ordinary user',
+  mount: 'EPERM: the guest is an ordinary user', umount2: 'EPERM: the guest is an ordinary user', pivot_root: 'EPERM: the guest is an ordinary user', setns: 'EPERM: there are no namespaces', chroot: 'EPERM: the guest is an ordinary user', capset: 'EPERM: the guest is an ordinary user',
   sethostname: 'EPERM: the guest is an ordinary user', clock_settime: 'EPERM: the guest is an ordinary user', settimeofday: 'EPERM: the guest is an ordinary user',
   adjtimex: 'EPERM: the guest is an ordinary user', clock_adjtime: 'EPERM: the guest is an ordinary user',
   setxattr: 'EOPNOTSUPP: no extended attributes', lsetxattr: 'EOPNOTSUPP: no extended attributes', fsetxattr: 'EOPNOTSUPP: no extended attributes', getxattr: 'ENODATA: no extended attributes', lgetxattr: 'ENODATA: no extended attributes',
@@ -34,12 +34,12 @@ export const ABSENT_ON_PURPOSE: Readonly<Record<string, string>> = {
 
 /** Not in the table: ENOSYS, as on an older or smaller kernel. `number name`. */
 export const ABSENT: readonly (readonly [number, string])[] = `
-0 io_setup, 1 io_destroy, 2 io_submit, 3 io_cancel, 4 io_getevents, 18 lookup_dcookie, 30 ioprio_set, 31 ioprio_get, 42 nfsservctl, 58 vhangup, 60 quotactl, 89 
-acct, 97 unshare, 104 kexec_load, 105 init_module, 106 delete_module, 116 syslog, 117 ptrace, 128 restart_syscall, 142 
+0 io_setup, 1 io_destroy, 2 io_submit, 3 io_cancel, 4 io_getevents, 18 lookup_dcookie, 42 nfsservctl, 58 vhangup, 60 quotactl, 89 
+acct, 104 kexec_load, 105 init_module, 106 delete_module, 116 syslog, 117 ptrace, 128 restart_syscall, 142 
 reboot, 162 setdomainname, 217 add_key, 218 
 request_key, 219 keyctl, 224 swapon, 225 swapoff, 234 remap_file_pages, 235 mbind, 236 get_mempolicy, 237 set_mempolicy, 238 migrate_pages, 239 
-move_pages, 241 perf_event_open, 262 fanotify_init, 263 fanotify_mark, 264 name_to_handle_at, 265 open_by_handle_at, 268 setns, 270 process_vm_readv, 
-271 process_vm_writev, 272 kcmp, 273 finit_module, 277 seccomp, 280 bpf, 282 userfaultfd, 288 pkey_mprotect, 
+move_pages, 241 perf_event_open, 262 fanotify_init, 263 fanotify_mark, 264 name_to_handle_at, 265 open_by_handle_at,
+ 273 finit_module, 277 seccomp, 280 bpf, 282 userfaultfd, 288 pkey_mprotect, 
 289 pkey_alloc, 290 pkey_free, 292 io_pgetevents, 294 kexec_file_load, 425 io_uring_setup, 426 io_uring_enter, 427 
 io_uring_register, 428 open_tree, 429 move_mount, 430 fsopen, 431 fsconfig, 432 fsmount, 433 fspick, 
 440 process_madvise, 442 mount_setattr, 443 quotactl_fd, 444 landlock_create_ruleset, 445 landlock_add_rule, 446 landlock_restrict_self, 447 

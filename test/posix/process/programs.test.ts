@@ -47,6 +47,15 @@ test('the system looks like the small Linux it is', () => {
   ]);
 });
 
+test('another process can be looked into, as on Linux', () => {
+  const { stdout, outcome } = runGuest(loadProgram('other-processes'), { memoryBytes });
+  expect(outcome).toBe('exit 0');
+  expect(stdout.split('\n')).toEqual([
+    'child has: a WORD of the child, shared', 'read 19 a text |of the child', 'own 7', 'edge 6 edge', 'none EFAULT', 'flags EINVAL', 'count EINVAL', 'nobody ESRCH', 'empty 0', 'write 4',
+    'shared 6 shared a text of the parent', 'same 0 0 1 EBADF', 'kinds 0 1 1 0 EINVAL', 'ended 7 ESRCH', 'unshare 0 0 EINVAL', 'io 0 16388 EINVAL EPERM ESRCH', '',
+  ]);
+});
+
 test('a static-pie program runs', () => {
   expect(runGuest(loadProgram('hello', ['-static-pie']), {}).outcome).toBe('exit 42');
 });
