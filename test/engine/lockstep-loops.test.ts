@@ -1,9 +1,10 @@
 /**
  * Interpreter and translator agree on random loops: many registers, most of them dead at the end of a round, loads through moving and standing bases, which
- * run off the mapped pages now and then. STILLPOINT_SLOW=1 takes more of them.
+ * run off the mapped pages now and then; and loops that load and store through several bases, up and down, with ways around parts of a round, floats, and
+ * pages that cannot be written. STILLPOINT_SLOW=1 takes more of them.
  */
 import { expect, it } from 'vitest';
-import { riscv64, STOP } from '../../src/isa/index.ts';
+import { PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
 import { assemble } from '../isa/guest.ts';
 import { isSlow, Random, SEED } from '../isa/random.ts';
 import { CODE, DATA, LockstepPair } from './lockstep-machines.ts';
@@ -35,11 +36,48 @@ function randomLoop(random: Random): string {
 1: ${random.below(3) === 0 ? 'j 2f;' : ''} ${computation()}\n2: ${body.join('; ')}; addi s8, s8, -1; ${random.below(2) === 0 ? 'bnez s8, 2b' : 'bgtz s8, 1b'}; 3: ld a0, 8(s6); add a0, a0, ${any()}; ret`;
 }
 
-function check(seed: number, slice: (random: Random) => number): number {
+/** A loop over memory: a1, a2 and s9 move, s5 stands still, t6 comes from memory. */
+function randomWalk(random: Random): string {
+  const of = (names: string): string => names.split(' ')[random.below(names.split(' ').length)]!;
+  const any = (): string => of('a3 a4 a5 t0 t1 t2');
+  const float = (): string => of('fa0 fa1 fa2 ft0');
+  const step = (register: string): string => `addi ${register}, ${register}, ${of('1 2 4 8 8 16 24 64 -1 -4 -8 -8 -24 511 -512')}`;
+  const place = (): string => `${random.below(3) === 0 ? random.below(400) - 200 : 8 * random.below(4)}(${of('a1 a1 a1 a2 a2 s9 s5')})`;
+  const piece = (): string => {
+    switch (random.below(10)) {
+      case 0: case 1: case 2: return `${of('lw ld lbu lhu lwu lb')} ${any()}, ${place()}`;
+      case 3: case 4: case 5: return `${of('sw sd sb sh')} ${any()}, ${place()}`;
+      case 6: return random.below(3) === 0 ? `andi t6, ${any()}, 2040; add t6, t6, s6; ${random.below(2) === 0 ? 'ld t5, 0(t6)' : 'sd t5, 8(t6)'}` : `${of('fld fld flw')} ${float()}, ${place()}`;
+      case 7: return `${of('fadd.d fmul.d fsub.d')} ${float()}, ${float()}, ${float()}; ${of('fsd fsw')} ${float()}, ${place()}`;
+      default: return `${of('add xor sub addw and')} ${any()}, ${any()}, ${any()}`;
+    }
+  };
+  const body: string[] = [];
+  for (let part = 0, parts = 1 + random.below(3); part < parts; part++) {
+    const pieces = Array.from({ length: 1 + random.below(3) }, piece);
+    if (random.below(2) === 0) body.push(...pieces);
+    else body.push(`${of('beq bne blt bgeu')} ${any()}, ${any()}, ${10 + part}f`, ...pieces, `${10 + part}:`);
+    if (random.below(2) === 0) body.push(`${of('beq bltu')} ${any()}, ${any()}, ${of('3f 2b')}`);
+  }
+  for (const register of ['a1', 'a2', 's9'].slice(0, 1 + random.below(3))) body.splice(random.below(2) === 0 ? body.length : random.below(body.length), 0, step(register));
+  const start = (): string => `${DATA + [0, 100, 2048, 4096 - 32, 4096, 8000, 3 * 4096 - 64, 3 * 4096 - 600][random.below(8)]! + random.below(4) * of1248(random)}`;
+  return `li s7, 5; lui s6, ${DATA >>> 12}; 0: li a1, ${start()}; li a2, ${start()}; li s9, ${start()}; li s5, ${start()}; li s8, ${1 + random.below(900)}; call 1f; addi s7, s7, -1; bnez s7, 0b; ecall
+1: ${random.below(4) === 0 ? 'j 4f;' : ''} li a3, 3\n2: addi s8, s8, -1; beqz s8, 3f\n4: ${body.join('\n ')}\n ${random.below(2) === 0 ? 'bnez s8, 2b' : 'j 2b'}\n 3: add a0, a3, a4; ret`;
+}
+
+function of1248(random: Random): number {
+  return 1 << random.below(4);
+}
+
+function check(seed: number, slice: (random: Random) => number, program: (random: Random) => string = randomLoop): number {
   const random = new Random(seed);
-  const code = assemble(randomLoop(random));
+  const code = assemble(program(random));
   const pair = new LockstepPair(code, 1 + random.below(4), { isLate: random.below(3) === 0 });
   pair.each((cpu) => riscv64.abi.startProgram(cpu.state, { entry: CODE, stackPointer: DATA + 8192 }));
+  if (program === randomWalk && random.below(4) === 0) {
+    const page = (DATA >>> 12) + random.below(3);
+    pair.each((cpu) => { cpu.memory.setRights(page, 1, PAGE_FLAG.read); });
+  }
   let stop: number = STOP.budget;
   for (let turn = 0; stop === STOP.budget && turn < TURNS_MAX; turn++) {
     const outcome = pair.run(slice(random));
@@ -48,6 +86,12 @@ function check(seed: number, slice: (random: Random) => number): number {
   }
   return pair.translated;
 }
+
+it.each([['whole', () => 1_000_000], ['in random slices', (random: Random) => 1 + random.below(400)], ['in larger slices', (random: Random) => 1 + random.below(9000)]] as const)('random walks over memory, %s', (_name, slice) => {
+  let translated = 0;
+  for (let index = 0; index < PROGRAMS; index++) translated += check(SEED + index, slice, randomWalk);
+  expect(translated).toBeGreaterThan(1000 * PROGRAMS / 8);
+}, isSlow ? 1_200_000 : 60_000);
 
 it.each([['whole', () => 1_000_000], ['in random slices', (random: Random) => 1 + random.below(400)]] as const)('random loops, %s', (_name, slice) => {
   let translated = 0;

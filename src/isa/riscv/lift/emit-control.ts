@@ -16,6 +16,7 @@ import type { UnitEmitter } from './emit-unit.ts';
 import { STACK_POINTER } from './facts.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
+import { emitGuard, emitTest } from './emit-strip.ts';
 import { pushComparison } from './narrow.ts';
 import { HELPER, LEAVE, LOCAL, OUTCOME, TARGETS } from './layout.ts';
 
@@ -29,7 +30,9 @@ const LARGE_INSTRUCTIONS = 1000;
 const LARGE_INSTRUCTION_BYTES = 2.5;
 
 export function emitTerminator(unit: UnitEmitter, node: GraphNode, index: number): void {
-  const { block, edges } = node;
+  const { block, edges, role } = node;
+  if (role === 'guard') return emitGuard(unit, node, index);
+  if (role === 'test') return emitTest(unit, node, index);
   if (block === undefined) return dispatch(unit, node, index);
   const last = block.instructions.at(-1);
   switch (block.kind) {

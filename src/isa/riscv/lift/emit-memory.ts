@@ -20,15 +20,15 @@ import { bitOf, type Instruction } from './instruction.ts';
 import { HELPER, LOCAL, OWN, type UnitLayout } from './layout.ts';
 import { isInSpan, SPAN_MAX, spanAt } from './shared-checks.ts';
 
-const PAGE_COUNT_MAX = 0xfffff;
-const PAGE_SHIFT = 12;
+export const PAGE_COUNT_MAX = 0xfffff;
+export const PAGE_SHIFT = 12;
 
 export function emitLoad(unit: UnitEmitter, instruction: Instruction): void {
   const { rs1, rd, imm, row: { mnemonic, format } } = instruction;
   const { code } = unit;
   const [operation, size] = LOADS[mnemonic]!;
   const { facts } = unit.state;
-  if (rs1 === 0 || ((facts.readable & bitOf(rs1)) === 0 && !isInReadyFrame(facts, instruction))) {
+  if (!isFree(unit, rs1) && (rs1 === 0 || ((facts.readable & bitOf(rs1)) === 0 && !isInReadyFrame(facts, instruction)))) {
     if (unit.covered[unit.position] === 1) checkReady(unit, instruction);
     else checkLoad(unit, instruction);
   }
@@ -51,7 +51,7 @@ export function emitStore(unit: UnitEmitter, instruction: Instruction): void {
   const { rs1, rs2, imm, row: { mnemonic } } = instruction;
   const { code } = unit;
   const [operation, size] = STORES[mnemonic]!;
-  checkStore(unit, instruction);
+  if (!isFree(unit, rs1)) checkStore(unit, instruction);
   const offset = pushAddress(unit, rs1, imm);
   if (mnemonic === 'fsd') {
     unit.getFloat(rs2);
@@ -63,6 +63,11 @@ export function emitStore(unit: UnitEmitter, instruction: Instruction): void {
   }
   unit.get(rs2);
   code.access(operation, Math.log2(size), offset);
+}
+
+/** Whether the guard of a strip has looked at all that the block being emitted reaches through a register. */
+function isFree({ context, node }: UnitEmitter, base: number): boolean {
+  return (context.codes[node]!.free & bitOf(base)) !== 0;
 }
 
 /** Pushes what, with the returned offset, is the address less BIAS. */
@@ -93,7 +98,7 @@ function checkLoad(unit: UnitEmitter, { rs1 }: Instruction): void {
 }
 
 /** Whether the base's page is wide; branches to label 0 where the address is too high. */
-export function pushFlagsOfBase(unit: UnitEmitter, base: number): void {
+function pushFlagsOfBase(unit: UnitEmitter, base: number): void {
   const { code } = unit;
   unit.get(base); code.i64ConstSmall(PAGE_SHIFT); code.op(OP.i64ShrU); code.localTee(LOCAL.wide);
   code.i64ConstSmall(PAGE_COUNT_MAX); code.op(OP.i64GtU); code.hint(false); code.brIf(0);

@@ -20,11 +20,11 @@ import { STACK_POINTER } from './facts.ts';
 import { emitInstruction } from './emit-instruction.ts';
 import { emitLimits } from './emit-float.ts';
 import { emitTerminator } from './emit-control.ts';
-import { emitFastRound } from './emit-fast-loop.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import type { Block } from './region.ts';
 import type { Span } from './shared-checks.ts';
+import { droppedBetween } from './strip-rounds.ts';
 import type { UnitContext } from './unit-context.ts';
 import { LOCAL, OUTCOME, REASON, type UnitLayout } from './layout.ts';
 
@@ -63,17 +63,15 @@ export class UnitEmitter {
     this.state = copyRegisters(context.before[0]!);
     const { nodes, dominators, entryNode } = context.graph;
     const forward = nodes.map(() => 0);
-    /** Last node → header of fast loops: both rounds go out from there, so what is behind is known at the header. */
-    const exits = new Map(context.fastLoops.flatMap((loop) => (loop === undefined ? [] : [[loop.exit, loop.chain[0]!]])));
     this.#isMerge = new Uint8Array(nodes.length);
     nodes.forEach(({ edges, indices }, from) => {
       for (const edge of edges) {
         if (!('node' in edge) || edge.node <= from) continue;
-        if ((forward[edge.node]! += exits.has(from) ? 2 : 1) > 1 || indices.length > 0 || edge.node === entryNode) this.#isMerge[edge.node] = 1;
+        if (++forward[edge.node]! > 1 || indices.length > 0 || edge.node === entryNode) this.#isMerge[edge.node] = 1;
       }
     });
     const merges: number[][] = nodes.map(() => []);
-    for (let index = nodes.length - 1; index > 0; index--) if (this.#isMerge[index] === 1) merges[exits.get(dominators[index]!) ?? dominators[index]!]!.push(index);
+    for (let index = nodes.length - 1; index > 0; index--) if (this.#isMerge[index] === 1) merges[dominators[index]!]!.push(index);
     this.#merges = merges;
     this.#numberLocals(nodes);
   }
@@ -287,12 +285,7 @@ export class UnitEmitter {
   #node(index: number): void {
     const node = this.context.graph.nodes[index]!;
     const { block } = node;
-    const fastLoop = this.context.fastLoops[index];
     this.#begin(index);
-    if (fastLoop !== undefined) {
-      emitFastRound(this, index, fastLoop);
-      this.#begin(index);
-    }
     if (block !== undefined) this.#body(block, index);
     emitTerminator(this, node, index);
   }
@@ -358,7 +351,7 @@ export class UnitEmitter {
   edge(from: number, edge: GraphEdge): void {
     if ('address' in edge) throw new Error('assertion failed: exits are emitted by the terminator');
     const target = this.context.before[edge.node]!;
-    this.storeSets(this.state.dirty & ~target.available, this.state.dirtyFloats & ~target.availableFloats);
+    this.storeSets(this.state.dirty & ~target.available & ~droppedBetween(this.context.graph.nodes, from, edge.node), this.state.dirtyFloats & ~target.availableFloats);
     this.loadSets(target.available & ~this.state.available, target.availableFloats & ~this.state.availableFloats);
     if (edge.index !== undefined) { this.code.i32Const(edge.index); this.code.localSet(LOCAL.index); }
     if (this.isLabelled(from, edge)) this.code.br(this.labelFor(from, edge.node));
@@ -369,7 +362,7 @@ export class UnitEmitter {
   isBare(from: number, edge: GraphEdge): boolean {
     if ('address' in edge || edge.index !== undefined || !this.isLabelled(from, edge)) return false;
     const target = this.context.before[edge.node]!;
-    return (this.state.dirty & ~target.available) === 0 && (this.state.dirtyFloats & ~target.availableFloats) === 0
+    return (this.state.dirty & ~target.available & ~droppedBetween(this.context.graph.nodes, from, edge.node)) === 0 && (this.state.dirtyFloats & ~target.availableFloats) === 0
       && (target.available & ~this.state.available) === 0 && (target.availableFloats & ~this.state.availableFloats) === 0;
   }
 

@@ -16,16 +16,20 @@
 import { assert } from '../../../core/index.ts';
 import { isCallingBlock, type Block, type Edge, type Region } from './region.ts';
 import { separateSmallLoops } from './small-loops.ts';
+import { addStrips, type Strip, type StripDraft, type StripRole } from './strips.ts';
 
 /** An edge of the graph: to a node, or out of the unit. `index`: the number to set first, when the node is (or leads to) a dispatch. */
 export type GraphEdge = { readonly node: number; readonly index?: number } | { readonly address: number };
 
 export interface GraphNode {
-  /** Undefined: a dispatch node, or with one edge a landing (small-loops.ts). */
+  /** Undefined: a dispatch node, or with one edge a landing (small-loops.ts), or with a role a guard or a test. */
   readonly block: Block | undefined;
   readonly edges: readonly GraphEdge[];
   /** Numbers that lead to each edge of a dispatch or table. */
   readonly indices: readonly number[];
+  /** What it is to a strip: a guard leads to the test and to the full loop, a test to the copy and out of the strip (strips.ts). */
+  readonly role: StripRole | undefined;
+  readonly strip: Strip | undefined;
 }
 
 export interface Graph {
@@ -52,7 +56,7 @@ const INTERPRETER_TARGETS = 8;
 /** A unit of so many blocks can be entered at its outermost loops, so that a second one is not made from the middle of one. */
 const LARGE_BLOCKS = 200;
 
-interface Draft { readonly block: Block | undefined; edges: number[] }
+type Draft = StripDraft;
 
 /** Where a unit can be entered besides its start: at these addresses, and at the outermost loop around one that is `inside` it. */
 export interface Entrances { readonly wanted: readonly number[]; readonly inside: number | undefined }
@@ -191,37 +195,46 @@ function closeComponent(path: number[], isOpen: Uint8Array, root: number): numbe
 /** `entries`: blocks at which the unit can be entered besides its start, and the dispatch node that leads to them. */
 function order(blocks: readonly Block[], drafts: Draft[], entries: { readonly blocks: readonly number[]; readonly draft: number }): Graph {
   separateSmallLoops(drafts, reversePostorder(drafts));
+  if (blocks.length < LARGE_BLOCKS) addStrips(drafts, reversePostorder(drafts));
   const sequence = reversePostorder(drafts);
   const position = new Int32Array(drafts.length).fill(-1);
   sequence.forEach((draft, index) => { position[draft] = index; });
   const leaves = new Leaves(drafts);
   const numbers = numberTargets(blocks, drafts, leaves);
-  /** Draft that stands before block `target` when it is reached from draft `from`: the target itself or a dispatch node. */
+  /** Draft that stands before block `target` when it is reached from draft `from`: the target itself, a guard, test or copy before it, or a dispatch node. */
   const through = (from: number, target: number): number => {
-    const { edges } = drafts[from]!;
+    const { edges, redirect } = drafts[from]!;
+    const redirected = redirect?.get(target);
+    if (redirected !== undefined) return redirected;
     return edges.includes(target) ? target : edges.find((edge) => drafts[edge]!.block === undefined && leaves.has(edge, target))!;
   };
   const entryNode = entries.draft < 0 ? -1 : position[entries.draft]!;
   const nodes = sequence.map((draft): GraphNode => {
-    const { block } = drafts[draft]!;
+    const { block, role, strip, edges: successors } = drafts[draft]!;
+    if (role === 'guard' || role === 'test') return { block, edges: successors.map((target) => ({ node: position[target]! })), indices: [], role, strip };
     if (draft === 0 && entryNode >= 0) {
-      const own = position[drafts[0]!.edges[0]!]!;
-      return { block, edges: [own === position[1]! ? { node: own } : { node: own, index: numbers.get(blocks[1]!.start)! }, { node: entryNode }], indices: [] };
+      const own = position[successors[0]!]!;
+      return { block, edges: [own === position[1]! ? { node: own } : { node: own, index: numbers.get(blocks[1]!.start)! }, { node: entryNode }], indices: [], role, strip };
     }
     const targets: readonly Edge[] = block?.edges ?? leaves.of(draft).map((target) => ({ block: target }));
     const edges = targets.map((edge): GraphEdge => {
       if ('address' in edge) return edge;
       const stop = through(draft, edge.block);
       const node = position[stop]!;
-      return stop === edge.block ? { node } : { node, index: numbers.get(blocks[edge.block]!.start)! };
+      return isDispatch(drafts[stop]!) ? { node, index: numbers.get(blocks[edge.block]!.start)! } : { node };
     });
     const indices = block !== undefined && block.kind !== 'table' ? [] : targets.map((edge) => ('block' in edge ? numbers.get(blocks[edge.block]!.start)! : -1));
-    return { block, edges, indices };
+    return { block, edges, indices, role, strip };
   });
   const predecessors: number[][] = nodes.map(() => []);
   nodes.forEach(({ edges }, from) => { for (const edge of edges) if ('node' in edge && !predecessors[edge.node]!.includes(from)) predecessors[edge.node]!.push(from); });
   const dominators = findDominators(predecessors);
   return { nodes, dominators, predecessors, loops: findLoops(predecessors, dominators), numbers, entries: entries.blocks.map((block) => blocks[block]!.start), entryNode };
+}
+
+/** Whether a number must be set on the way to a draft: a dispatch node, or a landing before a block. */
+function isDispatch({ block, role }: Draft): boolean {
+  return block === undefined && role === undefined;
 }
 
 /** Blocks behind dispatch nodes, those behind further dispatch nodes among them; each is asked for once a target. */
@@ -239,7 +252,7 @@ class Leaves {
   #find(dispatch: number): { readonly list: readonly number[]; readonly set: ReadonlySet<number> } {
     const known = this.#found.get(dispatch);
     if (known !== undefined) return known;
-    const list = this.#drafts[dispatch]!.edges.flatMap((edge) => (this.#drafts[edge]!.block === undefined ? this.of(edge) : [edge]));
+    const list = this.#drafts[dispatch]!.edges.flatMap((edge) => (isDispatch(this.#drafts[edge]!) ? this.of(edge) : [edge]));
     const found = { list, set: new Set(list) };
     this.#found.set(dispatch, found);
     return found;
@@ -249,8 +262,8 @@ class Leaves {
 function numberTargets(blocks: readonly Block[], drafts: readonly Draft[], leaves: Leaves): Map<number, number> {
   const targets = new Set<number>();
   drafts.forEach(({ block }, index) => {
-    if (block === undefined) for (const target of leaves.of(index)) targets.add(target);
-    else if (block.kind === 'table') for (const edge of block.edges) if ('block' in edge) targets.add(edge.block);
+    if (isDispatch(drafts[index]!)) for (const target of leaves.of(index)) targets.add(target);
+    else if (block?.kind === 'table') for (const edge of block.edges) if ('block' in edge) targets.add(edge.block);
   });
   return new Map([...targets].sort((a, b) => a - b).map((block, index) => [blocks[block]!.start, index + 1]));
 }

@@ -75,14 +75,14 @@ export const LEAVE = -0x80000000;
 /**
  * Locals: three parameters, scratch, then one i64 a used integer register, one f64 a used float register.
  * `index` is the number of the next block at a dispatch; `exit` is pc | detail << 32 (OUTCOME). The limits say which
- * float results need no second look (see emit-float.ts).
+ * float results need no second look (see emit-float.ts). `floor`: a strip ends when no more fuel than this is left.
  */
 export const LOCAL = {
   fuel: 0, depth: 1, pc: 2, index: 3, address: 4, wide: 5, exit: 6, next: 7, first: 8, second: 9, third: 10, fourth: 11, double: 12, single: 13,
-  addLimit: 14, multiplyLimit: 15, singleAddLimit: 16, singleMultiplyLimit: 17, term: 18, registers: 19,
+  addLimit: 14, multiplyLimit: 15, singleAddLimit: 16, singleMultiplyLimit: 17, term: 18, floor: 19, registers: 20,
 } as const;
 /** Runs of scratch locals after the parameters. */
-export const SCRATCH_LOCALS = [[2, TYPE.i32], [7, TYPE.i64], [1, TYPE.f64], [1, TYPE.f32], [2, TYPE.i64], [2, TYPE.i32], [1, TYPE.f64]] as const;
+export const SCRATCH_LOCALS = [[2, TYPE.i32], [7, TYPE.i64], [1, TYPE.f64], [1, TYPE.f32], [2, TYPE.i64], [2, TYPE.i32], [1, TYPE.f64], [1, TYPE.i32]] as const;
 
 /** Registers by which a driver knows where a call comes back. */
 export const returnTarget = { link: 1, stackPointer: 2 } as const;

@@ -4,7 +4,8 @@
  *
  *   flush   after an instruction: registers that are dead there, except those that are overwritten before the unit can be left
  *
- * In a small loop without calls there are registers of the host for everything, so nothing is flushed: all that it touches counts as live in it.
+ * In a small loop without calls there are registers of the host for everything, so nothing is flushed: all that it touches counts as live in it. So it is in
+ * the copy of a loop that runs in strips, but for what is dropped there.
  *
  * Exits and calls store what is dirty anyhow, so they are no uses; calls read the stack pointer to compare it.
  * What this does NOT do: know what is dirty (dataflow.ts).
@@ -56,12 +57,14 @@ export function findLiveness(graph: Graph): Liveness {
 /** For each node, what the small loops around it touch. */
 function keptInLoops({ nodes, loops }: Graph): Pick<Liveness, 'integers' | 'floats'> {
   const [integers, floats] = [new Int32Array(nodes.length), new Int32Array(nodes.length)];
-  for (const members of loops.values()) {
+  for (const [header, members] of loops) {
+    const { role, strip } = nodes[header]!;
     const body = new LoopBody();
     for (const index of members) body.add(nodes[index]!.block);
-    if (!body.isSmall) continue;
+    if (!body.isSmall && role !== 'test') continue;
+    const kept = role === 'test' ? body.integers & ~strip!.dropped : body.integers;
     for (const index of members) {
-      integers[index]! |= body.integers;
+      integers[index]! |= kept;
       floats[index]! |= body.floats;
     }
   }

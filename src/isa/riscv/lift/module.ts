@@ -10,11 +10,11 @@ import { analyse, type BlockCode } from './dataflow.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
 import { UnitEmitter } from './emit-unit.ts';
 import { makePlan, type HotEntry, type Plan } from './extent.ts';
-import { findFastLoops } from './fast-loops.ts';
 import { isCalling, type Graph } from './graph.ts';
 import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type UnitLayout } from './layout.ts';
 import { findLiveness } from './liveness.ts';
 import { coveredLoads } from './shared-checks.ts';
+import { coveredInStrip, widenTight } from './strip-rounds.ts';
 import type { PlacedMap, UnitContext } from './unit-context.ts';
 import { LoadWindows } from './windows.ts';
 import type { CodeCache } from './code-cache.ts';
@@ -111,15 +111,17 @@ interface Shared {
 }
 
 function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, functions, reliedPages, jumpMap, entryMap }: Shared): UnitContext {
-  const liveness = findLiveness(graph);
-  const codes = graph.nodes.map(({ block }, index): BlockCode => {
-    const instructions = block?.instructions ?? [];
-    return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]! };
-  });
   const windows = new LoadWindows(graph);
+  widenTight(graph.nodes, windows);
+  const liveness = findLiveness(graph);
+  const codes = graph.nodes.map(({ block, role, strip }, index): BlockCode => {
+    const instructions = block?.instructions ?? [];
+    if (role === 'round') return { instructions, covered: coveredInStrip(instructions, strip!), flushes: new Int32Array(2 * instructions.length), free: strip!.baseSet };
+    return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]!, free: 0 };
+  });
   const checked = checkedNodes(graph, layout.margin);
   return {
-    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, fastLoops: findFastLoops(graph, { flushes: liveness.flushes, windows, checked }),
+    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows,
     checked, jumpMap, entryMap, functionOf: (address) => functions.get(address),
   };
 }
@@ -128,9 +130,9 @@ function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, fu
 function checkedNodes({ nodes, loops }: Graph, margin: number): ReadonlySet<number> {
   const checked = new Set<number>();
   const check = (index: number): void => {
-    const node = nodes[index]!;
-    if (node.block !== undefined) checked.add(index);
-    else for (const edge of node.edges) if ('node' in edge) check(edge.node);
+    const { block, edges, role } = nodes[index]!;
+    if (block !== undefined) checked.add(index);
+    else if (role !== 'test') for (const edge of edges) if ('node' in edge) check(edge.node); // A test looks at the fuel itself.
   };
   for (const header of loops.keys()) check(header);
   const costs = new Array<number>(nodes.length).fill(0);
@@ -139,7 +141,7 @@ function checkedNodes({ nodes, loops }: Graph, margin: number): ReadonlySet<numb
     const own = (block?.instructions.length ?? 0) + (block?.kind === 'step' ? 1 : 0);
     let rest = 0;
     for (const edge of isCalling(nodes[index]!) ? [] : edges) {
-      if (!('node' in edge) || edge.node <= index || checked.has(edge.node)) continue;
+      if (!('node' in edge) || edge.node <= index || checked.has(edge.node) || nodes[edge.node]!.role === 'test') continue;
       if (own + costs[edge.node]! <= margin) rest = Math.max(rest, costs[edge.node]!);
       else check(edge.node);
     }

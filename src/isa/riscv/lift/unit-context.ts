@@ -4,7 +4,6 @@
  */
 import type { CpuMemory } from '../../cpu.ts';
 import type { BlockCode, Registers } from './dataflow.ts';
-import type { FastLoop } from './fast-loops.ts';
 import type { Graph } from './graph.ts';
 import type { UnitLayout } from './layout.ts';
 import type { LoadWindows } from './windows.ts';
@@ -20,7 +19,6 @@ export interface UnitContext {
   readonly windows: LoadWindows;
   /** Of each node. */
   readonly codes: readonly BlockCode[];
-  readonly fastLoops: readonly (FastLoop | undefined)[];
   /** Nodes that look at the fuel first. */
   readonly checked: ReadonlySet<number>;
   /** Of the targets of indirect jumps, and of the addresses besides its own at which the unit can be entered; undefined when it has none. */

@@ -1,0 +1,45 @@
+/**
+ * What the analyses and the emitter ask about the rounds of strips (strips.ts), once the graph stands.
+ * What this does NOT do: emit code (emit-strip.ts).
+ */
+import type { GraphNode } from './graph.ts';
+import type { Instruction } from './instruction.ts';
+import { coveredLoads } from './shared-checks.ts';
+import type { Strip } from './strips.ts';
+import type { LoadWindows } from './windows.ts';
+
+/** Farther apart than this the bytes that a full round looks at are not promised to it. */
+const REACH_MAX = 2048;
+
+/** For each instruction of a block of the copy 1 where it is a load that the guard, or a look for a store, serves: it proves nothing for other loads. */
+export function coveredInStrip(instructions: readonly Instruction[], { baseSet }: Strip): Uint8Array {
+  const covered = coveredLoads(instructions);
+  instructions.forEach(({ isLoad, rs1 }, at) => { if (isLoad && (baseSet & (1 << rs1)) !== 0) covered[at] = 1; });
+  return covered;
+}
+
+/** The last round of a tight strip is a full one and must not leave: what its loads look at, for later loads too, is added to what the guard looks at. */
+export function widenTight(nodes: readonly GraphNode[], windows: LoadWindows): void {
+  for (const { role, strip } of nodes) {
+    if (role !== 'guard' || !strip!.isTight) continue;
+    nodes.forEach((node, index) => { if (node.role === 'round' && node.strip === strip) widen(strip!, node, (at) => windows.at(index, node.block!.instructions, at)); });
+    if (strip!.bases.some(({ low, high }) => high - low > REACH_MAX)) strip!.dropped = 0;
+  }
+}
+
+function widen({ bases }: Strip, { block }: GraphNode, windowAt: (position: number) => { readonly low: number; readonly high: number }): void {
+  block!.instructions.forEach(({ isLoad, rs1 }, at) => {
+    const base = isLoad ? bases.find(({ register }) => register === rs1) : undefined;
+    if (base === undefined) return;
+    const { low, high } = windowAt(at);
+    base.low = Math.min(base.low, low);
+    base.high = Math.max(base.high, high);
+  });
+}
+
+/** Integer registers that need not be stored on an edge: on the way back in a tight strip, and to the full round behind it. */
+export function droppedBetween(nodes: readonly GraphNode[], from: number, to: number): number {
+  const [source, target] = [nodes[from]!, nodes[to]!];
+  if (source.role === 'round' && target.role === 'test' && source.strip === target.strip) return source.strip!.dropped;
+  return source.role === 'test' && target.role === undefined ? source.strip!.dropped : 0;
+}
