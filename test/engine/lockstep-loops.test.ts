@@ -43,8 +43,14 @@ function randomWalk(random: Random): string {
   const float = (): string => of('fa0 fa1 fa2 ft0');
   const step = (register: string): string => `addi ${register}, ${register}, ${of('1 2 4 8 8 16 24 64 -1 -4 -8 -8 -24 511 -512')}`;
   const place = (): string => `${random.below(3) === 0 ? random.below(400) - 200 : 8 * random.below(4)}(${of('a1 a1 a1 a2 a2 s9 s5')})`;
+  const table = (): string => {
+    const index = of('andi srli lbu').replace('andi', `andi t6, ${any()}, ${of('255 31 7 2047')}`).replace('srli', `srli t6, ${any()}, ${of('56 54 60')}`).replace('lbu', `lbu t6, ${place()}`);
+    const scaled = random.below(2) === 0 ? '' : `slli t6, t6, ${of('1 2 3')};`;
+    return `${index}; ${scaled} add t6, t6, ${of('s5 s5 sp a1 a2')}; ${random.below(4) === 0 ? `sw ${any()}, ${of('0 4 -4')}(t6)` : `${of('ld lw lbu')} ${any()}, ${of('0 4 -4 100')}(t6)`}`;
+  };
   const piece = (): string => {
-    switch (random.below(10)) {
+    switch (random.below(12)) {
+      case 10: case 11: return table();
       case 0: case 1: case 2: return `${of('lw ld lbu lhu lwu lb')} ${any()}, ${place()}`;
       case 3: case 4: case 5: return `${of('sw sd sb sh')} ${any()}, ${place()}`;
       case 6: return random.below(3) === 0 ? `andi t6, ${any()}, 2040; add t6, t6, s6; ${random.below(2) === 0 ? 'ld t5, 0(t6)' : 'sd t5, 8(t6)'}` : `${of('fld fld flw')} ${float()}, ${place()}`;
@@ -107,7 +113,8 @@ function walkOff({ access, offset, step, start }: { readonly access: string; rea
 1: li a3, 3\n2: ${loops}; addi a1, a1, ${step}; addi s8, s8, -1; bnez s8, 2b; ret`;
 }
 
-it.each(['ld a4, @', 'sd s8, @', 'sh s8, @', 'lbu a4, @; sb s8, @', 'lw a4, @; addi a5, a4, 1; sd a5, @', 'beqz a3, 4f; sw s8, @; 4: ld a4, @'])('walks off the pages exactly where the interpreter does: %s', (access) => {
+it.each(['ld a4, @', 'sd s8, @', 'sh s8, @', 'lbu a4, @; sb s8, @', 'lw a4, @; addi a5, a4, 1; sd a5, @', 'beqz a3, 4f; sw s8, @; 4: ld a4, @',
+  'lbu t5, 0(a1); andi t5, t5, 255; slli t5, t5, 3; add t5, t5, a1; ld a4, @ ', 'andi t5, s8, 127; add t5, t5, a1; sd s8, -8(t5); lbu a4, 0(a1)', 'srli t5, s8, 54; add t5, a1, t5; mv t6, t5; ld a5, 64(t5); lbu a4, 0(a1)'])('walks off the pages exactly where the interpreter does: %s', (access) => {
   let translated = 0;
   for (const step of [1, 4, 8, 16, 24, -1, -4, -8, -24]) {
     for (const offset of [0, 5, -7]) {

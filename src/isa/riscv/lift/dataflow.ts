@@ -17,10 +17,10 @@ import type { Liveness } from './liveness.ts';
 export interface Registers { available: number; dirty: number; availableFloats: number; dirtyFloats: number; singles: number; facts: Facts }
 
 /**
- * What is walked through in a block. For each instruction: `covered`, 1 for a load that another's look serves; `flushes`, see liveness.ts. `free`: set of
- * registers through which loads and stores need no look (strips.ts).
+ * What is walked through in a block. For each instruction: `covered`, 1 for a load that another's look serves; `flushes`, see liveness.ts. `free`: 1
+ * for loads and stores that need no look, undefined where there are none (strips.ts).
  */
-export interface BlockCode { readonly instructions: readonly Instruction[]; readonly covered: Uint8Array; readonly flushes: Int32Array; readonly free: number }
+export interface BlockCode { readonly instructions: readonly Instruction[]; readonly covered: Uint8Array; readonly flushes: Int32Array; readonly free: Uint8Array | undefined }
 
 const ALL = -1;
 export const LIMITS_BIT = 1;

@@ -28,7 +28,7 @@ export function emitLoad(unit: UnitEmitter, instruction: Instruction): void {
   const { code } = unit;
   const [operation, size] = LOADS[mnemonic]!;
   const { facts } = unit.state;
-  if (!isFree(unit, rs1) && (rs1 === 0 || ((facts.readable & bitOf(rs1)) === 0 && !isInReadyFrame(facts, instruction)))) {
+  if (!isFree(unit) && (rs1 === 0 || ((facts.readable & bitOf(rs1)) === 0 && !isInReadyFrame(facts, instruction)))) {
     if (unit.covered[unit.position] === 1) checkReady(unit, instruction);
     else checkLoad(unit, instruction);
   }
@@ -51,7 +51,7 @@ export function emitStore(unit: UnitEmitter, instruction: Instruction): void {
   const { rs1, rs2, imm, row: { mnemonic } } = instruction;
   const { code } = unit;
   const [operation, size] = STORES[mnemonic]!;
-  if (!isFree(unit, rs1)) checkStore(unit, instruction);
+  if (!isFree(unit)) checkStore(unit, instruction);
   const offset = pushAddress(unit, rs1, imm);
   if (mnemonic === 'fsd') {
     unit.getFloat(rs2);
@@ -65,9 +65,9 @@ export function emitStore(unit: UnitEmitter, instruction: Instruction): void {
   code.access(operation, Math.log2(size), offset);
 }
 
-/** Whether the guard of a strip has looked at all that the block being emitted reaches through a register. */
-function isFree({ context, node }: UnitEmitter, base: number): boolean {
-  return (context.codes[node]!.free & bitOf(base)) !== 0;
+/** Whether the guard of a strip has looked at what the instruction being emitted reaches. */
+function isFree({ context, node, position }: UnitEmitter): boolean {
+  return context.codes[node]!.free?.[position] === 1;
 }
 
 /** Pushes what, with the returned offset, is the address less BIAS. */

@@ -16,9 +16,8 @@ export function exitSets(before: Readonly<Registers>, code: BlockCode, isChecked
     if (last === undefined || last.dirty !== state.dirty || last.dirtyFloats !== state.dirtyFloats) sets.push({ dirty: state.dirty, dirtyFloats: state.dirtyFloats });
   };
   if (isChecked) add();
-  code.instructions.forEach(({ canLeave, isLoad, isStore, rs1 }, at) => {
-    const isFree = (isLoad || isStore) && (code.free & (1 << rs1)) !== 0;
-    if (canLeave && !isFree) add();
+  code.instructions.forEach(({ canLeave }, at) => {
+    if (canLeave && code.free?.[at] !== 1) add();
     stepRegisters(state, code, at);
   });
   return sets;

@@ -15,6 +15,7 @@ import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type UnitLayou
 import { findLiveness } from './liveness.ts';
 import { coveredLoads } from './shared-checks.ts';
 import { coveredInStrip, widenTight } from './strip-rounds.ts';
+import { freeIn } from './strips.ts';
 import type { PlacedMap, UnitContext } from './unit-context.ts';
 import { LoadWindows } from './windows.ts';
 import type { CodeCache } from './code-cache.ts';
@@ -116,8 +117,9 @@ function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, fu
   const liveness = findLiveness(graph);
   const codes = graph.nodes.map(({ block, role, strip }, index): BlockCode => {
     const instructions = block?.instructions ?? [];
-    if (role === 'round') return { instructions, covered: coveredInStrip(instructions, strip!), flushes: new Int32Array(2 * instructions.length), free: strip!.baseSet };
-    return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]!, free: 0 };
+    const free = role === 'round' ? freeIn(instructions, strip!.baseSet) : undefined;
+    if (free !== undefined) return { instructions, covered: coveredInStrip(instructions, free), flushes: new Int32Array(2 * instructions.length), free };
+    return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]!, free };
   });
   const checked = checkedNodes(graph, layout.margin);
   return {

@@ -2,6 +2,7 @@
  * What the analyses and the emitter ask about the rounds of strips (strips.ts), once the graph stands.
  * What this does NOT do: emit code (emit-strip.ts).
  */
+import { placesOf } from './bounded-places.ts';
 import type { GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import { coveredLoads } from './shared-checks.ts';
@@ -12,10 +13,8 @@ import type { LoadWindows } from './windows.ts';
 const REACH_MAX = 2048;
 
 /** For each instruction of a block of the copy 1 where it is a load that the guard, or a look for a store, serves: it proves nothing for other loads. */
-export function coveredInStrip(instructions: readonly Instruction[], { baseSet }: Strip): Uint8Array {
-  const covered = coveredLoads(instructions);
-  instructions.forEach(({ isLoad, rs1 }, at) => { if (isLoad && (baseSet & (1 << rs1)) !== 0) covered[at] = 1; });
-  return covered;
+export function coveredInStrip(instructions: readonly Instruction[], free: Uint8Array): Uint8Array {
+  return coveredLoads(instructions).map((covered, at) => covered | (instructions[at]!.isLoad ? free[at]! : 0));
 }
 
 /** The last round of a tight strip is a full one and must not leave: what its loads look at, for later loads too, is added to what the guard looks at. */
@@ -28,12 +27,15 @@ export function widenTight(nodes: readonly GraphNode[], windows: LoadWindows): v
 }
 
 function widen({ bases }: Strip, { block }: GraphNode, windowAt: (position: number) => { readonly low: number; readonly high: number }): void {
-  block!.instructions.forEach(({ isLoad, rs1 }, at) => {
-    const base = isLoad ? bases.find(({ register }) => register === rs1) : undefined;
+  const { instructions } = block!;
+  placesOf(instructions).forEach((place, at) => {
+    const { isLoad, imm, size } = instructions[at]!;
+    const base = isLoad ? bases.find(({ register }) => register === place?.base) : undefined;
     if (base === undefined) return;
     const { low, high } = windowAt(at);
+    const bound = place!.high - imm - size; // Of what was added to the base.
     base.low = Math.min(base.low, low);
-    base.high = Math.max(base.high, high);
+    base.high = Math.max(base.high, high + bound);
   });
 }
 

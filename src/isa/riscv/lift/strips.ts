@@ -7,7 +7,7 @@
  *            looks at everything, as everywhere else; a loop of one round sees no guard
  *
  * A register through which a round loads or stores, and which it moves by a constant or not at all, is a base: so many rounds stay on its page (and the
- * next, where it is only read). What is reached through other registers is looked at in the copy as well.
+ * next, where it is only read). So is a base what a small number is added to, as for a table (bounded-places.ts). What is reached through other registers is looked at in the copy as well.
  *
  * A strip is tight where its rounds cannot leave. Then what a round writes before it reads it and before the loop can end (`dropped`) need not be stored on
  * the way back, and the host's compiler computes it where the loop ends, if at all. The last round that was found good is then a full one, which stores everything
@@ -18,7 +18,7 @@
  */
 import type { Instruction } from './instruction.ts';
 import { PURE } from '../lift-table.ts';
-import { STACK_POINTER } from './facts.ts';
+import { placesOf } from './bounded-places.ts';
 import type { Block } from './region.ts';
 import { countOf, LoopBody } from './small-loops.ts';
 
@@ -27,6 +27,7 @@ const INSTRUCTIONS_MAX = 100;
 const CHAIN_INSTRUCTIONS_MAX = 200;
 const STEP_MAX = 512;
 const REACH_MAX = 2048;
+const REACH_OF_LOADS_MAX = 4096;
 /** A copy is worth while where one look is saved for so many instructions. */
 const INSTRUCTIONS_PER_BASE = 12;
 /** Headers with more ways back are an interpreter's. */
@@ -34,8 +35,11 @@ const LATCHES_MAX = 4;
 /** How many dead registers make a copy worth while where nothing is looked at. */
 const DROPPED_MIN = 3;
 
-/** A register, what a round moves it by, offsets of the first byte (at most 0) and behind the last one that are reached through it, and whether by stores too. */
-export interface Base { readonly register: number; readonly step: number; low: number; high: number; readonly hasStore: boolean }
+/**
+ * A register, what a round moves it by, offsets of the first byte (at most 0) and behind the last one that are reached through it, and whether by stores too;
+ * whether numbers that are not constant are added to it.
+ */
+export interface Base { readonly register: number; readonly step: number; low: number; high: number; readonly hasStore: boolean; readonly isTable: boolean }
 
 /** `shortest`, `longest`: instructions of a round. `dropped`: bit set of integer registers, none unless it is tight. */
 export interface Strip {
@@ -123,19 +127,26 @@ function stripOf(drafts: readonly StripDraft[], members: readonly number[]): Str
   const blocks = members.map((member) => drafts[member]!.block!); // A loop that can be copied has blocks only.
   const all = blocks.flatMap(({ instructions }) => instructions);
   if (all.length > CHAIN_INSTRUCTIONS_MAX) return undefined;
-  const bases = basesOf(all);
+  const bases = basesOf(blocks, stepsOf(all));
   const isChain = members.every((member) => drafts[member]!.edges.filter((target) => members.includes(target)).length === 1) && blocks.filter(({ kind }) => kind === 'branch').length === 1;
   if (!isChain && all.length > INSTRUCTIONS_MAX) return undefined;
   const baseSet = bases.reduce((set, { register }) => set | (1 << register), 0);
-  const dropped = isChain && all.every((instruction) => cannotLeave(instruction, baseSet)) ? droppedIn(blocks) : 0;
+  const dropped = isChain && blocks.every(({ instructions }) => cannotLeave(instructions, baseSet)) ? droppedIn(blocks) : 0;
   const isTight = dropped !== 0;
-  if (!isTight && all.length > INSTRUCTIONS_PER_BASE * bases.filter(({ step }) => step !== 0).length) return undefined;
+  const moving = bases.filter(({ step }) => step !== 0).length;
+  const tables = bases.filter(({ step, isTable }) => step === 0 && isTable).length;
+  if (!isTight && (moving === 0 || all.length > INSTRUCTIONS_PER_BASE * (moving + tables))) return undefined;
   return { bases, baseSet, ...lengthsOf(drafts, members), isTight, dropped };
 }
 
-function cannotLeave({ kind, isLoad, isStore, rs1, row: { mnemonic } }: Instruction, baseSet: number): boolean {
-  if (isLoad || isStore) return (baseSet & (1 << rs1)) !== 0;
-  return kind !== 'plain' || mnemonic in PURE;
+function cannotLeave(instructions: readonly Instruction[], baseSet: number): boolean {
+  const free = freeIn(instructions, baseSet);
+  return instructions.every(({ kind, isLoad, isStore, row: { mnemonic } }, at) => (isLoad || isStore ? free[at] === 1 : kind !== 'plain' || mnemonic in PURE));
+}
+
+/** For each instruction of a block 1 where it loads or stores what is reached through a base. */
+export function freeIn(instructions: readonly Instruction[], baseSet: number): Uint8Array {
+  return Uint8Array.from(placesOf(instructions), (place) => Number(place !== undefined && (baseSet & (1 << place.base)) !== 0));
 }
 
 /** Registers that a round of a chain writes before it reads them and before it can end, where they are many and the loop is not a small one. */
@@ -151,16 +162,19 @@ function droppedIn(blocks: readonly Block[]): number {
   return countOf(written) < DROPPED_MIN ? 0 : written;
 }
 
-function basesOf(instructions: readonly Instruction[]): readonly Base[] {
-  const steps = stepsOf(instructions);
-  const bases = new Map<number, Base & { hasStore: boolean }>();
-  for (const { isLoad, isStore, rs1, imm, size } of instructions) {
-    const step = steps.get(rs1);
-    if (!(isLoad || isStore) || rs1 === 0 || rs1 === STACK_POINTER || step === undefined) continue;
-    const known = bases.get(rs1) ?? { register: rs1, step, low: 0, high: 0, hasStore: false };
-    bases.set(rs1, { ...known, low: Math.min(known.low, imm), high: Math.max(known.high, imm + size), hasStore: known.hasStore || isStore });
+function basesOf(blocks: readonly Block[], steps: ReadonlyMap<number, number>): readonly Base[] {
+  const bases = new Map<number, Base>();
+  for (const { instructions } of blocks) {
+    placesOf(instructions).forEach((place, at) => {
+      const step = place === undefined ? undefined : steps.get(place.base);
+      if (place === undefined || step === undefined) return;
+      const { base, low, high } = place;
+      const known = bases.get(base) ?? { register: base, step, low: 0, high: 0, hasStore: false, isTable: false };
+      const { isStore, rs1 } = instructions[at]!;
+      bases.set(base, { ...known, low: Math.min(known.low, low), high: Math.max(known.high, high), hasStore: known.hasStore || isStore, isTable: known.isTable || rs1 !== base });
+    });
   }
-  return [...bases.values()].filter(({ low, high }) => high - low <= REACH_MAX);
+  return [...bases.values()].filter(({ low, high, hasStore }) => high - low <= (hasStore ? REACH_MAX : REACH_OF_LOADS_MAX));
 }
 
 /** By how much a round moves each register at most, where it only moves it one way by constants; 0 for those that it does not change. */
