@@ -34,7 +34,7 @@ const NODE_TAG = 0x4e;
 const NODE_HEADER_BYTES = 4;
 const PACK_TAG = 0x50;
 const PACK_SLOT_BYTES = 2 + HASH_BYTES + 8;
-const LOCATION_BYTES = HASH_BYTES + 1;
+export const LOCATION_BYTES = HASH_BYTES + 1;
 const NAME_LENGTH_MAX = 4096;
 
 assert(1 << FAN_OUT_SHIFT === FAN_OUT && FAN_OUT <= 16, 'a 16-bit mask covers the children of a node');
@@ -186,12 +186,16 @@ export function encodeLocations(pack: Uint8Array, count: number): readonly Uint8
   const all = new Uint8Array(LOCATION_BYTES * count);
   const locations: Uint8Array[] = [];
   for (let slot = 0; slot < count; slot++) {
-    const at = slot * LOCATION_BYTES;
-    all.set(pack, at);
-    all[at + HASH_BYTES] = slot;
-    locations.push(all.subarray(at, at + LOCATION_BYTES));
+    const location = all.subarray(slot * LOCATION_BYTES, (slot + 1) * LOCATION_BYTES);
+    writeLocation(location, pack, slot);
+    locations.push(location);
   }
   return locations;
+}
+
+export function writeLocation(target: Uint8Array, pack: Uint8Array, slot: number): void {
+  target.set(pack);
+  target[HASH_BYTES] = slot;
 }
 
 export function decodeLocation(bytes: Uint8Array): PageLocation | undefined {

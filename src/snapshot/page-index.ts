@@ -8,12 +8,12 @@
  *
  * Why: a record a page lands in a leaf of its own, for hashes are spread evenly; finding, copying and writing that leaf costs as much as the page itself.
  * Invariants: what a list says is true as long as the list is in the store: whoever deletes packs settles the lists first. Lists are known as of the last refresh();
- * a capture that relies on one expects it in its commit, a reader that misses a page looks again. A record of the table `pages` counts before a list.
+ * a capture that relies on one expects it in its commit, a reader that misses a page, or the pack of one, looks again. A record of the table `pages` counts before a list.
  * What this does NOT do: commit, check that packs hold what lists say (check.ts does).
  */
 import type { BlobHash, Digests } from '../core/index.ts';
 import type { Store, StoreBatch, StorePut } from '../store/index.ts';
-import { encodeLocations, HASH_BYTES, readHash } from './format.ts';
+import { HASH_BYTES, LOCATION_BYTES, readHash, writeLocation } from './format.ts';
 import { decodeList, listedHashAt, type ListedPack } from './location-list.ts';
 
 /** What is read of a store: single records, and the lists. */
@@ -107,11 +107,11 @@ export class PageIndex {
     this.#isLoaded = true;
   }
 
-  /** Keys of the packs that the store's lists name now. */
+  /** Keys of the packs that the store's lists name now, also those whose pages are all in other lists as well: whichever list is settled last counts. */
   packs(): ReadonlySet<BlobHash> {
     this.refresh();
     const names = new Set<BlobHash>();
-    for (const { list, pack } of this.#pages) names.add(readHash(list.value, pack.at));
+    for (const { value } of this.#lists.values()) for (const pack of decodeList(value) ?? []) names.add(readHash(value, pack.at));
     return names;
   }
 
@@ -160,7 +160,9 @@ function pagesOf(list: StorePut): readonly ListedPage[] {
 }
 
 export function locationOf({ list, pack, slot }: ListedPage): Uint8Array {
-  return encodeLocations(list.value.subarray(pack.at, pack.at + HASH_BYTES), slot + 1)[slot]!;
+  const bytes = new Uint8Array(LOCATION_BYTES);
+  writeLocation(bytes, list.value.subarray(pack.at, pack.at + HASH_BYTES), slot);
+  return bytes;
 }
 
 function isSameHash(a: Uint8Array, at: number, { bytes, offset }: { readonly bytes: Uint8Array; readonly offset: number }): boolean {
@@ -178,10 +180,13 @@ function sortedRecords(pages: readonly ListedPage[]): readonly StorePut[] {
     order[place] = (((value[at]! << 24) | (value[at + 1]! << 16) | (value[at + 2]! << 8) | value[at + 3]!) >>> 0) * PLACES_MAX + place;
   }
   order.sort();
-  return Array.from(order, (rank): StorePut => {
-    const page = pages[rank % PLACES_MAX]!;
-    const at = listedHashAt(page.pack, page.slot);
-    return { table: 'pages', key: page.list.value.subarray(at, at + HASH_BYTES), value: locationOf(page) };
+  const locations = new Uint8Array(pages.length * LOCATION_BYTES); // One piece: LMDB's package asks V8 for the address of each.
+  return Array.from(order, (rank, index): StorePut => {
+    const { list: { value: list }, pack, slot } = pages[rank % PLACES_MAX]!;
+    const at = listedHashAt(pack, slot);
+    const value = locations.subarray(index * LOCATION_BYTES, (index + 1) * LOCATION_BYTES);
+    writeLocation(value, list.subarray(pack.at, pack.at + HASH_BYTES), slot);
+    return { table: 'pages', key: list.subarray(at, at + HASH_BYTES), value };
   });
 }
 

@@ -108,21 +108,34 @@ export class SnapshotReader {
   }
 
   #slot(hash: BlobHash, place: PagePlace): PackSlot {
-    const location = this.#index.location(hashBytes(hash));
-    if (location === undefined) throw missing(hash, place, 'is not in the store');
-    const decoded = decodeLocation(location);
-    if (decoded === undefined) throw damaged(hash, place, 'has a malformed location');
-    const slot = this.#pack(decoded.pack, hash, place)[decoded.slot];
+    const key = hashBytes(hash);
+    let found = this.#located(key, hash, place);
+    if (found.slots === undefined) {
+      // A list that was settled by somebody else, and whose pack went since: what the store says now counts.
+      this.#index.refresh();
+      found = this.#located(key, hash, place);
+    }
+    if (found.slots === undefined) throw missing(hash, place, 'has lost its pack');
+    const slot = found.slots[found.slot];
     if (slot === undefined || readHash(slot.hash) !== hash) throw damaged(hash, place, 'is not where its location says');
     return slot;
   }
 
-  #pack(key: Uint8Array, hash: BlobHash, place: PagePlace): readonly PackSlot[] {
+  /** The pack that the page's location names; without slots when it is not there. */
+  #located(key: Uint8Array, hash: BlobHash, place: PagePlace): { readonly slot: number; readonly slots: readonly PackSlot[] | undefined } {
+    const location = this.#index.location(key);
+    if (location === undefined) throw missing(hash, place, 'is not in the store');
+    const decoded = decodeLocation(location);
+    if (decoded === undefined) throw damaged(hash, place, 'has a malformed location');
+    return { slot: decoded.slot, slots: this.#pack(decoded.pack, hash, place) };
+  }
+
+  #pack(key: Uint8Array, hash: BlobHash, place: PagePlace): readonly PackSlot[] | undefined {
     const name = readHash(key);
     const cached = this.#packs.get(name);
     if (cached !== undefined) return cached;
     const bytes = this.#store.get('packs', key);
-    if (bytes === undefined) throw missing(hash, place, 'has lost its pack');
+    if (bytes === undefined) return undefined;
     const slots = decodePack(bytes);
     if (slots === undefined) throw damaged(hash, place, 'lies in a pack that cannot be decoded');
     const oldest = this.#packs.size >= PACKS_CACHED ? this.#packs.keys().next().value : undefined;

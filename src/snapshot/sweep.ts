@@ -125,7 +125,10 @@ function pageBatch(parts: SweepParts, group: readonly (readonly [BlobHash, PackU
   const deletes: StoreDelete[] = [];
   const puts: StorePut[] = [];
   const expect: StoreExpectation[] = [];
+  const listed = PageIndex.of(parts.store).packs();
   for (const [name, use] of group) {
+    if (listed.has(name)) continue; // Written again since the scan.
+    if (use.live === 0 && use.dead.length === 0 && isNamed(parts.store, name, expect)) continue;
     const dead = use.dead.filter((key) => !parts.reached.pages.has(readHash(key)));
     const live = use.live + use.dead.length - dead.length;
     for (const key of dead) deletes.push({ table: 'pages', key });
@@ -133,7 +136,19 @@ function pageBatch(parts: SweepParts, group: readonly (readonly [BlobHash, PackU
     const key = hashBytes(name);
     if (live === 0 || repack(parts, { key, batch: { puts, expect } })) deletes.push({ table: 'packs', key });
   }
-  return { deletes, puts };
+  return { deletes, puts, expect };
+}
+
+/** Whether a pack that no location named at the time of the scan has one by now; what was found is expected to stay so. A pack that cannot be read has none. */
+function isNamed(store: Store, name: BlobHash, expect: StoreExpectation[]): boolean {
+  const pack = hashBytes(name);
+  const bytes = store.get('packs', pack);
+  for (const { hash } of (bytes === undefined ? undefined : decodePack(bytes)) ?? []) {
+    const value = store.get('pages', hash);
+    if (value !== undefined && sameBytes(decodeLocation(value)?.pack, pack)) return true;
+    expect.push({ table: 'pages', key: hash.slice(), value });
+  }
+  return false;
 }
 
 /** Puts the live pages of a pack into new ones. False when the pack cannot be read: then it stays as evidence. */

@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
-import { collect, openSnapshot, settleLists, SnapshotChecker, SnapshotWriter, type Root } from '../../src/snapshot/index.ts';
+import { collect, HashSet, openSnapshot, scanSnapshots, settleLists, SnapshotChecker, SnapshotWriter, walkSnapshot, type Root } from '../../src/snapshot/index.ts';
 import { decodeList, encodeList, listedHashAt } from '../../src/snapshot/location-list.ts';
 import { MemoryStore } from '../../src/store/index.ts';
 import { plain, TestMachine } from './machines.ts';
@@ -87,6 +87,18 @@ describe('pages in lists', () => {
     expect(await save(store, writer, machine.copy())).toBe(root);
   });
 
+  it('a reader whose list was settled and collected by somebody else finds the page where it is now', async () => {
+    const store = new MemoryStore();
+    const other = { get: store.get.bind(store), range: store.range.bind(store) };
+    const old = await save(store, new SnapshotWriter(store, digests, LISTS), fill(new TestMachine(), 0, 12));
+    plain(openSnapshot(other, old, digests)); // It knows the list now.
+    await collect(store, [], digests);
+    const machine = fill(new TestMachine(), 6, 16); // Some of the same pages in other packs.
+    const root = await save(store, new SnapshotWriter(store, digests, LISTS), machine);
+    expect([count(store, 'pages'), count(store, 'locations')]).toEqual([0, 1]);
+    expect(plain(openSnapshot(other, root, digests))).toEqual(plain(machine));
+  });
+
   it('a collector settles lists, takes what is dead, and keeps what is alive', async () => {
     const store = new MemoryStore();
     const writer = new SnapshotWriter(store, digests, LISTS);
@@ -97,6 +109,21 @@ describe('pages in lists', () => {
     expect((await collect(store, [root], digests)).pages).toBe(15);
     expect([count(store, 'pages'), count(store, 'locations')]).toEqual([15, 0]);
     expect(plain(openSnapshot(store, root, digests))).toEqual(plain(machine));
+  });
+
+  it('a collector leaves a pack alone that is written again after its scan, though all its pages are in other lists, too', async () => {
+    const store = new MemoryStore();
+    const fresh = async (from: number, to: number): Promise<Root> => save(store, new SnapshotWriter({ get: (table, key) => (table === 'pages' ? undefined : store.get(table, key)), range: () => [] }, digests, { pagesMin: 1, pagesMax: 1000 }), fill(new TestMachine(), from, to));
+    await fresh(0, 3);
+    const second = await fresh(0, 4);
+    const third = await fresh(1, 3);
+    expect(count(store, 'locations')).toBe(3);
+    const reached = { nodes: new HashSet(), pages: new HashSet() };
+    for (const root of [second, third]) walkSnapshot(store, root, { digests, reached });
+    const plan = scanSnapshots(store, reached);
+    expect(plan.packs.size).toBe(0);
+    await settleLists(store, digests);
+    for (const [root, from, to] of [[second, 0, 4], [third, 1, 3]] as const) expect(plain(openSnapshot(store, root, digests))).toEqual(plain(fill(new TestMachine(), from, to)));
   });
 
   it('a check finds a list that lies, and says where its pages are', async () => {
