@@ -8,7 +8,7 @@ export { createRun, openRun, readRun, stateOfRun, listRuns, runNames, openJourna
 export { recover, type OutputRecovery, type Recovery } from './recovery.ts';
 export { collectGarbage, type CollectOptions, type CollectProgress, type CollectResult } from './collector.ts';
 export { deadImageSources, forgetImages, imageSourcePut, isImageName, listImages, nameImage, readImage, readImageSource, type ImageRecord } from './image-records.ts';
-export { asCollector, leaseDelete, leasePut, liveLeases, underLease } from './leases.ts';
+export { asCollector, leaseDelete, leasePut, liveLeases, mustBeUnleased, underLease } from './leases.ts';
 export { forkRun, forkRuns, mustBeFree, recordAt, rollbackRun, rollbackRuns, type BranchPoint, type ForkRequest, type FramePoint, type RollbackRequest } from './branch.ts';
 export { promoteRun, type PromoteRequest } from './promote.ts';
 export { cutDelete, decodeCut, encodeCut, keepCut, listCuts, readCut, readParts, type Cut, type CutPart } from './cuts.ts';

@@ -43,6 +43,13 @@ export function liveLeases({ store, digests }: StoreContext, isAlive: IsAlive): 
   return found;
 }
 
+/** Throws E_STORE_BUSY while a living owner writes records of a run that nothing refers to yet. */
+export function mustBeUnleased({ store, digests }: StoreContext, { id, isAlive }: { readonly id: RunId; readonly isAlive: IsAlive }): void {
+  const value = store.get('meta', leaseKey(id));
+  const owner = value === undefined ? undefined : decodeOwnerRecord(digests, NO_RUN, value).owner;
+  if (owner !== undefined && isAlive(owner)) throw new StillpointError('E_STORE_BUSY', 'another process writes this run into the store; try again when it is done');
+}
+
 /**
  * Writes records that nothing refers to yet, and in the end what refers to them: no collector begins or goes on to delete in between, so `work` may
  * also rely on what the store holds already. Waits for a collector that is at work. Throws E_STORE_BUSY when it takes too long.

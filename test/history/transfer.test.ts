@@ -9,7 +9,7 @@ import { checkOpenStore } from '../../src/session/fsck.ts';
 import { importStream } from '../../src/session/import.ts';
 import { openSnapshot } from '../../src/snapshot/index.ts';
 import { MemoryStore, TABLES } from '../../src/store/index.ts';
-import { answerPut, answersOf, listCheckpoints, readAnswer, readRun, runNames, type StoreContext } from '../../src/txn/index.ts';
+import { answerPut, answersOf, leasePut, listCheckpoints, readAnswer, readRun, runNames, type StoreContext } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
 import { plain } from '../snapshot/machines.ts';
 import { generator } from '../txn/support.ts';
@@ -74,6 +74,34 @@ describe('export and import', () => {
     await take(other, rest);
     expect(states(other, name)).toEqual(states(world.context, name));
     expect(await checkOpenStore(other, { repairs: false })).toMatchObject({ isSound: true, runs: 2 });
+  });
+});
+
+describe('an import that was killed', () => {
+  /** The stream ends its process's life: nothing is tidied. */
+  async function* killed(from: Uint8Array): AsyncGenerator<Uint8Array> {
+    yield from.subarray(0, from.length - 40);
+    throw new Error('killed');
+  }
+  const owner = { host: 'here', pid: 7, started: 'then', token: 'a' };
+
+  it('leaves nothing to the next one, which may bring less', async () => {
+    const { number } = listCheckpoints(world.context, readRun(world.context, name)).at(-1)!;
+    const part = await exportBytes(world.context, `${name}@${number}`);
+    const other = fresh();
+    await expect(importStream(other, killed(bytes), {})).rejects.toThrow('killed');
+    await take(other, part, 'part');
+    expect(listCheckpoints(other, readRun(other, 'part')).map((checkpoint) => checkpoint.number)).toEqual([number]);
+    expect(await checkOpenStore(other, { repairs: false })).toMatchObject({ isSound: true });
+  });
+
+  it('and one that is still at work keeps others away', async () => {
+    const other = fresh();
+    await other.store.commit({ puts: [leasePut(other, readRun(world.context, name).id, owner)] });
+    await expect(importStream(other, chunked(bytes, 4096), { as: { owner, isAlive: () => true } })).rejects.toMatchObject({ code: 'E_STORE_BUSY' });
+    expect(runNames(other)).toEqual([]);
+    await importStream(other, chunked(bytes, 4096), { as: { owner, isAlive: () => false } });
+    expect(runNames(other)).toEqual([name]);
   });
 });
 
