@@ -36,9 +36,11 @@ export function blockOnGuest(kernel: Kernel, thread: Thread): void {
   if (deliverable(thread) !== undefined) finishWait(thread, -ERRNO.EINTR);
 }
 
-/** The wait ends before it has begun: a handler comes first, and the call is issued again after it or not. */
+/** The wait ends before it has begun: a handler comes first, and the call is issued again after it or not. What it has moved is its answer. */
 function giveUp(thread: Thread, action: SignalAction): void {
-  const { wait } = thread;
+  const { wait, moved } = thread;
+  thread.moved = 0;
+  if (moved > 0) return finishWait(thread, moved);
   if (wait.kind === 'retry' && wait.isRestarted && (action.flags & SA.RESTART) !== 0) {
     thread.wait = NOT_WAITING;
     thread.retryDeadline = undefined; // The handler may wait for something else.

@@ -1,6 +1,7 @@
 /**
  * One system call as its handler sees it. Handlers live in calls/*.ts, are registered by number in dispatch.ts, and are pure functions of
- * guest state: they never wait, never throw for guest mistakes, and have no effect at all when they answer BLOCKED.
+ * guest state: they never wait, never throw for guest mistakes, and have no effect at all when they answer BLOCKED
+ * (but a write to a pipe, which remembers what it has moved: Thread.moved).
  * Paths and names are byte strings: JavaScript strings whose char codes 0..255 are the bytes.
  */
 import type { GuestMemory } from '../engine/index.ts';

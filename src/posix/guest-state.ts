@@ -171,7 +171,7 @@ function threadState(kernel: Kernel, thread: Thread): Canonical {
   return {
     tid: thread.tid, name: thread.name, registers: thread === kernel.current ? thread.process.cpu.save() : thread.registers, mask: thread.mask,
     savedMask: thread.savedMask ?? null, pending: thread.pending.encode(), alternateStack: { ...thread.alternateStack },
-    wait: waitState(thread.wait), waitOrder: thread.waitOrder, wakeResult: thread.wakeResult ?? null, retryDeadline: thread.retryDeadline ?? null,
+    wait: waitState(thread.wait), waitOrder: thread.waitOrder, wakeResult: thread.wakeResult ?? null, retryDeadline: thread.retryDeadline ?? null, ...(thread.moved === 0 ? {} : { moved: thread.moved }),
     clearTidAddress: thread.clearTidAddress, robustList: thread.robustList, used: thread.used, hasEnded: thread.hasEnded,
     ...(BigInt(thread.executed) === kernel.retired ? {} : { executed: thread.executed }), // Machines of one thread have nothing to say.
   };
@@ -193,7 +193,7 @@ interface KernelRecord {
 interface ThreadRecord {
   readonly tid: number; readonly name: string; readonly registers: Uint8Array; readonly mask: bigint; readonly savedMask: bigint | null;
   readonly pending: readonly SignalInfo[]; readonly alternateStack: AlternateStack; readonly wait: Wait; readonly waitOrder: number;
-  readonly wakeResult: number | null; readonly retryDeadline: bigint | null; readonly clearTidAddress: number; readonly robustList: number;
+  readonly wakeResult: number | null; readonly retryDeadline: bigint | null; readonly moved?: number; readonly clearTidAddress: number; readonly robustList: number;
   readonly used: number; readonly hasEnded: boolean; readonly executed?: number;
 }
 type MappingRecord = Omit<Mapping, 'backing'> & { readonly backing: Mapping['backing'] | null };
@@ -302,6 +302,7 @@ function restoreThread(process: Process, record: ThreadRecord): Thread {
   thread.waitOrder = record.waitOrder;
   thread.wakeResult = record.wakeResult ?? undefined;
   thread.retryDeadline = record.retryDeadline ?? undefined;
+  thread.moved = record.moved ?? 0;
   thread.clearTidAddress = record.clearTidAddress;
   thread.robustList = record.robustList;
   thread.used = record.used;

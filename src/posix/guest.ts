@@ -242,6 +242,7 @@ export class Guest {
     if (result !== BLOCKED) {
       kernel.clock.settle();
       thread.retryDeadline = undefined;
+      thread.moved = 0;
       progress(kernel);
       if (result === NO_RESULT) kernel.refreshSchedule();
       return true;

@@ -51,6 +51,8 @@ export class Thread {
   hasEnded = false;
   /** Until when the call that is issued again waits (poll with a time-out); set by its handler, kept until the call completes. */
   retryDeadline: bigint | undefined = undefined;
+  /** Bytes that the call which is issued again has moved already: a write to a pipe that had room for a part. */
+  moved = 0;
   /** Result of the call it waited in, stored when it is on the processor again. */
   wakeResult: number | undefined = undefined;
   /** set_tid_address / CLONE_CHILD_CLEARTID: zeroed and woken when the thread ends. 0: none. */
@@ -74,7 +76,7 @@ export class Thread {
 
   /** Everything but what is on the processor. */
   mark(): Undo {
-    const { registers, mask, savedMask, alternateStack, wait, waitOrder, hasEnded, retryDeadline, wakeResult, clearTidAddress, robustList, name, used, executed } = this;
+    const { registers, mask, savedMask, alternateStack, wait, waitOrder, hasEnded, retryDeadline, moved, wakeResult, clearTidAddress, robustList, name, used, executed } = this;
     const pending = this.pending.mark();
     return () => {
       this.registers = registers;
@@ -85,6 +87,7 @@ export class Thread {
       this.waitOrder = waitOrder;
       this.hasEnded = hasEnded;
       this.retryDeadline = retryDeadline;
+      this.moved = moved;
       this.wakeResult = wakeResult;
       this.clearTidAddress = clearTidAddress;
       this.robustList = robustList;

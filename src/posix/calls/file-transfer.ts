@@ -7,6 +7,7 @@ import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { isSeekable, readOpenFile, touchAccess, writeOpenFile, type Transfer } from '../open-file-io.ts';
 import type { TerminalInode } from '../files/inode.ts';
+import { PIPE_ATOMIC_BYTES, type Pipe } from '../files/pipe.ts';
 import { tellFile } from '../files/tell.ts';
 import { IN } from '../files/watches.ts';
 import type { OpenFile } from '../open-file.ts';
@@ -85,10 +86,35 @@ function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): Call
     const refused = checkWriter(call, openFile.inode);
     if (refused !== 0) return refused;
   }
-  const answer = writeOpenFile(at, reach === 0 ? ANY_BYTE : gather(call, segments, reach));
+  const bytes = reach === 0 ? ANY_BYTE : gather(call, segments, reach);
+  const answer = openFile.inode.kind === 'fifo' && !openFile.isNonblocking ? writeWaiting(call, openFile.inode.pipe, bytes) : writeOpenFile(at, bytes);
   if (answer === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGNAL.PIPE);
   if (answer !== BLOCKED && answer > 0) tellFile(at.files, IN.MODIFY, openFile);
   return openFile.inode.kind === 'socket' ? waitOnSocket(call, openFile.inode.socket, { direction: 'send', answer }) : answer;
+}
+
+/**
+ * A write to a pipe that waits for room: what fits goes in at once, the rest as there is room (Thread.moved), but a small write goes in whole. A signal or the
+ * end of the last reader ends it with what has gone in.
+ */
+function writeWaiting(call: Call, pipe: Pipe, bytes: Uint8Array): number | typeof BLOCKED {
+  const { kernel, thread } = call;
+  if (pipe.readers === 0) {
+    if (thread.moved > 0) kernel.raise(thread, SIGNAL.PIPE);
+    return thread.moved > 0 ? thread.moved : -ERRNO.EPIPE;
+  }
+  const rest = bytes.subarray(thread.moved);
+  const room = bytes.length <= PIPE_ATOMIC_BYTES && pipe.room < bytes.length ? 0 : Math.min(pipe.room, rest.length);
+  if (room === rest.length) {
+    pipe.push(rest);
+    return bytes.length;
+  }
+  if (room > 0) {
+    pipe.push(rest.subarray(0, room));
+    thread.moved += room;
+    kernel.lookAgain(thread);
+  }
+  return BLOCKED;
 }
 
 /** A pipe takes a buffer page by page, and no page that it can read a part of only. */

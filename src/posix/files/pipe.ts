@@ -1,6 +1,5 @@
 /**
- * The buffer of a pipe or FIFO inside the machine. 64 KiB as on Linux unless F_SETPIPE_SZ says otherwise, with one liberty: a blocking write larger than the free room waits
- * until the pipe is empty and is then taken whole, so that a blocked write never has half an effect (docs/quirks.md).
+ * The buffer of a pipe or FIFO inside the machine. 64 KiB as on Linux unless F_SETPIPE_SZ says otherwise.
  * `readers` and `writers` count open ends and are derived from the open files, never stored.
  */
 import { assert, type Undo } from '../../core/index.ts';

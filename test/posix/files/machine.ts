@@ -76,7 +76,7 @@ export class FileMachine {
   readonly context: FileContext;
   readonly memory = new GuestMemory(0x80000);
   readonly signals: number[] = [];
-  readonly thread: { retryDeadline: bigint | undefined } = { retryDeadline: undefined };
+  readonly thread: { retryDeadline: bigint | undefined; moved: number } = { retryDeadline: undefined, moved: 0 };
   hidden = 0n;
   time = 0n;
 
@@ -111,7 +111,7 @@ export class FileMachine {
     });
     const value = (index: number): number => args[index] ?? 0;
     const call = {
-      kernel: { files: this.files, entropy: { take: (length: number) => new Uint8Array(length).fill(7) }, clock: { hidden: this.hidden }, raise: (_thread: unknown, signal: number) => this.signals.push(signal) },
+      kernel: { files: this.files, entropy: { take: (length: number) => new Uint8Array(length).fill(7) }, clock: { hidden: this.hidden }, raise: (_thread: unknown, signal: number) => this.signals.push(signal), lookAgain: () => undefined },
       process: { pid: 2, group: 2, files: this.context, memory: this.memory }, thread: this.thread, memory: this.memory,
       int: (index: number) => value(index) | 0, unsigned: (index: number) => value(index) >>> 0, size: value, offset: value,
       wide: (index: number) => BigInt.asUintN(64, BigInt(value(index))),
@@ -119,7 +119,7 @@ export class FileMachine {
     const handle = HANDLERS.get(name);
     if (handle === undefined) throw new Error(`no call ${name}`);
     const result = handle(call);
-    if (result !== BLOCKED) this.thread.retryDeadline = undefined;
+    if (result !== BLOCKED) { this.thread.retryDeadline = undefined; this.thread.moved = 0; }
     return result;
   }
 
