@@ -104,6 +104,17 @@ describe('teardown', () => {
     expect(performance.now() - started).toBeLessThan(2000);
   });
 
+  it('both ends may close while messages of many parts are under way', async () => {
+    const parts = Array.from({ length: 2 }, (_, index) => new Uint8Array(index === 0 ? frame.length : 4096));
+    for (let round = 0; round < 60; round++) {
+      const [a, b] = await Promise.all([0, 1].map((side) => ZeromqTransport.open({ bind: `ipc://${join(directory, `both-${round}-${side}`)}`, keys: undefined, onParts: () => {} }))) as [ZeromqTransport, ZeromqTransport];
+      a.connect(1, b.endpoint);
+      for (let count = 0; count < 3000; count++) a.send(1, parts);
+      await new Promise((done) => { setTimeout(done, 3 + round % 10); });
+      await Promise.all(round % 2 === 0 ? [b.close(), a.close()] : [a.close(), b.close()]);
+    }
+  });
+
   it('a process that comes back at another place is spoken to there', async () => {
     const heard: number[] = [];
     const open = (name: string, mark: number): Promise<ZeromqTransport> => ZeromqTransport.open({ bind: `ipc://${join(directory, name)}`, keys: undefined, onParts: () => { heard.push(mark); } });

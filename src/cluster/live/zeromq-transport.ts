@@ -29,6 +29,11 @@ const WAITING_MAX = 100_000;
 /** Messages that wait in the socket. */
 const HIGH_WATER_MARK = 64;
 const RECONNECT_MS = 20;
+/**
+ * How long the library goes on, behind close(), with messages that it has begun. Without, a message of several parts that is cut by a close and by its peer's at once
+ * ends the process: an assertion of libzmq 4.3.5 (session_base.cpp, clean_pipes).
+ */
+const LINGER_MS = 100;
 /** Bytes of messages between two collections of young objects, which free those that were read: well below the 64 MiB (of which each is counted twice) for which V8 marks its whole heap. */
 const YOUNG_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -77,7 +82,7 @@ export class ZeromqTransport implements Transport {
     if (before?.endpoint === endpoint || this.#isClosed) return;
     if (before !== undefined) this.#disconnect(process, before);
     if (endpoint === undefined) return;
-    const socket = new Push({ context: this.#context, linger: 0, sendHighWaterMark: HIGH_WATER_MARK, reconnectInterval: RECONNECT_MS, ...clientSecurity(this.#options.keys) });
+    const socket = new Push({ context: this.#context, linger: LINGER_MS, sendHighWaterMark: HIGH_WATER_MARK, reconnectInterval: RECONNECT_MS, ...clientSecurity(this.#options.keys) });
     socket.connect(endpoint);
     this.#peers.set(process, { endpoint, socket, waiting: [], isSending: false });
   }
