@@ -121,10 +121,9 @@ function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, fu
     if (free !== undefined) return { instructions, covered: coveredInStrip(instructions, free), flushes: new Int32Array(2 * instructions.length), free };
     return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]!, free };
   });
-  const checked = checkedNodes(graph, layout.margin);
   return {
     memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows,
-    checked, jumpMap, entryMap, functionOf: (address) => functions.get(address),
+    checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, functionOf: (address) => functions.get(address),
   };
 }
 

@@ -6,11 +6,8 @@ import { placesOf } from './bounded-places.ts';
 import type { GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import { coveredLoads } from './shared-checks.ts';
-import type { Strip } from './strips.ts';
+import { REACH_MAX, type Strip } from './strips.ts';
 import type { LoadWindows } from './windows.ts';
-
-/** Farther apart than this the bytes that a full round looks at are not promised to it. */
-const REACH_MAX = 2048;
 
 /** For each instruction of a block of the copy 1 where it is a load that the guard, or a look for a store, serves: it proves nothing for other loads. */
 export function coveredInStrip(instructions: readonly Instruction[], free: Uint8Array): Uint8Array {

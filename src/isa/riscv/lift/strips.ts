@@ -26,7 +26,8 @@ const NODES_MAX = 8;
 const INSTRUCTIONS_MAX = 100;
 const CHAIN_INSTRUCTIONS_MAX = 200;
 const STEP_MAX = 512;
-const REACH_MAX = 2048;
+/** Bytes of a base that stores reach, and of one that a full round may look at without leaving, lie no farther apart. */
+export const REACH_MAX = 2048;
 const REACH_OF_LOADS_MAX = 4096;
 /** A copy is worth while where one look is saved for so many instructions. */
 const INSTRUCTIONS_PER_BASE = 12;
