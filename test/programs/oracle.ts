@@ -29,11 +29,16 @@ export interface OracleJob {
 export const qemuCommand: readonly string[] = ['qemu-riscv64', '-cpu', 'rv64,v=false'];
 
 // A program that ends within milliseconds; the limit only keeps a broken one from hanging the suite.
-const timeoutMs = 60_000;
+const timeoutMs = 30_000;
 const AGREEING = 3;
+const HANGS_MAX = 3;
 const ANSWERS_MAX = 25;
 const outputBytesMax = 256 * 1024 * 1024;
 
+/** A program that was still running when its time was over. */
+class Unfinished extends Error {}
+
+/** Throws Unfinished. */
 function runCommand(command: readonly string[], job: OracleJob): OracleResult {
   const cwd = mkdtempSync(join(tmpdir(), 'stillpoint-oracle-'));
   try {
@@ -45,7 +50,10 @@ function runCommand(command: readonly string[], job: OracleJob): OracleResult {
     const result = spawnSync('/bin/sh', ['-c', script, 'sh', ...command, job.executable, ...job.args], {
       cwd, env: { PATH: '/usr/local/bin:/usr/bin:/bin' }, input: job.stdin ?? new Uint8Array(0), timeout: timeoutMs, maxBuffer: outputBytesMax,
     });
-    if (result.error !== undefined) throw new Error(`${command.join(' ')} ${job.executable}: ${result.error.message}`, { cause: result.error });
+    if (result.error !== undefined) {
+      const message = `${command.join(' ')} ${job.executable}: ${result.error.message}`;
+      throw 'code' in result.error && result.error.code === 'ETIMEDOUT' ? new Unfinished(message) : new Error(message, { cause: result.error });
+    }
     const end: ProgramEnd = result.signal === null ? { kind: 'exit', status: result.status! } : { kind: 'signal', signal: result.signal };
     return { stdout: result.stdout, stderr: result.stderr.toString('utf8'), end };
   } finally {
@@ -65,16 +73,20 @@ export function runOnHost(job: OracleJob): OracleResult {
 
 /**
  * The host's answer that comes first to be given `AGREEING` times: the host decides by the clock who runs first, and on a busy machine a program that waits "long enough" for
- * another thread now and then does not. Throws an Error when no answer comes so often.
+ * another thread now and then does not. A run that never ends is no answer. Throws an Error when no answer comes so often.
  */
 function usualAnswer(job: OracleJob): OracleResult {
   const times = new Map<string, number>();
-  for (let run = 0; run < ANSWERS_MAX; run++) {
-    const result = runOnHost(job);
-    const answer = JSON.stringify([result.end, Buffer.from(result.stdout).toString('base64')]);
-    const count = (times.get(answer) ?? 0) + 1;
-    times.set(answer, count);
-    if (count === AGREEING) return result;
+  for (let run = 0, hangs = 0; run < ANSWERS_MAX; run++) {
+    try {
+      const result = runOnHost(job);
+      const answer = JSON.stringify([result.end, Buffer.from(result.stdout).toString('base64')]);
+      const count = (times.get(answer) ?? 0) + 1;
+      times.set(answer, count);
+      if (count === AGREEING) return result;
+    } catch (error) {
+      if (!(error instanceof Unfinished) || ++hangs === HANGS_MAX) throw error;
+    }
   }
   throw new Error(`${job.executable}: ${times.size} different answers in ${ANSWERS_MAX} runs on the host`);
 }

@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 // A process that stopped between its commit and its write could still write to the file: sinks are not fenced, only the store is (docs/formats/run.md).
-interface Child { readonly process: ChildProcessWithoutNullStreams; readonly closed: Promise<void>; lines(): string[]; until(line: RegExp): Promise<void> }
+interface Child { readonly process: ChildProcessWithoutNullStreams; readonly closed: Promise<void>; lines(): string[]; story(): string; until(line: RegExp): Promise<void> }
 
 function start(name: string, { frames = 1_000_000, env = {} }: { readonly frames?: number; readonly env?: Record<string, string> } = {}): Child {
   const child = spawn(process.execPath, [...SCRIPT, join(home, `${name}.store`), join(home, `${name}.out`), String(frames)], { env: { ...process.env, ...env } });
@@ -42,13 +42,14 @@ function start(name: string, { frames = 1_000_000, env = {} }: { readonly frames
   child.stderr.on('data', (chunk: Buffer) => { error += chunk.toString(); });
   const closed = new Promise<void>((resolve) => child.on('close', () => { resolve(); changed(); }));
   const lines = (): string[] => text.split('\n').filter((line) => line !== '');
+  const story = (): string => JSON.stringify({ pid: child.pid, exit: child.exitCode ?? child.signalCode, text, error });
   const until = async (line: RegExp): Promise<void> => {
     while (!line.test(text)) {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the child ended before ${String(line)}: ${text}${error}`);
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the child ended before ${String(line)}: ${story()}`);
       await new Promise<void>((resolve) => { changed = resolve; });
     }
   };
-  const started: Child = { process: child, closed, lines, until };
+  const started: Child = { process: child, closed, lines, story, until };
   children.push(started);
   return started;
 }
@@ -116,7 +117,7 @@ describe('processes', () => {
     const isDecided = (child: Child): Promise<void> => child.until(/recovered|E_RUN_OWNED\n/);
     await Promise.all(racers.map((child) => isDecided(child)));
     const winners = racers.filter((child) => child.lines().includes('recovered'));
-    expect(winners).toHaveLength(1);
+    expect(winners, racers.map((child) => child.story()).join('\n')).toHaveLength(1);
     winners[0]!.process.kill('SIGKILL');
     await Promise.all(racers.map(({ closed }) => closed));
   });
