@@ -118,13 +118,13 @@ function readMeta(file: number, offset: number): Meta | undefined {
 export function checkDataFile(directory: string): { readonly shortBytes: number } {
   const path = join(directory, DATA_FILE);
   return openRead(path, (file) => {
-    const size = fstatSync(file).size;
     const first = readMeta(file, 0);
     if (first === undefined) throw new StillpointError('E_STORE_FOREIGN', `${path} is not a database of Stillpoint; choose another directory`);
     const { pageBytes } = first;
     if (pageBytes < PAGE_BYTES_MIN || pageBytes > PAGE_BYTES_MAX || (pageBytes & (pageBytes - 1)) !== 0) throw corrupt(path, 'its page size is impossible');
     const second = readMeta(file, pageBytes);
     if (second === undefined || second.pageBytes !== pageBytes) throw corrupt(path, 'its second header is damaged');
+    const { size } = fstatSync(file); // Behind the headers: a writer beside us may make the file longer, never shorter.
     for (const meta of [first, second]) checkMeta(meta, path, { size, isNewest: meta.transaction >= first.transaction && meta.transaction >= second.transaction });
     const newest = first.transaction >= second.transaction ? first : second;
     return { shortBytes: Math.max(0, Number(newest.lastPage + 1n) * pageBytes - size) };

@@ -20,8 +20,8 @@ static int fails(long result, int error) { return result == -1 && errno == error
 static int ready(int fd, int wait) { struct pollfd one = {fd, POLLIN, 0}; return poll(&one, 1, wait) > 0 ? one.revents : 0; }
 static struct itimerspec after(long ms, long every) { return (struct itimerspec){{every / 1000, every % 1000 * 1000000}, {ms / 1000, ms % 1000 * 1000000}}; }
 static void timers(void) {
-  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC); uint64_t n = 0; struct itimerspec s = after(20, 0), was; long got;
-  printf("idle %d ", ready(fd, 0)); timerfd_settime(fd, 0, &s, 0); timerfd_gettime(fd, &was); printf("armed %d interval %ld ", was.it_value.tv_nsec > 0 && was.it_value.tv_nsec <= 20000000, (long)was.it_interval.tv_nsec);
+  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC); uint64_t n = 0; struct itimerspec s = after(300, 0), was; long got;
+  printf("idle %d ", ready(fd, 0)); timerfd_settime(fd, 0, &s, 0); timerfd_gettime(fd, &was); printf("armed %d interval %ld ", was.it_value.tv_nsec > 0 && was.it_value.tv_nsec <= 300000000, (long)was.it_interval.tv_nsec);
   printf("not yet %d ", ready(fd, 1)); got = read(fd, &n, 8); printf("read %ld of %llu", got, (unsigned long long)n); timerfd_gettime(fd, &was); printf(" then %ld idle %d\n", (long)was.it_value.tv_nsec, ready(fd, 0));
   s = after(10, 10); timerfd_settime(fd, 0, &s, 0); usleep(45000); got = read(fd, &n, 8); printf("four %d ", n >= 4); got = read(fd, &n, 8); printf("next %d ", got == 8 && n >= 1);
   s = after(0, 0); timerfd_settime(fd, 0, &s, &was); printf("interval was %ld, disarmed %d\n", (long)was.it_interval.tv_nsec, ready(fd, 0));
