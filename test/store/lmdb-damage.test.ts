@@ -3,13 +3,13 @@
  * a signal, hang, read more than the one record that was hit differently, or spread the damage. STILLPOINT_SLOW=1 tries thousands of places.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, cpSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkStore } from '../../src/session/fsck.ts';
 import { TABLES, type Table } from '../../src/store/index.ts';
-import { checkPages } from '../../src/store/live/lmdb-check.ts';
+import { checkPages, type PageCheck, type PageCheckOptions } from '../../src/store/live/lmdb-check.ts';
 import { rebuildStore } from '../../src/store/live/lmdb-rebuild.ts';
 import { expandPack } from '../../src/store/live/pack-codec.ts';
 import { lookAtPages, openLmdbStore } from '../../src/store/live/lmdb-store.ts';
@@ -62,6 +62,9 @@ function copyOf(name: string, change?: (bytes: Buffer) => void): string {
   return path;
 }
 
+/** Numbers of the pages that look like the database's own: branches, leaves, data elsewhere. */
+const usedPages = (bytes: Buffer, kinds = [1, 2, 4]): readonly number[] => Array.from({ length: bytes.length / 4096 }, (_, page) => page).filter((page) => page > 1 && bytes.readBigUInt64LE(page * 4096) === BigInt(page) && kinds.includes(bytes.readUInt16LE(page * 4096 + 18)));
+
 describe('the pages of the database', () => {
   it('of a sound store are sound, and every record is reached', async () => {
     const found = new Map<string, string>();
@@ -74,7 +77,7 @@ describe('the pages of the database', () => {
   });
 
   it(`${CASES} places: no signal, no hang, nothing spreads`, () => {
-    const child = compileFor('test/store/damage-child.ts', ['src/core', 'src/store'], join(base, 'js'));
+    const child = compileFor('test/store/damage-child.ts', ['src/core', 'src/wasm', 'src/store'], join(base, 'js'));
     const { stdout, stderr, signal, status } = spawnSync(process.execPath, [child, dataFile, join(base, 'case'), '0', String(CASES)], { encoding: 'utf8', timeout: 20_000 * Math.max(5, CASES / 30), maxBuffer: 1 << 26 });
     const lines = stdout.trim().split('\n');
     expect([signal, status, lines.at(-1)!.split(' ')[0], stderr.slice(0, 300)], `at ${lines.at(-1)}`).toEqual([null, 0, String(CASES - 1), '']);
@@ -84,9 +87,42 @@ describe('the pages of the database', () => {
     for (const what of ['same', 'differs', 'E_STORE_CORRUPT']) expect(outcomes.filter((line) => line.endsWith(what)).length, what).toBeGreaterThan(0);
   }, 3_600_000);
 
+  it('the kernel and the look that has words agree about every damaged file', () => {
+    const path = copyOf('both');
+    const original = readFileSync(dataFile);
+    const file = openSync(join(path, 'data.mdb'), 'r+');
+    const random = generator(5);
+    const look = (options: PageCheckOptions): PageCheck | undefined => {
+      try {
+        return checkPages(path, options);
+      } catch {
+        return undefined; // The header: neither way has begun.
+      }
+    };
+    const sums = { quick: 0, bad: 0 };
+    const pages = usedPages(original);
+    for (let index = 0; index < CASES * 3; index++) {
+      const at = pages[Math.floor(random() * pages.length)]! * 4096 + Math.floor(random() * (random() < 0.6 ? 110 : 4096));
+      writeSync(file, Uint8Array.of(original[at]! ^ (1 << Math.floor(random() * 8))), 0, 1, at);
+      for (const options of [{ isForReading: true }, {}, { pagesMax: 30 }]) {
+        const quick = look(options);
+        const words = look({ ...options, onRecord: () => undefined });
+        expect(quick?.troubles, `${at} ${JSON.stringify(options)}`).toEqual(words?.troubles);
+        expect(quick?.pages).toEqual(words?.pages);
+        // Speed, too: who is sound is not looked at twice.
+        if (quick !== undefined) expect(quick.isQuick).toBe(quick.troubles.length === 0);
+        sums[quick?.isQuick === true ? 'quick' : 'bad']++;
+      }
+      writeSync(file, original, at, 1, at);
+    }
+    closeSync(file);
+    expect(sums.quick).toBeGreaterThan(CASES);
+    expect(sums.bad).toBeGreaterThan(CASES / 4);
+  }, 600_000);
+
   it('while somebody writes, a look finds nothing', async () => {
     const path = copyOf('busy');
-    const child = compileFor('test/store/child.ts', ['src/core', 'src/store'], join(base, 'js2'));
+    const child = compileFor('test/store/child.ts', ['src/core', 'src/wasm', 'src/store'], join(base, 'js2'));
     const { spawn } = await import('node:child_process');
     const writer = spawn(process.execPath, [child, 'write', path, 'w'], { stdio: ['ignore', 'pipe', 'inherit'] });
     try {
@@ -100,14 +136,11 @@ describe('the pages of the database', () => {
 });
 
 describe('fsck of damaged pages', () => {
-  /** Numbers of the pages that some check of the sound file calls branches or leaves. */
-  const treePages = (bytes: Buffer): readonly number[] => Array.from({ length: bytes.length / 4096 }, (_, page) => page).filter((page) => page > 1 && bytes.readBigUInt64LE(page * 4096) === BigInt(page) && [1, 2].includes(bytes.readUInt16LE(page * 4096 + 18)));
-
   it('names the page; a repair keeps every record that can be reached, and leaves nothing behind', async () => {
     const random = generator(9);
     let hits = 0;
     for (let index = 0; index < (CASES > 1000 ? 100 : 12); index++) {
-      const pages = treePages(readFileSync(dataFile));
+      const pages = usedPages(readFileSync(dataFile), [1, 2]);
       const page = pages[Math.floor(random() * pages.length)]!;
       const path = copyOf('hit', (bytes) => void (bytes[page * 4096 + 18 + Math.floor(random() * 8)]! ^= 1 << Math.floor(random() * 8)));
       const looked = await lookAtPages(path);

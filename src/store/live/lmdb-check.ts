@@ -5,6 +5,7 @@
  *   header record ─► free list ─► runs of free pages                        each page is reached once and only once:
  *                └─► table of tables ─► each table ─► branches ─► leaves ─► data elsewhere      a page that is free is not in use
  *
+ * Two ways to look: the kernel's (lmdb-kernel.ts), quick, which answers yes or no, and this file's own, which finds words for every trouble and hands records out; a no leads to the other.
  * Invariants: only plain reads; nothing is followed that was not checked; the work is bounded by the pages of the file. Beside a process that writes, the caller holds
  * a read transaction of LMDB, which keeps the pages of every later state from being used again.
  * What this does NOT do: look at values (their owners do), or at pages that are free.
@@ -13,7 +14,8 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
 import { DATA_FILE, newestHeader } from './lmdb-files.ts';
-import { BadPage, checkHeader, compareKeys, elsewhereOf, freeRuns, HEADER_BYTES, NODE_FLAGS, nodesOf, PAGE_FLAGS, summaryOf, tableRecord, type PageNode, type TableRecord } from './lmdb-pages.ts';
+import { PageKernel, type KernelFile } from './lmdb-kernel.ts';
+import { BadPage, checkHeader, compareKeys, compareNumbers, freeRuns, HEADER_BYTES, NODE_FLAGS, overflowPagesOf, tableRecord, TreePage, type Elsewhere, type Key, type TableRecord } from './lmdb-pages.ts';
 
 /** What is wrong with one page. */
 export interface PageTrouble { readonly page: number; readonly table: string; readonly says: string }
@@ -21,6 +23,8 @@ export interface PageCheck {
   readonly troubles: readonly PageTrouble[];
   /** Pages of trees that were looked at. */
   readonly pages: number;
+  /** Whether the kernel's word was enough. */
+  readonly isQuick: boolean;
 }
 export interface PageCheckOptions {
   /** Tables with more pages to be read than are left of this are looked at without their leaves (default: everything is looked at). */
@@ -44,13 +48,27 @@ export function checkPages(directory: string, options: PageCheckOptions = {}): P
   const file = openSync(join(directory, DATA_FILE), 'r');
   try {
     for (let attempt = 1; ; attempt++) {
+      const quick = options.onRecord === undefined ? quickLook(file, join(directory, DATA_FILE), options) : undefined;
+      if (quick !== undefined) return { troubles: [], pages: quick.pages, isQuick: true };
       const walk = new Walk(file, join(directory, DATA_FILE), options);
       walk.all();
-      if (walk.troubles.length === 0 || attempt === ATTEMPTS_MAX || !walk.isOutdated()) return { troubles: walk.troubles, pages: walk.pages };
+      if (walk.troubles.length === 0 || attempt === ATTEMPTS_MAX || !walk.isOutdated()) return { troubles: walk.troubles, pages: walk.pages, isQuick: false };
     }
   } finally {
     closeSync(file);
   }
+}
+
+/** Undefined: something is wrong, or may be. */
+function quickLook(file: number, path: string, options: PageCheckOptions): Walk | undefined {
+  const walk = new Walk(file, path, { ...options, isQuick: true });
+  try {
+    walk.all();
+  } catch (error) {
+    if (!(error instanceof Doubt)) throw error;
+    return undefined;
+  }
+  return walk.troubles.length === 0 ? walk : undefined;
 }
 
 /** The first trouble as an error. */
@@ -60,10 +78,15 @@ export function troubleError(directory: string, troubles: readonly PageTrouble[]
   return new StillpointError('E_STORE_CORRUPT', `${join(directory, DATA_FILE)}: page ${page} (${table}) ${says}${more}; stillpoint fsck --repair saves what can be read`, { data: { page, table, troubles: troubles.length } });
 }
 
-/** A tree under way. */
-interface Tree { readonly table: string; readonly record: TableRecord; readonly skipsLeaves: boolean; readonly isPlain: boolean; readonly seen: { branch: number; leaf: number; overflow: number; entries: number }; readonly compare: (a: Uint8Array, b: Uint8Array) => number; readonly take: (node: PageNode, page: number) => void }
+/** A record of a leaf. */
+type Take = (leaf: TreePage, index: number, page: number) => void;
+/** A tree under way. `take`: undefined when nobody takes its records. */
+interface Tree { readonly table: string; readonly record: TableRecord; readonly skipsLeaves: boolean; readonly keys: 'bytes' | 'numbers'; readonly seen: { branch: number; leaf: number; overflow: number; entries: number }; readonly take: Take | undefined }
 /** Keys under a page: from <= key < to. */
-interface Bounds { readonly from: Uint8Array | undefined; readonly to: Uint8Array | undefined }
+interface Bounds { readonly from: Key | undefined; readonly to: Key | undefined }
+
+/** The kernel found something for which it has no words. */
+class Doubt extends Error {}
 
 class Walk {
   readonly troubles: PageTrouble[] = [];
@@ -73,13 +96,16 @@ class Walk {
   readonly #options: PageCheckOptions;
   readonly #pageBytes: number;
   readonly #lastPage: number;
-  readonly #transaction: bigint;
+  readonly #transaction: number;
   readonly #header: Uint8Array;
   /** One bit a page. */
   readonly #used: Uint8Array;
+  readonly #kernel: PageKernel | undefined;
+  /** The page that is looked at on each level of a tree; 1: leaves. */
+  readonly #levels: TreePage[] = [];
   #left: number;
 
-  constructor(file: number, path: string, options: PageCheckOptions) {
+  constructor(file: number, path: string, options: PageCheckOptions & { readonly isQuick?: boolean }) {
     const { bytes, pageBytes, lastPage, transaction } = newestHeader(file, path);
     this.#file = file;
     this.#path = path;
@@ -87,30 +113,34 @@ class Walk {
     this.#header = bytes;
     this.#pageBytes = pageBytes;
     this.#lastPage = Number(lastPage);
-    this.#transaction = transaction;
-    this.#used = new Uint8Array((this.#lastPage >> 3) + 1);
+    this.#transaction = Number(transaction);
+    const read: KernelFile['read'] = (page, bytes, { at, length }) => readSync(file, bytes, at, length, page * pageBytes) === length;
+    this.#kernel = options.isQuick === true ? PageKernel.for({ pageBytes, lastPage: this.#lastPage, transaction, isForReading: options.isForReading === true, read }) : undefined;
+    this.#used = this.#kernel?.used ?? new Uint8Array((this.#lastPage >> 3) + 1);
     this.#left = options.pagesMax ?? Infinity;
   }
 
   isOutdated(): boolean {
-    return newestHeader(this.#file, this.#path).transaction !== this.#transaction;
+    return Number(newestHeader(this.#file, this.#path).transaction) !== this.#transaction;
   }
 
   all(): void {
     const tables: { readonly name: string; readonly record: TableRecord }[] = [];
     const others: PageTrouble[] = [];
-    this.#guarded(TABLES_TABLE, 0, () => this.#tree(TABLES_TABLE, this.#headerTable('main'), (node, page) => this.#guarded(TABLES_TABLE, page, () => {
-      if (node.flags !== NODE_FLAGS.table) return void others.push({ page, table: TABLES_TABLE, says: 'has something that is no table' });
-      tables.push({ name: new TextDecoder().decode(node.key).replace(/\0$/, ''), record: tableRecord(node.data) }); // The package ends names with a zero.
+    this.#guarded(TABLES_TABLE, 0, () => this.#tree(TABLES_TABLE, this.#headerTable('main'), (leaf, index, page) => this.#guarded(TABLES_TABLE, page, () => {
+      if (leaf.flags(index) !== NODE_FLAGS.table) return void others.push({ page, table: TABLES_TABLE, says: 'has something that is no table' });
+      tables.push({ name: nameOf(leaf.key(index)), record: tableRecord(leaf.data(index)) });
     })));
     // Somebody else's database is not judged: whoever opens the store says what it is.
     if (this.troubles.length === 0 && !tables.some(({ name }) => name === OUR_TABLE)) return;
     this.troubles.push(...others);
+    const { onRecord } = this.#options;
     // Small tables first: with a bound, the leaves of the largest are what is left out.
     for (const { name, record } of tables.sort((a, b) => this.#reads(a.record) - this.#reads(b.record))) {
-      this.#guarded(name, record.root ?? 0, () => this.#tree(name, record, (node, page) => this.#guarded(name, page, () => this.#record(name, node))));
+      const take: Take = (leaf, index, page) => this.#guarded(name, page, () => onRecord!(name, bytesOf(leaf.key(index)), this.#valueOf(leaf, index))); // Not called without.
+      this.#guarded(name, record.root ?? 0, () => this.#tree(name, record, onRecord === undefined ? undefined : take));
     }
-    this.#guarded(FREE_LIST, 0, () => this.#tree(FREE_LIST, this.#headerTable('free'), (node, page) => this.#guarded(FREE_LIST, page, () => this.#free(node))));
+    this.#guarded(FREE_LIST, 0, () => this.#tree(FREE_LIST, this.#headerTable('free'), (leaf, index, page) => this.#guarded(FREE_LIST, page, () => this.#free(leaf, index))));
   }
 
   /** At most as many pages are read for a table. */
@@ -126,122 +156,148 @@ class Walk {
     try {
       action();
     } catch (error) {
-      if (!(error instanceof BadPage)) throw error;
-      this.troubles.push({ page, table, says: error.message });
+      this.#note(error, table, page);
     }
   }
 
-  #tree(table: string, record: TableRecord, take: Tree['take']): void {
+  #note(error: unknown, table: string, page: number): void {
+    if (!(error instanceof BadPage)) throw error;
+    this.troubles.push({ page, table, says: error.message });
+  }
+
+  #tree(table: string, record: TableRecord, take: Take | undefined): void {
     if (record.root === undefined) return;
     const skipsLeaves = this.#reads(record) > this.#left;
-    const isPlain = this.#options.onRecord === undefined && table !== FREE_LIST && table !== TABLES_TABLE;
-    const tree: Tree = { table, record, skipsLeaves, isPlain, seen: { branch: 0, leaf: 0, overflow: 0, entries: 0 }, compare: table === FREE_LIST ? compareIntegers : compareKeys, take };
+    if (this.#kernel !== undefined && take === undefined) return this.#quickTree(this.#kernel, record, skipsLeaves);
+    const tree: Tree = { table, record, skipsLeaves, keys: table === FREE_LIST ? 'numbers' : 'bytes', seen: { branch: 0, leaf: 0, overflow: 0, entries: 0 }, take };
     const before = this.troubles.length;
-    this.#below(tree, record.root, { level: record.depth, bounds: { from: undefined, to: undefined } });
+    if (record.depth === 1 && skipsLeaves) this.#useSkipped(tree, record.root);
+    else this.#below(tree, record.root, { level: record.depth, bounds: { from: undefined, to: undefined } });
     const { branch, leaf, overflow, entries } = tree.seen;
     const isWhole = branch === record.branchPages && (skipsLeaves || (leaf === record.leafPages && overflow === record.overflowPages && entries === record.entries));
     if (!isWhole && this.troubles.length === before) throw new BadPage('has a table record whose counts are not those of its pages');
   }
 
+  #quickTree(kernel: PageKernel, record: TableRecord, skipsLeaves: boolean): void {
+    const { isSound, read, pages } = kernel.look(record, skipsLeaves);
+    if (!isSound) throw new Doubt();
+    this.#left -= read;
+    this.pages += pages;
+  }
+
   #below(tree: Tree, page: number, { level, bounds }: { readonly level: number; readonly bounds: Bounds }): void {
-    if (level === 1 && tree.skipsLeaves) return this.#guarded(tree.table, page, () => this.#use(page, 1));
-    if (level === 1 && tree.isPlain) return this.#plainLeaf(tree, page, bounds);
-    const kind = level === 1 ? 'leaf' : 'branch';
-    let nodes: readonly PageNode[] = [];
-    this.#guarded(tree.table, page, () => {
-      const found = nodesOf(this.#treePage(page, kind), kind, tree.compare);
-      const first = found[kind === 'branch' ? 1 : 0]?.key; // LMDB does not look at the first key of a branch.
-      if (first !== undefined) mustLieWithin(bounds, { first, last: found.at(-1)!.key, compare: tree.compare }); // There is a first.
-      nodes = found;
-    });
-    if (nodes.length === 0) return;
-    tree.seen[kind]++;
-    if (kind === 'leaf') for (const node of nodes) this.#leafNode(tree, node, page);
-    else nodes.forEach(({ child, key }, index) => this.#below(tree, child, { level: level - 1, bounds: { from: index === 0 ? bounds.from : key, to: nodes[index + 1]?.key ?? bounds.to } }));
+    try {
+      const nodes = this.#treePage(tree, page, { level, bounds });
+      if (level === 1) this.#leaf(tree, nodes, page);
+      else this.#branch(tree, nodes, { level, bounds });
+    } catch (error) {
+      this.#note(error, tree.table, page);
+    }
   }
 
-  /** A leaf whose records nobody takes. */
-  #plainLeaf(tree: Tree, page: number, bounds: Bounds): void {
-    this.#guarded(tree.table, page, () => {
-      const { entries, first, last, elsewhere } = summaryOf(this.#treePage(page, 'leaf'));
-      mustLieWithin(bounds, { first, last, compare: tree.compare });
-      tree.seen.leaf++;
-      tree.seen.entries += entries - elsewhere.length;
-      for (const node of elsewhere) this.#leafNode(tree, node, page);
-    });
+  #useSkipped(tree: Tree, page: number): void {
+    try {
+      this.#use(page, 1);
+    } catch (error) {
+      this.#note(error, tree.table, page);
+    }
   }
 
-  #treePage(page: number, kind: 'branch' | 'leaf'): Uint8Array {
-    this.#use(page, 1);
+  #treePage(tree: Tree, number: number, { level, bounds }: { readonly level: number; readonly bounds: Bounds }): TreePage {
+    this.#use(number, 1);
     this.pages++;
     this.#left--;
-    const bytes = this.#read(page, this.#pageBytes);
-    checkHeader(bytes, { number: page, flags: PAGE_FLAGS[kind], transaction: this.#transaction });
-    return bytes;
+    const page = this.#levels[level] ??= new TreePage(this.#pageBytes);
+    this.#readInto(page.bytes, number);
+    page.check({ number, kind: level === 1 ? 'leaf' : 'branch', transactionMax: this.#transaction }, tree.keys);
+    if (page.firstKey < page.count) mustLieWithin(bounds, { first: page.key(page.firstKey), last: page.key(page.count - 1), compare: tree.keys === 'numbers' ? compareNumbers : compareKeys });
+    return page;
   }
 
-  #leafNode(tree: Tree, node: PageNode, page: number): void {
-    tree.seen.entries++;
-    if (node.flags === NODE_FLAGS.elsewhere) {
-      let isThere = false;
-      this.#guarded(tree.table, page, () => {
-        const { page: first, pages, transaction } = elsewhereOf(node, this.#pageBytes);
-        this.#use(first, pages);
-        tree.seen.overflow += pages;
-        if (this.#options.isForReading !== true) this.#checkOverflow(first, pages, transaction);
-        isThere = true;
-      });
-      if (!isThere) return;
+  #branch(tree: Tree, branch: TreePage, { level, bounds }: { readonly level: number; readonly bounds: Bounds }): void {
+    tree.seen.branch++;
+    const skips = level === 2 && tree.skipsLeaves;
+    let from = bounds.from;
+    for (let index = 0; index < branch.count; index++) {
+      if (skips) {
+        this.#useSkipped(tree, branch.child(index));
+        continue;
+      }
+      const to = index + 1 < branch.count ? branch.key(index + 1) : bounds.to;
+      this.#below(tree, branch.child(index), { level: level - 1, bounds: { from, to } });
+      from = to;
     }
-    tree.take(node, page);
   }
 
-  #checkOverflow(first: number, pages: number, transaction: bigint): void {
+  #leaf(tree: Tree, leaf: TreePage, page: number): void {
+    tree.seen.leaf++;
+    tree.seen.entries += leaf.count;
+    let bad: Set<number> | undefined;
+    for (let at = 0; at < leaf.flaggedCount; at++) {
+      const index = leaf.flagged(at);
+      try {
+        if (leaf.flags(index) === NODE_FLAGS.elsewhere) this.#useElsewhere(tree, leaf.elsewhere(index));
+        else if (tree.table !== TABLES_TABLE) throw new BadPage('has a table inside of a table');
+      } catch (error) {
+        this.#note(error, tree.table, page);
+        (bad ??= new Set()).add(index);
+      }
+    }
+    if (tree.take !== undefined) for (let index = 0; index < leaf.count; index++) if (bad?.has(index) !== true) tree.take(leaf, index, page);
+  }
+
+  #useElsewhere(tree: Tree, { page, pages, transaction }: Elsewhere): void {
+    this.#use(page, pages);
+    tree.seen.overflow += pages;
+    if (this.#options.isForReading === true) return;
     this.#left--;
-    const header = this.#read(first, HEADER_BYTES);
-    if (checkHeader(header, { number: first, flags: PAGE_FLAGS.overflow, transaction: this.#transaction }) !== transaction) throw new BadPage('has data elsewhere of another transaction');
-    if (new DataView(header.buffer).getUint32(20, true) !== pages) throw new BadPage('has data elsewhere of another length');
+    const header = new DataView(this.#read(page, HEADER_BYTES).buffer);
+    if (checkHeader(header, { number: page, kind: 'overflow', transactionMax: this.#transaction }) !== transaction) throw new BadPage('has data elsewhere of another transaction');
+    if (overflowPagesOf(header) !== pages) throw new BadPage('has data elsewhere of another length');
   }
 
-  #record(table: string, node: PageNode): void {
-    if (node.flags === NODE_FLAGS.table) throw new BadPage('has a table inside of a table');
-    this.#options.onRecord?.(table, node.key, this.#valueOf(node));
+  #free(leaf: TreePage, index: number): void {
+    for (const { page, pages } of freeRuns(this.#valueOf(leaf, index))) this.#use(page, pages);
   }
 
-  #free(node: PageNode): void {
-    for (const { page, pages } of freeRuns(this.#valueOf(node))) this.#use(page, pages);
+  #valueOf(leaf: TreePage, index: number): Uint8Array {
+    if (leaf.flags(index) !== NODE_FLAGS.elsewhere) return leaf.data(index);
+    return this.#read(leaf.elsewhere(index).page, HEADER_BYTES + leaf.size(index)).subarray(HEADER_BYTES);
   }
 
-  #valueOf(node: PageNode): Uint8Array {
-    if (node.flags !== NODE_FLAGS.elsewhere) return node.data;
-    return this.#read(elsewhereOf(node, this.#pageBytes).page, HEADER_BYTES + node.size).subarray(HEADER_BYTES);
-  }
-
-  /** Notes that pages are in use or free; each may be that once. */
+  /** Notes that pages are in use or free; each may be that once. Eight at a time: most of a store's pages are data elsewhere. */
   #use(first: number, pages: number): void {
-    if (first < 2 || first + pages - 1 > this.#lastPage) throw new BadPage(`points to page ${first}, which is not in the file`);
-    for (let page = first; page < first + pages; page++) {
-      const bit = 1 << (page & 7);
-      if ((this.#used[page >> 3]! & bit) !== 0) throw new BadPage(`names page ${page}, which something else has`);
-      this.#used[page >> 3]! |= bit;
+    const after = first + pages;
+    if (first < 2 || after - 1 > this.#lastPage) throw new BadPage(`points to page ${first}, which is not in the file`);
+    const used = this.#used;
+    for (let page = first; page < after;) {
+      const place = page >> 3;
+      const next = (place + 1) << 3;
+      const bits = (255 << (page & 7)) & (next > after ? 255 >> (next - after) : 255);
+      const taken = used[place]! & bits;
+      if (taken !== 0) throw new BadPage(`names page ${(place << 3) + 31 - Math.clz32(taken & -taken)}, which something else has`);
+      used[place]! |= bits;
+      page = next;
     }
   }
 
   #read(page: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
-    if (readSync(this.#file, bytes, 0, length, page * this.#pageBytes) !== length) throw new BadPage('lies behind the end of the file');
+    this.#readInto(bytes, page);
     return bytes;
+  }
+
+  #readInto(bytes: Uint8Array, page: number): void {
+    if (readSync(this.#file, bytes, 0, bytes.length, page * this.#pageBytes) !== bytes.length) throw new BadPage('lies behind the end of the file');
   }
 }
 
-function mustLieWithin(bounds: Bounds, { first, last, compare }: { readonly first: Uint8Array; readonly last: Uint8Array; readonly compare: Tree['compare'] }): void {
+const bytesOf = ({ bytes, start, length }: Key): Uint8Array => bytes.subarray(start, start + length);
+
+/** The package ends names with a zero. */
+const nameOf = (key: Key): string => new TextDecoder().decode(bytesOf(key)).replace(/\0$/, '');
+
+function mustLieWithin(bounds: Bounds, { first, last, compare }: { readonly first: Key; readonly last: Key; readonly compare: (a: Key, b: Key) => number }): void {
   const isWithin = (bounds.from === undefined || compare(first, bounds.from) >= 0) && (bounds.to === undefined || compare(last, bounds.to) < 0);
   if (!isWithin) throw new BadPage('has keys that belong to another page');
-}
-
-/** The free list has little-endian numbers for keys. */
-function compareIntegers(a: Uint8Array, b: Uint8Array): number {
-  if (a.length !== 8 || b.length !== 8) throw new BadPage('has a key in the free list that is no number');
-  const value = (bytes: Uint8Array): bigint => new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  return value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0;
 }

@@ -8,29 +8,28 @@
  *   elsewhere 0 u64 first page   8 u64 transaction   16 u64 pages           there: 20 u32 pages, data from 24
  *   table     6 u16 depth   8 u64 branch pages   16 u64 leaf pages   24 u64 overflow pages   32 u64 entries   40 u64 root, all ones: empty
  *
- * Invariant: what is handed out lies inside the page. What this does NOT do: read files, follow children (lmdb-check.ts).
+ * Invariant: what is handed out lies inside the page. A look at a store is the first thing that most commands do, in code that V8 has not compiled yet: TreePage makes no object,
+ * closure or view for a node, and is used again for the next page.
+ * What this does NOT do: read files, follow children (lmdb-check.ts).
  */
 export const HEADER_BYTES = 24;
 export const PAGE_FLAGS = { branch: 1, leaf: 2, overflow: 4 } as const;
-export const NODE_FLAGS = { elsewhere: 1, table: 2 } as const;
+export const NODE_FLAGS = { inline: 0, elsewhere: 1, table: 2 } as const;
 const NODE_BYTES = 8;
-const KEY_BYTES_MAX = 511;
+export const KEY_BYTES_MAX = 511;
 const ELSEWHERE_BYTES = 24;
 const TABLE_BYTES = 48;
 const NO_PAGE = 0xffff_ffff_ffff_ffffn;
+/** A pointer and the head of a node. */
+const NODE_BYTES_MIN = 2 + NODE_BYTES;
+const HALF = 0x1_0000;
+const WORD = 0x1_0000_0000;
 
 export interface TableRecord { readonly depth: number; readonly branchPages: number; readonly leafPages: number; readonly overflowPages: number; readonly entries: number; readonly root: number | undefined }
-export interface Elsewhere { readonly page: number; readonly pages: number; readonly transaction: bigint }
-export interface PageNode {
-  readonly key: Uint8Array;
-  /** Of a branch. */
-  readonly child: number;
-  readonly flags: number;
-  /** Length of a leaf's data. */
-  readonly size: number;
-  /** A leaf's data as it lies in the page. */
-  readonly data: Uint8Array;
-}
+export interface Elsewhere { readonly page: number; readonly pages: number; readonly transaction: number }
+/** A key as it lies in a page: valid until the page is read anew. */
+export interface Key { readonly bytes: Uint8Array; readonly start: number; readonly length: number }
+export interface PageIdentity { readonly number: number; readonly kind: keyof typeof PAGE_FLAGS; readonly transactionMax: number }
 
 /** Why a page or record is none; the message goes on "page N". */
 export class BadPage extends Error {}
@@ -39,112 +38,169 @@ function mustBe(condition: boolean, what: string): asserts condition {
   if (!condition) throw new BadPage(what);
 }
 
+/** A u64 of which 48 bits are used. */
 function number(view: DataView, offset: number): number {
-  const value = view.getBigUint64(offset, true);
-  mustBe(value <= 0xffff_ffff_ffffn, 'holds an impossible number');
-  return Number(value);
+  const high = view.getUint32(offset + 4, true);
+  mustBe(high < HALF, 'holds an impossible number');
+  return high * WORD + view.getUint32(offset, true);
 }
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** The header of a page: it must be of its number and kind and not from the future. */
-export function checkHeader(page: Uint8Array, expected: { readonly number: number; readonly flags: number; readonly transaction: bigint }): bigint {
-  const view = viewOf(page);
-  mustBe(view.getBigUint64(0, true) === BigInt(expected.number), 'is another page');
-  mustBe(view.getUint16(18, true) === expected.flags, 'is of another kind');
-  const transaction = view.getBigUint64(8, true);
-  mustBe(transaction <= expected.transaction, 'is of a transaction that has not happened');
+/** The header of a page: it must be of its number and kind and not from the future. Returns its transaction. */
+export function checkHeader(view: DataView, { number: page, kind, transactionMax }: PageIdentity): number {
+  mustBe(view.getUint32(0, true) === page % WORD && view.getUint32(4, true) === Math.floor(page / WORD), 'is another page');
+  mustBe(view.getUint16(18, true) === PAGE_FLAGS[kind], 'is of another kind');
+  const transaction = view.getUint32(12, true) * WORD + view.getUint32(8, true);
+  mustBe(transaction <= transactionMax, 'is of a transaction that has not happened');
   return transaction;
 }
 
-/** The nodes of a branch or leaf page whose header was checked. */
-export function nodesOf(page: Uint8Array, kind: 'branch' | 'leaf', compare: (a: Uint8Array, b: Uint8Array) => number): readonly PageNode[] {
-  const view = viewOf(page);
-  const [lower, upper, end] = [view.getUint16(20, true), view.getUint16(22, true), page.length - HEADER_BYTES];
-  mustBe(lower % 2 === 0 && lower >= 2 && lower <= upper && upper <= end, 'has impossible bounds');
-  const nodes: PageNode[] = [];
-  let filled = 0;
-  for (let pointer = 0; pointer < lower; pointer += 2) {
-    const start = view.getUint16(HEADER_BYTES + pointer, true);
-    mustBe(start >= upper && start + NODE_BYTES <= end, 'has a node outside of it');
-    const node = nodeAt(view, { page, start: start + HEADER_BYTES, kind });
-    filled += evenly(NODE_BYTES + node.key.length + node.data.length);
-    nodes.push(node);
+/** How many pages the data behind such a header has. */
+export function overflowPagesOf(view: DataView): number {
+  return view.getUint32(20, true);
+}
+
+/** A branch or leaf page under a look. Nodes are known by their number from the left. */
+export class TreePage {
+  /** To be read into, then checked. */
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  /** The same bytes; LMDB's nodes begin at even offsets. */
+  readonly #halves: Uint16Array;
+  /** Half the offset of each node. */
+  readonly #starts: Uint16Array;
+  /** Nodes whose flags are not 0, of a leaf. */
+  readonly #flagged: Uint16Array;
+  #isBranch = false;
+  count = 0;
+  flaggedCount = 0;
+
+  constructor(pageBytes: number) {
+    this.bytes = new Uint8Array(pageBytes);
+    this.#view = viewOf(this.bytes);
+    this.#halves = new Uint16Array(this.bytes.buffer);
+    this.#starts = new Uint16Array(Math.floor(pageBytes / NODE_BYTES_MIN));
+    this.#flagged = new Uint16Array(this.#starts.length);
   }
-  mustBe(filled === end - upper, 'has nodes that overlap or gaps between them');
-  for (let index = kind === 'branch' ? 2 : 1; index < nodes.length; index++) mustBe(compare(nodes[index - 1]!.key, nodes[index]!.key) < 0, 'has keys out of order');
-  return nodes;
-}
 
-/** What a leaf holds, without an object a node: most leaves are looked at for their form only. */
-export interface LeafSummary { readonly entries: number; readonly first: Uint8Array; readonly last: Uint8Array; readonly elsewhere: readonly PageNode[] }
-
-/** The same checks as nodesOf() makes of a leaf whose keys are bytes. */
-export function summaryOf(page: Uint8Array): LeafSummary {
-  const view = viewOf(page);
-  const [lower, upper, end] = [view.getUint16(20, true), view.getUint16(22, true), page.length - HEADER_BYTES];
-  mustBe(lower % 2 === 0 && lower >= 2 && lower <= upper && upper <= end, 'has impossible bounds');
-  const elsewhere: PageNode[] = [];
-  let filled = 0;
-  let before = { start: 0, length: -1 };
-  for (let pointer = 0; pointer < lower; pointer += 2) {
-    const offset = view.getUint16(HEADER_BYTES + pointer, true);
-    mustBe(offset >= upper && offset + NODE_BYTES <= end, 'has a node outside of it');
-    const start = offset + HEADER_BYTES;
-    const [size, flags, length] = [view.getUint32(start, true), view.getUint16(start + 4, true), view.getUint16(start + 6, true)];
-    const data = flags === NODE_FLAGS.elsewhere ? ELSEWHERE_BYTES : size;
-    mustBe(length > 0 && length <= KEY_BYTES_MAX && flags <= NODE_FLAGS.elsewhere && start + NODE_BYTES + length + data <= page.length, 'has a node of an impossible form');
-    filled += evenly(NODE_BYTES + length + data);
-    const key = { start: start + NODE_BYTES, length };
-    mustBe(before.length < 0 || isBefore(page, before, key), 'has keys out of order');
-    before = key;
-    if (flags === NODE_FLAGS.elsewhere) elsewhere.push(nodeAt(view, { page, start, kind: 'leaf' }));
+  /** Looks at all that was read. Keys of bytes must be in order; mustHaveNumbers() is for the other kind. */
+  check(expected: PageIdentity, keys: 'bytes' | 'numbers'): void {
+    this.count = this.flaggedCount = 0;
+    checkHeader(this.#view, expected);
+    this.#isBranch = expected.kind === 'branch';
+    this.#checkNodes();
+    if (keys === 'numbers') this.#checkNumbers();
+    else this.#checkOrder();
   }
-  mustBe(filled === end - upper, 'has nodes that overlap or gaps between them');
-  const start = HEADER_BYTES + NODE_BYTES + view.getUint16(HEADER_BYTES, true);
-  return { entries: lower / 2, first: page.subarray(start, start + view.getUint16(start - 2, true)), last: page.subarray(before.start, before.start + before.length), elsewhere };
-}
 
-interface Piece { readonly start: number; readonly length: number }
-
-function isBefore(page: Uint8Array, a: Piece, b: Piece): boolean {
-  const length = Math.min(a.length, b.length);
-  for (let index = 0; index < length; index++) {
-    const difference = page[a.start + index]! - page[b.start + index]!;
-    if (difference !== 0) return difference < 0;
+  key(index: number): Key {
+    const half = this.#starts[index]!; // Callers ask below `count`.
+    return { bytes: this.bytes, start: half * 2 + NODE_BYTES, length: this.#halves[half + 3]! };
   }
-  return a.length < b.length;
-}
 
-function nodeAt(view: DataView, { page, start, kind }: { readonly page: Uint8Array; readonly start: number; readonly kind: 'branch' | 'leaf' }): PageNode {
-  const size = view.getUint32(start, true);
-  const flags = view.getUint16(start + 4, true);
-  const keyLength = view.getUint16(start + 6, true);
-  const keyStart = start + NODE_BYTES;
-  mustBe(keyLength <= KEY_BYTES_MAX && keyStart + keyLength <= page.length, 'has a key that is too long');
-  const key = page.subarray(keyStart, keyStart + keyLength);
-  if (kind === 'branch') return { key, child: flags * 2 ** 32 + size, flags: 0, size: 0, data: page.subarray(0, 0) };
-  mustBe(keyLength > 0 && flags <= NODE_FLAGS.table, 'has a node of an unknown kind');
-  const length = flags === NODE_FLAGS.elsewhere ? ELSEWHERE_BYTES : size;
-  mustBe(keyStart + keyLength + length <= page.length, 'has data that is too long');
-  return { key, child: 0, flags, size, data: page.subarray(keyStart + keyLength, keyStart + keyLength + length) };
-}
+  /** Of a branch. */
+  child(index: number): number {
+    const half = this.#starts[index]!;
+    return this.#halves[half + 2]! * WORD + this.#size(half);
+  }
 
-const evenly = (bytes: number): number => bytes + (bytes & 1);
+  flags(index: number): number {
+    return this.#halves[this.#starts[index]! + 2]!;
+  }
+
+  /** Length of a leaf's data. */
+  size(index: number): number {
+    return this.#size(this.#starts[index]!);
+  }
+
+  /** The number of the node that is the `index`th of those with flags. */
+  flagged(index: number): number {
+    return this.#flagged[index]!;
+  }
+
+  /** A leaf's data as it lies in the page; valid until the page is read anew. */
+  data(index: number): Uint8Array {
+    const { start, length } = this.key(index);
+    return this.bytes.subarray(start + length, start + length + (this.flags(index) === NODE_FLAGS.elsewhere ? ELSEWHERE_BYTES : this.size(index)));
+  }
+
+  /** Where a leaf's data lies that is not in the page. */
+  elsewhere(index: number): Elsewhere {
+    const half = this.#starts[index]!;
+    const at = half * 2 + NODE_BYTES + this.#halves[half + 3]!;
+    const pages = number(this.#view, at + 16);
+    mustBe(pages === Math.ceil((HEADER_BYTES + this.size(index)) / this.bytes.length), 'has data of another length elsewhere');
+    return { page: number(this.#view, at), pages, transaction: number(this.#view, at + 8) };
+  }
+
+  #size(half: number): number {
+    return this.#halves[half + 1]! * HALF + this.#halves[half]!;
+  }
+
+  #checkNodes(): void {
+    const halves = this.#halves;
+    const [lower, upper, end] = [halves[10]!, halves[11]!, this.bytes.length - HEADER_BYTES];
+    mustBe(lower % 2 === 0 && lower >= 2 && lower <= upper && upper <= end, 'has impossible bounds');
+    const count = lower / 2;
+    mustBe(count <= this.#starts.length, 'has impossible bounds');
+    let filled = 0;
+    for (let index = 0; index < count; index++) {
+      const offset = halves[HEADER_BYTES / 2 + index]!;
+      mustBe(offset >= upper && offset + NODE_BYTES <= end && offset % 2 === 0, 'has a node outside of it');
+      const half = (offset + HEADER_BYTES) / 2;
+      this.#starts[index] = half;
+      const bytes = NODE_BYTES + halves[half + 3]! + (this.#isBranch ? 0 : this.#leafBytes(half, index));
+      mustBe(halves[half + 3]! <= KEY_BYTES_MAX && offset + bytes <= end, 'has a node of an impossible form');
+      filled += bytes + (bytes & 1);
+    }
+    mustBe(filled === end - upper, 'has nodes that overlap or gaps between them');
+    this.count = count;
+  }
+
+  /** Bytes of a leaf's data in the page. */
+  #leafBytes(half: number, index: number): number {
+    const flags = this.#halves[half + 2]!;
+    if (flags !== NODE_FLAGS.inline) this.#flagged[this.flaggedCount++] = index;
+    mustBe(flags <= NODE_FLAGS.table && this.#halves[half + 3]! > 0, 'has a node of an unknown kind');
+    return flags === NODE_FLAGS.elsewhere ? ELSEWHERE_BYTES : this.#size(half);
+  }
+
+  /** LMDB does not look at the first key of a branch. */
+  get firstKey(): number {
+    return this.#isBranch ? 1 : 0;
+  }
+
+  /** Bytes, then length; most keys are hashes, and differ in their first two bytes. */
+  #checkOrder(): void {
+    const { bytes, count } = this;
+    const starts = this.#starts;
+    for (let index = this.firstKey + 1; index < count; index++) {
+      const isBefore = bytes[starts[index - 1]! * 2 + NODE_BYTES]! < bytes[starts[index]! * 2 + NODE_BYTES]!;
+      if (!isBefore || this.key(index - 1).length === 0) mustBe(compareKeys(this.key(index - 1), this.key(index)) < 0, 'has keys out of order');
+    }
+  }
+
+  #checkNumbers(): void {
+    for (let index = this.firstKey + 1; index < this.count; index++) mustBe(compareNumbers(this.key(index - 1), this.key(index)) < 0, 'has keys out of order');
+  }
+}
 
 /** LMDB's order of keys: bytes, then length. */
-export function compareKeys(a: Uint8Array, b: Uint8Array): number {
+export function compareKeys(a: Key, b: Key): number {
   const length = Math.min(a.length, b.length);
-  for (let index = 0; index < length; index++) if (a[index] !== b[index]) return a[index]! - b[index]!;
+  for (let index = 0; index < length; index++) {
+    const difference = a.bytes[a.start + index]! - b.bytes[b.start + index]!;
+    if (difference !== 0) return difference;
+  }
   return a.length - b.length;
 }
 
-/** Where a leaf's data lies that is not in the page. */
-export function elsewhereOf({ data, size }: PageNode, pageBytes: number): Elsewhere {
-  const view = viewOf(data);
-  const pages = number(view, 16);
-  mustBe(pages === Math.ceil((HEADER_BYTES + size) / pageBytes), 'has data of another length elsewhere');
-  return { page: number(view, 0), pages, transaction: view.getBigUint64(8, true) };
+/** The free list has little-endian numbers for keys. */
+export function compareNumbers(a: Key, b: Key): number {
+  mustBe(a.length === 8 && b.length === 8, 'has a key in the free list that is no number');
+  const value = ({ bytes, start }: Key): bigint => viewOf(bytes).getBigUint64(start, true);
+  return value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0;
 }
 
 /** `data`: of a node that is a table, or a part of the header record. */
