@@ -65,6 +65,8 @@ interface Work {
   readonly undo: PageUndo;
   /** Hashes of nodes that this batch holds or relies on. */
   readonly nodes: Set<BlobHash>;
+  /** Dirty pages of each object, as the objects say. */
+  readonly reported: readonly (readonly number[])[];
   readonly dirty: Map<string, readonly number[]>;
   dirtyPages: number;
   /** What becomes true when the batch is committed. */
@@ -122,8 +124,9 @@ export class SnapshotWriter {
     this.#arena.reset();
     const deletes: StoreDelete[] = [];
     const taker = sink ?? { room: this.#arena.room, put: (pack: StorePut) => void puts.push(pack) };
-    const packs = new PackWriter(this.#store, this.#digests, { puts, expect, deletes, sink: taker });
-    const work: Work = { puts, expect, deletes, packs, undo: new PageUndo(), nodes: new Set(), dirty: new Map(), dirtyPages: 0, learn: () => {} };
+    const reported = state.objects.map((object) => object.dirtyPages());
+    const packs = new PackWriter(this.#store, this.#digests, { puts, expect, deletes, sink: taker }, reported.reduce((sum, { length }) => sum + length, 0));
+    const work: Work = { puts, expect, deletes, packs, undo: new PageUndo(), nodes: new Set(), reported, dirty: new Map(), dirtyPages: 0, learn: () => {} };
     const next: Trees = { objects: new Map(), sections: new Map(), list: { ...this.#trees.list } };
     let root: Root;
     try {
@@ -139,9 +142,9 @@ export class SnapshotWriter {
 
   #captureState(state: MachineState, next: Trees, work: Work): Root {
     const objects = new Map<string, TreeRoot>();
-    for (const object of state.objects) {
+    for (const [index, object] of state.objects.entries()) {
       assert(!next.objects.has(object.name), 'object names are unique in a machine');
-      const tree = this.#captureObject(object, work);
+      const tree = this.#captureObject(object, work.reported[index]!, work);
       next.objects.set(object.name, tree);
       objects.set(object.name, this.#seal(tree, work));
     }
@@ -172,10 +175,9 @@ export class SnapshotWriter {
     this.#carried = dirty;
   }
 
-  #captureObject(object: PageObject, work: Work): PageTree {
+  #captureObject(object: PageObject, reported: readonly number[], work: Work): PageTree {
     const tree = this.#trees.objects.get(object.name) ?? this.#newTree(object.name);
     const carried = this.#carried.get(object.name);
-    const reported = object.dirtyPages();
     const dirty = carried === undefined ? reported : [...new Set([...carried, ...reported])].sort((a, b) => a - b);
     for (const pageIndex of dirty) this.#capturePage({ tree, pageIndex, page: object.readPage(pageIndex) }, work);
     work.dirtyPages += dirty.length;

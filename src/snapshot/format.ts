@@ -139,27 +139,38 @@ export function expandSlot({ stored }: PackSlot): Uint8Array {
   return page;
 }
 
+/** What goes into a pack, slot by slot: hashes one after the other, XXH64 of the pages, and the pages without their trailing zeros. */
+export interface PackContent { readonly hashes: Uint8Array; readonly guards: BigUint64Array; readonly stored: readonly Uint8Array[] }
+
 /** `room` gives the memory for the pack: its own by default. */
-export function encodePack(slots: readonly PackSlot[], room: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)): Uint8Array {
-  assert(slots.length > 0 && slots.length <= PACK_PAGES_MAX, 'a pack holds 1 to 15 pages');
-  let size = 2 + PACK_SLOT_BYTES * slots.length;
-  for (const { stored } of slots) size += stored.length;
+export function encodePack({ hashes, guards, stored }: PackContent, room: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)): Uint8Array {
+  const count = stored.length;
+  assert(count > 0 && count <= PACK_PAGES_MAX && hashes.length === count * HASH_BYTES && guards.length >= count, 'a pack holds 1 to 15 pages');
+  let size = 2 + PACK_SLOT_BYTES * count;
+  for (let slot = 0; slot < count; slot++) size += stored[slot]!.length;
   const bytes = room(size);
   assert(bytes.length === size, 'a pack has the memory that it asked for');
   const view = new DataView(bytes.buffer, bytes.byteOffset, size);
   bytes[0] = PACK_TAG;
-  bytes[1] = slots.length;
-  let offset = 2 + PACK_SLOT_BYTES * slots.length;
-  for (let slot = 0; slot < slots.length; slot++) {
-    const { hash, guard, stored } = slots[slot]!;
-    view.setUint16(2 + slot * 2, stored.length, true);
-    const entry = 2 + slots.length * 2 + slot * (HASH_BYTES + 8);
-    bytes.set(hash, entry);
-    view.setBigUint64(entry + HASH_BYTES, guard, true);
-    bytes.set(stored, offset);
-    offset += stored.length;
+  bytes[1] = count;
+  let offset = 2 + PACK_SLOT_BYTES * count;
+  for (let slot = 0; slot < count; slot++) {
+    const page = stored[slot]!;
+    view.setUint16(2 + slot * 2, page.length, true);
+    const entry = 2 + count * 2 + slot * (HASH_BYTES + 8);
+    for (let index = 0; index < HASH_BYTES; index++) bytes[entry + index] = hashes[slot * HASH_BYTES + index]!;
+    view.setBigUint64(entry + HASH_BYTES, guards[slot]!, true);
+    bytes.set(page, offset);
+    offset += page.length;
   }
   return bytes;
+}
+
+/** The same of slots. */
+export function packContent(slots: readonly PackSlot[]): PackContent {
+  const hashes = new Uint8Array(slots.length * HASH_BYTES);
+  slots.forEach(({ hash }, slot) => hashes.set(hash, slot * HASH_BYTES));
+  return { hashes, guards: BigUint64Array.from(slots, ({ guard }) => guard), stored: slots.map(({ stored }) => stored) };
 }
 
 /** The slots of a pack, views into it; undefined when the bytes are no pack. Guards are not checked here. */

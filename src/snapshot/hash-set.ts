@@ -16,10 +16,17 @@ const SLOTS_FIRST = 1024;
 export interface Hashes { has(hash: BlobHash): boolean; add(hash: BlobHash): unknown; readonly size: number }
 
 export class HashSet implements Hashes {
-  #slots = new Uint32Array(SLOTS_FIRST * WORDS);
+  #slots: Uint32Array;
   #size = 0;
   readonly #bytes = new Uint8Array(HASH_BYTES);
   readonly #words = new Uint32Array(this.#bytes.buffer);
+
+  /** `expected`: entries for which there is room at once. */
+  constructor(expected = 0) {
+    let slots = SLOTS_FIRST;
+    while (slots < expected * 2) slots *= 2;
+    this.#slots = new Uint32Array(slots * WORDS);
+  }
 
   get size(): number {
     return this.#size;

@@ -58,6 +58,11 @@ export function decodeList(bytes: Uint8Array): readonly ListedPack[] | undefined
 }
 
 /** Offset in a list of the hash of a pack's page. */
-export function listedHashAt({ at }: ListedPack, slot: number): number {
+export function listedHashAt({ at }: Pick<ListedPack, 'at'>, slot: number): number {
   return at + PACK_HEADER_BYTES + slot * HASH_BYTES;
+}
+
+/** Offset in a list of the key of the pack whose slot has its hash at `hashAt`. */
+export function listedPackAt(hashAt: number, slot: number): number {
+  return hashAt - PACK_HEADER_BYTES - slot * HASH_BYTES;
 }

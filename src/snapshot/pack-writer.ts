@@ -39,17 +39,20 @@ export class PackWriter {
   readonly #batch: PackBatch;
   readonly #sink: PackSink;
   readonly #index: PageIndex;
-  readonly #seen = new HashSet();
+  readonly #seen: HashSet;
   readonly #relied = new Set<StorePut>();
   readonly #written: WrittenPack[] = [];
-  #slots: PackSlot[] = [];
-  /** Hashes of the slots one after the other: what the key of the pack is made from, and the keys of the locations. */
+  /** Of the pack under way: its pages. */
+  readonly #stored: Uint8Array[] = [];
+  readonly #guards = new BigUint64Array(PACK_PAGES_MAX);
+  /** Hashes of its pages one after the other: what the key of the pack is made from, and the keys of the locations. */
   #hashes = new Uint8Array(HASH_BYTES * PACK_PAGES_MAX);
   #pageCount = 0;
   #strangers = 0;
 
-  /** Appends its records to `batch`: what it writes, and where pages are that it found. */
-  constructor(store: SnapshotStore, digests: Digests, batch: PackBatch) {
+  /** Appends its records to `batch`: what it writes, and where pages are that it found. `expected`: about how many pages there will be. */
+  constructor(store: SnapshotStore, digests: Digests, batch: PackBatch, expected = 0) {
+    this.#seen = new HashSet(expected);
     this.#store = store;
     this.#digests = digests;
     this.#batch = batch;
@@ -67,15 +70,12 @@ export class PackWriter {
     if (!this.#seen.addBytes(hash) || this.#isStored(hash)) return;
     this.#pageCount++;
     const length = trimmedLength(page);
-    this.move({ hash, guard, stored: length === page.length ? page : page.subarray(0, length) });
+    this.#pack(hash, guard, length === page.length ? page : page.subarray(0, length));
   }
 
   /** Packs a slot of an older pack again, stored or not. */
   move({ hash, guard, stored }: PackSlot): void {
-    const at = this.#slots.length * HASH_BYTES;
-    this.#hashes.set(hash, at);
-    this.#slots.push({ hash: this.#hashes.subarray(at, at + HASH_BYTES), guard, stored });
-    if (this.#slots.length === PACK_PAGES_MAX) this.#endPack();
+    this.#pack(hash, guard, stored);
   }
 
   /** Writes out the pack that is not full yet, and a record for each page. */
@@ -132,15 +132,23 @@ export class PackWriter {
     this.#batch.expect.push(list);
   }
 
+  #pack(hash: Uint8Array, guard: bigint, stored: Uint8Array): void {
+    const slot = this.#stored.length;
+    for (let index = 0; index < HASH_BYTES; index++) this.#hashes[slot * HASH_BYTES + index] = hash[index]!;
+    this.#guards[slot] = guard;
+    this.#stored.push(stored);
+    if (slot + 1 === PACK_PAGES_MAX) this.#endPack();
+  }
+
   #endPack(): void {
-    const slots = this.#slots;
-    if (slots.length === 0) return;
-    const hashes = this.#hashes.subarray(0, slots.length * HASH_BYTES);
+    const stored = this.#stored;
+    if (stored.length === 0) return;
+    const hashes = this.#hashes.subarray(0, stored.length * HASH_BYTES);
     const key = new Uint8Array(HASH_BYTES);
     this.#digests.sha256Into(hashes, key, 0);
-    this.#sink.put({ table: 'packs', key, value: encodePack(slots, this.#sink.room) });
+    this.#sink.put({ table: 'packs', key, value: encodePack({ hashes, guards: this.#guards, stored }, this.#sink.room) });
     this.#written.push({ key, hashes });
-    this.#slots = [];
+    stored.length = 0;
     this.#hashes = new Uint8Array(HASH_BYTES * PACK_PAGES_MAX);
   }
 }

@@ -11,21 +11,79 @@
  * a capture that relies on one expects it in its commit, a reader that misses a page, or the pack of one, looks again. A record of the table `pages` counts before a list.
  * What this does NOT do: commit, check that packs hold what lists say (check.ts does).
  */
-import type { BlobHash, Digests } from '../core/index.ts';
+import { assert, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreBatch, StorePut } from '../store/index.ts';
-import { HASH_BYTES, LOCATION_BYTES, readHash, writeLocation } from './format.ts';
-import { decodeList, listedHashAt, type ListedPack } from './location-list.ts';
+import { HASH_BYTES, LOCATION_BYTES, PACK_PAGES_MAX, readHash, writeLocation } from './format.ts';
+import { decodeList, listedHashAt, listedPackAt } from './location-list.ts';
 
 /** What is read of a store: single records, and the lists. */
 export type SnapshotStore = Pick<Store, 'get' | 'range'>;
-/** A page of a list. */
-export interface ListedPage { readonly list: StorePut; readonly pack: ListedPack; readonly slot: number }
+/** A page of a list: where its hash lies in the list, and its slot in its pack. */
+export interface ListedPage { readonly list: StorePut; readonly hashAt: number; readonly slot: number }
 
 export const FIRST_KEY = Uint8Array.of(0);
 export const AFTER_LAST_KEY = new Uint8Array(512).fill(255).subarray(0, 500);
 const SLOTS_FIRST = 1024;
+const PAGES_FIRST = 256;
+/** Of a page's first word: the number of its list above its slot. */
+const SLOT_BITS = 4;
+assert(PACK_PAGES_MAX <= 1 << SLOT_BITS, 'a slot fits its bits');
 /** Pages that are sorted at a time: their places and four bytes of a hash fit the 53 bits of a number. */
 const PLACES_MAX = 2 ** 20;
+
+/** Pages of lists as two words each: an object for each of tens of thousands would be copied by V8's collector several times. */
+class ListedPages {
+  readonly #lists: StorePut[] = [];
+  #words = new Uint32Array(PAGES_FIRST * 2);
+  count = 0;
+
+  /** Takes every page of a list that `isWanted`, which is given the offset of its hash. */
+  add(list: StorePut, isWanted: (hashAt: number) => boolean = () => true): void {
+    const number = this.#lists.push(list) - 1;
+    for (const pack of decodeList(list.value) ?? []) {
+      for (let slot = 0; slot < pack.pageCount; slot++) {
+        const hashAt = listedHashAt(pack, slot);
+        if (isWanted(hashAt)) this.#push((number << SLOT_BITS) | slot, hashAt);
+      }
+    }
+  }
+
+  copy(): ListedPages {
+    const pages = new ListedPages();
+    pages.#lists.push(...this.#lists);
+    pages.#words = this.#words.slice();
+    pages.count = this.count;
+    return pages;
+  }
+
+  page(place: number): ListedPage {
+    return { list: this.#lists[this.#words[place * 2]! >>> SLOT_BITS]!, hashAt: this.hashAt(place), slot: this.slot(place) };
+  }
+
+  /** The bytes of the list that has a page. */
+  bytes(place: number): Uint8Array {
+    return this.#lists[this.#words[place * 2]! >>> SLOT_BITS]!.value; // Callers ask below `count`.
+  }
+
+  hashAt(place: number): number {
+    return this.#words[place * 2 + 1]!;
+  }
+
+  slot(place: number): number {
+    return this.#words[place * 2]! & ((1 << SLOT_BITS) - 1);
+  }
+
+  #push(first: number, hashAt: number): void {
+    if (this.count * 2 === this.#words.length) {
+      const words = new Uint32Array(this.#words.length * 2);
+      words.set(this.#words);
+      this.#words = words;
+    }
+    this.#words[this.count * 2] = first;
+    this.#words[this.count * 2 + 1] = hashAt;
+    this.count++;
+  }
+}
 
 export class PageIndex {
   static readonly #known = new WeakMap<SnapshotStore, PageIndex>();
@@ -34,7 +92,7 @@ export class PageIndex {
   #lists = new Map<string, StorePut>();
   /** The pages of all lists: open addressing by the first word of the hash, at most half full; 0: free, else one more than the place in #pages. */
   #slots = new Uint32Array(SLOTS_FIRST);
-  #pages: ListedPage[] = [];
+  #pages = new ListedPages();
   #isLoaded = false;
 
   private constructor(store: SnapshotStore) {
@@ -51,7 +109,7 @@ export class PageIndex {
   /** Pages of the known lists. */
   get pageCount(): number {
     this.#load();
-    return this.#pages.length;
+    return this.#pages.count;
   }
 
   get lists(): readonly StorePut[] {
@@ -74,7 +132,7 @@ export class PageIndex {
   find(hash: Uint8Array): ListedPage | undefined {
     this.#load();
     const place = this.#slots[this.#slotOf(hash, 0)]!;
-    return place === 0 ? undefined : this.#pages[place - 1];
+    return place === 0 ? undefined : this.#pages.page(place - 1);
   }
 
   /** Looks at the store's lists anew. */
@@ -88,9 +146,15 @@ export class PageIndex {
     this.#isLoaded = true;
     const name = list.key.join();
     if (this.#lists.has(name)) return;
-    const pages = pagesOf(list);
-    if (pages.length > 0) this.#lists.set(name, list);
-    for (const page of pages) this.#addPage(page);
+    if (decodeList(list.value) === undefined) return;
+    this.#lists.set(name, list);
+    this.#pages.add(list, (hashAt) => {
+      if ((this.#pages.count + 1) * 2 > this.#slots.length) this.#grow();
+      const slot = this.#slotOf(list.value, hashAt);
+      if (this.#slots[slot] !== 0) return false; // It lies in two packs: either will do.
+      this.#slots[slot] = this.#pages.count + 1;
+      return true;
+    });
   }
 
   /** Looks at the store's lists anew when it is asked next. */
@@ -103,7 +167,7 @@ export class PageIndex {
   clear(): void {
     this.#lists = new Map();
     this.#slots = new Uint32Array(SLOTS_FIRST);
-    this.#pages = [];
+    this.#pages = new ListedPages();
     this.#isLoaded = true;
   }
 
@@ -118,26 +182,18 @@ export class PageIndex {
   /** Every known page and those of `more` as records of the table `pages`, in the order of that table. */
   recordsWith(more: readonly StorePut[]): readonly StorePut[] {
     this.#load();
-    return sortedRecords([...this.#pages, ...more.flatMap(pagesOf)]);
+    const all = this.#pages.copy();
+    for (const list of more) all.add(list);
+    return sortedRecords(all);
   }
 
   #load(): void {
     if (!this.#isLoaded) this.refresh();
   }
 
-  #addPage(page: ListedPage): void {
-    if ((this.#pages.length + 1) * 2 > this.#slots.length) this.#grow();
-    const slot = this.#slotOf(page.list.value, listedHashAt(page.pack, page.slot));
-    if (this.#slots[slot] !== 0) return; // It lies in two packs: either will do.
-    this.#slots[slot] = this.#pages.push(page);
-  }
-
   #grow(): void {
     this.#slots = new Uint32Array(this.#slots.length * 2);
-    for (let place = 0; place < this.#pages.length; place++) {
-      const { list, pack, slot } = this.#pages[place]!;
-      this.#slots[this.#slotOf(list.value, listedHashAt(pack, slot))] = place + 1;
-    }
+    for (let place = 0; place < this.#pages.count; place++) this.#slots[this.#slotOf(this.#pages.bytes(place), this.#pages.hashAt(place))] = place + 1;
   }
 
   /** The slot that holds the page with the hash at `offset` of `bytes`, or the free one where it belongs. */
@@ -147,21 +203,15 @@ export class PageIndex {
     for (let slot = first & mask; ; slot = (slot + 1) & mask) {
       const place = this.#slots[slot]!;
       if (place === 0) return slot;
-      const { list, pack, slot: number } = this.#pages[place - 1]!;
-      if (isSameHash(list.value, listedHashAt(pack, number), { bytes, offset })) return slot;
+      if (isSameHash(this.#pages.bytes(place - 1), this.#pages.hashAt(place - 1), { bytes, offset })) return slot;
     }
   }
 }
 
-function pagesOf(list: StorePut): readonly ListedPage[] {
-  const pages: ListedPage[] = [];
-  for (const pack of decodeList(list.value) ?? []) for (let slot = 0; slot < pack.pageCount; slot++) pages.push({ list, pack, slot });
-  return pages;
-}
-
-export function locationOf({ list, pack, slot }: ListedPage): Uint8Array {
+export function locationOf({ list, hashAt, slot }: ListedPage): Uint8Array {
   const bytes = new Uint8Array(LOCATION_BYTES);
-  writeLocation(bytes, list.value.subarray(pack.at, pack.at + HASH_BYTES), slot);
+  const packAt = listedPackAt(hashAt, slot);
+  writeLocation(bytes, list.value.subarray(packAt, packAt + HASH_BYTES), slot);
   return bytes;
 }
 
@@ -171,23 +221,24 @@ function isSameHash(a: Uint8Array, at: number, { bytes, offset }: { readonly byt
 }
 
 /** Neighbours in the table are put one after the other: the first four bytes of the hash decide, with the place behind them in one number. */
-function sortedRecords(pages: readonly ListedPage[]): readonly StorePut[] {
-  if (pages.length > PLACES_MAX) return [...sortedRecords(pages.slice(0, PLACES_MAX)), ...sortedRecords(pages.slice(PLACES_MAX))];
-  const order = new Float64Array(pages.length);
-  for (let place = 0; place < pages.length; place++) {
-    const { list: { value }, pack, slot } = pages[place]!;
-    const at = listedHashAt(pack, slot);
-    order[place] = (((value[at]! << 24) | (value[at + 1]! << 16) | (value[at + 2]! << 8) | value[at + 3]!) >>> 0) * PLACES_MAX + place;
+function sortedRecords(pages: ListedPages): readonly StorePut[] {
+  const records: StorePut[] = [];
+  const locations = new Uint8Array(pages.count * LOCATION_BYTES); // One piece: LMDB's package asks V8 for the address of each.
+  for (let first = 0; first < pages.count; first += PLACES_MAX) {
+    const order = new Float64Array(Math.min(PLACES_MAX, pages.count - first));
+    for (let place = 0; place < order.length; place++) {
+      const [bytes, at] = [pages.bytes(first + place), pages.hashAt(first + place)];
+      order[place] = (((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0) * PLACES_MAX + place;
+    }
+    for (const rank of order.sort()) {
+      const { list, hashAt, slot } = pages.page(first + (rank % PLACES_MAX));
+      const packAt = listedPackAt(hashAt, slot);
+      const value = locations.subarray(records.length * LOCATION_BYTES, (records.length + 1) * LOCATION_BYTES);
+      writeLocation(value, list.value.subarray(packAt, packAt + HASH_BYTES), slot);
+      records.push({ table: 'pages', key: list.value.subarray(hashAt, hashAt + HASH_BYTES), value });
+    }
   }
-  order.sort();
-  const locations = new Uint8Array(pages.length * LOCATION_BYTES); // One piece: LMDB's package asks V8 for the address of each.
-  return Array.from(order, (rank, index): StorePut => {
-    const { list: { value: list }, pack, slot } = pages[rank % PLACES_MAX]!;
-    const at = listedHashAt(pack, slot);
-    const value = locations.subarray(index * LOCATION_BYTES, (index + 1) * LOCATION_BYTES);
-    writeLocation(value, list.subarray(pack.at, pack.at + HASH_BYTES), slot);
-    return { table: 'pages', key: list.subarray(at, at + HASH_BYTES), value };
-  });
+  return records;
 }
 
 /**
@@ -204,5 +255,7 @@ export async function settleLists(store: Store, digests: Digests): Promise<void>
 }
 
 function settled(list: StorePut): StoreBatch {
-  return { expect: [list], deletes: [{ table: 'locations', key: list.key }], puts: sortedRecords(pagesOf(list)) };
+  const pages = new ListedPages();
+  pages.add(list);
+  return { expect: [list], deletes: [{ table: 'locations', key: list.key }], puts: sortedRecords(pages) };
 }

@@ -52,7 +52,8 @@ export class PageTree {
     const leaf = this.#findLeaf(pageIndex);
     const slot = pageIndex & (FAN_OUT - 1);
     if (leaf === undefined || (leaf.mask & (1 << slot)) === 0) return false;
-    target.set(leaf.hashes.subarray(slot * HASH_BYTES, (slot + 1) * HASH_BYTES));
+    const { hashes } = leaf;
+    for (let index = 0, at = slot * HASH_BYTES; index < HASH_BYTES; index++) target[index] = hashes[at + index]!; // A view would cost more than the copy.
     return true;
   }
 

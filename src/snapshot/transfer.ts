@@ -5,7 +5,7 @@
  */
 import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
-import { decodeNode, decodePack, decodeRoot, encodePack, expandSlot, hashBytes, nodeLevelOf, PACK_PAGES_MAX, readHash, trimmedLength, type PackSlot } from './format.ts';
+import { decodeNode, decodePack, decodeRoot, encodePack, expandSlot, hashBytes, nodeLevelOf, PACK_PAGES_MAX, packContent, readHash, trimmedLength, type PackSlot } from './format.ts';
 import { HashSet } from './hash-set.ts';
 import { PackWriter } from './pack-writer.ts';
 import { SnapshotReader } from './reader.ts';
@@ -27,10 +27,10 @@ export function* exportSnapshots({ store, digests, roots, have }: { readonly sto
     const page = reader.page(hash, { object: 'a checkpoint', index: 0 });
     slots.push({ hash: hashBytes(hash), guard: digests.xxh64(page), stored: page.subarray(0, trimmedLength(page)) });
     if (slots.length < PACK_PAGES_MAX) continue;
-    yield { kind: 'pack', value: encodePack(slots), pages: slots.length };
+    yield { kind: 'pack', value: encodePack(packContent(slots)), pages: slots.length };
     slots = [];
   }
-  if (slots.length > 0) yield { kind: 'pack', value: encodePack(slots), pages: slots.length };
+  if (slots.length > 0) yield { kind: 'pack', value: encodePack(packContent(slots)), pages: slots.length };
   for (const hash of fresh.nodes) {
     const value = store.get('nodes', hashBytes(hash));
     if (value === undefined || digests.sha256(value) !== hash) throw new StillpointError('E_SNAPSHOT_FORMAT', `a tree node (${hash}) does not have the bytes its hash promises`, { data: { hash } });
