@@ -2,6 +2,7 @@
  * Calls that change or read the tree by name: mkdirat, mknodat, unlinkat, symlinkat, linkat, renameat2, readlinkat, and the working
  * directory: getcwd, chdir, fchdir, chroot, getdents64, umask.
  */
+import { limits } from '../../core/index.ts';
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { encodeDirents } from '../files/dirents.ts';
@@ -93,6 +94,7 @@ function getcwd(call: Call): CallResult {
   const context = call.process.files;
   const path = context.files.pathOf(context.cwd);
   if (path === undefined) return -ERRNO.ENOENT;
+  if (path.length + 1 > limits.PATH_BYTES_MAX) return -ERRNO.ENAMETOOLONG; // Whatever the size: the C library then goes up to the root itself.
   if (path.length + 1 > call.size(1)) return -ERRNO.ERANGE;
   return call.memory.write(call.size(0), bytesOfString(`${path}\0`)) ? path.length + 1 : -ERRNO.EFAULT;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void result(const char *what, long rc) { printf("%s %ld %s\n", what, rc, rc < 0 ? strerror(errno) : "-"); }
@@ -133,5 +134,13 @@ int main(void) {
   result("umask", (long)umask(077));
   put("private", "");
   kind("private");
+  char name[201], longest[4096];
+  memset(name, 'd', 200), name[200] = 0;
+  for (int depth = 0; depth < 21; depth++) mkdir(name, 0700), chdir(name);
+  result("getcwd deep", syscall(SYS_getcwd, longest, sizeof longest));
+  result("getcwd deep and short", syscall(SYS_getcwd, longest, 8));
+  char *deep = getcwd(NULL, 0);
+  printf("%d\n", deep && strlen(deep) > 21 * 201);
+  for (int depth = 0; depth < 21; depth++) chdir(".."), rmdir(name);
   return 0;
 }
