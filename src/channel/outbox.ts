@@ -68,7 +68,7 @@ export class Outbox {
   /** The operations held back, now the caller's: the bytes are not touched again before recycle(). */
   take(): readonly OutputOperation[] {
     const operations = this.pending();
-    this.#taken = { buffer: this.#buffer, used: this.#used };
+    this.#taken = operations.length === 0 ? undefined : { buffer: this.#buffer, used: this.#used }; // Nothing taken: the buffer stays the one that is written to.
     this.clear();
     return operations;
   }

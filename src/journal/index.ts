@@ -2,7 +2,7 @@
 export type * from './frame.ts';
 export { JOURNAL_VERSION, encodeFrame, decodeFrame, journalError, type FrameContext } from './format.ts';
 export { runId, isRunId, runKey, entryKey, entryIndexOfKey, entryRange, allEntriesRange, blobKey, hexOfBytes, type RunId } from './run-id.ts';
-export { JournalWriter, emptyTail, type FreshFrame, type FreshInput, type JournalBatch, type JournalTail } from './writer.ts';
+export { JournalWriter, emptyTail, type FreshFrame, type FreshInput, type HashedInput, type JournalBatch, type JournalTail } from './writer.ts';
 export { relink, type Relinked } from './relink.ts';
 export { framesFromCopy, type TwoCopies } from './mend.ts';
 export { JournalReader, type IndexedFrame } from './reader.ts';

@@ -31,6 +31,15 @@ export interface FreshInput {
   /** Nobody changes the bytes any more: they are not copied. */
   readonly isFinal?: boolean;
 }
+/** A large input whose bytes were hashed before, and are put by whoever did. */
+export interface HashedInput {
+  readonly kind: 'input';
+  readonly at: InstructionCount;
+  readonly channel: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly hash: BlobHash;
+}
 /** A frame as its maker hands it in. */
 export type FreshFrame = Exclude<Frame, InputFrame> | FreshInput;
 
@@ -82,7 +91,7 @@ export class JournalWriter {
   }
 
   /** Adds a frame to the journal. It is durable after the next commit. Bytes are copied, unless they are final. */
-  append(fresh: FreshFrame): FrameIndex {
+  append(fresh: FreshFrame | HashedInput): FrameIndex {
     const { count, link: previous, at } = this.tail;
     assert((count === 0) === (fresh.kind === 'genesis'), 'a journal begins with its genesis frame and has no other');
     assert(fresh.at >= at, 'instruction counts in a journal never go down');
@@ -123,8 +132,9 @@ export class JournalWriter {
     this.#pendingBytes = pending.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  #place(fresh: FreshFrame): { readonly frame: Frame; readonly blob?: StorePut } {
+  #place(fresh: FreshFrame | HashedInput): { readonly frame: Frame; readonly blob?: StorePut } {
     if (fresh.kind !== 'input') return { frame: fresh };
+    if ('hash' in fresh) return { frame: { ...fresh, bytes: fresh.hash } };
     const length = fresh.bytes.length;
     if (length <= limits.INLINE_INPUT_BYTES_MAX) return { frame: { ...fresh, length } };
     const bytes = fresh.isFinal === true ? fresh.bytes : new Uint8Array(fresh.bytes);

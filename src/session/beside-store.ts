@@ -15,7 +15,6 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { assert, StillpointError } from '../core/index.ts';
 import type { MachineState, Root, SnapshotWriter } from '../snapshot/index.ts';
 import type { Store, StoreBatch } from '../store/index.ts';
@@ -26,6 +25,7 @@ import { CapturesInPlace, type Captures, type PendingCapture, type SealedCapture
 import { withStore } from './context.ts';
 import { DirtyCopy } from './dirty-copy.ts';
 import { monotonicMs, thisOwner } from './host.ts';
+import { Thread } from './thread.ts';
 
 /** Milliseconds that the guest stands still at once while its dirty pages are copied: at first, and each time that the host's event loop comes by. */
 const FIRST_MS = 0.25;
@@ -35,65 +35,33 @@ const SPARE_BYTES_MAX = 256 * 1024 * 1024;
 /** There is none beside TypeScript sources (tests): then captures happen in place. */
 const WORKER_FILE = new URL('./capture-worker.js', import.meta.url);
 
-type Request = WorkerRequest extends infer Each ? (Each extends WorkerRequest ? Omit<Each, 'id'> : never) : never;
-interface Waiting { readonly resolve: (answer: WorkerAnswer) => void; readonly reject: (error: unknown) => void }
-
-/** The worker and what it was asked. */
+/** The thread of captures, with what makes them. */
 class Beside {
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #lastId = 0;
-  #ending: Promise<unknown> | undefined;
-  /** What the thread died of: it answers nobody any more. */
-  #death: { readonly cause: unknown } | undefined;
+  readonly thread: Thread<WorkerRequest, WorkerAnswer>;
   /** Memory of an earlier capture: fresh memory costs the guest more than the copy itself. */
   #spare: ArrayBuffer | undefined;
 
   constructor(setup: WorkerSetup, file: URL) {
-    this.#worker = new Worker(file, { workerData: setup });
-    this.#worker.on('message', (answer: WorkerAnswer) => this.#settle(answer));
-    this.#worker.on('error', (cause) => this.#die(cause));
-    this.#worker.on('exit', (code) => this.#die(new StillpointError('E_INTERNAL', `the thread that stores checkpoints ended with ${code}`)));
-  }
-
-  nextId(): number {
-    return ++this.#lastId;
-  }
-
-  post(request: WorkerRequest, transfer: readonly ArrayBuffer[] = []): void {
-    this.#worker.postMessage(request, transfer);
-  }
-
-  ask(request: Request, transfer: readonly ArrayBuffer[] = [], id = this.nextId()): Promise<WorkerAnswer> {
-    if (this.#death !== undefined) return Promise.reject(this.#death.cause);
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.post({ ...request, id } as WorkerRequest, transfer); // `id` is what Omit took away.
-    });
+    this.thread = new Thread(file, { setup, name: 'stores checkpoints', takes: (answer) => this.#takesSpare(answer) });
   }
 
   /** The rest of a copy, and then what is asked of it. Rejects when the thread has ended meanwhile. */
   async askWhenCopied(copy: DirtyCopy, { id, sections }: { readonly id: number; readonly sections: ReadonlyMap<string, Uint8Array> }): Promise<WorkerAnswer> {
+    const { thread } = this;
     try {
       while (!copy.isDone) {
         await new Promise<void>((resolve) => { setImmediate(resolve); });
-        if (this.#ending !== undefined) break;
+        if (thread.ending !== undefined) break;
         copyFor(copy, PIECE_MS);
       }
     } finally {
       copy.end();
     }
-    if (this.#ending !== undefined) {
-      await this.#ending;
+    if (thread.ending !== undefined) {
+      await thread.ending;
       throw wasEnded();
     }
-    return this.ask({ kind: 'capture', sections, objects: copy.objects, pages: copy.pages }, [copy.pages.buffer], id);
-  }
-
-  async end(): Promise<void> {
-    this.#worker.removeAllListeners('exit');
-    await (this.#ending = this.#worker.terminate());
-    this.#die(wasEnded());
+    return thread.ask({ kind: 'capture', id, sections, objects: copy.objects, pages: copy.pages }, [copy.pages.buffer]);
   }
 
   /** Memory for a copy of `length` bytes. */
@@ -103,23 +71,10 @@ class Beside {
     return spare !== undefined && spare.byteLength >= length ? new Uint8Array(spare, 0, length) : new Uint8Array(length);
   }
 
-  #settle(answer: WorkerAnswer): void {
-    if (answer.kind === 'spare') {
-      if (answer.buffer.byteLength <= SPARE_BYTES_MAX) this.#spare = answer.buffer;
-      return;
-    }
-    const waiting = this.#waiting.get(answer.id);
-    assert(waiting !== undefined, 'an answer was waited for');
-    this.#waiting.delete(answer.id);
-    if (answer.kind !== 'failed') waiting.resolve(answer);
-    else waiting.reject(answer.code === undefined ? new Error(answer.message) : new StillpointError(answer.code, answer.message, { data: answer.data }));
-  }
-
-  /** The first cause stays: an exit follows an error. */
-  #die(cause: unknown): void {
-    this.#death ??= { cause };
-    for (const { reject } of this.#waiting.values()) reject(cause);
-    this.#waiting.clear();
+  #takesSpare(answer: WorkerAnswer): boolean {
+    if (answer.kind !== 'spare') return false;
+    if (answer.buffer.byteLength <= SPARE_BYTES_MAX) this.#spare = answer.buffer;
+    return true;
   }
 }
 
@@ -155,7 +110,8 @@ export class BesideStore implements Store, Captures {
   async commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
     const { prepared, ...rest } = batch;
     if (this.#beside === undefined) return this.#inner.commit(rest);
-    const answer = await this.#beside.ask({ kind: 'commit', batch: rest, capture: prepared?.id });
+    const { thread } = this.#beside;
+    const answer = await thread.ask({ kind: 'commit', id: thread.nextId(), batch: rest, capture: prepared?.id });
     assert(answer.kind === 'committed', 'a commit is answered as one');
     this.#inner.refresh();
     return answer.answer;
@@ -165,7 +121,7 @@ export class BesideStore implements Store, Captures {
   async close(): Promise<void> {
     const beside = this.#beside;
     this.#beside = undefined;
-    await beside?.end();
+    await beside?.thread.end(wasEnded());
   }
 
   /** What captures need to know of the run. `snapshots` is where the session stands; `root` what it was restored from. */
@@ -184,7 +140,7 @@ export class BesideStore implements Store, Captures {
     assert(this.#setup !== undefined && this.#inPlace !== undefined && this.#file !== undefined, 'a session prepares its captures');
     this.#beside ??= new Beside({ ...this.#setup, directory: this.#inner.directory, root: this.#root }, this.#file);
     const beside = this.#beside;
-    const id = beside.nextId();
+    const id = beside.thread.nextId();
     const copy = new DirtyCopy(state, (length) => beside.memory(length));
     copyFor(copy, FIRST_MS);
     const answer = beside.askWhenCopied(copy, { id, sections: state.sections });
@@ -201,9 +157,9 @@ export class BesideStore implements Store, Captures {
     assert(answer.kind === 'sealed' && answer.id === id, 'a capture is answered as one');
     return {
       root: answer.root, snapshot: { prepared: { id } },
-      confirm: () => beside.post({ kind: 'confirm', id }),
-      abandon: () => beside.post({ kind: 'abandon', id }),
-      again: async () => this.#sealed(beside, id, await beside.ask({ kind: 'again' }, [], id)),
+      confirm: () => beside.thread.post({ kind: 'confirm', id }),
+      abandon: () => beside.thread.post({ kind: 'abandon', id }),
+      again: async () => this.#sealed(beside, id, await beside.thread.ask({ kind: 'again', id })),
     };
   }
 }

@@ -9,7 +9,7 @@
  * What this does NOT do: decide anything.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, StillpointError, type ErrorCode, type ErrorData } from '../core/index.ts';
+import { assert } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { SnapshotWriter, type Capture, type MachineState, type PageObject, type Root } from '../snapshot/index.ts';
 import type { StoreBatch } from '../store/index.ts';
@@ -18,6 +18,7 @@ import { leaseDelete, leasePut, type Owner } from '../txn/index.ts';
 import type { RunId } from '../journal/index.ts';
 import type { CopiedObject } from './dirty-copy.ts';
 import { PacksAhead } from './packs-ahead.ts';
+import { failedOf, type Failed } from './thread.ts';
 
 export interface WorkerSetup { readonly directory: string; readonly run: RunId; readonly owner: Owner; readonly root: Root | undefined }
 export type WorkerRequest =
@@ -32,7 +33,7 @@ export type WorkerAnswer =
   | { readonly kind: 'spare'; readonly id: number; readonly buffer: ArrayBuffer }
   | { readonly kind: 'sealed'; readonly id: number; readonly root: Root }
   | { readonly kind: 'committed'; readonly id: number; readonly answer: 'done' | 'conflict' }
-  | { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode | undefined; readonly message: string; readonly data: ErrorData };
+  | Failed;
 
 const PAGE_BYTES = 4096;
 
@@ -59,9 +60,7 @@ async function answer(request: WorkerRequest): Promise<void> {
     const reply = await work(request);
     if (reply !== undefined) port.postMessage(reply);
   } catch (error) {
-    const known = error instanceof StillpointError;
-    const message = error instanceof Error ? error.message : String(error);
-    port.postMessage({ kind: 'failed', id: request.id, code: known ? error.code : undefined, message, data: known ? error.data : {} } satisfies WorkerAnswer);
+    port.postMessage(failedOf(request.id, error) satisfies WorkerAnswer);
   }
 }
 

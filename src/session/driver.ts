@@ -10,7 +10,7 @@
  * guest sees. What this does NOT do: open anything (run.ts, resume.ts), verify (replay.ts).
  */
 import { instructionCount, limits, type InstructionCount } from '../core/index.ts';
-import type { ChannelSet, HostPort } from '../channel/index.ts';
+import type { Channel, ChannelSet, HostPort } from '../channel/index.ts';
 import type { Outcome, ReseedFrame } from '../journal/index.ts';
 import type { Guest, GuestStop } from '../posix/index.ts';
 import type { InputFeed } from './input-feed.ts';
@@ -93,6 +93,15 @@ export class Driver {
 
   /** Drives the guest to its end, a cap or a stop. Throws StillpointError on host trouble; the run is then resumable from its last commit. */
   async drive(): Promise<SessionEnd> {
+    try {
+      return await this.#driveToEnd();
+    } catch (error) {
+      this.#parts.outlet.close();
+      throw error;
+    }
+  }
+
+  async #driveToEnd(): Promise<SessionEnd> {
     for (;;) {
       const stop = this.#runSlice();
       const outcome = this.#outcomeOf(stop);
@@ -142,8 +151,8 @@ export class Driver {
 
   /** How much output is held back at most. */
   get #releaseBytes(): number {
-    const { recording } = this.#parts;
-    return this.#writesToPeers && recording?.hasPending !== true && recording?.isBusy !== true ? PEER_RELEASE_BYTES : limits.OUTBOX_BYTES_MAX;
+    const { recording, outlet } = this.#parts;
+    return this.#writesToPeers && recording?.hasPending !== true && recording?.isBusy !== true && outlet.underWay === undefined ? PEER_RELEASE_BYTES : limits.OUTBOX_BYTES_MAX;
   }
 
   #adaptSlice(executed: number, milliseconds: number): void {
@@ -161,31 +170,51 @@ export class Driver {
 
   /** Small messages come by the thousand: what is there already is fed without a look at everything else, for a while. */
   #hurries(stop: GuestStop): boolean {
-    const { feed, recording, policy, monotonicMs } = this.#parts;
+    const { feed, policy, monotonicMs } = this.#parts;
     if (stop.kind !== 'blocked' || stop.needsClock || stop.needsEntropy > 0 || policy.kind === 'instructions') return false;
-    if (feed.wantsCommit || recording?.isFull === true || monotonicMs() - this.#lastLook >= LOOK_INTERVAL_MS) return false;
+    if (this.#isCommitDue || monotonicMs() - this.#lastLook >= LOOK_INTERVAL_MS) return false;
     return feed.supplyNow(stop.channels, this.#at);
   }
 
   async #satisfy(stop: Extract<GuestStop, { kind: 'blocked' }>): Promise<void> {
-    const { feed, guest, hooks } = this.#parts;
-    if (this.#parts.channels.hasOutput && feed.needsHost(stop.channels)) await this.#release();
-    if (stop.channels.length > 0) await feed.supply(stop.channels, this.#at, hooks.stopRequested);
+    const { feed, guest } = this.#parts;
+    if (stop.channels.length > 0 && !feed.supplyNow(stop.channels, this.#at)) await this.#waitForInput(stop.channels);
     if (stop.needsClock) guest.supplyClock(feed.clock(this.#at));
     if (stop.needsEntropy > 0) guest.supplyEntropy(feed.entropy(stop.needsEntropy, this.#at));
   }
 
+  /** Gives out first what the world may wait for. The end of a release that is under way ends the wait, too: then the next one can begin. */
+  async #waitForInput(blocked: readonly Channel[]): Promise<void> {
+    const { channels, feed, outlet, hooks } = this.#parts;
+    if (channels.hasOutput && feed.needsHost(blocked) && outlet.underWay === undefined) await this.#release();
+    await feed.supply(blocked, this.#at, { stopRequested: hooks.stopRequested, until: outlet.underWay });
+  }
+
   async #housekeeping(): Promise<void> {
-    const { channels, feed, hooks, monotonicMs, recording } = this.#parts;
+    const { hooks, monotonicMs, recording, outlet } = this.#parts;
     const now = this.#lastLook = monotonicMs();
     recording?.mustBeWell();
-    // While a checkpoint is under way a release would wait for it, and the guest with it: better a little later.
-    const mayWait = recording?.isBusy === true && channels.pendingBytes < limits.OUTBOX_BYTES_MAX / 2;
-    const isOutputDue = channels.hasOutput && !mayWait && (now - this.#lastRelease >= RELEASE_INTERVAL_MS || channels.pendingBytes >= this.#releaseBytes);
-    if (isOutputDue || recording?.isFull === true || feed.wantsCommit || feed.hasIdled) await this.#release();
+    outlet.mustBeWell();
+    if (this.#isCommitDue || this.#isOutputDue(now)) await this.#release();
     if (this.#isCheckpointDue(now)) await this.#checkpoint();
     hooks.onProgress?.(this.progress());
     if (now - this.#lastYield >= SLICE_MS) await this.#yieldToHost(now);
+  }
+
+  /** Whether the journal should be made durable, whatever the guest has written; while a release is under way only when the guest must not go on before that is over. */
+  get #isCommitDue(): boolean {
+    const { feed, recording, outlet } = this.#parts;
+    if (outlet.underWay !== undefined) return recording?.isBrimming === true;
+    return recording?.isFull === true || feed.wantsCommit || feed.hasIdled;
+  }
+
+  #isOutputDue(now: number): boolean {
+    const { channels, recording, outlet } = this.#parts;
+    if (!channels.hasOutput) return false;
+    if (outlet.underWay !== undefined) return channels.pendingBytes >= limits.OUTBOX_BYTES_MAX;
+    // While a checkpoint is under way a release would wait for it, and the guest with it: better a little later.
+    if (recording?.isBusy === true && channels.pendingBytes < limits.OUTBOX_BYTES_MAX / 2) return false;
+    return now - this.#lastRelease >= RELEASE_INTERVAL_MS || channels.pendingBytes >= this.#releaseBytes;
   }
 
   #lastYield = 0;
@@ -209,17 +238,26 @@ export class Driver {
     return policy.kind === 'instructions' && guest.retired >= this.#lastCheckpointAt + policy.count;
   }
 
+  /** Makes the journal durable and gives out the outbox. Where commits happen beside the guest it need not wait for one. */
   async #release(): Promise<void> {
-    if (this.#parts.channels.hasOutput) this.#parts.hooks.beforeOutput?.();
-    await this.#parts.outlet.release(this.#at);
-    this.#parts.feed.acknowledge();
-    this.#lastRelease = this.#parts.monotonicMs();
+    const { channels, hooks, outlet, recording, feed, monotonicMs } = this.#parts;
+    if (channels.hasOutput) hooks.beforeOutput?.();
+    const mayRunOn = recording?.isBeside === true && recording.hasPending;
+    await outlet.begin(this.#at, feed.mark());
+    if (!mayRunOn) await outlet.idle();
+    this.#lastRelease = monotonicMs();
+  }
+
+  /** The same until everything has left. */
+  async #releaseAll(): Promise<void> {
+    await this.#release();
+    await this.#parts.outlet.idle();
   }
 
   /** Takes a checkpoint; where captures happen beside the guest it is under way when this resolves. */
   async #checkpoint(): Promise<void> {
     const { outlet, recording, guest, monotonicMs } = this.#parts;
-    await this.#release();
+    await this.#releaseAll();
     await outlet.settle(this.#at);
     await recording!.begin(this.#at, guest.state(), outlet.positions);
     this.#lastCheckpointAt = guest.retired;
@@ -228,7 +266,7 @@ export class Driver {
 
   async #end(outcome: Outcome): Promise<SessionEnd> {
     const { outlet, recording, guest } = this.#parts;
-    await this.#release();
+    await this.#releaseAll();
     await outlet.settle(this.#at);
     const reason = await this.#partWithPeers();
     if (reason !== undefined) return this.#stopAtEnd(reason);
@@ -261,10 +299,10 @@ export class Driver {
   async #stop(reason: string): Promise<SessionEnd> {
     const { outlet, recording } = this.#parts;
     if (recording === undefined) {
-      await this.#release();
+      await this.#releaseAll();
       return { kind: 'stopped', reason };
     }
-    if (recording.isCatchingUp(this.#at)) await this.#release();
+    if (recording.isCatchingUp(this.#at)) await this.#releaseAll();
     else await this.#checkpoint();
     await recording.stop(this.#at, { reason, outputs: outlet.positions });
     return { kind: 'stopped', reason };

@@ -2,6 +2,7 @@
 export { forkFrom, mark, promote, rollback } from './branch.ts';
 export { finishMoves } from './output-moves.ts';
 export { encodeBindings, decodeBindings, type SavedBindings } from './bindings-codec.ts';
+export { withCommitsBeside } from './commits-beside.ts';
 export { bootGuest, ENGINE_DEFAULT, defaultStoreDirectory, openStoreAt, restoreGuest, withStore, type EngineName } from './context.ts';
 export type { Progress, SessionEnd, SessionHooks } from './driver.ts';
 export { forkMany, rollbackMany, type ForkWish } from './branch.ts';

@@ -35,6 +35,8 @@ export interface Live {
 }
 
 interface Recorded { readonly channel: Channel; readonly wanted: Wanted; readonly index: number; readonly entry: InputEntry | undefined }
+/** What ends a wait for the host early. */
+interface Waiting { readonly stopRequested?: (() => string | undefined) | undefined; readonly until?: Promise<void> | undefined }
 interface Answer { readonly channel: Channel; readonly bytes: Uint8Array | undefined }
 
 /** How soon a wish to stop is noticed while the host is waited for, and how long a peer waits for a node that waits. */
@@ -47,7 +49,7 @@ export class InputFeed {
   readonly #journaled = new Map<string, Set<number>>();
   /** Reads of sequential ports that are under way. */
   readonly #reading = new Map<string, Promise<Answer>>();
-  /** Sequential channels with input since the last acknowledge(), and its end. */
+  /** Sequential channels with input since the last mark(), and its end. */
   readonly #fresh = new Map<string, number>();
   /** Ports of peers that are read. */
   readonly #peers: readonly HostPort[];
@@ -72,11 +74,12 @@ export class InputFeed {
     return this.#hasIdled;
   }
 
-  /** Everything journaled so far is durable: peers need not keep it any longer. */
-  acknowledge(): void {
+  /** What was journaled so far: called when that is durable, the answer tells the peers that they need not keep it any longer. */
+  mark(): () => void {
     this.#hasIdled = false;
-    for (const [channel, position] of this.#fresh) this.#live!.ports.get(channel)?.acknowledge?.(position);
+    const fresh = [...this.#fresh];
     this.#fresh.clear();
+    return () => { for (const [channel, position] of fresh) this.#live!.ports.get(channel)?.acknowledge?.(position); }; // What is fresh came from live ports.
   }
 
   /** Whether the host may have to be waited for: then output that the world waits for is released first. */
@@ -86,25 +89,25 @@ export class InputFeed {
 
   /**
    * Supplies what one of the blocked channels misses, at least in part. Several wait only when a guest polls: the first to answer is fed, and
-   * the journal keeps the order. Returns without effect when `stopRequested` answers while the host is waited for, and when hasIdled.
+   * the journal keeps the order. Returns without effect when `stopRequested` answers while the host is waited for, when hasIdled, and when `until` resolves.
    */
-  async supply(channels: readonly Channel[], at: InstructionCount, stopRequested?: () => string | undefined): Promise<void> {
+  async supply(channels: readonly Channel[], at: InstructionCount, waiting: Waiting = {}): Promise<void> {
     for (const channel of channels) {
       const { wanted } = channel;
       if (wanted !== undefined && channel.spec.access !== 'sequential') return this.#supplyChunk(channel, wanted, at);
     }
     const recorded = this.#earliestPast(channels);
     if (recorded !== undefined) return this.#supplyPast(recorded, at);
-    const answer = await this.#firstAnswer(channels.filter(({ wanted }) => wanted !== undefined), at, stopRequested);
+    const answer = await this.#firstAnswer(channels.filter(({ wanted }) => wanted !== undefined), at, waiting);
     if (answer !== undefined) this.#supplyLive(answer.channel, answer.bytes, at);
   }
 
   /** As supply(), when a peer's bytes are here already; false when somebody must be waited for or asked. */
   supplyNow(channels: readonly Channel[], at: InstructionCount): boolean {
-    if (this.#peers.length === 0) return false;
+    // What is recorded for one of them comes before what another one has now.
+    if (this.#peers.length === 0 || channels.some((channel) => channel.spec.access !== 'sequential' || this.#hasPast(channel))) return false;
     for (const channel of channels) {
-      const { wanted, spec: { name, access } } = channel;
-      if (access !== 'sequential' || this.#hasPast(channel)) return false;
+      const { wanted, spec: { name } } = channel;
       if (wanted === undefined || this.#reading.has(name)) continue;
       const bytes = this.#live!.ports.get(name)?.readNow?.({ offset: wanted.offset, length: Math.min(wanted.length, limits.CHUNK_BYTES) }); // Who has peers has live ports.
       if (bytes === undefined) continue;
@@ -171,7 +174,7 @@ export class InputFeed {
   }
 
   /** Waits for the first port that answers. Reads that lose the race stay under way and answer a later wait. */
-  async #firstAnswer(channels: readonly Channel[], at: InstructionCount, stopRequested?: () => string | undefined): Promise<Answer | undefined> {
+  async #firstAnswer(channels: readonly Channel[], at: InstructionCount, { stopRequested, until }: Waiting): Promise<Answer | undefined> {
     for (const channel of channels) {
       const { name } = channel.spec;
       if (this.#reading.has(name)) continue;
@@ -190,7 +193,7 @@ export class InputFeed {
       }, STOP_POLL_MS);
     });
     try {
-      const answer = await Promise.race([...reads, stopped]);
+      const answer = await Promise.race([...reads, stopped, ...until === undefined ? [] : [until.then(() => undefined)]]);
       if (answer !== undefined) this.#reading.delete(answer.channel.spec.name);
       return answer;
     } finally {

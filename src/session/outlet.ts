@@ -1,16 +1,16 @@
 /**
  * How output leaves: the outbox is released only when the inputs it depends on are durable (output commit).
  *
- *   release():  commit { journal tail, intended = written } ─► host ports write ─► delivered = intended      (recorded by the next commit;
- *                                                                                                   at once where it cannot be put back)
+ *   begin():    commit { journal tail, intended = written } ─► host ports write ─► delivered = intended      (recorded by the next commit;
+ *                 guest may run on                                                                  at once where it cannot be put back)
  *   settle():   host ports sync ─► synced = delivered                                                       (a checkpoint relies on it)
  *
- * Invariants: nothing reaches a host port before what it depends on is durable; synced <= delivered <= intended. Output to peers that know what they hold is
+ * Invariants: nothing reaches a host port before what it depends on is durable; one release at a time; synced <= delivered <= intended. Output to peers that know what they hold is
  * committed with the next input or checkpoint: until then it is a function of what is durable already. In an ephemeral session there is no commit.
  * What this does NOT do: decide when to release; retry a failed sink (the session stops, the run can be resumed).
  */
-import type { InstructionCount } from '../core/index.ts';
-import type { ChannelSet, HostPort } from '../channel/index.ts';
+import { assert, type InstructionCount } from '../core/index.ts';
+import type { ChannelSet, HostPort, OutputOperation } from '../channel/index.ts';
 import type { OutputPosition, OutputPositions } from '../txn/index.ts';
 import type { Recording } from './recording.ts';
 
@@ -32,6 +32,10 @@ export class Outlet {
   readonly #positions = new Map<string, OutputPosition>();
   /** Channels written since the last commit. */
   readonly #unrecorded = new Set<string>();
+  /** The release that is under way. Never rejects. */
+  #flight: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #isClosed = false;
 
   constructor({ channels, ports, recording, forgetful, positions }: OutletParts) {
     this.#channels = channels;
@@ -56,28 +60,76 @@ export class Outlet {
     return this.#positions;
   }
 
-  /** Commits what is journaled so far and hands the outbox to the host. Waits while the host is slow. */
-  async release(at: InstructionCount): Promise<void> {
+  /** The release that is under way: resolves when it is over, however it ended. */
+  get underWay(): Promise<void> | undefined {
+    return this.#flight;
+  }
+
+  /** Resolves when no release is under way. Throws what the last one failed with. */
+  async idle(): Promise<void> {
+    await this.#flight;
+    this.mustBeWell();
+  }
+
+  /** Throws what a release failed with. */
+  mustBeWell(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** The session is over: what has not left yet does not leave any more. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /**
+   * Commits what is journaled so far and hands the outbox to the host, which may take its time. Resolves when that is under way and the guest may run on; `onDurable` is called when the
+   * journal up to here is.
+   */
+  async begin(at: InstructionCount, onDurable: () => void): Promise<void> {
+    await this.idle();
+    await this.#recording?.settle();
+    assert(this.#flight === undefined, 'one release at a time');
     const operations = this.#channels.takeOutput();
     const written = [...new Set(operations.map(({ channel }) => channel))];
     for (const name of written) this.#advance(name, (position) => ({ ...position, intended: Math.max(position.intended, this.#channels.get(name)!.bytesWritten) }));
     if (this.#recording !== undefined) for (const name of written) this.#unrecorded.add(name);
-    if (this.#recording?.hasPending === true || written.some((name) => this.#ports.get(name)?.keepsPosition !== true)) await this.#record(at);
-    for (const name of written) {
+    const isDependent = this.#recording?.hasPending === true || written.some((name) => this.#ports.get(name)?.keepsPosition !== true);
+    const ends = new Map(written.map((name) => [name, this.#channels.get(name)!.bytesWritten]));
+    this.#flight = this.#land(this.#leave(operations, { at, ends, durable: isDependent ? this.#record(at) : undefined, onDurable }));
+  }
+
+  async #leave(operations: readonly OutputOperation[], { at, ends, durable, onDurable }: { readonly at: InstructionCount; readonly ends: ReadonlyMap<string, number>; readonly durable: Promise<void> | undefined; readonly onDurable: () => void }): Promise<void> {
+    if (durable !== undefined) await durable;
+    onDurable();
+    for (const [name, end] of ends) {
+      if (this.#isClosed) return;
       await this.#ports.get(name)?.write(operations.filter(({ channel }) => channel === name));
-      this.#advance(name, (position) => ({ ...position, delivered: Math.max(position.delivered, this.#channels.get(name)!.bytesWritten) }));
+      this.#advance(name, (position) => ({ ...position, delivered: Math.max(position.delivered, end) }));
     }
     this.#channels.recycleOutput();
-    if (this.#recording !== undefined && written.some((name) => this.#forgetful.has(name))) await this.#recording.commitTail(at, { written: [], outputs: this.#positions });
+    if (this.#recording === undefined || this.#isClosed || ![...ends.keys()].some((name) => this.#forgetful.has(name))) return;
+    await this.#recording.commitTail(at, { written: [], outputs: this.#positions });
   }
 
-  async #record(at: InstructionCount): Promise<void> {
-    await this.#recording?.commitTail(at, { written: [...this.#unrecorded], outputs: this.#positions });
+  async #land(release: Promise<void>): Promise<void> {
+    try {
+      await release;
+    } catch (error) {
+      this.#failure = { error };
+    }
+    this.#flight = undefined;
+  }
+
+  #record(at: InstructionCount): Promise<void> | undefined {
+    const written = [...this.#unrecorded];
     this.#unrecorded.clear();
+    return this.#recording?.beginTail(at, { written, outputs: this.#positions });
   }
 
-  /** Commits what release() has not, and makes everything delivered durable at the sinks. */
+  /** Commits what no release has, and makes everything delivered durable at the sinks. Nothing is under way. */
   async settle(at: InstructionCount): Promise<void> {
+    assert(this.#flight === undefined, 'what is settled has left');
+    await this.#recording?.settle();
     if (this.#unrecorded.size > 0) await this.#record(at);
     for (const [name, { synced, delivered }] of this.#positions) {
       if (synced === delivered) continue;

@@ -14,6 +14,7 @@ import type { Guest } from '../posix/index.ts';
 import { listCheckpoints, openRun, owned, readOwnerRecord, readRun, recover, type CheckpointRecord, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { capturesOf, withBesideStore } from './beside-store.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
+import { inputsAheadOf } from './commits-beside.ts';
 import { ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionHooks } from './driver.ts';
 import { checkArchive, exportChanges } from './export-layer.ts';
@@ -101,7 +102,7 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
     journaled: (name) => inputs.stream(name).length, checkpoint: (name) => recovery.outputs.get(name)?.rewindTo ?? 0, delivered,
     written: (name) => channels.get(name)?.bytesWritten ?? 0,
   }, { openPeer: peers?.open, stopRequested: parts.hooks.stopRequested });
-  const recording = new Recording({ writer, snapshots: capturesOf(context, writer, { snapshots, root: recovery.checkpoint?.root }), channels, wallClock: wallClockMs });
+  const recording = new Recording({ writer, snapshots: capturesOf(context, writer, { snapshots, root: recovery.checkpoint?.root }), inputsAhead: inputsAheadOf(context), channels, wallClock: wallClockMs });
   try {
     const positions = startingPositions({ recovery, ports, delivered });
     await writer.commit({ instructions: writer.record.instructions, outputs: positions, isRewind: true, bindings: encodeBindings(bindings) });

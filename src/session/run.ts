@@ -14,6 +14,7 @@ import { SnapshotWriter } from '../snapshot/index.ts';
 import { createRun, removeRun, runNames, underLease, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { capturesOf, withBesideStore } from './beside-store.ts';
+import { inputsAheadOf } from './commits-beside.ts';
 import { bootGuest, defaultStoreDirectory, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } from './driver.ts';
 import { checkArchive, exportChanges } from './export-layer.ts';
@@ -136,7 +137,7 @@ export async function recordSession(parts: RecordParts): Promise<SessionResult> 
   const started = monotonicMs();
   const ports = await openFirst(parts);
   const snapshots = capturesOf(context, writer, { snapshots: new SnapshotWriter(context.store, context.digests), root: undefined });
-  const recording = new Recording({ writer, snapshots, channels, wallClock: wallClockMs });
+  const recording = new Recording({ writer, snapshots, inputsAhead: inputsAheadOf(context), channels, wallClock: wallClockMs });
   try {
     const feed = new InputFeed({ live: { ports, host: hostFacts, append: recording.append } });
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports) });

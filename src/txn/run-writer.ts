@@ -10,7 +10,7 @@
  * What this does NOT do: deliver output, take snapshots, decide when to commit (session does). One commit at a time, no frame meanwhile.
  */
 import { assert, StillpointError, type FrameIndex, type InstructionCount } from '../core/index.ts';
-import { entryKey, JournalWriter, type FreshFrame, type JournalBatch, type JournalTail } from '../journal/index.ts';
+import { entryKey, JournalWriter, type FreshFrame, type HashedInput, type JournalBatch, type JournalTail } from '../journal/index.ts';
 import type { Root } from '../snapshot/index.ts';
 import type { StoreDelete, StoreExpectation, StorePut, Table } from '../store/index.ts';
 import { encodeCheckpointRecord, type ChannelMarks, type CheckpointRecord } from './checkpoint-record.ts';
@@ -34,6 +34,8 @@ export interface RunCommit {
   /** Nodes and pages; may come before the checkpoint that needs them. */
   readonly snapshot?: { readonly puts?: readonly StorePut[]; readonly expect?: readonly StoreExpectation[]; readonly deletes?: readonly StoreDelete[]; readonly prepared?: { readonly id: number } };
   readonly checkpoint?: FreshCheckpoint;
+  /** Bytes of hashed inputs, which the store holds ready. */
+  readonly inputs?: { readonly id: number } | undefined;
   /** Channels whose positions changed. */
   readonly outputs?: OutputPositions;
   /** `outputs` are where the sinks were put back to after a recovery: they may go down. Only before the first frame of this writer. */
@@ -94,7 +96,7 @@ export class RunWriter {
   }
 
   /** Adds a frame; durable after the next commit. Checkpoint and exit frames go through commit(). */
-  append(frame: FreshFrame): FrameIndex {
+  append(frame: FreshFrame | HashedInput): FrameIndex {
     this.#mustBeOpen();
     assert(frame.kind !== 'checkpoint', 'commit() writes the frame of a checkpoint');
     assert(frame.kind !== 'exit', 'the frame that ends a run is handed to commit()');
@@ -114,7 +116,8 @@ export class RunWriter {
     let answer: 'done' | 'conflict' = 'conflict';
     try {
       const expect = [this.#ownership.expectation, this.#recordExpectation(), ...request.snapshot?.expect ?? []];
-      const ready = request.snapshot?.prepared;
+      const ready = request.inputs ?? request.snapshot?.prepared;
+      assert(request.inputs === undefined || request.snapshot?.prepared === undefined, 'a store holds inputs ready, or a capture');
       answer = await this.#context.store.commit({ expect, puts: prepared.puts, deletes: [...request.also?.deletes ?? [], ...request.snapshot?.deletes ?? []], ...(ready === undefined ? {} : { prepared: ready }) });
     } finally {
       this.#state = 'open';
@@ -143,7 +146,7 @@ export class RunWriter {
     await this.#ownership.renew(this.#context.store);
   }
 
-  #add(frame: FreshFrame): FrameIndex {
+  #add(frame: FreshFrame | HashedInput): FrameIndex {
     this.#hasFrames = true;
     return this.#journal.append(frame);
   }
@@ -162,7 +165,7 @@ export class RunWriter {
     const puts: StorePut[] = [...snapshotPuts(request), ...journal.puts, ...request.also?.puts ?? []];
     if (checkpoint !== undefined) puts.push({ table: 'checkpoints', key: entryKey(record.id, checkpoint.number), value: encodeCheckpointRecord(digests, checkpoint) });
     puts.push({ table: 'runs', key: nameKey(record.name), value: recordBytes });
-    if (checkpoint !== undefined || journal.puts.some(({ table }) => table === 'blobs')) puts.push(referencesPut(record, this.#ownership.epoch));
+    if (checkpoint !== undefined || request.inputs !== undefined || journal.puts.some(({ table }) => table === 'blobs')) puts.push(referencesPut(record, this.#ownership.epoch));
     if (request.isLast === true) puts.push(this.#ownership.waiver);
     return { puts, record, recordBytes, journal, checkpoint };
   }

@@ -294,6 +294,20 @@ describe('the set', () => {
     expect([second.buffer === fourth.buffer, first.buffer === fourth.buffer]).toEqual([true, false]);
   });
 
+  test('taking nothing and giving it back leaves the memory that is written to alone', () => {
+    const { set, channel } = single('seqwo');
+    for (let round = 0; round < 2; round++) {
+      expect(set.takeOutput()).toEqual([]);
+      set.recycleOutput();
+      channel.write(pattern(1000, 1));
+      const [first] = set.takeOutput();
+      channel.write(pattern(1000, 2));
+      expect(first?.kind === 'write' && first.bytes).toEqual(pattern(1000, 1));
+      set.takeOutput();
+      set.recycleOutput();
+    }
+  });
+
   test('a million writes of one byte become one operation', () => {
     const { set, channel } = single('seqwo');
     const byte = new Uint8Array([7]);

@@ -15,7 +15,7 @@ import { ClusterRig, fingerprint, ROOT, until, type ClusterReport } from './rig.
 const rig = new ClusterRig();
 afterAll(() => { rig.close(); });
 
-/** Two makers write numbered lines, wait at a gate on the way until the checkpoints are taken, and go on; a server answers polls of both in the order of arrival and writes what it saw; a keeper keeps the sum. */
+/** Two makers write numbered lines, wait at two gates on the way until each checkpoint is taken, and go on; a server answers polls of both in the order of arrival and writes what it saw; a keeper keeps the sum. */
 const MAKER = `#include "peers.h"
 #include <stdio.h>
 int main(void) {
@@ -23,7 +23,7 @@ int main(void) {
     volatile unsigned long n = 0;
     for (int r = 0; r < 300; r++) {
         char pass;
-        if (r == 120 && read(open("/dev/in/gate", O_RDONLY), &pass, 1) != 1) return 3;
+        if ((r == 60 || r == 120) && read(open("/dev/in/gate", O_RDONLY), &pass, 1) != 1) return 3;
         for (int i = 0; i < 60000; i++) n += i;
         char line[64]; int length = snprintf(line, sizeof line, "%s %d %lu\\n", getenv("STILLPOINT_NODE"), r, n);
         put(out[0], line, length);
@@ -96,6 +96,7 @@ describe('a checkpoint of a running cluster', () => {
     const taken = await rig.stillpoint(['checkpoint', 'mix', '--name', 'early', '--note', 'all is well'], 'mixed');
     expect([taken.status, taken.stdout]).toEqual([0, expect.stringMatching(/^mix@early: 4 nodes, .* instructions$/m)]);
     expect((await rig.stillpoint(['checkpoint', 'mix', '--name', 'early'], 'mixed')).stderr).toMatch(/E_USAGE: cluster mix has a checkpoint called early already/);
+    openGates();
     await until(() => /maker-0 \| 100$/m.test(text), 'more progress');
     await rig.stillpoint(['checkpoint', 'mix', '--name', 'late'], 'mixed');
     openGates();
@@ -113,7 +114,7 @@ describe('a checkpoint of a running cluster', () => {
     expect((await rig.stillpoint(['fsck'], 'mixed')).status).toBe(0);
 
     for (const [name, file] of [['mix', 'build/kept'], ['other', 'build/kept.other']] as const) {
-      openGates();
+      for (const _gate of [60, 120]) openGates();
       const resumed = await rig.stillpoint(['up', 'mix.yaml', '--name', name, '--resume', '--report', 'report.json'], 'mixed');
       expect([resumed.status, resumed.stderr]).toEqual([0, expect.stringContaining('4 nodes ended')]);
       expect(ROOTS_OF_MAKERS(rig.report())).toBe(ROOTS_OF_MAKERS(first));

@@ -3,12 +3,13 @@
  * undisturbed run. STILLPOINT_SLOW=1 kills 200 times, over all examples whose outputs do not depend on arrival.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { randomBytes } from './link-conformance.ts';
-import { ClusterRig, fingerprint, isSlow, randomFrom } from './rig.ts';
+import { ClusterRig, fingerprint, isSlow, randomFrom, until } from './rig.ts';
 
 const seed = Number(process.env['STILLPOINT_SEED'] ?? 20_261_125);
 const rig = new ClusterRig();
+const example = rig.read('pipeline.yaml').toString();
 afterAll(() => { rig.close(); });
 
 beforeAll(() => {
@@ -72,4 +73,31 @@ describe(`SIGKILL of processes of a cluster (STILLPOINT_SEED=${seed})`, () => {
       expect(fingerprint(report), `round ${round}`).toBe(fingerprint(undisturbed));
     }
   }, isSlow ? 3_600_000 : 120_000);
+
+  it('while their commits are under way beside the guests', async () => {
+    // Far beyond what is committed in place; one checkpoint at most, so that the journal is what everything comes back from.
+    rig.write('build/data', randomBytes(10, 20_000_000));
+    rig.write('stream.yaml', `name: stream\nrestarts: 100000\nprocesses: 3\n${example.replaceAll(/^(name|restarts|processes|checkpointEvery):.*\n/gm, '')}`);
+    const undisturbed = await rig.up('stream.yaml', ['--no-logs']);
+    expect(rig.sha256('build/copy')).toBe(rig.sha256('build/data'));
+    const random = randomFrom(seed);
+    let kills = 0;
+    for (let round = 0; kills < (isSlow ? 20 : 1); round++) {
+      const store = `stream-${round}`;
+      const { child, ended } = rig.start(['up', 'stream.yaml', '--report', 'report.json', '--no-logs'], store);
+      let hasEnded = false;
+      void ended.then(() => { hasEnded = true; });
+      const wanted = 15_000_000 + random() * 30_000_000; // Of about 60.
+      await until(() => hasEnded || sizeOf(rig.path(`${store}/data.mdb`)) > wanted, 'a journal');
+      kills += await disturb(child.pid!, () => hasEnded, { kills: 1, random: () => 0 });
+      const { status, stderr } = await ended;
+      expect([status, stderr], `round ${round}`).toEqual([0, expect.stringContaining('nodes ended')]);
+      expect(rig.sha256('build/copy'), `round ${round}`).toBe(rig.sha256('build/data'));
+      expect(fingerprint(rig.report()), `round ${round}`).toBe(fingerprint(undisturbed));
+    }
+  }, isSlow ? 600_000 : 120_000);
 });
+
+function sizeOf(file: string): number {
+  return existsSync(file) ? statSync(file).size : 0;
+}

@@ -10,7 +10,7 @@
 import { createNodeDigests } from '../../core/live/digest.ts';
 import { StillpointError, type Digests } from '../../core/index.ts';
 import type { HostPort } from '../../channel/index.ts';
-import { runEphemeralNode, runNode, withStore, type NodeRequest, type Progress } from '../../session/index.ts';
+import { runEphemeralNode, runNode, withCommitsBeside, withStore, type NodeRequest, type Progress } from '../../session/index.ts';
 import { nodeEnd } from '../node-end.ts';
 import { LinkHub, type Transport } from '../hub.ts';
 import type { PeerInput } from '../peer-input.ts';
@@ -81,7 +81,7 @@ class ClusterProcess {
   /** Calls `use` with the way in which nodes are executed here: in the store, or without one. */
   async #withContext(nodes: readonly PlannedNode[], digests: Digests, use: (execute: Execute) => Promise<unknown>): Promise<void> {
     const { plan, store } = this.#start;
-    if (!plan.isEphemeral) return withStore(store, 'existing', async (context) => { await use({ kind: 'recorded', context }); });
+    if (!plan.isEphemeral) return withCommitsBeside(store, async (context) => { await use({ kind: 'recorded', context }); });
     const hasNames = nodes.some(({ images }) => images.some(({ source }) => !source.includes('/')));
     if (hasNames) return withStore(store, 'read-only', async (context) => { await use({ kind: 'ephemeral', context, digests }); });
     await use({ kind: 'ephemeral', context: undefined, digests });

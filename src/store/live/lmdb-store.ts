@@ -337,14 +337,14 @@ export class LmdbStore implements Store {
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    this.#closeWhole();
+    this.finish();
     this.#isClosed = true;
     this.#seals?.close();
     await this.#root.close();
   }
 
-  /** A store at rest needs nobody to finish a commit: it can be read where nothing can be written. */
-  #closeWhole(): void {
+  /** What comes before a close: a store at rest needs nobody to finish a commit, it can be read where nothing can be written. */
+  finish(): void {
     if (this.#own?.isWhole !== false) return;
     try {
       this.#inTwoSyncs(() => this.#apply({ puts: [this.#formatAgain()] }));
