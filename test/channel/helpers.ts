@@ -3,6 +3,7 @@ import * as crypto from 'node:crypto';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { limits } from '../../src/core/index.ts';
 import { ChannelSet, type Channel, type ChannelSpec, type HostPort } from '../../src/channel/index.ts';
+export { random } from '../random.ts';
 
 export const digests = await createNodeDigests();
 const UNLIMITED = { gets: null, getBytes: null, puts: null, putBytes: null };
@@ -65,17 +66,6 @@ export function told(answer: Uint8Array | string | number): number | string {
 /** Bytes 0, 1, 2 ... as far as a byte goes, in a pattern whose period is no power of two. */
 export function pattern(length: number, seed = 0): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 8) + seed) % 251);
-}
-
-/** mulberry32: a small seeded generator; next(n) is in [0, n). */
-export function random(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
 }
 
 export function sha256(bytes: Uint8Array): string {

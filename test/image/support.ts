@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StillpointError } from '../../src/core/index.ts';
 import { encodeCatalog, ImageCatalog, layerFromTar, type ByteSource, type LayerDirectory } from '../../src/image/index.ts';
+import { random } from '../random.ts';
 
 export function temporaryDirectory(): string {
   return fs.mkdtempSync(join(tmpdir(), 'stillpoint-test-image-'));
@@ -23,17 +24,6 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
       if (offset < 0 || offset + length > bytes.length) throw new Error('the reader went past the end');
       return bytes.slice(offset, offset + length);
     },
-  };
-}
-
-/** A small random number generator: mulberry32. */
-export function random(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
   };
 }
 

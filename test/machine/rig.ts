@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { openMachine, type EngineName, type Machine, type MachineRequest, type Transaction } from '../../src/index.ts';
+export { random } from '../random.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -59,13 +60,3 @@ export async function codeOf(action: () => unknown): Promise<string> {
   return 'nothing was thrown';
 }
 
-/** mulberry32: the random sequences of the law tests. */
-export function random(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}

@@ -3,6 +3,7 @@ import { createRun, openRun, type IsAlive, type NewRun, type Owner, type RunWrit
 import { runId, type FreshFrame } from '../../src/journal/index.ts';
 import { MemoryStore, type Store } from '../../src/store/index.ts';
 import { at, digests } from '../journal/support.ts';
+export { generator } from '../random.ts';
 
 export const PROGRAM: Uint8Array = new TextEncoder().encode('a program');
 export const owner = (token: string): Owner => ({ host: 'host-1', pid: 42, started: '1000', token });
@@ -23,13 +24,3 @@ export const take = (context: StoreContext, name: string, token: string): Promis
 export const input = (instructions: bigint, offset: number, text: string): FreshFrame => ({ kind: 'input', at: at(instructions), channel: 'stdin', offset, bytes: new TextEncoder().encode(text) });
 export const exitFrame = (instructions: bigint, status = 0): FreshFrame => ({ kind: 'exit', at: at(instructions), outcome: { kind: 'exited', status }, root: digests.sha256(PROGRAM) });
 
-/** Mulberry32: numbers in [0, 1) from a seed. */
-export function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -4,20 +4,10 @@ import { GuestMemory } from '../../../src/engine/index.ts';
 import { AddressSpace } from '../../../src/posix/address-space.ts';
 import { MemoryAccount } from '../../../src/posix/memory-account.ts';
 import { MemoryMap, PROT, type Mapping } from '../../../src/posix/memory-map.ts';
+import { random as randomOf } from '../../random.ts';
 
 const PAGE = 4096;
 const BASE = 0x10_0000;
-
-/** Mulberry32: small, seeded. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 function mapping(page: number, count: number, protection: number): Mapping {
   return { start: BASE + page * PAGE, end: BASE + (page + count) * PAGE, protection, isShared: false, name: '', backing: undefined, wasAccessible: true };
