@@ -31,6 +31,8 @@ export interface MachineParts {
   readonly imagePlace?: ImagePlace | undefined;
   readonly ports: ReadonlyMap<string, HostPort>;
   readonly durable: Durable | undefined;
-  /** Closes ports, store and image. */
+  /** Closes ports; of a fork: gives back what it was lent. */
   readonly release: () => Promise<void>;
+  /** Closes store and image, which forks may read. */
+  readonly letGo: () => Promise<void>;
 }

@@ -22,6 +22,7 @@ import type { CommitItem } from './commit-log.ts';
 import { Core } from './core.ts';
 import type { MachineParts } from './machine-parts.ts';
 import { SpeculationPool, type PoolHost, type PoolOptions } from './pool.ts';
+import { Heirs } from './heirs.ts';
 import { packState, unpackState, type PackedState } from './replica-state.ts';
 import type { Finished, Happened } from './replica-worker.ts';
 import { Speculation, type SpeculationOptions } from './speculation.ts';
@@ -56,10 +57,7 @@ export class Machine {
   #origin: Origin | undefined;
   /** How many machines it reads pages of, one through the other. */
   #depth: number;
-  /** Forks of this machine that are not closed: they may read their pages through it. */
-  #heirs = 0;
-  /** Of a fork that is closed and has such heirs: gives back what it was lent. */
-  #giveBack: (() => void) | undefined;
+  readonly #heirs = new Heirs();
   #transaction: Transaction | undefined;
   #isClosed = false;
   /** Commits so far in this process. */
@@ -240,21 +238,15 @@ export class Machine {
       prepareSoon(made.guest.kernel.spaceLimit);
       return new Core({ ...made, feed: copied, monotonicMs });
     };
-    this.#heirs++;
-    const fork: Machine = new Machine({ ...this.#parts, core, ports: new Map(), durable: undefined, release: async () => fork.#leave(() => { state.release(); this.#heirLeft(); }) }, { depth: this.#depth + 1 });
+    const leave = this.#heirs.enter(state);
+    const fork: Machine = new Machine({ ...this.#parts, core, ports: new Map(), durable: undefined, release: () => fork.#heirs.afterLast(leave), letGo: async () => {} }, { depth: this.#depth + 1 });
+    Heirs.watch(fork, leave);
     return fork;
   }
 
-  /** A fork is closed: what it was lent is needed as long as its own forks read through it. */
-  #leave(giveBack: () => void): void {
-    if (this.#heirs === 0) giveBack();
-    else this.#giveBack = giveBack;
-  }
-
-  #heirLeft(): void {
-    if (--this.#heirs > 0) return;
-    this.#giveBack?.();
-    this.#giveBack = undefined;
+  /** Forks and branches of it that are not closed, or that others need which are not. */
+  get openForks(): number {
+    return this.#heirs.count;
   }
 
   /** Reads what it still has from the machine that it is a fork of. */
@@ -353,6 +345,9 @@ export class Machine {
       await this.#finish();
     } finally {
       await this.#parts.release();
+      // Forks over an image read it from the store, or wherever it lies.
+      if (this.#parts.image === undefined) await this.#parts.letGo();
+      else await this.#heirs.afterLast(this.#parts.letGo);
     }
   }
 

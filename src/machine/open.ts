@@ -112,12 +112,8 @@ async function openInMemory(settings: RunSettings): Promise<Machine> {
     const { manifest, bindings, guest, channels } = boot(settings, { digests, image: image.image });
     const ports = await openPorts(bound(manifest, bindings), bindings, {});
     const core = new Core({ guest, channels, feed: new Feed({ ports, host: hostFacts }), monotonicMs });
-    const release = async (): Promise<void> => {
-      await closePorts(ports);
-      image.close();
-    };
     const imagePlace: ImagePlace | undefined = settings.images.length === 0 ? undefined : { kind: 'sources', settings: settings.images };
-    return new Machine({ core, manifest, digests, engine: settings.host.engine ?? ENGINE_DEFAULT, image: image.image?.tree, imagePlace, ports, durable: undefined, release });
+    return new Machine({ core, manifest, digests, engine: settings.host.engine ?? ENGINE_DEFAULT, image: image.image?.tree, imagePlace, ports, durable: undefined, release: () => closePorts(ports), letGo: async () => image.close() });
   } catch (error) {
     image.close();
     throw error;
@@ -152,12 +148,8 @@ function durableMachine(parts: DurableParts): Machine {
   const forgetful = new Set([...ports].filter(([, port]) => isForgetful(port)).map(([channel]) => channel));
   const checkpoints = new Checkpoints(context.store, { digests: context.digests, writer: snapshots, at: core.guest.retired, frames: parts.frames });
   const log = new CommitLog({ writer, ports, forgetful, positions, onStale: () => checkpoints.want() });
-  const release = async (): Promise<void> => {
-    await closePorts(ports);
-    await parts.release();
-  };
   const imagePlace: ImagePlace | undefined = image === undefined || !(context.store instanceof GroupStore) || context.store.directory === undefined ? undefined : { kind: 'store', directory: context.store.directory };
-  return new Machine({ core, manifest, digests: context.digests, engine, image, imagePlace, ports, durable: { context, log, checkpoints }, release }, { inDoubt: readPrepared(context, writer.record.id) });
+  return new Machine({ core, manifest, digests: context.digests, engine, image, imagePlace, ports, durable: { context, log, checkpoints }, release: () => closePorts(ports), letGo: parts.release }, { inDoubt: readPrepared(context, writer.record.id) });
 }
 
 /** The machine of a run at its last commit: one that a machine left, or any run that was stopped or killed. Throws what `stillpoint resume` would. */

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError, type ErrorCode } from '../core/index.ts';
 import { settleLists, SnapshotChecker, type BadRecord } from '../snapshot/index.ts';
 import type { Store } from '../store/index.ts';
-import { asCollector, inspectStore, OtherCopy, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
+import { asCollector, inspectStore, OtherCopy, putBack, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
 import type { PageTrouble } from '../store/live/lmdb-check.ts';
 import { rebuildStore } from '../store/live/lmdb-rebuild.ts';
 import { lookAtPages } from '../store/live/lmdb-store.ts';
@@ -89,8 +89,11 @@ export async function checkOpenStore(context: StoreContext, request: OpenRequest
       last = await look(context, request, 1);
     }
     for (let pass = 2; pass <= PASSES_MAX && last.findings.some((finding) => isMendable(finding) || copy?.mayRestore(finding) === true); pass++) {
-      const restored = copy === undefined ? [] : await restore(copy, last.findings);
-      repairs.push(...restored.length > 0 ? restored : await mend(context, last.findings));
+      // What this store still has itself needs no copy.
+      const known = await putBack(context, last.findings);
+      const restored = copy === undefined || known.length > 0 ? [] : await restore(copy, last.findings);
+      repairs.push(...known, ...restored);
+      if (known.length + restored.length === 0) repairs.push(...await mend(context, last.findings));
       last = await look(context, request, pass);
     }
     return result(first, repairs, last);
@@ -110,9 +113,10 @@ async function look(context: StoreContext, { onProgress }: OpenRequest, pass: nu
     rested = monotonicMs();
   };
   const snapshots = new SnapshotChecker(context.store, context.digests);
-  const records = (await snapshots.records({ breathe })).map((record): Finding => ({ code: record.code, says: record.says, remedy: remedyOf(record) }));
+  const asFinding = (record: BadRecord): Finding => ({ code: record.code, says: record.says, remedy: remedyOf(record) });
+  const records = (await snapshots.records({ breathe })).map(asFinding);
   const inspection = await inspectStore(context, { snapshots, breathe, images: { ofRun: imageOfRun, blobs: (image) => blobsOfImage(context, image) } });
-  return { ...inspection, findings: [...records, ...inspection.findings], bytes };
+  return { ...inspection, findings: [...records, ...snapshots.lostLocations().map(asFinding), ...inspection.findings], bytes };
 }
 
 function remedyOf({ table, key, value }: BadRecord): Remedy {
@@ -138,7 +142,7 @@ async function restore(copy: OtherCopy, findings: readonly Finding[]): Promise<r
 
 /** Content first, alone: what hangs on it is judged when it has been mended. One remedy a run and pass: each changes what the next would be about. */
 async function mend(context: StoreContext, findings: readonly Finding[]): Promise<readonly string[]> {
-  const content = findings.filter(({ remedy }) => remedy.kind === 'salvage' || remedy.kind === 'put' || remedy.kind === 'own-anew' || (remedy.kind === 'delete' && remedy.table !== 'runs'));
+  const content = findings.filter(({ remedy }) => remedy.kind === 'salvage' || remedy.kind === 'own-anew' || (remedy.kind === 'delete' && remedy.table !== 'runs'));
   const chosen = content.length > 0 ? content : oneForEachRun(findings.filter(isMendable));
   const lost: string[] = [];
   for (const finding of chosen) {

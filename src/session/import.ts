@@ -14,7 +14,7 @@ import { StillpointError, type ErrorCode } from '../core/index.ts';
 import { blobKey } from '../journal/index.ts';
 import { SnapshotImporter } from '../snapshot/index.ts';
 import type { StorePut } from '../store/index.ts';
-import { adoptRun, checkRunName, decodeRunRecordOf, discardRows, importedAnswer, mustBeNew, mustBeUnleased, openJournal, rowOf, underLease, type IsAlive, type Owner, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { adoptRun, checkRunName, decodeRunRecordOf, discardRows, importedAnswer, mustBeNew, openJournal, rowOf, underLease, type IsAlive, type Owner, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
 import { readExport, splitNumbered, type ExportKind } from './export-format.ts';
@@ -73,8 +73,8 @@ export async function importStream(context: StoreContext, source: AsyncIterable<
   mustBeNew(context, record);
   const pause = (): Promise<void> => sleep(PAUSE_MS);
   const by = as ?? { owner: thisOwner(), isAlive };
-  mustBeUnleased(context, { id: record.id, isAlive: by.isAlive });
-  return underLease(context, { id: record.id, pause, ...by }, async () => {
+  return underLease(context, { id: record.id, pause, isAlone: true, ...by }, async () => {
+    mustBeNew(context, record); // Another import may have ended before this one had the lease.
     await discardRows(context, record); // Of an import of the same run that was killed: it may have had other checkpoints.
     const intake = new Intake(context, record, onProgress);
     try {

@@ -15,7 +15,7 @@ import { HashSet } from './hash-set.ts';
 import { decodeList, listedHashAt } from './location-list.ts';
 import { AFTER_LAST_KEY, FIRST_KEY, locationOf, PageIndex } from './page-index.ts';
 import { packKey, PackWriter } from './pack-writer.ts';
-import { childrenOf, SnapshotReader } from './reader.ts';
+import { childrenOf, SnapshotReader, type PagePlace } from './reader.ts';
 import type { Root } from './state.ts';
 
 /** One record that cannot be trusted. */
@@ -40,6 +40,8 @@ export class SnapshotChecker {
   readonly #elsewhere = new Map<BlobHash, Uint8Array>();
   readonly #soundNodes = new HashSet();
   readonly #badNodes = new Map<BlobHash, StillpointError>();
+  /** Whether a root needs a page that lies in a pack and that nothing locates. */
+  #needsElsewhere = false;
 
   constructor(store: Store, digests: Digests) {
     this.#store = store;
@@ -94,11 +96,24 @@ export class SnapshotChecker {
       if (says !== undefined) bad.push({ table: 'locations', key, code: 'E_PAGE_DAMAGED', says });
       await breathe(value.length);
     }
-    if (bad.length === before) return;
+    if (bad.length > before) bad.push(...this.#unlocated());
+  }
+
+  /**
+   * Pages that lie soundly in packs and that nothing locates any more, once a root was found to need one: a list or a record is gone. Without such a root they are what a killed
+   * checkpoint left. Call it after the last rootTrouble().
+   */
+  lostLocations(): readonly BadRecord[] {
+    return this.#needsElsewhere ? this.#unlocated() : [];
+  }
+
+  #unlocated(): readonly BadRecord[] {
+    const found: BadRecord[] = [];
     for (const [hash, value] of this.#elsewhere) {
       const key = hashBytes(hash);
-      if (!this.#store.has('pages', key)) bad.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says: `no record says any more where page ${hash} is`, value });
+      if (!this.#located.has(hash) && !this.#store.has('pages', key)) found.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says: `no record says any more where page ${hash} is`, value });
     }
+    return found;
   }
 
   #listTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
@@ -123,13 +138,22 @@ export class SnapshotChecker {
       for (const [slot, child] of childrenOf(reader.node(hash, place))) {
         const firstPage = place.firstPage + slot * FAN_OUT ** place.level;
         if (place.level > 0) this.#walk(reader, child, { ...place, level: place.level - 1, firstPage });
-        else if (!this.#located.has(child)) reader.page(child, { object: place.object, index: firstPage });
+        else if (!this.#located.has(child)) this.#readPage(reader, child, { object: place.object, index: firstPage });
       }
     } catch (error) {
       if (error instanceof StillpointError) this.#badNodes.set(hash, error);
       throw error;
     }
     this.#soundNodes.add(hash);
+  }
+
+  #readPage(reader: SnapshotReader, hash: BlobHash, place: PagePlace): void {
+    try {
+      reader.page(hash, place);
+    } catch (error) {
+      if (error instanceof StillpointError && this.#elsewhere.has(hash)) this.#needsElsewhere = true;
+      throw error;
+    }
   }
 
   #packTrouble(key: Uint8Array, value: Uint8Array): string | undefined {

@@ -8,7 +8,7 @@ export { createRun, openRun, readRun, stateOfRun, listRuns, runNames, openJourna
 export { recover, type OutputRecovery, type Recovery } from './recovery.ts';
 export { collectGarbage, type CollectOptions, type CollectProgress, type CollectResult } from './collector.ts';
 export { deadImageSources, forgetImages, imageSourcePut, isImageName, listImages, nameImage, readImage, readImageSource, type ImageRecord } from './image-records.ts';
-export { asCollector, leaseDelete, leasePut, liveLeases, mustBeUnleased, underLease } from './leases.ts';
+export { asCollector, leaseDelete, leasePut, liveLeases, underLease } from './leases.ts';
 export { forkRun, forkRuns, mustBeFree, recordAt, rollbackRun, rollbackRuns, type BranchPoint, type ForkRequest, type FramePoint, type RollbackRequest } from './branch.ts';
 export { promoteRun, type PromoteRequest } from './promote.ts';
 export { cutDelete, decodeCut, encodeCut, keepCut, listCuts, readCut, readParts, type Cut, type CutPart } from './cuts.ts';
@@ -21,7 +21,7 @@ export { answerDelete, answerPut, answerRecords, answersOf, decodeAnswer, import
 export { decodeMoves, movesDelete, movesPut, readMoves, type OutputMove } from './output-moves.ts';
 export { decodePrepared, encodePrepared, preparedDelete, preparedPut, readPrepared, type PreparedTransaction } from './prepared.ts';
 export { nextState, type TransactionState, type TransactionStep } from './transaction-state.ts';
-export { repair } from './repair.ts';
+export { putBack, repair } from './repair.ts';
 export { idPrefix, isPartyName, parseTransactionId, transactionId, type Branch, type CoordinatorIdentity, type Participant, type TransactionId } from './participant.ts';
 export { actionsOf, answered, beginCommitment, resumeCommitment, type Action, type Commitment } from './two-phase.ts';
 export { Coordinator, openCoordinator, type CoordinatorRequest, type JointCommit, type JointResult, type ResolveResult } from './coordinator.ts';

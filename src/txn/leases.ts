@@ -16,6 +16,8 @@ const COLLECTOR_KEY = new TextEncoder().encode('collector');
 const LEASES = { from: new TextEncoder().encode('lease '), to: new TextEncoder().encode('lease!') };
 /** Pauses of the caller's length before a collector counts as stuck. */
 const PAUSES_MAX = 2000;
+/** Times that a lease is asked for which others take and give back meanwhile. */
+const ATTEMPTS_MAX = 20;
 /** Owner records name a run in messages; these belong to none. */
 const NO_RUN = '0'.repeat(32) as RunId; // 32 hexadecimal digits.
 
@@ -43,20 +45,33 @@ export function liveLeases({ store, digests }: StoreContext, isAlive: IsAlive): 
   return found;
 }
 
-/** Throws E_STORE_BUSY while a living owner writes records of a run that nothing refers to yet. */
-export function mustBeUnleased({ store, digests }: StoreContext, { id, isAlive }: { readonly id: RunId; readonly isAlive: IsAlive }): void {
-  const value = store.get('meta', leaseKey(id));
-  const owner = value === undefined ? undefined : decodeOwnerRecord(digests, NO_RUN, value).owner;
-  if (owner !== undefined && isAlive(owner)) throw new StillpointError('E_STORE_BUSY', 'another process writes this run into the store; try again when it is done');
+/**
+ * Takes a lease that nobody else may have: two who write the rows of one run would take them from each other. Throws E_STORE_BUSY while a living owner has it.
+ * What its holder found before is to be looked at again: another may have had the lease, and given it back, in between.
+ */
+async function takeAlone(context: StoreContext, { id, owner, isAlive }: { readonly id: RunId; readonly owner: Owner; readonly isAlive: IsAlive }): Promise<void> {
+  const { store, digests } = context;
+  const put = leasePut(context, id, owner);
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const before = store.get('meta', put.key);
+    const holder = before === undefined ? undefined : decodeOwnerRecord(digests, NO_RUN, before).owner;
+    if (holder !== undefined && isAlive(holder)) break;
+    if (await store.commit({ expect: [{ table: 'meta', key: put.key, value: before }], puts: [put] }) === 'done') return;
+  }
+  throw new StillpointError('E_STORE_BUSY', 'another process writes this run into the store; try again when it is done');
 }
+
+export interface LeaseWish { readonly id: RunId; readonly owner: Owner; readonly isAlive: IsAlive; readonly pause: () => Promise<void>; readonly isAlone?: boolean }
 
 /**
  * Writes records that nothing refers to yet, and in the end what refers to them: no collector begins or goes on to delete in between, so `work` may
- * also rely on what the store holds already. Waits for a collector that is at work. Throws E_STORE_BUSY when it takes too long.
+ * also rely on what the store holds already. Waits for a collector that is at work. Throws E_STORE_BUSY when it takes too long, and with `isAlone` while another living owner
+ * has the lease.
  */
-export async function underLease<Result>(context: StoreContext, { id, owner, isAlive, pause }: { readonly id: RunId; readonly owner: Owner; readonly isAlive: IsAlive; readonly pause: () => Promise<void> }, work: () => Promise<Result>): Promise<Result> {
+export async function underLease<Result>(context: StoreContext, { id, owner, isAlive, pause, isAlone = false }: LeaseWish, work: () => Promise<Result>): Promise<Result> {
   const { store } = context;
-  await store.commit({ puts: [leasePut(context, id, owner)] });
+  if (isAlone) await takeAlone(context, { id, owner, isAlive });
+  else await store.commit({ puts: [leasePut(context, id, owner)] });
   try {
     for (let waits = 0; collectorOf(context, isAlive) !== undefined; waits++) {
       if (waits >= PAUSES_MAX) throw new StillpointError('E_STORE_BUSY', 'the store is being tidied for too long; try again later');

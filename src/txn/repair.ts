@@ -21,12 +21,15 @@ import { readCheckpoint, readRun } from './runs.ts';
 
 /** An epoch that no run reached by being opened, for owner records that are made anew. */
 const EPOCH_ANEW = 2 ** 40;
+/** Records of one commit of putBack(). */
+const PUTS_MAX = 2000;
 
 /** Applies the remedy of one finding. Returns what was lost by it, one line; undefined when there was nothing to do any more. */
-export async function repair(context: StoreContext, { remedy, says }: Finding): Promise<string | undefined> {
+export async function repair(context: StoreContext, finding: Finding): Promise<string | undefined> {
+  const { remedy, says } = finding;
   switch (remedy.kind) {
     case 'delete': return remedy.table === 'runs' ? dropName(context, remedy.key) : commit(context, { deletes: [{ table: remedy.table, key: remedy.key }] }, `dropped: ${says}`);
-    case 'put': return commit(context, { puts: [{ table: remedy.table, key: remedy.key, value: remedy.value }] }, `mended: ${says}`);
+    case 'put': return (await putBack(context, [finding]))[0];
     case 'salvage': {
       const { puts, saved, lostPages } = salvagePack(context.store, context.digests, remedy.key);
       return commit(context, { deletes: [{ table: 'packs', key: remedy.key }], puts }, `dropped: ${says}; ${saved} of its pages were kept${lostPages.length > 0 ? `, ${lostPages.length} are lost` : ''}`);
@@ -40,6 +43,15 @@ export async function repair(context: StoreContext, { remedy, says }: Finding): 
     case 'none': return undefined;
     default: return unreachable(remedy);
   }
+}
+
+/** Puts back every record whose content is known, many in a commit: a list of locations tells of thousands of pages. Returns a line for each. */
+export async function putBack({ store }: StoreContext, findings: readonly Finding[]): Promise<readonly string[]> {
+  const known = findings.flatMap(({ remedy, says }) => (remedy.kind === 'put' ? [{ remedy, says }] : []));
+  for (let first = 0; first < known.length; first += PUTS_MAX) {
+    await store.commit({ puts: known.slice(first, first + PUTS_MAX).map(({ remedy: { table, key, value } }) => ({ table, key, value })) });
+  }
+  return known.map(({ says }) => `mended: ${says}`);
 }
 
 async function commit({ store }: StoreContext, batch: StoreBatch, lost: string): Promise<string> {

@@ -139,6 +139,24 @@ describe(`damage (STILLPOINT_SEED=${SEED})`, () => {
     }
   });
 
+  it.each(['locations', 'pages'] as const)('%s: where a page lies is found in the packs again, nothing is lost', async (table) => {
+    const copy = await storeOf(rows);
+    const random = generator(SEED * 1000 + 700);
+    const several: readonly (readonly Row[])[] = [rows.filter((row) => row.table !== table), rows.filter((row) => row.table !== 'locations' && row.table !== 'pages'), ...Array.from({ length: CASES }, () => damage(table, 'take away', random)!)];
+    for (const [index, changed] of several.entries()) {
+      const context = await storeOf(changed);
+      const repaired = await checkOpenStore(context, { repairs: true });
+      expect([repaired.isSound, repaired.findings.length > 0, repaired.repairs.filter((line) => !line.startsWith('mended'))], `case ${index}\n${show(repaired)}`).toEqual([true, true, []]);
+      expect(restoredRuns(context), `case ${index}`).toEqual(restoredRuns(copy));
+    }
+  });
+
+  it('packs that a killed checkpoint left are no damage', async () => {
+    const changed = rows.filter((row) => row.table !== 'locations' && row.table !== 'pages' && row.table !== 'checkpoints' && row.table !== 'runs' && row.table !== 'owners' && row.table !== 'frames' && row.table !== 'marks' && row.table !== 'meta');
+    const result = await checkOpenStore(await storeOf(changed), { repairs: false });
+    expect(result.findings.filter(({ says }) => says.includes('no record says'))).toEqual([]);
+  });
+
   it('a copy that is damaged in the same place, or is of something else, loses no more than none', async () => {
     const random = generator(SEED + 99);
     const other = new World(SEED + 1);

@@ -103,6 +103,36 @@ describe('an import that was killed', () => {
     await importStream(other, chunked(bytes, 4096), { as: { owner, isAlive: () => false } });
     expect(runNames(other)).toEqual([name]);
   });
+
+  /** A store where somebody does something right before the lease of an import is committed for the first time. */
+  function racing(inner: MemoryStore, first: () => Promise<void>): StoreContext {
+    let hasRaced = false;
+    const commit: MemoryStore['commit'] = async (batch) => {
+      const isLease = batch.puts?.some(({ table, key }) => table === 'meta' && new TextDecoder().decode(key).startsWith('lease')) === true;
+      if (isLease && !hasRaced) {
+        hasRaced = true;
+        await first();
+      }
+      return inner.commit(batch);
+    };
+    return { store: new Proxy(inner, { get: (target, key) => (key === 'commit' ? commit : Reflect.get(target, key, target).bind(target) as unknown) }), digests };
+  }
+
+  it('one that takes the lease between another\'s look and its commit keeps that one away', async () => {
+    const other = fresh();
+    const { id } = readRun(world.context, name);
+    const context = racing(other.store as MemoryStore, async () => void await other.store.commit({ puts: [leasePut(other, id, { ...owner, token: 'first' })] }));
+    await expect(importStream(context, chunked(bytes, 4096), { as: { owner, isAlive: () => true } })).rejects.toMatchObject({ code: 'E_STORE_BUSY' });
+    expect([...other.store.range('meta', { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) })].filter(({ key }) => new TextDecoder().decode(key).startsWith('lease')).length).toBe(1);
+  });
+
+  it('one that begins and ends there leaves a whole run', async () => {
+    const other = fresh();
+    const context = racing(other.store as MemoryStore, async () => void await importStream(other, chunked(bytes, 4096), { as: { owner, isAlive: () => true } }));
+    await expect(importStream(context, chunked(bytes, 4096), { as: { owner, isAlive: () => true } })).rejects.toMatchObject({ code: 'E_RUN_EXISTS' });
+    expect(runNames(other)).toEqual([name]);
+    expect(Buffer.compare(await exportBytes(other, name), bytes)).toBe(0);
+  });
 });
 
 describe('hostile files', () => {

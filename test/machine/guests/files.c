@@ -1,7 +1,7 @@
 /*
  * A machine with files of the host: /dev/rw/data (random), /dev/rw/app (append), /dev/in/table (read only), real time and real randomness.
  *   w OFFSET TEXT   writes "TEXT" (four bytes) at an offset of data and shows eight bytes there       a TEXT   appends a line to app
- *   i OFFSET        eight bytes of table            t   a second and a random number
+ *   i OFFSET        eight bytes of table            t   a second and a random number            f PATH   the first eight bytes of a file
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,6 +29,11 @@ int main(void) {
     } else if (request[0] == 'i') {
       long count = pread(table, bytes, 8, at);
       snprintf(line, sizeof line, "%.*s", (int)count, bytes);
+    } else if (request[0] == 'f') {
+      int file = open(request + 2, O_RDONLY);
+      long count = read(file, bytes, 8);
+      snprintf(line, sizeof line, "%.*s", count < 0 ? 4 : (int)count, count < 0 ? "none" : bytes);
+      close(file);
     } else {
       struct timespec now;
       unsigned number;
