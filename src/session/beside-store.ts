@@ -32,14 +32,18 @@ const FIRST_MS = 0.25;
 const PIECE_MS = 1;
 /** Memory that is kept between checkpoints: a machine that dirtied as much once does it again, and most of its pause would go to fresh memory. */
 const SPARE_BYTES_MAX = 256 * 1024 * 1024;
+const SPARE_BYTES_MIN = 1024 * 1024;
 /** There is none beside TypeScript sources (tests): then captures happen in place. */
 const WORKER_FILE = new URL('./capture-worker.js', import.meta.url);
 
 /** The thread of captures, with what makes them. */
 class Beside {
   readonly thread: Thread<WorkerRequest, WorkerAnswer>;
-  /** Memory of an earlier capture: fresh memory costs the guest more than the copy itself. */
-  #spare: ArrayBuffer | undefined;
+  /**
+   * Memory of an earlier capture: fresh memory costs the guest more than the copy itself. It is shared: V8 counts a buffer that is handed over as new memory of the thread that
+   * takes it, and looks for garbage in both threads at each checkpoint.
+   */
+  #spare: SharedArrayBuffer | undefined;
 
   constructor(setup: WorkerSetup, file: URL) {
     this.thread = new Thread(file, { setup, name: 'stores checkpoints', takes: (answer) => this.#takesSpare(answer) });
@@ -61,19 +65,23 @@ class Beside {
       await thread.ending;
       throw wasEnded();
     }
-    return thread.ask({ kind: 'capture', id, sections, objects: copy.objects, pages: copy.pages }, [copy.pages.buffer]);
+    const { buffer } = copy.pages;
+    return thread.ask({ kind: 'capture', id, sections, objects: copy.objects, pages: copy.pages }, buffer instanceof ArrayBuffer ? [buffer] : []);
   }
 
   /** Memory for a copy of `length` bytes. */
-  memory(length: number): Uint8Array<ArrayBuffer> {
+  memory(length: number): Uint8Array {
     const spare = this.#spare;
     this.#spare = undefined;
-    return spare !== undefined && spare.byteLength >= length ? new Uint8Array(spare, 0, length) : new Uint8Array(length);
+    if (spare !== undefined && spare.byteLength >= length) return new Uint8Array(spare, 0, length);
+    // What is not kept goes with the message: nobody counts shared memory, so that nobody would look for it when it is garbage.
+    if (length > SPARE_BYTES_MAX) return new Uint8Array(length);
+    return new Uint8Array(new SharedArrayBuffer(Math.max(SPARE_BYTES_MIN, 2 ** Math.ceil(Math.log2(length + 1)))), 0, length); // Twice as long each time, so that few are left behind; what is not used costs nothing.
   }
 
   #takesSpare(answer: WorkerAnswer): boolean {
     if (answer.kind !== 'spare') return false;
-    if (answer.buffer.byteLength <= SPARE_BYTES_MAX) this.#spare = answer.buffer;
+    if (answer.buffer.byteLength >= (this.#spare?.byteLength ?? 0)) this.#spare = answer.buffer;
     return true;
   }
 }

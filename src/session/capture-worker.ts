@@ -22,22 +22,22 @@ import { failedOf, type Failed } from './thread.ts';
 
 export interface WorkerSetup { readonly directory: string; readonly run: RunId; readonly owner: Owner; readonly root: Root | undefined }
 export type WorkerRequest =
-  | { readonly kind: 'capture'; readonly id: number; readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly CopiedObject[]; readonly pages: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'capture'; readonly id: number; readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly CopiedObject[]; readonly pages: Uint8Array }
   /** The same state once more. */
   | { readonly kind: 'again'; readonly id: number }
   | { readonly kind: 'confirm' | 'abandon'; readonly id: number }
   /** `capture`: the sealed capture whose records belong to this commit. */
   | { readonly kind: 'commit'; readonly id: number; readonly batch: StoreBatch; readonly capture: number | undefined };
 export type WorkerAnswer =
-  /** The memory of a capture that is over, for the next one. */
-  | { readonly kind: 'spare'; readonly id: number; readonly buffer: ArrayBuffer }
+  /** The shared memory of a capture that is over, for the next one. */
+  | { readonly kind: 'spare'; readonly id: number; readonly buffer: SharedArrayBuffer }
   | { readonly kind: 'sealed'; readonly id: number; readonly root: Root }
   | { readonly kind: 'committed'; readonly id: number; readonly answer: 'done' | 'conflict' }
   | Failed;
 
 const PAGE_BYTES = 4096;
 
-interface Sealed { readonly buffer: ArrayBuffer; readonly state: MachineState; readonly capture: Capture }
+interface Sealed { readonly buffer: ArrayBufferLike; readonly state: MachineState; readonly capture: Capture }
 
 const { directory, run, owner, root } = workerData as WorkerSetup; // Given by BesideStore.
 const port = parentPort!; // This file is only loaded as a worker.
@@ -76,7 +76,7 @@ async function work(request: WorkerRequest): Promise<WorkerAnswer | undefined> {
       const done = sealed.get(request.id)!; // As above.
       done.capture.confirm();
       sealed.delete(request.id);
-      port.postMessage({ kind: 'spare', id: request.id, buffer: done.buffer } satisfies WorkerAnswer, [done.buffer]);
+      if (done.buffer instanceof SharedArrayBuffer) port.postMessage({ kind: 'spare', id: request.id, buffer: done.buffer } satisfies WorkerAnswer);
       return undefined;
     }
     case 'abandon':
@@ -87,7 +87,7 @@ async function work(request: WorkerRequest): Promise<WorkerAnswer | undefined> {
   }
 }
 
-function seal(id: number, { state, buffer }: { readonly state: MachineState; readonly buffer: ArrayBuffer }): WorkerAnswer {
+function seal(id: number, { state, buffer }: { readonly state: MachineState; readonly buffer: ArrayBufferLike }): WorkerAnswer {
   // Each lease has a token of its own, so that a collector sees one end and the next begin.
   ahead.begin(leasePut(context, run, { ...owner, token: `${owner.token} ${id}` }));
   const capture = snapshots.capture(state, ahead);

@@ -68,13 +68,13 @@ class ObjectCopy {
 }
 
 export class DirtyCopy {
-  readonly pages: Uint8Array<ArrayBuffer>;
+  readonly pages: Uint8Array;
   readonly #objects: readonly ObjectCopy[];
   /** The first that is not done. */
   #current = 0;
 
   /** `memory` gives room for the pages. */
-  constructor(state: MachineState, memory: (length: number) => Uint8Array<ArrayBuffer>) {
+  constructor(state: MachineState, memory: (length: number) => Uint8Array) {
     const dirty = state.objects.map((object) => Uint32Array.from(object.dirtyPages()));
     this.pages = memory(dirty.reduce((sum, list) => sum + list.length, 0) * PAGE_BYTES);
     let offset = 0;
