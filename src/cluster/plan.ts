@@ -74,7 +74,11 @@ export interface ClusterPlan extends Pick<ClusterSettings, 'name' | 'address' | 
 
 export const NODES_MAX = 256; // One host; each node is a machine of its own.
 const LINKS_MAX = 65_536; // NODES_MAX squared: all to all.
-const WINDOW_BYTES_DEFAULT = 4 * 1024 * 1024; // Readers make half of it durable at a time: a commit costs milliseconds on a busy disk.
+/** Readers make half of it durable at a time: a commit costs milliseconds on a busy disk, one of twice the size not twice as many. */
+const WINDOW_BYTES_DEFAULT = 4 * 1024 * 1024;
+const WINDOW_BYTES_RECORDED = 8 * 1024 * 1024;
+/** Streams of a recorded cluster that have the larger one: up to 256 MiB at each end. */
+const WIDE_LINKS_MAX = 32;
 const WINDOW_BYTES_MIN = limits.CHUNK_BYTES;
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -94,7 +98,7 @@ export function planCluster(settings: ClusterSettings, host: ClusterHost, option
   if (members.length > NODES_MAX) throw complain(place(['groups']), `${members.length} nodes are asked for, at most ${NODES_MAX} are possible`);
   const channels = settings.channels.flatMap((channel, index) => joinGroups(channel, index, { settings, drafts })).map((link, id, all): Channel => ({ ...link, id: link.isPublished ? all.findIndex((other) => isSameOutput(other, link)) : id }));
   refuseDoubles(channels, settings);
-  const links = channels.flatMap((channel) => pairsOfReplicas(channel, members)).map((link, id) => ({ ...link, id }));
+  const links = channels.flatMap((channel) => pairsOfReplicas(channel, members)).map((link, id, all): PlannedLink => ({ ...link, id, windowBytes: link.windowBytes ?? defaultWindow(all.length, { hasMessages: link.hasMessages, isEphemeral: options.isEphemeral === true }) }));
   if (links.length > LINKS_MAX) throw complain(place(['channels']), `${links.length} channels are asked for, at most ${LINKS_MAX} are possible`);
   const { processOf, processHosts } = placeOnHosts(members, settings, options.processes ?? settings.processes ?? host.processors);
   const nodes = members.map((member, at) => toNode(member, { process: processOf[at]!, host: hostOf(member), settings, channels, inspector: host, images: options.images }));
@@ -141,7 +145,7 @@ function placeOnHosts(members: readonly Member[], { hosts }: ClusterSettings, wa
 }
 
 /** A channel between two nodes, whatever their replicas. */
-type LinkDraft = Omit<PlannedLink, 'id' | 'channel'> & { readonly isPublished: boolean; readonly limits: Partial<ChannelLimits> };
+type LinkDraft = Omit<PlannedLink, 'id' | 'channel' | 'windowBytes'> & { readonly windowBytes: number | undefined; readonly isPublished: boolean; readonly limits: Partial<ChannelLimits> };
 /** `id`: the same for all subscribers of one publisher's channel. */
 type Channel = LinkDraft & { readonly id: number };
 interface Member { readonly draft: NodeDraft; /** Of the node among all. */ readonly position: number; readonly name: string; readonly replica: number }
@@ -150,7 +154,12 @@ function memberName({ name, group }: NodeDraft, replica: number): string {
   return group.replicas === 1 ? name : `${name}.r${replica}`;
 }
 
-function pairsOfReplicas(channel: Channel, members: readonly Member[]): readonly Omit<PlannedLink, 'id'>[] {
+/** The buffer of a channel that names none, in a cluster with so many. */
+export function defaultWindow(links: number, { hasMessages, isEphemeral }: { readonly hasMessages: boolean; readonly isEphemeral: boolean }): number {
+  return hasMessages || isEphemeral || links > WIDE_LINKS_MAX ? WINDOW_BYTES_DEFAULT : WINDOW_BYTES_RECORDED;
+}
+
+function pairsOfReplicas(channel: Channel, members: readonly Member[]): readonly (Omit<PlannedLink, 'id' | 'windowBytes'> & Pick<LinkDraft, 'windowBytes'>)[] {
   const { id, isPublished: _isPublished, limits: _limits, ...link } = channel;
   const of = (node: string): readonly Member[] => members.filter(({ draft }) => draft.name === node);
   return of(channel.from).flatMap((from) => of(channel.to).map((to) => ({ ...link, channel: id, from: from.name, to: to.name })));
@@ -164,8 +173,8 @@ function joinGroups(channel: ClusterChannel, index: number, { settings, drafts }
     if (nodes.length === 0) throw complain(place(['channels', index, field]), `there is no group ${name}; there are ${settings.groups.map((group) => group.name).join(', ')}`);
     return nodes;
   };
-  const windowBytes = channel.windowBytes ?? WINDOW_BYTES_DEFAULT;
-  if (windowBytes < WINDOW_BYTES_MIN || windowBytes > WINDOW_BYTES_MAX) throw complain(place(['channels', index, 'buffer']), `a buffer has from 64K to 64M`);
+  const { windowBytes } = channel;
+  if (windowBytes !== undefined && (windowBytes < WINDOW_BYTES_MIN || windowBytes > WINDOW_BYTES_MAX)) throw complain(place(['channels', index, 'buffer']), `a buffer has from 64K to 64M`);
   const prefix = channel.name === undefined ? '' : `${channel.name}.`;
   const isPublished = channel.pattern === 'publish';
   if (isPublished && channel.name === undefined) throw complain(place(['channels', index]), 'the pattern publish wants a name: the topic');
