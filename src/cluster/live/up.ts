@@ -2,13 +2,13 @@
  * `up`: from a cluster manifest to a cluster that has ended: plans, looks at what the store holds of it, runs it, shows its logs.
  * Invariants: everything that can be refused is refused before anything on the host is created. What this does NOT do: run nodes (node-process.ts).
  */
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError } from '../../core/index.ts';
 import { bindingsOfRun, defaultStoreDirectory, isAlive, monotonicMs, nodeRecord, withStore } from '../../session/index.ts';
 import { owned, readOwnerRecord, type StoreContext } from '../../txn/index.ts';
 import { nodeEnd, type NodeEnd } from '../node-end.ts';
-import { runNameOf, type ClusterPlan } from '../plan.ts';
+import { runNameOf, type ClusterPlan, type PlannedNode } from '../plan.ts';
 import { VOTERS_MIN } from '../voting.ts';
 import { badEnd, Coordinator, type ClusterEnd, type ClusterStatus } from './coordinator.ts';
 import { LogTail, type OnLine } from './log-tail.ts';
@@ -45,8 +45,8 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
   if (plan.isEphemeral && isResume) throw new StillpointError('E_USAGE', 'of a cluster that runs with --ephemeral nothing is kept that --resume could go on with');
   const hosts = plan.hosts.length === 0 ? NO_HOSTS : await (await import('./open-hosts.ts')).openHosts(request); // Loaded on demand: sockets.
   try {
-    const begun = plan.isEphemeral ? { plan, ended: [] } : await lookAtStores(request, store, hosts);
-    const tail = prepareLogs(request, begun.plan);
+    const begun = plan.isEphemeral ? { plan, ended: [], kept: new Map<string, number>() } : await lookAtStores(request, store, hosts);
+    const tail = prepareLogs(request, begun);
     await hosts.ship({ isResume });
     const end = await drive(request, { ...begun, store, hosts, tail });
     return { ...end, milliseconds: Math.round(performance.now() - started) };
@@ -58,7 +58,8 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
 /** Of a cluster on this host alone. */
 const NO_HOSTS: OpenHosts = { hosts: new Map(), addressOf: () => '127.0.0.1', known: [], ended: [], ship: async () => {}, close: async () => {} };
 
-interface Begun { readonly plan: ClusterPlan; readonly ended: readonly NodeEnd[] }
+/** `kept`: how much of its logs a node of this host that goes on has written, as its run knows. */
+interface Begun { readonly plan: ClusterPlan; readonly ended: readonly NodeEnd[]; readonly kept: ReadonlyMap<string, number> }
 
 /** What this store and those of other hosts know of the cluster; refuses a start over old runs, and a resume of nothing or of a cluster that has failed. */
 async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts: OpenHosts): Promise<Begun> {
@@ -70,7 +71,7 @@ async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts:
     if (isResume) await waitForOrphans(context, known.map((name) => runNameOf(plan.name, name)));
     const ended = [...here.flatMap((node) => nodeEnd(context, plan, node) ?? []), ...hosts.ended];
     refuseFinished(plan, ended);
-    return { plan: withKnownFiles(plan, context), ended };
+    return { plan: withKnownFiles(plan, context), ended, kept: new Map(here.filter(({ name }) => !ended.some(({ node }) => node === name)).flatMap((node) => keptOf(plan, node, context))) };
   });
 }
 
@@ -115,6 +116,11 @@ function withKnownFiles(plan: ClusterPlan, context: StoreContext): ClusterPlan {
   }) };
 }
 
+function keptOf(plan: ClusterPlan, node: PlannedNode, context: StoreContext): readonly (readonly [string, number])[] {
+  const record = nodeRecord(context, runNameOf(plan.name, node.name));
+  return record === undefined ? [] : (['out', 'err'] as const).map((stream) => [`${node.name} ${stream}`, record.outputs.get(`std${stream}`)?.intended ?? 0] as const);
+}
+
 /** FILE.rN, and FILE.rN.NAME in a fork. */
 const OWN_FILE = /\.r[0-9](\.[A-Za-z0-9_-]+)?$/;
 
@@ -145,15 +151,17 @@ function refuseFinished(plan: ClusterPlan, ended: readonly NodeEnd[]): void {
 }
 
 /** The directory of the logs; a first start begins with empty ones. `known`: the plan with the files that the nodes write. */
-function prepareLogs({ plan, isResume, onLine }: UpRequest, known: ClusterPlan): LogTail {
+function prepareLogs({ plan, isResume, onLine }: UpRequest, { plan: known, kept }: Pick<Begun, 'plan' | 'kept'>): LogTail {
   const files = plan.nodes.flatMap((node, index) => (['out', 'err'] as const).flatMap((stream) => {
     const planned = node.bindings.channels.get(`std${stream}`);
     const binding = known.nodes[index]!.bindings.channels.get(`std${stream}`);
-    return planned?.kind === 'file' && planned.path.startsWith(`${plan.logs}/`) && binding?.kind === 'file' ? [{ node: node.name, stream, path: binding.path }] : [];
+    return planned?.kind === 'file' && planned.path.startsWith(`${plan.logs}/`) && binding?.kind === 'file' ? [{ node: node.name, stream, path: binding.path, kept: kept.get(`${node.name} ${stream}`) }] : [];
   }));
   try {
     mkdirSync(plan.logs, { recursive: true });
     if (!isResume) for (const { path } of files) rmSync(path, { force: true });
+    // What a rollback took back goes now, not when its node gets there: it is shown when it comes again.
+    for (const { path, kept } of files) if (kept !== undefined && existsSync(path) && statSync(path).size > kept) truncateSync(path, kept);
   } catch (cause) {
     throw new StillpointError('E_HOST_FILE', `the directory of the logs ${plan.logs} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`, { data: { path: plan.logs }, cause });
   }
