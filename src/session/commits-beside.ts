@@ -47,6 +47,7 @@ export class CommitsBeside implements Store {
   readonly #directory: URL | undefined;
   #threads: Threads | undefined;
   #isReady = false;
+  #isClosed = false;
   #bytesInPlace = 0;
   #spare: ArrayBuffer[] = [];
   /** What a commit will bring, by a number of ours. */
@@ -65,6 +66,7 @@ export class CommitsBeside implements Store {
   usage: Store['usage'] = () => this.#inner.usage();
 
   async commit({ prepared, ...batch }: StoreBatch): Promise<'done' | 'conflict'> {
+    if (this.#isClosed) throw wasEnded();
     if (!this.#isReady) {
       assert(prepared === undefined, 'inputs are only held ready for a thread');
       this.#count(batch);
@@ -94,6 +96,7 @@ export class CommitsBeside implements Store {
 
   /** Gives memory away to be hashed. */
   async hash(memory: ArrayBuffer, lengths: readonly number[]): Promise<HashedMemory> {
+    if (this.#isClosed) throw wasEnded();
     const thread = this.#threads!.hashes; // Who has inputs for it has seen that it is ready.
     const answer = await thread.ask({ kind: 'hash', id: thread.nextId(), memory, lengths }, [memory]) as Hashed; // Inputs are answered by hashes.
     return { memory: answer.memory, lengths, hashes: answer.hashes };
@@ -105,16 +108,15 @@ export class CommitsBeside implements Store {
     return { id: this.#lastName };
   }
 
-  /** Ends the threads. The store below stays open: it is its opener's. */
+  /** Ends the threads when everything that was asked of them is done. The store below stays open: it is its opener's. */
   async close(): Promise<void> {
     const threads = this.#threads;
+    this.#isClosed = true;
+    this.#threads = undefined;
     if (threads === undefined) return;
     const { commits, hashes } = threads;
-    if (this.#isReady) await commits.ask({ kind: 'finish', id: commits.nextId() });
-    this.#isReady = false;
-    this.#threads = undefined;
-    const ended = new StillpointError('E_INTERNAL', 'the threads that make commits were ended');
-    await Promise.all([commits.end(ended), hashes.end(ended)]);
+    await commits.ask({ kind: 'finish', id: commits.nextId() }); // Also of one that is still starting: a thread that is ended inside a transaction of LMDB never ends, and keeps the lock.
+    await Promise.all([commits.end(wasEnded()), hashes.end(wasEnded())]);
   }
 
   #recycle(name: number | undefined, back: readonly HashedMemory[]): void {
@@ -124,7 +126,7 @@ export class CommitsBeside implements Store {
 
   #count({ puts = [] }: StoreBatch): void {
     if (this.#directory === undefined || this.#threads !== undefined) return;
-    for (const { value } of puts) this.#bytesInPlace += value.length;
+    for (const { table, value } of puts) if (table === 'frames' || table === 'blobs') this.#bytesInPlace += value.length;
     if (this.#bytesInPlace < START_BYTES) return;
     const setup: CommitSetup = { directory: this.#inner.directory };
     this.#threads = {
@@ -132,6 +134,10 @@ export class CommitsBeside implements Store {
       hashes: new Thread(new URL(HASH_WORKER, this.#directory), { setup: undefined, name: 'hashes inputs', takes: () => false }),
     };
   }
+}
+
+function wasEnded(): StillpointError {
+  return new StillpointError('E_INTERNAL', 'the threads that make commits were ended');
 }
 
 /** An input whose bytes are in a slab. */

@@ -110,17 +110,33 @@ describe('commits beside the guest', () => {
     expect([inner.usage().tables.blobs.entries, Uint8Array.from(beside.get('meta', key)!)]).toEqual([before + 1, key]);
   }), 60_000);
 
-  it('of a thread that was ended fail, and the next session finds everything that was durable', async () => scene(async ({ beside, context, recording }) => {
+  it('that were asked for before a close are made; later ones fail', async () => scene(async ({ inner, beside, recording }) => {
     for (const frame of INPUTS.slice(16)) recording.append(frame);
     const commit = recording.beginTail(at(50n), NOTHING);
     commit.catch(() => {});
     await beside.close();
     await commit.catch((error: unknown) => { expect(error).toMatchObject({ code: 'E_INTERNAL' }); });
-    const again = await openRun(context, { name: 'one', owner: owner('again'), isAlive: allDead });
-    openJournal(context, again.record).verify();
+    await expect(beside.commit({})).rejects.toMatchObject({ code: 'E_INTERNAL' });
+    const again = await openRun({ store: inner, digests }, { name: 'one', owner: owner('again'), isAlive: allDead });
+    openJournal({ store: inner, digests }, again.record).verify();
     expect(again.tail.count).toBeGreaterThanOrEqual(17);
     await again.close();
   }), 60_000);
+
+  it('of threads that are still starting need not be waited for by whoever closes them', async () => {
+    for (let round = 0; round < 3; round++) {
+      const directory = join(base, `starting-${round}`);
+      const inner = await openLmdbStore({ directory, mode: 'create' });
+      const beside = new CommitsBeside(inner, WORKERS);
+      const recording = await recordingOn(beside);
+      for (const frame of INPUTS.slice(0, 16)) recording.append(frame);
+      await recording.commitTail(at(1n), NOTHING);
+      await new Promise((done) => { setTimeout(done, round * 25); });
+      await beside.close();
+      await inner.commit({ puts: [{ table: 'meta', key: Uint8Array.of(1), value: Uint8Array.of(1) }] }); // Nobody keeps the lock.
+      await inner.close();
+    }
+  }, 30_000);
 
   it.each([0.5, 4, 12])('of a process that is killed %d ms after it asked for one are there or not, and the ones before it are', async (milliseconds) => {
     const directory = join(base, `killed-${count++}`);
