@@ -120,6 +120,20 @@ describe('the pages of the database', () => {
     expect(sums.bad).toBeGreaterThan(20);
   }, 600_000);
 
+  it('are looked at without the kernel where the host gives it no memory', () => {
+    const { Memory } = WebAssembly;
+    const expected = checkPages(directory);
+    try {
+      WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory'); } } as unknown as typeof Memory; // As V8 does where addresses are scarce.
+      expect(checkPages(directory)).toEqual(expected);
+      const file = readFileSync(dataFile);
+      const page = usedPages(file, [2])[0]!;
+      expect(checkPages(copyOf('scarce', (bytes) => void (bytes[page * 4096 + 20]! ^= 1))).troubles.length).toBeGreaterThan(0);
+    } finally {
+      WebAssembly.Memory = Memory;
+    }
+  });
+
   it('while somebody writes, a look finds nothing', async () => {
     const path = copyOf('busy');
     const child = compileFor('test/store/child.ts', ['src/core', 'src/wasm', 'src/store'], join(base, 'js2'));

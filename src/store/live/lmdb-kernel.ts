@@ -52,10 +52,8 @@ export class PageKernel {
   readonly #words: Uint32Array;
   readonly #below: Below;
 
-  private constructor(file: KernelFile) {
-    const usedAt = LEVELS_AT + LEVELS * file.pageBytes;
-    const pages = Math.ceil((usedAt + (file.lastPage >> 3) + 1) / WASM_PAGE_BYTES);
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  private constructor(file: KernelFile, memory: WebAssembly.Memory) {
+    const usedAt = usedMapAt(file);
     this.used = new Uint8Array(memory.buffer, usedAt);
     this.#words = new Uint32Array(memory.buffer, 0, LEVELS_AT / 4);
     new BigUint64Array(memory.buffer)[PARAMETERS.transaction] = file.transaction;
@@ -68,9 +66,18 @@ export class PageKernel {
     this.#below = below as Below; // What the module exports under this name.
   }
 
-  /** Undefined: the file is too large for it. */
+  /** Undefined: the file is too large for it, or the host gives no memory to WebAssembly. */
   static for(file: KernelFile): PageKernel | undefined {
-    return file.lastPage < PAGES_MAX ? new PageKernel(file) : undefined;
+    if (file.lastPage >= PAGES_MAX) return undefined;
+    const pages = Math.ceil((usedMapAt(file) + (file.lastPage >> 3) + 1) / WASM_PAGE_BYTES);
+    let memory: WebAssembly.Memory;
+    try {
+      memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
+    return new PageKernel(file, memory);
   }
 
   /** A tree that is not empty. Once there was a no, nothing more can be asked. */
@@ -84,6 +91,11 @@ export class PageKernel {
     const hasLeaves = skipsLeaves || (count(COUNTS.leaf) === leafPages && count(COUNTS.overflow) === overflowPages && count(COUNTS.entries) === entries);
     return { isSound: isWhole && hasLeaves, read: count(COUNTS.read), pages: count(COUNTS.pages) };
   }
+}
+
+/** Where the map of used pages begins. */
+function usedMapAt({ pageBytes }: KernelFile): number {
+  return LEVELS_AT + LEVELS * pageBytes;
 }
 
 /** Code with the phrases that the functions below consist of. All numbers are u32 where nothing else is said. */
