@@ -3,7 +3,7 @@
  * can be tried again, and a process that is killed with commits under way has lost nothing that it was told is durable.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -123,19 +123,22 @@ describe('commits beside the guest', () => {
     await again.close();
   }), 60_000);
 
-  it('of threads that are still starting need not be waited for by whoever closes them', async () => {
-    for (let round = 0; round < 3; round++) {
-      const directory = join(base, `starting-${round}`);
-      const inner = await openLmdbStore({ directory, mode: 'create' });
-      const beside = new CommitsBeside(inner, WORKERS);
-      const recording = await recordingOn(beside);
-      for (const frame of INPUTS.slice(0, 16)) recording.append(frame);
-      await recording.commitTail(at(1n), NOTHING);
-      await new Promise((done) => { setTimeout(done, round * 25); });
-      await beside.close();
-      await inner.commit({ puts: [{ table: 'meta', key: Uint8Array.of(1), value: Uint8Array.of(1) }] }); // Nobody keeps the lock.
-      await inner.close();
-    }
+  it('of a thread that is still starting are waited for by a close: ended inside a transaction of LMDB it would keep the lock', async () => {
+    const workers = join(base, 'slow-workers');
+    mkdirSync(workers);
+    const marker = join(workers, 'finished');
+    writeFileSync(join(workers, 'hash-worker.js'), '');
+    writeFileSync(join(workers, 'commit-worker.js'), `const { parentPort } = require('node:worker_threads');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+      parentPort.on('message', ({ kind, id }) => { require('node:fs').writeFileSync(${JSON.stringify(marker)}, kind); parentPort.postMessage({ kind: 'finished', id }); });`);
+    const inner = await openLmdbStore({ directory: join(base, `store-${count++}`), mode: 'create' });
+    const beside = new CommitsBeside(inner, pathToFileURL(`${workers}/`));
+    const recording = await recordingOn(beside);
+    for (const frame of INPUTS.slice(0, 16)) recording.append(frame);
+    await recording.commitTail(at(1n), NOTHING);
+    await beside.close();
+    expect(readFileSync(marker, 'utf8')).toBe('finish');
+    await inner.close();
   }, 30_000);
 
   it.each([0.5, 4, 12])('of a process that is killed %d ms after it asked for one are there or not, and the ones before it are', async (milliseconds) => {
