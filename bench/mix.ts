@@ -51,6 +51,7 @@ class Sampler implements Executor {
   }
 
   dropCaches(): void { this.#inner.dropCaches(); }
+  forgetProgram(): void { this.dropCaches(); }
 }
 
 function kindOf(decoded: Decoded): string {

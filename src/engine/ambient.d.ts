@@ -10,7 +10,7 @@ declare namespace WebAssembly {
     readonly length: number;
     get(index: number): unknown;
     set(index: number, value: unknown): void;
-    grow(delta: number): number;
+    grow(delta: number, value?: unknown): number;
   }
   class Global {
     constructor(descriptor: { readonly value: 'i32' | 'i64' | 'f64'; readonly mutable?: boolean }, value?: number | bigint);

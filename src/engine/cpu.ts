@@ -86,4 +86,9 @@ export class Cpu {
   dropCaches(): void {
     this.#executor.dropCaches();
   }
+
+  /** Before another program comes into the memory. */
+  forgetProgram(): void {
+    this.#executor.forgetProgram();
+  }
 }

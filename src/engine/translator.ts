@@ -295,4 +295,9 @@ export class Translator implements Executor {
     this.#units.dropCaches();
     this.#interpreter.dropCaches();
   }
+
+  forgetProgram(): void {
+    this.#units.forgetProgram();
+    this.#interpreter.forgetAllArrivals();
+  }
 }

@@ -27,6 +27,8 @@ const TARGET_BYTES = 8;
 const MAP_BYTES = 4 * 1024 * 1024;
 /** A function called by a hot one comes along when it has had this part of the jumps. */
 const CALLEE_PART = 8;
+/** Hot places of a process before all that is kept of its program is installed: a subshell ends sooner, and a hundred modules would take longer than its work. */
+const ALL_AFTER = 16;
 /** A target inside a unit becomes hot so many times before it gets its own. */
 const COVERED_TIMES = 20;
 /** The unit of a function is made so often at most; further places in it get units of their own. */
@@ -77,6 +79,8 @@ export class UnitTable {
   #program: ProgramTranslations | undefined = undefined;
   #programPage = -1;
   #hasProgramChanged = false;
+  /** Of this program. */
+  #hotPlaces = 0;
   /** undefined: not looked for yet. false: this memory keeps to itself from now on. */
   #isAttached: boolean | undefined = undefined;
   /** Starts of blocks that are in some unit, and how often they have become hot since. */
@@ -85,6 +89,8 @@ export class UnitTable {
   /** How often the unit at an address was made. */
   readonly #made = new Map<number, number>();
   readonly #batchesOfPage = new Map<number, Set<InstalledBatch>>();
+  /** What is in the slots of shared batches that were installed here once: an instance stays in the list of its table for good, and costs each later change of a slot something. */
+  readonly #instances = new WeakMap<Batch, ReadonlyMap<number, unknown>>();
   readonly #targets: Int32Array;
   readonly #calleeLimit: number;
   readonly #queueMax: number;
@@ -109,7 +115,7 @@ export class UnitTable {
     const driver = this.#instantiate(driverModule(this.layout));
     this.#stub = driver.exports['stub'];
     this.enter = driver.exports['enter'] as Enter; // What the module exports under this name.
-    this.dropUnits();
+    for (let slot = 0; slot < TABLE_SIZE_FIRST; slot++) this.#table.set(slot, this.#stub);
     memory.onCodeChange((page) => this.#dropPage(page));
   }
 
@@ -177,21 +183,19 @@ export class UnitTable {
     this.#translate(entries.filter(({ address }) => !this.#units.has(address)));
   }
 
-  /** Installs what is kept of a hot place, and, at the first one, all that is kept of the program; true when the place has a unit now. */
+  /** Installs what is kept of a hot place, and, when the process has had some, all that is kept of the program; true when the place has a unit now. */
   #installKept(entry: number): boolean {
     if (this.#store === undefined) return false;
-    if (this.#hasProgramChanged) this.#forgetProgram();
-    if (this.#isAttached === false) return false;
+    if (this.#hasProgramChanged) this.forgetProgram();
+    if (this.#isAttached === undefined) this.#attach(this.#store);
+    if (this.#program === undefined) return false;
     const digests = new PageDigests(this.#memory, this.#store);
-    if (this.#isAttached === undefined) {
-      this.#attach(this.#store);
-      for (const kept of this.#program?.batches ?? []) this.#installIfFitting(kept, digests);
-    } else for (const kept of this.#program!.at(entry)) this.#installIfFitting(kept, digests);
+    for (const kept of ++this.#hotPlaces === ALL_AFTER ? this.#program.batches : this.#program.at(entry)) this.#installIfFitting(kept, digests);
     return this.#units.has(entry);
   }
 
   /** Another program lies in this memory. Frames of the old one that are on the stack see that the generation has changed. */
-  #forgetProgram(): void {
+  forgetProgram(): void {
     this.#hasProgramChanged = false;
     this.dropUnits();
     this.#isAttached = undefined;
@@ -200,6 +204,7 @@ export class UnitTable {
   /** Finds what is kept of the program in this memory. Its slots and places are taken over before any code of our own uses others. */
   #attach(store: TranslationStore): void {
     const code = programCode(this.#memory);
+    this.#hotPlaces = 0;
     this.#isAttached = code !== undefined && this.#units.size === 0 && this.#places.slots.size === 0;
     if (!this.#isAttached || code === undefined) return;
     this.#program = store.program(programKey(this.#memory, this.layout, { store, code }));
@@ -238,7 +243,7 @@ export class UnitTable {
     const started = this.#clock();
     this.#growTable(this.#places.slots.size); // Whatever the code calls.
     for (const { offset, bytes } of batch.maps) this.#memory.u8.set(bytes, offset);
-    new WebAssembly.Instance(module, this.#imports);
+    this.#fillSlots(batch, module);
     this.#account(batch, this.#clock() - started);
     const pages = new Set(batch.reliedPages);
     for (const page of codePagesOf(batch)) pages.add(page);
@@ -255,6 +260,15 @@ export class UnitTable {
       for (const address of unit.resumes) this.#interpreter.setEntry(address, true);
       for (const address of unit.callees) this.layout.functions.add(address);
       for (const address of unit.starts) this.#covered.add(address);
+    }
+  }
+
+  #fillSlots(batch: Batch, module: WebAssembly.Module): void {
+    const known = this.#instances.get(batch);
+    if (known !== undefined) for (const [slot, unit] of known) this.#table.set(slot, unit);
+    else {
+      new WebAssembly.Instance(module, this.#imports);
+      if (this.#program !== undefined) this.#instances.set(batch, new Map(batch.units.flatMap(({ entries }) => [...entries.values()].map((slot) => [slot, this.#table.get(slot)]))));
     }
   }
 
@@ -289,10 +303,7 @@ export class UnitTable {
   }
 
   #growTable(slot: number): void {
-    for (let { length } = this.#table; slot >= length; { length } = this.#table) {
-      this.#table.grow(length);
-      for (let fresh = length; fresh < 2 * length; fresh++) this.#table.set(fresh, this.#stub);
-    }
+    for (let { length } = this.#table; slot >= length; { length } = this.#table) this.#table.grow(length, this.#stub);
   }
 
   /** Makes indirect jumps find a unit without the driver. */
@@ -326,6 +337,7 @@ export class UnitTable {
     for (const { batch } of new Set(this.#units.values())) {
       for (const { entries, resumes } of batch.units) for (const address of [...entries.keys(), ...resumes]) this.#interpreter.setEntry(address, false);
     }
+    for (const { slot } of this.#units.values()) this.#table.set(slot, this.#stub);
     if (this.#places.slots.size > 0) this.#targets.fill(0); // Untouched pages stay unallocated.
     this.#queue = [];
     this.#units.clear();
@@ -339,7 +351,6 @@ export class UnitTable {
     if (this.#isAttached === true) this.#isAttached = false; // What is shared stays as it is; this memory keeps to itself from now on.
     this.#places = new Places();
     this.generation++;
-    for (let slot = 0; slot < this.#table.length; slot++) this.#table.set(slot, this.#stub);
   }
 
   dropCaches(): void {

@@ -81,6 +81,7 @@ export class WasmTier implements ColdInterpreter {
   countArrival(address: number): boolean { return this.#last.countArrival(address); }
   arrivals(address: number): number { return this.#last.arrivals(address); }
   forgetArrivals(address: number): void { this.#last.forgetArrivals(address); }
+  forgetAllArrivals(): void { this.#last.forgetAllArrivals(); }
   executeFloat(operation: number, packed: number, rm: number): number { return this.#first.executeFloat(operation, packed, rm); }
   executeOperation(operation: number, packed: number, imm: number): number { return this.#first.executeOperation(operation, packed, imm); }
   executeAtomic(operation: number, packed: number, imm: number): number { return this.#first.executeAtomic(operation, packed, imm); }
@@ -133,5 +134,9 @@ class WasmExecutor implements Executor {
 
   dropCaches(): void {
     this.#tier.dropCaches();
+  }
+
+  forgetProgram(): void {
+    this.dropCaches();
   }
 }

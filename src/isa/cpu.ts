@@ -120,6 +120,8 @@ export interface Executor {
   readonly faultHigh: number;
   /** Forgets every decoded instruction. Never changes a result. */
   dropCaches(): void;
+  /** Another program comes into this memory: forgets what was made of the old one, and how often its places were reached. Never changes a result. */
+  forgetProgram(): void;
 }
 
 /** A register in the bytes of a register block: little-endian. */

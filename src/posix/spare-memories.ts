@@ -28,7 +28,8 @@ export class SpareMemories {
   /** At once, so that the host never waits for its garbage collector. The space has been closed. */
   giveBack(cpu: Cpu, space: AddressSpace): void {
     if (this.#spare.length >= SPARE_MAX || cpu.memory.touchedPages().length > PAGES_MAX) return; // The host's collector takes it.
-    space.vacate(); // Which drops what executors keep of its code.
+    cpu.forgetProgram();
+    space.vacate();
     this.#spare.push(cpu);
   }
 }

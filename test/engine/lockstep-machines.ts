@@ -23,6 +23,7 @@ export type Second = number | 'wasm';
 export class LockstepPair {
   readonly #cpus: readonly [Cpu, Cpu];
   readonly #isLate: boolean;
+  readonly #isWritable: boolean;
   #executor: Translator | undefined;
   /** What the translator has done. */
   readonly effort: Effort | undefined;
@@ -30,13 +31,10 @@ export class LockstepPair {
   /** `isLate`: the second memory gets its pages when it needs them. */
   constructor(code: Uint8Array, second: Second, { isWritable = false, isLate = false, store }: { readonly isWritable?: boolean; readonly isLate?: boolean; readonly store?: TranslationStore } = {}) {
     this.#isLate = isLate;
+    this.#isWritable = isWritable;
     const make = (isa: typeof riscv64, fillsLater: boolean): Cpu => {
       const memory = new GuestMemory(0x100000);
-      if (fillsLater) memory.fillLater(sourceOf(code));
-      else for (const [page, bytes] of pagesOf(code)) memory.install(page * 4096, bytes);
-      memory.clearDirty();
-      memory.setRights(CODE >>> 12, Math.ceil(code.length / 4096), PAGE_FLAG.read | PAGE_FLAG.execute | (isWritable ? PAGE_FLAG.write : 0));
-      memory.setRights(DATA >>> 12, DATA_PAGES, PAGE_FLAG.read | PAGE_FLAG.write);
+      this.#fill(memory, code, fillsLater);
       return new Cpu(isa, memory);
     };
     const isa = second === 'wasm' ? interpretingInWasm(riscv64, { warmUp: 0 }) : translating(riscv64, { hotLimit: second, margin: MARGIN, store });
@@ -50,6 +48,26 @@ export class LockstepPair {
       },
     };
     this.#cpus = [make(riscv64, false), make(noted, isLate)];
+  }
+
+  #fill(memory: GuestMemory, code: Uint8Array, fillsLater: boolean): void {
+    if (fillsLater) memory.fillLater(sourceOf(code));
+    else for (const [page, bytes] of pagesOf(code)) memory.install(page * 4096, bytes);
+    memory.clearDirty();
+    memory.setRights(CODE >>> 12, Math.ceil(code.length / 4096), PAGE_FLAG.read | PAGE_FLAG.execute | (this.#isWritable ? PAGE_FLAG.write : 0));
+    memory.setRights(DATA >>> 12, DATA_PAGES, PAGE_FLAG.read | PAGE_FLAG.write);
+  }
+
+  /** Another process takes the processors and their memories over, as spare ones are. */
+  replace(code: Uint8Array): void {
+    this.each((cpu) => {
+      cpu.forgetProgram();
+      cpu.memory.setRights(0, 0x100, 0);
+      cpu.memory.reset();
+      cpu.load(new Uint8Array(cpu.save().length));
+      cpu.retired = 0n;
+      this.#fill(cpu.memory, code, this.#isLate && cpu === this.translator);
+    });
   }
 
   /** Instructions that ran as translated code: a comparison of two interpreters would prove nothing. */

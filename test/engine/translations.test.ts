@@ -26,6 +26,11 @@ class OneStore implements TranslationStore {
 /** Runs in lockstep with the interpreter until the code ends or the budgets do; the number of kept modules used. */
 function run(code: Uint8Array, store: TranslationStore, seed: number, { isLate = false, isWritable = false } = {}): number {
   const pair = new LockstepPair(code, 1, { isWritable, isLate, store });
+  follow(pair, seed);
+  return pair.effort?.keptModules ?? 0;
+}
+
+function follow(pair: LockstepPair, seed: number): void {
   const random = new Random(seed);
   pair.each((cpu) => {
     riscv64.abi.startProgram(cpu.state, { entry: CODE, stackPointer: DATA + 4096 });
@@ -36,7 +41,24 @@ function run(code: Uint8Array, store: TranslationStore, seed: number, { isLate =
     expect(difference).toBeUndefined();
     pair.each((cpu) => { cpu.isa.abi.setProgramCounter(cpu.state, CODE + 4 * (slice % 3)); });
   }
-  return pair.effort?.keptModules ?? 0;
+}
+
+/** How many WebAssembly instances `action` makes. */
+function instancesIn(action: () => void): number {
+  const { Instance } = WebAssembly;
+  let count = 0;
+  WebAssembly.Instance = class extends Instance {
+    constructor(...given: ConstructorParameters<typeof Instance>) {
+      super(...given);
+      count++;
+    }
+  };
+  try {
+    action();
+  } finally {
+    WebAssembly.Instance = Instance;
+  }
+  return count;
 }
 
 describe('kept translations', () => {
@@ -62,5 +84,29 @@ describe('kept translations', () => {
       changed.set([0x13, 0, 0, 0], 4 * (seed - 20)); // A no-operation somewhere at the start.
       expect(run(changed, store, 1, { isWritable: true })).toBe(0);
     }
+  });
+
+  it('are linked once for a memory, whatever processes and programs come and go in it', () => {
+    let [used, made] = [0, 0];
+    for (const [mixed, plain] of [[5, 7], [7, 19], [16, 23], [17, 5]] as const) { // Codes that become hot.
+      const [code, other] = [randomMixedCode(new Random(mixed)), randomCode(new Random(plain))];
+      const store = new OneStore();
+      for (const program of [code, other]) run(program, store, 1);
+      store.reopen();
+      const pair = new LockstepPair(code, 1, { store, isLate: mixed === 7 });
+      follow(pair, 1);
+      pair.replace(other);
+      follow(pair, 1);
+      const before = pair.effort!.keptModules;
+      made += instancesIn(() => {
+        for (const program of [code, other, other, code]) {
+          pair.replace(program);
+          follow(pair, 1);
+        }
+      });
+      used += pair.effort!.keptModules - before;
+    }
+    expect(used).toBeGreaterThan(10);
+    expect(made).toBe(0);
   });
 });

@@ -38,4 +38,8 @@ export class Interpreter implements Executor {
   dropCaches(): void {
     this.#pages.dropAll();
   }
+
+  forgetProgram(): void {
+    this.dropCaches();
+  }
 }

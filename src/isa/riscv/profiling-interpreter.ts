@@ -28,6 +28,7 @@ export interface ColdInterpreter {
   arrivals(address: number): number;
   /** Starts counting anew, for a target that was hot but not translated. */
   forgetArrivals(address: number): void;
+  forgetAllArrivals(): void;
   /** See single-instructions.ts. */
   executeFloat(operation: number, packed: number, rm: number): number;
   executeOperation(operation: number, packed: number, imm: number): number;
@@ -77,6 +78,10 @@ export class ProfilingInterpreter implements ColdInterpreter {
 
   forgetArrivals(address: number): void {
     this.#machine.hot[(address >>> 1) & HOT_MASK] = 0;
+  }
+
+  forgetAllArrivals(): void {
+    this.#machine.hot.fill(0);
   }
 
   executeFloat(operation: number, packed: number, rm: number): number { return executeFloat(this.#machine, operation, packed, rm); }

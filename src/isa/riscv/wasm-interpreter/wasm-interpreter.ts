@@ -105,6 +105,10 @@ export class WasmInterpreter implements ColdInterpreter {
     this.#hot[(address >>> 1) & HOT_MASK] = 0;
   }
 
+  forgetAllArrivals(): void {
+    this.#hot.fill(0);
+  }
+
   executeFloat(operation: number, packed: number, rm: number): number { return executeFloat(this.#machine, operation, packed, rm); }
   executeOperation(operation: number, packed: number, imm: number): number { return executeOperation(this.#machine, operation, packed, imm); }
   executeAtomic(operation: number, packed: number, imm: number): number { return executeAtomic(this.#machine, operation, packed, imm); }
