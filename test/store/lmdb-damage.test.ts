@@ -120,6 +120,24 @@ describe('the pages of the database', () => {
     expect(sums.bad).toBeGreaterThan(20);
   }, 600_000);
 
+  it('every flag and count of a table is looked at, also of one that is empty', () => {
+    const original = readFileSync(dataFile);
+    const header = Number(original.readBigUInt64LE(152)) >= Number(original.readBigUInt64LE(4096 + 152)) ? 0 : 4096;
+    const leaf = Number(original.readBigUInt64LE(header + 136)) * 4096;
+    const path = copyOf('tables');
+    const file = openSync(join(path, 'data.mdb'), 'r+');
+    for (let index = 0; index < original.readUInt16LE(leaf + 20) / 2; index++) {
+      const node = leaf + 24 + original.readUInt16LE(leaf + 24 + 2 * index);
+      const record = node + 8 + original.readUInt16LE(node + 6);
+      for (let at = record + 4; at < record + 40; at++) {
+        writeSync(file, Uint8Array.of(original[at]! ^ 4), 0, 1, at);
+        expect(checkPages(path).troubles.length, `byte ${at - record} of table ${index}`).toBeGreaterThan(0);
+        writeSync(file, original, at, 1, at);
+      }
+    }
+    closeSync(file);
+  });
+
   it('are looked at without the kernel where the host gives it no memory', () => {
     const { Memory } = WebAssembly;
     const expected = checkPages(directory);

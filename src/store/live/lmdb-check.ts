@@ -13,6 +13,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
+import { TABLES } from '../store.ts';
 import { DATA_FILE, newestHeader } from './lmdb-files.ts';
 import { PageKernel, type KernelFile } from './lmdb-kernel.ts';
 import { BadPage, checkHeader, compareKeys, compareNumbers, freeRuns, HEADER_BYTES, NODE_FLAGS, overflowPagesOf, tableRecord, TreePage, type Elsewhere, type Key, type TableRecord } from './lmdb-pages.ts';
@@ -39,6 +40,7 @@ const FREE_LIST = 'free list';
 const TABLES_TABLE = 'table of tables';
 /** Every store has it. */
 const OUR_TABLE = 'meta';
+const OUR_TABLES: ReadonlySet<string> = new Set(TABLES);
 /** A check that finds trouble is repeated when somebody committed meanwhile. */
 const ATTEMPTS_MAX = 5;
 const TABLE_OFFSETS = { free: 48, main: 96, bytes: 48 } as const;
@@ -138,7 +140,10 @@ class Walk {
     // Small tables first: with a bound, the leaves of the largest are what is left out.
     for (const { name, record } of tables.sort((a, b) => this.#reads(a.record) - this.#reads(b.record))) {
       const take: Take = (leaf, index, page) => this.#guarded(name, page, () => onRecord!(name, bytesOf(leaf.key(index)), this.#valueOf(leaf, index))); // Not called without.
-      this.#guarded(name, record.root ?? 0, () => this.#tree(name, record, onRecord === undefined ? undefined : take));
+      this.#guarded(name, record.root ?? 0, () => {
+        if (record.flags !== 0 && OUR_TABLES.has(name)) throw new BadPage('has a table record of another kind');
+        this.#tree(name, record, onRecord === undefined ? undefined : take);
+      });
     }
     this.#guarded(FREE_LIST, 0, () => this.#tree(FREE_LIST, this.#headerTable('free'), (leaf, index, page) => this.#guarded(FREE_LIST, page, () => this.#free(leaf, index))));
   }

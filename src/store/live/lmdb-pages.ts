@@ -6,7 +6,7 @@
  *             pointers, lower and upper count from 24; nodes fill the page from `upper` to its end without gaps
  *   node      0 u32 size of the data (leaf); u48 child page (branch)   4 u16 flags (leaf): 1 data elsewhere, 2 a table   6 u16 key length   8 key, data; even length
  *   elsewhere 0 u64 first page   8 u64 transaction   16 u64 pages           there: 20 u32 pages, data from 24
- *   table     6 u16 depth   8 u64 branch pages   16 u64 leaf pages   24 u64 overflow pages   32 u64 entries   40 u64 root, all ones: empty
+ *   table     4 u16 flags   6 u16 depth   8 u64 branch pages   16 u64 leaf pages   24 u64 overflow pages   32 u64 entries   40 u64 root, all ones: empty
  *
  * Invariant: what is handed out lies inside the page. A look at a store is the first thing that most commands do, in code that V8 has not compiled yet: TreePage makes no object,
  * closure or view for a node, and is used again for the next page.
@@ -25,7 +25,8 @@ const NODE_BYTES_MIN = 2 + NODE_BYTES;
 const HALF = 0x1_0000;
 const WORD = 0x1_0000_0000;
 
-export interface TableRecord { readonly depth: number; readonly branchPages: number; readonly leafPages: number; readonly overflowPages: number; readonly entries: number; readonly root: number | undefined }
+/** `flags`: how its keys and values are kept; 0: bytes, one value a key, as all of ours. */
+export interface TableRecord { readonly flags: number; readonly depth: number; readonly branchPages: number; readonly leafPages: number; readonly overflowPages: number; readonly entries: number; readonly root: number | undefined }
 export interface Elsewhere { readonly page: number; readonly pages: number; readonly transaction: number }
 /** A key as it lies in a page: valid until the page is read anew. */
 export interface Key { readonly bytes: Uint8Array; readonly start: number; readonly length: number }
@@ -208,8 +209,8 @@ export function tableRecord(data: Uint8Array): TableRecord {
   mustBe(data.length === TABLE_BYTES, 'has a table record of another length');
   const view = viewOf(data);
   const root = view.getBigUint64(40, true) === NO_PAGE ? undefined : number(view, 40);
-  const record = { depth: view.getUint16(6, true), branchPages: number(view, 8), leafPages: number(view, 16), overflowPages: number(view, 24), entries: number(view, 32), root };
-  mustBe((root === undefined) === (record.depth === 0) && record.depth <= 32, 'has a table record that contradicts itself');
+  const record = { flags: view.getUint16(4, true), depth: view.getUint16(6, true), branchPages: number(view, 8), leafPages: number(view, 16), overflowPages: number(view, 24), entries: number(view, 32), root };
+  mustBe((root === undefined) === (record.depth === 0) && record.depth <= 32 && (root !== undefined || record.branchPages + record.leafPages + record.overflowPages + record.entries === 0), 'has a table record that contradicts itself');
   return record;
 }
 
