@@ -96,7 +96,7 @@ export class SnapshotChecker {
       if (says !== undefined) bad.push({ table: 'locations', key, code: 'E_PAGE_DAMAGED', says });
       await breathe(value.length);
     }
-    if (bad.length > before) bad.push(...this.#unlocated());
+    if (bad.length > before) bad.push(...this.#unlocated(() => true)); // Also what the list that goes located.
   }
 
   /**
@@ -104,14 +104,14 @@ export class SnapshotChecker {
    * checkpoint left. Call it after the last rootTrouble().
    */
   lostLocations(): readonly BadRecord[] {
-    return this.#needsElsewhere ? this.#unlocated() : [];
+    return this.#needsElsewhere ? this.#unlocated((hash) => !this.#located.has(hash)) : [];
   }
 
-  #unlocated(): readonly BadRecord[] {
+  #unlocated(isWanted: (hash: BlobHash) => boolean): readonly BadRecord[] {
     const found: BadRecord[] = [];
     for (const [hash, value] of this.#elsewhere) {
       const key = hashBytes(hash);
-      if (!this.#located.has(hash) && !this.#store.has('pages', key)) found.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says: `no record says any more where page ${hash} is`, value });
+      if (isWanted(hash) && !this.#store.has('pages', key)) found.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says: `no record says any more where page ${hash} is`, value });
     }
     return found;
   }
