@@ -18,6 +18,8 @@ import { batchOf, valueAt } from './seal/script.ts';
 
 const isSlow = process.env['STILLPOINT_SLOW'] === '1';
 const [CUTS, LIVES, COMMITS] = isSlow ? [1500, 6, 60] as const : [60, 3, 20] as const;
+/** Disks that must show that the test would notice. */
+const CANARIES = Math.ceil(CUTS / 50);
 const SEED = Number(process.env['STILLPOINT_SEED'] ?? 5);
 const base = mkdtempSync(join(tmpdir(), 'stillpoint-seal-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -91,7 +93,8 @@ it(`${CUTS} power cuts under commits of both kinds (seed ${SEED})`, async () => 
   const draw = random(SEED);
   const narrow = recording.narrowMoments;
   let broken = 0;
-  for (let turn = 0; turn < CUTS; turn++) {
+  // Where commits are cut is the host's choice: some recordings have few moments of the kind that the canary is about.
+  for (let turn = 0; turn < CUTS || (broken < CANARIES && turn < 20 * CUTS); turn++) {
     const moment = draw(3) === 0 ? draw(recording.moments + 1) : narrow[draw(narrow.length)]!;
     recording.cut(moment, draw);
     const last = (word: string): number => Math.max(-1, ...[...recording.said(moment).matchAll(new RegExp(`${word} (\\d+)\n`, 'g'))].map(([, number]) => Number(number)));
@@ -111,7 +114,7 @@ it(`${CUTS} power cuts under commits of both kinds (seed ${SEED})`, async () => 
     if (!(await content(aside).catch(() => ({ isWhole: false }))).isWhole) broken++;
     rmSync(aside, { recursive: true });
   }
-  expect(broken, 'disks on which the newest header is not to be believed').toBeGreaterThan(CUTS / 50);
+  expect(broken, 'disks on which the newest header is not to be believed').toBeGreaterThanOrEqual(CANARIES);
 }, 3_600_000);
 
 describe('who finishes what', () => {
