@@ -263,6 +263,7 @@ export class UnitTable {
     }
   }
 
+  /** Links a batch, or puts back what this memory has linked before. */
   #fillSlots(batch: Batch, module: WebAssembly.Module): void {
     const known = this.#instances.get(batch);
     if (known !== undefined) for (const [slot, unit] of known) this.#table.set(slot, unit);

@@ -28,6 +28,7 @@ export interface ColdInterpreter {
   arrivals(address: number): number;
   /** Starts counting anew, for a target that was hot but not translated. */
   forgetArrivals(address: number): void;
+  /** Starts counting anew everywhere: another program comes. */
   forgetAllArrivals(): void;
   /** See single-instructions.ts. */
   executeFloat(operation: number, packed: number, rm: number): number;
