@@ -14,12 +14,15 @@
  * Not state: pending input of other channels, chunk caches, `wanted`, digests (saved apart). So the state does not depend on how the host
  * cut its bytes. Units: bytes. What this does NOT do: wait, know descriptors or errno, check directions for the guest (callers do).
  */
-import { assert, byBlocks, limits, StillpointError, type Canonical, type Digests, type Undo } from '../core/index.ts';
+import { assert, limits, StillpointError, type Canonical, type Digests, type Undo } from '../core/index.ts';
 import type { ChannelSpec } from '../manifest/index.ts';
+import { byBlocks } from './block-digest.ts';
+import { BlockHashes } from './block-hashes.ts';
+import { DIGEST_BLOCK_BYTES } from './block-kernel.ts';
 import { HostContent, type Content } from './content.ts';
 import { EMPTY, InputQueue } from './input-queue.ts';
 import { Meter } from './meter.ts';
-import type { Outbox } from './outbox.ts';
+import type { Outbox, Travel } from './outbox.ts';
 import { OwnedContent, type RestoredPages } from './owned-content.ts';
 import type { DirectionAccount, Wanted } from './port.ts';
 
@@ -32,6 +35,9 @@ export class Channel {
   readonly #outbox: Outbox;
   readonly #gets: Meter | undefined;
   readonly #puts: Meter | undefined;
+  readonly #travel: Travel;
+  /** Hashes of the input's blocks that whoever supplies it has computed. */
+  #inputHashes: BlockHashes | undefined;
   #endDelivered = false;
   /** Stream position up to which a blocked read (or poll) waits for input; 0 when nothing waits. */
   #wantedEnd = 0;
@@ -46,9 +52,14 @@ export class Channel {
     this.spec = spec;
     this.#outbox = services.outbox;
     const { limits: quota, access, initialSize } = spec;
-    const digests = spec.digest === 'blocks' ? byBlocks(services.digests) : services.digests;
-    this.#gets = spec.reads ? new Meter(digests, { operations: quota.gets, bytes: quota.getBytes }) : undefined;
-    this.#puts = spec.writes ? new Meter(digests, { operations: quota.puts, bytes: quota.putBytes }) : undefined;
+    const isByBlocks = spec.digest === 'blocks';
+    const hashes = isByBlocks && spec.writes && !spec.live ? new BlockHashes() : undefined;
+    this.#travel = { isMessage: spec.live, hashes };
+    const getDigests = isByBlocks ? byBlocks(services.digests, { role: 'asks', hashes: () => this.#inputHashes }) : services.digests;
+    const putDigests = isByBlocks ? byBlocks(services.digests, { role: 'puts', hashes: () => hashes }) : services.digests;
+    const forget = (position: number): void => hashes?.forgetFrom(Math.floor(position / DIGEST_BLOCK_BYTES));
+    this.#gets = spec.reads ? new Meter(getDigests, { operations: quota.gets, bytes: quota.getBytes }) : undefined;
+    this.#puts = spec.writes ? new Meter(putDigests, { operations: quota.puts, bytes: quota.putBytes }, forget) : undefined;
     if (access === 'random' && spec.writes) this.owned = new OwnedContent(`channel/${spec.name}`, initialSize);
     if (access === 'append' && spec.reads) this.owned = new OwnedContent(`channel/${spec.name}`, 0);
     if (access === 'append' || (access === 'random' && !spec.writes)) this.#host = new HostContent(initialSize);
@@ -130,7 +141,7 @@ export class Channel {
     if (allowed <= 0) return 'quota';
     const taken = allowed === bytes.length ? bytes : bytes.subarray(0, allowed);
     if (this.owned !== undefined) assert(this.owned.write(position, taken), 'appended bytes never wait');
-    this.#outbox.write(this.spec.name, position, taken, this.spec.live);
+    this.#outbox.write(this.spec.name, position, taken, this.#travel);
     this.#puts.count(taken);
     return allowed;
   }
@@ -184,8 +195,9 @@ export class Channel {
     return { offset: position, length: limits.CHUNK_BYTES };
   }
 
-  /** Input from host or journal. The channel keeps `bytes`; nobody may change them afterwards. */
-  supply(offset: number, bytes: Uint8Array): void {
+  /** Input from host or journal. The channel keeps `bytes`; nobody may change them afterwards. `hashes`: of the stream, where somebody computes them. */
+  supply(offset: number, bytes: Uint8Array, hashes?: BlockHashes): void {
+    if (hashes !== undefined) this.#inputHashes = hashes;
     if (this.spec.access === 'sequential') this.#queue.supply(offset, bytes);
     else if (this.#host !== undefined) this.#host.supply(offset, bytes);
     else this.owned!.supply(offset, bytes);

@@ -4,3 +4,6 @@ export type { DirectionAccount, HostPort, OutputOperation, Wanted } from './port
 export { Channel } from './channel.ts';
 export { ChannelSet, type ChannelAccount } from './channel-set.ts';
 export type { OwnedContent, RestoredPages } from './owned-content.ts';
+export { byBlocks } from './block-digest.ts';
+export { BlockHashes } from './block-hashes.ts';
+export { BLOCKS_MAX, DIGEST_BLOCK_BYTES, HASH_BYTES, hashBlocks } from './block-kernel.ts';

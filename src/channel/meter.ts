@@ -4,32 +4,37 @@
  * gathered before they are hashed, so that a guest moving one byte at a time stays cheap. Units: bytes.
  * What this does NOT do: hold the bytes, or decide between end and quota (channel.ts).
  */
-import { assert, type Digests, type RunningDigest, type Undo } from '../core/index.ts';
+import { assert, type RunningDigest, type Undo } from '../core/index.ts';
+import type { StreamDigests } from './block-digest.ts';
 import type { DirectionAccount } from './port.ts';
 
 /** Large enough to make a hash call worth its cost, small enough to have one for each direction of a thousand channels. */
 const GATHER_BYTES = 4096;
 
 /** What a mark goes back to; digest and gathered bytes are saved when something is hashed for the first time after it. */
-interface MeterMark { readonly operations: number; readonly bytes: number; readonly gatheredLength: number; readonly outer: MeterMark | undefined; saved?: { readonly digest: Uint8Array; readonly gathered: Uint8Array } }
+interface MeterMark { readonly operations: number; readonly bytes: number; readonly gatheredLength: number; readonly outer: MeterMark | undefined; saved?: { readonly digest: Uint8Array; readonly gathered: Uint8Array; readonly hashed: number } }
 
 export class Meter {
-  readonly #digests: Pick<Digests, 'running' | 'restore'>;
+  readonly #digests: StreamDigests;
+  readonly #onBack: ((position: number) => void) | undefined;
   readonly #operationsMax: number;
   readonly #bytesMax: number;
   #operations = 0;
   #bytes = 0;
   #digest: RunningDigest;
+  /** Bytes that the digest covers: all but the gathered ones. */
+  #hashed = 0;
   #gathered: Uint8Array | undefined;
   #gatheredLength = 0;
   #mark: MeterMark | undefined;
 
-  /** Maxima of null mean unlimited. */
-  constructor(digests: Pick<Digests, 'running' | 'restore'>, quota: { readonly operations: number | null; readonly bytes: number | null }) {
+  /** Maxima of null mean unlimited. `onBack`: told when what comes next is at an earlier position than before. */
+  constructor(digests: StreamDigests, quota: { readonly operations: number | null; readonly bytes: number | null }, onBack?: (position: number) => void) {
     this.#digests = digests;
+    this.#onBack = onBack;
     this.#operationsMax = quota.operations ?? Number.MAX_SAFE_INTEGER;
     this.#bytesMax = quota.bytes ?? Number.MAX_SAFE_INTEGER;
-    this.#digest = digests.running();
+    this.#digest = digests.running(0);
   }
 
   get operations(): number {
@@ -58,6 +63,7 @@ export class Meter {
       this.#flush();
       this.#saveForMarks();
       this.#digest.update(bytes);
+      this.#hashed += length;
       return;
     }
     this.#gathered ??= new Uint8Array(GATHER_BYTES);
@@ -81,7 +87,9 @@ export class Meter {
     this.#operations = operations;
     this.#bytes = bytes;
     this.#gatheredLength = 0;
-    this.#digest = this.#digests.running();
+    this.#hashed = bytes;
+    this.#digest = this.#digests.running(bytes);
+    this.#onBack?.(bytes);
   }
 
   saveDigest(): Uint8Array {
@@ -91,7 +99,8 @@ export class Meter {
 
   restoreDigest(saved: Uint8Array): void {
     this.#gatheredLength = 0;
-    this.#digest = this.#digests.restore(saved);
+    this.#hashed = this.#bytes;
+    this.#digest = this.#digests.restore(saved, this.#bytes);
   }
 
   mark(): Undo {
@@ -102,8 +111,10 @@ export class Meter {
       this.#bytes = mark.bytes;
       this.#gatheredLength = mark.gatheredLength;
       this.#mark = mark;
+      this.#onBack?.(mark.bytes);
       if (mark.saved === undefined) return;
-      this.#digest = this.#digests.restore(mark.saved.digest);
+      this.#hashed = mark.saved.hashed;
+      this.#digest = this.#digests.restore(mark.saved.digest, mark.saved.hashed);
       (this.#gathered ??= new Uint8Array(GATHER_BYTES)).set(mark.saved.gathered);
     };
   }
@@ -116,8 +127,9 @@ export class Meter {
   #saveForMarks(): void {
     if (this.#mark === undefined || this.#mark.saved !== undefined) return;
     const digest = this.#digest.save();
+    const hashed = this.#hashed;
     for (let mark: MeterMark | undefined = this.#mark; mark !== undefined && mark.saved === undefined; mark = mark.outer) {
-      mark.saved = { digest, gathered: this.#gathered?.slice(0, mark.gatheredLength) ?? new Uint8Array(0) };
+      mark.saved = { digest, hashed, gathered: this.#gathered?.slice(0, mark.gatheredLength) ?? new Uint8Array(0) };
     }
   }
 
@@ -125,6 +137,7 @@ export class Meter {
     if (this.#gatheredLength === 0) return;
     this.#saveForMarks();
     this.#digest.update(this.#gathered!.subarray(0, this.#gatheredLength));
+    this.#hashed += this.#gatheredLength;
     this.#gatheredLength = 0;
   }
 }

@@ -11,14 +11,19 @@
  * (random). What this does NOT do: bound itself. The caller looks at `pendingBytes` after each system call (limits.OUTBOX_BYTES_MAX).
  */
 import { assert, type Undo } from '../core/index.ts';
+import type { BlockHashes } from './block-hashes.ts';
 import type { OutputOperation } from './port.ts';
 
 const BUFFER_BYTES_MIN = 4096;
+const PLAIN: Travel = { isMessage: false, hashes: undefined };
 /** A buffer that is this many times larger than what was in it is not kept. */
 const SLACK = 4;
 
+/** What goes with the bytes of a channel. `isMessage`: each operation is one of its own, never joined with the one before. */
+export interface Travel { readonly isMessage: boolean; readonly hashes: BlockHashes | undefined }
+
 /** `length` -1 marks a truncation to `offset`. */
-interface Entry { readonly channel: string; readonly offset: number; readonly start: number; length: number }
+interface Entry { readonly channel: string; readonly offset: number; readonly start: number; readonly hashes: BlockHashes | undefined; length: number }
 
 export class Outbox {
   #buffer: Uint8Array = new Uint8Array(BUFFER_BYTES_MIN);
@@ -39,8 +44,7 @@ export class Outbox {
     return this.#entries.length;
   }
 
-  /** `isMessage`: an operation of its own, never joined with the one before. */
-  write(channel: string, offset: number, bytes: Uint8Array, isMessage = false): void {
+  write(channel: string, offset: number, bytes: Uint8Array, { isMessage, hashes }: Travel = PLAIN): void {
     const length = bytes.length;
     assert(length > 0, 'an output operation has bytes');
     if (this.#used + length > this.#buffer.length) this.#grow(length);
@@ -48,12 +52,12 @@ export class Outbox {
     else this.#buffer.set(bytes, this.#used);
     const last = this.#entries[this.#entries.length - 1];
     if (!isMessage && last !== undefined && last.length >= 0 && last.channel === channel && last.offset + last.length === offset) last.length += length;
-    else this.#entries.push({ channel, offset, start: this.#used, length });
+    else this.#entries.push({ channel, offset, start: this.#used, hashes, length });
     this.#used += length;
   }
 
   truncate(channel: string, size: number): void {
-    this.#entries.push({ channel, offset: size, start: this.#used, length: -1 });
+    this.#entries.push({ channel, offset: size, start: this.#used, hashes: undefined, length: -1 });
   }
 
   /** The operations held back, in order; views that are valid until the next write or take. */
@@ -61,7 +65,7 @@ export class Outbox {
     return this.#entries.map((entry) =>
       entry.length < 0
         ? { kind: 'truncate', channel: entry.channel, size: entry.offset }
-        : { kind: 'write', channel: entry.channel, offset: entry.offset, bytes: this.#buffer.subarray(entry.start, entry.start + entry.length) },
+        : { kind: 'write', channel: entry.channel, offset: entry.offset, bytes: this.#buffer.subarray(entry.start, entry.start + entry.length), ...(entry.hashes === undefined ? {} : { hashes: entry.hashes }) },
     );
   }
 

@@ -7,16 +7,17 @@
  * The guest side never waits: it answers data, 'blocked' (with `wanted` telling what is missing) or an error number.
  * The session moves bytes: it asks the host (or the journal) for what is wanted, supplies it, and releases the outbox after commit.
  */
+import type { BlockHashes } from './block-hashes.ts';
 
 /** What a blocked channel needs next. Sequential: `length` more bytes at stream position `offset` (live: any). Random: the chunk at `offset`. */
 export interface Wanted { readonly offset: number; readonly length: number }
 
-/** One output operation, in order. */
+/** One output operation, in order. `hashes`: of the stream's blocks, as far as they are known. */
 export type OutputOperation =
-  | { readonly kind: 'write'; readonly channel: string; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'write'; readonly channel: string; readonly offset: number; readonly bytes: Uint8Array; readonly hashes?: BlockHashes }
   | { readonly kind: 'truncate'; readonly channel: string; readonly size: number };
 
-/** Facts about one direction for the report. `sha256`: of its bytes; of a channel whose digest goes by blocks, SHA-256 of the XXH64s of its blocks (core/block-digest.ts). */
+/** Facts about one direction for the report. `sha256`: of its bytes; of a channel whose digest goes by blocks, SHA-256 of the XXH64s of its blocks (block-digest.ts). */
 export interface DirectionAccount { readonly operations: number; readonly bytes: number; readonly sha256: string }
 
 /** The host side of one channel. Errors are StillpointError E_CHANNEL_* (or E_DISK_FULL); nothing else is thrown. */
@@ -44,6 +45,8 @@ export interface HostPort {
   readonly keepsPosition?: boolean;
   /** What read() gives is never changed by anybody: it need not be copied to be kept. */
   readonly givesAway?: boolean;
+  /** Hashes of the blocks of what read() gives, as far as they are known. */
+  readonly hashes?: BlockHashes | undefined;
   /** As read(), when bytes are there already; undefined when they must be waited for. */
   readNow?(wanted: Wanted): Uint8Array | undefined;
   /** Input up to stream position `position` is durable here: it will never be asked for again. */

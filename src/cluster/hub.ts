@@ -199,7 +199,7 @@ export class LinkHub {
   #route(link: number, to: 'writer' | 'reader', envelope: Outgoing & { readonly epoch: number }): void {
     const { links, process, processOf, transport } = this.#parts;
     const node = to === 'reader' ? links[link]!.to : links[link]!.from;
-    const whole: Envelope = { link, kind: envelope.kind, epoch: envelope.epoch, offset: envelope.offset, extra: envelope.extra ?? 0, payload: envelope.payload ?? EMPTY };
+    const whole: Envelope = { link, kind: envelope.kind, epoch: envelope.epoch, offset: envelope.offset, extra: envelope.extra ?? 0, payload: envelope.payload ?? EMPTY, lead: envelope.lead ?? 0, hashes: envelope.hashes };
     const target = processOf(node);
     if (target === process) return this.#deliver(whole);
     const parts = encodeParts(this.#wire, whole);
@@ -222,7 +222,7 @@ export class LinkHub {
     if (input === undefined) return this.#drop('nobody');
     if (envelope.kind === 'query') return input.tell();
     if (envelope.kind === 'probe') return input.onProbe(envelope.offset);
-    const answer = envelope.kind === 'data' ? input.onData(envelope.offset, envelope.payload) : input.onEnd(envelope.offset);
+    const answer = envelope.kind === 'data' ? input.onData(envelope) : input.onEnd(envelope.offset);
     if (answer !== 'taken') this.#drop(answer);
   }
 

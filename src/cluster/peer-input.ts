@@ -8,12 +8,12 @@
  * What this does NOT do: know the transport, encode, time anything (hub.ts).
  */
 import { assert, StillpointError } from '../core/index.ts';
-import type { Wanted } from '../channel/index.ts';
+import { BlockHashes, DIGEST_BLOCK_BYTES, HASH_BYTES, type Wanted } from '../channel/index.ts';
 import type { Send } from './peer-output.ts';
 import { InputPort } from './peer-port.ts';
 import type { PlannedLink } from './plan.ts';
 import { Signal } from './signal.ts';
-import { PAYLOAD_BYTES_MAX, unpackMessages } from './wire.ts';
+import { PAYLOAD_BYTES_MAX, unpackMessages, type Envelope } from './wire.ts';
 
 /** Pieces that are taken before the list is cut: small messages come by the thousand. */
 const TRIM_AT = 4096;
@@ -22,6 +22,7 @@ export type Received = 'taken' | 'duplicate' | 'gap' | 'overrun' | 'malformed';
 
 export class PeerInput extends InputPort {
   readonly link: PlannedLink;
+  readonly hashes: BlockHashes | undefined;
   readonly #send: Send;
   readonly #changed = new Signal();
   #pieces: Uint8Array[] = [];
@@ -42,6 +43,7 @@ export class PeerInput extends InputPort {
   constructor(link: PlannedLink, { position, send }: { readonly position: number; readonly send: Send }) {
     super();
     this.link = link;
+    this.hashes = link.hasMessages ? undefined : new BlockHashes();
     this.#send = send;
     this.#taken = this.#received = this.#durable = position;
     this.#allowanceBytes = link.windowBytes + PAYLOAD_BYTES_MAX;
@@ -141,7 +143,7 @@ export class PeerInput extends InputPort {
     else this.tell();
   }
 
-  onData(offset: number, payload: Uint8Array): Received {
+  onData({ offset, payload, lead, hashes }: Pick<Envelope, 'offset' | 'payload' | 'lead' | 'hashes'>): Received {
     if (this.#state !== 'open') {
       if (this.#state === 'discarding') this.tell();
       return 'duplicate';
@@ -152,6 +154,7 @@ export class PeerInput extends InputPort {
     }
     const pieces = this.link.hasMessages ? unpackMessages(payload) : [payload];
     if (pieces === undefined) return 'malformed';
+    const before = this.#received;
     let at = offset;
     let isNew = false;
     for (const piece of pieces) {
@@ -166,8 +169,16 @@ export class PeerInput extends InputPort {
       isNew = true;
     }
     if (!isNew) return 'duplicate';
+    if (hashes !== undefined) this.#keepHashes(hashes, { at: offset + lead, from: before });
     this.#settle();
     return 'taken';
+  }
+
+  /** Hashes of blocks from stream position `at` on, of those that came whole with what was new: of another one bytes of an earlier payload were taken. */
+  #keepHashes(hashes: Uint8Array, { at, from }: { readonly at: number; readonly from: number }): void {
+    if (at % DIGEST_BLOCK_BYTES !== 0) return;
+    const known = Math.max(0, Math.ceil((from - at) / DIGEST_BLOCK_BYTES)) * HASH_BYTES;
+    if (known < hashes.length) this.hashes?.put(at / DIGEST_BLOCK_BYTES + known / HASH_BYTES, hashes.subarray(known));
   }
 
   /** No byte comes after `offset`; it may arrive before the bytes do. */

@@ -12,14 +12,14 @@
  * What this does NOT do: know the transport, encode, time anything (hub.ts).
  */
 import { assert } from '../core/index.ts';
-import type { OutputOperation } from '../channel/index.ts';
+import { DIGEST_BLOCK_BYTES, type BlockHashes, type OutputOperation } from '../channel/index.ts';
 import { OutputPort } from './peer-port.ts';
 import type { PlannedLink } from './plan.ts';
 import { Retained } from './retained.ts';
 import { Signal } from './signal.ts';
 import type { Kind } from './wire.ts';
 
-export interface Outgoing { readonly kind: Kind; readonly offset: number; readonly extra?: number; readonly payload?: Uint8Array }
+export interface Outgoing { readonly kind: Kind; readonly offset: number; readonly extra?: number; readonly payload?: Uint8Array; readonly lead?: number; readonly hashes?: Uint8Array | undefined }
 export type Send = (envelope: Outgoing) => void;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
@@ -32,6 +32,8 @@ export class PeerOutput extends OutputPort {
   readonly #changed = new Signal();
   /** Its cursor stands at `sent`. */
   readonly #retained: Retained;
+  /** Of the stream, as far as the guest's end has computed them. */
+  #hashes: BlockHashes | undefined;
   #written: number;
   #sent: number;
   #acked: number;
@@ -92,6 +94,7 @@ export class PeerOutput extends OutputPort {
     const together = operations.reduce((sum, operation) => sum + (operation.kind === 'write' ? operation.bytes.length : 0), 0);
     for (const operation of operations) {
       assert(operation.kind === 'write', 'a stream is not truncated');
+      this.#hashes = operation.hashes;
       this.#add(operation.offset, operation.bytes, together);
     }
     this.#pump();
@@ -193,12 +196,21 @@ export class PeerOutput extends OutputPort {
     const limit = this.#acked + this.#windowBytes;
     while (this.#sent < this.#limit && this.#sent < limit) {
       const { payload, count } = this.#retained.next(Math.min(limit, this.#limit));
-      this.#send({ kind: 'data', offset: this.#sent, payload });
+      this.#send({ kind: 'data', offset: this.#sent, payload, ...this.#blocksOf(payload) });
       this.#sent += count;
     }
     if (this.#endsAt === undefined || this.#isEndSent || this.#sent < this.#limit) return;
     this.#isEndSent = true;
     this.#send({ kind: 'end', offset: this.#endsAt, payload: EMPTY });
+  }
+
+  /** Where the blocks of the channel's digest lie in a payload that begins at `sent`, and their hashes where they are known. */
+  #blocksOf(payload: Uint8Array): { readonly lead: number; readonly hashes: Uint8Array | undefined } {
+    if (this.link.hasMessages) return { lead: 0, hashes: undefined };
+    const first = Math.ceil(this.#sent / DIGEST_BLOCK_BYTES);
+    const lead = first * DIGEST_BLOCK_BYTES - this.#sent;
+    const count = Math.floor((payload.length - lead) / DIGEST_BLOCK_BYTES);
+    return { lead, hashes: count > 0 ? this.#hashes?.get(first, count) : undefined };
   }
 
   #goBackTo(position: number): void {

@@ -2,13 +2,17 @@
  * What travels between two nodes: envelopes. Reader and writer of the format; docs/formats/envelope.md is the page. Little-endian.
  *
  *   0 "SPCE"   4 version u8   5 kind u8   6 zero u16   8 cluster id (16 bytes)   24 link u32   28 epoch u32   32 offset f64 (whole)
- *   40 extra f64 (whole)   48 payload length u32   52 zero u32   56 XXH64 of bytes 0..64 with the payload's XXH64 here   64 payload
+ *   40 extra f64 (whole)   48 payload length u32   52 lead u32   56 XXH64 of bytes 0..56 and the hashes of the payload's pieces   64 payload
  *
- * A long payload may travel as a part of its own behind the header, so that nobody copies it.
+ *   payload    | lead |  block  |  block  | rest |      its pieces: XXH64 of each, big-endian, in order
+ *
+ * A long payload may travel as a part of its own behind the header, so that nobody copies it. The blocks of a stream's payload are those of the digest of the channel
+ * (channel/block-digest.ts): who has hashed them for one need not do it again for the other.
  * Invariants: decode(encode(x)) = x; whatever is cut, foreign, damaged or too long is told apart and never an exception. The digest finds
  * accidents; who may speak at all is the transport's affair (encryption, private directories).
  * What this does NOT do: know what an envelope means (peer-output.ts, peer-input.ts).
  */
+import { BLOCKS_MAX, DIGEST_BLOCK_BYTES, HASH_BYTES, hashBlocks } from '../channel/index.ts';
 import { assert, type Digests } from '../core/index.ts';
 
 /** Writer to reader: data, end, probe (are you there?), query (what do you hold?). Reader to writer: ack, need (send again from here), closed. */
@@ -25,12 +29,16 @@ export interface Envelope {
   /** need: what is durable at the reader. ack: 1 when the reader knows the end. Otherwise 0. */
   readonly extra: number;
   readonly payload: Uint8Array;
+  /** Bytes of the payload before its first block begins, less than a block: of a stream, up to the next multiple of 4096 of its positions. */
+  readonly lead: number;
+  /** Hashes of the payload's whole blocks: to encode, undefined where they are not known; decoded, valid until the next envelope. */
+  readonly hashes: Uint8Array | undefined;
 }
 
 /** Why a frame was dropped. */
 export type Rejection = 'foreign' | 'version' | 'cluster' | 'cut' | 'oversized' | 'damaged' | 'malformed';
 
-export const WIRE_VERSION = 2;
+export const WIRE_VERSION = 3;
 export const CLUSTER_ID_BYTES = 16;
 /** Bytes of one envelope's payload: large enough that costs per envelope vanish, small enough to share a connection. */
 export const PAYLOAD_BYTES_MAX = 256 * 1024;
@@ -38,11 +46,15 @@ export const PAYLOAD_BYTES_MAX = 256 * 1024;
 export const ENVELOPE_PAYLOAD_MAX = PAYLOAD_BYTES_MAX + 64 * 1024 + 4;
 const MAGIC = 0x4543_5053; // "SPCE" read as a little-endian word.
 const HEADER_BYTES = 64;
-const AT = { version: 4, kind: 5, cluster: 8, link: 24, epoch: 28, offset: 32, extra: 40, length: 48, digest: 56 } as const;
+const AT = { version: 4, kind: 5, cluster: 8, link: 24, epoch: 28, offset: 32, extra: 40, length: 48, lead: 52, digest: 56 } as const;
 const EMPTY: Uint8Array = new Uint8Array(0);
 export const FRAME_BYTES_MAX = HEADER_BYTES + ENVELOPE_PAYLOAD_MAX;
 /** Payloads below this are cheaper to copy than to send as a part. */
 const PART_BYTES_MIN = 4096;
+
+/** What the digest covers: the header up to itself, the hash of the lead, of the whole blocks, of the rest. */
+const SEALED = new Uint8Array(AT.digest + (Math.ceil(ENVELOPE_PAYLOAD_MAX / DIGEST_BLOCK_BYTES) + 2) * HASH_BYTES);
+const SEALED_VIEW = new DataView(SEALED.buffer);
 
 export interface WireContext { readonly clusterId: Uint8Array; readonly links: number; readonly digests: Digests }
 
@@ -71,7 +83,7 @@ export function isHeaderAlone(frame: Uint8Array): boolean {
 function writeHeader({ clusterId, digests }: WireContext, envelope: Envelope, frame: Uint8Array): void {
   const { payload } = envelope;
   assert(clusterId.length === CLUSTER_ID_BYTES, 'a cluster id has 16 bytes');
-  assert(payload.length <= ENVELOPE_PAYLOAD_MAX, 'an envelope stays below its cap');
+  assert(payload.length <= ENVELOPE_PAYLOAD_MAX && envelope.lead >= 0 && envelope.lead < DIGEST_BLOCK_BYTES, 'an envelope stays below its cap');
   assert(Number.isSafeInteger(envelope.offset) && envelope.offset >= 0 && Number.isSafeInteger(envelope.extra) && envelope.extra >= 0, 'positions are whole');
   const view = new DataView(frame.buffer);
   view.setUint32(0, MAGIC, true);
@@ -83,8 +95,36 @@ function writeHeader({ clusterId, digests }: WireContext, envelope: Envelope, fr
   view.setFloat64(AT.offset, envelope.offset, true);
   view.setFloat64(AT.extra, envelope.extra, true);
   view.setUint32(AT.length, payload.length, true);
-  view.setBigUint64(AT.digest, payload.length === 0 ? 0n : digests.xxh64(payload), true);
-  view.setBigUint64(AT.digest, digests.xxh64(frame.subarray(0, HEADER_BYTES)), true);
+  view.setUint32(AT.lead, envelope.lead, true);
+  view.setBigUint64(AT.digest, seal(digests, frame, envelope).digest, true);
+}
+
+/** The digest of an envelope, and where in SEALED the hashes of its whole blocks are. */
+function seal(digests: Digests, header: Uint8Array, { payload, lead, hashes }: Pick<Envelope, 'payload' | 'lead' | 'hashes'>): { readonly digest: bigint; readonly from: number; readonly to: number } {
+  SEALED.set(header.subarray(0, AT.digest));
+  const from = sealPiece(digests, payload.subarray(0, lead), AT.digest);
+  const count = Math.max(0, Math.floor((payload.length - lead) / DIGEST_BLOCK_BYTES));
+  const to = from + count * HASH_BYTES;
+  if (hashes === undefined) sealBlocks(payload.subarray(lead), { count, at: from });
+  else {
+    assert(hashes.length === count * HASH_BYTES, 'every whole block has its hash');
+    SEALED.set(hashes, from);
+  }
+  const end = sealPiece(digests, payload.subarray(lead + count * DIGEST_BLOCK_BYTES), to);
+  return { digest: digests.xxh64(SEALED.subarray(0, end)), from, to };
+}
+
+/** The hash of a piece that is shorter than a block, unless it is empty; where the next one goes. */
+function sealPiece(digests: Digests, piece: Uint8Array, at: number): number {
+  if (piece.length === 0) return at;
+  SEALED_VIEW.setBigUint64(at, digests.xxh64(piece));
+  return at + HASH_BYTES;
+}
+
+function sealBlocks(blocks: Uint8Array, { count, at }: { readonly count: number; readonly at: number }): void {
+  for (let first = 0; first < count; first += BLOCKS_MAX) {
+    SEALED.set(hashBlocks(blocks.subarray(first * DIGEST_BLOCK_BYTES, Math.min(count, first + BLOCKS_MAX) * DIGEST_BLOCK_BYTES)), at + first * HASH_BYTES);
+  }
 }
 
 /**
@@ -102,13 +142,15 @@ export function decodeEnvelope({ clusterId, links, digests }: WireContext, frame
   if (length > ENVELOPE_PAYLOAD_MAX) return 'oversized';
   const payload = part ?? frame.subarray(HEADER_BYTES);
   if (payload.length < length) return 'cut';
-  const digest = view.getBigUint64(AT.digest, true);
-  view.setBigUint64(AT.digest, payload.length === 0 ? 0n : digests.xxh64(payload), true);
-  if (digests.xxh64(frame.subarray(0, HEADER_BYTES)) !== digest) return 'damaged';
+  const lead = view.getUint32(AT.lead, true);
+  if (payload.length > ENVELOPE_PAYLOAD_MAX) return 'oversized';
+  if (lead >= DIGEST_BLOCK_BYTES) return 'malformed';
+  const sealed = seal(digests, frame, { payload, lead, hashes: undefined });
+  if (sealed.digest !== view.getBigUint64(AT.digest, true)) return 'damaged';
   const kind = KINDS[view.getUint8(AT.kind)];
   const envelope = {
     link: view.getUint32(AT.link, true), epoch: view.getUint32(AT.epoch, true), offset: view.getFloat64(AT.offset, true), extra: view.getFloat64(AT.extra, true),
-    payload: length === 0 ? EMPTY : payload,
+    payload: length === 0 ? EMPTY : payload, lead, hashes: SEALED.subarray(sealed.from, sealed.to),
   };
   const isSound = kind !== undefined && envelope.link < links && isPosition(envelope.offset) && isPosition(envelope.extra) && payload.length === length && (part === undefined || frame.length === HEADER_BYTES) && (length > 0) === (kind === 'data');
   return isSound ? { kind, ...envelope } : 'malformed';

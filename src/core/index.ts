@@ -3,7 +3,6 @@ export { assert, unreachable } from './assert.ts';
 export * from './brands.ts';
 export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './errors.ts';
 export type { Digests, RunningDigest } from './digest.ts';
-export { byBlocks, DIGEST_BLOCK_BYTES } from './block-digest.ts';
 export { encodeCanonical, decodeCanonical, type Canonical } from './canonical.ts';
 export { markArray, markMap, type Undo } from './undo.ts';
 export { EntropyStream, seedFromNumber, type EntropyState } from './prng.ts';

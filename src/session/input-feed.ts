@@ -170,7 +170,7 @@ export class InputFeed {
     this.fetchedBytes += bytes.length;
     this.#live!.append?.({ kind: 'input', at, channel: name, offset, bytes, isFinal: this.#live!.ports.get(name)?.givesAway === true });
     this.#fresh.set(name, offset + bytes.length);
-    channel.supply(offset, bytes);
+    channel.supply(offset, bytes, this.#live!.ports.get(name)?.hashes);
   }
 
   /** Waits for the first port that answers. Reads that lose the race stay under way and answer a later wait. */

@@ -3,7 +3,9 @@
  * transports. A rig gives the two hubs of one link, whatever lies between them.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createXXHash64 } from 'hash-wasm';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
+import { BlockHashes, BLOCKS_MAX, DIGEST_BLOCK_BYTES, hashBlocks } from '../../src/channel/index.ts';
 import type { LinkHub, PeerInput, PeerOutput, PlannedLink } from '../../src/cluster/index.ts';
 
 export const digests = await createNodeDigests();
@@ -55,7 +57,20 @@ async function readAll(input: PeerInput, { from = 0, length = 65_536, slowly = f
   return { bytes: new Uint8Array(Buffer.concat(pieces)), pieces: pieces.map((piece) => piece.length) };
 }
 
-export function linkConformance(name: string, makeRig: () => Promise<Rig>): void {
+/** How many hashes of the stream's blocks are known, all of them right. */
+async function knownHashes(hashes: BlockHashes, bytes: Uint8Array): Promise<number> {
+  const hasher = await createXXHash64();
+  let known = 0;
+  for (let block = 0; (block + 1) * DIGEST_BLOCK_BYTES <= bytes.length; block++) {
+    const got = hashes.get(block, 1);
+    if (got === undefined) continue;
+    known++;
+    expect(Buffer.from(got).toString('hex'), `block ${block}`).toBe(hasher.init().update(bytes.subarray(block * DIGEST_BLOCK_BYTES, (block + 1) * DIGEST_BLOCK_BYTES)).digest('hex'));
+  }
+  return known;
+}
+
+export function linkConformance(name: string, makeRig: () => Promise<Rig>, { isSameProcess = false } = {}): void {
   describe(name, () => {
     let rig: Rig;
     let timer: NodeJS.Timeout;
@@ -76,6 +91,18 @@ export function linkConformance(name: string, makeRig: () => Promise<Rig>): void
       const bytes = randomBytes(1, 600_001);
       const [read] = await Promise.all([readAll(input), writeAll(output, bytes, [1, 7, 100_000, 65_536, 3]).then(() => output.finish())]);
       expect(Buffer.compare(read.bytes, bytes)).toBe(0);
+      await knownHashes(input.hashes!, bytes);
+    });
+
+    it('hashes of whole blocks come with the bytes, right wherever they are known', async () => {
+      const { output, input } = open(0);
+      const bytes = randomBytes(9, 400_000);
+      const hashes = new BlockHashes(); // As a channel has them: of the first half.
+      hashes.put(0, hashBlocks(bytes.subarray(0, BLOCKS_MAX * DIGEST_BLOCK_BYTES)));
+      const write = async (from: number, to: number): Promise<void> => output.write([{ kind: 'write', channel: 'x', offset: from, bytes: bytes.subarray(from, to), hashes }]);
+      const [read] = await Promise.all([readAll(input), write(0, 65_536).then(() => write(65_536, 65_537)).then(() => write(65_537, 400_000)).then(() => output.finish())]);
+      expect(Buffer.compare(read.bytes, bytes)).toBe(0);
+      expect(await knownHashes(input.hashes!, bytes)).toBeGreaterThan(isSameProcess ? 15 : 80);
     });
 
     it('what came with the bytes that are wanted is given with them', async () => {

@@ -1,7 +1,9 @@
 /** Channel ends and hubs over everything that needs no socket; the envelope's format. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createXXHash64 } from 'hash-wasm';
 import { describe, expect, it } from 'vitest';
+import { DIGEST_BLOCK_BYTES } from '../../src/channel/index.ts';
 import { decodeEnvelope, encodeEnvelope, encodeParts, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, LinkHub, MemoryTransport, putMessage, unpackMessages, type Envelope, type PeerInput, type PeerOutput } from '../../src/cluster/index.ts';
 import { CLUSTER_ID, digests, linkConformance, LINKS, randomBytes, type Rig } from './link-conformance.ts';
 
@@ -17,7 +19,7 @@ function twin(mangle?: (frame: Uint8Array) => readonly Uint8Array[]): Rig {
 linkConformance('both nodes in one process', async () => {
   const hub = new LinkHub({ clusterId: CLUSTER_ID, links: LINKS, digests, transport: { send: () => { throw new Error('nothing leaves the process'); } }, process: 0, processOf: () => 0 });
   return { writers: hub, readers: hub, close: async () => {} };
-});
+}, { isSameProcess: true });
 linkConformance('the in-process twin', async () => twin());
 
 let seed = Number(process.env['STILLPOINT_SEED'] ?? 20_261_125);
@@ -41,22 +43,59 @@ linkConformance(`a twin that loses, doubles, delays and damages one frame in fiv
 });
 
 const context = { clusterId: CLUSTER_ID, links: 2, digests };
-const sample: Envelope = { kind: 'data', link: 1, epoch: 3, offset: 123_456_789_012, extra: 0, payload: new TextEncoder().encode('still') };
+/** Of a stream: the digest's blocks begin at multiples of 4096 of its positions. */
+const sample: Envelope = { kind: 'data', link: 1, epoch: 3, offset: 123_456_789_012, extra: 0, payload: new TextEncoder().encode('still'), lead: 0, hashes: undefined };
+
+const long: Envelope = { ...sample, lead: 4096 - (sample.offset % 4096), payload: randomBytes(5, 20_000) };
 
 describe('the envelope', () => {
   it('decode(encode(x)) = x', () => {
-    const frames: Envelope[] = [sample, { ...sample, kind: 'need', extra: 77, payload: new Uint8Array(0) }, { ...sample, link: 0, payload: randomBytes(1, ENVELOPE_PAYLOAD_MAX) }];
+    const frames: Envelope[] = [sample, { ...sample, kind: 'need', extra: 77, payload: new Uint8Array(0) }, { ...sample, link: 0, payload: randomBytes(1, ENVELOPE_PAYLOAD_MAX) }, { ...sample, lead: 4095, payload: randomBytes(1, ENVELOPE_PAYLOAD_MAX) }, ...[1, 2999, 3000, 3001, 3000 + 4095, 3000 + 4096, 3000 + 3 * 4096 + 1].map((length) => ({ ...sample, lead: 3000, payload: randomBytes(2, length) }))];
     for (const envelope of frames) {
-      const { payload, ...rest } = decodeEnvelope(context, encodeEnvelope(context, envelope)) as Envelope;
-      expect({ ...rest, bytes: Buffer.compare(payload, envelope.payload) }).toEqual({ kind: envelope.kind, link: envelope.link, epoch: envelope.epoch, offset: envelope.offset, extra: envelope.extra, bytes: 0 });
+      const { payload, hashes, ...rest } = decodeEnvelope(context, encodeEnvelope(context, envelope)) as Envelope;
+      expect({ ...rest, bytes: Buffer.compare(payload, envelope.payload) }).toEqual({ kind: envelope.kind, link: envelope.link, epoch: envelope.epoch, offset: envelope.offset, extra: envelope.extra, lead: envelope.lead, bytes: 0 });
+      const blocks = Math.max(0, Math.floor((payload.length - envelope.lead) / DIGEST_BLOCK_BYTES));
+      expect(hashes!.length).toBe(blocks * 8);
+      if (blocks === 0) continue;
+      const copy = hashes!.slice();
+      expect(encodeEnvelope(context, { ...envelope, hashes: copy })).toEqual(encodeEnvelope(context, envelope)); // Whoever computes them.
+      copy[3]! ^= 16;
+      expect(decodeEnvelope(context, encodeEnvelope(context, { ...envelope, hashes: copy }))).toBe('damaged'); // Of other bytes than these.
     }
   });
 
   it('has the bytes of the golden file', () => {
-    const path = join(import.meta.dirname, 'golden-envelope-2.hex');
-    const text = `${Buffer.from(encodeEnvelope(context, sample)).toString('hex')}\n`;
+    const path = join(import.meta.dirname, 'golden-envelope-3.hex');
+    const text = [sample, long].map((envelope) => `${Buffer.from(encodeEnvelope(context, envelope)).subarray(0, 80).toString('hex')}\n`).join('');
     if (process.env['UPDATE_GOLDEN'] === '1' || !existsSync(path)) writeFileSync(path, text);
     expect(text).toBe(readFileSync(path, 'utf8'));
+  });
+
+  it('has the digest that its page tells how to make', async () => {
+    const hasher = await createXXHash64();
+    const hash = (bytes: Uint8Array): Buffer => Buffer.from(hasher.init().update(bytes).digest('hex'), 'hex');
+    for (const envelope of [sample, long, { ...long, lead: 0 }]) {
+      const frame = Buffer.from(encodeEnvelope(context, envelope));
+      const payload = frame.subarray(64);
+      const pieces = [payload.subarray(0, envelope.lead)];
+      for (let at = envelope.lead; at < payload.length; at += 4096) pieces.push(payload.subarray(at, at + 4096));
+      const digest = hash(Buffer.concat([frame.subarray(0, 56), ...pieces.filter(({ length }) => length > 0).map(hash)]));
+      expect(frame.subarray(56, 64).toString('hex')).toBe(digest.reverse().toString('hex'));
+    }
+  });
+
+  it('a flipped bit anywhere in a long one is told: header, lead, every block, rest', () => {
+    const whole = encodeEnvelope(context, long);
+    expect(typeof decodeEnvelope(context, whole.slice())).toBe('object');
+    for (let at = 0; at < whole.length; at += at < 64 ? 1 : 97) {
+      const frame = whole.slice();
+      frame[at]! ^= 1 << (at & 7);
+      expect(typeof decodeEnvelope(context, frame), `byte ${at}`).toBe('string');
+    }
+    const [one, other] = [whole.slice(), whole.slice()];
+    one.copyWithin(64 + long.lead, 64 + long.lead + 4096, 64 + long.lead + 8192); // One block in another's place.
+    other.set(whole.subarray(64 + long.lead, 64 + long.lead + 4096), 64 + long.lead + 4096);
+    expect([decodeEnvelope(context, one), decodeEnvelope(context, other)]).toEqual(['damaged', 'damaged']);
   });
 
   it('every cut and every flipped bit is told', () => {
@@ -90,7 +129,16 @@ describe('the envelope', () => {
     }
   });
 
-  it.each<[string, () => Uint8Array]>([
+  const withLead = (lead: number): Uint8Array => {
+    const frame = encodeEnvelope(context, sample);
+    new DataView(frame.buffer).setUint32(52, lead, true);
+    return frame;
+  };
+
+  it.each<[string, () => Uint8Array, (() => Uint8Array)?]>([
+    ['version', () => encodeEnvelope(context, sample).map((byte, index) => (index === 4 ? 2 : byte))],
+    ['oversized', () => encodeEnvelope(context, sample), () => new Uint8Array(ENVELOPE_PAYLOAD_MAX + 1)],
+    ['malformed', () => withLead(4096)],
     ['cluster', () => encodeEnvelope({ ...context, clusterId: new Uint8Array(16) }, sample)],
     ['oversized', () => new Uint8Array(FRAME_BYTES_MAX + 1)],
     ['foreign', () => new Uint8Array(100)],
@@ -98,7 +146,7 @@ describe('the envelope', () => {
     ['malformed', () => encodeEnvelope(context, { ...sample, payload: new Uint8Array(0) })],
     ['malformed', () => encodeEnvelope(context, { ...sample, kind: 'ack' })],
     ['damaged', () => new Uint8Array([...encodeEnvelope(context, sample), 0])],
-  ])('a frame that is wrong is %s', (reason, make) => expect(decodeEnvelope(context, make())).toBe(reason));
+  ])('a frame that is wrong is %s', (reason, make, part) => expect(decodeEnvelope(context, make(), part?.())).toBe(reason));
 
   it('messages share a payload; lengths that do not fit are refused', () => {
     const messages = [randomBytes(1, 1), randomBytes(2, 300)];

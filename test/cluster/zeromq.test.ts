@@ -31,7 +31,7 @@ linkConformance('ZeroMQ over ipc', () => openRig('ipc', undefined));
 linkConformance('ZeroMQ over ipc, encrypted', () => openRig('ipc', newClusterKeys()));
 linkConformance('ZeroMQ over tcp, encrypted', () => openRig('tcp', newClusterKeys()));
 
-const frame = encodeEnvelope({ clusterId: CLUSTER_ID, links: 2, digests }, { kind: 'data', link: 0, epoch: 1, offset: 0, extra: 0, payload: new Uint8Array([1, 2, 3]) });
+const frame = encodeEnvelope({ clusterId: CLUSTER_ID, links: 2, digests }, { kind: 'data', link: 0, epoch: 1, offset: 0, extra: 0, payload: new Uint8Array([1, 2, 3]), lead: 0, hashes: undefined });
 
 /** Sends from a socket of its own and tells how many frames the cluster heard within a moment. */
 async function heardFrom(endpoint: string, rig: Rig, options: ConstructorParameters<typeof Push>[0], frames: readonly Uint8Array[] = [frame]): Promise<number> {
@@ -80,7 +80,7 @@ describe('a stranger with a socket', () => {
     const rig = await openRig('ipc', undefined);
     const damaged = frame.slice();
     damaged[damaged.length - 1] = 9;
-    const frames = [frame.slice(0, 20), new Uint8Array(80), damaged, encodeEnvelope({ clusterId: new Uint8Array(16), links: 2, digests }, { kind: 'probe', link: 0, epoch: 1, offset: 0, extra: 0, payload: new Uint8Array(0) })];
+    const frames = [frame.slice(0, 20), new Uint8Array(80), damaged, encodeEnvelope({ clusterId: new Uint8Array(16), links: 2, digests }, { kind: 'probe', link: 0, epoch: 1, offset: 0, extra: 0, payload: new Uint8Array(0), lead: 0, hashes: undefined })];
     expect(await heardFrom(rig.endpoints[1]!, rig, {}, frames)).toBe(4);
     expect(rig.readers.counters.dropped).toMatchObject({ cut: 1, foreign: 1, damaged: 1, cluster: 1 });
     expect(await heardFrom(rig.endpoints[1]!, rig, {}, [new Uint8Array(FRAME_BYTES_MAX + 1)])).toBe(0);

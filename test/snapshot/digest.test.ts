@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { createXXHash64 } from 'hash-wasm';
 import { describe, expect, it } from 'vitest';
-import { byBlocks, DIGEST_BLOCK_BYTES, StillpointError } from '../../src/core/index.ts';
+import { byBlocks, DIGEST_BLOCK_BYTES } from '../../src/channel/index.ts';
+import { StillpointError } from '../../src/core/index.ts';
 import { createNodeDigests, unsavable } from '../../src/core/live/digest.ts';
 
 const digests = await createNodeDigests();
@@ -77,17 +78,17 @@ describe('digests by blocks', () => {
     const lengths = [0, 1, DIGEST_BLOCK_BYTES - 1, DIGEST_BLOCK_BYTES, DIGEST_BLOCK_BYTES + 1, 2 * DIGEST_BLOCK_BYTES, 65 * DIGEST_BLOCK_BYTES, bytes.length];
     const expected = new Map(await Promise.all(lengths.map(async (length) => [length, await oracle(bytes.subarray(0, length))] as const)));
     fc.assert(fc.property(fc.constantFrom(...lengths), fc.array(fc.constantFrom(1, 63, 1000, DIGEST_BLOCK_BYTES - 1, DIGEST_BLOCK_BYTES, DIGEST_BLOCK_BYTES + 1, 40_000), { maxLength: 8 }), (length, sizes) => {
-      let digest = block.running();
-      const other = ephemeral.running();
+      let digest = block.running(0);
+      const other = ephemeral.running(0);
       let at = 0;
       for (const size of [...sizes, bytes.length]) {
         const piece = bytes.subarray(at, Math.min(length, at + size));
         for (const one of [digest, other]) one.update(piece);
         expect(digest.copy().hex()).toBe(digest.hex());
-        digest = block.restore(digest.save());
         at += piece.length;
+        digest = block.restore(digest.save(), at);
       }
-      const whole = block.running();
+      const whole = block.running(0);
       whole.update(bytes.subarray(0, length));
       expect([digest.hex(), other.hex(), whole.hex()]).toEqual(Array(3).fill(expected.get(length)));
       expect(digest.save()).toEqual(whole.save());
@@ -95,13 +96,13 @@ describe('digests by blocks', () => {
   });
 
   it('refuse foreign, cut and damaged bytes with E_STATE_FORMAT, or go on', () => {
-    const digest = block.running();
+    const digest = block.running(0);
     digest.update(bytes);
     const saved = digest.save();
-    for (let length = 0; length < saved.length; length++) expect(() => block.restore(saved.subarray(0, length)), `cut at ${length}`).toThrow(StillpointError);
+    for (let length = 0; length < saved.length; length++) expect(() => block.restore(saved.subarray(0, length), bytes.length), `cut at ${length}`).toThrow(StillpointError);
     for (let at = 0; at < saved.length; at++) {
       try {
-        block.restore(saved.map((byte, index) => (index === at ? byte ^ 0x81 : byte))).hex();
+        block.restore(saved.map((byte, index) => (index === at ? byte ^ 0x81 : byte)), bytes.length).hex();
       } catch (error) {
         expect(error, `byte ${at}`).toBeInstanceOf(StillpointError);
       }

@@ -11,7 +11,7 @@ import type { PlannedLink, PlannedNode } from '../plan.ts';
 import type { FromProcess, ToProcess } from './process-messages.ts';
 
 /** Raised when a message changes its meaning. */
-export const AGENT_PROTOCOL = 1;
+export const AGENT_PROTOCOL = 2;
 
 /** A file that the nodes of a host need. */
 export interface NeededFile { readonly path: string; readonly size: number; readonly sha256: string; readonly isWritten: boolean }

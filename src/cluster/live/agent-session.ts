@@ -109,7 +109,7 @@ export class AgentSession {
 
   async #begin(hello: Hello): Promise<void> {
     const { store, work, onRemark } = this.#parts;
-    if (hello.protocol !== AGENT_PROTOCOL || hello.version !== RECORDER) throw new StillpointError('E_CLUSTER_FAILED', `the agent is ${RECORDER}, up is ${hello.version}; install the same on both hosts`);
+    if (hello.protocol !== AGENT_PROTOCOL || hello.version !== RECORDER) throw new StillpointError('E_CLUSTER_FAILED', `the agent is ${RECORDER} (protocol ${AGENT_PROTOCOL}), up is ${hello.version} (protocol ${hello.protocol}); install the same on both hosts`);
     this.#files = new AgentFiles(work, hello.cluster);
     const { known, ended } = hello.isEphemeral ? { known: [], ended: [] } : await withStore(store, 'create', async (context) => {
       const names = hello.nodes.filter((node) => nodeRecord(context, runNameOf(hello.cluster, node.name)) !== undefined).map(({ name }) => name);
