@@ -50,7 +50,7 @@ function measureProgram(program: Program, settings: Settings, context: { readonl
   const store = join(context.directory, 'store');
   const programArguments = settings.isQuick ? program.quick : program.long;
   const job = (...command: readonly string[]): Job => ({ command: [...command, ...programArguments], ...(built.input === undefined ? {} : { input: built.input }) });
-  const stillpoint = (...options: readonly string[]): Job => job(process.execPath, CLI, 'run', '--no-progress', ...options, built.guest);
+  const stillpoint = (...options: readonly string[]): Job => job(CLI, 'run', '--no-progress', ...options, built.guest);
   const every: Readonly<Record<Side, Job | undefined>> = {
     native: job(built.native), qemu: job('qemu-riscv64', built.guest),
     translate: stillpoint('--ephemeral', '--engine', 'translate'), recorded: stillpoint('--engine', 'translate', '--store', store),

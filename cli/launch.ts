@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * What `stillpoint` starts as: reads the command's scripts together with the machine code of V8's interpreter that was kept when they were built
  * (scripts/code-cache.mjs), so that a start neither parses nor compiles them. That is a third of the time of a short program.

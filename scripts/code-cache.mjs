@@ -1,9 +1,9 @@
 /**
- * The last step of a build: runs a small program, recorded, and has the launcher keep what V8 compiled on the way (cli/launch.ts). Functions that
+ * The last step of a build: makes the command executable, runs a small program, recorded, and has the launcher keep what V8 compiled on the way (cli/launch.ts). Functions that
  * such a run does not reach are compiled when they are called, as ever.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -27,6 +27,7 @@ function smallestProgram() {
   return bytes;
 }
 
+chmodSync(LAUNCHER, 0o755);
 const folder = mkdtempSync(join(tmpdir(), 'stillpoint-build-'));
 try {
   const program = join(folder, 'ready.elf');

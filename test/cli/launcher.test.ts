@@ -1,0 +1,37 @@
+/**
+ * The command as a program of its own, started by a link as npm's are: it hands everything on, and asks for one arena of the C library's memory unless
+ * the user says otherwise.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLI } from './command.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stillpoint-launcher-'));
+const command = join(folder, 'still point');
+const spy = join(folder, 'spy.cjs');
+
+beforeAll(() => {
+  symlinkSync(CLI, command);
+  writeFileSync(spy, 'process.on("exit", () => process.stderr.write(`arenas ${process.env.MALLOC_ARENA_MAX}`));');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the launcher', () => {
+  it('hands all arguments on, whatever is in them', () => {
+    const { status, stderr } = spawnSync(command, ['run', '--ephemeral', '/no such "program" $HOME *'], { encoding: 'utf8' });
+    expect(stderr).toBe('stillpoint: E_PROGRAM_NOT_FOUND: there is no program at /no such "program" $HOME *\n');
+    expect(status).toBe(127);
+  });
+
+  it('asks for one arena, or for as many as the user wants', () => {
+    const arenas = (wanted: string): string => {
+      const environment = { ...process.env, NODE_OPTIONS: `--require=${spy}`, MALLOC_ARENA_MAX: wanted };
+      return spawnSync(command, ['--version'], { env: environment, encoding: 'utf8' }).stderr;
+    };
+    expect(arenas('')).toBe('arenas 1');
+    expect(arenas('3')).toBe('arenas 3');
+  });
+});
