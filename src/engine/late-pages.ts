@@ -45,6 +45,11 @@ export class LatePages {
     return late === count;
   }
 
+  /** The rights that a late page will have. */
+  rightsOf(page: number): number {
+    return this.#marks[page]! & ~LATE;
+  }
+
   /** The page is late no more; the rights it has now. */
   take(page: number): number {
     const rights = this.#marks[page]! & ~LATE;

@@ -331,6 +331,11 @@ export class GuestMemory implements CpuMemory {
     this.#widen(0, pageCount);
   }
 
+  /** The rights of a page, which it will have when it has not come yet. */
+  rightsOf(page: number): number {
+    return this.#late?.has(page) === true ? this.#late.rightsOf(page) : this.pageFlags[page]! & RIGHTS;
+  }
+
   bring(pageIndex: number): boolean {
     const late = this.#late;
     if (late?.has(pageIndex) !== true) return false;

@@ -28,8 +28,8 @@ export interface KeptProgram { readonly batches: readonly KeptBatch[]; readonly 
 
 /** Modules of one program that are kept, in bytes: more than SQLite and Lua together use. */
 const MODULE_BYTES_MAX = 24 * 1024 * 1024;
-/** Of the program's code so much goes into the key. */
-const KEY_BYTES_MAX = 16 * 1024 * 1024;
+/** So many pages of the program's code go into its key, spread evenly: the key only finds, and every process of a shell script makes one. */
+const KEY_PAGES_MAX = 64;
 
 /** Where code and jump maps of a program go: one for each process that keeps to itself, one for all processes that share. */
 export class Places {
@@ -120,17 +120,18 @@ export function programCode(memory: GuestMemory): { readonly first: number; read
   return first === last ? undefined : { first, count: last - first };
 }
 
-/** A page that has not come yet comes now. */
 function isCode(memory: GuestMemory, page: number): boolean {
-  memory.bring(page);
-  return (memory.pageFlags[page]! & PAGE_FLAG.execute) !== 0;
+  return (memory.rightsOf(page) & PAGE_FLAG.execute) !== 0;
 }
 
 /** Names the program that lies in memory, for one layout of the engine's own things. */
 export function programKey(memory: GuestMemory, layout: UnitLayout, { store, code }: { readonly store: TranslationStore; readonly code: { readonly first: number; readonly count: number } }): string {
   const constants = Object.entries(layout).filter(([, value]) => typeof value !== 'function').map(([name, value]) => `${name}=${String(value)}`).sort().join(' ');
-  const start = code.first * limits.PAGE_BYTES - BIAS;
-  const text = memory.u8.subarray(start, start + Math.min(KEY_BYTES_MAX, code.count * limits.PAGE_BYTES));
+  const stride = Math.ceil(code.count / KEY_PAGES_MAX);
+  const text = new Uint8Array(Math.ceil(code.count / stride) * limits.PAGE_BYTES);
+  for (let page = 0, at = 0; page < code.count; page += stride, at += limits.PAGE_BYTES) {
+    text.set(memory.page(code.first + page), at);
+  }
   return store.digest(new TextEncoder().encode(`${constants} first=${code.first} pages=${code.count}\n`), text);
 }
 
@@ -162,7 +163,7 @@ export class PageDigests {
     const memory = this.#memory;
     for (const page of codePagesOf(batch)) if (!isCode(memory, page)) return false;
     for (const page of batch.reliedPages) {
-      memory.bring(page);
+      memory.bring(page); // Its code loads from there without a look.
       if ((memory.pageFlags[page]! & PAGE_FLAG.read) === 0) return false;
     }
     for (const [page, digest] of digests) if (this.of(page) !== digest) return false;
