@@ -290,23 +290,26 @@ export class GuestMemory implements CpuMemory {
   copyTouched(source: GuestMemory): void {
     assert(source.limit === this.limit, 'memories that copy have one size');
     for (const page of source.#late?.pages() ?? []) source.bring(page);
-    for (const page of source.touchedPages()) {
-      this.#markDirty(page);
-      this.page(page).set(source.page(page));
+    const pages = source.touchedPages();
+    for (const page of pages) this.#markDirty(page);
+    for (const [first, count] of runsOf(pages)) {
+      const [start, end] = this.#bytesOf(first, count);
+      this.u8.set(source.u8.subarray(start, end), start);
     }
   }
 
   /** As new: zeros, no rights, nothing dirty. The caller has taken the rights of pages that were never written. */
   reset(): void {
     if (this.#watchers.length > 0) for (const page of this.#late?.pages() ?? []) this.bring(page);
-    for (const page of this.touchedPages()) {
+    const pages = this.touchedPages();
+    for (const page of pages) {
       this.#tell(page);
       if ((this.pageFlags[page]! & PAGE_FLAG.code) !== 0) this.#dropCode(page);
       if ((this.pageFlags[page]! & PAGE_FLAG.relied) !== 0) this.#dropRelying(page);
       this.pageFlags[page] = 0;
       this.#widen(page, 1);
-      this.page(page).fill(0);
     }
+    for (const [first, count] of runsOf(pages)) this.u8.fill(0, ...this.#bytesOf(first, count));
     this.#dirty = [];
     this.#unseen.clear();
     this.#touched = undefined;
@@ -527,6 +530,12 @@ export class GuestMemory implements CpuMemory {
     }
   }
 
+  /** Where the bytes of pages are: first, and behind the last. */
+  #bytesOf(first: number, count: number): [start: number, end: number] {
+    const start = first * PAGE_BYTES - BIAS;
+    return [start, start + count * PAGE_BYTES];
+  }
+
   #zeroPage(pageIndex: number): void {
     if (!this.#mayHold(pageIndex)) return; // Thread stacks are large and hardly used: looking at all of their pages would cost more than the thread.
     const bytes = this.i32.subarray(((pageIndex << PAGE_SHIFT >>> 0) - BIAS) >>> 2, ((pageIndex << PAGE_SHIFT >>> 0) - BIAS + PAGE_BYTES) >>> 2);
@@ -537,6 +546,17 @@ export class GuestMemory implements CpuMemory {
       return;
     }
   }
+}
+
+/** Runs of neighbours, as first page and count, of pages in ascending order. */
+function runsOf(pages: readonly number[]): (readonly [first: number, count: number])[] {
+  const runs: (readonly [number, number])[] = [];
+  for (let at = 0, next = 0; at < pages.length; at = next) {
+    next = at + 1;
+    while (next < pages.length && pages[next] === pages[next - 1]! + 1) next++;
+    runs.push([pages[at]!, next - at]);
+  }
+  return runs;
 }
 
 function ascending(pages: readonly number[]): number[] {

@@ -5,7 +5,7 @@
  * What this does NOT do: read memory or know an address. A dynamic rounding mode (7) is checked when it is used.
  */
 import { decodeCompressed } from './decode-compressed.ts';
-import { INSTRUCTIONS, type Format, type InstructionRow } from './instruction-table.ts';
+import { INSTRUCTIONS, type Format } from './instruction-table.ts';
 import { CSR, isReadOnlyCsr } from './csr-numbers.ts';
 
 /** One decoded instruction. Reused by callers that decode often: decode() overwrites every field. */
@@ -51,19 +51,22 @@ export function decode(word: number, into: Decoded): void {
   for (const index of BUCKETS[((word >>> 2) & 31) | (((word >>> 12) & 7) << 5)]!) {
     const row = INSTRUCTIONS[index]!;
     if (((word ^ row.match) & row.mask) !== 0) continue;
-    if (readFields(word, row, into)) into.operation = index;
+    if (readFields(word, index, into)) into.operation = index;
     return;
   }
 }
 
+const IS_ROUNDED: readonly boolean[] = INSTRUCTIONS.map(({ format }) => format.endsWith('Rounded'));
+
 /** Fills the fields; false when they make the encoding reserved. */
-function readFields(word: number, row: InstructionRow, into: Decoded): boolean {
+function readFields(word: number, index: number, into: Decoded): boolean {
+  const row = INSTRUCTIONS[index]!;
   into.rd = (word >>> 7) & 31;
   into.rs1 = (word >>> 15) & 31;
   into.rs2 = (word >>> 20) & 31;
   into.imm = immediate(word, row.format);
   if (row.format === 'FloatFusedRounded') into.rs3 = word >>> 27;
-  if (row.format.endsWith('Rounded')) {
+  if (IS_ROUNDED[index]!) {
     into.rm = (word >>> 12) & 7;
     return into.rm !== 5 && into.rm !== 6;
   }

@@ -57,6 +57,13 @@ export function loopOperation(name: string, length: number): number {
   return NUMBERS.get(`${name} ${length}`) ?? -1;
 }
 
+/** Numbers of an operation for instructions of two and of four bytes. */
+export type OperationPair = readonly [number, number];
+
+export function operationPair(name: string): OperationPair {
+  return [loopOperation(name, 2), loopOperation(name, 4)];
+}
+
 /** Numbers that the driver compares with. */
 export const ON = {
   undecoded: loopOperation('undecoded', 4), straddle: loopOperation('straddle', 4), illegal: loopOperation('illegal', 4), called: loopOperation('called', 4),

@@ -11,7 +11,7 @@ import { CPU_STATE_OFFSET } from '../../cpu.ts';
 import type { Decoded } from '../decode.ts';
 import { INSTRUCTIONS, type Format } from '../instruction-table.ts';
 import { RECORD_SCALE, STATE } from './layout.ts';
-import { loopOperation, ON } from './handlers.ts';
+import { ON, operationPair, type OperationPair } from './handlers.ts';
 
 /** Formats whose only effect is the integer register rd. */
 const PURE_FORMATS: ReadonlySet<Format> = new Set(['R', 'Unary', 'I', 'Shift', 'Upper']);
@@ -23,6 +23,28 @@ const NEAREST_EVEN = 0;
 const TO_ZERO = 1;
 const DYNAMIC = 7;
 const MOVES: ReadonlySet<string> = new Set(['addi', 'slli', 'srli', 'srai', 'rori']);
+
+/** Numbers of the operations, looked up once: every process of a guest decodes its code anew. */
+const OWN: readonly OperationPair[] = INSTRUCTIONS.map(({ mnemonic }) => operationPair(mnemonic));
+const NOP = operationPair('nop');
+const CONSTANT = operationPair('constant');
+const MOVE = operationPair('move');
+const SIGN_EXTEND = operationPair('signExtendWord');
+const BOX = operationPair('boxWord');
+const LOAD = operationPair('ld');
+const STORE = operationPair('sd');
+const STORE_WORD = operationPair('sw');
+
+/** By where a jump or branch goes: forward in the page, backward in it, out of it. */
+interface Forms { readonly near: OperationPair; readonly back: OperationPair; readonly far: OperationPair }
+const formsOf = (name: string): Forms => ({ near: operationPair(`${name}.near`), back: operationPair(`${name}.back`), far: operationPair(`${name}.far`) });
+const JUMP = formsOf('jump');
+const LINK = { ...formsOf('jal'), back: operationPair('jal.near') };
+const JUMP_REGISTER = operationPair('jumpRegister');
+const LINK_REGISTER = operationPair('jalr');
+const BRANCHES: readonly Forms[] = INSTRUCTIONS.map(({ mnemonic }) => formsOf(mnemonic));
+/** With zero. */
+const ZERO_BRANCHES: readonly (Forms | undefined)[] = INSTRUCTIONS.map(({ mnemonic }) => (mnemonic === 'beq' || mnemonic === 'bne' ? formsOf(`${mnemonic}z`) : undefined));
 
 export class RecordWriter {
   readonly #words: Int32Array;
@@ -42,22 +64,22 @@ export class RecordWriter {
     if (decoded.operation < 0) return this.put(at, ON.illegal, decoded.length, 0, 0, 0);
     const { format, mnemonic } = INSTRUCTIONS[decoded.operation]!;
     const { rd, rs1, rs2, imm, length } = decoded;
+    const own = OWN[decoded.operation]!;
     if (PURE_FORMATS.has(format)) return this.#lowerPure(decoded, address, at);
     switch (format) {
       case 'Branch': return this.#lowerBranch(decoded, at, isNear(address, imm, isAlone));
       case 'Jump': {
-        const form = !isNear(address, imm, isAlone) ? 'far' : imm < 0 && rd === 0 ? 'back' : 'near';
-        return this.put(at, loopOperation(`${rd === 0 ? 'jump' : 'jal'}.${form}`, length), length, this.integer(rd), 0, imm * RECORD_SCALE);
+        const form = formAt(rd === 0 ? JUMP : LINK, imm, isNear(address, imm, isAlone));
+        return this.#put(at, form, length, this.integer(rd), 0, imm * RECORD_SCALE);
       }
-      case 'JumpRegister': return this.put(at, loopOperation(rd === 0 ? 'jumpRegister' : 'jalr', length), length, this.integer(rd), this.#source(rs1), imm);
-      case 'Load': return this.put(at, loopOperation(mnemonic, length), length, this.integer(rd), this.#source(rs1), imm);
-      case 'Store': return this.put(at, loopOperation(mnemonic, length), length, this.#source(rs2), this.#source(rs1), imm);
-      case 'FloatLoad': return this.put(at, loopOperation(mnemonic === 'fld' ? 'ld' : mnemonic, length), length, this.#float(rd), this.#source(rs1), imm);
-      case 'FloatStore': return this.put(at, loopOperation(mnemonic === 'fsd' ? 'sd' : 'sw', length), length, this.#float(rs2), this.#source(rs1), imm);
-      case 'Fence': return this.put(at, loopOperation('nop', length), length, 0, 0, 0);
+      case 'JumpRegister': return this.#put(at, rd === 0 ? JUMP_REGISTER : LINK_REGISTER, length, this.integer(rd), this.#source(rs1), imm);
+      case 'Load': return this.#put(at, own, length, this.integer(rd), this.#source(rs1), imm);
+      case 'Store': return this.#put(at, own, length, this.#source(rs2), this.#source(rs1), imm);
+      case 'FloatLoad': return this.#put(at, mnemonic === 'fld' ? LOAD : own, length, this.#float(rd), this.#source(rs1), imm);
+      case 'FloatStore': return this.#put(at, mnemonic === 'fsd' ? STORE : STORE_WORD, length, this.#float(rs2), this.#source(rs1), imm);
+      case 'Fence': return this.#put(at, NOP, length, 0, 0, 0);
       case 'None': return this.#lowerBare(mnemonic, at, length);
-      case 'Atomic': case 'LoadReserved':
-        return this.put(at, loopOperation(mnemonic, length), length, this.integer(rd), this.#source(rs1), this.#source(rs2));
+      case 'Atomic': case 'LoadReserved': return this.#put(at, own, length, this.integer(rd), this.#source(rs1), this.#source(rs2));
       case 'Csr': case 'CsrImmediate': return this.#call(decoded, at);
       default: return this.#lowerFloat(decoded, at);
     }
@@ -70,6 +92,10 @@ export class RecordWriter {
     words[index + 1] = a;
     words[index + 2] = b;
     words[index + 3] = c;
+  }
+
+  #put(at: number, pair: OperationPair, length: number, a: number, b: number, c: number): void {
+    this.put(at, pair[length >>> 2]!, length, a, b, c);
   }
 
   /** Address of a destination. */
@@ -86,7 +112,7 @@ export class RecordWriter {
   }
 
   #lowerBare(mnemonic: string, at: number, length: number): void {
-    this.put(at, mnemonic === 'ecall' ? ON.ecall : mnemonic === 'ebreak' ? ON.ebreak : loopOperation('nop', length), length, 0, 0, 0);
+    this.put(at, mnemonic === 'ecall' ? ON.ecall : mnemonic === 'ebreak' ? ON.ebreak : NOP[length >>> 2]!, length, 0, 0, 0);
   }
 
   #call({ operation, length, rd, rs1, rs2, imm }: Decoded, at: number): void {
@@ -94,25 +120,21 @@ export class RecordWriter {
   }
 
   #lowerBranch({ operation, length, rs1, rs2, imm }: Decoded, at: number, isNearby: boolean): void {
-    const { mnemonic } = INSTRUCTIONS[operation]!;
-    const isZero = rs2 === 0 && (mnemonic === 'beq' || mnemonic === 'bne');
-    const form = !isNearby ? 'far' : imm < 0 ? 'back' : 'near';
-    this.put(at, loopOperation(`${mnemonic}${isZero ? 'z' : ''}.${form}`, length), length, this.#source(rs1), this.#source(rs2), imm * RECORD_SCALE);
+    const forms = (rs2 === 0 ? ZERO_BRANCHES[operation] : undefined) ?? BRANCHES[operation]!;
+    this.#put(at, formAt(forms, imm, isNearby), length, this.#source(rs1), this.#source(rs2), imm * RECORD_SCALE);
   }
 
   #lowerPure(decoded: Decoded, address: number, at: number): void {
     const { rd, rs1, rs2, imm, length } = decoded;
     const { mnemonic, format } = INSTRUCTIONS[decoded.operation]!;
-    if (rd === 0) return this.put(at, loopOperation('nop', length), length, 0, 0, 0);
+    if (rd === 0) return this.#put(at, NOP, length, 0, 0, 0);
     const target = this.integer(rd);
-    const constant = loopOperation('constant', length);
-    if (mnemonic === 'lui' || (mnemonic === 'addi' && rs1 === 0)) return this.put(at, constant, length, target, imm, imm >> 31);
-    if (mnemonic === 'auipc') return this.put(at, constant, length, target, (address + imm) | 0, Math.floor((address + imm) / 2 ** 32));
-    const move = loopOperation('move', length);
-    if (imm === 0 && MOVES.has(mnemonic)) return this.put(at, move, length, target, this.#source(rs1), 0);
-    if (mnemonic === 'add' && (rs1 === 0 || rs2 === 0)) return this.put(at, move, length, target, this.#source(rs1 | rs2), 0);
-    if (mnemonic === 'addiw' && imm === 0) return this.put(at, loopOperation('signExtendWord', length), length, target, this.#source(rs1), 0);
-    this.put(at, loopOperation(mnemonic, length), length, target, this.#source(rs1), format === 'R' ? this.#source(rs2) : imm);
+    if (mnemonic === 'lui' || (mnemonic === 'addi' && rs1 === 0)) return this.#put(at, CONSTANT, length, target, imm, imm >> 31);
+    if (mnemonic === 'auipc') return this.#put(at, CONSTANT, length, target, (address + imm) | 0, Math.floor((address + imm) / 2 ** 32));
+    if (imm === 0 && MOVES.has(mnemonic)) return this.#put(at, MOVE, length, target, this.#source(rs1), 0);
+    if (mnemonic === 'add' && (rs1 === 0 || rs2 === 0)) return this.#put(at, MOVE, length, target, this.#source(rs1 | rs2), 0);
+    if (mnemonic === 'addiw' && imm === 0) return this.#put(at, SIGN_EXTEND, length, target, this.#source(rs1), 0);
+    this.#put(at, OWN[decoded.operation]!, length, target, this.#source(rs1), format === 'R' ? this.#source(rs2) : imm);
   }
 
   /** Arithmetic that rounds to nearest even, or as frm says, has a handler; so has truncation. Exact conversions have one in every mode. */
@@ -122,21 +144,26 @@ export class RecordWriter {
     const target = FLOAT_RESULTS.has(format) ? this.#float(rd) : this.integer(rd);
     const first = INTEGER_SOURCES.has(format) ? this.#source(rs1) : this.#float(rs1);
     switch (mnemonic) {
-      case 'fmv.x.d': case 'fmv.d.x': return this.put(at, loopOperation('move', length), length, target, first, 0);
-      case 'fmv.x.w': return this.put(at, loopOperation('signExtendWord', length), length, target, first, 0);
-      case 'fmv.w.x': return this.put(at, loopOperation('boxWord', length), length, target, first, 0);
+      case 'fmv.x.d': case 'fmv.d.x': return this.#put(at, MOVE, length, target, first, 0);
+      case 'fmv.x.w': return this.#put(at, SIGN_EXTEND, length, target, first, 0);
+      case 'fmv.w.x': return this.#put(at, BOX, length, target, first, 0);
       case 'fsgnj.d':
-        if (rs1 === rs2) return this.put(at, loopOperation('move', length), length, target, first, 0);
+        if (rs1 === rs2) return this.#put(at, MOVE, length, target, first, 0);
         break;
       default: break;
     }
-    const operation = loopOperation(mnemonic, length);
+    const operation = OWN[decoded.operation]![length >>> 2]!;
     if (operation < 0 || !hasHandledMode(mnemonic, format, rm)) {
       return this.put(at, ON.float, length, rd | (rs1 << 5) | (rs2 << 10) | (rs3 << 15), rm, decoded.operation);
     }
     this.put(at, operation, length, target, first, this.#float(rs2));
     this.#words[at >>> 2]! |= (rm << 16) | (rs3 << 24);
   }
+}
+
+function formAt({ near, back, far }: Forms, distance: number, isNearby: boolean): OperationPair {
+  if (!isNearby) return far;
+  return distance < 0 ? back : near;
 }
 
 function isNear(address: number, distance: number, isAlone: boolean): boolean {
