@@ -277,13 +277,18 @@ export class GuestMemory implements CpuMemory {
   }
 
   /** Pages that may hold anything but zeros: all that were written since the start or the last reset(), ascending. */
-  touchedPages(): readonly number[] {
-    return ascending([...new Set([...this.#unseen.pages(), ...this.#dirty, ...this.#touched?.pages() ?? []])]);
+  touchedPages(): number[] {
+    const touched = new PageBits(this.limit / PAGE_BYTES);
+    for (const pages of [this.#unseen.pages(), this.#dirty, this.#touched?.pages() ?? []]) for (const page of pages) touched.add(page);
+    return touched.pages();
   }
 
   /** The same, and pages that have not come yet. */
   heldPages(): readonly number[] {
-    return this.#late === undefined ? this.touchedPages() : ascending([...new Set([...this.touchedPages(), ...this.#late.pages()])]);
+    if (this.#late === undefined) return this.touchedPages();
+    const held = new PageBits(this.limit / PAGE_BYTES);
+    for (const pages of [this.touchedPages(), this.#late.pages()]) for (const page of pages) held.add(page);
+    return held.pages();
   }
 
   /** Takes over the content of another memory of the same size; this one must be all zeros. Rights stay. */

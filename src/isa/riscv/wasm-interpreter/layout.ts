@@ -42,6 +42,8 @@ export const STATE = {
 export const RECORD_BYTES = 16;
 /** Bytes of records a byte of code. */
 export const RECORD_SCALE = 8;
+/** Words of records a byte of code. */
+export const RECORD_WORDS = RECORD_SCALE / 4;
 export const RECORDS_END = 4096 * RECORD_SCALE;
 /** One page of records. */
 export const STRIDE = RECORDS_END + 2 * RECORD_BYTES;

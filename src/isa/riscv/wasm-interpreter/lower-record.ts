@@ -46,6 +46,12 @@ const BRANCHES: readonly Forms[] = INSTRUCTIONS.map(({ mnemonic }) => formsOf(mn
 /** With zero. */
 const ZERO_BRANCHES: readonly (Forms | undefined)[] = INSTRUCTIONS.map(({ mnemonic }) => (mnemonic === 'beq' || mnemonic === 'bne' ? formsOf(`${mnemonic}z`) : undefined));
 
+/**
+ * A record to be made: of the instruction at `offset` of a guest's page, its first word at `index` of the linear memory (bytes would not be small integers).
+ * `isAlone`: it executes outside its page, so that no jump may move among the records around it.
+ */
+export interface Place { page: number; offset: number; index: number; isAlone: boolean }
+
 export class RecordWriter {
   readonly #words: Int32Array;
   readonly #registers: number;
@@ -56,20 +62,18 @@ export class RecordWriter {
     this.#registers = registers;
   }
 
-  /**
-   * Writes the record of the instruction at guest `address` to the bytes at `at`. `isAlone`: it executes outside its page, so that no
-   * jump may move among the records around it.
-   */
-  lower(decoded: Decoded, address: number, at: number, isAlone: boolean): void {
+  /** Writes the record of an instruction. */
+  lower(decoded: Decoded, place: Readonly<Place>): void {
+    const at = place.index;
     if (decoded.operation < 0) return this.put(at, ON.illegal, decoded.length, 0, 0, 0);
     const { format, mnemonic } = INSTRUCTIONS[decoded.operation]!;
     const { rd, rs1, rs2, imm, length } = decoded;
     const own = OWN[decoded.operation]!;
-    if (PURE_FORMATS.has(format)) return this.#lowerPure(decoded, address, at);
+    if (PURE_FORMATS.has(format)) return this.#lowerPure(decoded, place);
     switch (format) {
-      case 'Branch': return this.#lowerBranch(decoded, at, isNear(address, imm, isAlone));
+      case 'Branch': return this.#lowerBranch(decoded, at, isNear(place, imm));
       case 'Jump': {
-        const form = formAt(rd === 0 ? JUMP : LINK, imm, isNear(address, imm, isAlone));
+        const form = formAt(rd === 0 ? JUMP : LINK, imm, isNear(place, imm));
         return this.#put(at, form, length, this.integer(rd), 0, imm * RECORD_SCALE);
       }
       case 'JumpRegister': return this.#put(at, rd === 0 ? JUMP_REGISTER : LINK_REGISTER, length, this.integer(rd), this.#source(rs1), imm);
@@ -85,9 +89,9 @@ export class RecordWriter {
     }
   }
 
-  put(at: number, operation: number, length: number, a: number, b: number, c: number): void {
+  /** `index`: of the record's first word. */
+  put(index: number, operation: number, length: number, a: number, b: number, c: number): void {
     const words = this.#words;
-    const index = at >>> 2;
     words[index] = operation | (length * RECORD_SCALE << 8);
     words[index + 1] = a;
     words[index + 2] = b;
@@ -124,13 +128,16 @@ export class RecordWriter {
     this.#put(at, formAt(forms, imm, isNearby), length, this.#source(rs1), this.#source(rs2), imm * RECORD_SCALE);
   }
 
-  #lowerPure(decoded: Decoded, address: number, at: number): void {
+  #lowerPure(decoded: Decoded, { page, offset, index: at }: Readonly<Place>): void {
     const { rd, rs1, rs2, imm, length } = decoded;
     const { mnemonic, format } = INSTRUCTIONS[decoded.operation]!;
     if (rd === 0) return this.#put(at, NOP, length, 0, 0, 0);
     const target = this.integer(rd);
     if (mnemonic === 'lui' || (mnemonic === 'addi' && rs1 === 0)) return this.#put(at, CONSTANT, length, target, imm, imm >> 31);
-    if (mnemonic === 'auipc') return this.#put(at, CONSTANT, length, target, (address + imm) | 0, Math.floor((address + imm) / 2 ** 32));
+    if (mnemonic === 'auipc') {
+      const value = page * 4096 + offset + imm;
+      return this.#put(at, CONSTANT, length, target, value | 0, Math.floor(value / 2 ** 32));
+    }
     if (imm === 0 && MOVES.has(mnemonic)) return this.#put(at, MOVE, length, target, this.#source(rs1), 0);
     if (mnemonic === 'add' && (rs1 === 0 || rs2 === 0)) return this.#put(at, MOVE, length, target, this.#source(rs1 | rs2), 0);
     if (mnemonic === 'addiw' && imm === 0) return this.#put(at, SIGN_EXTEND, length, target, this.#source(rs1), 0);
@@ -157,7 +164,7 @@ export class RecordWriter {
       return this.put(at, ON.float, length, rd | (rs1 << 5) | (rs2 << 10) | (rs3 << 15), rm, decoded.operation);
     }
     this.put(at, operation, length, target, first, this.#float(rs2));
-    this.#words[at >>> 2]! |= (rm << 16) | (rs3 << 24);
+    this.#words[at]! |= (rm << 16) | (rs3 << 24);
   }
 }
 
@@ -166,9 +173,9 @@ function formAt({ near, back, far }: Forms, distance: number, isNearby: boolean)
   return distance < 0 ? back : near;
 }
 
-function isNear(address: number, distance: number, isAlone: boolean): boolean {
-  const offset = (address & 4095) + distance;
-  return !isAlone && offset >= 0 && offset < 4096;
+function isNear({ offset, isAlone }: Readonly<Place>, distance: number): boolean {
+  const target = offset + distance;
+  return !isAlone && target >= 0 && target < 4096;
 }
 
 function hasHandledMode(mnemonic: string, format: Format, rm: number): boolean {

@@ -11,8 +11,8 @@ import { decode, newDecoded } from '../decode.ts';
 import { INSTRUCTIONS, type Format } from '../instruction-table.ts';
 import { hasRights } from '../memory-access.ts';
 import { ON } from './handlers.ts';
-import { AREA, PAGES_MAX, RECORD_BYTES, RECORD_SCALE, RECORDS_END, SIDE_BYTES, SIDES_MAX, STRIDE, type LoopLayout } from './layout.ts';
-import { RecordWriter } from './lower-record.ts';
+import { AREA, PAGES_MAX, RECORD_BYTES, RECORD_SCALE, RECORD_WORDS, RECORDS_END, SIDE_BYTES, SIDES_MAX, STRIDE, type LoopLayout } from './layout.ts';
+import { RecordWriter, type Place } from './lower-record.ts';
 
 const LAST_HALF = 4094;
 /** After these, what follows may never run. */
@@ -35,7 +35,9 @@ export class RecordPages {
   /** First and last decoded offset in each slot, bytes of code: what a change of the page must forget. */
   readonly #first: Int16Array;
   readonly #last: Int16Array;
-  readonly #entries = new Set<number>();
+  /** Guest page → offsets in it. */
+  readonly #entries = new Map<number, Set<number>>();
+  readonly #place: Place = { page: 0, offset: 0, index: 0, isAlone: false };
   /** Side slot of an address: of its straddling instruction (even key), of the instruction under an entry mark (odd). */
   readonly #sides = new Map<number, number>();
 
@@ -81,10 +83,13 @@ export class RecordPages {
 
   /** Marks or unmarks an address as an entry of translated code; its record is made again at its next fetch. */
   setEntry(address: number, isEntry: boolean): void {
-    if (isEntry) this.#entries.add(address);
-    else this.#entries.delete(address);
-    const records = this.#map[address >>> 12]!;
-    if (records !== 0) this.#words[(records + (address & 4095) * RECORD_SCALE) >>> 2] = ON.undecoded;
+    const [page, offset] = [address >>> 12, address & 4095];
+    let offsets = this.#entries.get(page);
+    if (offsets === undefined) this.#entries.set(page, offsets = new Set());
+    if (isEntry) offsets.add(offset);
+    else offsets.delete(offset);
+    const records = this.#map[page]!;
+    if (records !== 0) this.#words[(records >>> 2) + offset * RECORD_WORDS] = ON.undecoded;
   }
 
   /** Makes the record at `address`, of an executable page that has records, and those after it up to a jump. */
@@ -96,13 +101,14 @@ export class RecordPages {
     this.add(page);
     if ((memory.pageFlags[page]! & PAGE_FLAG.code) === 0) memory.markCode(page);
     const records = this.#map[page]!;
-    const slot = (records - this.#base) / STRIDE;
+    const [slot, index] = [(records - this.#base) / STRIDE, records >>> 2];
+    const entries = this.#entries.get(page);
     let offset = address & 4095;
     if (offset < this.#first[slot]!) this.#first[slot] = offset;
     let last = offset;
-    for (let count = 0; count < AHEAD_MAX && offset < 4096 && this.#words[(records + offset * RECORD_SCALE) >>> 2] === 0; count++) {
+    for (let count = 0; count < AHEAD_MAX && offset < 4096 && this.#words[index + offset * RECORD_WORDS] === 0; count++) {
       last = offset;
-      const length = this.#fillOne(page * 4096 + offset, records + offset * RECORD_SCALE);
+      const length = entries?.has(offset) === true ? this.#fillEntry(page, offset, index + offset * RECORD_WORDS) : this.#lowerAt(page, offset, index + offset * RECORD_WORDS, false);
       if (length === 0) break;
       offset += length;
     }
@@ -115,33 +121,44 @@ export class RecordPages {
     const side = this.#sides.get(address * 2)!;
     const word = this.#fetch(address);
     decode(word, this.#decoded);
-    this.#writer.lower(this.#decoded, address, side, true);
+    this.#writer.lower(this.#decoded, this.#at(address >>> 12, LAST_HALF, side >>> 2, true));
     const straddles = [this.#map[address >>> 12]! + LAST_HALF * RECORD_SCALE, this.#sides.get(address * 2 + 1) ?? 0];
     for (const at of straddles) if (at !== 0 && (this.#words[at >>> 2]! & 255) === ON.straddle) this.#words[(at >>> 2) + 3] = word;
     return true;
   }
 
-  /** Length of the instruction, or 0 where decoding ahead ends. */
-  #fillOne(address: number, at: number): number {
-    if (this.#entries.has(address)) {
-      const side = this.#side(address * 2 + 1);
-      const length = this.#lowerAt(address, side, true);
-      this.#writer.put(at, ON.enter, 4, 0, side, 0);
-      return length;
-    }
-    return this.#lowerAt(address, at, false);
+  /** The record of an entry of translated code; its instruction has one of its own. Length of the instruction, or 0 where decoding ahead ends. */
+  #fillEntry(page: number, offset: number, index: number): number {
+    const side = this.#side((page * 4096 + offset) * 2 + 1);
+    const length = this.#lowerAt(page, offset, side >>> 2, true);
+    this.#writer.put(index, ON.enter, 4, 0, side, 0);
+    return length;
   }
 
-  #lowerAt(address: number, at: number, isAlone: boolean): number {
-    const low = this.#memory.u16[(address - BIAS) >>> 1]!;
-    if ((low & 3) === 3 && (address & 4095) === LAST_HALF) {
-      this.#writer.put(at, ON.straddle, 4, 0, this.#side(address * 2), 0); // No 32-bit instruction is the word 0: decoded when it executes.
+  /** Length of the instruction, or 0 where decoding ahead ends. */
+  #lowerAt(page: number, offset: number, index: number, isAlone: boolean): number {
+    const { u16 } = this.#memory;
+    const half = (page * 4096 - BIAS + offset) >>> 1;
+    const low = u16[half]!;
+    const isLong = (low & 3) === 3;
+    if (isLong && offset === LAST_HALF) {
+      this.#writer.put(index, ON.straddle, 4, 0, this.#side((page * 4096 + offset) * 2), 0); // No 32-bit instruction is the word 0: decoded when it executes.
       return 0;
     }
-    decode((low & 3) === 3 ? this.#fetch(address) : low, this.#decoded);
-    this.#writer.lower(this.#decoded, address, at, isAlone);
+    decode(isLong ? low | (u16[half + 1]! << 16) : low, this.#decoded);
+    this.#writer.lower(this.#decoded, this.#at(page, offset, index, isAlone));
     const { operation, length } = this.#decoded;
     return operation < 0 || ENDS.has(INSTRUCTIONS[operation]!.format) ? 0 : length;
+  }
+
+  /** The place to be written next: one object, used again. */
+  #at(page: number, offset: number, index: number, isAlone: boolean): Readonly<Place> {
+    const place = this.#place;
+    place.page = page;
+    place.offset = offset;
+    place.index = index;
+    place.isAlone = isAlone;
+    return place;
   }
 
   #fetch(address: number): number {
@@ -160,7 +177,7 @@ export class RecordPages {
   }
 
   #putEnds(at: number): void {
-    for (let index = 0; index < 2; index++) this.#writer.put(at + index * RECORD_BYTES, ON.endOfPage, 2, 0, 0, 0);
+    for (let index = 0; index < 2; index++) this.#writer.put((at + index * RECORD_BYTES) >>> 2, ON.endOfPage, 2, 0, 0, 0);
   }
 
   #clear(slot: number): void {
