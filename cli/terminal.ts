@@ -5,6 +5,9 @@
 import { closeSync, existsSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { ERROR_TABLE, StillpointError } from '../src/index.ts';
 
+/** What `--keys` is for. */
+export const KEYS_SAYS = 'of a cluster over several hosts: the key file that their agents have, too';
+
 /** Prints a fact. */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);

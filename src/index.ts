@@ -2,7 +2,9 @@
  * stillpoint: the public API and composition root.
  */
 export type { ClusterPlan, PlannedLink, PlannedNode } from './cluster/index.ts';
-export { checkpointCluster, clusterCheckpoints, clusterMembers, forkCluster, removeAll, rollbackCluster, type ClusterBranch, type CutFacts } from './cluster/cut.ts';
+export type { ClusterBranch, CutFacts } from './cluster/cut.ts';
+export { clusterMembers } from './cluster/members.ts';
+export { checkpointCluster, clusterCheckpoints, forkCluster, removeAll, rollbackCluster } from './cluster/live/whole.ts';
 export { replayCluster, type ClusterReplay } from './cluster/replay.ts';
 export type { ClusterStatus, NodeStatus } from './cluster/live/coordinator.ts';
 export { runClusterProcess } from './cluster/live/node-process.ts';

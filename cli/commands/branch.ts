@@ -7,10 +7,10 @@ import {
   bisectRuns, checkpointCluster, clusterMembers, diffStates, forkCluster, forkFrom, mark, rollback, rollbackCluster, StillpointError, type BranchResult, type ClusterBranch, type DiffPoint, type StateDifference,
 } from '../../src/index.ts';
 import { StatusLine } from '../progress.ts';
-import { say, sayJson, scaled } from '../terminal.ts';
+import { KEYS_SAYS, note, say, sayJson, scaled } from '../terminal.ts';
 import { collect } from './run.ts';
 
-interface Flags { readonly store?: string; readonly json?: boolean }
+interface Flags { readonly store?: string; readonly keys?: string; readonly json?: boolean }
 
 export function addBranchCommands(program: Command): void {
   addFork(program);
@@ -23,7 +23,7 @@ export function addBranchCommands(program: Command): void {
 function addFork(program: Command): void {
   program.command('fork').description('a new run that begins where another one is, or was: RUN or RUN@CHECKPOINT').argument('<run>', 'RUN, RUN@NUMBER or RUN@NAME; @0 is before the first instruction')
     .requiredOption('--name <name>', 'name of the new run').option('--bind <channel=file>', 'the host file of a channel of the fork (outputs: FILE.NAME by default)', collect, [])
-    .option('--fresh-entropy', 'a seed of its own, journaled, for the random numbers from here on').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .option('--fresh-entropy', 'a seed of its own, journaled, for the random numbers from here on').option('--store <dir>', 'the store').option('--keys <file>', KEYS_SAYS).option('--json', 'facts as JSON')
     .addHelpText('after', `
 Examples:
   stillpoint fork sort --name sort-2 && stillpoint resume sort-2
@@ -34,7 +34,7 @@ History and state are shared with the first run; nothing that one of them does l
       const [cluster = from, at] = from.split('@');
       if ((await clusterMembers(cluster, flags.store)).length > 0) {
         refuseForClusters({ bind: flags.bind.length > 0, 'fresh-entropy': flags.freshEntropy === true });
-        const result = await forkCluster(cluster, { at, name: flags.name, store: flags.store });
+        const result = await forkCluster(cluster, { at, name: flags.name, store: flags.store, keys: flags.keys });
         return flags.json === true ? sayJson(result) : say(`${branchText(result)}${copies(result)}`);
       }
       const result = await forkFrom({ from, name: flags.name, store: flags.store, bind: flags.bind, freshEntropy: flags.freshEntropy ?? false });
@@ -59,7 +59,7 @@ function refuseForClusters(given: Readonly<Record<string, boolean>>): void {
 function addRollback(program: Command): void {
   program.command('rollback').description('put a run back to one of its checkpoints; what came after is dropped').argument('<run>', 'name of the run')
     .requiredOption('--to <checkpoint>', 'number or name; 0 is before the first instruction').option('--keep <name>', 'keep where it is now as another run')
-    .option('--fresh-entropy', 'a seed of its own, journaled, for the random numbers from here on').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .option('--fresh-entropy', 'a seed of its own, journaled, for the random numbers from here on').option('--store <dir>', 'the store').option('--keys <file>', KEYS_SAYS).option('--json', 'facts as JSON')
     .addHelpText('after', `
 Examples:
   stillpoint rollback job --to 3 && stillpoint resume job
@@ -69,7 +69,8 @@ The output files are put back when the run is resumed.`)
     .action(async (name: string, flags: Flags & { readonly to: string; readonly keep?: string; readonly freshEntropy?: boolean }) => {
       if ((await clusterMembers(name, flags.store)).length > 0) {
         refuseForClusters({ 'fresh-entropy': flags.freshEntropy === true });
-        const result = await rollbackCluster(name, { to: flags.to, keep: flags.keep, store: flags.store });
+        const result = await rollbackCluster(name, { to: flags.to, keep: flags.keep, store: flags.store, keys: flags.keys });
+        for (const host of result.unresolved ?? []) note(`host ${host} has not confirmed: its nodes go back before anything else is done with them`);
         return flags.json === true ? sayJson(result) : say(`${branchText(result)}${flags.keep === undefined ? '' : `; kept as ${flags.keep}`}`);
       }
       const result = await rollback({ name, to: flags.to, keep: flags.keep, store: flags.store, freshEntropy: flags.freshEntropy ?? false });
@@ -84,12 +85,12 @@ function place({ checkpoint, instructions }: BranchResult): string {
 
 function addCheckpoint(program: Command): void {
   program.command('checkpoint').description('name a checkpoint or write a note on it; gc keeps it then').argument('<run>', 'RUN (its last checkpoint), RUN@NUMBER or RUN@NAME')
-    .option('--name <name>', 'a name, unique in the run').option('--note <text>', 'one line').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+    .option('--name <name>', 'a name, unique in the run').option('--note <text>', 'one line').option('--store <dir>', 'the store').option('--keys <file>', KEYS_SAYS).option('--json', 'facts as JSON')
     .addHelpText('after', '\nExamples:\n  stillpoint checkpoint job --name before-upgrade\n  stillpoint checkpoint job@4 --note "after the second pass"\n  stillpoint checkpoint words --name noon        where every node of a cluster is now, running or not')
     .action(async (reference: string, flags: Flags & { readonly name?: string; readonly note?: string }) => {
       if ((await clusterMembers(reference, flags.store)).length > 0) {
         if (flags.name === undefined) throw new StillpointError('E_USAGE', 'give the checkpoint of the cluster a --name');
-        const cut = await checkpointCluster(reference, { name: flags.name, note: flags.note, store: flags.store });
+        const cut = await checkpointCluster(reference, { name: flags.name, note: flags.note, store: flags.store, keys: flags.keys });
         return flags.json === true ? sayJson(cut) : say(`${cut.cluster}@${cut.name}: ${cut.nodes} nodes, ${scaled(Number(cut.instructions))} instructions`);
       }
       if (flags.name === undefined && flags.note === undefined) throw new StillpointError('E_USAGE', 'give the checkpoint a --name or a --note; machines take checkpoints by themselves (run --checkpoint-every)');

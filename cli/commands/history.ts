@@ -2,10 +2,10 @@
  * The verbs that look at a store: ls, show, log, checkpoints, rm. They need no ownership and change nothing (rm apart).
  */
 import type { Command } from 'commander';
-import { clusterCheckpoints, clusterMembers, describeRun, listRunSummaries, readCheckpoints, readLog, removeAll } from '../../src/index.ts';
-import { note, say, sayJson, scaled, table, toJson, when } from '../terminal.ts';
+import { clusterCheckpoints, clusterMembers, describeRun, listRunSummaries, readCheckpoints, readLog, removeAll, type CutFacts } from '../../src/index.ts';
+import { KEYS_SAYS, note, say, sayJson, scaled, table, toJson, when } from '../terminal.ts';
 
-interface Flags { readonly store?: string; readonly json?: boolean }
+interface Flags { readonly store?: string; readonly keys?: string; readonly json?: boolean }
 
 export function addHistoryCommands(program: Command): void {
   addLs(program);
@@ -56,13 +56,15 @@ function addLog(program: Command): void {
 }
 
 function addCheckpoints(program: Command): void {
-  program.command('checkpoints').description('the checkpoints of a run or a cluster').argument('<run>', 'name of the run or the cluster').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
+  program.command('checkpoints').description('the checkpoints of a run or a cluster').argument('<run>', 'name of the run or the cluster').option('--store <dir>', 'the store').option('--keys <file>', KEYS_SAYS).option('--json', 'facts as JSON')
     .addHelpText('after', '\nExample:\n  stillpoint checkpoints sort')
     .action(async (name: string, flags: Flags) => {
       if ((await clusterMembers(name, flags.store)).length > 0) {
-        const cuts = await clusterCheckpoints(name, flags.store);
+        const cuts = await clusterCheckpoints(name, { store: flags.store, keys: flags.keys });
         if (flags.json === true) return sayJson(cuts);
-        return say(table(['NAME', 'TAKEN (UTC)', 'NODES', 'INSTRUCTIONS', 'NOTE'], cuts.map((cut) => [cut.name, when(cut.createdMs), String(cut.nodes), String(cut.instructions), cut.note ?? ''])));
+        const isAsked = cuts.some(({ broken }) => broken !== undefined);
+        const stateOf = ({ broken = [] }: CutFacts): string => (broken.length === 0 ? 'whole' : `broken: ${broken.slice(0, 3).join(' ')}${broken.length > 3 ? ' …' : ''}`);
+        return say(table(['NAME', 'TAKEN (UTC)', 'NODES', 'INSTRUCTIONS', ...(isAsked ? ['STATE'] : []), 'NOTE'], cuts.map((cut) => [cut.name, when(cut.createdMs), String(cut.nodes), String(cut.instructions), ...(isAsked ? [stateOf(cut)] : []), cut.note ?? ''])));
       }
       const checkpoints = await readCheckpoints(name, flags.store);
       if (flags.json === true) return sayJson(checkpoints);
@@ -71,10 +73,10 @@ function addCheckpoints(program: Command): void {
 }
 
 function addRm(program: Command): void {
-  program.command('rm').description('remove runs and what only they needed').argument('<runs...>', 'names of runs or clusters').option('--store <dir>', 'the store')
+  program.command('rm').description('remove runs and what only they needed').argument('<runs...>', 'names of runs or clusters').option('--store <dir>', 'the store').option('--keys <file>', KEYS_SAYS)
     .addHelpText('after', '\nExample:\n  stillpoint rm sort\n  stillpoint rm $(stillpoint ls -q)')
     .action(async (names: string[], flags: Flags) => {
-      const { removedRecords } = await removeAll(names, flags.store);
+      const { removedRecords } = await removeAll(names, { store: flags.store, keys: flags.keys });
       note(`removed ${names.join(', ')} and ${removedRecords} records that no other run needs`);
     });
 }

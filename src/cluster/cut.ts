@@ -5,31 +5,19 @@
  *   rollback words --to noon          every node back to there, in one commit; up --resume goes on
  *   fork words@noon --name other      other.map-0, other.map-1, …: the same history, files of their own; up --name other --resume goes on
  *
- * Invariants: a name is a cluster's when no run has it and runs NAME.GROUP-I do; a rollback is done for all nodes or for none; nodes that began after
- * the checkpoint go back to their first instruction; checkpoints of the cluster that lie behind it go. What this does NOT do: run anything (live/up.ts).
+ * Invariants: a rollback is done for all nodes or for none; nodes that began after
+ * the checkpoint go back to their first instruction; checkpoints of the cluster that lie behind it go. What this does NOT do: run anything (live/up.ts), clusters over several
+ * hosts (live/spread.ts).
  */
 import { StillpointError } from '../core/index.ts';
+import type { StoreDelete } from '../store/index.ts';
 import { forkMany, peersOfRun, removeRuns, rollbackMany, wallClockMs, withStore } from '../session/index.ts';
-import { cutDelete, keepCut, listCuts, readCut, readParts, readRun, runNames, type BranchPoint, type Cut, type CutPart, type StoreContext } from '../txn/index.ts';
+import { cutDelete, keepCut, listCuts, readCut, readParts, readRun, type BranchPoint, type Cut, type CutPart, type StoreContext } from '../txn/index.ts';
+import { CLUSTER_NAME, clusterMembers, membersOf } from './members.ts';
 import { runNameOf } from './plan.ts';
 
-/** GROUP-I or GROUP-I.rN: see plan.ts. */
-const NODE_NAME = /^[A-Za-z][A-Za-z0-9_-]*-[0-9]+(\.r[0-9])?$/;
-const CLUSTER_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
-
-export interface CutFacts { readonly cluster: string; readonly name: string; readonly note: string | undefined; readonly createdMs: number; readonly nodes: number; readonly instructions: bigint }
-export interface ClusterBranch { readonly cluster: string; readonly from: string; readonly checkpoint: string | undefined; readonly nodes: number; readonly instructions: bigint; readonly files: readonly string[] }
-
-/** Names of the runs of a cluster, in order; none when the name is a run's or nobody's. */
-export function membersOf(context: StoreContext, cluster: string): readonly string[] {
-  const names = runNames(context);
-  return names.includes(cluster) ? [] : names.filter((name) => name.startsWith(`${cluster}.`) && NODE_NAME.test(name.slice(cluster.length + 1)));
-}
-
-/** The same with the store's directory; none when there is no store yet. */
-export async function clusterMembers(cluster: string, store: string | undefined): Promise<readonly string[]> {
-  return CLUSTER_NAME.test(cluster) ? withStore(store, 'read-only', async (context) => membersOf(context, cluster)) : [];
-}
+export interface CutFacts { readonly cluster: string; readonly name: string; readonly note: string | undefined; readonly createdMs: number; readonly nodes: number; readonly instructions: bigint; /** Runs whose history does not hold it any more, where their stores were asked. */ readonly broken: readonly string[] | undefined }
+export interface ClusterBranch { readonly cluster: string; readonly from: string; readonly checkpoint: string | undefined; readonly nodes: number; readonly instructions: bigint; readonly files: readonly string[]; /** Hosts that have not confirmed yet what is decided: it happens there before anything else does. */ readonly unresolved?: readonly string[] }
 
 /** Keeps where the cluster is now under a name, running or not. Throws E_USAGE. */
 export async function checkpointCluster(cluster: string, { name, note, store }: { readonly name: string; readonly note?: string | undefined; readonly store?: string | undefined }): Promise<CutFacts> {
@@ -53,15 +41,14 @@ export async function rollbackCluster(cluster: string, { to, keep, store }: { re
     const now = readParts(context, mustHaveMembers(context, cluster));
     for (const [name, { run }] of parts) if (now.get(name)?.run !== run) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${name} is gone, or another one than when checkpoint ${to} was taken`, { data: { cluster, run: name } });
     const wishes = [...now.keys()].map((name) => ({ name, at: pointOf(parts.get(name)) }));
-    const stale = listCuts(context, cluster).filter((cut) => [...cut.parts].some(([name, part]) => part.frames > (parts.get(name)?.frames ?? 1)));
-    const records = await rollbackMany(context, wishes, stale.map(cutDelete));
+    const records = await rollbackMany(context, wishes, cutsBehind(context, cluster, parts));
     return { cluster, from: cluster, checkpoint: to, nodes: records.length, instructions: records.reduce((sum, { instructions }) => sum + instructions, 0n), files: [] };
   });
 }
 
 /** A cluster of its own that begins where another one was (or is now). Throws E_RUN_EXISTS, E_CHECKPOINT_UNKNOWN; then nothing was made. */
 export async function forkCluster(cluster: string, { at, name, store }: { readonly at?: string | undefined; readonly name: string; readonly store?: string | undefined }): Promise<ClusterBranch> {
-  if (!CLUSTER_NAME.test(name)) throw new StillpointError('E_USAGE', `option --name: '${name.slice(0, 80)}' is not a cluster name (1 to 32 of a-z A-Z 0-9 _ -, first a letter or digit)`);
+  mustBeClusterName(name);
   return withStore(store, 'existing', async (context) => {
     const members = mustHaveMembers(context, cluster);
     const taken = membersOf(context, name);
@@ -87,19 +74,35 @@ export async function removeAll(names: readonly string[], store: string | undefi
   return removed;
 }
 
+/** A checkpoint as it is listed. */
+export function factsOf({ cluster, name, note, createdMs, parts }: Cut): CutFacts {
+  return { cluster, name, note, createdMs, nodes: parts.size, instructions: instructionsOf(parts), broken: undefined };
+}
+
+/** What all nodes have executed in a cut. */
+export function instructionsOf(parts: Cut['parts']): bigint {
+  return [...parts.values()].reduce((sum, { instructions }) => sum + instructions, 0n);
+}
+
+/** Cuts that lie behind another one, in any node. */
+export function cutsBehind(context: StoreContext, cluster: string, parts: Cut['parts']): readonly StoreDelete[] {
+  return listCuts(context, cluster).filter((cut) => [...cut.parts].some(([name, part]) => part.frames > (parts.get(name)?.frames ?? 1))).map(cutDelete);
+}
+
+/** Throws E_USAGE. */
+export function mustBeClusterName(name: string): void {
+  if (!CLUSTER_NAME.test(name)) throw new StillpointError('E_USAGE', `option --name: '${name.slice(0, 80)}' is not a cluster name (1 to 32 of a-z A-Z 0-9 _ -, first a letter or digit)`);
+}
+
 function mustHaveMembers(context: StoreContext, cluster: string): readonly string[] {
   const members = membersOf(context, cluster);
   if (members.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${cluster}`, { data: { cluster } });
   const isSpread = members.some((name) => [...peersOfRun(readRun(context, name)).values()].some((peer) => peer.isSpread === true));
-  if (isSpread) throw new StillpointError('E_USAGE', `cluster ${cluster} has nodes on several hosts, in a store each; a checkpoint of all of them, rollback and fork are for clusters in one store`, { data: { cluster } });
+  if (isSpread) throw new StillpointError('E_USAGE', `cluster ${cluster} has nodes on several hosts, and this store does not say where: give the command on the host where up runs`, { data: { cluster } });
   return members;
 }
 
 /** A node that is not in a cut had not begun. */
 function pointOf(part: CutPart | undefined): BranchPoint {
   return part === undefined ? 0 : { frames: part.frames, link: part.link };
-}
-
-function factsOf({ cluster, name, note, createdMs, parts }: Cut): CutFacts {
-  return { cluster, name, note, createdMs, nodes: parts.size, instructions: [...parts.values()].reduce((sum, { instructions }) => sum + instructions, 0n) };
 }

@@ -15,7 +15,7 @@ import { InputIndex, type InputEntry } from '../journal/index.ts';
 import { decodeManifest } from '../manifest/index.ts';
 import { peersOfRun, replayStored, withStore, type EngineName, type ReplayResult, type SessionHooks } from '../session/index.ts';
 import { openJournal, readRun, type StoreContext } from '../txn/index.ts';
-import { membersOf } from './cut.ts';
+import { membersOf } from './members.ts';
 
 export interface ClusterReplayRequest { readonly cluster: string; readonly store?: string | undefined; readonly engine?: EngineName | undefined; readonly comparesFiles: boolean }
 

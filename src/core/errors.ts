@@ -87,6 +87,7 @@ export const ERROR_TABLE = {
   // Clusters.
   E_CLUSTER_CHANGED: { exit: EXIT.trouble, says: 'a node was started from another manifest' },
   E_CLUSTER_FAILED: { exit: EXIT.trouble, says: 'a node of the cluster failed' },
+  E_CLUSTER_HOST: { exit: EXIT.trouble, says: 'a host of the cluster cannot be asked' },
   E_REPLICAS_DIFFER: { exit: EXIT.trouble, says: 'replicas of a node computed different things and no majority agrees' },
   E_EXPORT_FORMAT: { exit: EXIT.trouble, says: 'the file is no exported run' },
   E_EXPORT_DAMAGED: { exit: EXIT.trouble, says: 'an exported run does not have the bytes that its check sum promises' },

@@ -10,8 +10,9 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { StillpointError } from '../core/index.ts';
 import { decodeManifest, parseBinding, type RunManifest } from '../manifest/index.ts';
-import type { StoreDelete } from '../store/index.ts';
-import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, mustBeFree, openJournal, owned, readCheckpoint, readOwnerRecord, promoteRun, readRun, rollbackRun, rollbackRuns, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
+import type { RunId } from '../journal/index.ts';
+import type { StoreBatch, StoreDelete } from '../store/index.ts';
+import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, mustBeFree, openJournal, owned, readCheckpoint, readOwnerRecord, promoteRun, readRun, rollbackRun, rollbackRuns, withRollback, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
 import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
@@ -54,20 +55,20 @@ function mustRest(context: StoreContext, { id, name }: RunRecord): void {
   if (owner !== undefined && isAlive(owner)) throw owned(name, owner);
 }
 
-export interface ForkWish { readonly from: string; readonly name: string; readonly at: BranchPoint; readonly seed?: Uint8Array | undefined }
+export interface ForkWish { readonly from: string; readonly name: string; readonly at: BranchPoint; readonly seed?: Uint8Array | undefined; /** Of the new run. */ readonly id?: RunId; /** CHANNEL=FILE, beside those of all. */ readonly bind?: readonly string[] }
 
 /** Several forks, all or none, with copies of their output files so far as FILE.SUFFIX. */
 export async function forkMany(context: StoreContext, wishes: readonly ForkWish[], { suffix, bind }: { readonly suffix: string; readonly bind: readonly string[] }): Promise<{ readonly records: readonly RunRecord[]; readonly files: readonly string[] }> {
   const made: string[] = [];
   try {
-    const forks = wishes.map(({ from, name, at, seed }) => {
+    const forks = wishes.map(({ from, name, at, seed, id, bind: own = [] }) => {
       mustBeFree(context, name);
       const parent = readRun(context, from);
       const checkpoint = typeof at === 'number' ? at : listCheckpoints(context, parent).findLast(({ tail }) => tail.count <= at.frames)?.number ?? 0;
       const manifest = decodeManifest(openJournal(context, parent).genesis().manifest);
-      const plan = planFiles(context, parent, { checkpoint, manifest, name: suffix, bind });
+      const plan = planFiles(context, parent, { checkpoint, manifest, name: suffix, bind: [...bind, ...own] });
       for (const copy of plan.copies) copyPrefix(copy, made);
-      return { parent, request: { name, id: newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(plan.bindings), at, seed } };
+      return { parent, request: { name, id: id ?? newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(plan.bindings), at, seed } };
     });
     return { records: await forkRuns(context, forks), files: made };
   } catch (error) {
@@ -79,6 +80,11 @@ export async function forkMany(context: StoreContext, wishes: readonly ForkWish[
 /** Puts several runs back, all or none; `deletes` go in the same commit. Throws E_RUN_OWNED when one of them is being executed. */
 export async function rollbackMany(context: StoreContext, wishes: readonly { readonly name: string; readonly at: BranchPoint }[], deletes: readonly StoreDelete[]): Promise<readonly RunRecord[]> {
   return rollbackRuns(context, wishes.map((wish) => ({ ...wish, owner: thisOwner(), isAlive })), deletes);
+}
+
+/** Takes several runs and calls `use` with what puts them back, as part of a commit of its own. Throws as rollbackMany(). */
+export async function withRollbackMany<Result>(context: StoreContext, wishes: readonly { readonly name: string; readonly at: BranchPoint }[], use: (batch: StoreBatch) => Promise<Result>): Promise<Result> {
+  return withRollback(context, wishes.map((wish) => ({ ...wish, owner: thisOwner(), isAlive })), use);
 }
 
 function seedFor(manifest: RunManifest, isFresh: boolean): Uint8Array | undefined {

@@ -49,6 +49,13 @@ export async function openStoreAt(directory: string, mode: 'create' | 'existing'
   return openLmdbStore({ directory, mode });
 }
 
+/** A store that its caller closes, made when there is none, with what tells it from other stores. */
+export async function openDeskStore(directory: string): Promise<StoreContext & { readonly store: LmdbStore; readonly identity: string }> {
+  const digests = await createNodeDigests();
+  const store = await openLmdbStore({ directory, mode: 'create' });
+  return { store, digests, identity: Buffer.from(store.get('meta', new TextEncoder().encode('format'))!).toString('hex') }; // Every store has it.
+}
+
 /** A fresh guest and its channels. Throws E_ELF_* and E_PROGRAM_*. */
 export function bootGuest(manifest: RunManifest, parts: { readonly program: Uint8Array; readonly digests: Digests; readonly engine: EngineName; readonly image?: ImageTree | undefined }): { readonly guest: Guest; readonly channels: ChannelSet } {
   const channels = new ChannelSet(manifest.channels, parts.digests);

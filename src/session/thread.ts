@@ -27,9 +27,12 @@ export class Thread<Request extends { readonly id: number }, Answer extends { re
   #ending: Promise<unknown> | undefined;
   /** What the thread died of: it answers nobody any more. */
   #death: { readonly cause: unknown } | undefined;
+  readonly #died: Promise<unknown>;
+  #onDeath!: (cause: unknown) => void;
 
   /** `takes`: messages that nobody asked for; true when it was one. `name`: for humans. */
   constructor(file: URL, { setup, name, takes }: { readonly setup: unknown; readonly name: string; readonly takes: (answer: Answer) => boolean }) {
+    this.#died = new Promise((resolve) => { this.#onDeath = resolve; });
     this.#worker = new Worker(file, { workerData: setup });
     this.#worker.on('message', (answer: Answer) => { if (!takes(answer)) this.#settle(answer); });
     this.#worker.on('error', (cause) => this.#die(cause));
@@ -50,6 +53,11 @@ export class Thread<Request extends { readonly id: number }, Answer extends { re
       this.#waiting.set(request.id, { resolve, reject });
       this.post(request, transfer);
     });
+  }
+
+  /** Resolves with what the thread ended of. */
+  get died(): Promise<unknown> {
+    return this.#died;
   }
 
   /** Resolves when end() has ended the thread; undefined before somebody called it. */
@@ -75,6 +83,7 @@ export class Thread<Request extends { readonly id: number }, Answer extends { re
   /** The first cause stays: an exit follows an error. */
   #die(cause: unknown): void {
     this.#death ??= { cause };
+    this.#onDeath(cause);
     for (const { reject } of this.#waiting.values()) reject(cause);
     this.#waiting.clear();
   }

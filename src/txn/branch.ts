@@ -12,7 +12,7 @@
  */
 import { assert, instructionCount, StillpointError, type BlobHash } from '../core/index.ts';
 import { allEntriesRange, entryIndexOfKey, entryKey, JournalReader, relink, runKey, type Frame, type JournalTail, type Outcome, type RunId } from '../journal/index.ts';
-import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
+import type { StoreBatch, StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import { answerCopies, answerDeletes } from './answers.ts';
 import { encodeCheckpointRecord, type CheckpointRecord } from './checkpoint-record.ts';
 import { decodeMark, encodeMark } from './marks.ts';
@@ -61,6 +61,11 @@ export async function forkRun(context: StoreContext, parent: RunRecord, request:
 }
 
 interface Branch { readonly record: RunRecord; readonly expect: readonly StoreExpectation[]; readonly deletes?: readonly StoreDelete[]; readonly puts: readonly StorePut[] }
+
+/** Throws E_CHECKPOINT_UNKNOWN when the run's history does not hold the place (any more). */
+export function mustHold(context: StoreContext, record: RunRecord, point: BranchPoint): void {
+  placeOf(context, record, point);
+}
 
 /** Throws E_RUN_EXISTS when a fork of that name could not be made: before its files are. */
 export function mustBeFree({ store }: StoreContext, name: string): void {
@@ -179,6 +184,16 @@ export async function rollbackRun(context: StoreContext, request: RollbackReques
 
 /** Puts several runs back, all or none; `deletes` go in the same commit. Throws as rollbackRun(). */
 export async function rollbackRuns(context: StoreContext, requests: readonly RollbackRequest[], deletes: readonly StoreDelete[] = []): Promise<readonly RunRecord[]> {
+  return withRollback(context, requests, async ({ expect, deletes: behind, puts }, records) => {
+    if (await context.store.commit({ expect, deletes: [...deletes, ...behind], puts }) === 'done') return records;
+    throw new StillpointError('E_RUN_OWNED', `run ${requests[0]!.name} changed while it was rolled back; try again`, { data: { run: requests[0]!.name } });
+  });
+}
+
+type RollbackBatch = Required<Pick<StoreBatch, 'expect' | 'deletes' | 'puts'>>;
+
+/** Takes several runs and calls `use` with what puts them back, to be part of one commit. When it throws, they are as they were. Throws as rollbackRun(). */
+export async function withRollback<Result>(context: StoreContext, requests: readonly RollbackRequest[], use: (batch: RollbackBatch, records: readonly RunRecord[]) => Promise<Result>): Promise<Result> {
   const ownerships: Ownership[] = [];
   try {
     for (const request of requests) {
@@ -187,16 +202,20 @@ export async function rollbackRuns(context: StoreContext, requests: readonly Rol
       ownerships.push(await acquire(context, { ...request, run: seen.id }));
     }
     const branches = requests.map((request, index) => rollbackOf(context, request, ownerships[index]!));
-    const batch = { expect: branches.flatMap(({ expect }) => expect), deletes: [...deletes, ...branches.flatMap((branch) => branch.deletes ?? [])], puts: branches.flatMap(({ puts }) => puts) };
-    if (await context.store.commit(batch) === 'done') return branches.map(({ record }) => record);
-    throw new StillpointError('E_RUN_OWNED', `run ${requests[0]!.name} changed while it was rolled back; try again`, { data: { run: requests[0]!.name } });
+    return await use({ expect: branches.flatMap(({ expect }) => expect), deletes: branches.flatMap((branch) => branch.deletes ?? []), puts: branches.flatMap(({ puts }) => puts) }, branches.map(({ record }) => record));
   } catch (error) {
     for (const ownership of ownerships) await release(context.store, ownership);
     throw error;
   }
 }
 
-function rollbackOf(context: StoreContext, request: RollbackRequest, ownership: Ownership): Branch {
+/** What puts a run back that `ownership` owns, as part of a commit. Throws E_CHECKPOINT_UNKNOWN and what a damaged journal throws. */
+export function rollbackBatch(context: StoreContext, request: Pick<RollbackRequest, 'name' | 'at'>, ownership: Ownership): RollbackBatch {
+  const { expect, deletes = [], puts } = rollbackOf(context, request, ownership);
+  return { expect, deletes, puts };
+}
+
+function rollbackOf(context: StoreContext, request: Pick<RollbackRequest, 'name' | 'at' | 'seed'>, ownership: Ownership): Branch {
   const { store, digests } = context;
   const { record: before, bytes } = readStoredRun(context, request.name);
   const { tail, checkpoint } = placeOf(context, before, request.at);

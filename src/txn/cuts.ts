@@ -11,10 +11,11 @@
 import { StillpointError, type BlobHash } from '../core/index.ts';
 import type { RunId } from '../journal/index.ts';
 import type { StoreDelete } from '../store/index.ts';
+import { mustHold } from './branch.ts';
 import { checkMark } from './marks.ts';
 import type { StoreContext } from './ownership.ts';
 import { canonicalMap, decodeRecord, encodeRecord, type RecordKind } from './record.ts';
-import { readRun } from './runs.ts';
+import { readRun, runNames } from './runs.ts';
 
 /** How far one run had gone. */
 export interface CutPart {
@@ -45,6 +46,20 @@ export function readParts(context: StoreContext, runs: readonly string[]): Reado
     const { id, tail, instructions } = readRun(context, name);
     return [name, { run: id, frames: tail.count, link: tail.link, instructions }];
   }));
+}
+
+/** Whether the store still holds a run up to there, with the same history. */
+export function stillHolds(context: StoreContext, name: string, { run, frames, link }: CutPart): boolean {
+  if (!runNames(context).includes(name)) return false;
+  const record = readRun(context, name);
+  if (record.id !== run) return false;
+  try {
+    mustHold(context, record, { frames, link });
+    return true;
+  } catch (error) {
+    if (error instanceof StillpointError && error.code === 'E_CHECKPOINT_UNKNOWN') return false;
+    throw error;
+  }
 }
 
 /** Keeps a cut under its name. Throws E_USAGE (not a name, name taken). */

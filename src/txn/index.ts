@@ -9,9 +9,9 @@ export { recover, type OutputRecovery, type Recovery } from './recovery.ts';
 export { collectGarbage, type CollectOptions, type CollectProgress, type CollectResult } from './collector.ts';
 export { deadImageSources, forgetImages, imageSourcePut, isImageName, listImages, nameImage, readImage, readImageSource, type ImageRecord } from './image-records.ts';
 export { asCollector, leaseDelete, leasePut, liveLeases, underLease } from './leases.ts';
-export { forkRun, forkRuns, mustBeFree, recordAt, rollbackRun, rollbackRuns, type BranchPoint, type ForkRequest, type FramePoint, type RollbackRequest } from './branch.ts';
+export { forkRun, forkRuns, mustBeFree, recordAt, rollbackRun, rollbackRuns, withRollback, type BranchPoint, type ForkRequest, type FramePoint, type RollbackRequest } from './branch.ts';
 export { promoteRun, type PromoteRequest } from './promote.ts';
-export { cutDelete, decodeCut, encodeCut, keepCut, listCuts, readCut, readParts, type Cut, type CutPart } from './cuts.ts';
+export { cutDelete, decodeCut, encodeCut, keepCut, listCuts, readCut, readParts, stillHolds, type Cut, type CutPart } from './cuts.ts';
 export { encodeMark, decodeMark, listMarks, markCheckpoint, type Mark } from './marks.ts';
 export { chooseKept, dropCheckpoints, type RetentionRule } from './retention.ts';
 export { referencesPut } from './references.ts';
@@ -27,4 +27,6 @@ export { actionsOf, answered, beginCommitment, resumeCommitment, type Action, ty
 export { Coordinator, openCoordinator, type CoordinatorRequest, type JointCommit, type JointResult, type ResolveResult } from './coordinator.ts';
 export { decodeCoordinatorRecord, decodeDecision, encodeCoordinatorRecord, encodeDecision, listDecisions, readCoordinator, type CoordinatorRecord, type Decision } from './coordinator-record.ts';
 export { decodePreparedBatch, encodePreparedBatch, StoreParticipant } from './store-participant.ts';
+export { decodeBack, encodeBack, RollbackParticipant, type RollbackWish, type RollbackWishes } from './rollback-participant.ts';
+export { clusterDelete, clusterPut, decodeClusterRecord, decodeForking, encodeClusterRecord, encodeForking, forkingDelete, forkingPut, readClusterRecord, readForking, type ClusterRecord, type ForkingRecord } from './cluster-record.ts';
 export { OtherCopy } from './other-copy.ts';

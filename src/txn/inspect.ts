@@ -13,7 +13,9 @@ import type { Table } from '../store/index.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
 import type { CollectOptions } from './collector.ts';
 import { inspectCoordinatorWord } from './coordinator-record.ts';
+import { inspectClusterRecordWord } from './cluster-record.ts';
 import { inspectCutWord } from './cuts.ts';
+import { inspectFenceWord } from './fence.ts';
 import { inspectImageWord } from './image-records.ts';
 import { decodeMark } from './marks.ts';
 import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
@@ -22,6 +24,7 @@ import { inspectMovesWord } from './output-moves.ts';
 import { decodePrepared } from './prepared.ts';
 import { recover } from './recovery.ts';
 import { decodeRunRecord, type RunRecord } from './run-record.ts';
+import { inspectBackWord } from './rollback-participant.ts';
 import { inspectParticipantWord } from './store-participant.ts';
 
 /** The image that a run lies over, told by its genesis frame, and all blobs of an image. */
@@ -89,10 +92,10 @@ function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
   for (const { key, value } of store.range('meta', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
     const name = new TextDecoder().decode(key);
     const remedy: Remedy = { kind: 'delete', table: 'meta', key };
-    if (name.startsWith('cut ')) findings.push(...inspectCut(context, { name, value, remedy }));
+    if (/^(cut|cluster|forking) /.test(name)) findings.push(...inspectClusterWord(context, { name, value, remedy }));
     else if (/^(answer|moves) /.test(name)) findings.push(...inspectRunWord(context, { name, value, remedy }));
     else if (name.startsWith('image')) findings.push(...inspectImage(context, parts, { name, value, remedy }));
-    else if (/^(coordinator |decision |fence |batch)/.test(name)) findings.push(...inspectCoordinator(context, { name, value }));
+    else if (/^(coordinator |decision |fence |batch|back )/.test(name)) findings.push(...inspectCoordinator(context, { name, value }));
     else if (!META_KEYS.test(name)) findings.push({ code: 'E_STORE_CORRUPT', says: `the table meta has a foreign key of ${key.length} bytes`, remedy });
     else if (name.startsWith('prepared')) findings.push(...troubleOf(() => decodePrepared(digests, name.slice('prepared '.length) as RunId, value), { remedy })); // 32 digits.
     else if (name === 'collector' || name.startsWith('lease')) findings.push(...troubleOf(() => decodeOwnerRecord(digests, '0'.repeat(32) as RunId, value), { remedy })); // 32 digits.
@@ -100,9 +103,9 @@ function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
   return findings;
 }
 
-function inspectCut(context: StoreContext, { name, value, remedy }: { readonly name: string; readonly value: Uint8Array; readonly remedy: Remedy }): Finding[] {
+function inspectClusterWord(context: StoreContext, { name, value, remedy }: { readonly name: string; readonly value: Uint8Array; readonly remedy: Remedy }): Finding[] {
   return troubleOf(() => {
-    if (!inspectCutWord(context, name, value)) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
+    if (!inspectCutWord(context, name, value) && !inspectClusterRecordWord(context, name, value)) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
   }, { remedy });
 }
 
@@ -115,7 +118,7 @@ function inspectRunWord(context: StoreContext, { name, value, remedy }: { readon
 /** Never deleted: a decision that is gone means abort, and somebody may have committed already. */
 function inspectCoordinator(context: StoreContext, { name, value }: { readonly name: string; readonly value: Uint8Array }): Finding[] {
   return troubleOf(() => {
-    if (!inspectCoordinatorWord(context, name, value) && !inspectParticipantWord(context, name, value)) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
+    if (![inspectCoordinatorWord, inspectParticipantWord, inspectFenceWord, inspectBackWord].some((inspect) => inspect(context, name, value))) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
   }, { remedy: { kind: 'none' } });
 }
 

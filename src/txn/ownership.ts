@@ -130,7 +130,16 @@ export async function release(store: Store, ownership: Ownership): Promise<void>
   if (await store.commit({ expect: [ownership.expectation], puts: [ownership.waiver] }) === 'conflict') throw fenced(ownership);
 }
 
+/** A prepared transaction as the owner of a run: of no host, so that nobody takes it for dead. */
+export function inDoubtOwner(id: string): Owner {
+  return { host: IN_DOUBT, pid: 0, started: '', token: id };
+}
+
+/** No host has a name with spaces. */
+const IN_DOUBT = 'a transaction in doubt';
+
 export function owned(name: string, owner: Owner): StillpointError {
+  if (owner.host === IN_DOUBT) return new StillpointError('E_RUN_OWNED', `run ${name} waits for the end of a rollback of its whole cluster; any command for the cluster where up runs ends it`, { data: { run: name, transaction: owner.token } });
   return new StillpointError('E_RUN_OWNED', `run ${name} is being executed by process ${owner.pid} on ${owner.host}; wait for it or stop it`, { data: { run: name, pid: owner.pid, host: owner.host } });
 }
 

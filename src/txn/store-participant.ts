@@ -3,19 +3,19 @@
  * passes the same suite (test/txn/participant-conformance.ts) on a store in memory.
  *
  *   "batch ID"             the batch, ready to be applied, its expectations met           "batches"            a word that changes with each of these
- *   "fence COORDINATOR"    the earliest epoch that may still prepare                       all in the table meta
+ *                                                                                          both in the table meta, like the fence (fence.ts)
  *
  * Invariants: a batch is prepared only when its expectations hold and no other prepared batch touches a key of it; committing applies batch and removal
  * in one commit. What this does NOT do: lock keys against writers that do not come through here: whoever prepares keeps those away (a run: its owner).
  */
 import { assert, StillpointError, type Canonical, type Digests } from '../core/index.ts';
 import { TABLES, type StoreBatch, type StoreDelete, type StoreExpectation, type StorePut, type Table } from '../store/index.ts';
+import { fencePut, readFence } from './fence.ts';
 import type { StoreContext } from './ownership.ts';
 import { idPrefix, isPartyName, parseTransactionId, type Branch, type CoordinatorIdentity, type Participant, type TransactionId } from './participant.ts';
 import { decodeRecord, encodeRecord, Fields, type RecordKind } from './record.ts';
 
 const PREPARED: RecordKind = { format: 'stillpoint-prepared-batch', version: 1, damaged: 'E_STORE_CORRUPT' };
-const FENCE: RecordKind = { format: 'stillpoint-fence', version: 1, damaged: 'E_STORE_CORRUPT' };
 const BATCHES_WORD = encode('batches');
 const BATCH_RANGE = { from: encode('batch '), to: encode('batch!') };
 /** Entries and bytes of one prepared batch: what is larger is written ahead by content and only referred to. */
@@ -53,10 +53,8 @@ export class StoreParticipant implements Participant {
   async inDoubt({ id, epoch }: CoordinatorIdentity): Promise<readonly TransactionId[]> {
     await this.#retried(async () => {
       const word = this.#word();
-      const fence = this.#fence(id);
-      if (fence.epoch >= epoch) return await this.#context.store.commit({ expect: [word] }) === 'done'; // Refreshes what is read below.
-      const put: StorePut = { table: 'meta', key: fence.key, value: encodeRecord(this.#context.digests, FENCE, { coordinator: id, epoch }) };
-      return await this.#context.store.commit({ expect: [word], puts: [put, next(word)] }) === 'done';
+      if (readFence(this.#context, id).epoch >= epoch) return await this.#context.store.commit({ expect: [word] }) === 'done'; // Refreshes what is read below.
+      return await this.#context.store.commit({ expect: [word], puts: [fencePut(this.#context, { id, epoch }), next(word)] }) === 'done';
     });
     return this.#list().map((found) => found.id).filter((found) => found.startsWith(idPrefix(id)));
   }
@@ -68,7 +66,7 @@ export class StoreParticipant implements Participant {
     const key = encode(`batch ${id}`);
     await this.#retried(async () => {
       const word = this.#word();
-      if (this.#fence(coordinator.id).epoch > coordinator.epoch) throw this.#refused(id, 'belongs to a coordinator that was replaced');
+      if (readFence(this.#context, coordinator.id).epoch > coordinator.epoch) throw this.#refused(id, 'belongs to a coordinator that was replaced');
       const touched = keysOf(batch);
       const holder = this.#list().find((other) => [...keysOf(other.batch)].some((taken) => touched.has(taken)));
       if (holder !== undefined) throw this.#refused(id, `needs what transaction ${holder.id} holds until it ends`);
@@ -103,12 +101,6 @@ export class StoreParticipant implements Participant {
     return { table: 'meta', key: BATCHES_WORD, value: this.#context.store.get('meta', BATCHES_WORD) };
   }
 
-  #fence(coordinator: string): { readonly key: Uint8Array; readonly epoch: number } {
-    const key = encode(`fence ${coordinator}`);
-    const bytes = this.#context.store.get('meta', key);
-    return { key, epoch: bytes === undefined ? 0 : decodeFence(this.#context.digests, coordinator, bytes) };
-  }
-
   #list(): readonly Found[] {
     return [...this.#context.store.range('meta', BATCH_RANGE)].flatMap(({ key, value }) => {
       const id = parseTransactionId(new TextDecoder().decode(key).slice('batch '.length))?.id;
@@ -124,8 +116,6 @@ export class StoreParticipant implements Participant {
 /** Throws when a word of a participant cannot be read; false: it is not one of ours. */
 export function inspectParticipantWord({ digests }: StoreContext, key: string, value: Uint8Array): boolean {
   if (key === 'batches') return value.length === COUNTER_BYTES;
-  const fence = /^fence ([0-9a-f]{16})$/.exec(key)?.[1];
-  if (fence !== undefined) return decodeFence(digests, fence, value) > 0;
   const id = parseTransactionId(/^batch (.+)$/.exec(key)?.[1] ?? '')?.id;
   return id !== undefined && decodePreparedBatch(digests, id, value) !== undefined;
 }
@@ -151,14 +141,6 @@ export function decodePreparedBatch(digests: Digests, id: TransactionId, bytes: 
   };
   fields.end();
   return batch;
-}
-
-function decodeFence(digests: Digests, coordinator: string, bytes: Uint8Array): number {
-  const fields = decodeRecord(digests, FENCE, { bytes, subject: { coordinator } });
-  const [found, epoch] = [fields.text('coordinator', 16), fields.count('epoch')];
-  fields.end();
-  if (found !== coordinator || epoch < 1) throw fields.fail('is the fence of another coordinator');
-  return epoch;
 }
 
 const COUNTER_BYTES = 8;

@@ -67,7 +67,8 @@ describe('nodes on two other hosts', () => {
     for (const node of ['first-0', 'second-0', 'third-0']) expect(stdout).toMatch(new RegExp(`^${node} \\| ${node} copied 1200000 bytes`, 'm'));
     expect(rig.processesOf(child.pid!).concat(rig.processesOf(agents.pid('east')))).toEqual([]);
     expect((await rig.stillpoint(['replay', 'placed.second-0'], 'east')).stdout).toContain('placed.second-0: identical.');
-    for (const store of ['placed-1', 'east']) expect((await rig.stillpoint(['checkpoint', 'placed', '--name', 'x'], store)).stderr).toMatch(/^stillpoint: E_USAGE: cluster placed has nodes on several hosts, in a store each/);
+    expect((await rig.stillpoint(['checkpoint', 'placed', '--name', 'x'], 'placed-1')).stderr).toMatch(/^stillpoint: E_USAGE: nodes of placed are on other hosts \(east, west\); --keys FILE names the key file/);
+    expect((await rig.stillpoint(['checkpoint', 'placed', '--name', 'x'], 'east')).stderr).toMatch(/^stillpoint: E_USAGE: cluster placed has nodes on several hosts, and this store does not say where: give the command on the host where up runs/);
     const again = await rig.stillpoint(['up', 'placed.yaml', '--keys', 'keys'], 'placed-2');
     expect([again.status, again.stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_RUN_EXISTS: the stores of its hosts hold 2 runs of cluster placed already/)]);
   });

@@ -2,88 +2,24 @@
  * Checkpoints of a whole cluster under one name, taken while it runs: rollback, fork and resume give the undisturbed run's bits; replay of all nodes compares
  * both ends of every channel and names what differs.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { StillpointError } from '../../src/core/index.ts';
 import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
 import { decodeCut, encodeCut, type Cut } from '../../src/txn/index.ts';
+import { linesOf, MixRig } from './mix-rig.ts';
 import { ClusterRig, fingerprint, ROOT, until, type ClusterReport } from './rig.ts';
 
 const rig = new ClusterRig();
 afterAll(() => { rig.close(); });
 
-/** Two makers write numbered lines, wait at two gates on the way until each checkpoint is taken, and go on; a server answers polls of both in the order of arrival and writes what it saw; a keeper keeps the sum. */
-const MAKER = `#include "peers.h"
-#include <stdio.h>
-int main(void) {
-    int out[PEERS_MAX]; peers_open("/dev/out", "mixer", out);
-    volatile unsigned long n = 0;
-    for (int r = 0; r < 300; r++) {
-        char pass;
-        if ((r == 60 || r == 120) && read(open("/dev/in/gate", O_RDONLY), &pass, 1) != 1) return 3;
-        for (int i = 0; i < 60000; i++) n += i;
-        char line[64]; int length = snprintf(line, sizeof line, "%s %d %lu\\n", getenv("STILLPOINT_NODE"), r, n);
-        put(out[0], line, length);
-        if (r % 20 == 0) { printf("%d\\n", r); fflush(stdout); }
-    }
-    return 0;
-}
-`;
-const MIXER = `#include "peers.h"
-#include <poll.h>
-#include <stdio.h>
-int main(void) {
-    int in[PEERS_MAX], out[PEERS_MAX], n = peers_open("/dev/in", "maker", in), open = n;
-    peers_open("/dev/out", "keeper", out);
-    while (open > 0) {
-        struct pollfd fds[PEERS_MAX];
-        for (int i = 0; i < n; i++) fds[i] = (struct pollfd){ .fd = in[i], .events = POLLIN };
-        poll(fds, n, -1);
-        for (int i = 0; i < n; i++) if (fds[i].revents) {
-            char b[256]; ssize_t got = read(in[i], b, sizeof b);
-            if (got > 0) put(out[0], b, got); else { close(in[i]); in[i] = -1; open--; }
-        }
-    }
-    return 0;
-}
-`;
-const KEEPER = '#include "peers.h"\nint main(void) { int in[PEERS_MAX], out = open("/dev/out/kept", O_WRONLY); char b[100]; ssize_t n; peers_open("/dev/in", "mixer", in); while ((n = read(in[0], b, sizeof b)) > 0) put(out, b, n); return 0; }\n';
-
-beforeAll(() => {
-  gates = [0, 1].map((index) => {
-    execFileSync('mkfifo', [rig.path(`build/gate-${index}`)]);
-    return openSync(rig.path(`build/gate-${index}`), 'r+');
-  });
-  for (const [name, source] of [['maker', MAKER], ['mixer', MIXER], ['keeper', KEEPER]] as const) rig.compile(name, source);
-  rig.write('mix.yaml', `version: 1
-processes: 2
-checkpointEvery: 10M
-groups:
-  maker: { program: build/maker.elf, count: 2, memory: 16M, files: { gate: { in: "build/gate-{index}" } } }
-  mixer: { program: build/mixer.elf, memory: 16M }
-  keeper: { program: build/keeper.elf, memory: 16M, files: { kept: { out: build/kept } } }
-channels:
-  - { from: maker, to: mixer, messages: true }
-  - { from: mixer, to: keeper }
-`);
-});
-
-/** Held open, so that nobody waits for the other end of a pipe. */
-let gates: readonly number[] = [];
-afterAll(() => { gates.forEach((gate) => { closeSync(gate); }); });
-
-/** Lets each maker through once. */
-function openGates(): void {
-  for (const gate of gates) writeSync(gate, 'x');
-}
-
-/** The lines that a maker sent, as the keeper kept them. */
-function linesOf(kept: string, maker: string): readonly string[] {
-  return kept.split('\n').filter((line) => line.startsWith(`${maker} `));
-}
+const network = new MixRig(rig);
+afterAll(() => { network.close(); });
+beforeAll(() => { rig.write('mix.yaml', network.manifest()); });
+const openGates = (): void => { network.openGates(); };
 
 const ROOTS_OF_MAKERS = (report: ClusterReport): string => fingerprint({ ...report, nodes: report.nodes.filter(({ node }) => node.startsWith('maker')) });
 

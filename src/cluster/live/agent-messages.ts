@@ -8,10 +8,11 @@ import type { ErrorCode } from '../../core/index.ts';
 import type { ControlFrame } from '../control-link.ts';
 import type { NodeEnd } from '../node-end.ts';
 import type { PlannedLink, PlannedNode } from '../plan.ts';
+import type { DeskAnswer, DeskFailure, DeskRequest } from './desk-messages.ts';
 import type { FromProcess, ToProcess } from './process-messages.ts';
 
 /** Raised when a message changes its meaning. */
-export const AGENT_PROTOCOL = 2;
+export const AGENT_PROTOCOL = 3;
 
 /** A file that the nodes of a host need. */
 export interface NeededFile { readonly path: string; readonly size: number; readonly sha256: string; readonly isWritten: boolean }
@@ -23,6 +24,8 @@ export type ToAgent =
     readonly version: string;
     readonly cluster: string;
     readonly isEphemeral: boolean;
+    /** What nodes that have ended wrote is sent before 'ready'. */
+    readonly isResume: boolean;
     /** Those of this host. */
     readonly nodes: readonly PlannedNode[];
     /** Those that they write. */
@@ -33,6 +36,8 @@ export type ToAgent =
   | { readonly kind: 'spawn'; readonly process: number; readonly life: number }
   | { readonly kind: 'tell'; readonly process: number; readonly life: number; readonly message: ToProcess }
   | { readonly kind: 'kill'; readonly process: number; readonly life: number }
+  /** A command for a whole cluster asks the store there, instead of hello. */
+  | { readonly kind: 'ask'; readonly number: number; readonly request: DeskRequest }
   /** All processes are gone and everything has arrived. */
   | { readonly kind: 'bye' };
 
@@ -45,6 +50,8 @@ export type FromAgent =
   /** A file that a node wrote ends here. */
   | { readonly kind: 'whole'; readonly path: string; readonly size: number }
   | { readonly kind: 'gone'; readonly process: number; readonly life: number; readonly how: string; readonly errors: string }
+  | { readonly kind: 'answer'; readonly number: number; readonly answer: DeskAnswer }
+  | { readonly kind: 'declined'; readonly number: number; readonly failure: DeskFailure }
   /** The agent is being stopped. */
   | { readonly kind: 'closing' };
 

@@ -1,6 +1,6 @@
 /**
  * What an agent does for one start of a cluster: says what its store knows of the nodes, takes the files they need, runs their processes, and
- * sends back what they say and write.
+ * sends back what they say and write. A session of a command for a whole cluster only asks the store (desk.ts).
  *
  *   hello ─► ready ─► file, file, … ─► spawn, tell … ─► heard, output … ─► whole, gone ─► bye
  *
@@ -14,6 +14,8 @@ import { nodeEnd } from '../node-end.ts';
 import { runNameOf, type PlannedNode } from '../plan.ts';
 import { AgentFiles, writtenFiles, type WrittenFile } from './agent-files.ts';
 import { AGENT_PROTOCOL, decodeControl, encodeControl, SILENT_TICKS_MAX, type FromAgent, type ToAgent } from './agent-messages.ts';
+import { Desk } from './desk.ts';
+import type { DeskFailure } from './desk-messages.ts';
 import { ChildHandle } from './process-handle.ts';
 import type { ToProcess } from './process-messages.ts';
 
@@ -36,6 +38,8 @@ export class AgentSession {
   readonly #parts: AgentSessionParts;
   readonly #link: ControlLink<FromAgent, ToAgent>;
   readonly #running = new Map<number, Running>();
+  /** Of a command that asks the store. */
+  #desk: Desk | undefined;
   #hello: Hello | undefined;
   #files: AgentFiles | undefined;
   /** How much of each written file was sent. */
@@ -62,7 +66,7 @@ export class AgentSession {
   tick(): void {
     this.#link.tick();
     if (this.#state === 'open' && this.#link.silentTicks > SILENT_TICKS_MAX) {
-      this.#parts.onRemark(`cluster ${this.#hello?.cluster ?? 'unknown'}: its coordinator was not heard of for ten seconds; its nodes here stop at a resumable point`);
+      if (this.#hello !== undefined) this.#parts.onRemark(`cluster ${this.#hello.cluster}: its coordinator was not heard of for ten seconds; its nodes here stop at a resumable point`);
       this.#end();
     }
     if (!this.#isSending && this.#hello !== undefined) this.#sendWritten(this.#hello.nodes.flatMap(writtenFiles).filter(({ isStream }) => isStream));
@@ -82,6 +86,8 @@ export class AgentSession {
 
   #end(): void {
     if (this.#state === 'open') this.#state = 'ending';
+    void this.#desk?.close();
+    this.#desk = undefined;
     for (const { handle } of this.#running.values()) handle.abandon();
   }
 
@@ -92,6 +98,7 @@ export class AgentSession {
       case 'spawn': return this.#spawn(message);
       case 'tell': return this.#current(message)?.handle.tell(this.#located(message.message));
       case 'kill': return this.#current(message)?.handle.kill();
+      case 'ask': return void this.#ask(message);
       case 'bye': return this.#end();
       default: return message satisfies never;
     }
@@ -102,8 +109,18 @@ export class AgentSession {
     try {
       await action();
     } catch (error) {
-      const { code, message } = error instanceof StillpointError ? error : { code: 'E_INTERNAL' as const, message: error instanceof Error ? error.stack ?? error.message : String(error) };
+      const { code, message } = failureOf(error);
       this.#link.send({ kind: 'refused', code, message });
+    }
+  }
+
+  async #ask({ number, request }: Extract<ToAgent, { kind: 'ask' }>): Promise<void> {
+    const { store, work } = this.#parts;
+    this.#desk ??= new Desk({ store, work });
+    try {
+      this.#link.send({ kind: 'answer', number, answer: await this.#desk.answer(request) });
+    } catch (error) {
+      this.#link.send({ kind: 'declined', number, failure: failureOf(error) });
     }
   }
 
@@ -121,6 +138,7 @@ export class AgentSession {
     for (const file of hello.files) if (!(file.isWritten && known.length > 0) && !await this.#files.holds(file)) missing.push(file.path);
     this.#hello = hello;
     onRemark(`cluster ${hello.cluster}: ${hello.nodes.length} nodes, ${missing.length} files to come`);
+    if (hello.isResume) await this.#sendLast(hello.nodes.filter(({ name }) => ended.some(({ node }) => node === name))); // Nobody else will.
     this.#link.send({ kind: 'ready', known, ended, missing });
   }
 
@@ -178,4 +196,9 @@ export class AgentSession {
       this.#sent.set(path, offset + bytes.length);
     }
   }
+}
+
+function failureOf(error: unknown): DeskFailure {
+  if (error instanceof StillpointError) return { code: error.code, message: error.message, data: error.data };
+  return { code: 'E_INTERNAL', message: error instanceof Error ? error.stack ?? error.message : String(error), data: {} };
 }

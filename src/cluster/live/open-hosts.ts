@@ -2,14 +2,13 @@
  * The other hosts of a plan, ready to run their nodes: agents are asked what they know, and get the files that the nodes need.
  * Invariants: everything that can be refused on this host is refused before an agent is asked for anything. What this does NOT do: start processes.
  */
-import { createSocket } from 'node:dgram';
-import { lookup } from 'node:dns/promises';
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
 import { RECORDER } from '../../session/index.ts';
 import type { NodeEnd } from '../node-end.ts';
 import type { ClusterPlan, PlannedNode } from '../plan.ts';
+import { ownAddress, resolveAddress } from './addresses.ts';
 import { sha256OfFile, travelling, trouble, writeAt, writtenFiles } from './agent-files.ts';
 import { AGENT_PROTOCOL, type NeededFile } from './agent-messages.ts';
 import { readKeyFile } from './curve.ts';
@@ -27,10 +26,10 @@ export interface OpenHosts {
   close(): Promise<void>;
 }
 
-export interface HostsRequest { readonly plan: ClusterPlan; readonly keys?: string | undefined }
+export interface HostsRequest { readonly plan: ClusterPlan; readonly isResume: boolean; readonly keys?: string | undefined }
 
 /** Throws E_USAGE (keys), E_CHANNEL_OPEN (a file that cannot travel), E_CLUSTER_FAILED (an agent that does not answer), and what agents refuse with. */
-export async function openHosts({ plan, keys }: HostsRequest): Promise<OpenHosts> {
+export async function openHosts({ plan, isResume, keys }: HostsRequest): Promise<OpenHosts> {
   if (keys === undefined) throw new StillpointError('E_USAGE', `nodes of ${plan.name} are placed on other hosts; --keys FILE names the key file that their agents have, too (stillpoint keys FILE makes one)`);
   const pair = readKeyFile(keys);
   const needed = new Map<string, readonly NeededFile[]>();
@@ -42,7 +41,7 @@ export async function openHosts({ plan, keys }: HostsRequest): Promise<OpenHosts
   const close = async (): Promise<void> => { await Promise.all([...hosts.values()].map((host) => host.close())); };
   try {
     const said = await Promise.all([...hosts].map(([name, host]) => host.begin({
-      kind: 'hello', protocol: AGENT_PROTOCOL, version: RECORDER, cluster: plan.name, isEphemeral: plan.isEphemeral, nodes: nodesOf(plan, name), links: plan.links.filter(({ from }) => hostOf(plan, from) === name), files: needed.get(name)!,
+      kind: 'hello', protocol: AGENT_PROTOCOL, version: RECORDER, cluster: plan.name, isEphemeral: plan.isEphemeral, isResume, nodes: nodesOf(plan, name), links: plan.links.filter(({ from }) => hostOf(plan, from) === name), files: needed.get(name)!,
     })));
     return { hosts, addressOf: (host) => addresses.get(host)!, known: said.flatMap(({ known }) => known), ended: said.flatMap(({ ended }) => ended), ship: (how) => ship(hosts, plan, how), close };
   } catch (error) {
@@ -95,29 +94,4 @@ async function neededFiles(nodes: readonly PlannedNode[]): Promise<readonly Need
     }
   }
   return [...found.values()];
-}
-
-async function resolveAddress(address: string): Promise<string> {
-  try {
-    return (await lookup(address, { family: 4 })).address;
-  } catch (cause) {
-    throw new StillpointError('E_CLUSTER_FAILED', `the address ${address} is not known: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
-}
-
-/** The address of this host on the way to another one: a connected datagram socket knows it without sending anything. */
-function ownAddress(towards: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
-    const fail = (cause: Error): void => {
-      socket.close();
-      reject(new StillpointError('E_CLUSTER_FAILED', `there is no way to ${towards}: ${cause.message}`, { cause }));
-    };
-    socket.once('error', fail);
-    socket.connect(9, towards, () => {
-      const { address } = socket.address();
-      socket.close();
-      resolve(address);
-    });
-  });
 }

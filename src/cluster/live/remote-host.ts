@@ -113,6 +113,8 @@ export class RemoteHost {
       case 'gone': return this.#processes.get(`${message.process} ${message.life}`)?.end(message.how, message.errors);
       case 'output': return this.#write(message.path, () => { writeAt(message.path, { ...message, isNew: false }); });
       case 'whole': return this.#write(message.path, () => { truncateSync(message.path, message.size); });
+      case 'answer':
+      case 'declined': return; // Nothing was asked.
       default: return message satisfies never;
     }
   }

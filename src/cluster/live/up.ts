@@ -6,10 +6,12 @@ import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, truncateSync } f
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError } from '../../core/index.ts';
 import { bindingsOfRun, defaultStoreDirectory, isAlive, monotonicMs, nodeRecord, withStore } from '../../session/index.ts';
-import { owned, readOwnerRecord, type StoreContext } from '../../txn/index.ts';
+import type { HostBinding } from '../../manifest/index.ts';
+import { clusterPut, owned, readClusterRecord, readOwnerRecord, type ClusterRecord, type StoreContext } from '../../txn/index.ts';
 import { nodeEnd, type NodeEnd } from '../node-end.ts';
 import { runNameOf, type ClusterPlan, type PlannedNode } from '../plan.ts';
 import { VOTERS_MIN } from '../voting.ts';
+import { travelling } from './agent-files.ts';
 import { badEnd, Coordinator, type ClusterEnd, type ClusterStatus } from './coordinator.ts';
 import { LogTail, type OnLine } from './log-tail.ts';
 import type { OpenHosts } from './open-hosts.ts';
@@ -43,9 +45,10 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
   const { plan, isResume } = request;
   const store = request.store ?? plan.store ?? defaultStoreDirectory();
   if (plan.isEphemeral && isResume) throw new StillpointError('E_USAGE', 'of a cluster that runs with --ephemeral nothing is kept that --resume could go on with');
-  const hosts = plan.hosts.length === 0 ? NO_HOSTS : await (await import('./open-hosts.ts')).openHosts(request); // Loaded on demand: sockets.
+  const located = plan.hosts.length === 0 || plan.isEphemeral || !isResume ? plan : await withRecordedFiles(request, store);
+  const hosts = plan.hosts.length === 0 ? NO_HOSTS : await (await import('./open-hosts.ts')).openHosts({ ...request, plan: located }); // Loaded on demand: sockets.
   try {
-    const begun = plan.isEphemeral ? { plan, ended: [], kept: new Map<string, number>() } : await lookAtStores(request, store, hosts);
+    const begun = plan.isEphemeral ? { plan, ended: [], kept: new Map<string, number>() } : await lookAtStores({ ...request, plan: located }, store, hosts);
     const tail = prepareLogs(request, begun);
     await hosts.ship({ isResume });
     const end = await drive(request, { ...begun, store, hosts, tail });
@@ -71,8 +74,30 @@ async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts:
     if (isResume) await waitForOrphans(context, known.map((name) => runNameOf(plan.name, name)));
     const ended = [...here.flatMap((node) => nodeEnd(context, plan, node) ?? []), ...hosts.ended];
     refuseFinished(plan, ended);
+    if (plan.hosts.length > 0) await context.store.commit({ puts: [clusterPut(context, recordOf(plan))] });
     return { plan: withKnownFiles(plan, context), ended, kept: new Map(here.filter(({ name }) => !ended.some(({ node }) => node === name)).flatMap((node) => keptOf(plan, node, context))) };
   });
+}
+
+/** Ends what a command for the whole cluster left, and takes the files of nodes elsewhere as the cluster's record has them: those of a fork have other names than the manifest's. */
+async function withRecordedFiles({ plan, keys }: UpRequest, store: string): Promise<ClusterPlan> {
+  const read = async (): Promise<ClusterRecord | undefined> => (existsSync(store) ? withStore(store, 'read-only', async (context) => readClusterRecord(context, plan.name)) : undefined);
+  if (await read() === undefined) return plan;
+  await (await import('./spread.ts')).settleSpread({ cluster: plan.name, store, keys });
+  const record = await read(); // A fork that was not made whole is gone now.
+  return { ...plan, nodes: plan.nodes.map((node) => {
+    const written = [...record?.nodes.get(node.name)?.files ?? []].filter(([, { isWritten }]) => isWritten);
+    return node.host === undefined ? node : { ...node, bindings: { ...node.bindings, channels: new Map([...node.bindings.channels, ...written.map(([channel, { path }]): [string, HostBinding] => [channel, { kind: 'file', path }])]) } };
+  }) };
+}
+
+/** What commands for the whole cluster have to know of it. */
+function recordOf(plan: ClusterPlan): ClusterRecord {
+  const filesOf = ({ host, manifest, bindings }: PlannedNode): ClusterRecord['nodes'] extends ReadonlyMap<string, infer Node> ? Node : never => ({ host, files: new Map(host === undefined ? [] : manifest.channels.flatMap(({ name, writes }) => {
+    const path = travelling(bindings.channels.get(name));
+    return path === undefined ? [] : [[name, { path, isWritten: writes }] as const];
+  })) });
+  return { name: plan.name, hosts: new Map(plan.hosts.map(({ name, address, port }) => [name, { address, port }])), nodes: new Map(plan.nodes.map((node) => [node.name, filesOf(node)])) };
 }
 
 /** Processes of an earlier life whose coordinator is gone are still on their way to a point to stop at. Throws E_RUN_OWNED: somebody else goes on with the runs. */

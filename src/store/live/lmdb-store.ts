@@ -1,7 +1,7 @@
 /**
  * The store on LMDB: one environment in one directory, one named database per table, binary keys and values.
  * Invariants: commit() is one write transaction, expectations are checked inside it, and it is synced when the promise resolves: with one sync when it is small and the last one was
- * ours too (lmdb-seal.ts), else with LMDB's two. LMDB's lock lets any number of processes share a store. A directory is either not a store or a whole one: it is built aside and linked into place.
+ * ours too (lmdb-seal.ts), else with LMDB's two. LMDB's lock lets any number of processes share a store.
  *
  * Commits run synchronously on the calling thread (transactionSync, which syncs by default): the asynchronous queue of the lmdb package reports a full disk as an
  * unhandled rejection, and a small commit costs a quarter of a millisecond either way.
@@ -9,21 +9,20 @@
  * Packs of pages are shrunk on their way in and expanded on their way out (pack-codec.ts).
  * LMDB's own pages are looked at before it follows them (lmdb-check.ts). What this does NOT do: checksum values (their owners do), or cache.
  */
-import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { open, type Database, type RootDatabase, type TransactionFlags } from 'lmdb';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Database, TransactionFlags } from 'lmdb';
 import { assert, StillpointError } from '../../core/index.ts';
-import { decodeStoreMeta, encodeStoreMeta, KEY_BYTES_MAX, META_KEY, STORE_ID_BYTES, STORE_VERSION } from '../format.ts';
+import { decodeStoreMeta, encodeStoreMeta, KEY_BYTES_MAX, META_KEY, STORE_VERSION } from '../format.ts';
 import { TABLES, type Store, type StoreBatch, type StoreExpectation, type StorePut, type Table } from '../store.ts';
 import { checkPages, troubleError, type PageCheck } from './lmdb-check.ts';
+import { createStore, openEnvironment, type Root } from './lmdb-create.ts';
 import { engineError, numericCode, orStoreError } from './lmdb-errors.ts';
-import { buildName, checkDataFile, DATA_FILE, extendDataFile, inspectDirectory, isErrno, prepareLockFile, syncDirectory } from './lmdb-files.ts';
+import { checkDataFile, DATA_FILE, extendDataFile, inspectDirectory, prepareLockFile } from './lmdb-files.ts';
 import { encodeBatch, Seals } from './lmdb-seal.ts';
 import { expandPack, shrinkPack } from './pack-codec.ts';
 
 type Cells = Database<Uint8Array, Uint8Array>;
-type Root = RootDatabase<Uint8Array, Uint8Array>;
 type RangeBounds = Parameters<Store['range']>[1];
 /** A table is absent only in a store of an older version that is open for reading. */
 type Tables = Readonly<Record<Table, Cells | undefined>>;
@@ -31,8 +30,6 @@ type Tables = Readonly<Record<Table, Cells | undefined>>;
 /** Of the package's transactionSync(), which waits for the commit either way. */
 const LMDB_SYNCS = 3 as TransactionFlags; // The package's types do not name combinations.
 const NOBODY_SYNCS = 0x1_0003 as TransactionFlags; // MDB_NOSYNC.
-/** Databases an environment can name; the tables of today and of some later versions. */
-const DATABASES_MAX = 32;
 /** Entries that range() copies out at a time: no read transaction stays open while the caller works. */
 const RANGE_CHUNK = 64;
 /**
@@ -129,14 +126,6 @@ function beneathReader<Result>(root: Root, action: () => Result): Result {
   }
 }
 
-function openEnvironment(directory: string, readOnly: boolean): Root {
-  try {
-    return open<Uint8Array, Uint8Array>(directory, { noSubdir: false, overlappingSync: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: DATABASES_MAX, readOnly });
-  } catch (cause) {
-    throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
-  }
-}
-
 /**
  * Opens every table; the meta record first, and nothing is made in a database that is not ours. A store of an older version lacks tables: they are
  * made, and the version raised, in one transaction; who only reads finds them empty.
@@ -157,60 +146,6 @@ function openTables(directory: string, { root, raises }: { readonly root: Root; 
     return [table, cells];
   });
   return { tables: Object.fromEntries(tables) as Tables, isOld: version < STORE_VERSION }; // One entry per table by construction.
-}
-
-async function createStore(directory: string, found: 'absent' | 'empty'): Promise<void> {
-  let made: string | undefined;
-  let build: string | undefined;
-  try {
-    if (found === 'absent') made = mkdirSync(directory, { recursive: true, mode: 0o700 });
-    build = join(directory, buildName());
-    mkdirSync(build, { mode: 0o700 });
-    await buildStore(build);
-    chmodSync(join(build, DATA_FILE), 0o600);
-    try {
-      linkSync(join(build, DATA_FILE), join(directory, DATA_FILE));
-    } catch (cause) {
-      if (!isErrno(cause, 'EEXIST')) throw cause; // Another process made the store meanwhile: theirs is as good.
-    }
-    removeBuild(directory, build);
-    syncDirectory(directory);
-    syncDirectory(dirname(directory));
-  } catch (cause) {
-    if (build !== undefined) removeBuild(directory, build);
-    if (made !== undefined) removeEmptyDirectories(directory, made);
-    throw engineError(cause, { directory: build === undefined ? dirname(made ?? directory) : directory, otherwise: 'E_STORE_OPEN' });
-  }
-}
-
-async function buildStore(build: string): Promise<void> {
-  prepareLockFile(build);
-  const root = openEnvironment(build, false);
-  try {
-    for (const table of TABLES) root.openDB(table, { encoding: 'binary', keyEncoding: 'binary' });
-    const meta = root.openDB<Uint8Array, Uint8Array>('meta', { encoding: 'binary', keyEncoding: 'binary' });
-    root.transactionSync(() => meta.putSync(META_KEY, encodeStoreMeta({ version: STORE_VERSION, id: randomBytes(STORE_ID_BYTES) })));
-  } finally {
-    await root.close();
-  }
-}
-
-function removeBuild(directory: string, build: string): void {
-  assert(dirname(build) === directory, 'a store is built inside its directory');
-  rmSync(build, { recursive: true, force: true });
-}
-
-/** Removes `directory` and its parents up to `first`, as far as they are empty. */
-function removeEmptyDirectories(directory: string, first: string): void {
-  for (let path = directory; path.length >= first.length; path = dirname(path)) {
-    try {
-      if (readdirSync(path).length > 0) return;
-      rmdirSync(path);
-    } catch (cause) {
-      if (isErrno(cause, 'ENOENT', 'ENOTEMPTY')) return;
-      throw cause;
-    }
-  }
 }
 
 function batchBytes(batch: StoreBatch): number {
@@ -328,6 +263,19 @@ export class LmdbStore implements Store {
   /** Makes reads see what another thread has committed. */
   refresh(): void {
     (this.#root as unknown as { resetReadTxn(): void }).resetReadTxn(); // In the package, not in its types.
+  }
+
+  /** Nobody commits while `work` runs. When this returns, everything that was committed before is on disk. */
+  holdStill(work: () => void): void {
+    try {
+      this.#inTwoSyncs(() => {
+        work();
+        return this.#apply({ puts: [this.#formatAgain()] });
+      });
+    } catch (cause) {
+      this.#own = undefined;
+      throw engineError(cause, { directory: this.directory, otherwise: 'E_STORE_WRITE' });
+    }
   }
 
   usage(): ReturnType<Store['usage']> {

@@ -1,0 +1,47 @@
+/**
+ * What a command for a whole cluster asks of the store of one host, and what it is answered. What this does NOT do: carry it (agent-messages.ts), do it (desk.ts).
+ */
+import type { ErrorCode, ErrorData } from '../../core/index.ts';
+import type { RunId } from '../../journal/index.ts';
+import type { CoordinatorIdentity, CutPart, RollbackWishes, TransactionId } from '../../txn/index.ts';
+
+/** A run that a fork makes, where it begins, and where its files are, by channel, as up's host calls them. */
+export interface ForkOrder { readonly from: string; readonly name: string; readonly id: RunId; readonly part: CutPart | undefined; readonly files: ReadonlyMap<string, string> }
+
+export type DeskRequest =
+  | { readonly kind: 'greet'; readonly protocol: number; readonly version: string }
+  /** The runs of a cluster that the store has. */
+  | { readonly kind: 'members'; readonly cluster: string }
+  /** Gets ready to hold the store. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'hold'; readonly cluster: string }
+  | { readonly kind: 'let go' }
+  /** Which of these places are not in the store any more. */
+  | { readonly kind: 'missing'; readonly parts: ReadonlyMap<string, CutPart> }
+  | { readonly kind: 'prepare'; readonly id: TransactionId; readonly wishes: RollbackWishes }
+  | { readonly kind: 'commit' | 'abort'; readonly id: TransactionId }
+  | { readonly kind: 'in doubt'; readonly coordinator: CoordinatorIdentity }
+  | { readonly kind: 'fork'; readonly cluster: string; readonly orders: readonly ForkOrder[] }
+  | { readonly kind: 'undo fork'; readonly runs: ReadonlyMap<string, RunId> }
+  | { readonly kind: 'remove'; readonly cluster: string };
+
+/** What each request is answered with. */
+export interface DeskAnswers {
+  readonly 'greet': { readonly store: string };
+  readonly 'members': ReadonlyMap<string, RunId>;
+  readonly 'ready': undefined;
+  readonly 'hold': ReadonlyMap<string, CutPart>;
+  readonly 'let go': boolean;
+  readonly 'missing': readonly string[];
+  readonly 'prepare': undefined;
+  readonly 'commit': undefined;
+  readonly 'abort': undefined;
+  readonly 'in doubt': readonly TransactionId[];
+  readonly 'fork': undefined;
+  readonly 'undo fork': undefined;
+  readonly 'remove': { readonly removedRecords: number };
+}
+export type DeskAnswer = DeskAnswers[keyof DeskAnswers];
+export type AnswerTo<Request extends DeskRequest> = DeskAnswers[Request['kind']];
+
+export interface DeskFailure { readonly code: ErrorCode; readonly message: string; readonly data: ErrorData }

@@ -1,0 +1,206 @@
+/**
+ * Checkpoints, rollback, forks and the end of clusters whose nodes are on several hosts, each with a store of its own; given where `up` runs, whose store knows the hosts.
+ *
+ *   checkpoint   all stores held at one moment (moment.ts) ─► one record here                                     nothing is written elsewhere
+ *   rollback     every store prepares ─► decided here, in the commit that puts the runs here back ─► every store   txn/coordinator.ts
+ *   fork         "forking" here ─► every store makes its runs ─► "forking" gone                                    found there: undone
+ *
+ * Invariants: what a command that died has left is ended before anything else is done; a command either happens everywhere or nowhere, but for `remove`, which goes on when it is given
+ * again. What this does NOT do: run nodes, work in stores (desk.ts).
+ */
+import { assert, StillpointError } from '../../core/index.ts';
+import { defaultStoreDirectory, forkMany, newRunId, wallClockMs, withCoordinator, withRollbackMany, withStore } from '../../session/index.ts';
+import {
+  clusterDelete, clusterPut, cutDelete, forkingDelete, forkingPut, keepCut, listCuts, readClusterRecord, readCut, readForking, readRun,
+  type Branch, type ClusterRecord, type Coordinator, type CutPart, type Participant, type RollbackWish, type StoreContext,
+} from '../../txn/index.ts';
+import { cutsBehind, factsOf, instructionsOf, mustBeClusterName, type ClusterBranch, type CutFacts } from '../cut.ts';
+import { membersOf } from '../members.ts';
+import { readAtOneMoment } from '../moment.ts';
+import { runNameOf } from '../plan.ts';
+import { readKeyFile } from './curve.ts';
+import { Desk } from './desk.ts';
+import type { ForkOrder } from './desk-messages.ts';
+import { resolveAddress } from './addresses.ts';
+import { RemoteDesk } from './remote-desk.ts';
+
+export interface SpreadRequest {
+  readonly cluster: string;
+  readonly store: string | undefined;
+  /** The key file that the agents have, too. */
+  readonly keys: string | undefined;
+}
+
+interface Spread {
+  readonly cluster: string;
+  readonly record: ClusterRecord;
+  readonly context: StoreContext;
+  readonly coordinator: Coordinator;
+  /** The store here. */
+  readonly here: Desk;
+  /** Other stores, each once, by a host that has it. */
+  readonly others: ReadonlyMap<string, RemoteDesk>;
+}
+
+/** Keeps where all nodes are at one moment. Throws E_USAGE, E_CLUSTER_HOST, E_STORE_BUSY; then nothing has changed. */
+export async function checkpointSpread(request: SpreadRequest, { name, note }: { readonly name: string; readonly note?: string | undefined }): Promise<CutFacts> {
+  return withSpread(request, async (spread) => {
+    const cut = { cluster: spread.cluster, name, note, createdMs: wallClockMs(), parts: await momentOf(spread) };
+    await keepCut(spread.context, cut);
+    return factsOf(cut);
+  });
+}
+
+/** The kept checkpoints, with the nodes whose stores do not hold them any more. */
+export async function listSpread(request: SpreadRequest): Promise<readonly CutFacts[]> {
+  return withSpread(request, async ({ cluster, context, here, others }) => {
+    const found: CutFacts[] = [];
+    for (const cut of listCuts(context, cluster)) {
+      const lacks = await Promise.all([here, ...others.values()].map((desk) => desk.answer({ kind: 'missing', parts: cut.parts })));
+      found.push({ ...factsOf(cut), broken: [...cut.parts.keys()].filter((name) => lacks.every((lack) => lack.includes(name))) });
+    }
+    return found;
+  });
+}
+
+/** Puts all nodes back, or none. Throws E_CHECKPOINT_UNKNOWN, E_RUN_OWNED, E_CLUSTER_HOST; then nothing has changed. */
+export async function rollbackSpread(request: SpreadRequest, { to, keep }: { readonly to: string; readonly keep?: string | undefined }): Promise<ClusterBranch> {
+  return withSpread(request, async (spread) => {
+    const { cluster, context, coordinator, others } = spread;
+    if (keep !== undefined) await forkOf(spread, { at: undefined, name: keep });
+    const parts = to === '0' ? new Map<string, CutPart>() : readCut(context, cluster, to).parts;
+    const members = await membersEverywhere(spread);
+    for (const [name, { run }] of parts) if (members.get(name)?.id !== run) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${name} is gone, or another one than when checkpoint ${to} was taken`, { data: { cluster, run: name } });
+    const branches = [...others].map(([host, desk]): Branch => {
+      const wishes = new Map([...members].filter(([, member]) => member.host === host).map(([name, { id }]): [string, RollbackWish] => [name, { run: id, place: parts.get(name) }]));
+      return { participant: participantOf(host, desk), prepare: (id) => desk.answer({ kind: 'prepare', id, wishes }), abort: (id) => desk.answer({ kind: 'abort', id }) };
+    });
+    const mine = [...members].filter(([, { host }]) => host === undefined).map(([name]) => ({ name, at: pointOf(parts.get(name)) }));
+    const { unresolved } = await withRollbackMany(context, mine, (batch) => coordinator.commit({ branches, local: [batch, { deletes: cutsBehind(context, cluster, parts) }] }));
+    return { cluster, from: cluster, checkpoint: to, nodes: members.size, instructions: instructionsOf(parts), files: [], unresolved };
+  });
+}
+
+/** A cluster of its own on the same hosts, that begins where another one was (or is now). Throws E_RUN_EXISTS, E_CHECKPOINT_UNKNOWN, E_CLUSTER_HOST; then nothing was made. */
+export async function forkSpread(request: SpreadRequest, fork: { readonly at?: string | undefined; readonly name: string }): Promise<ClusterBranch> {
+  return withSpread(request, (spread) => forkOf(spread, fork));
+}
+
+/** Removes the runs of all hosts and what is known of the cluster. Throws E_RUN_OWNED, E_CLUSTER_HOST; given again, it goes on. */
+export async function removeSpread(request: SpreadRequest): Promise<{ readonly removedRecords: number }> {
+  return withSpread(request, async ({ cluster, context, here, others }) => {
+    const removed = await Promise.all([...others.values()].map((desk) => desk.answer({ kind: 'remove', cluster })));
+    removed.push(await here.answer({ kind: 'remove', cluster }));
+    await context.store.commit({ deletes: [...listCuts(context, cluster).map(cutDelete), clusterDelete(cluster)] });
+    return { removedRecords: removed.reduce((sum, { removedRecords }) => sum + removedRecords, 0) };
+  });
+}
+
+/** Ends what a command that died has left of a cluster. Throws E_CLUSTER_HOST. */
+export async function settleSpread(request: SpreadRequest): Promise<void> {
+  await withSpread(request, async () => {});
+}
+
+/** Connects to all stores of a cluster, ends what was left in doubt, calls `use`. */
+async function withSpread<Result>({ cluster, store = defaultStoreDirectory(), keys }: SpreadRequest, use: (spread: Spread) => Promise<Result>): Promise<Result> {
+  const record = await withStore(store, 'existing', async (context) => readClusterRecord(context, cluster));
+  if (record === undefined) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${cluster}`, { data: { cluster } });
+  if (keys === undefined) throw new StillpointError('E_USAGE', `nodes of ${cluster} are on other hosts (${[...record.hosts.keys()].join(', ')}); --keys FILE names the key file that their agents have, too`, { data: { cluster } });
+  const pair = readKeyFile(keys);
+  const here = new Desk({ store, work: undefined });
+  const desks: RemoteDesk[] = [];
+  try {
+    for (const [name, { address, port }] of record.hosts) desks.push(new RemoteDesk({ name, address: await resolveAddress(address), port }, pair));
+    const others = await distinct(here, desks);
+    const participants = [...others].map(([host, desk]) => participantOf(host, desk));
+    return await withCoordinator({ store, name: `cluster.${cluster}`, participants }, async ({ context, coordinator, recovered }) => {
+      const [left] = recovered.unresolved;
+      if (left !== undefined) throw new StillpointError('E_PARTICIPANT', `host ${left.participant} has not ended what an earlier command for cluster ${cluster} left; give the command again when it can`, { data: { cluster, host: left.participant } });
+      const spread = { cluster, record, context, coordinator, here, others };
+      await undoFork(spread);
+      return use(spread);
+    });
+  } finally {
+    await Promise.all([here, ...desks].map((desk) => desk.close()));
+  }
+}
+
+/** One desk for each store: agents may share one. */
+async function distinct(here: Desk, desks: readonly RemoteDesk[]): Promise<ReadonlyMap<string, RemoteDesk>> {
+  const answers = await Promise.allSettled(desks.map((desk) => desk.greet()));
+  const seen = new Set([await here.identity()]);
+  const found = new Map<string, RemoteDesk>();
+  for (const [index, answer] of answers.entries()) {
+    if (answer.status === 'rejected') throw unchanged(answer.reason);
+    if (!seen.has(answer.value.store)) found.set(desks[index]!.name, desks[index]!);
+    seen.add(answer.value.store);
+  }
+  return found;
+}
+
+function unchanged(error: unknown): unknown {
+  return error instanceof StillpointError ? new StillpointError(error.code, `${error.message}; nothing was changed`, { data: error.data, cause: error }) : error;
+}
+
+function participantOf(name: string, desk: RemoteDesk): Participant {
+  return { name, commit: (id) => desk.answer({ kind: 'commit', id }), abort: (id) => desk.answer({ kind: 'abort', id }), inDoubt: (coordinator) => desk.answer({ kind: 'in doubt', coordinator }) };
+}
+
+async function momentOf({ cluster, here, others }: Spread): Promise<ReadonlyMap<string, CutPart>> {
+  const desks = [here, ...others.values()];
+  await Promise.all(desks.map((desk) => desk.answer({ kind: 'ready' })));
+  return readAtOneMoment(desks.map((desk) => ({ begin: () => desk.answer({ kind: 'hold', cluster }), end: () => desk.answer({ kind: 'let go' }) })));
+}
+
+type Members = ReadonlyMap<string, { readonly id: CutPart['run']; /** Undefined: here. */ readonly host: string | undefined }>;
+
+async function membersEverywhere({ cluster, context, others }: Spread): Promise<Members> {
+  const found = new Map<string, { readonly id: CutPart['run']; readonly host: string | undefined }>();
+  for (const name of membersOf(context, cluster)) found.set(name, { id: readRun(context, name).id, host: undefined });
+  for (const [host, desk] of others) for (const [name, id] of await desk.answer({ kind: 'members', cluster })) found.set(name, { id, host });
+  return found;
+}
+
+async function forkOf(spread: Spread, { at, name }: { readonly at?: string | undefined; readonly name: string }): Promise<ClusterBranch> {
+  const { cluster, context, record, here, others } = spread;
+  mustBeClusterName(name);
+  if (others.size < record.hosts.size) throw new StillpointError('E_USAGE', `hosts of ${cluster} share a store; a fork keeps the files of each host apart`, { data: { cluster } });
+  const parts = at === undefined ? await momentOf(spread) : readCut(context, cluster, at).parts;
+  const fork: ClusterRecord = { ...record, name, nodes: new Map([...record.nodes].map(([node, { host, files }]) => [node, { host, files: new Map([...files].map(([channel, { path, isWritten }]) => [channel, { path: isWritten ? `${path}.${name}` : path, isWritten }])) }])) };
+  const orders = [...parts].map(([from, part]) => ({ host: record.nodes.get(from.slice(cluster.length + 1))?.host, order: orderOf(fork, { from, part, node: from.slice(cluster.length + 1) }) }));
+  const forking = { name, runs: new Map(orders.map(({ host, order }) => [order.name, { host, id: order.id }])) };
+  const words = [clusterPut(context, fork), forkingPut(context, forking)];
+  const isFree = membersOf(context, name).length === 0 && await context.store.commit({ expect: words.map(({ table, key }) => ({ table, key, value: undefined })), puts: words }) === 'done';
+  if (!isFree) throw new StillpointError('E_RUN_EXISTS', `the store holds runs of cluster ${name} already; choose another name or remove it`, { data: { cluster: name } });
+  try {
+    for (const [host, desk] of others) await desk.answer({ kind: 'fork', cluster: name, orders: orders.filter((wish) => wish.host === host).map(({ order }) => order) });
+    const mine = orders.filter(({ host }) => host === undefined).map(({ order }) => ({ from: order.from, name: order.name, id: order.id, at: pointOf(order.part) }));
+    const { files } = await forkMany(context, mine, { suffix: name, bind: [] });
+    await context.store.commit({ deletes: [forkingDelete(name)] });
+    return { cluster: name, from: cluster, checkpoint: at, nodes: orders.length, instructions: instructionsOf(parts), files };
+  } catch (error) {
+    await undoFork({ cluster: name, context, here, others }).catch((left: unknown) => { if (!(left instanceof StillpointError)) throw left; }); // The next command for it goes on.
+    throw error;
+  }
+}
+
+function orderOf(fork: ClusterRecord, { from, part, node }: { readonly from: string; readonly part: CutPart; readonly node: string }): ForkOrder {
+  const files = fork.nodes.get(node)?.files ?? new Map<string, { readonly path: string }>();
+  return { from, name: runNameOf(fork.name, node), id: newRunId(), part, files: new Map([...files].map(([channel, { path }]) => [channel, path])) };
+}
+
+/** A fork that was not made whole goes. */
+async function undoFork({ cluster, context, here, others }: Pick<Spread, 'cluster' | 'context' | 'here' | 'others'>): Promise<void> {
+  const forking = readForking(context, cluster);
+  if (forking === undefined) return;
+  const runsOf = (host: string | undefined): ReadonlyMap<string, CutPart['run']> => new Map([...forking.runs].filter(([, run]) => run.host === host).map(([name, { id }]) => [name, id]));
+  for (const [host, desk] of others) await desk.answer({ kind: 'undo fork', runs: runsOf(host) });
+  await here.answer({ kind: 'undo fork', runs: runsOf(undefined) });
+  await context.store.commit({ deletes: [clusterDelete(cluster), forkingDelete(cluster)] });
+  assert(readForking(context, cluster) === undefined, 'a fork that was undone is not there');
+}
+
+/** A node that is not in a cut had not begun. */
+function pointOf(part: CutPart | undefined): 0 | { readonly frames: number; readonly link: CutPart['link'] } {
+  return part === undefined ? 0 : { frames: part.frames, link: part.link };
+}

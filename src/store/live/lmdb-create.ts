@@ -1,0 +1,81 @@
+/**
+ * Makes a store where there is none, and opens LMDB's environment of one.
+ * Invariant: a directory is either not a store or a whole one: it is built aside and linked into place. What this does NOT do: look at what is there (lmdb-files.ts, lmdb-store.ts).
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, linkSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
+import { assert } from '../../core/index.ts';
+import { encodeStoreMeta, META_KEY, STORE_ID_BYTES, STORE_VERSION } from '../format.ts';
+import { TABLES } from '../store.ts';
+import { engineError } from './lmdb-errors.ts';
+import { buildName, DATA_FILE, isErrno, prepareLockFile, syncDirectory } from './lmdb-files.ts';
+
+export type Root = RootDatabase<Uint8Array, Uint8Array>;
+
+/** Databases an environment can name; the tables of today and of some later versions. */
+const DATABASES_MAX = 32;
+
+export function openEnvironment(directory: string, readOnly: boolean): Root {
+  try {
+    return open<Uint8Array, Uint8Array>(directory, { noSubdir: false, overlappingSync: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: DATABASES_MAX, readOnly });
+  } catch (cause) {
+    throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
+  }
+}
+
+/** Throws E_STORE_OPEN, E_DISK_FULL; then nothing is left. */
+export async function createStore(directory: string, found: 'absent' | 'empty'): Promise<void> {
+  let made: string | undefined;
+  let build: string | undefined;
+  try {
+    if (found === 'absent') made = mkdirSync(directory, { recursive: true, mode: 0o700 });
+    build = join(directory, buildName());
+    mkdirSync(build, { mode: 0o700 });
+    await buildStore(build);
+    chmodSync(join(build, DATA_FILE), 0o600);
+    try {
+      linkSync(join(build, DATA_FILE), join(directory, DATA_FILE));
+    } catch (cause) {
+      if (!isErrno(cause, 'EEXIST')) throw cause; // Another process made the store meanwhile: theirs is as good.
+    }
+    removeBuild(directory, build);
+    syncDirectory(directory);
+    syncDirectory(dirname(directory));
+  } catch (cause) {
+    if (build !== undefined) removeBuild(directory, build);
+    if (made !== undefined) removeEmptyDirectories(directory, made);
+    throw engineError(cause, { directory: build === undefined ? dirname(made ?? directory) : directory, otherwise: 'E_STORE_OPEN' });
+  }
+}
+
+async function buildStore(build: string): Promise<void> {
+  prepareLockFile(build);
+  const root = openEnvironment(build, false);
+  try {
+    for (const table of TABLES) root.openDB(table, { encoding: 'binary', keyEncoding: 'binary' });
+    const meta = root.openDB<Uint8Array, Uint8Array>('meta', { encoding: 'binary', keyEncoding: 'binary' });
+    root.transactionSync(() => meta.putSync(META_KEY, encodeStoreMeta({ version: STORE_VERSION, id: randomBytes(STORE_ID_BYTES) })));
+  } finally {
+    await root.close();
+  }
+}
+
+function removeBuild(directory: string, build: string): void {
+  assert(dirname(build) === directory, 'a store is built inside its directory');
+  rmSync(build, { recursive: true, force: true });
+}
+
+/** Removes `directory` and its parents up to `first`, as far as they are empty. */
+function removeEmptyDirectories(directory: string, first: string): void {
+  for (let path = directory; path.length >= first.length; path = dirname(path)) {
+    try {
+      if (readdirSync(path).length > 0) return;
+      rmdirSync(path);
+    } catch (cause) {
+      if (isErrno(cause, 'ENOENT', 'ENOTEMPTY')) return;
+      throw cause;
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Checkpoints, rollback and forks of a cluster over several hosts: two agents with stores of their own on the loopback, `up` as a third host; the mixer polls, so that a cut that is
+ * none would show. STILLPOINT_SLOW=1: hosts in network namespaces, commands and agents killed on the way (spread-kill.test.ts).
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AgentRig } from './agent-rig.ts';
+import { linesOf, MixRig } from './mix-rig.ts';
+import { ClusterRig, fingerprint, until, type ClusterReport } from './rig.ts';
+
+const rig = new ClusterRig();
+const network = new MixRig(rig);
+const agents = new AgentRig(rig);
+afterAll(() => {
+  network.close();
+  agents.close();
+  rig.close();
+});
+
+const KEYS = ['--keys', 'keys'] as const;
+const rootsOfMakers = (report: ClusterReport): string => fingerprint({ ...report, nodes: report.nodes.filter(({ node }) => node.startsWith('maker')) });
+
+beforeAll(async () => {
+  expect(await rig.stillpoint(['keys', 'keys'])).toMatchObject({ status: 0 });
+  await agents.start('east');
+  await agents.start('west');
+  rig.write('mix.yaml', network.manifest({ hosts: agents.hosts, placement: ['east', 'west'] }));
+});
+
+describe('a checkpoint of a running cluster over three hosts', () => {
+  it('is a place where all nodes can go back to, in place and beside', async () => {
+    const here = (words: readonly string[]): ReturnType<ClusterRig['stillpoint']> => rig.stillpoint([...words, ...KEYS], 'here');
+    const { child, ended } = rig.start(['up', 'mix.yaml', ...KEYS, '--report', 'report.json'], 'here');
+    let text = '';
+    child.stdout!.on('data', (bytes: Buffer) => { text += bytes.toString(); });
+    await until(() => /maker-0 \| 20$/m.test(text), 'progress');
+    const taken = await here(['checkpoint', 'mix', '--name', 'early', '--note', 'all is well']);
+    expect([taken.status, taken.stdout, taken.stderr]).toEqual([0, expect.stringMatching(/^mix@early: 4 nodes, .* instructions$/m), '']);
+    expect((await here(['checkpoint', 'mix', '--name', 'early'])).stderr).toMatch(/E_USAGE: cluster mix has a checkpoint called early already/);
+    expect((await here(['rollback', 'mix', '--to', 'early'])).stderr).toMatch(/E_RUN_OWNED: (host (east|west): )?run mix\.[a-z]+-\d is being executed by process/);
+    network.openGates();
+    await until(() => /maker-0 \| 100$/m.test(text), 'more progress');
+    expect(await here(['checkpoint', 'mix', '--name', 'late'])).toMatchObject({ status: 0 });
+    network.openGates();
+    expect(await ended).toMatchObject({ status: 0 });
+    const first = rig.report();
+    const kept = rig.read('build/kept').toString();
+    expect([linesOf(kept, 'maker-0').length, linesOf(kept, 'maker-1').length]).toEqual([300, 300]);
+
+    const forked = await here(['fork', 'mix@late', '--name', 'other']);
+    expect([forked.status, forked.stdout, forked.stderr]).toEqual([0, expect.stringContaining('other: a fork of mix at checkpoint late, 4 nodes'), '']);
+    expect((await here(['fork', 'mix@late', '--name', 'other'])).stderr).toMatch(/E_RUN_EXISTS/);
+    const back = await here(['rollback', 'mix', '--to', 'early']);
+    expect([back.status, back.stdout, back.stderr]).toEqual([0, 'mix: 4 nodes back at checkpoint early\n', '']);
+    expect((await here(['checkpoints', 'mix'])).stdout).toMatch(/^NAME .*STATE .*\nearly .* whole +all is well\n$/);
+    for (const store of ['here', 'east', 'west']) expect(await rig.stillpoint(['fsck'], store)).toMatchObject({ status: 0 });
+
+    for (const [name, file] of [['mix', 'build/kept'], ['other', 'build/kept.other']] as const) {
+      for (const _gate of [60, 120]) network.openGates();
+      const resumed = await rig.stillpoint(['up', 'mix.yaml', ...KEYS, '--name', name, '--resume', '--report', 'report.json'], 'here');
+      expect([resumed.status, resumed.stderr]).toEqual([0, expect.stringContaining('4 nodes ended')]);
+      expect(rootsOfMakers(rig.report())).toBe(rootsOfMakers(first));
+      const again = rig.read(file).toString();
+      for (const maker of ['maker-0', 'maker-1']) expect(linesOf(again, maker)).toEqual(linesOf(kept, maker));
+    }
+    expect((await here(['rm', 'mix', 'other'])).status).toBe(0);
+    for (const store of ['here', 'east', 'west']) expect((await rig.stillpoint(['ls', '-q'], store)).stdout).toBe('');
+  });
+});
