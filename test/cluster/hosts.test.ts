@@ -15,22 +15,13 @@ import { newClusterKeys, type ClusterKeys } from '../../src/cluster/live/curve.t
 import { randomBytes } from './link-conformance.ts';
 import type { Setup } from './host-end.ts';
 import { AgentRig, pipelineOn } from './agent-rig.ts';
+import { addNamespaces, addressOf, inside, ip, removeNamespaces, type Namespace } from './namespaces.ts';
 import { ClusterRig, fingerprint, isRunning, isSlow, ROOT, until } from './rig.ts';
-
-const HOSTS = ['spa', 'spb', 'spc'] as const; // The third one is a stranger's.
-const BRIDGE = 'spbridge';
-const addressOf = (host: (typeof HOSTS)[number]): string => `10.77.5.${HOSTS.indexOf(host) + 1}`;
-const ip = (...words: readonly string[]): void => { execFileSync('ip', words); };
-
-function removeAll(): void {
-  for (const host of HOSTS) try { execFileSync('ip', ['netns', 'del', host], { stdio: 'ignore' }); } catch { /* It was not there. */ }
-  try { execFileSync('ip', ['link', 'del', BRIDGE], { stdio: 'ignore' }); } catch { /* It was not there. */ }
-}
 
 interface End { readonly child: ChildProcess; readonly next: () => Promise<Record<string, unknown>>; readonly say: (line: string) => void }
 
 /** Starts one end in a namespace; resolves when it listens. */
-async function startEnd(host: (typeof HOSTS)[number] | undefined, role: Setup['role'], keys: ClusterKeys): Promise<End & { readonly endpoint: string }> {
+async function startEnd(host: Namespace | undefined, role: Setup['role'], keys: ClusterKeys): Promise<End & { readonly endpoint: string }> {
   const command = [process.execPath, '--import', join(ROOT, 'scripts/typescript-loader.mjs'), join(ROOT, 'test/cluster/host-end.ts')];
   const [program = '', ...words] = host === undefined ? command : ['ip', 'netns', 'exec', host, ...command];
   const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -48,7 +39,7 @@ async function startEnd(host: (typeof HOSTS)[number] | undefined, role: Setup['r
 const BYTES = 4_000_000;
 const expected = createHash('sha256').update(randomBytes(12, BYTES)).digest('hex');
 
-async function transfer(hosts: readonly [(typeof HOSTS)[number], (typeof HOSTS)[number]] | undefined, disturb: (position: number) => Promise<void>): Promise<Record<string, unknown>> {
+async function transfer(hosts: readonly [Namespace, Namespace] | undefined, disturb: (position: number) => Promise<void>): Promise<Record<string, unknown>> {
   const keys = newClusterKeys();
   const [writer, reader] = await Promise.all([startEnd(hosts?.[0], 'writer', keys), startEnd(hosts?.[1], 'reader', keys)]);
   writer.say(reader.endpoint);
@@ -101,20 +92,8 @@ int main(int c, char **v) {
 });
 
 function inNamespaces(): void {
-  beforeAll(() => {
-    removeAll();
-    ip('link', 'add', BRIDGE, 'type', 'bridge');
-    ip('link', 'set', BRIDGE, 'up');
-    for (const host of HOSTS) {
-      ip('netns', 'add', host);
-      ip('link', 'add', `v${host}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host);
-      ip('link', 'set', `v${host}`, 'master', BRIDGE, 'up');
-      ip('-n', host, 'addr', 'add', `${addressOf(host)}/24`, 'dev', 'eth0');
-      ip('-n', host, 'link', 'set', 'eth0', 'up');
-      ip('-n', host, 'link', 'set', 'lo', 'up');
-    }
-  });
-  afterAll(removeAll);
+  beforeAll(addNamespaces);
+  afterAll(removeNamespaces);
 
   it('a whole link carries every byte', async () => {
     expect(await transfer(['spa', 'spb'], async () => {})).toMatchObject({ sha256: expected, position: BYTES });
@@ -143,7 +122,6 @@ function inNamespaces(): void {
   it('a cluster over three hosts gives the bits of one, over a slow link that is cut; a host that is gone is named, and the cluster goes on when it is back', async () => {
     const rig = new ClusterRig();
     const agents = new AgentRig(rig);
-    const inside = (host: (typeof HOSTS)[number]): readonly string[] => ['ip', 'netns', 'exec', host];
     try {
       rig.compile('copy');
       const data = randomBytes(78, 6_000_000);

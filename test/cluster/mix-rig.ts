@@ -61,7 +61,7 @@ export class MixRig {
     const [mixer, keeper] = placement.map((host) => ` placement: ${host},`);
     const known = Object.entries(hosts).map(([name, address]) => `${name}: "${address}"`);
     return `version: 1
-processes: 2
+processes: ${known.length === 0 ? 2 : 1}
 ${known.length === 0 ? '' : `hosts: { ${known.join(', ')} }\n`}checkpointEvery: 10M
 groups:
   maker: { program: build/maker.elf, count: 2, memory: 16M, files: { gate: { in: "build/gate-{index}" } } }

@@ -3,6 +3,10 @@
  * none would show. STILLPOINT_SLOW=1: hosts in network namespaces, commands and agents killed on the way (spread-kill.test.ts).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { membersOf } from '../../src/cluster/members.ts';
+import { StillpointError } from '../../src/core/index.ts';
+import { isAlive, withCoordinator, withRollbackMany, withStore } from '../../src/session/index.ts';
+import { readCut, readRun, RollbackParticipant, runNames, type Branch, type Participant, type RollbackWish, type StoreContext } from '../../src/txn/index.ts';
 import { AgentRig } from './agent-rig.ts';
 import { linesOf, MixRig } from './mix-rig.ts';
 import { ClusterRig, fingerprint, until, type ClusterReport } from './rig.ts';
@@ -26,6 +30,39 @@ beforeAll(async () => {
   rig.write('mix.yaml', network.manifest({ hosts: agents.hosts, placement: ['east', 'west'] }));
 });
 
+/** What a rollback of mix to `to` leaves that dies when one host has prepared it, or when it is decided and no host has heard of it. */
+async function dieInTheMiddle(to: string, when: 'prepared' | 'decided'): Promise<void> {
+  const dies = async (): Promise<never> => { throw new StillpointError('E_CLUSTER_HOST', 'the command is dead'); };
+  await withStoreParticipants(['east', 'west'], (hosts) => withCoordinator({ store: rig.path('here'), name: 'cluster.mix', participants: hosts.map(({ participant }) => participant) }, async ({ coordinator, context }) => {
+    const { parts } = readCut(context, 'mix', to);
+    const branches = hosts.map(({ participant, context: there }, index): Branch => {
+      const wishes = new Map(membersOf(there, 'mix').map((name): [string, RollbackWish] => [name, { run: readRun(there, name).id, place: parts.get(name) }]));
+      return { participant: { ...participant, commit: dies }, abort: dies, prepare: (id) => (when === 'prepared' && index > 0 ? dies() : participant.prepare(id, wishes)) };
+    });
+    const mine = membersOf(context, 'mix').map((name) => ({ name, at: parts.get(name) ?? 0 as const }));
+    const committed = await withRollbackMany(context, mine, (batch) => coordinator.commit({ branches, local: [batch] })).catch((error: unknown) => error);
+    expect(committed).toMatchObject(when === 'decided' ? { unresolved: ['east', 'west'] } : { code: 'E_CLUSTER_HOST' });
+  }));
+}
+
+type Host = { readonly participant: Participant & Pick<RollbackParticipant, 'prepare'>; readonly context: StoreContext };
+async function withStoreParticipants(names: readonly string[], use: (hosts: readonly Host[]) => Promise<void>, hosts: readonly Host[] = []): Promise<void> {
+  const [name, ...rest] = names;
+  if (name === undefined) return use(hosts);
+  await withStore(rig.path(name), 'existing', async (context) => {
+    const inner = new RollbackParticipant(context, { name, isAlive });
+    const participant = { name, prepare: inner.prepare.bind(inner), commit: inner.commit.bind(inner), abort: inner.abort.bind(inner), inDoubt: inner.inDoubt.bind(inner) };
+    await withStoreParticipants(rest, use, [...hosts, { participant, context }]);
+  });
+}
+
+/** How far the journal of every node goes. */
+async function positions(): Promise<string> {
+  const found: string[] = [];
+  for (const store of ['here', 'east', 'west']) await withStore(rig.path(store), 'read-only', async (context) => { for (const name of membersOf(context, 'mix')) found.push(`${name} ${readRun(context, name).tail.count}`); });
+  return found.join(', ');
+}
+
 describe('a checkpoint of a running cluster over three hosts', () => {
   it('is a place where all nodes can go back to, in place and beside', async () => {
     const here = (words: readonly string[]): ReturnType<ClusterRig['stillpoint']> => rig.stillpoint([...words, ...KEYS], 'here');
@@ -35,7 +72,6 @@ describe('a checkpoint of a running cluster over three hosts', () => {
     await until(() => /maker-0 \| 20$/m.test(text), 'progress');
     const taken = await here(['checkpoint', 'mix', '--name', 'early', '--note', 'all is well']);
     expect([taken.status, taken.stdout, taken.stderr]).toEqual([0, expect.stringMatching(/^mix@early: 4 nodes, .* instructions$/m), '']);
-    expect((await here(['checkpoint', 'mix', '--name', 'early'])).stderr).toMatch(/E_USAGE: cluster mix has a checkpoint called early already/);
     expect((await here(['rollback', 'mix', '--to', 'early'])).stderr).toMatch(/E_RUN_OWNED: (host (east|west): )?run mix\.[a-z]+-\d is being executed by process/);
     network.openGates();
     await until(() => /maker-0 \| 100$/m.test(text), 'more progress');
@@ -49,10 +85,16 @@ describe('a checkpoint of a running cluster over three hosts', () => {
     const forked = await here(['fork', 'mix@late', '--name', 'other']);
     expect([forked.status, forked.stdout, forked.stderr]).toEqual([0, expect.stringContaining('other: a fork of mix at checkpoint late, 4 nodes'), '']);
     expect((await here(['fork', 'mix@late', '--name', 'other'])).stderr).toMatch(/E_RUN_EXISTS/);
-    const back = await here(['rollback', 'mix', '--to', 'early']);
-    expect([back.status, back.stdout, back.stderr]).toEqual([0, 'mix: 4 nodes back at checkpoint early\n', '']);
-    expect((await here(['checkpoints', 'mix'])).stdout).toMatch(/^NAME .*STATE .*\nearly .* whole +all is well\n$/);
-    for (const store of ['here', 'east', 'west']) expect(await rig.stillpoint(['fsck'], store)).toMatchObject({ status: 0 });
+    const back = await here(['rollback', 'mix', '--to', 'late']);
+    expect([back.status, back.stdout, back.stderr]).toEqual([0, 'mix: 4 nodes back at checkpoint late\n', '']);
+    const late = await positions();
+    await dieInTheMiddle('early', 'prepared');
+    expect((await rig.stillpoint(['rm', 'mix.mixer-0'], 'east')).stderr).toMatch(/E_RUN_OWNED: run mix\.mixer-0 waits for the end of a rollback of its whole cluster/);
+    expect((await here(['checkpoints', 'mix'])).stdout).toMatch(/^NAME .*STATE .*\nearly .* whole +all is well\nlate .* whole *\n$/);
+    expect(await positions()).toBe(late);
+    await dieInTheMiddle('early', 'decided');
+    expect((await rig.stillpoint(['rm', 'mix.keeper-0'], 'west')).stderr).toMatch(/E_RUN_OWNED/);
+    for (const store of ['here', 'west']) expect(await rig.stillpoint(['fsck'], store)).toMatchObject({ status: 0 });
 
     for (const [name, file] of [['mix', 'build/kept'], ['other', 'build/kept.other']] as const) {
       for (const _gate of [60, 120]) network.openGates();
@@ -63,6 +105,6 @@ describe('a checkpoint of a running cluster over three hosts', () => {
       for (const maker of ['maker-0', 'maker-1']) expect(linesOf(again, maker)).toEqual(linesOf(kept, maker));
     }
     expect((await here(['rm', 'mix', 'other'])).status).toBe(0);
-    for (const store of ['here', 'east', 'west']) expect((await rig.stillpoint(['ls', '-q'], store)).stdout).toBe('');
+    for (const store of ['here', 'east', 'west']) expect(await withStore(rig.path(store), 'read-only', async (context) => runNames(context))).toEqual([]);
   });
 });
