@@ -6,18 +6,22 @@
  *   buffer   h e l l o \n | E R R | w o r l d
  *   entries  stdout@0 +6    stderr@0 +3   stdout@6 +5
  *
- * Two buffers take turns where whoever took the operations says that he is done with them (recycle()).
+ * Buffers take turns: one is filled again when whoever took the operations says that he is done with them (recycle()), and whoever holds its lease, too.
  * Invariants: operations come out in call order; offsets are positions in the channel's output stream (sequential, append) or in the file
  * (random). What this does NOT do: bound itself. The caller looks at `pendingBytes` after each system call (limits.OUTBOX_BYTES_MAX).
  */
 import { assert, type Undo } from '../core/index.ts';
 import type { BlockHashes } from './block-hashes.ts';
-import type { OutputOperation } from './port.ts';
+import type { Lease, OutputOperation } from './port.ts';
 
 const BUFFER_BYTES_MIN = 4096;
 const PLAIN: Travel = { isMessage: false, hashes: undefined };
 /** A buffer that is this many times larger than what was in it is not kept. */
 const SLACK = 4;
+/** Buffers that wait to be filled again: as many as are acknowledged at once when half of a default window was read, twice. */
+const SPARES_MAX = 4;
+/** Less is cheaper to copy. */
+const LEASED_BYTES_MIN = 65_536;
 
 /** What goes with the bytes of a channel. `isMessage`: each operation is one of its own, never joined with the one before. */
 export interface Travel { readonly isMessage: boolean; readonly hashes: BlockHashes | undefined }
@@ -29,10 +33,9 @@ export class Outbox {
   #buffer: Uint8Array = new Uint8Array(BUFFER_BYTES_MIN);
   #used = 0;
   #entries: Entry[] = [];
-  /** The buffer of what was taken last, and its bytes in use. */
-  #taken: { readonly buffer: Uint8Array; readonly used: number } | undefined;
-  /** One to fill again. */
-  #spare: Uint8Array | undefined;
+  /** The buffer of what was taken last. */
+  #taken: BufferLease | undefined;
+  readonly #spares: Uint8Array[] = [];
 
   /** Bytes held back. */
   get pendingBytes(): number {
@@ -71,23 +74,24 @@ export class Outbox {
 
   /** The operations held back, now the caller's: the bytes are not touched again before recycle(). */
   take(): readonly OutputOperation[] {
-    const operations = this.pending();
-    this.#taken = operations.length === 0 ? undefined : { buffer: this.#buffer, used: this.#used }; // Nothing taken: the buffer stays the one that is written to.
+    const [buffer, used] = [this.#buffer, this.#used];
+    const lease = new BufferLease(() => { if (this.#spares.length < SPARES_MAX && buffer.length <= Math.max(BUFFER_BYTES_MIN, SLACK * used)) this.#spares.push(buffer); });
+    const operations = this.pending().map((operation) => (isMost(operation, buffer) ? { ...operation, lease } : operation));
+    this.#taken = operations.length === 0 ? undefined : lease; // Nothing taken: the buffer stays the one that is written to.
     this.clear();
     return operations;
   }
 
   /** Nobody needs the bytes of what was taken last any more. */
   recycle(): void {
-    if (this.#taken !== undefined && this.#taken.buffer.length <= Math.max(BUFFER_BYTES_MIN, SLACK * this.#taken.used)) this.#spare = this.#taken.buffer;
+    this.#taken?.release();
     this.#taken = undefined;
   }
 
   /** Forgets everything held back (return to an earlier state). */
   clear(): void {
     if (this.#entries.length === 0) return;
-    this.#buffer = this.#spare ?? new Uint8Array(Math.max(BUFFER_BYTES_MIN, this.#used)); // As much may come again: growing to it would copy it once more.
-    this.#spare = undefined;
+    this.#buffer = this.#spares.pop() ?? new Uint8Array(Math.max(BUFFER_BYTES_MIN, this.#used)); // As much may come again: growing to it would copy it once more.
     this.#used = 0;
     this.#entries = [];
   }
@@ -108,4 +112,30 @@ export class Outbox {
     next.set(this.#buffer.subarray(0, this.#used));
     this.#buffer = next;
   }
+}
+
+/** Memory that waits until nobody needs what is in it: first only whoever took it does. */
+class BufferLease implements Lease {
+  readonly #onFree: () => void;
+  #holders = 1;
+
+  constructor(onFree: () => void) {
+    this.#onFree = onFree;
+  }
+
+  hold(): void {
+    assert(this.#holders > 0, 'memory that is used again is held by nobody');
+    this.#holders++;
+  }
+
+  release(): void {
+    assert(this.#holders > 0, 'memory is given back once by each holder');
+    this.#holders--;
+    if (this.#holders === 0) this.#onFree();
+  }
+}
+
+/** Whoever holds it holds the whole buffer. */
+function isMost(operation: OutputOperation, buffer: Uint8Array): boolean {
+  return operation.kind === 'write' && operation.bytes.length >= Math.max(LEASED_BYTES_MIN, buffer.length / 2);
 }

@@ -12,9 +12,12 @@ import type { BlockHashes } from './block-hashes.ts';
 /** What a blocked channel needs next. Sequential: `length` more bytes at stream position `offset` (live: any). Random: the chunk at `offset`. */
 export interface Wanted { readonly offset: number; readonly length: number }
 
-/** One output operation, in order. `hashes`: of the stream's blocks, as far as they are known. */
+/** Memory of output, of which all that lies in it is used: whoever goes on needing it behind write() says so before that resolves, and later that he does not. */
+export interface Lease { hold(): void; release(): void }
+
+/** One output operation, in order. `hashes`: of the stream's blocks, as far as they are known. `lease`: for those who would else copy the bytes, when they are most of what lies in their memory. */
 export type OutputOperation =
-  | { readonly kind: 'write'; readonly channel: string; readonly offset: number; readonly bytes: Uint8Array; readonly hashes?: BlockHashes }
+  | { readonly kind: 'write'; readonly channel: string; readonly offset: number; readonly bytes: Uint8Array; readonly hashes?: BlockHashes; readonly lease?: Lease }
   | { readonly kind: 'truncate'; readonly channel: string; readonly size: number };
 
 /** Facts about one direction for the report. `sha256`: of its bytes; of a channel whose digest goes by blocks, SHA-256 of the XXH64s of its blocks (block-digest.ts). */
@@ -27,7 +30,7 @@ export interface HostPort {
    * [offset, offset + length) clipped to its size.
    */
   read(wanted: Wanted): Promise<Uint8Array | undefined>;
-  /** Performs output operations in order; resolves when the host has taken all bytes (not: on disk), which are somebody else's from then on. Back-pressure is its waiting. */
+  /** Performs output operations in order; resolves when the host has taken all bytes (not: on disk), which are somebody else's from then on, but for those under a lease that is held. Back-pressure is its waiting. */
   write(operations: readonly OutputOperation[]): Promise<void>;
   /** Makes all that was written durable, as far as the sink can (fsync for files, nothing for pipes). */
   sync(): Promise<void>;

@@ -4,7 +4,7 @@
  *   stream   0 ····· acked ▓▓▓▓▓▓▓▓▓▓▓ sent ░░░░░░ written        acked: durable in the reader's journal, forgotten here
  *                    └────── retained ───────────┘                sent <= acked + window
  *
- * Invariants: every byte from `acked` on is kept (a copy: retained.ts), so that a reader that lost its memory gets it again; what the reader holds is never sent
+ * Invariants: every byte from `acked` on is kept (retained.ts), so that a reader that lost its memory gets it again; what the reader holds is never sent
  * to be read twice (positions tell); at most the window and one release of the outbox are kept. The window grows only when nothing in the whole cluster could
  * go on otherwise (coordinator.ts). A reader that ended takes no more: what is written to
  * it is discarded, and the writer never learns of it, because when it would is a matter of timing. On a channel that cuts slow readers off, one that
@@ -95,7 +95,7 @@ export class PeerOutput extends OutputPort {
     for (const operation of operations) {
       assert(operation.kind === 'write', 'a stream is not truncated');
       this.#hashes = operation.hashes;
-      this.#add(operation.offset, operation.bytes, together);
+      this.#add(operation, together);
     }
     this.#pump();
     this.#isWriting = true;
@@ -177,7 +177,7 @@ export class PeerOutput extends OutputPort {
     this.#changed.wake();
   }
 
-  #add(offset: number, bytes: Uint8Array, together: number): void {
+  #add({ offset, bytes, lease }: Extract<OutputOperation, { kind: 'write' }>, together: number): void {
     assert(offset === this.#written, 'output to a peer leaves no gap');
     this.#written += bytes.length;
     if (this.#state === 'reader gone') {
@@ -187,8 +187,8 @@ export class PeerOutput extends OutputPort {
     const known = this.#acked - offset;
     if (known >= bytes.length || this.#cutAt !== undefined) return;
     // A message is whole or not there: its reader journals it in one piece.
-    if (known > 0 && !this.link.hasMessages) this.#retained.append(this.#acked, bytes.subarray(known), together);
-    else this.#retained.append(offset, bytes, together);
+    if (known > 0 && !this.link.hasMessages) this.#retained.append(this.#acked, bytes.subarray(known), { together, lease });
+    else this.#retained.append(offset, bytes, { together, lease });
   }
 
   #pump(): void {

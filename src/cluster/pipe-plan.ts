@@ -31,7 +31,7 @@ export function planPipe(wish: PipeRequest, host: ClusterHost): ClusterPlan {
     name: wish.name, hosts: [], address: undefined, groups, channels: [], processes: wish.processes, transport: 'ipc', isEncrypted: false, checkpointEvery: undefined, engine: undefined, restarts: 10, logs: wish.logs, store: wish.store,
     place: (field) => ({ code: 'E_USAGE', where: `stage ${field[1] ?? ''}`.trim() }),
   }, host, { processes: wish.processes });
-  const links = plan.nodes.slice(1).map((to, id): PlannedLink => ({ id, channel: id, from: plan.nodes[id]!.name, to: to.name, fromChannel: 'stdout', toChannel: 'stdin', hasMessages: false, windowBytes: defaultWindow(plan.nodes.length - 1, { hasMessages: false, isEphemeral: false }), cutsSlow: false }));
+  const links = plan.nodes.slice(1).map((to, id): PlannedLink => ({ id, channel: id, from: plan.nodes[id]!.name, to: to.name, fromChannel: 'stdout', toChannel: 'stdin', hasMessages: false, windowBytes: defaultWindow(plan.nodes.length - 1, false), cutsSlow: false }));
   return { ...plan, links, nodes: plan.nodes.map((node, index) => joined(node, { before: links[index - 1], after: links[index] })) };
 }
 

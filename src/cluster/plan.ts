@@ -76,8 +76,9 @@ export const NODES_MAX = 256; // One host; each node is a machine of its own.
 const LINKS_MAX = 65_536; // NODES_MAX squared: all to all.
 /** Readers make half of it durable at a time: a commit costs milliseconds on a busy disk, one of twice the size not twice as many. */
 const WINDOW_BYTES_DEFAULT = 4 * 1024 * 1024;
-const WINDOW_BYTES_RECORDED = 8 * 1024 * 1024;
-/** Streams of a recorded cluster that have the larger one: up to 256 MiB at each end. */
+/** Of streams: two processes on busy processors wait for each other less often. */
+const WINDOW_BYTES_WIDE = 8 * 1024 * 1024;
+/** Streams that have the larger one: up to 256 MiB at each end. */
 const WIDE_LINKS_MAX = 32;
 const WINDOW_BYTES_MIN = limits.CHUNK_BYTES;
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
@@ -98,7 +99,7 @@ export function planCluster(settings: ClusterSettings, host: ClusterHost, option
   if (members.length > NODES_MAX) throw complain(place(['groups']), `${members.length} nodes are asked for, at most ${NODES_MAX} are possible`);
   const channels = settings.channels.flatMap((channel, index) => joinGroups(channel, index, { settings, drafts })).map((link, id, all): Channel => ({ ...link, id: link.isPublished ? all.findIndex((other) => isSameOutput(other, link)) : id }));
   refuseDoubles(channels, settings);
-  const links = channels.flatMap((channel) => pairsOfReplicas(channel, members)).map((link, id, all): PlannedLink => ({ ...link, id, windowBytes: link.windowBytes ?? defaultWindow(all.length, { hasMessages: link.hasMessages, isEphemeral: options.isEphemeral === true }) }));
+  const links = channels.flatMap((channel) => pairsOfReplicas(channel, members)).map((link, id, all): PlannedLink => ({ ...link, id, windowBytes: link.windowBytes ?? defaultWindow(all.length, link.hasMessages) }));
   if (links.length > LINKS_MAX) throw complain(place(['channels']), `${links.length} channels are asked for, at most ${LINKS_MAX} are possible`);
   const { processOf, processHosts } = placeOnHosts(members, settings, options.processes ?? settings.processes ?? host.processors);
   const nodes = members.map((member, at) => toNode(member, { process: processOf[at]!, host: hostOf(member), settings, channels, inspector: host, images: options.images }));
@@ -155,8 +156,8 @@ function memberName({ name, group }: NodeDraft, replica: number): string {
 }
 
 /** The buffer of a channel that names none, in a cluster with so many. */
-export function defaultWindow(links: number, { hasMessages, isEphemeral }: { readonly hasMessages: boolean; readonly isEphemeral: boolean }): number {
-  return hasMessages || isEphemeral || links > WIDE_LINKS_MAX ? WINDOW_BYTES_DEFAULT : WINDOW_BYTES_RECORDED;
+export function defaultWindow(links: number, hasMessages: boolean): number {
+  return hasMessages || links > WIDE_LINKS_MAX ? WINDOW_BYTES_DEFAULT : WINDOW_BYTES_WIDE;
 }
 
 function pairsOfReplicas(channel: Channel, members: readonly Member[]): readonly (Omit<PlannedLink, 'id' | 'windowBytes'> & Pick<LinkDraft, 'windowBytes'>)[] {

@@ -5,10 +5,13 @@
  *            offset       │         └ cursor    └ room
  *
  * On a message channel a slab holds messages as they travel, each with its length in front; positions count the messages' bytes alone.
- * Invariants: a byte is copied in once and never changes while it may be read: slabs are filled again only where nobody but the transport saw them (`recycles`), and
- * only when everything in them was sent exactly once and is known to have arrived. Slabs are as large as what is added together, up to a payload.
+ * Large pieces of a stream are not copied: a slab is then a view of the memory in which they came, whose lease is held meanwhile.
+ *
+ * Invariants: a byte is copied in at most once and never changes while it may be read: slabs are filled again, and leases given back, only where nobody but the transport saw them
+ * (`recycles`), and only when everything in them was sent exactly once and is known to have arrived; else the memory is left to the garbage collector. Own slabs are as large as what is added together, up to a payload.
  * What this does NOT do: know windows, acknowledgements or ends (peer-output.ts).
  */
+import type { Lease } from '../channel/index.ts';
 import { assert } from '../core/index.ts';
 import { LENGTH_BYTES, messageLength, PAYLOAD_BYTES_MAX, putMessage } from './wire.ts';
 
@@ -22,6 +25,8 @@ interface Slab {
   used: number;
   /** Some of it was sent twice: a copy may still be under way when the reader has it. */
   isResent: boolean;
+  /** Of memory that is not ours. */
+  readonly lease: Lease | undefined;
 }
 
 const SLAB_BYTES_MIN = 4096;
@@ -42,9 +47,10 @@ export class Retained {
     this.#recycles = recycles;
   }
 
-  /** Adds bytes at the end of the stream, or one message; `together`: how much comes at once, for the size of a new slab. */
-  append(offset: number, bytes: Uint8Array, together: number): void {
+  /** Adds bytes at the end of the stream, or one message; `together`: how much comes at once, for the size of a new slab; `lease`: of the bytes, which may be kept under it. */
+  append(offset: number, bytes: Uint8Array, { together, lease }: { readonly together: number; readonly lease: Lease | undefined }): void {
     if (this.#hasMessages) return this.#appendMessage(offset, bytes, together);
+    if (lease !== undefined) return this.#keep(offset, bytes, lease);
     for (let from = 0; from < bytes.length;) {
       const slab = this.#slabFor(offset + from, { need: 1, together });
       const piece = bytes.subarray(from, from + slab.bytes.length - slab.used);
@@ -72,8 +78,10 @@ export class Retained {
     let done = 0;
     while (done < this.#slabs.length && endOf(this.#slabs[done]!) <= position && (done < this.#slabs.length - 1 || !hasRoom(this.#slabs[done]!))) done++;
     if (done === 0) return;
-    for (const { bytes, isResent } of this.#slabs.splice(0, done)) {
-      if (this.#recycles && !isResent && bytes.length === PAYLOAD_BYTES_MAX && this.#spare.length < SPARE_MAX) this.#spare.push(bytes);
+    for (const { bytes, isResent, lease } of this.#slabs.splice(0, done)) {
+      if (!this.#recycles || isResent) continue;
+      if (lease !== undefined) lease.release();
+      else if (bytes.length === PAYLOAD_BYTES_MAX && this.#spare.length < SPARE_MAX) this.#spare.push(bytes);
     }
     if (this.#index < done) this.#at = 0;
     this.#index = Math.max(0, this.#index - done);
@@ -101,6 +109,11 @@ export class Retained {
     this.#index = this.#at = 0;
   }
 
+  #keep(offset: number, bytes: Uint8Array, lease: Lease): void {
+    lease.hold();
+    this.#slabs.push({ bytes, view: viewOf(bytes), offset, length: bytes.length, used: bytes.length, isResent: false, lease });
+  }
+
   #appendMessage(offset: number, bytes: Uint8Array, together: number): void {
     const slab = this.#slabFor(offset, { need: LENGTH_BYTES + bytes.length, together });
     slab.used = putMessage(slab.view, slab.used, bytes);
@@ -113,13 +126,13 @@ export class Retained {
     if (last !== undefined && endOf(last) === offset && last.bytes.length - last.used >= need) return last;
     const size = Math.min(PAYLOAD_BYTES_MAX, Math.max(SLAB_BYTES_MIN, need, together));
     const bytes = (size === PAYLOAD_BYTES_MAX ? this.#spare.pop() : undefined) ?? new Uint8Array(size);
-    const slab: Slab = { bytes, view: new DataView(bytes.buffer), offset, length: 0, used: 0, isResent: false };
+    const slab: Slab = { bytes, view: viewOf(bytes), offset, length: 0, used: 0, isResent: false, lease: undefined };
     this.#slabs.push(slab);
     return slab;
   }
 
   #passBytes(slab: Slab, limit: number): number {
-    const count = Math.min(slab.used - this.#at, limit - slab.offset - this.#at);
+    const count = Math.min(slab.used - this.#at, limit - slab.offset - this.#at, PAYLOAD_BYTES_MAX);
     this.#at += count;
     return count;
   }
@@ -138,6 +151,10 @@ export class Retained {
     }
     return count;
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function endOf(slab: Slab): number {

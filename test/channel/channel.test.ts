@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { encodeCanonical, limits } from '../../src/core/index.ts';
-import { ChannelSet } from '../../src/channel/index.ts';
+import { ChannelSet, type OutputOperation } from '../../src/channel/index.ts';
 import { digests, feed, pattern, sha256, single, specOf, told, type Kind } from './helpers.ts';
 
 const { CHUNK_BYTES } = limits;
@@ -292,6 +292,30 @@ describe('the set', () => {
     const fourth = taken(4);
     expect([first, third, fourth]).toEqual([pattern(1, 9000), pattern(3, 9000), pattern(4, 9000)]);
     expect([second.buffer === fourth.buffer, first.buffer === fourth.buffer]).toEqual([true, false]);
+  });
+
+  test('most of what was taken comes with a lease: its memory is filled again when nobody holds it; less is not leased', () => {
+    const set = new ChannelSet([specOf('seqwo', { name: 'a' }), specOf('seqwo', { name: 'b' })], digests);
+    const [a, b] = [set.get('a')!, set.get('b')!];
+    const taken = (): readonly Extract<OutputOperation, { kind: 'write' }>[] => set.takeOutput().filter((operation) => operation.kind === 'write');
+    a.write(pattern(65_535));
+    expect(taken().map(({ lease }) => lease)).toEqual([undefined]);
+    b.write(pattern(70_000));
+    a.write(pattern(200_000, 1));
+    const [small, large] = taken();
+    expect([small!.lease === undefined, large!.lease === undefined]).toEqual([true, false]);
+    large!.lease!.hold();
+    set.recycleOutput();
+    const fill = (): Uint8Array => {
+      a.write(pattern(200_000, 2));
+      return taken()[0]!.bytes;
+    };
+    expect([1, 2, 3].map(() => fill().buffer === large!.bytes.buffer)).toEqual([false, false, false]);
+    expect(large!.bytes).toEqual(pattern(200_000, 1));
+    large!.lease!.release();
+    expect([1, 2].map(() => fill().buffer === large!.bytes.buffer)).toEqual([false, true]); // One was begun before.
+    expect(() => large!.lease!.release()).toThrow('given back once');
+    expect(() => large!.lease!.hold()).toThrow('held by nobody');
   });
 
   test('taking nothing and giving it back leaves the memory that is written to alone', () => {

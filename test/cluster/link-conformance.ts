@@ -112,6 +112,28 @@ export function linkConformance(name: string, makeRig: () => Promise<Rig>, { isS
       expect([Buffer.compare(read.bytes, bytes), read.pieces.length < 100]).toEqual([0, true]);
     });
 
+    it('bytes under a lease arrive as they were, whatever happens to their memory when it is given back', async () => {
+      const { output, input } = open(0);
+      const bytes = randomBytes(10, 2_000_000);
+      const lend = async (from: number, to: number): Promise<void> => {
+        const memory = bytes.slice(from, to);
+        let holders = 1;
+        const lease = { hold: () => { holders++; }, release: () => { if (--holders === 0) memory.fill(0xee); } };
+        await output.write([{ kind: 'write', channel: 'x', offset: from, bytes: memory, lease }]);
+        lease.release();
+      };
+      const write = async (): Promise<void> => {
+        for (let at = 0, turn = 0; at < bytes.length; turn++) {
+          const next = Math.min(bytes.length, at + [70_000, 300_000, 65_536][turn % 3]!);
+          await lend(at, next);
+          at = next;
+        }
+        await output.finish();
+      };
+      const [read] = await Promise.all([readAll(input, { slowly: true }), write()]);
+      expect(Buffer.compare(read.bytes, bytes)).toBe(0);
+    });
+
     it('messages keep their borders', async () => {
       const { output, input } = open(1);
       const bytes = randomBytes(2, 200_000);

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createXXHash64 } from 'hash-wasm';
 import { describe, expect, it } from 'vitest';
-import { DIGEST_BLOCK_BYTES } from '../../src/channel/index.ts';
-import { decodeEnvelope, encodeEnvelope, encodeParts, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, LinkHub, MemoryTransport, putMessage, unpackMessages, type Envelope, type PeerInput, type PeerOutput } from '../../src/cluster/index.ts';
+import { DIGEST_BLOCK_BYTES, type Lease } from '../../src/channel/index.ts';
+import { decodeEnvelope, encodeEnvelope, encodeParts, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, LinkHub, MemoryTransport, putMessage, unpackMessages, type Envelope, PeerOutput, type PeerInput } from '../../src/cluster/index.ts';
 import { CLUSTER_ID, digests, linkConformance, LINKS, randomBytes, type Rig } from './link-conformance.ts';
 
 function twin(mangle?: (frame: Uint8Array) => readonly Uint8Array[]): Rig {
@@ -157,6 +157,25 @@ describe('the envelope', () => {
     expect(unpackMessages(packed)).toEqual(messages);
     for (let length = 1; length < packed.length; length++) if (length !== 5) expect(unpackMessages(packed.subarray(0, length))).toBeUndefined();
   });
+});
+
+describe('memory under a lease', () => {
+  const size = 300_000;
+  /** Writes two pieces into an end without a reader; how many holders each has after each of `steps`. */
+  const holdersAfter = (recycles: boolean, steps: readonly ((output: PeerOutput) => void)[]): readonly (readonly number[])[] => {
+    const output = new PeerOutput({ ...LINKS[0]!, windowBytes: 10 * size }, { position: 0, held: 0, recycles, send: () => {} });
+    const holders = [0, 0];
+    const lease = (index: number): Lease => ({ hold: () => { holders[index]!++; }, release: () => { holders[index]!--; } });
+    void output.write([0, 1].map((index) => ({ kind: 'write', channel: 'x', offset: index * size, bytes: randomBytes(index, size), lease: lease(index) })));
+    return [[...holders], ...steps.map((step) => { step(output); return [...holders]; })];
+  };
+
+  it.each<[string, boolean, readonly ((output: PeerOutput) => void)[], readonly (readonly number[])[]]>([
+    ['is held until all of it has arrived', true, [(output) => output.onAck(size - 1, false), (output) => output.onAck(size, false), (output) => output.onAck(2 * size, false)], [[1, 1], [1, 1], [0, 1], [0, 0]]],
+    ['is not given back when some of it was sent twice: a copy may be under way', true, [(output) => output.onNeed(size + 5, size), (output) => output.onAck(2 * size, false)], [[1, 1], [0, 1], [0, 1]]],
+    ['is not given back when its reader keeps what it gets', false, [(output) => output.onAck(2 * size, false)], [[1, 1], [1, 1]]],
+    ['is not given back when its reader is gone: it may not have gone out yet', true, [(output) => output.onClosed()], [[1, 1], [1, 1]]],
+  ])('%s', (_, recycles, steps, expected) => expect(holdersAfter(recycles, steps)).toEqual(expected));
 });
 
 describe('a channel that cuts slow readers off', () => {
