@@ -2,6 +2,8 @@
  * The fast executor: cold code in the interpreter, hot code as WebAssembly units that call and chain to each other (src/isa/riscv/lift).
  *
  *   driver ── no unit ──► interpreter ── hot target ──► lift a batch, compile, instantiate: table slots, marks
+ *     │  ▲                 │  ▲  └── marked ──► unit ──┐     the relay: to and fro without the driver (isa/riscv/relay.ts)
+ *     │  │                 │  └───────────────────────┘
  *     │  ▲                    ▲
  *     ▼  │ left, odd next     │ cold: a call of code without a unit runs in a nested driver, so that its callers stay on the WebAssembly stack
  *    unit ──────────────────► stub
@@ -13,7 +15,7 @@
  */
 import { assert, limits } from '../core/index.ts';
 import {
-  CONTROL, LEAVE, OUTCOME, PAGE_FLAG, PAUSE, REASON, returnTarget, STOP, type CpuMemory, type CpuState, type Effort, type Executor, type Isa, type Stop, type TrapHandler,
+  CONTROL, LEAVE, OUTCOME, PAGE_FLAG, PAUSE, REASON, returnTarget, STOP, type CpuMemory, type CpuState, type Effort, type Executor, type Isa, type Nesting, type Stop, type TrapHandler,
 } from '../isa/index.ts';
 import { GuestMemory } from './memory.ts';
 import type { TranslationStore } from './translations.ts';
@@ -35,6 +37,8 @@ const CAME = { back: 0, left: 1, lookFirst: 2 } as const;
 /** What is pending when everybody returns to the outermost driver: a stop, nothing, or only that control went elsewhere. */
 const NOTHING = -1;
 const MOVED = -2;
+/** Where nothing comes back: no code lies there. */
+const NO_RETURN = 0;
 
 /** Where a nested driver's call comes back: address, and stack pointer words. */
 interface Return { readonly address: number; readonly sp: number; readonly spHigh: number }
@@ -123,6 +127,7 @@ export class Translator implements Executor {
   /** Executes until something is pending (false), or, nested, until the call that it runs has come back (true). */
   #drive(back: Return | undefined, depth: number): boolean {
     const control = this.#control;
+    const nesting: Nesting = { depth, back: back?.address ?? NO_RETURN, reserve: 0 };
     for (;;) {
       if (this.#pending !== NOTHING) {
         if (back !== undefined || this.#pending !== MOVED) return false;
@@ -135,8 +140,8 @@ export class Translator implements Executor {
       const pc = control[CONTROL.pc]! >>> 0;
       if (back !== undefined && pc === back.address && control[CONTROL.pcHigh] === 0 && this.#isStackAt(back)) return true;
       const slot = control[CONTROL.pcHigh] === 0 ? this.#units.slotAt(pc) : undefined;
-      if (slot === undefined) this.#interpret(false);
-      else if (this.#left < this.#margin) this.#interpret(true);
+      if (slot === undefined) this.#interpret(nesting);
+      else if (this.#left < this.#margin) this.#interpret(undefined);
       else this.#runUnit(pc, slot, { depth, isNested: back !== undefined });
     }
   }
@@ -150,33 +155,47 @@ export class Translator implements Executor {
     const before = this.#left;
     const came = this.#units.enter(before - this.#margin, depth, pc | 0, slot);
     this.#left = this.#outcome[OUTCOME.fuel >> 2]! + this.#margin;
-    if (came === CAME.left && this.#pending === NOTHING) {
-      const detail = this.#outcome[OUTCOME.detail >> 2]!;
-      this.#left += detail & 0xffff;
-      this.#control[CONTROL.pc] = this.#outcome[OUTCOME.pc >> 2]!;
-      this.#control[CONTROL.pcHigh] = 0;
-      if (detail >>> 16 === REASON.instruction) this.#interpretOne();
-    } else if (came === CAME.lookFirst && isNested && this.#pending === NOTHING) {
-      this.#pending = MOVED; // Perhaps for want of depth: only the outermost driver has it all.
-    }
     this.translated += before - this.#left;
+    if (came === CAME.left) this.#leftUnit();
+    else if (came === CAME.lookFirst) this.#lookFirst(isNested);
   }
 
-  /** Interprets until a stop, a mark or a hot target; `isTail`: what is left is too little for units. */
-  #interpret(isTail: boolean): void {
+  /** A unit has left with what stands in the outcome words. */
+  #leftUnit(): void {
+    if (this.#pending !== NOTHING) return;
+    const detail = this.#outcome[OUTCOME.detail >> 2]!;
+    const given = detail & 0xffff;
+    this.#left += given;
+    this.translated -= given;
+    this.#control[CONTROL.pc] = this.#outcome[OUTCOME.pc >> 2]!;
+    this.#control[CONTROL.pcHigh] = 0;
+    if (detail >>> 16 === REASON.instruction) this.#interpretOne();
+  }
+
+  #lookFirst(isNested: boolean): void {
+    if (isNested && this.#pending === NOTHING) this.#pending = MOVED; // Perhaps for want of depth: only the outermost driver has it all.
+  }
+
+  /** Interprets, and runs units that it comes to, until a stop, a hot target or what else there is to do; without `nesting` what is left is too little for units. */
+  #interpret(nesting: Nesting | undefined): void {
     const interpreter = this.#interpreter;
     this.#setRetired();
     if (this.#units.hasQueue) this.#flushQueue();
-    const budget = this.#units.hasQueue ? Math.min(this.#left, QUEUE_INSTRUCTIONS) : this.#left;
-    const stop = isTail ? interpreter.runPlain(budget) : interpreter.run(budget);
-    this.#left -= interpreter.executed;
-    this.#effort.interpreted += interpreter.executed;
+    const before = this.#left;
+    const budget = this.#units.hasQueue ? Math.min(before, QUEUE_INSTRUCTIONS) : before;
+    if (nesting !== undefined) nesting.reserve = before - budget;
+    const stop = nesting === undefined ? interpreter.runPlain(budget) : interpreter.run(budget, nesting);
+    this.#left = before - interpreter.executed;
+    this.#effort.interpreted += interpreter.executed - interpreter.translated;
+    this.translated += interpreter.translated;
     if (stop === STOP.budget) return;
     if (stop === PAUSE.enter) {
       if (interpreter.executed === 0 && this.#units.slotAt(this.#control[CONTROL.pc]! >>> 0) === undefined) this.#passMark();
     } else if (stop === PAUSE.hot) {
       if (this.#control[CONTROL.pcHigh] === 0) this.#enqueue(this.#control[CONTROL.pc]! >>> 0);
-    } else this.#stopped(stop);
+    } else if (stop === PAUSE.left) this.#leftUnit();
+    else if (stop === PAUSE.lookFirst) this.#lookFirst(nesting?.back !== NO_RETURN);
+    else this.#stopped(stop);
   }
 
   /** At a mark that no nested driver waits for: where a caller that has left the WebAssembly stack goes on. A frequent one gets a unit. */
@@ -193,7 +212,7 @@ export class Translator implements Executor {
     const stop = interpreter.runPlain(1);
     this.#left -= interpreter.executed;
     this.#effort.interpreted += interpreter.executed;
-    if (stop !== STOP.budget && stop !== PAUSE.hot && stop !== PAUSE.enter) this.#stopped(stop);
+    if (stop !== STOP.budget && stop < PAUSE.enter) this.#stopped(stop as Stop); // Pauses have higher numbers.
   }
 
   #stopped(stop: Stop): void {

@@ -9,7 +9,7 @@
  * What this does NOT do: run units, or count (translator.ts).
  */
 import { assert } from '../core/index.ts';
-import { CodeCache, driverModule, FunctionStarts, liftBatch, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type UnitLayout } from '../isa/index.ts';
+import { CodeCache, driverModule, FunctionStarts, liftBatch, relayModule, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
 import { VM_OFFSET, type GuestMemory } from './memory.ts';
 import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
@@ -117,6 +117,7 @@ export class UnitTable {
     this.enter = driver.exports['enter'] as Enter; // What the module exports under this name.
     for (let slot = 0; slot < TABLE_SIZE_FIRST; slot++) this.#table.set(slot, this.#stub);
     memory.onCodeChange((page) => this.#dropPage(page));
+    interpreter.callUnits((loop) => this.#instantiateRelay(loop));
   }
 
   #makeLayout(margin: number): UnitLayout {
@@ -255,9 +256,9 @@ export class UnitTable {
       for (const [address, slot] of unit.entries) {
         this.#units.set(address, { slot, batch: installed });
         this.cacheTarget(address, slot);
-        this.#interpreter.setEntry(address, true);
+        this.#interpreter.setEntry(address, slot);
       }
-      for (const address of unit.resumes) this.#interpreter.setEntry(address, true);
+      for (const address of unit.resumes) this.#interpreter.setEntry(address, this.#units.get(address)?.slot ?? 0);
       for (const address of unit.callees) this.layout.functions.add(address);
       for (const address of unit.starts) this.#covered.add(address);
     }
@@ -288,6 +289,11 @@ export class UnitTable {
     const users = this.#batchesOfPage.get(page);
     if (users === undefined) this.#batchesOfPage.set(page, new Set([batch]));
     else users.add(batch);
+  }
+
+  #instantiateRelay(loop: Loop): Relay {
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(relayModule(this.layout)), { e: { memory: this.#memory.wasmMemory, table: this.#table, loop } });
+    return exports['relay'] as Relay; // What the module exports under this name.
   }
 
   #instantiate(bytes: Uint8Array): WebAssembly.Instance {
@@ -328,7 +334,7 @@ export class UnitTable {
         this.#units.delete(address);
         this.#table.set(slot, this.#stub);
       }
-      for (const address of [...entries.keys(), ...resumes]) if (!this.#units.has(address)) this.#interpreter.setEntry(address, false);
+      for (const address of [...entries.keys(), ...resumes]) if (!this.#units.has(address)) this.#interpreter.setEntry(address, undefined);
     }
     for (const page of batch.pages) this.#batchesOfPage.get(page)?.delete(batch);
   }
@@ -336,7 +342,7 @@ export class UnitTable {
   /** Everything: what is on the WebAssembly stack must be left before slots are used again. */
   dropUnits(): void {
     for (const { batch } of new Set(this.#units.values())) {
-      for (const { entries, resumes } of batch.units) for (const address of [...entries.keys(), ...resumes]) this.#interpreter.setEntry(address, false);
+      for (const { entries, resumes } of batch.units) for (const address of [...entries.keys(), ...resumes]) this.#interpreter.setEntry(address, undefined);
     }
     for (const { slot } of this.#units.values()) this.#table.set(slot, this.#stub);
     if (this.#places.slots.size > 0) this.#targets.fill(0); // Untouched pages stay unallocated.

@@ -7,7 +7,7 @@
 import { assert } from '../core/index.ts';
 import {
   loopModule, NEVER_HOT, ProfilingInterpreter, STOP, WasmInterpreter,
-  type ColdInterpreter, type CpuMemory, type CpuState, type Executor, type Isa, type Loop, type LoopLayout, type Pause, type Stop,
+  type ColdInterpreter, type CpuMemory, type CpuState, type Executor, type Isa, type Loop, type LoopLayout, type Nesting, type Pause, type Relay, type Stop,
 } from '../isa/index.ts';
 import { GuestMemory, VM_OFFSET } from './memory.ts';
 
@@ -50,9 +50,10 @@ export class WasmTier implements ColdInterpreter {
   readonly #hotLimit: number;
   readonly #first: ProfilingInterpreter;
   #second: WasmInterpreter | undefined;
-  readonly #entries = new Set<number>();
+  readonly #entries = new Map<number, number>();
   #warmUp: number;
   #last: ColdInterpreter;
+  #makeRelay: ((loop: Loop) => Relay) | undefined = undefined;
 
   constructor(memory: CpuMemory, state: CpuState, { hotLimit = NEVER_HOT, warmUp }: WasmTierOptions) {
     assert(memory instanceof GuestMemory, 'the WebAssembly interpreter works on the linear memory of the engine');
@@ -65,16 +66,22 @@ export class WasmTier implements ColdInterpreter {
   }
 
   get executed(): number { return this.#last.executed; }
+  get translated(): number { return this.#last.translated; }
   get faultLow(): number { return this.#last.faultLow; }
   get faultHigh(): number { return this.#last.faultHigh; }
 
-  run(budget: number): Stop | Pause { return this.#run(budget, false); }
-  runPlain(budget: number): Stop | Pause { return this.#run(budget, true); }
+  run(budget: number, nesting?: Nesting): Stop | Pause { return this.#run(budget, false, nesting); }
+  runPlain(budget: number): Stop | Pause { return this.#run(budget, true, undefined); }
 
-  setEntry(address: number, isEntry: boolean): void {
-    this.#last.setEntry(address, isEntry);
+  /** How the WebAssembly interpreter, once it runs, is to call units. To be told before anything runs. */
+  callUnits(makeRelay: (loop: Loop) => Relay): void {
+    this.#makeRelay = makeRelay;
+  }
+
+  setEntry(address: number, slot: number | undefined): void {
+    this.#last.setEntry(address, slot);
     if (this.#second !== undefined) return;
-    if (isEntry) this.#entries.add(address);
+    if (slot !== undefined) this.#entries.set(address, slot);
     else this.#entries.delete(address);
   }
 
@@ -87,7 +94,7 @@ export class WasmTier implements ColdInterpreter {
   executeAtomic(operation: number, packed: number, imm: number): number { return this.#first.executeAtomic(operation, packed, imm); }
   dropCaches(): void { this.#last.dropCaches(); }
 
-  #run(budget: number, isPlain: boolean): Stop | Pause {
+  #run(budget: number, isPlain: boolean, nesting: Nesting | undefined): Stop | Pause {
     let spent = 0;
     if (this.#warmUp > 0) {
       const first = this.#first;
@@ -98,7 +105,7 @@ export class WasmTier implements ColdInterpreter {
       if (stop !== STOP.budget || spent === budget) return stop;
     }
     const second = this.#second ?? this.#goOver();
-    return isPlain ? second.runPlain(budget, spent) : second.run(budget, spent);
+    return isPlain ? second.runPlain(budget, spent) : second.run(budget, nesting, spent);
   }
 
   #goOver(): WasmInterpreter {
@@ -106,8 +113,8 @@ export class WasmTier implements ColdInterpreter {
     const layout = layoutOf(memory);
     const instance = new WebAssembly.Instance(moduleFor(layout), { e: { memory: memory.wasmMemory } });
     const loop = instance.exports['loop'] as Loop; // What the module exports under this name.
-    const second = new WasmInterpreter(memory, this.#state, { layout, loop, hotLimit: this.#hotLimit });
-    for (const entry of this.#entries) second.setEntry(entry, true);
+    const second = new WasmInterpreter(memory, this.#state, { layout, loop, relay: this.#makeRelay?.(loop), hotLimit: this.#hotLimit });
+    for (const [entry, slot] of this.#entries) second.setEntry(entry, slot);
     this.#entries.clear();
     second.counters.set(this.#first.counters);
     this.#first.dropCaches();

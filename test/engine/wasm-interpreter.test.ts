@@ -178,9 +178,9 @@ describe('as a cold tier', () => {
         const address = CODE + 2 * random.below(2048);
         if (random.below(4) === 0) {
           marked.push(address);
-          both.forEach(({ tier }) => tier.setEntry(address, true));
+          both.forEach(({ tier }) => tier.setEntry(address, 0));
         } else if (random.below(40) === 0) {
-          for (const entry of marked.splice(0)) both.forEach(({ tier }) => tier.setEntry(entry, false));
+          for (const entry of marked.splice(0)) both.forEach(({ tier }) => tier.setEntry(entry, undefined));
         }
         const budget = 1 + random.below(60);
         const isPlain = random.below(3) === 0;

@@ -13,6 +13,10 @@ export const PAUSE = {
   enter: 8,
   /** The pc has just become the target of its hotLimit-th jump. */
   hot: 9,
+  /** A unit that was called has left: the outcome words say where execution stands. */
+  left: 10,
+  /** A unit has come back, and wants the driver to look before it goes on. */
+  lookFirst: 11,
 } as const;
 export type Pause = (typeof PAUSE)[keyof typeof PAUSE];
 

@@ -11,17 +11,22 @@ import { executeAtomic, executeFloat, executeOperation } from './single-instruct
 
 export { PAUSE, type Pause } from './machine.ts';
 
+/** How a driver that calls units runs the interpreter: see relay.ts. */
+export interface Nesting { readonly depth: number; readonly back: number; reserve: number }
+
 /** What a translating driver needs of an interpreter; profiling-interpreter.ts and wasm-interpreter/ have one each. */
 export interface ColdInterpreter {
-  /** Of the last run. */
+  /** Of the last run, what units retired that it called among it. */
   readonly executed: number;
+  readonly translated: number;
   readonly faultLow: number;
   readonly faultHigh: number;
-  /** Runs until a stop, a marked entry or a hot target. */
-  run(budget: number): Stop | Pause;
+  /** Runs until a stop, a marked entry or a hot target. With `nesting` it may call the units at marks, and takes up to `reserve` more than the budget. */
+  run(budget: number, nesting?: Nesting): Stop | Pause;
   /** Runs past marked entries; may still pause at a hot target. */
   runPlain(budget: number): Stop | Pause;
-  setEntry(address: number, isEntry: boolean): void;
+  /** Marks an address. `slot`: of the unit there in the function table; 0: there is none; undefined: no mark. */
+  setEntry(address: number, slot: number | undefined): void;
   /** Counts an arrival at `address` from translated code; true when it has become hot. */
   countArrival(address: number): boolean;
   /** Arrivals counted at an address, or at one that shares its counter. */
@@ -54,6 +59,7 @@ export class ProfilingInterpreter implements ColdInterpreter {
   /** Arrivals by bits of the address. */
   get counters(): Uint16Array { return this.#machine.hot; }
   get executed(): number { return this.#machine.executed; }
+  get translated(): number { return 0; }
   get faultLow(): number { return this.#machine.faultLow; }
   get faultHigh(): number { return this.#machine.faultHigh; }
 
@@ -65,8 +71,8 @@ export class ProfilingInterpreter implements ColdInterpreter {
     return execute(this.#machine, this.#plain, budget);
   }
 
-  setEntry(address: number, isEntry: boolean): void {
-    this.#pages.setEntry(address, isEntry);
+  setEntry(address: number, slot: number | undefined): void {
+    this.#pages.setEntry(address, slot !== undefined);
   }
 
   countArrival(address: number): boolean {

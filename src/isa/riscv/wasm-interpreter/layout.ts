@@ -37,6 +37,9 @@ export const STATE = {
   record: 3084,
   /** Jumps to a target before it is hot. */
   hotLimit: 3088,
+  /** Written by the relay (relay.ts): budget left, instructions of units. */
+  total: 3092,
+  translated: 3096,
 } as const;
 
 export const RECORD_BYTES = 16;

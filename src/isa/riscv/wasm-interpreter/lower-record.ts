@@ -3,6 +3,7 @@
  * effect is a nop, `li`, `lui` and `auipc` are constants, a move between register files is a move), never another meaning.
  * Fields of operations that are not as layout.ts says:
  *
+ *   enter      slot of the unit | side slot
  *   constant   rd | 64 bits                          called  packed rd, rs1, rs2 (5 bits each) | immediate | operation number
  *   branch     rs1 | rs2 | distance                  float   packed rd, rs1, rs2, rs3 | rounding mode | operation number
  *   jump       rd | – | distance                     store   rs2 | rs1 | offset

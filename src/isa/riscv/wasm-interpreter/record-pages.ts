@@ -35,8 +35,8 @@ export class RecordPages {
   /** First and last decoded offset in each slot, bytes of code: what a change of the page must forget. */
   readonly #first: Int16Array;
   readonly #last: Int16Array;
-  /** Guest page → offsets in it. */
-  readonly #entries = new Map<number, Set<number>>();
+  /** Guest page → offset in it → slot of the unit there. */
+  readonly #entries = new Map<number, Map<number, number>>();
   readonly #place: Place = { page: 0, offset: 0, index: 0, isAlone: false };
   /** Side slot of an address: of its straddling instruction (even key), of the instruction under an entry mark (odd). */
   readonly #sides = new Map<number, number>();
@@ -81,12 +81,12 @@ export class RecordPages {
     this.#sides.clear();
   }
 
-  /** Marks or unmarks an address as an entry of translated code; its record is made again at its next fetch. */
-  setEntry(address: number, isEntry: boolean): void {
+  /** Marks an address as an entry of translated code with the slot of its unit, or takes the mark away; its record is made again at its next fetch. */
+  setEntry(address: number, slot: number | undefined): void {
     const [page, offset] = [address >>> 12, address & 4095];
     let offsets = this.#entries.get(page);
-    if (offsets === undefined) this.#entries.set(page, offsets = new Set());
-    if (isEntry) offsets.add(offset);
+    if (offsets === undefined) this.#entries.set(page, offsets = new Map());
+    if (slot !== undefined) offsets.set(offset, slot);
     else offsets.delete(offset);
     const records = this.#map[page]!;
     if (records !== 0) this.#words[(records >>> 2) + offset * RECORD_WORDS] = ON.undecoded;
@@ -108,7 +108,9 @@ export class RecordPages {
     let last = offset;
     for (let count = 0; count < AHEAD_MAX && offset < 4096 && this.#words[index + offset * RECORD_WORDS] === 0; count++) {
       last = offset;
-      const length = entries?.has(offset) === true ? this.#fillEntry(page, offset, index + offset * RECORD_WORDS) : this.#lowerAt(page, offset, index + offset * RECORD_WORDS, false);
+      const at = index + offset * RECORD_WORDS;
+      const unit = entries?.get(offset);
+      const length = unit === undefined ? this.#lowerAt(page, offset, at, false) : this.#fillEntry(page, offset, at, unit);
       if (length === 0) break;
       offset += length;
     }
@@ -128,10 +130,10 @@ export class RecordPages {
   }
 
   /** The record of an entry of translated code; its instruction has one of its own. Length of the instruction, or 0 where decoding ahead ends. */
-  #fillEntry(page: number, offset: number, index: number): number {
+  #fillEntry(page: number, offset: number, index: number, unit: number): number {
     const side = this.#side((page * 4096 + offset) * 2 + 1);
     const length = this.#lowerAt(page, offset, side >>> 2, true);
-    this.#writer.put(index, ON.enter, 4, 0, side, 0);
+    this.#writer.put(index, ON.enter, 4, unit, side, 0);
     return length;
   }
 

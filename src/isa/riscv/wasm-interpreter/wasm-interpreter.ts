@@ -11,7 +11,8 @@ import { LOADS, STORES } from '../lift-table.ts';
 import { HOT_MASK, isTrap, Machine, PAUSE, RETIRED, type Pause } from '../machine.ts';
 import { hasRights, loadSlow, storeSlow } from '../memory-access.ts';
 import { FLOAT_HANDLERS, OPERATIONS } from '../operations/index.ts';
-import type { ColdInterpreter } from '../profiling-interpreter.ts';
+import type { ColdInterpreter, Nesting } from '../profiling-interpreter.ts';
+import { CHUNK, RELAY } from '../relay.ts';
 import { executeAtomic, executeFloat, executeOperation } from '../single-instructions.ts';
 import { LOOP_OPERATIONS, ON } from './handlers.ts';
 import { AREA, LEFT, STATE, type LoopLayout } from './layout.ts';
@@ -19,9 +20,9 @@ import { RecordPages } from './record-pages.ts';
 
 /** The loop of the module, instantiated on the memory that the layout speaks of. */
 export type Loop = (left: number, isPlain: number) => number;
+/** The function of relay.ts over that loop. */
+export type Relay = (left: number, reserve: number, depth: number, back: number) => number;
 
-/** Budget of one call of the loop: V8 puts optimised code into use at the next call only. */
-const CHUNK = 1 << 18;
 const NOT_STOPPED = -2;
 const RM_DYNAMIC = 7;
 const RM_MAX = 4;
@@ -48,27 +49,34 @@ export class WasmInterpreter implements ColdInterpreter {
   readonly #machine: Machine;
   readonly #pages: RecordPages;
   readonly #loop: Loop;
+  readonly #relay: Relay | undefined;
   readonly #words: Int32Array;
   readonly #control: Int32Array;
   readonly #registers: number;
   readonly #leftWord: number;
   readonly #recordWord: number;
+  readonly #totalWord: number;
+  readonly #translatedWord: number;
   readonly #hot: Uint16Array;
   readonly #hotLimit: number;
   #budget = 0;
   #left = 0;
+  translated = 0;
 
   /** `hotLimit`: jumps to a target before run() pauses with PAUSE.hot, 1 to 65535; NEVER_HOT: it does not. */
-  constructor(memory: CpuMemory, state: CpuState, { layout, loop, hotLimit }: { readonly layout: LoopLayout; readonly loop: Loop; readonly hotLimit: number }) {
+  constructor(memory: CpuMemory, state: CpuState, { layout, loop, relay, hotLimit }: { readonly layout: LoopLayout; readonly loop: Loop; readonly relay?: Relay | undefined; readonly hotLimit: number }) {
     assert(state.x.byteOffset === layout.registers && memory.pageFlags.byteOffset === layout.pageFlags, 'the layout is that of this memory');
     this.#machine = new Machine(memory, state);
     this.#pages = new RecordPages(memory, layout);
     this.#loop = loop;
+    this.#relay = relay;
     this.#words = memory.i32;
     this.#control = state.control;
     this.#registers = layout.registers;
     this.#leftWord = (layout.registers + STATE.left) >>> 2;
     this.#recordWord = (layout.registers + STATE.record) >>> 2;
+    this.#totalWord = (layout.registers + STATE.total) >>> 2;
+    this.#translatedWord = (layout.registers + STATE.translated) >>> 2;
     this.#hot = new Uint16Array(memory.i32.buffer, layout.area + AREA.hot, HOT_MASK + 1);
     this.#hotLimit = hotLimit;
     this.#words[(layout.registers + STATE.hotLimit) >>> 2] = hotLimit;
@@ -81,16 +89,16 @@ export class WasmInterpreter implements ColdInterpreter {
   get faultHigh(): number { return this.#machine.faultHigh; }
 
   /** `spent`: how much of the budget another interpreter has retired already in this run; `executed` has it in it. */
-  run(budget: number, spent = 0): Stop | Pause {
-    return this.#run(budget, spent, 0);
+  run(budget: number, nesting?: Nesting, spent = 0): Stop | Pause {
+    return nesting === undefined || this.#relay === undefined ? this.#run(budget, spent, 0) : this.#runBoth(this.#relay, budget, spent, nesting);
   }
 
   runPlain(budget: number, spent = 0): Stop | Pause {
     return this.#run(budget, spent, 1);
   }
 
-  setEntry(address: number, isEntry: boolean): void {
-    this.#pages.setEntry(address, isEntry);
+  setEntry(address: number, slot: number | undefined): void {
+    this.#pages.setEntry(address, slot);
   }
 
   countArrival(address: number): boolean {
@@ -118,13 +126,7 @@ export class WasmInterpreter implements ColdInterpreter {
   }
 
   #run(budget: number, spent: number, isPlain: number): Stop | Pause {
-    assert(Number.isInteger(budget) && budget > spent && budget <= 0x7fffffff, 'a budget is a positive 32-bit integer');
-    const control = this.#control;
-    this.#budget = budget;
-    this.#left = budget - spent;
-    let stop = NOT_STOPPED;
-    // The loop keeps an even pc even; one that was set from outside may be odd.
-    if ((control[CONTROL.pc]! & 1) !== 0) stop = this.#machine.fault(STOP.misaligned, control[CONTROL.pc]!, control[CONTROL.pcHigh]!);
+    let stop = this.#begin(budget, spent);
     while (stop === NOT_STOPPED) {
       const chunk = this.#left < CHUNK ? this.#left : CHUNK;
       const reason = this.#loop(chunk, isPlain);
@@ -134,6 +136,45 @@ export class WasmInterpreter implements ColdInterpreter {
       else if (reason === LEFT.page && this.#left > 0) stop = this.#enterPage();
       if (this.#left === 0 && stop === NOT_STOPPED) stop = STOP.budget;
     }
+    return this.#end(budget, stop);
+  }
+
+  /** As #run, calling units. While they run, others may run this interpreter: what it keeps of the run is set again behind them. */
+  #runBoth(relay: Relay, budget: number, spent: number, { reserve, depth, back }: Readonly<Nesting>): Stop | Pause {
+    const control = this.#control;
+    const [retiredLow, retiredHigh] = [control[CONTROL.retiredLow]!, control[CONTROL.retiredHigh]!];
+    let stop = this.#begin(budget, spent);
+    let translated = 0;
+    while (stop === NOT_STOPPED) {
+      const reason = relay(this.#left, reserve, depth, back);
+      this.#budget = budget;
+      this.#left = this.#words[this.#totalWord]!;
+      translated += this.#words[this.#translatedWord]!;
+      control[CONTROL.retiredLow] = retiredLow;
+      control[CONTROL.retiredHigh] = retiredHigh;
+      if (reason === LEFT.record) stop = this.#doRecord();
+      else if (reason === LEFT.hot) stop = PAUSE.hot;
+      else if (reason === RELAY.left) stop = PAUSE.left;
+      else if (reason === RELAY.lookFirst) stop = PAUSE.lookFirst;
+      else if (reason === RELAY.back) stop = PAUSE.enter;
+      else if (reason === LEFT.page && this.#left > 0) stop = this.#enterPage();
+      if (this.#left <= 0 && stop === NOT_STOPPED) stop = STOP.budget;
+    }
+    this.translated = translated;
+    return this.#end(budget, stop);
+  }
+
+  #begin(budget: number, spent: number): number {
+    assert(Number.isInteger(budget) && budget > spent && budget <= 0x7fffffff, 'a budget is a positive 32-bit integer');
+    const control = this.#control;
+    this.#budget = budget;
+    this.#left = budget - spent;
+    this.translated = 0;
+    // The loop keeps an even pc even; one that was set from outside may be odd.
+    return (control[CONTROL.pc]! & 1) === 0 ? NOT_STOPPED : this.#machine.fault(STOP.misaligned, control[CONTROL.pc]!, control[CONTROL.pcHigh]!);
+  }
+
+  #end(budget: number, stop: number): Stop | Pause {
     this.#machine.executed = budget - this.#left;
     const reached = stop as Stop | Pause; // Operations return RETIRED or a Stop, and RETIRED ends no run.
     if (isTrap(reached)) this.#machine.clearReservation();
