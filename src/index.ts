@@ -4,11 +4,11 @@
 export type { ClusterPlan, PlannedLink, PlannedNode } from './cluster/index.ts';
 export type { ClusterBranch, CutFacts } from './cluster/cut.ts';
 export { clusterMembers } from './cluster/members.ts';
-export { checkpointCluster, clusterCheckpoints, forkCluster, removeAll, rollbackCluster } from './cluster/live/whole.ts';
-export { replayCluster, type ClusterReplay } from './cluster/replay.ts';
+export { checkpointCluster, clusterCheckpoints, forkCluster, removeAll, replayCluster, rollbackCluster } from './cluster/live/whole.ts';
+export type { ClusterReplay } from './cluster/replay.ts';
 export type { ClusterStatus, NodeStatus } from './cluster/live/coordinator.ts';
 export { runClusterProcess } from './cluster/live/node-process.ts';
-export { makeKeys, runAgent, type AgentRequest } from './cluster/live/agent-verbs.ts';
+export { makeKeys, runAgent, runDesk, type AgentRequest } from './cluster/live/agent-verbs.ts';
 export { upCluster, type UpRequest, type UpResult } from './cluster/live/up.ts';
 export { convertCluster, readClusterPlan, readPipePlan, type PipeRequest, type PlanRequest } from './cluster/live/read-plan.ts';
 export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './core/index.ts';

@@ -2,7 +2,7 @@
  * The verbs of clusters over several hosts: keys makes what they share, agent runs nodes on one of them.
  */
 import type { Command } from 'commander';
-import { makeKeys, runAgent } from '../../src/index.ts';
+import { makeKeys, runAgent, runDesk } from '../../src/index.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { note } from '../terminal.ts';
 
@@ -15,6 +15,7 @@ export function addAgentCommands(program: Command): void {
     .argument('<file>', 'a new file, readable by you alone; copy it to every host')
     .addHelpText('after', '\nExample:\n  stillpoint keys cluster.keys')
     .action((file: string) => makeKeys(file));
+  program.command('cluster-desk', { hidden: true }).description('answers for a store; started by agent').action(() => runDesk());
   program
     .command('agent')
     .description('run nodes of clusters on this host, for up on another one')
@@ -32,7 +33,7 @@ Ctrl-C stops the nodes at a resumable point. Nobody without the keys is heard.`)
       const stop = stopOnSignals();
       try {
         await runAgent({
-          keys: flags.keys, listen: flags.listen, store: flags.store, work: flags.work, entry: [process.argv[1]!, 'cluster-process'], stopRequested: stop.requested,
+          keys: flags.keys, listen: flags.listen, store: flags.store, work: flags.work, entry: [process.argv[1]!, 'cluster-process'], deskEntry: [process.argv[1]!, 'cluster-desk'], stopRequested: stop.requested,
           onListening: (endpoint) => { note(`agent listens at ${endpoint.replace(/^tcp:\/\//, '')}`); },
           onRemark: note,
         });

@@ -5,11 +5,11 @@
 import type { Command } from 'commander';
 import { clusterMembers, replayCluster, replayRun, StillpointError, type ClusterReplay, type EngineName, type ReplayResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
-import { say, sayJson } from '../terminal.ts';
+import { KEYS_SAYS, say, sayJson } from '../terminal.ts';
 import { parseEngine } from './run.ts';
 
 interface ReplayFlags {
-  readonly store?: string; readonly from?: string; readonly to?: string; readonly jobs?: string; readonly engine?: EngineName;
+  readonly store?: string; readonly keys?: string; readonly from?: string; readonly to?: string; readonly jobs?: string; readonly engine?: EngineName;
   readonly json?: boolean; readonly progress: boolean; readonly outputs: boolean;
 }
 
@@ -19,6 +19,7 @@ export function addReplayCommand(program: Command): void {
     .description('execute a run again from its journal and compare outputs, roots and end')
     .argument('<run>', 'name of the run, or of a cluster: all its nodes, and what they sent each other')
     .option('--store <dir>', 'the store')
+    .option('--keys <file>', KEYS_SAYS)
     .option('--from <checkpoint>', 'begin at this checkpoint (its state is trusted)')
     .option('--to <checkpoint>', 'end at this checkpoint')
     .option('--jobs <count>', 'verify that many stretches between checkpoints at once')
@@ -51,7 +52,7 @@ async function replayWhole(cluster: string, flags: ReplayFlags): Promise<void> {
   for (const option of ['from', 'to', 'jobs'] as const) if (flags[option] !== undefined) throw new StillpointError('E_USAGE', `option --${option}: it is for one run, not for a whole cluster`);
   let progress: ProgressLine | undefined;
   try {
-    const result = await replayCluster({ cluster, store: flags.store, engine: flags.engine, comparesFiles: flags.outputs }, (node) => {
+    const result = await replayCluster({ cluster, store: flags.store, keys: flags.keys, engine: flags.engine, comparesFiles: flags.outputs }, (node) => {
       progress?.end();
       progress = new ProgressLine(`replay ${node}`, flags.progress);
       return { onProgress: progress.update };

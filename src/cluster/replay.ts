@@ -7,15 +7,15 @@
  *                 └─ what it read of a ──────────────┘
  *
  * Invariants: the store is only read; nodes in the order of their names; the first difference ends it with E_DIVERGED_*, naming node, channel and byte.
- * What this does NOT do: the comparison of a node with its own record (session/verifier.ts).
+ * What nodes in other stores have read comes as digests (readings.ts). What this does NOT do: the comparison of a node with its own record (session/verifier.ts).
  */
 import { StillpointError } from '../core/index.ts';
 import type { OutputOperation } from '../channel/index.ts';
-import { InputIndex, type InputEntry } from '../journal/index.ts';
-import { decodeManifest } from '../manifest/index.ts';
-import { peersOfRun, replayStored, withStore, type EngineName, type ReplayResult, type SessionHooks } from '../session/index.ts';
-import { openJournal, readRun, type StoreContext } from '../txn/index.ts';
+import type { InputEntry, InputIndex } from '../journal/index.ts';
+import { replayStored, withStore, type EngineName, type ReplayResult, type SessionHooks } from '../session/index.ts';
+import type { StoreContext } from '../txn/index.ts';
 import { membersOf } from './members.ts';
+import { channelEnds, inputsOf, ReadElsewhere, type BlockDifference, type ChannelEnd, type Reading } from './readings.ts';
 
 export interface ClusterReplayRequest { readonly cluster: string; readonly store?: string | undefined; readonly engine?: EngineName | undefined; readonly comparesFiles: boolean }
 
@@ -28,43 +28,61 @@ export interface ClusterReplay {
   readonly bytes: number;
 }
 
-/** Verifies a cluster. Throws E_DIVERGED_* for a difference, other codes for damage. */
+/** Verifies a cluster of which this store has all nodes, or those of one host. Throws E_DIVERGED_* for a difference, other codes for damage. */
 export async function replayCluster({ cluster, store, engine, comparesFiles }: ClusterReplayRequest, hooks: (node: string) => SessionHooks): Promise<ClusterReplay> {
   return withStore(store, 'read-only', async (context) => {
     const members = membersOf(context, cluster);
     if (members.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${cluster}`, { data: { cluster } });
-    const ends = readingEnds(context, members, cluster);
-    const nodes: ReplayResult[] = [];
-    for (const name of members) {
-      const mine = ends.filter(({ writer }) => writer === name);
-      const onOutput = (operations: readonly OutputOperation[]): void => { for (const operation of operations) for (const end of mine) end.compare(operation); };
-      nodes.push(await replayStored(context, { name, engine, comparesFiles, onOutput }, hooks(name)));
-      for (const end of mine) end.mustBeComplete();
-    }
-    return { cluster, isIdentical: true, nodes, channels: ends.length, bytes: ends.reduce((sum, { position }) => sum + position, 0) };
+    const { nodes, channels, bytes } = await replayMembers(context, { members, engine, comparesFiles, readings: [] }, hooks);
+    return { cluster, isIdentical: true, nodes, channels, bytes };
   });
 }
 
-function readingEnds(context: StoreContext, members: readonly string[], cluster: string): readonly ReadingEnd[] {
-  return members.flatMap((reader) => {
-    const record = readRun(context, reader);
-    const peers = peersOfRun(record);
-    const journal = openJournal(context, record);
-    const access = new Map(decodeManifest(journal.genesis().manifest).channels.map((spec) => [spec.name, spec]));
-    const inputs = new InputIndex(journal, (name) => access.get(name)?.access !== 'sequential');
-    // A channel has one number at all its ends; a writer that runs several times over has it in each of its runs.
-    return [...peers].filter(([channel]) => access.get(channel)?.reads === true).flatMap(([channel, { link }]) =>
-      members.flatMap((writer) => [...peersOfRun(readRun(context, writer))].filter(([name, other]) => other.link === link && name !== channel).filter(([name]) => isOutput(context, writer, name))
-        .map(([name]) => new ReadingEnd({ cluster, reader, channel, inputs, writer, writes: name }))));
-  });
+export interface MembersReplayRequest extends Pick<ClusterReplayRequest, 'engine' | 'comparesFiles'> {
+  readonly members: readonly string[];
+  /** What nodes in other stores have read of these. */
+  readonly readings: readonly Reading[];
 }
 
-function isOutput(context: StoreContext, run: string, channel: string): boolean {
-  const { channels } = decodeManifest(openJournal(context, readRun(context, run)).genesis().manifest);
-  return channels.some((spec) => spec.name === channel && spec.writes);
+/** `difference`: the first that shows in the readings; then the nodes behind it were not executed. */
+export interface MembersReplay extends Pick<ClusterReplay, 'nodes' | 'channels' | 'bytes'> { readonly difference: BlockDifference | undefined }
+
+/** Verifies the nodes of one store, in order, and all that they have read of each other. Throws as replayCluster(). */
+export async function replayMembers(context: StoreContext, { members, engine, comparesFiles, readings }: MembersReplayRequest, hooks: (node: string) => SessionHooks): Promise<MembersReplay> {
+  const all = channelEnds(context, members);
+  const writers = all.filter(({ reads }) => !reads);
+  const near = readingEnds(context, all);
+  const far = readings.flatMap((reading) => writers.filter(({ link }) => link === reading.link).map((writer) => new ReadElsewhere(context.digests, reading, writer)));
+  const sum = (ends: readonly { readonly position: number }[]): number => ends.reduce((total, { position }) => total + position, 0);
+  const nodes: ReplayResult[] = [];
+  for (const name of members) {
+    const mine = near.filter(({ writer }) => writer === name);
+    const away = far.filter(({ writer }) => writer === name);
+    const onOutput = (operations: readonly OutputOperation[]): void => { for (const operation of operations) for (const end of [...mine, ...away]) end.compare(operation); };
+    nodes.push(await replayStored(context, { name, engine, comparesFiles, onOutput }, hooks(name)));
+    for (const end of mine) end.mustBeComplete();
+    for (const end of away) end.finish();
+    const difference = away.find((end) => end.difference !== undefined)?.difference;
+    if (difference !== undefined) return { nodes, channels: 0, bytes: 0, difference };
+  }
+  return { nodes, channels: near.length + far.length, bytes: sum(near) + sum(far), difference: undefined };
 }
 
-interface EndParts { readonly cluster: string; readonly reader: string; readonly channel: string; readonly inputs: InputIndex; readonly writer: string; readonly writes: string }
+/** A channel has one number at all its ends; a writer that runs several times over has it in each of its runs. */
+function readingEnds(context: StoreContext, ends: readonly ChannelEnd[]): readonly ReadingEnd[] {
+  const inputs = new Map<string, InputIndex>();
+  return ends.filter(({ reads }) => reads).flatMap(({ run: reader, channel, link }) => ends.filter((other) => !other.reads && other.link === link).map(({ run: writer, channel: writes }) => {
+    if (!inputs.has(reader)) inputs.set(reader, inputsOf(context, reader));
+    return new ReadingEnd({ reader, channel, inputs: inputs.get(reader)!, writer, writes });
+  }));
+}
+
+/** The error of a difference between what was written again and what was read. */
+export function differs({ writer, writes, reader, reads }: Omit<BlockDifference, 'offset' | 'bytes'>, at: number, what: 'other bytes than' | 'fewer bytes than'): StillpointError {
+  return new StillpointError('E_DIVERGED_OUTPUT', `run ${writer} writes ${what} run ${reader} has read: channel ${writes} to ${reads}, byte ${at}`, { data: { run: writer, channel: writes, reader, position: at } });
+}
+
+interface EndParts { readonly reader: string; readonly channel: string; readonly inputs: InputIndex; readonly writer: string; readonly writes: string }
 
 /** What one node has read of another, compared with what that one writes. */
 class ReadingEnd {
@@ -109,8 +127,8 @@ class ReadingEnd {
     return this.#piece;
   }
 
-  #differs(at: number, what: string): StillpointError {
+  #differs(at: number, what: Parameters<typeof differs>[2]): StillpointError {
     const { reader, channel, writer, writes } = this.#parts;
-    return new StillpointError('E_DIVERGED_OUTPUT', `run ${writer} writes ${what} run ${reader} has read: channel ${writes} to ${channel}, byte ${at}`, { data: { run: writer, channel: writes, reader, position: at } });
+    return differs({ writer, writes, reader, reads: channel }, at, what);
   }
 }

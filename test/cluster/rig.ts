@@ -49,6 +49,10 @@ export class ClusterRig {
     return readFileSync(this.path(name));
   }
 
+  remove(...names: readonly string[]): void {
+    for (const name of names) rmSync(this.path(name), { force: true });
+  }
+
   sha256(name: string): string {
     return createHash('sha256').update(this.read(name)).digest('hex');
   }

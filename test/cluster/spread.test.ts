@@ -1,6 +1,6 @@
 /**
  * Checkpoints, rollback and forks of a cluster over several hosts: two agents with stores of their own on the loopback, `up` as a third host; the mixer polls, so that a cut that is
- * none would show. STILLPOINT_SLOW=1: hosts in network namespaces, commands and agents killed on the way (spread-kill.test.ts).
+ * none would show. STILLPOINT_SLOW=1: hosts in network namespaces, commands and agents killed on the way (spread-kill.ts).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { membersOf } from '../../src/cluster/members.ts';
@@ -9,7 +9,8 @@ import { isAlive, withCoordinator, withRollbackMany, withStore } from '../../src
 import { readCut, readRun, RollbackParticipant, runNames, type Branch, type Participant, type RollbackWish, type StoreContext } from '../../src/txn/index.ts';
 import { AgentRig } from './agent-rig.ts';
 import { linesOf, MixRig } from './mix-rig.ts';
-import { ClusterRig, fingerprint, until, type ClusterReport } from './rig.ts';
+import { ClusterRig, fingerprint, isSlow, until, type ClusterReport } from './rig.ts';
+import { overNamespaces } from './spread-kill.ts';
 
 const rig = new ClusterRig();
 const network = new MixRig(rig);
@@ -104,7 +105,14 @@ describe('a checkpoint of a running cluster over three hosts', () => {
       const again = rig.read(file).toString();
       for (const maker of ['maker-0', 'maker-1']) expect(linesOf(again, maker)).toEqual(linesOf(kept, maker));
     }
-    expect((await here(['rm', 'mix', 'other'])).status).toBe(0);
+    const replayed = await here(['replay', 'mix']);
+    expect([replayed.status, replayed.stdout]).toEqual([0, expect.stringMatching(new RegExp(`mix: identical. 4 nodes, \\d+ instructions; 3 channels, ${2 * rig.read('build/kept').length} bytes equal at both ends`))]);
+    expect(await here(['fork', 'mix', '--name', 'done'])).toMatchObject({ status: 0 });
+    expect((await here(['up', 'mix.yaml', '--name', 'done', '--resume'])).stderr).toContain('4 nodes ended'); // Nobody runs, and what they wrote elsewhere comes.
+    expect(Buffer.compare(rig.read('build/kept.done'), rig.read('build/kept'))).toBe(0);
+    expect((await here(['rm', 'mix', 'other', 'done'])).status).toBe(0);
     for (const store of ['here', 'east', 'west']) expect(await withStore(rig.path(store), 'read-only', async (context) => runNames(context))).toEqual([]);
   });
 });
+
+if (isSlow) describe('clusters over hosts in network namespaces', overNamespaces);

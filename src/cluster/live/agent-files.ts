@@ -7,7 +7,7 @@
  * What this does NOT do: send anything.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { StillpointError } from '../../core/index.ts';
@@ -16,7 +16,7 @@ import type { PlannedNode } from '../plan.ts';
 import { PIECE_BYTES } from './agent-messages.ts';
 
 /** A file that a node writes: its path on up's host; a stream only grows, so that it can be sent while it does. */
-export interface WrittenFile { readonly path: string; readonly isStream: boolean }
+export interface WrittenFile { readonly channel: string; readonly path: string; readonly isStream: boolean }
 
 /** Hexadecimal digits of the hash of a path: enough that two paths of one cluster never meet. */
 const PLACE_DIGITS = 16;
@@ -31,7 +31,7 @@ export async function sha256OfFile(path: string): Promise<string> {
 export function writtenFiles({ manifest, bindings }: PlannedNode): readonly WrittenFile[] {
   return manifest.channels.flatMap((spec) => {
     const path = travelling(bindings.channels.get(spec.name));
-    return path === undefined || !spec.writes ? [] : [{ path, isStream: spec.access === 'sequential' }];
+    return path === undefined || !spec.writes ? [] : [{ channel: spec.name, path, isStream: spec.access === 'sequential' }];
   });
 }
 
@@ -41,10 +41,12 @@ export function travelling(binding: HostBinding | undefined): string | undefined
 }
 
 export class AgentFiles {
+  readonly cluster: string;
   readonly #directory: string;
 
   /** Makes the directory of a cluster. Throws E_HOST_FILE. */
   constructor(work: string, cluster: string) {
+    this.cluster = cluster;
     this.#directory = join(work, cluster);
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
@@ -76,6 +78,16 @@ export class AgentFiles {
   sizeOf(path: string): number | undefined {
     const facts = statSync(this.placeOf(path), { throwIfNoEntry: false });
     return facts?.isFile() === true ? facts.size : undefined;
+  }
+
+  /** Takes away what comes behind `size`. Throws E_HOST_FILE. */
+  shorten(path: string, size: number): void {
+    if ((this.sizeOf(path) ?? 0) <= size) return;
+    try {
+      truncateSync(this.placeOf(path), size);
+    } catch (cause) {
+      throw trouble(path, cause);
+    }
   }
 
   clear(path: string): void {

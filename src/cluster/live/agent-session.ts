@@ -8,14 +8,14 @@
  * that the process wrote. What this does NOT do: decide what a failure means (coordinator.ts at up's host).
  */
 import { StillpointError } from '../../core/index.ts';
-import { nodeRecord, RECORDER, withStore } from '../../session/index.ts';
+import { isAlive, nodeRecord, RECORDER, withStore } from '../../session/index.ts';
+import { readOwnerRecord, type StoreContext } from '../../txn/index.ts';
 import { ControlLink } from '../control-link.ts';
 import { nodeEnd } from '../node-end.ts';
 import { runNameOf, type PlannedNode } from '../plan.ts';
 import { AgentFiles, writtenFiles, type WrittenFile } from './agent-files.ts';
 import { AGENT_PROTOCOL, decodeControl, encodeControl, SILENT_TICKS_MAX, type FromAgent, type ToAgent } from './agent-messages.ts';
-import { Desk } from './desk.ts';
-import type { DeskFailure } from './desk-messages.ts';
+import { DeskChild, failureOf } from './desk-process.ts';
 import { ChildHandle } from './process-handle.ts';
 import type { ToProcess } from './process-messages.ts';
 
@@ -27,6 +27,8 @@ export interface AgentSessionParts {
   readonly work: string;
   /** Arguments of node that make a process of a cluster. */
   readonly entry: readonly string[];
+  /** The same for a process that answers for the store. */
+  readonly deskEntry: readonly string[];
   readonly transmit: (frame: Uint8Array) => void;
   /** A line for whoever watches the agent. */
   readonly onRemark: (text: string) => void;
@@ -39,7 +41,7 @@ export class AgentSession {
   readonly #link: ControlLink<FromAgent, ToAgent>;
   readonly #running = new Map<number, Running>();
   /** Of a command that asks the store. */
-  #desk: Desk | undefined;
+  #desk: DeskChild | undefined;
   #hello: Hello | undefined;
   #files: AgentFiles | undefined;
   /** How much of each written file was sent. */
@@ -86,8 +88,7 @@ export class AgentSession {
 
   #end(): void {
     if (this.#state === 'open') this.#state = 'ending';
-    void this.#desk?.close();
-    this.#desk = undefined;
+    this.#desk?.close();
     for (const { handle } of this.#running.values()) handle.abandon();
   }
 
@@ -98,7 +99,7 @@ export class AgentSession {
       case 'spawn': return this.#spawn(message);
       case 'tell': return this.#current(message)?.handle.tell(this.#located(message.message));
       case 'kill': return this.#current(message)?.handle.kill();
-      case 'ask': return void this.#ask(message);
+      case 'ask': return this.#ask(message);
       case 'bye': return this.#end();
       default: return message satisfies never;
     }
@@ -114,14 +115,9 @@ export class AgentSession {
     }
   }
 
-  async #ask({ number, request }: Extract<ToAgent, { kind: 'ask' }>): Promise<void> {
-    const { store, work } = this.#parts;
-    this.#desk ??= new Desk({ store, work });
-    try {
-      this.#link.send({ kind: 'answer', number, answer: await this.#desk.answer(request) });
-    } catch (error) {
-      this.#link.send({ kind: 'declined', number, failure: failureOf(error) });
-    }
+  #ask({ number, request }: Extract<ToAgent, { kind: 'ask' }>): void {
+    const { store, work, deskEntry } = this.#parts;
+    if (this.#state === 'open') (this.#desk ??= new DeskChild(deskEntry, { store, work }, (message) => { this.#link.send(message); })).ask(number, request);
   }
 
   async #begin(hello: Hello): Promise<void> {
@@ -130,6 +126,7 @@ export class AgentSession {
     this.#files = new AgentFiles(work, hello.cluster);
     const { known, ended } = hello.isEphemeral ? { known: [], ended: [] } : await withStore(store, 'create', async (context) => {
       const names = hello.nodes.filter((node) => nodeRecord(context, runNameOf(hello.cluster, node.name)) !== undefined).map(({ name }) => name);
+      if (hello.isResume) for (const node of hello.nodes) this.#shortenWritten(context, node);
       return { known: names, ended: hello.nodes.flatMap((node) => nodeEnd(context, { name: hello.cluster, links: hello.links }, node) ?? []) };
     });
     // What an earlier start wrote is not this one's.
@@ -140,6 +137,14 @@ export class AgentSession {
     onRemark(`cluster ${hello.cluster}: ${hello.nodes.length} nodes, ${missing.length} files to come`);
     if (hello.isResume) await this.#sendLast(hello.nodes.filter(({ name }) => ended.some(({ node }) => node === name))); // Nobody else will.
     this.#link.send({ kind: 'ready', known, ended, missing });
+  }
+
+  /** What a rollback took back goes now, not when its node gets there: what is sent is what the node goes on behind. */
+  #shortenWritten(context: StoreContext, node: PlannedNode): void {
+    const record = nodeRecord(context, runNameOf(this.#files!.cluster, node.name));
+    const owner = record === undefined ? undefined : readOwnerRecord(context, record.id)?.owner;
+    if (record === undefined || record.status === 'ended' || (owner !== undefined && isAlive(owner))) return;
+    for (const { channel, path, isStream } of writtenFiles(node)) if (isStream) this.#files!.shorten(path, record.outputs.get(channel)?.intended ?? 0);
   }
 
   #spawn({ process, life }: Extract<ToAgent, { kind: 'spawn' }>): void {
@@ -196,9 +201,4 @@ export class AgentSession {
       this.#sent.set(path, offset + bytes.length);
     }
   }
-}
-
-function failureOf(error: unknown): DeskFailure {
-  if (error instanceof StillpointError) return { code: error.code, message: error.message, data: error.data };
-  return { code: 'E_INTERNAL', message: error instanceof Error ? error.stack ?? error.message : String(error), data: {} };
 }

@@ -11,6 +11,11 @@ export async function runAgent(request: AgentRequest): Promise<void> {
   return (await import('./agent.ts')).runAgent(request);
 }
 
+/** The process that an agent starts to answer for its store. */
+export async function runDesk(): Promise<void> {
+  return (await import('./desk-process.ts')).runDeskProcess();
+}
+
 /** Makes a key file. Throws E_HOST_FILE, also when there is one. */
 export async function makeKeys(file: string): Promise<void> {
   (await import('./curve.ts')).makeKeyFile(file);

@@ -19,6 +19,8 @@ export interface AgentRequest {
   /** Directory for the files of clusters; default: STORE.files. */
   readonly work: string | undefined;
   readonly entry: readonly string[];
+  /** The same for a process that answers for the store. */
+  readonly deskEntry: readonly string[];
   readonly onListening: (endpoint: string) => void;
   readonly onRemark: (text: string) => void;
   readonly stopRequested: () => string | undefined;
@@ -32,13 +34,13 @@ const PARTING_MS = 300;
 
 /** Serves until a stop is asked for. Throws E_USAGE, E_HOST_FILE, E_CLUSTER_FAILED (the address cannot be had). */
 export async function runAgent(request: AgentRequest): Promise<void> {
-  const { listen, keys, entry, onRemark } = request;
+  const { listen, keys, entry, deskEntry, onRemark } = request;
   if (!/^[^:\s]+:[0-9]{1,5}$/.test(listen)) throw new StillpointError('E_USAGE', `option --listen: '${listen.slice(0, 80)}' is not ADDRESS:PORT`);
   const store = request.store ?? defaultStoreDirectory();
   const work = request.work ?? `${resolve(store)}.files`;
   const sessions = new Map<string, AgentSession>();
   const server = await openServer(listen, readKeyFile(keys), (peer, frame) => {
-    if (!sessions.has(peer) && sessions.size < SESSIONS_MAX) sessions.set(peer, new AgentSession({ store, work, entry, onRemark, transmit: (bytes) => { server.send(peer, bytes); } }));
+    if (!sessions.has(peer) && sessions.size < SESSIONS_MAX) sessions.set(peer, new AgentSession({ store, work, entry, deskEntry, onRemark, transmit: (bytes) => { server.send(peer, bytes); } }));
     sessions.get(peer)?.receive(frame);
   });
   request.onListening(server.endpoint);

@@ -3,7 +3,10 @@
  */
 import type { ErrorCode, ErrorData } from '../../core/index.ts';
 import type { RunId } from '../../journal/index.ts';
+import type { EngineName } from '../../manifest/index.ts';
 import type { CoordinatorIdentity, CutPart, RollbackWishes, TransactionId } from '../../txn/index.ts';
+import type { ChannelEnd, Reading } from '../readings.ts';
+import type { MembersReplay } from '../replay.ts';
 
 /** A run that a fork makes, where it begins, and where its files are, by channel, as up's host calls them. */
 export interface ForkOrder { readonly from: string; readonly name: string; readonly id: RunId; readonly part: CutPart | undefined; readonly files: ReadonlyMap<string, string> }
@@ -23,7 +26,14 @@ export type DeskRequest =
   | { readonly kind: 'in doubt'; readonly coordinator: CoordinatorIdentity }
   | { readonly kind: 'fork'; readonly cluster: string; readonly orders: readonly ForkOrder[] }
   | { readonly kind: 'undo fork'; readonly runs: ReadonlyMap<string, RunId> }
-  | { readonly kind: 'remove'; readonly cluster: string };
+  | { readonly kind: 'remove'; readonly cluster: string }
+  /** Ends of channels between nodes. */
+  | { readonly kind: 'ends'; readonly cluster: string }
+  /** What was read at these. */
+  | { readonly kind: 'readings'; readonly ends: readonly ChannelEnd[] }
+  | { readonly kind: 'block'; readonly run: string; readonly channel: string; readonly offset: number }
+  /** Executes all nodes of the store again. */
+  | { readonly kind: 'replay'; readonly cluster: string; readonly engine: EngineName | undefined; readonly comparesFiles: boolean; readonly readings: readonly Reading[] };
 
 /** What each request is answered with. */
 export interface DeskAnswers {
@@ -40,6 +50,10 @@ export interface DeskAnswers {
   readonly 'fork': undefined;
   readonly 'undo fork': undefined;
   readonly 'remove': { readonly removedRecords: number };
+  readonly 'ends': readonly ChannelEnd[];
+  readonly 'readings': readonly Reading[];
+  readonly 'block': Uint8Array;
+  readonly 'replay': MembersReplay;
 }
 export type DeskAnswer = DeskAnswers[keyof DeskAnswers];
 export type AnswerTo<Request extends DeskRequest> = DeskAnswers[Request['kind']];

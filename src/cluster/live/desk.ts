@@ -1,5 +1,6 @@
 /**
- * Does in one store what commands for a whole cluster ask: read where its runs are while the store is held still, put them back, fork them, remove them.
+ * Does in one store what commands for a whole cluster ask: read where its runs are while the store is held still, put them back, fork them, remove them, execute
+ * them again.
  *
  * Invariants: each request is all or nothing in this store; a prepared rollback outlives this process, everything else that was begun ends with close().
  * What this does NOT do: know other hosts, decide anything (spread.ts).
@@ -7,9 +8,11 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
-import { forkMany, isAlive, openDeskStore, RECORDER, removeRuns, StoreHold } from '../../session/index.ts';
+import { forkMany, isAlive, openDeskStore, RECORDER, removeRuns, StoreHold, type SessionHooks } from '../../session/index.ts';
 import { readParts, readRun, removeRun, RollbackParticipant, runNames, stillHolds, type StoreContext } from '../../txn/index.ts';
 import { membersOf } from '../members.ts';
+import { blockOf, channelEnds, readingsOf } from '../readings.ts';
+import { replayMembers } from '../replay.ts';
 import { AgentFiles } from './agent-files.ts';
 import { AGENT_PROTOCOL } from './agent-messages.ts';
 import type { AnswerTo, DeskAnswer, DeskRequest, ForkOrder } from './desk-messages.ts';
@@ -27,11 +30,14 @@ type OpenStore = Awaited<ReturnType<typeof openDeskStore>>;
 
 export class Desk {
   readonly #parts: DeskParts;
+  readonly #hooks: (node: string) => SessionHooks;
   #opened: Promise<OpenStore> | undefined;
   #hold: Promise<StoreHold> | undefined;
 
-  constructor(parts: DeskParts) {
+  /** `hooks`: for nodes that are executed again. */
+  constructor(parts: DeskParts, hooks: (node: string) => SessionHooks = () => ({})) {
     this.#parts = parts;
+    this.#hooks = hooks;
   }
 
   /** Throws StillpointErrors; then nothing has changed. */
@@ -68,6 +74,10 @@ export class Desk {
       case 'fork': return this.#fork(opened, request);
       case 'undo fork': return this.#undoFork(opened, request.runs);
       case 'remove': return this.#remove(opened, request.cluster);
+      case 'ends': return channelEnds(opened, membersOf(opened, request.cluster));
+      case 'readings': return readingsOf(opened, request.ends);
+      case 'block': return blockOf(opened, request, request.offset);
+      case 'replay': return replayMembers(opened, { ...request, members: membersOf(opened, request.cluster) }, this.#hooks);
       default: return request satisfies never;
     }
   }

@@ -5,15 +5,15 @@
 import { spawn } from 'node:child_process';
 import type { FromProcess, ToProcess } from './process-messages.ts';
 
-export interface ProcessHandle {
+export interface ProcessHandle<Outgoing = ToProcess> {
   readonly pid: number | undefined;
   readonly isGone: boolean;
-  tell(message: ToProcess): void;
+  tell(message: Outgoing): void;
   kill(): void;
 }
 
-export interface ProcessEvents {
-  readonly onMessage: (message: FromProcess) => void;
+export interface ProcessEvents<Incoming = FromProcess> {
+  readonly onMessage: (message: Incoming) => void;
   /** `how` it ended, and the end of what it said on standard error. */
   readonly onGone: (how: string, errors: string) => void;
 }
@@ -25,16 +25,16 @@ const ERRORS_MAX = 4000;
  */
 const NODE_OPTIONS = ['--no-incremental-marking', '--expose-gc'];
 
-export class ChildHandle implements ProcessHandle {
+export class ChildHandle<Outgoing extends object = ToProcess, Incoming = FromProcess> implements ProcessHandle<Outgoing> {
   readonly #child: ReturnType<typeof spawn>;
   #isGone = false;
 
   /** `entry`: arguments of node that make a process of a cluster. */
-  constructor(entry: readonly string[], { onMessage, onGone }: ProcessEvents) {
+  constructor(entry: readonly string[], { onMessage, onGone }: ProcessEvents<Incoming>) {
     const child = this.#child = spawn(process.execPath, [...NODE_OPTIONS, ...entry], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
     let errors = '';
     child.stderr!.on('data', (bytes: Buffer) => { errors = (errors + bytes.toString()).slice(-ERRORS_MAX); });
-    child.on('message', (message) => { onMessage(message as FromProcess); }); // Only our process has the other end.
+    child.on('message', (message) => { onMessage(message as Incoming); }); // Only our process has the other end.
     const gone = (how: string): void => {
       if (this.#isGone) return;
       this.#isGone = true;
@@ -52,7 +52,7 @@ export class ChildHandle implements ProcessHandle {
     return this.#isGone;
   }
 
-  tell(message: ToProcess): void {
+  tell(message: Outgoing): void {
     if (this.#child.connected) this.#child.send(message, () => {}); // A process that died meanwhile is noticed by 'close'.
   }
 

@@ -9,7 +9,7 @@
  * again. What this does NOT do: run nodes, work in stores (desk.ts).
  */
 import { assert, StillpointError } from '../../core/index.ts';
-import { defaultStoreDirectory, forkMany, newRunId, wallClockMs, withCoordinator, withRollbackMany, withStore } from '../../session/index.ts';
+import { defaultStoreDirectory, forkMany, newRunId, wallClockMs, withCoordinator, withRollbackMany, withStore, type SessionHooks } from '../../session/index.ts';
 import {
   clusterDelete, clusterPut, cutDelete, forkingDelete, forkingPut, keepCut, listCuts, readClusterRecord, readCut, readForking, readRun,
   type Branch, type ClusterRecord, type Coordinator, type CutPart, type Participant, type RollbackWish, type StoreContext,
@@ -29,9 +29,11 @@ export interface SpreadRequest {
   readonly store: string | undefined;
   /** The key file that the agents have, too. */
   readonly keys: string | undefined;
+  /** For nodes that are executed again here. */
+  readonly hooks?: ((node: string) => SessionHooks) | undefined;
 }
 
-interface Spread {
+export interface Spread {
   readonly cluster: string;
   readonly record: ClusterRecord;
   readonly context: StoreContext;
@@ -102,12 +104,12 @@ export async function settleSpread(request: SpreadRequest): Promise<void> {
 }
 
 /** Connects to all stores of a cluster, ends what was left in doubt, calls `use`. */
-async function withSpread<Result>({ cluster, store = defaultStoreDirectory(), keys }: SpreadRequest, use: (spread: Spread) => Promise<Result>): Promise<Result> {
+export async function withSpread<Result>({ cluster, store = defaultStoreDirectory(), keys, hooks }: SpreadRequest, use: (spread: Spread) => Promise<Result>): Promise<Result> {
   const record = await withStore(store, 'existing', async (context) => readClusterRecord(context, cluster));
   if (record === undefined) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${cluster}`, { data: { cluster } });
   if (keys === undefined) throw new StillpointError('E_USAGE', `nodes of ${cluster} are on other hosts (${[...record.hosts.keys()].join(', ')}); --keys FILE names the key file that their agents have, too`, { data: { cluster } });
   const pair = readKeyFile(keys);
-  const here = new Desk({ store, work: undefined });
+  const here = new Desk({ store, work: undefined }, hooks);
   const desks: RemoteDesk[] = [];
   try {
     for (const [name, { address, port }] of record.hosts) desks.push(new RemoteDesk({ name, address: await resolveAddress(address), port }, pair));
@@ -115,7 +117,7 @@ async function withSpread<Result>({ cluster, store = defaultStoreDirectory(), ke
     const participants = [...others].map(([host, desk]) => participantOf(host, desk));
     return await withCoordinator({ store, name: `cluster.${cluster}`, participants }, async ({ context, coordinator, recovered }) => {
       const [left] = recovered.unresolved;
-      if (left !== undefined) throw new StillpointError('E_PARTICIPANT', `host ${left.participant} has not ended what an earlier command for cluster ${cluster} left; give the command again when it can`, { data: { cluster, host: left.participant } });
+      if (left !== undefined) throw new StillpointError('E_CLUSTER_HOST', `host ${left.participant} has not answered whether an earlier command for cluster ${cluster} left something to be ended; give the command again`, { data: { cluster, host: left.participant } });
       const spread = { cluster, record, context, coordinator, here, others };
       await undoFork(spread);
       return use(spread);

@@ -2,10 +2,11 @@
  * The verbs for whole clusters: in one store (cut.ts), or over several hosts (spread.ts, loaded on demand: sockets).
  * What this does NOT do: anything else.
  */
-import { withStore } from '../../session/index.ts';
+import { withStore, type SessionHooks } from '../../session/index.ts';
 import { readClusterRecord } from '../../txn/index.ts';
 import * as one from '../cut.ts';
 import { CLUSTER_NAME } from '../members.ts';
+import { replayCluster as replayHere, type ClusterReplay, type ClusterReplayRequest } from '../replay.ts';
 import type { SpreadRequest } from './spread.ts';
 
 interface Where { readonly store?: string | undefined; /** The key file that agents of other hosts have, too. */ readonly keys?: string | undefined }
@@ -32,6 +33,12 @@ export async function rollbackCluster(cluster: string, wish: Where & { readonly 
 export async function forkCluster(cluster: string, wish: Where & { readonly at?: string | undefined; readonly name: string }): Promise<one.ClusterBranch> {
   const spread = await spreadOf(cluster, wish);
   return spread === undefined ? one.forkCluster(cluster, wish) : (await import('./spread.ts')).forkSpread(spread, wish);
+}
+
+/** Verifies a cluster; hosts replay their own nodes. Throws as replay.ts, and E_CLUSTER_HOST. */
+export async function replayCluster(request: ClusterReplayRequest & { readonly keys?: string | undefined }, hooks: (node: string) => SessionHooks): Promise<ClusterReplay> {
+  const spread = await spreadOf(request.cluster, request);
+  return spread === undefined ? replayHere(request, hooks) : (await import('./spread-replay.ts')).replaySpread(spread, request, hooks);
 }
 
 /** Removes runs and clusters. Throws as removeRuns(), and E_CLUSTER_HOST. */
