@@ -18,8 +18,8 @@ const BUFFER_BYTES_MIN = 4096;
 const PLAIN: Travel = { isMessage: false, hashes: undefined };
 /** A buffer that is this many times larger than what was in it is not kept. */
 const SLACK = 4;
-/** Buffers that wait to be filled again: as many as are acknowledged at once when half of a default window was read, twice. */
-const SPARES_MAX = 4;
+/** Buffers that wait to be filled again: as many as are acknowledged at once when half of a default window was read, and some. */
+const SPARES_MAX = 8;
 /** Less is cheaper to copy. */
 const LEASED_BYTES_MIN = 65_536;
 

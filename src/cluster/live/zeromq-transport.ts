@@ -21,9 +21,9 @@ export interface ZeromqOptions {
   readonly onParts: (parts: readonly Uint8Array[]) => void;
 }
 
-/** Envelopes and bytes that go out as one message: few enough to be sent at once, enough to make small ones cheap. */
+/** Envelopes and bytes that go out as one message: few enough to be sent at once, and to be in the reader's cache still when its guest reads them; enough to make small ones cheap. */
 const BATCH_FRAMES_MAX = 128;
-const BATCH_BYTES_MAX = 1024 * 1024;
+const BATCH_BYTES_MAX = 512 * 1024;
 /** Frames that wait for one process. Windows bound the data; beyond this they are questions to a process that is not there. */
 const WAITING_MAX = 100_000;
 /** Messages that wait in the socket. */
