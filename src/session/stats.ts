@@ -3,7 +3,7 @@
  * Units: page bytes are 4096 a page, before trailing zeros are cut. What this does NOT do: check anything (fsck).
  */
 import { limits, type BlobHash } from '../core/index.ts';
-import { PageIndex, walkSnapshot, type Hashes } from '../snapshot/index.ts';
+import { storedPages, walkSnapshot, type Hashes } from '../snapshot/index.ts';
 import { TABLES, type Table } from '../store/index.ts';
 import { listCheckpoints, listRuns, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { translationSummary, withStore } from './context.ts';
@@ -38,7 +38,7 @@ export async function storeStats(store: string | undefined): Promise<StoreStats>
     return {
       fileBytes, tables: TABLES.map((table) => ({ table, ...tables[table] })),
       runs: counted.map(({ record, pages, checkpoints }) => ({ name: record.name, checkpoints, frames: record.tail.count, pageBytes: pages * limits.PAGE_BYTES, ownPageBytes: (own.get(record) ?? 0) * limits.PAGE_BYTES })),
-      pages: { stored: tables.pages.entries + PageIndex.of(context.store).pageCount, needed: users.size, unshared: counted.reduce((sum, { pages }) => sum + pages, 0) },
+      pages: { stored: storedPages(context.store), needed: users.size, unshared: counted.reduce((sum, { pages }) => sum + pages, 0) },
       ...(translations === undefined ? {} : { translations }),
     };
   });

@@ -11,13 +11,13 @@
  * A batch is valid until it is confirmed or abandoned: the memory of its packs is used again.
  * What this does NOT do: commit.
  */
-import { assert, limits, type BlobHash, type Digests } from '../core/index.ts';
+import { assert, limits, type Digests } from '../core/index.ts';
 import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
-import { encodeObjectList, encodeRoot, HASH_BYTES, hashBytes, INLINE_SECTION_BYTES_MAX, type ByteString, type TreeRoot } from './format.ts';
+import { encodeObjectList, encodeRoot, FAN_OUT_SHIFT, HASH_BYTES, INLINE_SECTION_BYTES_MAX, readHash, type ByteString, type TreeRoot } from './format.ts';
 import { PackArena } from './pack-arena.ts';
 import { LIST_LIMITS, PackWriter, type ListLimits, type PackSink } from './pack-writer.ts';
 import { PageIndex, type SnapshotStore } from './page-index.ts';
-import { PageTree } from './page-tree.ts';
+import { PageTree, type NodeSink } from './page-tree.ts';
 import { PageUndo } from './page-undo.ts';
 import { SnapshotReader } from './reader.ts';
 import type { MachineState, PageObject, Root } from './state.ts';
@@ -63,8 +63,8 @@ interface Work {
   readonly deletes: StoreDelete[];
   readonly packs: PackWriter;
   readonly undo: PageUndo;
-  /** Hashes of nodes that this batch holds or relies on. */
-  readonly nodes: Set<BlobHash>;
+  /** Nodes lie in packs, behind the pages below them; else each is a record of its own: of a capture of few pages. */
+  readonly packsNodes: boolean;
   /** Dirty pages of each object, as the objects say. */
   readonly reported: readonly (readonly number[])[];
   readonly dirty: Map<string, readonly number[]>;
@@ -88,6 +88,7 @@ export class SnapshotWriter {
   /** Of the page that is looked at: what it has now, what it had. */
   readonly #hash = new Uint8Array(HASH_BYTES);
   readonly #oldHash = new Uint8Array(HASH_BYTES);
+  readonly #nodeHash = new Uint8Array(HASH_BYTES);
 
   constructor(store: SnapshotStore, digests: Digests, lists = LIST_LIMITS) {
     this.#store = store;
@@ -125,8 +126,10 @@ export class SnapshotWriter {
     const deletes: StoreDelete[] = [];
     const taker = sink ?? { room: this.#arena.room, put: (pack: StorePut) => void puts.push(pack) };
     const reported = state.objects.map((object) => object.dirtyPages());
-    const packs = new PackWriter(this.#store, this.#digests, { puts, expect, deletes, sink: taker }, reported.reduce((sum, { length }) => sum + length, 0));
-    const work: Work = { puts, expect, deletes, packs, undo: new PageUndo(), nodes: new Set(), reported, dirty: new Map(), dirtyPages: 0, learn: () => {} };
+    let expected = 0;
+    for (const dirty of [...reported, ...this.#carried.values()]) expected += dirty.length;
+    const packs = new PackWriter(this.#store, this.#digests, { puts, expect, deletes, sink: taker }, expected);
+    const work: Work = { puts, expect, deletes, packs, packsNodes: expected >= this.#lists.pagesMin, undo: new PageUndo(), reported, dirty: new Map(), dirtyPages: 0, learn: () => {} };
     const next: Trees = { objects: new Map(), sections: new Map(), list: { ...this.#trees.list } };
     let root: Root;
     try {
@@ -156,7 +159,10 @@ export class SnapshotWriter {
     }
     const record = encodeRoot({ sections, objects: this.#captureBytes(next.list, encodeObjectList(objects), work) });
     work.learn = work.packs.finishLists(this.#lists);
-    return this.#putNode(record, work);
+    const root = new Uint8Array(HASH_BYTES);
+    this.#digests.sha256Into(record, root, 0);
+    this.#putRecord(root, record, work);
+    return readHash(root);
   }
 
   #confirm(next: Trees, { learn }: Work): void {
@@ -179,7 +185,13 @@ export class SnapshotWriter {
     const tree = this.#trees.objects.get(object.name) ?? this.#newTree(object.name);
     const carried = this.#carried.get(object.name);
     const dirty = carried === undefined ? reported : [...new Set([...carried, ...reported])].sort((a, b) => a - b);
-    for (const pageIndex of dirty) this.#capturePage({ tree, pageIndex, page: object.readPage(pageIndex) }, work);
+    const sink = this.#sink(work);
+    let leaf = -1;
+    for (const pageIndex of dirty) {
+      if (work.packsNodes && pageIndex >>> FAN_OUT_SHIFT !== leaf) tree.sealLastLeaf(sink);
+      leaf = pageIndex >>> FAN_OUT_SHIFT;
+      this.#capturePage({ tree, pageIndex, page: object.readPage(pageIndex) }, work);
+    }
     work.dirtyPages += dirty.length;
     work.dirty.set(object.name, dirty.slice());
     return tree;
@@ -220,18 +232,26 @@ export class SnapshotWriter {
   }
 
   #seal(tree: PageTree, work: Work): TreeRoot {
-    return tree.seal((bytes) => this.#putNode(bytes, work));
+    return tree.seal(this.#sink(work));
   }
 
-  #putNode(bytes: Uint8Array, work: Work): BlobHash {
-    const hash = this.#digests.sha256(bytes);
-    if (work.nodes.has(hash)) return hash;
-    const key = hashBytes(hash);
-    work.nodes.add(hash);
-    const stored = this.#store.get('nodes', key);
-    if (stored !== undefined && sameBytes(stored, bytes)) work.expect.push({ table: 'nodes', key, value: bytes });
-    else work.puts.push({ table: 'nodes', key, value: bytes });
-    return hash;
+  #sink(work: Work): NodeSink {
+    const hash = this.#nodeHash;
+    return (bytes, target, offset) => {
+      this.#digests.sha256Into(bytes, hash, 0);
+      if (work.packsNodes) work.packs.addNode(hash, bytes);
+      else this.#putRecord(hash, bytes, work);
+      target.set(hash, offset);
+    };
+  }
+
+  /** A node or root as a record of its own. */
+  #putRecord(hash: Uint8Array, bytes: Uint8Array, work: Work): void {
+    if (!work.packs.isNew(hash)) return;
+    const put: StorePut = { table: 'nodes', key: hash.slice(), value: bytes.slice() };
+    const stored = this.#store.get('nodes', put.key);
+    if (stored !== undefined && sameBytes(stored, bytes)) work.expect.push(put);
+    else work.puts.push(put);
   }
 
   #newTree(what: string, start?: TreeRoot): PageTree {
@@ -246,7 +266,7 @@ export class SnapshotWriter {
 function statsOf(work: Work): CaptureStats {
   let bytes = 0;
   for (const { key, value } of work.puts) bytes += key.length + value.length;
-  const nodes = work.puts.reduce((count, { table }) => count + Number(table === 'nodes'), 0);
+  const nodes = work.puts.reduce((count, { table }) => count + Number(table === 'nodes'), work.packs.nodeCount);
   return { dirtyPages: work.dirtyPages, changedPages: work.undo.count, newPages: work.packs.pageCount, nodes, bytes };
 }
 

@@ -10,9 +10,10 @@
  */
 import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
-import { decodeLocation, decodeNode, decodePack, decodeRoot, encodeLocations, expandSlot, FAN_OUT, HASH_BYTES, hashBytes, nodeLevelOf, readHash, type PackSlot, type TreeRoot } from './format.ts';
+import { decodeNode, decodeRoot, FAN_OUT, HASH_BYTES, hashBytes, nodeLevelOf, readHash, type TreeRoot } from './format.ts';
 import { HashSet } from './hash-set.ts';
-import { decodeList, listedHashAt } from './location-list.ts';
+import { decodeList, isListedNode, listedHashAt } from './location-list.ts';
+import { decodeLocation, decodePack, encodeLocations, expandSlot, isSoundSlot, namesPack, type PackSlot, type PageLocation } from './pack-format.ts';
 import { AFTER_LAST_KEY, FIRST_KEY, locationOf, PageIndex } from './page-index.ts';
 import { packKey, PackWriter } from './pack-writer.ts';
 import { childrenOf, SnapshotReader, type PagePlace } from './reader.ts';
@@ -119,9 +120,9 @@ export class SnapshotChecker {
   #listTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
     const packs = decodeList(value);
     if (packs === undefined || key.length !== HASH_BYTES || this.#digests.sha256(value) !== readHash(key)) return 'a list of locations does not have the bytes its key promises';
-    for (const pack of packs) for (let slot = 0; slot < pack.pageCount; slot++) {
+    for (const pack of packs) for (let slot = 0; slot < pack.count; slot++) {
       const hash = readHash(value, listedHashAt(pack, slot));
-      if (!this.#located.has(hash) && !this.#isReadable(hash) && this.#store.has('locations', key)) return `a list of locations names page ${hash}, which is not where it says`;
+      if (!this.#located.has(hash) && !this.#isReadable(hash) && this.#store.has('locations', key)) return `a list of locations names ${isListedNode(value, pack, slot) ? 'node' : 'page'} ${hash}, which is not where it says`;
     }
     return undefined;
   }
@@ -142,6 +143,7 @@ export class SnapshotChecker {
       }
     } catch (error) {
       if (error instanceof StillpointError) this.#badNodes.set(hash, error);
+      if (this.#elsewhere.has(hash)) this.#needsElsewhere = true;
       throw error;
     }
     this.#soundNodes.add(hash);
@@ -157,28 +159,26 @@ export class SnapshotChecker {
   }
 
   #packTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
-    const slots = decodePack(value);
+    const slots = decodePack(value)?.slots;
     if (slots === undefined) return 'a pack of pages cannot be decoded';
     let says = sameBytes(packKey(slots, this.#digests), key) ? undefined : 'a pack of pages lies under a key that is not its own';
+    const locations = key.length === HASH_BYTES ? encodeLocations(key, slots.map(({ isNode }) => isNode)) : undefined;
     slots.forEach((slot, index) => {
-      if (!this.#isSound(slot)) says ??= `page ${index} of a pack (${readHash(slot.hash)}) does not have the bytes its hash promises`;
-      else if (this.#isAt(this.#store.get('pages', slot.hash), key, index)) this.#located.add(readHash(slot.hash));
-      else if (key.length === HASH_BYTES) {
-        this.#elsewhere.set(readHash(slot.hash), encodeLocations(key, slots.length)[index]!);
-        if (this.#isAt(this.#listedLocation(slot.hash), key, index)) this.#located.add(readHash(slot.hash));
-      }
+      if (!this.#isSound(slot)) says ??= `${slot.isNode ? 'tree node' : 'page'} ${index} of a pack (${readHash(slot.hash)}) does not have the bytes its hash promises`;
+      else if (locations !== undefined) this.#locate(slot, { pack: key, slot: index, isNode: slot.isNode }, locations[index]!);
     });
     return says;
   }
 
   #isSound(slot: PackSlot): boolean {
-    const page = expandSlot(slot);
-    return this.#digests.sha256(page) === readHash(slot.hash) && this.#digests.xxh64(page) === slot.guard;
+    return isSoundSlot(slot, this.#digests) && (!slot.isNode || this.#formTrouble(slot.stored, readHash(slot.hash)) === undefined);
   }
 
-  #isAt(bytes: Uint8Array | undefined, pack: Uint8Array, slot: number): boolean {
-    const location = bytes === undefined ? undefined : decodeLocation(bytes);
-    return location !== undefined && location.slot === slot && sameBytes(location.pack, pack);
+  /** Notes where a sound slot is, and whether its record or list says so. */
+  #locate({ hash }: PackSlot, place: PageLocation, location: Uint8Array): void {
+    const isTold = isAt(this.#store.get('pages', hash), place);
+    if (!isTold) this.#elsewhere.set(readHash(hash), location);
+    if (isTold || isAt(this.#listedLocation(hash), place)) this.#located.add(readHash(hash));
   }
 
   #listedLocation(hash: Uint8Array): Uint8Array | undefined {
@@ -187,7 +187,7 @@ export class SnapshotChecker {
   }
 
   #isReadable(hash: BlobHash): boolean {
-    return new SnapshotReader(this.#store, this.#digests).isSoundPage(hash);
+    return new SnapshotReader(this.#store, this.#digests).isSoundContent(hash);
   }
 
   #locationTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
@@ -200,9 +200,13 @@ export class SnapshotChecker {
 
   #nodeTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
     if (key.length !== HASH_BYTES || this.#digests.sha256(value) !== readHash(key)) return `a tree node or root (${key.length === HASH_BYTES ? readHash(key) : 'malformed key'}) does not have the bytes its hash promises`;
+    return this.#formTrouble(value, readHash(key));
+  }
+
+  #formTrouble(value: Uint8Array, hash: BlobHash): string | undefined {
     try {
       const level = nodeLevelOf(value);
-      const named = { what: 'record', hash: readHash(key) };
+      const named = { what: 'record', hash };
       if (level === undefined) decodeRoot(value, named);
       else decodeNode(value, { ...named, level });
       return undefined;
@@ -213,26 +217,37 @@ export class SnapshotChecker {
   }
 }
 
-/** What takes a damaged pack out of use: its sound pages go into a new one. */
-export function salvagePack(store: Store, digests: Digests, key: Uint8Array): { readonly puts: readonly StorePut[]; readonly saved: number; readonly lostPages: readonly BlobHash[] } {
+/** What takes a damaged pack out of use: its sound pages and nodes go into a new one. */
+export function salvagePack(store: Store, digests: Digests, key: Uint8Array): { readonly puts: readonly StorePut[]; readonly saved: number; readonly lost: readonly BlobHash[] } {
   const puts: StorePut[] = [];
   const expect: StoreExpectation[] = [];
   const bytes = store.get('packs', key);
-  const slots = bytes === undefined ? [] : decodePack(bytes) ?? [];
+  const slots = bytes === undefined ? [] : decodePack(bytes)?.slots ?? [];
   const writer = new PackWriter(store, digests, { puts, expect });
-  const lostPages: BlobHash[] = [];
-  let saved = 0;
+  const lost: BlobHash[] = [];
   for (const slot of slots) {
-    const page = expandSlot(slot);
-    if (digests.sha256(page) !== readHash(slot.hash)) {
-      lostPages.push(readHash(slot.hash));
-      continue;
-    }
-    writer.move({ ...slot, guard: digests.xxh64(page) });
-    saved++;
+    const sound = salvageSlot(slot, digests, (hash) => store.has('pages', hashBytes(hash)));
+    if (sound === undefined) lost.push(readHash(slot.hash));
+    else writer.move(sound);
   }
   writer.finish();
-  return { puts, saved, lostPages };
+  return { puts, saved: slots.length - lost.length, lost };
+}
+
+/** A slot whose content has its hash, whatever kind its pack says it is, or a hash that the store knows: then what is damaged is the pack's idea of it. */
+function salvageSlot(slot: PackSlot, digests: Digests, isKnown: (hash: BlobHash) => boolean): PackSlot | undefined {
+  const page = expandSlot(slot);
+  for (const [isNode, content] of [[false, page], [true, slot.stored]] as const) {
+    if (isNode && nodeLevelOf(content) === undefined) continue;
+    const hash = digests.sha256(content);
+    if (hash === readHash(slot.hash) || isKnown(hash)) return { isNode, hash: hashBytes(hash), guard: isNode ? 0n : digests.xxh64(page), stored: slot.stored };
+  }
+  return undefined;
+}
+
+function isAt(bytes: Uint8Array | undefined, { pack, slot, isNode }: PageLocation): boolean {
+  const location = bytes === undefined ? undefined : decodeLocation(bytes);
+  return location !== undefined && location.slot === slot && location.isNode === isNode && namesPack(location, pack);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

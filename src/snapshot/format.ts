@@ -1,15 +1,11 @@
 /**
- * Bytes of snapshots: tree nodes, packs, page locations and the root record. docs/formats/snapshot.md is the page.
+ * Bytes of snapshots: tree nodes and the root record. docs/formats/snapshot.md is the page.
  *
  *   node      0 'N'   1 level (0: the hashes are of pages)   2 u16 LE mask of present children   4 SHA-256 of each present child, ascending
- *   pack      0 'P'   1 page count n   2 u16 LE stored length per page   then n x { SHA-256, u64 LE XXH64 of the page }, then the stored bytes
- *             one after the other: each page without its trailing zeros
- *   location  0 SHA-256 key of the pack   32 slot
  *   root      canonical data, see RootRecord
  *
  * Invariants: an absent child is all zeros beneath; a node has at least one child; one content has one encoding, so equal states have equal roots.
- * A pack's key is the SHA-256 of its page hashes. Packs and locations are how bytes lie in the store and never enter a root.
- * What this does NOT do: read or write the store.
+ * What this does NOT do: read or write the store, say how nodes lie there (pack-format.ts).
  */
 import { assert, decodeCanonical, encodeCanonical, limits, StillpointError, type BlobHash, type Canonical } from '../core/index.ts';
 
@@ -24,21 +20,17 @@ export const FAN_OUT_SHIFT = 4;
 export const HEIGHT_MAX = 6;
 /** Pages of an object lie below this index. */
 export const PAGES_MAX = FAN_OUT ** HEIGHT_MAX;
-/** Pages of one pack: 15 pages, header and LMDB's own 24 bytes fit 16 pages of LMDB. */
-export const PACK_PAGES_MAX = 15;
 /** Sections up to this size live in the root record itself: a tree, a pack and a location would be bigger. */
 export const INLINE_SECTION_BYTES_MAX = 512;
 export const SNAPSHOT_VERSION = 1;
 
 const NODE_TAG = 0x4e;
 const NODE_HEADER_BYTES = 4;
-const PACK_TAG = 0x50;
-const PACK_SLOT_BYTES = 2 + HASH_BYTES + 8;
-export const LOCATION_BYTES = HASH_BYTES + 1;
+export const NODE_BYTES_MAX = NODE_HEADER_BYTES + FAN_OUT * HASH_BYTES;
+const FULL_MASK = (1 << FAN_OUT) - 1;
 const NAME_LENGTH_MAX = 4096;
 
 assert(1 << FAN_OUT_SHIFT === FAN_OUT && FAN_OUT <= 16, 'a 16-bit mask covers the children of a node');
-assert(PACK_PAGES_MAX * (limits.PAGE_BYTES + PACK_SLOT_BYTES) + 2 <= 16 * 4096 - 24, 'a full pack fits 16 LMDB pages');
 
 /** How a record is called in messages, and the hash that it should have. */
 export interface Named { readonly what: string; readonly hash: BlobHash }
@@ -77,20 +69,24 @@ export function readHash(bytes: Uint8Array, offset = 0): BlobHash {
 /** A node in the open: `mask` bit i says that child i exists, its hash is at i * 32. */
 export interface NodeContent { readonly level: number; readonly mask: number; readonly hashes: Uint8Array }
 
-export function encodeNode({ level, mask, hashes }: NodeContent): Uint8Array {
+/** HOT PATH: writes the node to the start of `target`, NODE_BYTES_MAX long, and returns its length. */
+export function encodeNodeInto({ level, mask, hashes }: NodeContent, target: Uint8Array): number {
   assert(mask > 0 && mask < 1 << FAN_OUT && level < HEIGHT_MAX, 'a node has children and a level');
-  const bytes = new Uint8Array(NODE_HEADER_BYTES + HASH_BYTES * bitCount(mask));
-  bytes[0] = NODE_TAG;
-  bytes[1] = level;
-  bytes[2] = mask & 0xff;
-  bytes[3] = mask >>> 8;
+  target[0] = NODE_TAG;
+  target[1] = level;
+  target[2] = mask & 0xff;
+  target[3] = mask >>> 8;
+  if (mask === FULL_MASK) {
+    target.set(hashes, NODE_HEADER_BYTES);
+    return NODE_BYTES_MAX;
+  }
   let offset = NODE_HEADER_BYTES;
   for (let child = 0; child < FAN_OUT; child++) {
     if ((mask & (1 << child)) === 0) continue;
-    bytes.set(hashes.subarray(child * HASH_BYTES, (child + 1) * HASH_BYTES), offset);
+    for (let index = 0, at = child * HASH_BYTES; index < HASH_BYTES; index++) target[offset + index] = hashes[at + index]!;
     offset += HASH_BYTES;
   }
-  return bytes;
+  return offset;
 }
 
 /** Throws E_SNAPSHOT_FORMAT. */
@@ -118,100 +114,6 @@ function bitCount(mask: number): number {
   let count = 0;
   for (let rest = mask; rest !== 0; rest &= rest - 1) count++;
   return count;
-}
-
-// Packs.
-
-/** `hash`: 32 bytes. `guard`: XXH64 of the whole page. `stored`: the page without its trailing zeros. */
-export interface PackSlot { readonly hash: Uint8Array; readonly guard: bigint; readonly stored: Uint8Array }
-
-/** `length`: bytes of a page without its trailing zeros. */
-export function trimmedLength(page: Uint8Array): number {
-  let length = page.length;
-  while (length > 0 && page[length - 1] === 0) length--;
-  return length;
-}
-
-/** The whole page of a slot. */
-export function expandSlot({ stored }: PackSlot): Uint8Array {
-  const page = new Uint8Array(limits.PAGE_BYTES);
-  page.set(stored);
-  return page;
-}
-
-/** What goes into a pack, slot by slot: hashes one after the other, XXH64 of the pages, and the pages without their trailing zeros. */
-export interface PackContent { readonly hashes: Uint8Array; readonly guards: BigUint64Array; readonly stored: readonly Uint8Array[] }
-
-/** `room` gives the memory for the pack: its own by default. */
-export function encodePack({ hashes, guards, stored }: PackContent, room: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)): Uint8Array {
-  const count = stored.length;
-  assert(count > 0 && count <= PACK_PAGES_MAX && hashes.length === count * HASH_BYTES && guards.length >= count, 'a pack holds 1 to 15 pages');
-  let size = 2 + PACK_SLOT_BYTES * count;
-  for (let slot = 0; slot < count; slot++) size += stored[slot]!.length;
-  const bytes = room(size);
-  assert(bytes.length === size, 'a pack has the memory that it asked for');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
-  bytes[0] = PACK_TAG;
-  bytes[1] = count;
-  let offset = 2 + PACK_SLOT_BYTES * count;
-  for (let slot = 0; slot < count; slot++) {
-    const page = stored[slot]!;
-    view.setUint16(2 + slot * 2, page.length, true);
-    const entry = 2 + count * 2 + slot * (HASH_BYTES + 8);
-    for (let index = 0; index < HASH_BYTES; index++) bytes[entry + index] = hashes[slot * HASH_BYTES + index]!;
-    view.setBigUint64(entry + HASH_BYTES, guards[slot]!, true);
-    bytes.set(page, offset);
-    offset += page.length;
-  }
-  return bytes;
-}
-
-/** The same of slots. */
-export function packContent(slots: readonly PackSlot[]): PackContent {
-  const hashes = new Uint8Array(slots.length * HASH_BYTES);
-  slots.forEach(({ hash }, slot) => hashes.set(hash, slot * HASH_BYTES));
-  return { hashes, guards: BigUint64Array.from(slots, ({ guard }) => guard), stored: slots.map(({ stored }) => stored) };
-}
-
-/** The slots of a pack, views into it; undefined when the bytes are no pack. Guards are not checked here. */
-export function decodePack(bytes: Uint8Array): readonly PackSlot[] | undefined {
-  const count = bytes[1] ?? 0;
-  let offset = 2 + PACK_SLOT_BYTES * count;
-  if (bytes[0] !== PACK_TAG || count === 0 || count > PACK_PAGES_MAX || bytes.length < offset) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const slots: PackSlot[] = [];
-  for (let slot = 0; slot < count; slot++) {
-    const length = view.getUint16(2 + slot * 2, true);
-    const entry = 2 + count * 2 + slot * (HASH_BYTES + 8);
-    if (length > limits.PAGE_BYTES || offset + length > bytes.length) return undefined;
-    slots.push({ hash: bytes.subarray(entry, entry + HASH_BYTES), guard: view.getBigUint64(entry + HASH_BYTES, true), stored: bytes.subarray(offset, offset + length) });
-    offset += length;
-  }
-  return offset === bytes.length ? slots : undefined;
-}
-
-export interface PageLocation { readonly pack: Uint8Array; readonly slot: number }
-
-/** The locations of all slots of a pack, views of one buffer: LMDB's package asks V8 for every buffer's address, which costs as much as the put. */
-export function encodeLocations(pack: Uint8Array, count: number): readonly Uint8Array[] {
-  const all = new Uint8Array(LOCATION_BYTES * count);
-  const locations: Uint8Array[] = [];
-  for (let slot = 0; slot < count; slot++) {
-    const location = all.subarray(slot * LOCATION_BYTES, (slot + 1) * LOCATION_BYTES);
-    writeLocation(location, pack, slot);
-    locations.push(location);
-  }
-  return locations;
-}
-
-export function writeLocation(target: Uint8Array, pack: Uint8Array, slot: number): void {
-  target.set(pack);
-  target[HASH_BYTES] = slot;
-}
-
-export function decodeLocation(bytes: Uint8Array): PageLocation | undefined {
-  if (bytes.length !== LOCATION_BYTES || bytes[HASH_BYTES]! >= PACK_PAGES_MAX) return undefined;
-  return { pack: bytes.slice(0, HASH_BYTES), slot: bytes[HASH_BYTES]! };
 }
 
 // Roots.

@@ -5,8 +5,9 @@
  */
 import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import type { StoreExpectation, StorePut } from '../store/index.ts';
-import { FAN_OUT, hashBytes, readHash, trimmedLength, type TreeRoot } from './format.ts';
+import { FAN_OUT, HASH_BYTES, hashBytes, readHash, type TreeRoot } from './format.ts';
 import { HashSet } from './hash-set.ts';
+import { trimmedLength } from './pack-format.ts';
 import { PackWriter } from './pack-writer.ts';
 import type { SnapshotStore } from './page-index.ts';
 import { childrenOf, SnapshotReader, type NodePlace, type PagePlace } from './reader.ts';
@@ -17,7 +18,6 @@ const BATCH_RECORDS = 2000;
 
 export class SnapshotHealer {
   readonly #store: SnapshotStore;
-  readonly #source: SnapshotStore;
   readonly #digests: Digests;
   readonly #here: SnapshotReader;
   readonly #there: SnapshotReader;
@@ -31,7 +31,6 @@ export class SnapshotHealer {
 
   constructor({ store, source, digests }: { readonly store: SnapshotStore; readonly source: SnapshotStore; readonly digests: Digests }) {
     this.#store = store;
-    this.#source = source;
     this.#digests = digests;
     this.#here = new SnapshotReader(store, digests);
     this.#there = new SnapshotReader(source, digests);
@@ -63,14 +62,19 @@ export class SnapshotHealer {
     return trouble;
   }
 
-  /** A page that is damaged or lost here, as records; undefined when it is there neither. */
-  page(hash: BlobHash): readonly StorePut[] | undefined {
+  /** A page or packed node that is damaged or lost here, as records; undefined when it is there neither. */
+  content(hash: BlobHash): readonly StorePut[] | undefined {
+    const node = this.#there.soundNode(hash);
+    if (node !== undefined) {
+      this.#packs.move({ isNode: true, hash: hashBytes(hash), guard: 0n, stored: node });
+      return this.#takeBatch();
+    }
     return this.#takePage(hash, { object: 'a snapshot', index: 0 }) === undefined ? this.#takeBatch() : undefined;
   }
 
   /** The node or root with this hash, from the other copy. */
   node(key: Uint8Array): Uint8Array | undefined {
-    return this.#soundNode(this.#source, key);
+    return key.length === HASH_BYTES ? this.#there.soundNode(readHash(key)) : undefined;
   }
 
   #treesOf(root: Root): readonly (readonly [string, TreeRoot])[] {
@@ -122,7 +126,7 @@ export class SnapshotHealer {
         if (error instanceof StillpointError) return error;
         throw error;
       }
-      this.#packs.move({ hash: hashBytes(hash), guard: this.#digests.xxh64(page), stored: page.subarray(0, trimmedLength(page)) });
+      this.#packs.move({ isNode: false, hash: hashBytes(hash), guard: this.#digests.xxh64(page), stored: page.subarray(0, trimmedLength(page)) });
       this.#taken++;
     }
     this.#pages.add(hash);
@@ -130,18 +134,13 @@ export class SnapshotHealer {
   }
 
   #node(key: Uint8Array): Uint8Array | undefined {
-    const here = this.#soundNode(this.#store, key);
+    const here = this.#here.soundNode(readHash(key));
     if (here !== undefined) return here;
-    const there = this.#soundNode(this.#source, key);
+    const there = this.#there.soundNode(readHash(key));
     if (there === undefined) return this.#store.get('nodes', key);
     this.#batch.puts.push({ table: 'nodes', key: key.slice(), value: there });
     this.#taken++;
     return there;
-  }
-
-  #soundNode(store: SnapshotStore, key: Uint8Array): Uint8Array | undefined {
-    const bytes = store.get('nodes', key);
-    return bytes !== undefined && this.#digests.sha256(bytes) === readHash(key) ? bytes : undefined;
   }
 
   #takeBatch(): readonly StorePut[] {

@@ -10,7 +10,7 @@
 import { limits } from '../core/index.ts';
 
 /** The first chunk: a full pack and a little; each further one is twice as long up to CHUNK_BYTES_MAX. */
-const CHUNK_BYTES_FIRST = 16 * (limits.PAGE_BYTES + 64);
+const CHUNK_BYTES_FIRST = 32 * limits.PAGE_BYTES;
 const CHUNK_BYTES_MAX = 1024 * 1024;
 /** What a machine may hold while it takes no checkpoint. */
 const KEPT_BYTES_MAX = 64 * 1024 * 1024;

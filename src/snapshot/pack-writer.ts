@@ -1,15 +1,17 @@
 /**
- * Gathers new pages into packs: one store record for up to 15 pages, because LMDB gives a single 4 KiB value two of its pages.
- * Invariants: a page that the store or this batch holds is not packed again; finish() is called before the guest may change a page handed to add().
+ * Gathers new pages, and the nodes above them, into packs: one store record for up to 31 pages and what fits beside them, because LMDB gives a single 4 KiB value two of its pages
+ * and fills the leaves that hold nodes to two thirds.
+ * Invariants: what the store or this batch holds is not packed again; finish() is called before the guest may change a page handed to add().
  * A checkpoint of many pages says where they are in one list (page-index.ts); what it says about single pages costs as much as the pages.
  * HOT PATH of a checkpoint: hardly an object for a page stays until the commit, for V8's collector would copy it again and again.
  * What this does NOT do: commit.
  */
-import type { Digests } from '../core/index.ts';
+import { assert, type Digests } from '../core/index.ts';
 import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
-import { encodeLocations, encodePack, HASH_BYTES, hashBytes, PACK_PAGES_MAX, trimmedLength, type PackSlot } from './format.ts';
+import { HASH_BYTES, hashBytes, NODE_BYTES_MAX } from './format.ts';
 import { HashSet } from './hash-set.ts';
 import { encodeList, LIST_PACKS_MAX, type WrittenPack } from './location-list.ts';
+import { encodeLocations, encodePack, PACK_BYTES_MAX, PACK_SLOTS_MAX, slotBytes, trimmedLength, type PackSlot } from './pack-format.ts';
 import { PageIndex, type SnapshotStore } from './page-index.ts';
 
 /** Takes packs as they are filled, so that they need not be kept until the batch is committed. */
@@ -29,6 +31,10 @@ export const LIST_LIMITS: ListLimits = { pagesMin: 64, pagesMax: 65_536 };
 /** Pages in a row that the store did not have before only one in LOOKED_UP is looked for: a machine that makes new content all the time. */
 const STRANGERS_MAX = 1024;
 const LOOKED_UP = 8;
+/** Of an empty pack: its tag and the count of its slots. */
+const HEADER_BYTES = 2;
+/** Nodes that no pack of pages has room for lie together, in eight pages of LMDB: who needs one reads all of them. */
+const NODE_PACK_BYTES_MAX = 8 * 4096 - 24;
 
 /** Where a batch goes: packs to `sink` when there is one. */
 export interface PackBatch { readonly puts: StorePut[]; readonly expect: StoreExpectation[]; readonly deletes?: StoreDelete[]; readonly sink?: PackSink | undefined }
@@ -42,12 +48,11 @@ export class PackWriter {
   readonly #seen: HashSet;
   readonly #relied = new Set<StorePut>();
   readonly #written: WrittenPack[] = [];
-  /** Of the pack under way: its pages. */
-  readonly #stored: Uint8Array[] = [];
-  readonly #guards = new BigUint64Array(PACK_PAGES_MAX);
-  /** Hashes of its pages one after the other: what the key of the pack is made from, and the keys of the locations. */
-  #hashes = new Uint8Array(HASH_BYTES * PACK_PAGES_MAX);
+  #open = new OpenPack();
+  /** Nodes that wait for what a pack of pages has left: the last ones, which lie above its pages, first. */
+  readonly #waiting = new WaitingNodes();
   #pageCount = 0;
+  #nodeCount = 0;
   #strangers = 0;
 
   /** Appends its records to `batch`: what it writes, and where pages are that it found. `expected`: about how many pages there will be. */
@@ -65,38 +70,57 @@ export class PackWriter {
     return this.#pageCount;
   }
 
+  /** Nodes packed so far. */
+  get nodeCount(): number {
+    return this.#nodeCount;
+  }
+
+  /** Whether this batch meets a page or node for the first time; from now on it has. */
+  isNew(hash: Uint8Array): boolean {
+    return this.#seen.addBytes(hash);
+  }
+
   /** Packs a page unless it is stored. `page` must stay as it is until the pack is full or the writer finishes; `hash` is copied. */
   add({ hash, guard, page }: { readonly hash: Uint8Array; readonly guard: bigint; readonly page: Uint8Array }): void {
-    if (!this.#seen.addBytes(hash) || this.#isStored(hash)) return;
+    if (!this.isNew(hash) || this.#isStored(hash)) return;
     this.#pageCount++;
     const length = trimmedLength(page);
     this.#pack(hash, guard, length === page.length ? page : page.subarray(0, length));
   }
 
-  /** Packs a slot of an older pack again, stored or not. */
-  move({ hash, guard, stored }: PackSlot): void {
-    this.#pack(hash, guard, stored);
+  /** Packs a node unless it lies in a pack already. Both are copied. */
+  addNode(hash: Uint8Array, bytes: Uint8Array): void {
+    if (!this.isNew(hash) || this.#isStored(hash)) return;
+    this.#nodeCount++;
+    this.#packNode(hash, bytes);
   }
 
-  /** Writes out the pack that is not full yet, and a record for each page. */
+  /** Packs a slot of an older pack again, stored or not. */
+  move({ isNode, hash, guard, stored }: PackSlot): void {
+    if (isNode) this.#packNode(hash, stored);
+    else this.#pack(hash, guard, stored);
+  }
+
+  /** Writes out the pack that is not full yet, and a record for each page and node. */
   finish(): void {
-    this.#endPack();
-    for (const { key, hashes } of this.#written.splice(0)) {
-      const locations = encodeLocations(key, hashes.length / HASH_BYTES);
+    this.#endPacks();
+    for (const { key, hashes, isNode } of this.#written.splice(0)) {
+      const locations = encodeLocations(key, Array.from({ length: hashes.length / HASH_BYTES }, (_, slot) => isNode[slot] === 1));
       locations.forEach((value, slot) => this.#batch.puts.push({ table: 'pages', key: hashes.subarray(slot * HASH_BYTES, (slot + 1) * HASH_BYTES), value }));
     }
   }
 
   /** The same for a capture, with lists; what it returns is called when the batch is committed. */
   finishLists({ pagesMin, pagesMax }: ListLimits): () => void {
-    this.#endPack();
-    if (this.#pageCount < pagesMin) {
+    this.#endPacks();
+    const count = this.#pageCount + this.#nodeCount;
+    if (count < pagesMin) {
       this.finish();
       return () => {};
     }
     const lists: StorePut[] = [];
     while (this.#written.length > 0) lists.push(encodeList(this.#written.splice(0, LIST_PACKS_MAX), this.#digests));
-    if (this.#index.pageCount + this.#pageCount <= pagesMax) {
+    if (this.#index.count + count <= pagesMax) {
       this.#batch.puts.push(...lists);
       return () => lists.forEach((list) => this.#index.add(list));
     }
@@ -132,28 +156,100 @@ export class PackWriter {
     this.#batch.expect.push(list);
   }
 
-  #pack(hash: Uint8Array, guard: bigint, stored: Uint8Array): void {
-    const slot = this.#stored.length;
-    for (let index = 0; index < HASH_BYTES; index++) this.#hashes[slot * HASH_BYTES + index] = hash[index]!;
-    this.#guards[slot] = guard;
-    this.#stored.push(stored);
-    if (slot + 1 === PACK_PAGES_MAX) this.#endPack();
+  #packNode(hash: Uint8Array, bytes: Uint8Array): void {
+    assert(bytes.length <= NODE_BYTES_MAX, 'a node has at most 16 children');
+    if (!this.#waiting.hasRoom(bytes.length)) {
+      const pages = this.#open;
+      this.#open = new OpenPack();
+      this.#endPack();
+      this.#open = pages;
+    }
+    this.#waiting.push(hash, bytes);
   }
 
+  #pack(hash: Uint8Array, guard: bigint, stored: Uint8Array): void {
+    if (!this.#open.fits(slotBytes(stored.length, false))) this.#endPack();
+    this.#open.add({ isNode: false, hash, guard, stored });
+  }
+
+  /** Ends the pack under way, with as many waiting nodes as it has room for. */
   #endPack(): void {
-    const stored = this.#stored;
-    if (stored.length === 0) return;
-    const hashes = this.#hashes.subarray(0, stored.length * HASH_BYTES);
+    const open = this.#open;
+    for (let node = this.#waiting.last; node !== undefined && open.fits(slotBytes(node.stored.length, true)); node = this.#waiting.last) {
+      open.add(node);
+      this.#waiting.pop();
+    }
+    if (open.stored.length === 0) return;
     const key = new Uint8Array(HASH_BYTES);
-    this.#digests.sha256Into(hashes, key, 0);
-    this.#sink.put({ table: 'packs', key, value: encodePack({ hashes, guards: this.#guards, stored }, this.#sink.room) });
-    this.#written.push({ key, hashes });
-    stored.length = 0;
-    this.#hashes = new Uint8Array(HASH_BYTES * PACK_PAGES_MAX);
+    this.#digests.sha256Into(open.hashes, key, 0);
+    this.#sink.put({ table: 'packs', key, value: encodePack(open, this.#sink.room) });
+    this.#written.push({ key, hashes: open.hashes, isNode: open.isNode });
+    this.#open = new OpenPack();
+  }
+
+  /** Nothing waits afterwards. */
+  #endPacks(): void {
+    this.#endPack();
+    while (this.#waiting.last !== undefined) this.#endPack();
   }
 }
 
-/** Key of a pack: SHA-256 of its page hashes one after the other. */
+/** The pack under way. */
+class OpenPack {
+  readonly stored: Uint8Array[] = [];
+  readonly guards = new BigUint64Array(PACK_SLOTS_MAX);
+  readonly isNode = new Uint8Array(PACK_SLOTS_MAX);
+  /** What the key of the pack is made from, and the keys of the locations. */
+  readonly #hashes = new Uint8Array(HASH_BYTES * PACK_SLOTS_MAX);
+  #bytes = HEADER_BYTES;
+
+  /** Hashes of its slots one after the other. */
+  get hashes(): Uint8Array {
+    return this.#hashes.subarray(0, this.stored.length * HASH_BYTES);
+  }
+
+  fits(bytes: number): boolean {
+    return this.stored.length < PACK_SLOTS_MAX && this.#bytes + bytes <= PACK_BYTES_MAX;
+  }
+
+  add({ isNode, hash, guard, stored }: PackSlot): void {
+    const slot = this.stored.length;
+    for (let index = 0; index < HASH_BYTES; index++) this.#hashes[slot * HASH_BYTES + index] = hash[index]!;
+    this.guards[slot] = guard;
+    this.isNode[slot] = isNode ? 1 : 0;
+    this.stored.push(stored);
+    this.#bytes += slotBytes(stored.length, isNode);
+  }
+}
+
+/** Nodes in memory of their own, the last one on top. */
+class WaitingNodes {
+  readonly #nodes: PackSlot[] = [];
+  #memory: Uint8Array | undefined;
+  #used = 0;
+
+  get last(): PackSlot | undefined {
+    return this.#nodes.at(-1);
+  }
+
+  /** Whether a node more is still less than a pack of nodes alone should have. */
+  hasRoom(bytes: number): boolean {
+    return this.#nodes.length < PACK_SLOTS_MAX && this.#used + bytes + (this.#nodes.length + 1) * slotBytes(0, true) + HEADER_BYTES <= NODE_PACK_BYTES_MAX;
+  }
+
+  push(hash: Uint8Array, bytes: Uint8Array): void {
+    this.#memory ??= new Uint8Array(NODE_PACK_BYTES_MAX);
+    const stored = this.#memory.subarray(this.#used, this.#used += bytes.length);
+    stored.set(bytes);
+    this.#nodes.push({ isNode: true, hash: hash.slice(), guard: 0n, stored });
+  }
+
+  pop(): void {
+    this.#used -= this.#nodes.pop()?.stored.length ?? 0;
+  }
+}
+
+/** Key of a pack: SHA-256 of the hashes of its slots one after the other. */
 export function packKey(slots: readonly PackSlot[], digests: Digests): Uint8Array {
   const hashes = new Uint8Array(slots.length * HASH_BYTES);
   slots.forEach(({ hash }, slot) => hashes.set(hash, slot * HASH_BYTES));

@@ -1,5 +1,5 @@
 /**
- * Where pages lie: records of the table `pages`, and lists of large captures (location-list.ts) that did not become such records yet.
+ * Where pages and packed nodes lie: records of the table `pages`, and lists of large captures (location-list.ts) that did not become such records yet.
  *
  *   capture of few pages ────────────────────────► pages: a record a page
  *   capture of many pages ─► locations: one list          ▲  sorted, a leaf of the table at a time
@@ -13,21 +13,24 @@
  */
 import { assert, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreBatch, StorePut } from '../store/index.ts';
-import { HASH_BYTES, LOCATION_BYTES, PACK_PAGES_MAX, readHash, writeLocation } from './format.ts';
-import { decodeList, listedHashAt, listedPackAt } from './location-list.ts';
+import { HASH_BYTES, readHash } from './format.ts';
+import { decodeList, isListedNode, listedHashAt, listedPackAt } from './location-list.ts';
+import { decodeLocation, LOCATION_BYTES, PACK_NAME_BYTES, PACK_SLOTS_MAX, slotByte, writeLocation } from './pack-format.ts';
 
 /** What is read of a store: single records, and the lists. */
 export type SnapshotStore = Pick<Store, 'get' | 'range'>;
-/** A page of a list: where its hash lies in the list, and its slot in its pack. */
-export interface ListedPage { readonly list: StorePut; readonly hashAt: number; readonly slot: number }
+/** A page or node of a list: where its hash lies in the list, and its slot in its pack. */
+export interface ListedPage { readonly list: StorePut; readonly hashAt: number; readonly slot: number; readonly isNode: boolean }
 
 export const FIRST_KEY = Uint8Array.of(0);
 export const AFTER_LAST_KEY = new Uint8Array(512).fill(255).subarray(0, 500);
 const SLOTS_FIRST = 1024;
 const PAGES_FIRST = 256;
-/** Of a page's first word: the number of its list above its slot. */
-const SLOT_BITS = 4;
-assert(PACK_PAGES_MAX <= 1 << SLOT_BITS, 'a slot fits its bits');
+/** Of a page's first word: its slot, above it whether it is a node, above that the number of its list. */
+const SLOT_BITS = 6;
+const NODE_BIT = 1 << SLOT_BITS;
+const LIST_SHIFT = SLOT_BITS + 1;
+assert(PACK_SLOTS_MAX <= 1 << SLOT_BITS, 'a slot fits its bits');
 /** Pages that are sorted at a time: their places and four bytes of a hash fit the 53 bits of a number. */
 const PLACES_MAX = 2 ** 20;
 
@@ -36,14 +39,18 @@ class ListedPages {
   readonly #lists: StorePut[] = [];
   #words = new Uint32Array(PAGES_FIRST * 2);
   count = 0;
+  nodeCount = 0;
 
   /** Takes every page of a list that `isWanted`, which is given the offset of its hash. */
   add(list: StorePut, isWanted: (hashAt: number) => boolean = () => true): void {
     const number = this.#lists.push(list) - 1;
     for (const pack of decodeList(list.value) ?? []) {
-      for (let slot = 0; slot < pack.pageCount; slot++) {
+      for (let slot = 0; slot < pack.count; slot++) {
         const hashAt = listedHashAt(pack, slot);
-        if (isWanted(hashAt)) this.#push((number << SLOT_BITS) | slot, hashAt);
+        if (!isWanted(hashAt)) continue;
+        const isNode = isListedNode(list.value, pack, slot);
+        if (isNode) this.nodeCount++;
+        this.#push((number << LIST_SHIFT) | (isNode ? NODE_BIT : 0) | slot, hashAt);
       }
     }
   }
@@ -53,16 +60,17 @@ class ListedPages {
     pages.#lists.push(...this.#lists);
     pages.#words = this.#words.slice();
     pages.count = this.count;
+    pages.nodeCount = this.nodeCount;
     return pages;
   }
 
   page(place: number): ListedPage {
-    return { list: this.#lists[this.#words[place * 2]! >>> SLOT_BITS]!, hashAt: this.hashAt(place), slot: this.slot(place) };
+    return { list: this.#lists[this.#words[place * 2]! >>> LIST_SHIFT]!, hashAt: this.hashAt(place), slot: this.slot(place), isNode: this.isNode(place) };
   }
 
   /** The bytes of the list that has a page. */
   bytes(place: number): Uint8Array {
-    return this.#lists[this.#words[place * 2]! >>> SLOT_BITS]!.value; // Callers ask below `count`.
+    return this.#lists[this.#words[place * 2]! >>> LIST_SHIFT]!.value; // Callers ask below `count`.
   }
 
   hashAt(place: number): number {
@@ -70,7 +78,11 @@ class ListedPages {
   }
 
   slot(place: number): number {
-    return this.#words[place * 2]! & ((1 << SLOT_BITS) - 1);
+    return this.#words[place * 2]! & (NODE_BIT - 1);
+  }
+
+  isNode(place: number): boolean {
+    return (this.#words[place * 2]! & NODE_BIT) !== 0;
   }
 
   #push(first: number, hashAt: number): void {
@@ -106,10 +118,15 @@ export class PageIndex {
     return known;
   }
 
-  /** Pages of the known lists. */
-  get pageCount(): number {
+  /** Pages and nodes of the known lists. */
+  get count(): number {
     this.#load();
     return this.#pages.count;
+  }
+
+  /** Pages of the known lists. */
+  get pageCount(): number {
+    return this.count - this.#pages.nodeCount;
   }
 
   get lists(): readonly StorePut[] {
@@ -208,10 +225,10 @@ export class PageIndex {
   }
 }
 
-export function locationOf({ list, hashAt, slot }: ListedPage): Uint8Array {
+export function locationOf({ list, hashAt, slot, isNode }: ListedPage): Uint8Array {
   const bytes = new Uint8Array(LOCATION_BYTES);
-  const packAt = listedPackAt(hashAt, slot);
-  writeLocation(bytes, list.value.subarray(packAt, packAt + HASH_BYTES), slot);
+  const packAt = listedPackAt(list.value, hashAt, slot);
+  writeLocation(bytes, list.value.subarray(packAt, packAt + HASH_BYTES), { slot, isNode });
   return bytes;
 }
 
@@ -242,10 +259,17 @@ function recordOf(pages: ListedPages, place: number, { locations, at }: { readon
   const list = pages.bytes(place);
   const hashAt = pages.hashAt(place);
   const slot = pages.slot(place);
-  const packAt = listedPackAt(hashAt, slot);
-  for (let index = 0; index < HASH_BYTES; index++) locations[at + index] = list[packAt + index]!;
-  locations[at + HASH_BYTES] = slot;
+  const packAt = listedPackAt(list, hashAt, slot);
+  for (let index = 0; index < PACK_NAME_BYTES; index++) locations[at + index] = list[packAt + index]!;
+  locations[at + PACK_NAME_BYTES] = slotByte(slot, pages.isNode(place));
   return { table: 'pages', key: new Uint8Array(list.buffer, list.byteOffset + hashAt, HASH_BYTES), value: new Uint8Array(locations.buffer, at, LOCATION_BYTES) };
+}
+
+/** Pages that lie in packs, nodes not counted. */
+export function storedPages(store: SnapshotStore): number {
+  let count = PageIndex.of(store).pageCount;
+  for (const { value } of store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY })) if (decodeLocation(value)?.isNode === false) count++;
+  return count;
 }
 
 /**

@@ -10,12 +10,15 @@
  * What this does NOT do: store anything; seal() hands every node it encoded to its caller.
  */
 import { assert, type BlobHash } from '../core/index.ts';
-import { encodeNode, FAN_OUT, FAN_OUT_SHIFT, HASH_BYTES, HEIGHT_MAX, PAGES_MAX, readHash, writeHash, type NodeContent, type TreeRoot } from './format.ts';
+import { encodeNodeInto, FAN_OUT, FAN_OUT_SHIFT, HASH_BYTES, HEIGHT_MAX, NODE_BYTES_MAX, PAGES_MAX, readHash, writeHash, type NodeContent, type TreeRoot } from './format.ts';
 
 /** Reads a node of the store; throws its operating errors. `firstPage` is for messages. */
 export type NodeLoader = (hash: BlobHash, place: { readonly level: number; readonly firstPage: number }) => NodeContent;
-/** Takes a node that seal() encoded and gives back its hash. */
-export type NodeSink = (bytes: Uint8Array) => BlobHash;
+/** Takes a node that was encoded, whose bytes are used again afterwards, and writes its hash to `offset` of `target`. */
+export type NodeSink = (bytes: Uint8Array, target: Uint8Array, offset: number) => void;
+
+/** A node is encoded here. */
+const encoded = new Uint8Array(NODE_BYTES_MAX);
 
 interface TreeNode {
   readonly level: number;
@@ -38,6 +41,8 @@ export class PageTree {
   /** The leaf that was used last (neighbours follow), by the index of its first page over its size; -1: none. */
   #lastAt = -1;
   #lastLeaf: TreeNode | undefined;
+  /** What is above it; undefined when it is the root. */
+  #lastParent: TreeNode | undefined;
   /** Whether all hashes above it are marked stale. */
   #isLastTouched = false;
 
@@ -83,6 +88,17 @@ export class PageTree {
     (leaf.guards ??= new BigUint64Array(FAN_OUT))[slot] = hash === undefined ? 0n : guard;
   }
 
+  /** Seals the leaf that was changed last, when it will not be changed again before seal(): its node comes right behind its pages. */
+  sealLastLeaf(sink: NodeSink): void {
+    const leaf = this.#lastLeaf;
+    const parent = this.#lastParent;
+    if (this.#lastAt < 0 || !this.#isLastTouched || leaf === undefined || parent === undefined || leaf.mask === 0) return;
+    const child = this.#lastAt & (FAN_OUT - 1);
+    sinkNode(leaf, sink, { target: parent.hashes, offset: child * HASH_BYTES });
+    parent.stale &= ~(1 << child);
+    this.#lastAt = -1;
+  }
+
   /** Brings every hash up to date, gives changed nodes to `sink`, and returns the top. */
   seal(sink: NodeSink): TreeRoot {
     this.#lastAt = -1;
@@ -91,7 +107,11 @@ export class PageTree {
     assert(root !== undefined, 'a stale root is in memory');
     sealChildren(root, sink);
     if (root.mask === 0) this.#become(0, undefined, undefined);
-    else if (!this.#lower(root)) this.#rootHash = sink(encodeNode(root));
+    else if (!this.#lower(root)) {
+      const hash = new Uint8Array(HASH_BYTES);
+      sinkNode(root, sink, { target: hash, offset: 0 });
+      this.#rootHash = readHash(hash);
+    }
     return { height: this.#height, hash: this.#rootHash };
   }
 
@@ -132,14 +152,19 @@ export class PageTree {
     if (at === this.#lastAt) return this.#lastLeaf;
     if (pageIndex >= this.#pagesCovered) return undefined;
     let node = this.#loadedRoot();
-    while (node !== undefined && node.level > 0) node = this.#child(node, pageIndex);
-    if (node !== undefined) this.#remember(at, node, false);
+    let parent: TreeNode | undefined;
+    while (node !== undefined && node.level > 0) {
+      parent = node;
+      node = this.#child(node, pageIndex);
+    }
+    if (node !== undefined) this.#remember(at, node, { parent, isTouched: false });
     return node;
   }
 
-  #remember(at: number, leaf: TreeNode, isTouched: boolean): void {
+  #remember(at: number, leaf: TreeNode, { parent, isTouched }: { readonly parent: TreeNode | undefined; readonly isTouched: boolean }): void {
     this.#lastAt = at;
     this.#lastLeaf = leaf;
+    this.#lastParent = parent;
     this.#isLastTouched = isTouched;
   }
 
@@ -156,7 +181,9 @@ export class PageTree {
     while (pageIndex >= this.#pagesCovered) this.#grow();
     let node = this.#loadedRoot() ?? emptyNode(this.#height - 1);
     this.#become(this.#height, node, undefined);
+    let parent: TreeNode | undefined;
     while (node.level > 0) {
+      parent = node;
       const child = childIndex(node.level, pageIndex);
       const next: TreeNode = this.#child(node, pageIndex) ?? emptyNode(node.level - 1);
       node.children[child] = next;
@@ -164,7 +191,7 @@ export class PageTree {
       node.stale |= 1 << child;
       node = next;
     }
-    this.#remember(at, node, true);
+    this.#remember(at, node, { parent, isTouched: true });
     return node;
   }
 
@@ -201,7 +228,11 @@ function sealChildren(node: TreeNode, sink: NodeSink): void {
       node.mask &= ~(1 << child);
       node.children[child] = undefined;
     } else {
-      writeHash(sink(encodeNode(below)), node.hashes, child * HASH_BYTES);
+      sinkNode(below, sink, { target: node.hashes, offset: child * HASH_BYTES });
     }
   }
+}
+
+function sinkNode(node: TreeNode, sink: NodeSink, { target, offset }: { readonly target: Uint8Array; readonly offset: number }): void {
+  sink(encoded.subarray(0, encodeNodeInto(node, encoded)), target, offset);
 }

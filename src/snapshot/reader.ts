@@ -6,12 +6,13 @@
  * What this does NOT do: write.
  */
 import { limits, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
-import { decodeLocation, decodeNode, decodeObjectList, decodePack, decodeRoot, expandSlot, FAN_OUT, formatError, HASH_BYTES, hashBytes, readHash, type ByteString, type NodeContent, type ObjectList, type PackSlot, type RootRecord, type TreeRoot } from './format.ts';
+import { decodeNode, decodeObjectList, decodeRoot, FAN_OUT, formatError, HASH_BYTES, hashBytes, readHash, type ByteString, type NodeContent, type ObjectList, type RootRecord, type TreeRoot } from './format.ts';
+import { decodeLocation, decodePack, expandSlot, packRange, type Pack, type PackSlot, type PageLocation } from './pack-format.ts';
 import { PageIndex, type SnapshotStore } from './page-index.ts';
 import type { Root } from './state.ts';
 
 const { PAGE_BYTES } = limits;
-/** 64 packs are 4 MiB: enough for objects whose pages lie in packs of many captures. */
+/** 64 packs are at most 8 MiB: enough for objects whose pages lie in packs of many captures. */
 const PACKS_CACHED = 64;
 
 export interface ReaderOptions {
@@ -28,7 +29,7 @@ export class SnapshotReader {
   readonly #index: PageIndex;
   readonly #digests: Digests;
   readonly #verify: 'hash' | 'guard';
-  readonly #packs = new Map<string, readonly PackSlot[]>();
+  readonly #packs = new Map<string, Pack>();
 
   constructor(store: SnapshotStore, digests: Digests, { verify = 'hash' }: ReaderOptions = {}) {
     this.#store = store;
@@ -51,12 +52,31 @@ export class SnapshotReader {
 
   node(hash: BlobHash, { object, level, firstPage }: NodePlace): NodeContent {
     const what = `tree node of ${object}, level ${level}, from page ${firstPage}`;
-    const bytes = this.#store.get('nodes', hashBytes(hash));
+    const bytes = this.#nodeBytes(hash, { object, index: firstPage });
     if (bytes === undefined) throw new StillpointError('E_PAGE_MISSING', `${what} (${hash}) is not in the store`, { data: { object, page: firstPage, address: addressOf(firstPage), hash } });
-    if (this.#digests.sha256(bytes) !== hash) {
+    if (bytes === 'damaged') {
       throw new StillpointError('E_SNAPSHOT_FORMAT', `${what} (${hash}) does not have the bytes its hash promises`, { data: { object, page: firstPage, address: addressOf(firstPage), hash } });
     }
     return decodeNode(bytes, { what, hash, level });
+  }
+
+  /** The bytes of a node or root, from a record or a pack; undefined when they are in neither or do not have that hash. */
+  soundNode(hash: BlobHash): Uint8Array | undefined {
+    const bytes = this.#nodeBytes(hash, { object: 'a snapshot', index: 0 });
+    return bytes === 'damaged' ? undefined : bytes;
+  }
+
+  /** A record comes before a pack: it is what a repair puts there. */
+  #nodeBytes(hash: BlobHash, place: PagePlace): Uint8Array | 'damaged' | undefined {
+    const record = this.#store.get('nodes', hashBytes(hash));
+    if (record !== undefined && this.#digests.sha256(record) === hash) return record;
+    try {
+      const slot = this.#slot(hash, place);
+      return slot.isNode && this.#digests.sha256(slot.stored) === hash ? slot.stored : 'damaged';
+    } catch (error) {
+      if (!(error instanceof StillpointError)) throw error;
+      return error.code === 'E_PAGE_MISSING' && record === undefined ? undefined : 'damaged';
+    }
   }
 
   /** The pages of a tree in ascending order; nodes are read on the way. */
@@ -76,10 +96,22 @@ export class SnapshotReader {
   /** The 4096 bytes of a page, the caller's own. */
   page(hash: BlobHash, place: PagePlace): Uint8Array {
     const slot = this.#slot(hash, place);
+    if (slot.isNode) throw damaged(hash, place, 'is a tree node');
     const page = expandSlot(slot);
     const isSound = this.#verify === 'hash' ? this.#digests.sha256(page) === hash : this.#digests.xxh64(page) === slot.guard;
     if (!isSound) throw damaged(hash, place, 'does not have the bytes its hash promises');
     return page;
+  }
+
+  /** Whether what lies in a pack under this hash is there and sound, page or node. */
+  isSoundContent(hash: BlobHash): boolean {
+    try {
+      const slot = this.#slot(hash, { object: 'a snapshot', index: 0 });
+      return this.#digests.sha256(slot.isNode ? slot.stored : expandSlot(slot)) === hash;
+    } catch (error) {
+      if (error instanceof StillpointError) return false;
+      throw error;
+    }
   }
 
   /** Whether the page is there and sound. */
@@ -110,39 +142,77 @@ export class SnapshotReader {
   #slot(hash: BlobHash, place: PagePlace): PackSlot {
     const key = hashBytes(hash);
     let found = this.#located(key, hash, place);
-    if (found.slots === undefined) {
+    if (found === undefined) {
       // A list that was settled by somebody else, and whose pack went since: what the store says now counts.
       this.#index.refresh();
       found = this.#located(key, hash, place);
     }
-    if (found.slots === undefined) throw missing(hash, place, 'has lost its pack');
-    const slot = found.slots[found.slot];
-    if (slot === undefined || readHash(slot.hash) !== hash) throw damaged(hash, place, 'is not where its location says');
-    return slot;
+    if (found === undefined) throw missing(hash, place, 'has lost its pack');
+    return found;
   }
 
-  /** The pack that the page's location names; without slots when it is not there. */
-  #located(key: Uint8Array, hash: BlobHash, place: PagePlace): { readonly slot: number; readonly slots: readonly PackSlot[] | undefined } {
-    const location = this.#index.location(key);
-    if (location === undefined) throw missing(hash, place, 'is not in the store');
-    const decoded = decodeLocation(location);
-    if (decoded === undefined) throw damaged(hash, place, 'has a malformed location');
-    return { slot: decoded.slot, slots: this.#pack(decoded.pack, hash, place) };
-  }
-
-  #pack(key: Uint8Array, hash: BlobHash, place: PagePlace): readonly PackSlot[] | undefined {
-    const name = readHash(key);
+  /** What the page's location names; undefined when its pack is not there. */
+  #located(key: Uint8Array, hash: BlobHash, place: PagePlace): PackSlot | undefined {
+    const bytes = this.#index.location(key);
+    if (bytes === undefined) throw missing(hash, place, 'is not in the store');
+    const location = decodeLocation(bytes);
+    if (location === undefined) throw damaged(hash, place, 'has a malformed location');
+    const name = nameOf(location);
     const cached = this.#packs.get(name);
-    if (cached !== undefined) return cached;
-    const bytes = this.#store.get('packs', key);
-    if (bytes === undefined) return undefined;
-    const slots = decodePack(bytes);
-    if (slots === undefined) throw damaged(hash, place, 'lies in a pack that cannot be decoded');
+    let slot = cached === undefined ? undefined : slotAt(cached, location, hash);
+    if (slot !== undefined) return slot;
+    let trouble: StillpointError | undefined;
+    for (const value of this.#packsAt(location)) {
+      const pack = decodePack(value);
+      slot = pack === undefined ? undefined : slotAt(pack, location, hash);
+      if (pack !== undefined && slot !== undefined) {
+        this.#keep(name, pack);
+        return slot;
+      }
+      trouble = damaged(hash, place, pack === undefined ? 'lies in a pack that cannot be decoded' : 'is not where its location says');
+    }
+    if (trouble !== undefined) throw trouble;
+    return undefined;
+  }
+
+  /** The packs that a location may mean: one, unless two begin alike. */
+  *#packsAt(location: PageLocation): Generator<Uint8Array> {
+    if (location.pack.length === HASH_BYTES) {
+      const value = this.#store.get('packs', location.pack);
+      if (value !== undefined) yield value;
+      return;
+    }
+    const range = packRange(location);
+    let last: Uint8Array | undefined;
+    for (const { key, value } of this.#store.range('packs', { ...range, limit: 1 })) {
+      last = key;
+      yield value;
+    }
+    if (last === undefined) return;
+    for (const { key, value } of this.#store.range('packs', { from: last, to: range.to })) if (!isSame(key, last)) yield value;
+  }
+
+  #keep(name: string, pack: Pack): void {
     const oldest = this.#packs.size >= PACKS_CACHED ? this.#packs.keys().next().value : undefined;
     if (oldest !== undefined) this.#packs.delete(oldest);
-    this.#packs.set(name, slots);
-    return slots;
+    this.#packs.set(name, pack);
   }
+}
+
+/** The slot of a pack, if it has this hash and is what its location says. */
+function slotAt(pack: Pack, { slot, isNode }: PageLocation, hash: BlobHash): PackSlot | undefined {
+  const found = pack.slot(slot);
+  return found !== undefined && found.isNode === isNode && readHash(found.hash) === hash ? found : undefined;
+}
+
+function nameOf({ pack }: PageLocation): string {
+  let name = '';
+  for (let index = 0; index < pack.length; index++) name += String.fromCharCode(pack[index]!);
+  return name;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 /** Child number and hash of every child of a node. */

@@ -3,15 +3,16 @@
  *
  *   scan ─► candidates ─► batch, batch, …     each is built anew when the guard has to try again, with what is reached by then
  *
- * Invariants: each batch leaves every live snapshot whole, so a sweep may be killed at any moment and run again; a node goes before the nodes below it, so
- * that a dead node which is still there has everything beneath it; pages go after all nodes. A key is deleted at most once in a sweep.
+ * Invariants: each batch leaves every live snapshot whole, so a sweep may be killed at any moment and run again; a node that is a record of its own goes before the nodes below it, and
+ * before what lies in packs. Dead nodes in packs go in any order: nobody believes that something is there because a node above it is. A key is deleted at most once in a sweep.
  * What this does NOT do: know what is live (walk.ts fills `reached`), or guard against other processes (the guard does).
  */
-import type { BlobHash, Digests } from '../core/index.ts';
+import type { Digests } from '../core/index.ts';
 import type { Store, StoreBatch, StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
-import { decodeLocation, decodePack, hashBytes, HEIGHT_MAX, nodeLevelOf, readHash } from './format.ts';
-import { PackWriter } from './pack-writer.ts';
+import { HASH_BYTES, HEIGHT_MAX, nodeLevelOf, readHash } from './format.ts';
 import { HashSet } from './hash-set.ts';
+import { decodeLocation, decodePack, namesPack, PACK_NAME_BYTES } from './pack-format.ts';
+import { PackWriter } from './pack-writer.ts';
 import type { Root } from './state.ts';
 import { PageIndex, settleLists } from './page-index.ts';
 import { walkSnapshot, type Reached } from './walk.ts';
@@ -25,12 +26,13 @@ const FIRST_KEY = Uint8Array.of(0);
 const AFTER_LAST_KEY = new Uint8Array(33).fill(255);
 /** Records deleted by one commit: some milliseconds, so that others get their turn at the store. */
 const BATCH_RECORDS = 2000;
-/** A pack is written again when at least this share of its pages is dead. */
+/** A pack is written again when at least this share of what it holds is dead; a page weighs as much as eight nodes. */
 const DEAD_SHARE = 0.5;
+const PAGE_WEIGHT = 8;
 
 export interface SweepParts { readonly store: Store; readonly digests: Digests; readonly reached: Reached; readonly guard: SweepGuard }
 /** What seems dead. Nothing that is written after the scan is in it. */
-export interface SweepPlan { readonly nodes: readonly Uint8Array[]; readonly packs: ReadonlyMap<BlobHash, PackUse> }
+export interface SweepPlan { readonly nodes: readonly Uint8Array[]; readonly packs: readonly PackUse[] }
 
 /** Every snapshot record that is not in `reached`. */
 export function scanSnapshots(store: Store, reached: Reached): SweepPlan {
@@ -40,8 +42,8 @@ export function scanSnapshots(store: Store, reached: Reached): SweepPlan {
 /** Deletes what the plan names and is still not in `reached`. Returns what went. */
 export async function sweepSnapshots(parts: SweepParts, plan: SweepPlan): Promise<Collected> {
   const nodes = await sweepNodes(parts, plan.nodes);
-  const pages = await sweepPages(parts, plan.packs);
-  return { nodes, ...pages };
+  const packed = await sweepPacks(parts, plan.packs);
+  return { nodes: nodes + packed.nodes, pages: packed.pages, packs: packed.packs };
 }
 
 /** The same for a store that nobody else writes to: everything that none of `roots` reaches goes. */
@@ -74,43 +76,67 @@ async function sweepNodes({ reached, guard }: SweepParts, dead: readonly Uint8Ar
   return count;
 }
 
-/** Keys of the pages that lie in one pack by their locations: dead ones at the time of the scan, and how many live ones. */
-export interface PackUse { live: number; readonly dead: Uint8Array[] }
+interface DeadSlot { readonly key: Uint8Array; readonly isNode: boolean }
+/** What lies in one pack by its locations: keys of what is dead at the time of the scan; weight and number of what lives. `key`: of the pack, undefined when it is lost. */
+export interface PackUse { key: Uint8Array | undefined; live: number; liveWeight: number; readonly dead: DeadSlot[] }
 
 /** Malformed locations are dropped with their page when it is dead and left to fsck when it is live. Packs of lists are left alone: the lists were settled, these are new. */
-function packUses(store: Store, reached: Reached): ReadonlyMap<BlobHash, PackUse> {
-  const uses = new Map<BlobHash, PackUse>();
+function packUses(store: Store, reached: Reached): readonly PackUse[] {
+  const uses = new Map<string, PackUse>();
   for (const { key, value } of store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
     const location = decodeLocation(value);
     if (location === undefined) continue;
-    const name = readHash(location.pack);
+    const name = nameOf(location.pack);
     let use = uses.get(name);
-    if (use === undefined) uses.set(name, (use = { live: 0, dead: [] }));
-    if (reached.pages.has(readHash(key))) use.live++;
-    else use.dead.push(key);
+    if (use === undefined) uses.set(name, (use = { key: undefined, live: 0, liveWeight: 0, dead: [] }));
+    if (!isReached(reached, key, location)) use.dead.push({ key, isNode: location.isNode });
+    else {
+      use.live++;
+      use.liveWeight += weightOf(location);
+    }
   }
   const listed = PageIndex.of(store).packs();
+  const alike = new Set<string>();
   for (const { key } of store.range('packs', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
-    const name = readHash(key);
-    if (listed.has(name)) uses.delete(name);
-    else if (!uses.has(name)) uses.set(name, { live: 0, dead: [] }); // No location names it: two processes stored the same pages at once.
+    const name = nameOf(key);
+    const use = uses.get(name);
+    if (use?.key !== undefined) alike.add(name);
+    else if (use === undefined) uses.set(name, { key, live: 0, liveWeight: 0, dead: [] }); // No location names it: two processes stored the same pages at once.
+    else use.key = key;
+    if (key.length !== HASH_BYTES || listed.has(readHash(key))) alike.add(name);
   }
-  return uses;
+  for (const name of alike) uses.delete(name); // Also packs of which a location does not tell which it means: there is hardly ever one.
+  return [...uses.values()];
 }
 
-async function sweepPages(parts: SweepParts, uses: ReadonlyMap<BlobHash, PackUse>): Promise<{ readonly pages: number; readonly packs: number }> {
-  let pages = 0;
-  let packs = 0;
-  const commit = async (group: readonly (readonly [BlobHash, PackUse])[]): Promise<void> => {
-    const batch = await parts.guard(() => pageBatch(parts, group));
-    for (const { table } of batch.deletes ?? []) if (table === 'pages') pages++; else packs++;
+function nameOf(pack: Uint8Array): string {
+  let name = '';
+  for (let index = 0; index < PACK_NAME_BYTES; index++) name += String.fromCharCode(pack[index] ?? 0);
+  return name;
+}
+
+const isReached = (reached: Reached, key: Uint8Array, { isNode }: { readonly isNode: boolean }): boolean => (isNode ? reached.nodes : reached.pages).has(readHash(key));
+
+const weightOf = ({ isNode }: { readonly isNode: boolean }): number => (isNode ? 1 : PAGE_WEIGHT);
+
+async function sweepPacks(parts: SweepParts, uses: readonly PackUse[]): Promise<Collected> {
+  const gone = { nodes: 0, pages: 0, packs: 0 };
+  const commit = async (group: readonly PackUse[]): Promise<void> => {
+    let nodes = 0;
+    const batch = await parts.guard(() => {
+      const built = packBatch(parts, group);
+      nodes = built.nodes;
+      return built.batch;
+    });
+    gone.nodes += nodes;
+    gone.pages -= nodes;
+    for (const { table } of batch.deletes ?? []) if (table === 'pages') gone.pages++; else gone.packs++;
   };
-  let group: (readonly [BlobHash, PackUse])[] = [];
+  let group: PackUse[] = [];
   let records = 0;
-  for (const entry of uses) {
-    const [, use] = entry;
+  for (const use of uses) {
     if (use.dead.length === 0 && use.live > 0) continue;
-    group.push(entry);
+    group.push(use);
     records += use.dead.length + use.live + 1;
     if (records < BATCH_RECORDS) continue;
     await commit(group);
@@ -118,54 +144,64 @@ async function sweepPages(parts: SweepParts, uses: ReadonlyMap<BlobHash, PackUse
     records = 0;
   }
   if (group.length > 0) await commit(group);
-  return { pages, packs };
+  return gone;
 }
 
-function pageBatch(parts: SweepParts, group: readonly (readonly [BlobHash, PackUse])[]): StoreBatch {
+/** `nodes`: how many of the deleted locations are of nodes. */
+function packBatch(parts: SweepParts, group: readonly PackUse[]): { readonly batch: StoreBatch; readonly nodes: number } {
   const deletes: StoreDelete[] = [];
   const puts: StorePut[] = [];
   const expect: StoreExpectation[] = [];
+  let nodes = 0;
   const listed = PageIndex.of(parts.store).packs();
-  for (const [name, use] of group) {
-    if (listed.has(name)) continue; // Written again since the scan.
-    if (use.live === 0 && use.dead.length === 0 && isNamed(parts.store, name, expect)) continue;
-    const dead = use.dead.filter((key) => !parts.reached.pages.has(readHash(key)));
+  for (const use of group) {
+    const { key: pack } = use;
+    if (pack !== undefined && listed.has(readHash(pack))) continue; // Written again since the scan.
+    if (pack !== undefined && use.live === 0 && use.dead.length === 0 && isNamed(parts.store, pack, expect)) continue;
+    const dead = use.dead.filter((slot) => !isReached(parts.reached, slot.key, slot));
     const live = use.live + use.dead.length - dead.length;
-    for (const key of dead) deletes.push({ table: 'pages', key });
-    if (live > 0 && dead.length < (live + dead.length) * DEAD_SHARE) continue;
-    const key = hashBytes(name);
-    if (live === 0 || repack(parts, { key, batch: { puts, expect } })) deletes.push({ table: 'packs', key });
+    for (const { key, isNode } of dead) {
+      deletes.push({ table: 'pages', key });
+      if (isNode) nodes++;
+    }
+    const deadWeight = weightOfAll(dead);
+    if (pack === undefined || (live > 0 && deadWeight < (use.liveWeight + weightOfAll(use.dead)) * DEAD_SHARE)) continue;
+    if (live === 0 || repack(parts, { key: pack, batch: { puts, expect } })) deletes.push({ table: 'packs', key: pack });
   }
-  return { deletes, puts, expect };
+  return { batch: { deletes, puts, expect }, nodes };
+}
+
+function weightOfAll(slots: readonly DeadSlot[]): number {
+  return slots.reduce((sum, slot) => sum + weightOf(slot), 0);
 }
 
 /** Whether a pack that no location named at the time of the scan has one by now; what was found is expected to stay so. A pack that cannot be read has none. */
-function isNamed(store: Store, name: BlobHash, expect: StoreExpectation[]): boolean {
-  const pack = hashBytes(name);
+function isNamed(store: Store, pack: Uint8Array, expect: StoreExpectation[]): boolean {
   const bytes = store.get('packs', pack);
-  for (const { hash } of (bytes === undefined ? undefined : decodePack(bytes)) ?? []) {
+  for (const { hash } of (bytes === undefined ? undefined : decodePack(bytes)?.slots) ?? []) {
     const value = store.get('pages', hash);
-    if (value !== undefined && sameBytes(decodeLocation(value)?.pack, pack)) return true;
+    if (isIn(value, pack)) return true;
     expect.push({ table: 'pages', key: hash.slice(), value });
   }
   return false;
 }
 
-/** Puts the live pages of a pack into new ones. False when the pack cannot be read: then it stays as evidence. */
+/** Puts what lives of a pack into new ones. False when the pack cannot be read: then it stays as evidence. */
 function repack({ store, digests, reached }: SweepParts, { key, batch }: { readonly key: Uint8Array; readonly batch: { readonly puts: StorePut[]; readonly expect: StoreExpectation[] } }): boolean {
   const bytes = store.get('packs', key);
-  const slots = bytes === undefined ? undefined : decodePack(bytes);
+  const slots = bytes === undefined ? undefined : decodePack(bytes)?.slots;
   if (slots === undefined) return false;
   const packs = new PackWriter(store, digests, batch);
   for (const slot of slots) {
     // A page may lie in two packs; only the one that its location names counts.
     const location = store.get('pages', slot.hash);
-    if (reached.pages.has(readHash(slot.hash)) && location !== undefined && sameBytes(decodeLocation(location)?.pack, key)) packs.move(slot);
+    if (isReached(reached, slot.hash, slot) && isIn(location, key)) packs.move(slot);
   }
   packs.finish();
   return true;
 }
 
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index]);
+function isIn(location: Uint8Array | undefined, pack: Uint8Array): boolean {
+  const decoded = location === undefined ? undefined : decodeLocation(location);
+  return decoded !== undefined && namesPack(decoded, pack);
 }

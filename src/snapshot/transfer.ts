@@ -5,8 +5,9 @@
  */
 import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
-import { decodeNode, decodePack, decodeRoot, encodePack, expandSlot, hashBytes, nodeLevelOf, PACK_PAGES_MAX, packContent, readHash, trimmedLength, type PackSlot } from './format.ts';
+import { decodeNode, decodeRoot, hashBytes, nodeLevelOf, readHash } from './format.ts';
 import { HashSet } from './hash-set.ts';
+import { decodePagePack, encodePagePack, expandSlot, PAGE_PACK_MAX, trimmedLength, type PackSlot } from './pack-format.ts';
 import { PackWriter } from './pack-writer.ts';
 import { SnapshotReader } from './reader.ts';
 import type { Root } from './state.ts';
@@ -25,15 +26,15 @@ export function* exportSnapshots({ store, digests, roots, have }: { readonly sto
   let slots: PackSlot[] = [];
   for (const hash of fresh.pages) {
     const page = reader.page(hash, { object: 'a checkpoint', index: 0 });
-    slots.push({ hash: hashBytes(hash), guard: digests.xxh64(page), stored: page.subarray(0, trimmedLength(page)) });
-    if (slots.length < PACK_PAGES_MAX) continue;
-    yield { kind: 'pack', value: encodePack(packContent(slots)), pages: slots.length };
+    slots.push({ isNode: false, hash: hashBytes(hash), guard: digests.xxh64(page), stored: page.subarray(0, trimmedLength(page)) });
+    if (slots.length < PAGE_PACK_MAX) continue;
+    yield { kind: 'pack', value: encodePagePack(slots), pages: slots.length };
     slots = [];
   }
-  if (slots.length > 0) yield { kind: 'pack', value: encodePack(packContent(slots)), pages: slots.length };
+  if (slots.length > 0) yield { kind: 'pack', value: encodePagePack(slots), pages: slots.length };
   for (const hash of fresh.nodes) {
-    const value = store.get('nodes', hashBytes(hash));
-    if (value === undefined || digests.sha256(value) !== hash) throw new StillpointError('E_SNAPSHOT_FORMAT', `a tree node (${hash}) does not have the bytes its hash promises`, { data: { hash } });
+    const value = reader.soundNode(hash);
+    if (value === undefined) throw new StillpointError('E_SNAPSHOT_FORMAT', `a tree node (${hash}) does not have the bytes its hash promises`, { data: { hash } });
     yield { kind: 'node', value, pages: 0 };
   }
 }
@@ -65,10 +66,10 @@ export class SnapshotImporter {
 
   /** What of a pack is to be stored now; undefined when it is damaged. */
   pack(bytes: Uint8Array): readonly StorePut[] | undefined {
-    const slots = decodePack(bytes);
+    const slots = decodePagePack(bytes)?.slots;
     if (slots === undefined) return undefined;
     for (const { hash, guard, stored } of slots) {
-      const page = expandSlot({ hash, guard, stored });
+      const page = expandSlot({ stored });
       const name = readHash(hash);
       if (stored.length !== trimmedLength(page) || this.#digests.sha256(page) !== name || this.#digests.xxh64(page) !== guard) return undefined;
       this.#packs.add({ hash, guard, page });

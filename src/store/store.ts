@@ -13,9 +13,9 @@ export const TABLES = [
   'checkpoints',  // run id, u32 BE checkpoint number   checkpoint record                   txn
   'marks',        // run id, u32 BE checkpoint number   name and note of a checkpoint       txn
   'blobs',        // SHA-256                            programs and recorded inputs        journal
-  'pages',        // SHA-256                            pack and slot that hold the page    snapshot
-  'packs',        // SHA-256 of the page hashes         up to 15 pages with guards          snapshot
-  'nodes',        // SHA-256                            page-tree nodes, sections, roots    snapshot
+  'pages',        // SHA-256 of a page or packed node   pack and slot that hold it          snapshot
+  'packs',        // SHA-256 of the hashes in it        pages with guards, tree nodes       snapshot
+  'nodes',        // SHA-256                            roots, tree nodes of small captures snapshot
   'locations',    // SHA-256 of the list                where pages of a large capture lie  snapshot
 ] as const;
 export type Table = (typeof TABLES)[number];

@@ -80,7 +80,7 @@ export class OtherCopy {
         const value = this.#healer.node(key);
         return value === undefined ? undefined : this.#commit([{ table, key, value }], finding);
       }
-      case 'pages': return key.length === 32 ? this.#commit(this.#healer.page(readHash(key)) ?? [], finding) : undefined;
+      case 'pages': return key.length === 32 ? this.#commit(this.#healer.content(readHash(key)) ?? [], finding) : undefined;
       case 'runs': return this.#run(finding, key);
       case 'marks': return this.#sameRow(finding, this.#context.store.has('checkpoints', key) ? table : 'checkpoints', key); // No rule drops a marked checkpoint.
       case 'meta': return new TextDecoder().decode(key).startsWith('image') ? this.#sameRow(finding, table, key) : undefined;
@@ -131,11 +131,11 @@ export class OtherCopy {
     return this.#commit([{ table: 'runs', key, value: encodeRunRecord(digests, record) }], finding, deletes);
   }
 
-  /** The sound pages of a damaged pack into a new one, the others from the copy. */
+  /** What is sound of a damaged pack into a new one, the rest from the copy. */
   async #pack(finding: Finding, key: Uint8Array): Promise<string | undefined> {
-    const { puts, lostPages } = salvagePack(this.#context.store, this.#context.digests, key);
-    const found = lostPages.flatMap((hash) => this.#healer.page(hash) ?? []);
-    if (found.length === 0 || lostPages.some((hash) => !found.some((put) => put.table === 'pages' && readHash(put.key) === hash))) return undefined; // The rest is looked for under the roots.
+    const { puts, lost } = salvagePack(this.#context.store, this.#context.digests, key);
+    const found = lost.flatMap((hash) => this.#healer.content(hash) ?? []);
+    if (found.length === 0 || lost.some((hash) => !found.some((put) => put.table === 'pages' && readHash(put.key) === hash))) return undefined; // The rest is looked for under the roots.
     return this.#commit([...puts, ...found], finding, [{ table: 'packs', key }]);
   }
 

@@ -31,8 +31,8 @@ export async function repair(context: StoreContext, finding: Finding): Promise<s
     case 'delete': return remedy.table === 'runs' ? dropName(context, remedy.key) : commit(context, { deletes: [{ table: remedy.table, key: remedy.key }] }, `dropped: ${says}`);
     case 'put': return (await putBack(context, [finding]))[0];
     case 'salvage': {
-      const { puts, saved, lostPages } = salvagePack(context.store, context.digests, remedy.key);
-      return commit(context, { deletes: [{ table: 'packs', key: remedy.key }], puts }, `dropped: ${says}; ${saved} of its pages were kept${lostPages.length > 0 ? `, ${lostPages.length} are lost` : ''}`);
+      const { puts, saved, lost } = salvagePack(context.store, context.digests, remedy.key);
+      return commit(context, { deletes: [{ table: 'packs', key: remedy.key }], puts }, `dropped: ${says}; ${saved} of its pages were kept${lost.length > 0 ? `, ${lost.length} are lost` : ''}`);
     }
     case 'own-anew': {
       const value = encodeOwnerRecord(context.digests, remedy.run, { epoch: EPOCH_ANEW, owner: undefined });

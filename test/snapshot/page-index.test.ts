@@ -4,8 +4,8 @@
 import { describe, expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
-import { collect, HashSet, openSnapshot, scanSnapshots, settleLists, SnapshotChecker, SnapshotWriter, walkSnapshot, type Root } from '../../src/snapshot/index.ts';
-import { decodeList, encodeList, listedHashAt } from '../../src/snapshot/location-list.ts';
+import { collect, HashSet, openSnapshot, scanSnapshots, settleLists, SnapshotChecker, SnapshotWriter, storedPages, walkSnapshot, type Root } from '../../src/snapshot/index.ts';
+import { decodeList, encodeList, isListedNode, listedHashAt, listedPackAt, type ListedPack } from '../../src/snapshot/location-list.ts';
 import { MemoryStore } from '../../src/store/index.ts';
 import { plain, TestMachine } from './machines.ts';
 
@@ -31,25 +31,34 @@ async function save(store: MemoryStore, writer: SnapshotWriter, machine: TestMac
 describe('a list of locations', () => {
   const packs = [2, 1].map((pages, index) => {
     const hashes = Buffer.concat(Array.from({ length: pages }, (_, page) => sha256(Uint8Array.of(index, page))));
-    return { key: sha256(hashes), hashes };
+    return { key: sha256(hashes), hashes, isNode: Uint8Array.of(0, 1 - index) };
   });
+  const masks = [Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0), new Uint8Array(8)]; // The second slot of the first pack is a node.
 
   it('golden: has the bytes that the format page says', () => {
-    const bytes = Buffer.concat([Uint8Array.of(0x4c, 1), ...packs.flatMap(({ key, hashes }) => [key, Uint8Array.of(hashes.length / 32), hashes])]);
+    const bytes = Buffer.concat([Uint8Array.of(0x4c, 2), ...packs.flatMap(({ key, hashes }, index) => [key, Uint8Array.of(hashes.length / 32), masks[index]!, hashes])]);
     expect(encodeList(packs, digests)).toEqual({ table: 'locations', key: new Uint8Array(sha256(bytes)), value: new Uint8Array(bytes) });
-    expect(sha256(bytes).toString('hex').slice(0, 16)).toBe('7690fb9aee383d8a');
+    expect(sha256(bytes).toString('hex').slice(0, 16)).toBe('6dd5b277fa88beab');
     const [first, second] = decodeList(bytes)!;
-    expect([bytes.subarray(first!.at, first!.at + 32), first!.pageCount, listedHashAt(first!, 1), second!.pageCount]).toEqual([packs[0]!.key, 2, 2 + 33 + 32, 1]);
+    expect([bytes.subarray(first!.at, first!.at + 32), first!.count, listedHashAt(first!, 1), second!.count]).toEqual([packs[0]!.key, 2, 2 + 41 + 32, 1]);
+    expect([[first!, 0], [first!, 1], [second!, 0]].map(([pack, slot]) => isListedNode(bytes, pack as ListedPack, slot as number))).toEqual([false, true, false]);
+    expect([[first!, 1], [second!, 0]].map(([pack, slot]) => listedPackAt(bytes, listedHashAt(pack as ListedPack, slot as number), slot as number))).toEqual([first!.at, second!.at]);
+  });
+
+  it('of version 1 is read: it knows no nodes', () => {
+    const bytes = Buffer.concat([Uint8Array.of(0x4c, 1), ...packs.flatMap(({ key, hashes }) => [key, Uint8Array.of(hashes.length / 32), hashes])]);
+    const [first, second] = decodeList(bytes)!;
+    expect([first!.count, listedHashAt(first!, 1), second!.at, isListedNode(bytes, first!, 1), listedPackAt(bytes, listedHashAt(second!, 0), 0)]).toEqual([2, 2 + 33 + 32, 2 + 33 + 64, false, second!.at]);
   });
 
   it('that is cut is none, and no flipped bit ends in anything but a list or none', () => {
     const { value } = encodeList(packs, digests);
-    const whole = 2 + 33 + 64; // The first pack alone is a list.
+    const whole = 2 + 41 + 64; // The first pack alone is a list.
     for (let length = 0; length < value.length; length++) expect(decodeList(value.subarray(0, length)) !== undefined, String(length)).toBe(length === whole);
     for (let bit = 0; bit < value.length * 8; bit++) {
       const flipped = value.slice();
       flipped[bit >> 3]! ^= 1 << (bit & 7);
-      for (const pack of decodeList(flipped) ?? []) expect(listedHashAt(pack, pack.pageCount)).toBeLessThanOrEqual(value.length);
+      for (const pack of decodeList(flipped) ?? []) expect(listedHashAt(pack, pack.count)).toBeLessThanOrEqual(value.length);
     }
   });
 });
@@ -69,7 +78,7 @@ describe('pages in lists', () => {
     expect([again.root, again.stats.newPages, again.batch.expect.filter(({ table }) => table === 'locations').length]).toEqual([second, 0, 1]);
     again.abandon();
     const third = await save(store, writer, fill(machine, 20, 38));
-    expect([count(store, 'pages'), count(store, 'locations')]).toEqual([38, 0]);
+    expect([count(store, 'pages'), count(store, 'locations'), storedPages(store)]).toEqual([44, 0, 38]); // And six nodes.
     expect(plain(openSnapshot(store, second, digests))).toEqual(state);
     expect(plain(openSnapshot(store, third, digests))).toEqual(plain(machine));
     expect(new Set([first, second, third]).size).toBe(3);
@@ -82,7 +91,7 @@ describe('pages in lists', () => {
     const writer = new SnapshotWriter(store, digests, LISTS);
     const capture = writer.capture(machine.copy());
     await settleLists(store, digests);
-    expect([count(store, 'pages'), count(store, 'locations'), await store.commit(capture.batch)]).toEqual([12, 0, 'conflict']);
+    expect([count(store, 'pages'), count(store, 'locations'), await store.commit(capture.batch)]).toEqual([13, 0, 'conflict']); // Twelve pages and the node above them.
     capture.abandon();
     expect(await save(store, writer, machine.copy())).toBe(root);
   });
@@ -106,8 +115,8 @@ describe('pages in lists', () => {
     await save(store, writer, machine);
     for (let page = 0; page < 15; page++) machine.object('memory/1').fill(page, page + 100, 4096);
     const root = await save(store, writer, machine);
-    expect((await collect(store, [root], digests)).pages).toBe(15);
-    expect([count(store, 'pages'), count(store, 'locations')]).toEqual([15, 0]);
+    expect(await collect(store, [root], digests)).toEqual({ pages: 15, nodes: 2, packs: 1 }); // A root record and a node.
+    expect([count(store, 'pages'), count(store, 'locations')]).toEqual([16, 0]);
     expect(plain(openSnapshot(store, root, digests))).toEqual(plain(machine));
   });
 
@@ -121,7 +130,7 @@ describe('pages in lists', () => {
     const reached = { nodes: new HashSet(), pages: new HashSet() };
     for (const root of [second, third]) walkSnapshot(store, root, { digests, reached });
     const plan = scanSnapshots(store, reached);
-    expect(plan.packs.size).toBe(0);
+    expect(plan.packs.length).toBe(0);
     await settleLists(store, digests);
     for (const [root, from, to] of [[second, 0, 4], [third, 1, 3]] as const) expect(plain(openSnapshot(store, root, digests))).toEqual(plain(fill(new TestMachine(), from, to)));
   });
