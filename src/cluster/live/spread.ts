@@ -47,7 +47,9 @@ export interface Spread {
 /** Keeps where all nodes are at one moment. Throws E_USAGE, E_CLUSTER_HOST, E_STORE_BUSY; then nothing has changed. */
 export async function checkpointSpread(request: SpreadRequest, { name, note }: { readonly name: string; readonly note?: string | undefined }): Promise<CutFacts> {
   return withSpread(request, async (spread) => {
-    const cut = { cluster: spread.cluster, name, note, createdMs: wallClockMs(), parts: await momentOf(spread) };
+    const parts = await momentOf(spread);
+    if (parts.size === 0) throw new StillpointError('E_RUN_UNKNOWN', `no store of its hosts holds a run of cluster ${spread.cluster}`, { data: { cluster: spread.cluster } });
+    const cut = { cluster: spread.cluster, name, note, createdMs: wallClockMs(), parts };
     await keepCut(spread.context, cut);
     return factsOf(cut);
   });
@@ -119,7 +121,7 @@ export async function withSpread<Result>({ cluster, store = defaultStoreDirector
       const [left] = recovered.unresolved;
       if (left !== undefined) throw new StillpointError('E_CLUSTER_HOST', `host ${left.participant} has not answered whether an earlier command for cluster ${cluster} left something to be ended; give the command again`, { data: { cluster, host: left.participant } });
       const spread = { cluster, record, context, coordinator, here, others };
-      await undoFork(spread);
+      if (await undoFork(spread)) throw new StillpointError('E_RUN_UNKNOWN', `the fork ${cluster} was not made whole, and is undone; the store holds no run of cluster ${cluster}`, { data: { cluster } });
       return use(spread);
     });
   } finally {
@@ -191,15 +193,16 @@ function orderOf(fork: ClusterRecord, { from, part, node }: { readonly from: str
   return { from, name: runNameOf(fork.name, node), id: newRunId(), part, files: new Map([...files].map(([channel, { path }]) => [channel, path])) };
 }
 
-/** A fork that was not made whole goes. */
-async function undoFork({ cluster, context, here, others }: Pick<Spread, 'cluster' | 'context' | 'here' | 'others'>): Promise<void> {
+/** A fork that was not made whole goes; false: there is none. */
+async function undoFork({ cluster, context, here, others }: Pick<Spread, 'cluster' | 'context' | 'here' | 'others'>): Promise<boolean> {
   const forking = readForking(context, cluster);
-  if (forking === undefined) return;
+  if (forking === undefined) return false;
   const runsOf = (host: string | undefined): ReadonlyMap<string, CutPart['run']> => new Map([...forking.runs].filter(([, run]) => run.host === host).map(([name, { id }]) => [name, id]));
   for (const [host, desk] of others) await desk.answer({ kind: 'undo fork', runs: runsOf(host) });
   await here.answer({ kind: 'undo fork', runs: runsOf(undefined) });
   await context.store.commit({ deletes: [clusterDelete(cluster), forkingDelete(cluster)] });
   assert(readForking(context, cluster) === undefined, 'a fork that was undone is not there');
+  return true;
 }
 
 /** A node that is not in a cut had not begun. */
