@@ -2,11 +2,11 @@
  * The fast executor: cold code in the interpreter, hot code as WebAssembly units that call and chain to each other (src/isa/riscv/lift).
  *
  *   driver ── no unit ──► interpreter ── hot target ──► lift a batch, compile, instantiate: table slots, marks
- *     │  ▲                 │  ▲  └── marked ──► unit ──┐     the relay: to and fro without the driver (isa/riscv/relay.ts)
- *     │  │                 │  └───────────────────────┘
- *     │  ▲                    ▲
- *     ▼  │ left, odd next     │ cold: a call of code without a unit runs in a nested driver, so that its callers stay on the WebAssembly stack
- *    unit ──────────────────► stub
+ *     │  ▲                   ▲     ▲ │ marked: to and fro by the relay, without the driver (isa/riscv/relay.ts)
+ *     │  │                   │     │ ▼
+ *     │  │                   │    unit
+ *     ▼  │ left, odd next    │ cold: a call of code without a unit runs in a nested driver, so that its callers stay on the WebAssembly stack
+ *    unit ────────────────► stub
  *     └── step: system calls and other instructions that are not translated, one at a time, without unwinding
  *
  * Invariants: registers, memory and instruction counts are those of the interpreter at every stop, whatever is translated; going back to the
