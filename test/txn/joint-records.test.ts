@@ -1,10 +1,10 @@
 /** Words of coordinators and participants: round trip, every flip and cut found, golden file of version 1; ids of transactions. */
-import { readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TABLES, type StoreBatch } from '../../src/store/index.ts';
 import { decodeCoordinatorRecord, decodeDecision, decodePreparedBatch, encodeCoordinatorRecord, encodeDecision, encodePreparedBatch, parseTransactionId, transactionId } from '../../src/txn/index.ts';
 import { codeOf, digests } from '../journal/support.ts';
+import { expectDamageFound, expectGolden, type RecordSample } from './record-samples.ts';
 
 const GOLDEN = new URL('./golden/joint-v1.json', import.meta.url);
 const ID = transactionId({ id: '0123456789abcdef', epoch: 3 }, 12);
@@ -14,30 +14,16 @@ const BATCH: StoreBatch = {
   expect: [{ table: 'runs', key: Uint8Array.of(1), value: Uint8Array.of(2, 3) }, { table: 'owners', key: Uint8Array.of(4), value: undefined }],
   deletes: [{ table: 'marks', key: Uint8Array.of(5) }], puts: [{ table: 'runs', key: Uint8Array.of(1), value: new Uint8Array(0) }],
 };
-const SAMPLES: readonly [string, Uint8Array, (bytes: Uint8Array) => unknown, unknown][] = [
-  ['coordinator', encodeCoordinatorRecord(digests, COORDINATOR), (bytes) => decodeCoordinatorRecord(digests, 'bank', bytes), COORDINATOR],
-  ['decision', encodeDecision(digests, DECISION), (bytes) => decodeDecision(digests, ID, bytes), DECISION],
-  ['prepared', encodePreparedBatch(digests, ID, BATCH), (bytes) => decodePreparedBatch(digests, ID, bytes), BATCH],
+const SAMPLES: readonly RecordSample[] = [
+  ['coordinator', encodeCoordinatorRecord(digests, COORDINATOR), (bytes) => decodeCoordinatorRecord(digests, 'bank', bytes), 'E_STORE_CORRUPT', COORDINATOR],
+  ['decision', encodeDecision(digests, DECISION), (bytes) => decodeDecision(digests, ID, bytes), 'E_STORE_CORRUPT', DECISION],
+  ['prepared', encodePreparedBatch(digests, ID, BATCH), (bytes) => decodePreparedBatch(digests, ID, bytes), 'E_STORE_CORRUPT', BATCH],
 ];
 
 describe('records of joint transactions', () => {
-  it('the written version is what the golden file says, in both directions', () => {
-    const now = `${JSON.stringify(Object.fromEntries(SAMPLES.map(([name, bytes]) => [name, Buffer.from(bytes).toString('hex')])), undefined, 1)}\n`;
-    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(GOLDEN, now);
-    const golden = readFileSync(GOLDEN, 'utf8');
-    expect(now).toBe(golden);
-    const stored = JSON.parse(golden) as Record<string, string>;
-    for (const [name, , decode, value] of SAMPLES) expect(decode(new Uint8Array(Buffer.from(stored[name]!, 'hex')))).toEqual(value);
-  });
+  it('the written version is what the golden file says, in both directions', () => { expectGolden(SAMPLES, GOLDEN); });
 
-  it.each(SAMPLES)('every flipped byte and every truncation of a %s record is E_STORE_CORRUPT', (_name, bytes, decode) => {
-    for (let offset = 0; offset < bytes.length; offset++) {
-      const flipped = bytes.slice();
-      flipped[offset]! ^= 1 << (offset % 8);
-      expect(codeOf(() => decode(flipped))).toBe('E_STORE_CORRUPT');
-      expect(codeOf(() => decode(bytes.slice(0, offset)))).toBe('E_STORE_CORRUPT');
-    }
-  });
+  it.each(SAMPLES)('every flipped byte and every truncation of a %s record is E_STORE_CORRUPT', (_name, bytes, decode, code) => { expectDamageFound(bytes, decode, code); });
 
   it('decode(encode(batch)) = batch', () => {
     const table = fc.constantFrom(...TABLES);

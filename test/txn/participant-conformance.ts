@@ -1,5 +1,10 @@
 /** One suite for every participant: the store participant (the twin) and PostgreSQL run it. A cell with a number stands for all work. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MemoryStore, type Store } from '../../src/store/index.ts';
+import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
 import { transactionId, type Branch, type CoordinatorIdentity, type Participant, type TransactionId } from '../../src/txn/index.ts';
 import { StillpointError } from '../../src/core/index.ts';
 
@@ -11,6 +16,16 @@ export interface Subject {
   /** The process of the participant dies and starts again, the same participant object is used on. */
   restart(): Promise<void>;
   dispose(): Promise<void>;
+}
+
+/** The suite for a participant over a store: in memory, and on LMDB, which is opened anew at each restart. */
+export function conformanceOnStores(name: string, subjectOf: (first: Store, reopen: (before: Store) => Promise<Store>, dispose: (store: Store) => Promise<void>) => Subject): void {
+  participantConformance(`${name} in memory`, async () => subjectOf(new MemoryStore(), (store) => Promise.resolve(store), () => Promise.resolve()));
+  participantConformance(`${name} on LMDB`, async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'stillpoint-participant-'));
+    const open = () => openLmdbStore({ directory: join(directory, 'store'), mode: 'create' });
+    return subjectOf(await open(), async (store) => { await store.close(); return open(); }, async (store) => { await store.close(); rmSync(directory, { recursive: true }); });
+  });
 }
 
 const identityOf = (id: string, epoch = 1): CoordinatorIdentity => ({ id: id.padEnd(16, '0'), epoch });

@@ -1,11 +1,12 @@
 /** Records of runs, owners and checkpoints: round trip, one encoding, every flip and cut found, golden file of version 1. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeCanonical, StillpointError, type ErrorCode } from '../../src/core/index.ts';
 import { runId, type JournalTail } from '../../src/journal/index.ts';
 import { answerPut, checkRunName, decodeAnswer, decodeMoves, movesPut, type OutputMove, type RememberedAnswer, decodeCheckpointRecord, decodeMark, decodePrepared, encodeMark, encodePrepared, decodeOwnerRecord, decodeRunRecord, encodeCheckpointRecord, encodeOwnerRecord, encodeRunRecord, type CheckpointRecord, type Mark, type OwnerRecord, type PreparedTransaction, type RunRecord } from '../../src/txn/index.ts';
 import { at, codeOf, digests, errorOf, RUN, someHash } from '../journal/support.ts';
+import { expectDamageFound, expectGolden, type RecordSample } from './record-samples.ts';
 
 const GOLDEN = new URL('./golden/records-v2.json', import.meta.url);
 /** Records of store version 1: run records had no `numbered` and no `parent`. */
@@ -51,7 +52,7 @@ const PREPARED_SAMPLE: PreparedTransaction = {
 const ANSWER_SAMPLE: RememberedAnswer = { key: 'key-93', request: someHash(4), at: at(77n), response: Uint8Array.of(111, 107, 10) };
 const MOVES_SAMPLE: readonly OutputMove[] = [{ from: '/data/log.try', to: '/data/log', aside: '/data/log.old' }, { from: '/data/b.try', to: '/data/b', aside: undefined }];
 
-const SAMPLES: readonly [string, Uint8Array, (bytes: Uint8Array) => unknown, ErrorCode, unknown][] = [
+const SAMPLES: readonly RecordSample[] = [
   ['run', encodeRunRecord(digests, RUN_SAMPLE), runDecoder, 'E_STORE_CORRUPT', RUN_SAMPLE],
   ['owner', encodeOwnerRecord(digests, RUN, OWNER_SAMPLE), ownerDecoder, 'E_STORE_CORRUPT', OWNER_SAMPLE],
   ['checkpoint', encodeCheckpointRecord(digests, CHECKPOINT_SAMPLE), checkpointDecoder(2), 'E_SNAPSHOT_FORMAT', CHECKPOINT_SAMPLE],
@@ -75,23 +76,9 @@ describe('records', () => {
     expect(ownerDecoder(new Uint8Array(Buffer.from(stored['owner']!, 'hex')))).toEqual(OWNER_SAMPLE);
   });
 
-  it('the written version is what the golden file says, in both directions', () => {
-    const now = `${JSON.stringify(Object.fromEntries(SAMPLES.map(([name, bytes]) => [name, Buffer.from(bytes).toString('hex')])), undefined, 1)}\n`;
-    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(GOLDEN, now);
-    const golden = readFileSync(GOLDEN, 'utf8');
-    expect(now).toBe(golden);
-    const stored = JSON.parse(golden) as Record<string, string>;
-    for (const [name, , decode, , value] of SAMPLES) expect(decode(new Uint8Array(Buffer.from(stored[name]!, 'hex')))).toEqual(value);
-  });
+  it('the written version is what the golden file says, in both directions', () => { expectGolden(SAMPLES, GOLDEN); });
 
-  it.each(SAMPLES)('every flipped byte and every truncation of a %s record has its code', (_name, bytes, decode, code) => {
-    for (let offset = 0; offset < bytes.length; offset++) {
-      const flipped = bytes.slice();
-      flipped[offset]! ^= 1 << (offset % 8);
-      expect(codeOf(() => decode(flipped))).toBe(code);
-      expect(codeOf(() => decode(bytes.slice(0, offset)))).toBe(code);
-    }
-  });
+  it.each(SAMPLES)('every flipped byte and every truncation of a %s record has its code', (_name, bytes, decode, code) => { expectDamageFound(bytes, decode, code); });
 
   it('random canonical records with a good check sum give a value or a code, never a crash', () => {
     const json = fc.jsonValue({ depthSize: 'small' });

@@ -1,16 +1,13 @@
 /** Rollback as a participant: the suite of participants, with runs as cells, and the records that clusters over several hosts add. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StillpointError } from '../../src/core/index.ts';
 import { MemoryStore, type Store } from '../../src/store/index.ts';
-import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
 import {
   decodeBack, decodeClusterRecord, decodeForking, encodeBack, encodeClusterRecord, encodeForking, openJournal, openRun, readRun, removeRun, RollbackParticipant, transactionId, type ClusterRecord, type ForkingRecord, type IsAlive, type RollbackWishes, type StoreContext,
 } from '../../src/txn/index.ts';
 import { at, codeOf, digests } from '../journal/support.ts';
-import { participantConformance, type Subject } from './participant-conformance.ts';
+import { conformanceOnStores, type Subject } from './participant-conformance.ts';
+import { expectDamageFound, expectGolden, type RecordSample } from './record-samples.ts';
 import { create, input, owner } from './support.ts';
 
 /** Processes of these tests are dead; a transaction in doubt is nobody that could be. */
@@ -63,12 +60,7 @@ function subjectOf(first: Store, reopen: (before: Store) => Promise<Store>, disp
   };
 }
 
-participantConformance('runs in memory', async () => subjectOf(new MemoryStore(), (store) => Promise.resolve(store), () => Promise.resolve()));
-participantConformance('runs on LMDB', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'stillpoint-rollback-'));
-  const open = () => openLmdbStore({ directory: join(directory, 'store'), mode: 'create' });
-  return subjectOf(await open(), async (store) => { await store.close(); return open(); }, async (store) => { await store.close(); rmSync(directory, { recursive: true }); });
-});
+conformanceOnStores('runs', subjectOf);
 
 describe('a rollback that is prepared', () => {
   const identity = { id: 'e'.repeat(16), epoch: 1 };
@@ -116,30 +108,16 @@ describe('records of clusters over several hosts', () => {
     nodes: new Map([['map-0', { host: 'east', files: new Map([['in/text', { path: '/data/a', isWritten: false }], ['out/counts', { path: '/data/b', isWritten: true }]]) }], ['reduce-0', { host: undefined, files: new Map() }]]),
   };
   const FORKING: ForkingRecord = { name: 'other', runs: new Map([['other.map-0', { host: 'east', id: RUN }], ['other.reduce-0', { host: undefined, id: RUN }]]) };
-  const SAMPLES: readonly [string, Uint8Array, (bytes: Uint8Array) => unknown, unknown][] = [
-    ['back', encodeBack(digests, ID, BACK), (bytes) => decodeBack(digests, ID, bytes), BACK],
-    ['cluster', encodeClusterRecord(digests, CLUSTER), (bytes) => decodeClusterRecord(digests, 'words', bytes), CLUSTER],
-    ['forking', encodeForking(digests, FORKING), (bytes) => decodeForking(digests, 'other', bytes), FORKING],
+  const SAMPLES: readonly RecordSample[] = [
+    ['back', encodeBack(digests, ID, BACK), (bytes) => decodeBack(digests, ID, bytes), 'E_STORE_CORRUPT', BACK],
+    ['cluster', encodeClusterRecord(digests, CLUSTER), (bytes) => decodeClusterRecord(digests, 'words', bytes), 'E_STORE_CORRUPT', CLUSTER],
+    ['forking', encodeForking(digests, FORKING), (bytes) => decodeForking(digests, 'other', bytes), 'E_STORE_CORRUPT', FORKING],
   ];
   const GOLDEN = new URL('./golden/spread-v1.json', import.meta.url);
 
-  it('the written version is what the golden file says, in both directions', () => {
-    const now = `${JSON.stringify(Object.fromEntries(SAMPLES.map(([name, bytes]) => [name, Buffer.from(bytes).toString('hex')])), undefined, 1)}\n`;
-    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(GOLDEN, now);
-    const golden = readFileSync(GOLDEN, 'utf8');
-    expect(now).toBe(golden);
-    const stored = JSON.parse(golden) as Record<string, string>;
-    for (const [name, , decode, value] of SAMPLES) expect(decode(new Uint8Array(Buffer.from(stored[name]!, 'hex')))).toEqual(value);
-  });
+  it('the written version is what the golden file says, in both directions', () => { expectGolden(SAMPLES, GOLDEN); });
 
-  it.each(SAMPLES)('every flipped byte and every truncation of a %s record is E_STORE_CORRUPT', (_name, bytes, decode) => {
-    for (let offset = 0; offset < bytes.length; offset++) {
-      const flipped = bytes.slice();
-      flipped[offset]! ^= 1 << (offset % 8);
-      expect(codeOf(() => decode(flipped))).toBe('E_STORE_CORRUPT');
-      expect(codeOf(() => decode(bytes.slice(0, offset)))).toBe('E_STORE_CORRUPT');
-    }
-  });
+  it.each(SAMPLES)('every flipped byte and every truncation of a %s record is E_STORE_CORRUPT', (_name, bytes, decode, code) => { expectDamageFound(bytes, decode, code); });
 
   it('a record under the name of another, or with a node on no host, is refused', () => {
     expect(codeOf(() => decodeBack(digests, transactionId({ id: '0123456789abcdef', epoch: 3 }, 13), SAMPLES[0]![1]))).toBe('E_STORE_CORRUPT');

@@ -1,13 +1,9 @@
 /** The store participant: the suite of participants on the twin and on LMDB, and what it holds against others. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MemoryStore, type Store, type StoreBatch } from '../../src/store/index.ts';
-import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
 import { StoreParticipant, transactionId } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
-import { participantConformance, type Subject } from './participant-conformance.ts';
+import { conformanceOnStores, type Subject } from './participant-conformance.ts';
 
 const at = (cell: number) => ({ table: 'runs', key: Uint8Array.of(cell) }) as const;
 
@@ -28,12 +24,7 @@ function subjectOf(first: Store, reopen: (before: Store) => Promise<Store>, disp
   };
 }
 
-participantConformance('store in memory', async () => subjectOf(new MemoryStore(), (store) => Promise.resolve(store), () => Promise.resolve()));
-participantConformance('store on LMDB', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'stillpoint-participant-'));
-  const open = () => openLmdbStore({ directory: join(directory, 'store'), mode: 'create' });
-  return subjectOf(await open(), async (store) => { await store.close(); return open(); }, async (store) => { await store.close(); rmSync(directory, { recursive: true }); });
-});
+conformanceOnStores('store', subjectOf);
 
 describe('a store participant', () => {
   const identity = { id: 'f'.repeat(16), epoch: 1 };
