@@ -6,22 +6,16 @@
 import { StillpointError } from '../../core/index.ts';
 import type { ClusterHostSetting } from '../../manifest/index.ts';
 import { RECORDER } from '../../session/index.ts';
-import { ControlLink } from '../control-link.ts';
-import { AGENT_PROTOCOL, AGENT_TICK_MS, decodeControl, encodeControl, SILENT_TICKS_MAX, type FromAgent, type ToAgent } from './agent-messages.ts';
-import { ControlClient } from './control-socket.ts';
+import { AgentConnection } from './agent-connection.ts';
+import { AGENT_PROTOCOL, SILENT_TICKS_MAX, type FromAgent } from './agent-messages.ts';
 import type { ClusterKeys } from './curve.ts';
 import type { AnswerTo, DeskAnswer, DeskRequest } from './desk-messages.ts';
 
 interface Waiting { readonly resolve: (answer: DeskAnswer) => void; readonly reject: (error: StillpointError) => void }
 
-/** How long close() waits for the agent to hear the last word. */
-const PARTING_TICKS = 5;
-
 export class RemoteDesk {
   readonly #setting: ClusterHostSetting;
-  readonly #client: ControlClient;
-  readonly #link: ControlLink<ToAgent, FromAgent>;
-  readonly #ticking: NodeJS.Timeout;
+  readonly #agent: AgentConnection;
   readonly #waiting = new Map<number, Waiting>();
   #lastNumber = 0;
   /** Until the agent has answered for the first time: one of another version never does. */
@@ -30,9 +24,12 @@ export class RemoteDesk {
 
   constructor(setting: ClusterHostSetting, keys: ClusterKeys) {
     this.#setting = setting;
-    this.#client = new ControlClient(`tcp://${setting.address}:${setting.port}`, keys, (bytes) => { this.#receive(bytes); });
-    this.#link = new ControlLink<ToAgent, FromAgent>({ transmit: (frame) => { this.#client.send(encodeControl(frame)); }, onMessage: (message) => { this.#hear(message); } });
-    this.#ticking = setInterval(() => { this.#tick(); }, AGENT_TICK_MS);
+    this.#agent = new AgentConnection(setting, keys, {
+      onMessage: (message) => { this.#hear(message); },
+      onForgotten: () => { this.#lose('has another agent than when it was asked: give the command again'); },
+      onTick: (isSilent) => { this.#tick(isSilent); },
+      isLost: () => this.#lost !== undefined,
+    });
   }
 
   get name(): string {
@@ -50,27 +47,16 @@ export class RemoteDesk {
     const number = ++this.#lastNumber;
     return new Promise((resolve, reject) => {
       this.#waiting.set(number, { resolve: (answer) => { resolve(answer as AnswerTo<Request>); }, reject }); // The desk answers as the table says.
-      this.#link.send({ kind: 'ask', number, request });
+      this.#agent.send({ kind: 'ask', number, request });
     });
   }
 
-  async close(): Promise<void> {
-    if (this.#lost === undefined) this.#link.send({ kind: 'bye' });
-    for (let tick = 0; this.#lost === undefined && !this.#link.isSettled && tick < PARTING_TICKS; tick++) await new Promise((done) => { setTimeout(done, AGENT_TICK_MS / 2); });
-    clearInterval(this.#ticking);
-    this.#link.close();
-    this.#client.close();
+  close(): Promise<void> {
+    return this.#agent.close();
   }
 
-  #receive(bytes: Uint8Array): void {
-    const frame = decodeControl<FromAgent>(bytes);
-    if (frame !== undefined) this.#link.receive(frame);
-    if (this.#link.isForgotten) this.#lose('has another agent than when it was asked: give the command again');
-  }
-
-  #tick(): void {
-    this.#link.tick();
-    if (this.#link.silentTicks > SILENT_TICKS_MAX) return this.#lose(this.#ticksUntilGreeted === undefined ? 'was not heard of for ten seconds' : 'does not answer: is stillpoint agent running there, with the same keys?');
+  #tick(isSilent: boolean): void {
+    if (isSilent) return this.#lose(this.#ticksUntilGreeted === undefined ? 'was not heard of for ten seconds' : 'does not answer: is stillpoint agent running there, with the same keys?');
     if (this.#ticksUntilGreeted !== undefined && ++this.#ticksUntilGreeted > SILENT_TICKS_MAX) this.#lose('does not answer: its agent is of another version');
   }
 

@@ -6,25 +6,19 @@
 import { truncateSync } from 'node:fs';
 import { StillpointError } from '../../core/index.ts';
 import type { ClusterHostSetting } from '../../manifest/index.ts';
-import { ControlLink } from '../control-link.ts';
 import { Signal } from '../signal.ts';
+import { AgentConnection } from './agent-connection.ts';
 import { readPiece, trouble, writeAt } from './agent-files.ts';
-import { AGENT_TICK_MS, decodeControl, encodeControl, SILENT_TICKS_MAX, type FromAgent, type ToAgent } from './agent-messages.ts';
-import { ControlClient } from './control-socket.ts';
+import type { FromAgent, ToAgent } from './agent-messages.ts';
 import type { ClusterKeys } from './curve.ts';
 import type { ProcessEvents, ProcessHandle } from './process-handle.ts';
 import type { ToProcess } from './process-messages.ts';
 
 type Ready = Extract<FromAgent, { kind: 'ready' }>;
 
-/** How long close() waits for the agent to hear the last word. */
-const PARTING_TICKS = 5;
-
 export class RemoteHost {
   readonly setting: ClusterHostSetting;
-  readonly #link: ControlLink<ToAgent, FromAgent>;
-  readonly #client: ControlClient;
-  readonly #ticking: NodeJS.Timeout;
+  readonly #agent: AgentConnection;
   readonly #changed = new Signal();
   readonly #processes = new Map<string, RemoteProcess>();
   #ready: Ready | undefined;
@@ -33,9 +27,12 @@ export class RemoteHost {
 
   constructor(setting: ClusterHostSetting, keys: ClusterKeys) {
     this.setting = setting;
-    this.#client = new ControlClient(`tcp://${setting.address}:${setting.port}`, keys, (bytes) => { this.#receive(bytes); });
-    this.#link = new ControlLink<ToAgent, FromAgent>({ transmit: (frame) => { this.#client.send(encodeControl(frame)); }, onMessage: (message) => { this.#hear(message); } });
-    this.#ticking = setInterval(() => { this.#tick(); }, AGENT_TICK_MS);
+    this.#agent = new AgentConnection(setting, keys, {
+      onMessage: (message) => { this.#hear(message); },
+      onForgotten: () => { this.#lose(this.#trouble('has another agent than before: the old one ended and left its nodes at a resumable point')); },
+      onTick: (isSilent) => { if (isSilent) this.#lose(this.#trouble(this.#ready === undefined ? 'does not answer: is stillpoint agent running there, with the same keys?' : 'was not heard of for ten seconds')); },
+      isLost: () => this.#lost !== undefined,
+    });
   }
 
   get #name(): string {
@@ -45,7 +42,7 @@ export class RemoteHost {
 
   /** What the agent says to a start. Throws E_CLUSTER_FAILED when there is none, and what it refuses with. */
   async begin(hello: Extract<ToAgent, { kind: 'hello' }>): Promise<Ready> {
-    this.#link.send(hello);
+    this.#agent.send(hello);
     while (this.#ready === undefined) {
       if (this.#lost !== undefined) throw this.#lost;
       await this.#changed.wait();
@@ -57,10 +54,10 @@ export class RemoteHost {
   async ship(): Promise<void> {
     for (const path of this.#ready!.missing) {
       for (let offset = 0, isLast = false; !isLast;) {
-        if (!await this.#link.room()) throw this.#lost ?? this.#trouble('was left');
+        if (!await this.#agent.room()) throw this.#lost ?? this.#trouble('was left');
         const bytes = readPiece(path, offset);
         isLast = readPiece(path, offset + bytes.length).length === 0;
-        this.#link.send({ kind: 'file', path, offset, bytes, isLast }, bytes.length);
+        this.#agent.send({ kind: 'file', path, offset, bytes, isLast }, bytes.length);
         offset += bytes.length;
       }
     }
@@ -74,32 +71,16 @@ export class RemoteHost {
   }
 
   spawn(process: number, life: number, events: ProcessEvents): ProcessHandle {
-    const remote = new RemoteProcess((message) => { this.#link.send(message); }, { process, life, events });
+    const remote = new RemoteProcess((message) => { this.#agent.send(message); }, { process, life, events });
     this.#processes.set(`${process} ${life}`, remote);
-    if (this.#lost === undefined) this.#link.send({ kind: 'spawn', process, life });
+    if (this.#lost === undefined) this.#agent.send({ kind: 'spawn', process, life });
     else setImmediate(() => { remote.end('the loss of its host', ''); });
     return remote;
   }
 
   /** Nothing more is wanted of the agent. */
-  async close(): Promise<void> {
-    if (this.#lost === undefined) this.#link.send({ kind: 'bye' });
-    for (let tick = 0; this.#lost === undefined && !this.#link.isSettled && tick < PARTING_TICKS; tick++) await new Promise((done) => { setTimeout(done, AGENT_TICK_MS / 2); });
-    clearInterval(this.#ticking);
-    this.#link.close();
-    this.#client.close();
-  }
-
-  #receive(bytes: Uint8Array): void {
-    const frame = decodeControl<FromAgent>(bytes);
-    if (frame !== undefined) this.#link.receive(frame);
-    if (this.#link.isForgotten) this.#lose(this.#trouble('has another agent than before: the old one ended and left its nodes at a resumable point'));
-  }
-
-  #tick(): void {
-    this.#link.tick();
-    if (this.#link.silentTicks <= SILENT_TICKS_MAX) return;
-    this.#lose(this.#trouble(this.#ready === undefined ? 'does not answer: is stillpoint agent running there, with the same keys?' : 'was not heard of for ten seconds'));
+  close(): Promise<void> {
+    return this.#agent.close();
   }
 
   #hear(message: FromAgent): void {
@@ -131,7 +112,7 @@ export class RemoteHost {
   #lose(error: StillpointError): void {
     if (this.#lost !== undefined) return;
     this.#lost = error;
-    this.#link.close();
+    this.#agent.silence();
     this.#changed.wake();
     this.#onLost(error);
     for (const process of this.#processes.values()) process.end('the loss of its host', '');
