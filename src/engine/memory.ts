@@ -277,18 +277,20 @@ export class GuestMemory implements CpuMemory {
   }
 
   /** Pages that may hold anything but zeros: all that were written since the start or the last reset(), ascending. */
-  touchedPages(): number[] {
-    const touched = new PageBits(this.limit / PAGE_BYTES);
-    for (const pages of [this.#unseen.pages(), this.#dirty, this.#touched?.pages() ?? []]) for (const page of pages) touched.add(page);
-    return touched.pages();
+  touchedPages(): readonly number[] {
+    return this.#union(this.#unseen.pages(), this.#dirty, this.#touched?.pages() ?? []);
   }
 
   /** The same, and pages that have not come yet. */
   heldPages(): readonly number[] {
-    if (this.#late === undefined) return this.touchedPages();
-    const held = new PageBits(this.limit / PAGE_BYTES);
-    for (const pages of [this.touchedPages(), this.#late.pages()]) for (const page of pages) held.add(page);
-    return held.pages();
+    return this.#late === undefined ? this.touchedPages() : this.#union(this.touchedPages(), this.#late.pages());
+  }
+
+  /** Each page once, ascending. */
+  #union(...lists: readonly (readonly number[])[]): number[] {
+    const bits = new PageBits(this.limit / PAGE_BYTES);
+    for (const pages of lists) for (const page of pages) bits.add(page);
+    return bits.pages();
   }
 
   /** Takes over the content of another memory of the same size; this one must be all zeros. Rights stay. */

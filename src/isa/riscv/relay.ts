@@ -87,14 +87,13 @@ function findUnit(code: CodeWriter, { registers, margin }: Layout): void {
 
 /** Calls the unit with `chunk` fuel; goes on where it comes back in order, with budget left. */
 function runUnit(code: CodeWriter, { registers, margin }: Layout, { unitType }: Functions): void {
-  const pc = registers + CPU_STATE_OFFSET.control + 4 * CONTROL.pc;
   code.localGet(LOCAL.chunk); code.localGet(LOCAL.depth); pushPc(code, registers); code.localGet(LOCAL.slot); code.callIndirect(unitType, 0);
   code.localSet(LOCAL.fuel); code.localSet(LOCAL.next);
   code.localGet(LOCAL.translated); code.localGet(LOCAL.chunk); code.op(OP.i32Add); code.localGet(LOCAL.fuel); code.op(OP.i32Sub); code.localSet(LOCAL.translated);
   code.localGet(LOCAL.fuel); code.i32Const(margin); code.op(OP.i32Add); code.localGet(LOCAL.reserve); code.op(OP.i32Sub); code.localSet(LOCAL.left);
   setReason(code, RELAY.left);
   code.localGet(LOCAL.next); code.i64ConstSmall(UNIT_LEFT); code.op(OP.i64Eq); outIf(code);
-  code.i32Const(0); code.localGet(LOCAL.next); code.i64ConstSmall(-2); code.op(OP.i64And); code.access(OP.i64Store, 3, pc);
+  code.i32Const(0); code.localGet(LOCAL.next); code.i64ConstSmall(-2); code.op(OP.i64And); code.access(OP.i64Store, 3, pcAt(registers));
   setReason(code, RELAY.lookFirst);
   code.localGet(LOCAL.next); code.op(OP.i32WrapI64); code.i32Const(1); code.op(OP.i32And); outIf(code);
   setReason(code, LEFT.budget);
@@ -103,6 +102,10 @@ function runUnit(code: CodeWriter, { registers, margin }: Layout, { unitType }: 
   code.localGet(LOCAL.next); code.localGet(LOCAL.back); code.op(OP.i64ExtendI32u); code.op(OP.i64Eq); outIf(code);
 }
 
+function pcAt(registers: number): number {
+  return registers + CPU_STATE_OFFSET.control + 4 * CONTROL.pc;
+}
+
 function pushPc(code: CodeWriter, registers: number): void {
-  code.i32Const(0); code.access(OP.i32Load, 2, registers + CPU_STATE_OFFSET.control + 4 * CONTROL.pc);
+  code.i32Const(0); code.access(OP.i32Load, 2, pcAt(registers));
 }

@@ -43,7 +43,7 @@ const JUMP = formsOf('jump');
 const LINK = { ...formsOf('jal'), back: operationPair('jal.near') };
 const JUMP_REGISTER = operationPair('jumpRegister');
 const LINK_REGISTER = operationPair('jalr');
-const BRANCHES: readonly Forms[] = INSTRUCTIONS.map(({ mnemonic }) => formsOf(mnemonic));
+const BRANCHES: readonly (Forms | undefined)[] = INSTRUCTIONS.map(({ mnemonic, format }) => (format === 'Branch' ? formsOf(mnemonic) : undefined));
 /** With zero. */
 const ZERO_BRANCHES: readonly (Forms | undefined)[] = INSTRUCTIONS.map(({ mnemonic }) => (mnemonic === 'beq' || mnemonic === 'bne' ? formsOf(`${mnemonic}z`) : undefined));
 

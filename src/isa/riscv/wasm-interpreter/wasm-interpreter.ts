@@ -131,12 +131,21 @@ export class WasmInterpreter implements ColdInterpreter {
       const chunk = this.#left < CHUNK ? this.#left : CHUNK;
       const reason = this.#loop(chunk, isPlain);
       this.#left -= chunk - (this.#words[this.#leftWord]! + 1);
-      if (reason === LEFT.record) stop = this.#doRecord();
-      else if (reason === LEFT.hot) stop = PAUSE.hot;
-      else if (reason === LEFT.page && this.#left > 0) stop = this.#enterPage();
-      if (this.#left === 0 && stop === NOT_STOPPED) stop = STOP.budget;
+      stop = this.#stopFor(reason);
     }
     return this.#end(budget, stop);
+  }
+
+  /** What comes of a reason for which the loop or the relay ended. */
+  #stopFor(reason: number): number {
+    let stop = NOT_STOPPED;
+    if (reason === LEFT.record) stop = this.#doRecord();
+    else if (reason === LEFT.hot) stop = PAUSE.hot;
+    else if (reason === RELAY.left) stop = PAUSE.left;
+    else if (reason === RELAY.lookFirst) stop = PAUSE.lookFirst;
+    else if (reason === RELAY.back) stop = PAUSE.enter;
+    else if (reason === LEFT.page && this.#left > 0) stop = this.#enterPage();
+    return this.#left <= 0 && stop === NOT_STOPPED ? STOP.budget : stop;
   }
 
   /** As #run, calling units. While they run, others may run this interpreter: what it keeps of the run is set again behind them. */
@@ -152,13 +161,7 @@ export class WasmInterpreter implements ColdInterpreter {
       translated += this.#words[this.#translatedWord]!;
       control[CONTROL.retiredLow] = retiredLow;
       control[CONTROL.retiredHigh] = retiredHigh;
-      if (reason === LEFT.record) stop = this.#doRecord();
-      else if (reason === LEFT.hot) stop = PAUSE.hot;
-      else if (reason === RELAY.left) stop = PAUSE.left;
-      else if (reason === RELAY.lookFirst) stop = PAUSE.lookFirst;
-      else if (reason === RELAY.back) stop = PAUSE.enter;
-      else if (reason === LEFT.page && this.#left > 0) stop = this.#enterPage();
-      if (this.#left <= 0 && stop === NOT_STOPPED) stop = STOP.budget;
+      stop = this.#stopFor(reason);
     }
     this.translated = translated;
     return this.#end(budget, stop);
