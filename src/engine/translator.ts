@@ -99,7 +99,6 @@ export class Translator implements Executor {
     return {
       float: (operation: number, packed: number, rm: number) => interpreter.executeFloat(operation, packed, rm),
       operation: (operation: number, packed: number, imm: number) => interpreter.executeOperation(operation, packed, imm),
-      atomic: (operation: number, packed: number, imm: number) => interpreter.executeAtomic(operation, packed, imm),
       store: (address: bigint, distance: number) => this.#makeReady(address, distance),
       step: (pc: number, fuel: number) => this.#stepOne(pc, fuel),
       cold: (fuel: number, depth: number, pc: number) => this.#runCold(fuel, depth, pc),

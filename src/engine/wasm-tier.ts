@@ -91,7 +91,6 @@ export class WasmTier implements ColdInterpreter {
   forgetAllArrivals(): void { this.#last.forgetAllArrivals(); }
   executeFloat(operation: number, packed: number, rm: number): number { return this.#first.executeFloat(operation, packed, rm); }
   executeOperation(operation: number, packed: number, imm: number): number { return this.#first.executeOperation(operation, packed, imm); }
-  executeAtomic(operation: number, packed: number, imm: number): number { return this.#first.executeAtomic(operation, packed, imm); }
   dropCaches(): void { this.#last.dropCaches(); }
 
   #run(budget: number, isPlain: boolean, nesting: Nesting | undefined): Stop | Pause {

@@ -111,6 +111,27 @@ const divideWord = (operation: Opcode, isSigned: boolean, isRemainder: boolean):
   code.op(OP.i64ExtendI32s);
 };
 
+/** Pushes a value with its fields of so many bits swapped in pairs: `push` pushes it, twice, which the host's compiler computes once. */
+function swapPairs(code: CodeWriter, bits: number, lowFields: bigint, push: () => void): void {
+  push(); code.i64Const(lowFields); code.op(OP.i64And); code.i64ConstSmall(bits); code.op(OP.i64Shl);
+  push(); code.i64ConstSmall(bits); code.op(OP.i64ShrU); code.i64Const(lowFields); code.op(OP.i64And);
+  code.op(OP.i64Or);
+}
+
+const reverseBytes: Emitter = ({ code, get, instruction }) => {
+  swapPairs(code, 16, 0x0000ffff0000ffffn, () => swapPairs(code, 8, 0x00ff00ff00ff00ffn, () => get(instruction.rs1)));
+  code.i64ConstSmall(32); code.op(OP.i64Rotl);
+};
+
+/** Each byte becomes 0xff where it has a bit: bit 7 of (x | (x & 0x7f..) + 0x7f..), times 0xff. */
+const orBytes: Emitter = ({ code, get, instruction }) => {
+  const low = 0x7f7f7f7f7f7f7f7fn;
+  get(instruction.rs1); code.i64Const(low); code.op(OP.i64And); code.i64Const(low); code.op(OP.i64Add);
+  get(instruction.rs1); code.op(OP.i64Or);
+  code.i64ConstSmall(7); code.op(OP.i64ShrU); code.i64Const(0x0101010101010101n); code.op(OP.i64And);
+  code.i64ConstSmall(255); code.op(OP.i64Mul);
+};
+
 /** Emitters of instructions whose only effect is rd. */
 export const PURE: Readonly<Record<string, Emitter>> = {
   lui: ({ code, instruction }) => code.i64ConstSmall(instruction.imm),
@@ -144,7 +165,7 @@ export const PURE: Readonly<Record<string, Emitter>> = {
   bset: bit(OP.i64Or, false, false), bseti: bit(OP.i64Or, true, false),
   bext: ({ code, get, instruction }) => { get(instruction.rs1); get(instruction.rs2); code.op(OP.i64ShrU); code.i64ConstSmall(1); code.op(OP.i64And); },
   bexti: ({ code, get, instruction }) => { get(instruction.rs1); code.i64ConstSmall(instruction.imm); code.op(OP.i64ShrU); code.i64ConstSmall(1); code.op(OP.i64And); },
-  'czero.eqz': zeroIf(true), 'czero.nez': zeroIf(false),
+  rev8: reverseBytes, 'orc.b': orBytes, 'czero.eqz': zeroIf(true), 'czero.nez': zeroIf(false),
 };
 
 /** Conditions of branches, on rs1 and rs2. */
@@ -161,12 +182,12 @@ export const STORES: Readonly<Record<string, readonly [Opcode, number]>> = {
   sb: [OP.i64Store8, 1], sh: [OP.i64Store16, 2], sw: [OP.i64Store32, 4], sd: [OP.i64Store, 8], fsw: [OP.i64Store32, 4], fsd: [OP.i64Store, 8],
 };
 
-/** Rare pure instructions that call their interpreter function. */
-export const CALLED: ReadonlySet<string> = new Set(['mulh', 'mulhsu', 'mulhu', 'orc.b', 'rev8']);
+/** Upper halves of 128-bit products: which operands are signed. */
+export const HIGH_PRODUCTS: Readonly<Record<string, readonly [isFirstSigned: boolean, isSecondSigned: boolean]>> = { mulh: [true, true], mulhsu: [true, false], mulhu: [false, false] };
 
 /** Whether a unit goes on past such an instruction (or ends with it as its jump). What is not lifted is interpreted. */
 export function isLifted({ mnemonic, format }: InstructionRow, imm: number): boolean {
   if (format === 'Csr' || format === 'CsrImmediate') return imm >= CSR.fflags && imm <= CSR.fcsr; // Those that no instruction count enters.
-  if (mnemonic in PURE || mnemonic in LOADS || mnemonic in STORES || mnemonic in CONDITIONS || CALLED.has(mnemonic)) return true;
+  if (mnemonic in PURE || mnemonic in LOADS || mnemonic in STORES || mnemonic in CONDITIONS || mnemonic in HIGH_PRODUCTS) return true;
   return format === 'Jump' || format === 'JumpRegister' || format === 'Fence' || format === 'Atomic' || format === 'LoadReserved' || format.includes('Float');
 }

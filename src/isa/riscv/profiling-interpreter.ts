@@ -7,7 +7,7 @@ import type { CpuMemory, CpuState, Stop } from '../cpu.ts';
 import { CodePages } from './code-pages.ts';
 import { execute } from './interpreter-table.ts';
 import { HOT_MASK, Machine, type Pause } from './machine.ts';
-import { executeAtomic, executeFloat, executeOperation } from './single-instructions.ts';
+import { executeFloat, executeOperation } from './single-instructions.ts';
 
 export { PAUSE, type Pause } from './machine.ts';
 
@@ -38,7 +38,6 @@ export interface ColdInterpreter {
   /** See single-instructions.ts. */
   executeFloat(operation: number, packed: number, rm: number): number;
   executeOperation(operation: number, packed: number, imm: number): number;
-  executeAtomic(operation: number, packed: number, imm: number): number;
   dropCaches(): void;
 }
 
@@ -93,7 +92,6 @@ export class ProfilingInterpreter implements ColdInterpreter {
 
   executeFloat(operation: number, packed: number, rm: number): number { return executeFloat(this.#machine, operation, packed, rm); }
   executeOperation(operation: number, packed: number, imm: number): number { return executeOperation(this.#machine, operation, packed, imm); }
-  executeAtomic(operation: number, packed: number, imm: number): number { return executeAtomic(this.#machine, operation, packed, imm); }
 
   dropCaches(): void {
     this.#pages.dropAll();

@@ -2,7 +2,7 @@
  * Single instructions as translated code calls them, by operation number, on the register block of a machine.
  * What this does NOT do: move the pc or count.
  */
-import { CONTROL, PAGE_FLAG, STORE_FAST, STORE_MASK } from '../cpu.ts';
+import { CONTROL } from '../cpu.ts';
 import { RETIRED, type Machine } from './machine.ts';
 import { FLOAT_HANDLERS, OPERATIONS } from './operations/index.ts';
 
@@ -23,13 +23,4 @@ export function executeFloat(machine: Machine, operation: number, packed: number
 /** The effect of one integer instruction that has a function (rd, rs1, rs2 packed). 0: nothing was done, it must be interpreted. */
 export function executeOperation(machine: Machine, operation: number, packed: number, imm: number): number {
   return OPERATIONS[operation]!(machine, packed, imm) === RETIRED ? 1 : 0;
-}
-
-/** The same for an atomic; not done on a page where a store is more than a store (clean, or with cached code). */
-export function executeAtomic(machine: Machine, operation: number, packed: number, imm: number): number {
-  const { x, memory } = machine;
-  const address = ((packed >>> 5) & 31) * 2;
-  const flags = x[address + 1] === 0 ? memory.pageFlags[x[address]! >>> 12]! : 0;
-  if ((flags & STORE_MASK) !== STORE_FAST || (flags & PAGE_FLAG.read) === 0) return 0;
-  return executeOperation(machine, operation, packed, imm);
 }

@@ -6,7 +6,8 @@
 import { OP } from '../../../wasm/index.ts';
 import { CONTROL, CPU_STATE_OFFSET } from '../../cpu.ts';
 import { CSR } from '../csr-numbers.ts';
-import { CALLED, LOADS, PURE, STORES } from '../lift-table.ts';
+import { HIGH_PRODUCTS, LOADS, PURE, STORES } from '../lift-table.ts';
+import { emitAtomic } from './emit-atomic.ts';
 import { emitFloat } from './emit-float.ts';
 import { emitLoad, emitStore } from './emit-memory.ts';
 import type { UnitEmitter } from './emit-unit.ts';
@@ -36,8 +37,8 @@ function emitMeaning(unit: UnitEmitter, instruction: Instruction): void {
   if (mnemonic in STORES) return emitStore(unit, instruction);
   if (mnemonic in HIGH_PRODUCTS) return emitHighProduct(unit, instruction);
   if (format.startsWith('Csr') && emitFcsr(unit, instruction)) return;
-  if (CALLED.has(mnemonic) || format.startsWith('Csr')) return emitCalled(unit, instruction, HELPER.operation);
-  if (format === 'Atomic' || format === 'LoadReserved') return emitCalled(unit, instruction, HELPER.atomic);
+  if (format.startsWith('Csr')) return emitCalled(unit, instruction);
+  if (format === 'Atomic' || format === 'LoadReserved') return emitAtomic(unit, instruction);
   if (format.includes('Float')) return emitFloat(unit, instruction);
   if (format === 'Jump') {
     if (rd === 0) return;
@@ -68,7 +69,7 @@ function constantOf({ constants }: UnitEmitter, { row: { mnemonic }, address, im
 }
 
 /** An instruction through its interpreter function, which works on the register block. */
-export function emitCalled(unit: UnitEmitter, instruction: Instruction, helper: number): void {
+function emitCalled(unit: UnitEmitter, instruction: Instruction): void {
   const { code } = unit;
   const { operation, rd, rs1, rs2, rs3, reads, writes, imm } = instruction;
   for (let register = 1; register < 32; register++) {
@@ -76,7 +77,7 @@ export function emitCalled(unit: UnitEmitter, instruction: Instruction, helper: 
     unit.store(register);
   }
   code.i32Const(operation); code.i32Const(rd | (rs1 << 5) | (rs2 << 10) | (rs3 << 15)); code.i32Const(imm);
-  code.call(helper);
+  code.call(HELPER.operation);
   code.op(OP.i32Eqz);
   unit.leaveIf();
   if (writes === 0) return;
@@ -84,10 +85,7 @@ export function emitCalled(unit: UnitEmitter, instruction: Instruction, helper: 
   unit.set(rd);
 }
 
-/** The upper half of a 128-bit product; correction terms for signed operands. */
-const HIGH_PRODUCTS: Readonly<Record<string, readonly [isFirstSigned: boolean, isSecondSigned: boolean]>> = { mulh: [true, true], mulhsu: [true, false], mulhu: [false, false] };
-
-/** From four 32-bit products (Hacker's Delight 8-2), less an operand for each negative other one. */
+/** The upper half of a 128-bit product from four 32-bit products (Hacker's Delight 8-2), less an operand for each negative other one. */
 function emitHighProduct(unit: UnitEmitter, { row: { mnemonic }, rd, rs1, rs2 }: Instruction): void {
   if (rd === 0) return;
   const { code } = unit;

@@ -9,7 +9,7 @@
  * page at BIAS is never ready, and loads find a base below it out.
  * What fails that looks closer (`reach` for loads, in this module; the engine for stores, which also marks pages dirty), and what fails that leaves
  * to the interpreter. Branch hints keep all of it out of the way.
- * What this does NOT do: atomics (they call their interpreter function).
+ * What this does NOT do: the atomics themselves (emit-atomic.ts).
  */
 import { CodeWriter, OP, TYPE, type Signature } from '../../../wasm/index.ts';
 import { BIAS, PAGE_FLAG } from '../../cpu.ts';
@@ -71,7 +71,7 @@ function isFree({ context, node, position }: UnitEmitter): boolean {
 }
 
 /** Pushes what, with the returned offset, is the address less BIAS. */
-function pushAddress(unit: UnitEmitter, base: number, imm: number): number {
+export function pushAddress(unit: UnitEmitter, base: number, imm: number): number {
   const { code } = unit;
   const offset = imm > 0 && base !== 0 ? imm : 0;
   unit.get(base); code.op(OP.i32WrapI64); code.i32Const(imm - offset - BIAS); code.op(OP.i32Add);
@@ -154,23 +154,34 @@ function checkRange(unit: UnitEmitter, base: number, low: number, high: number):
   emitStoreCheck(unit, high - low, () => pushFlagsOfEnds(unit, base, low, high - low, PAGE_FLAG.ready));
 }
 
-/** One aligned store: turning the address right by its alignment brings misaligned and too high addresses above every good one. */
+/** One store, which may be misaligned. */
 function checkSingle(unit: UnitEmitter, base: number, imm: number, size: number): void {
-  const { code, layout } = unit;
-  const shift = Math.log2(size);
-  emitStoreCheck(unit, size - 1, () => {
-    unit.get(base);
-    if (imm !== 0) { code.i64ConstSmall(imm); code.op(OP.i64Add); }
-    code.localTee(LOCAL.wide);
-    if (shift > 0) { code.i64ConstSmall(shift); code.op(OP.i64Rotr); }
-    code.localTee(LOCAL.first); code.i64Const((1n << BigInt(32 - shift)) - 1n); code.op(OP.i64GtU); code.hint(false); code.brIf(0);
-    code.localGet(LOCAL.first); code.i64ConstSmall(PAGE_SHIFT - shift); code.op(OP.i64ShrU); code.op(OP.i32WrapI64); code.access(OP.i32Load8u, 0, layout.pageFlags);
-    code.i32Const(PAGE_FLAG.ready); code.op(OP.i32And);
-  });
+  emitStoreCheck(unit, size - 1, () => lookAtAligned(unit, base, imm, size));
 }
 
-/** `look` may branch to label 0 to look closer; it leaves the address of the first byte in `wide` and whether all is well on the stack. */
-function emitStoreCheck(unit: UnitEmitter, distance: number, look: () => void): void {
+/** The place of an atomic, `size` bytes at the base: leaves where it is misaligned or not ready for stores. */
+export function checkAligned(unit: UnitEmitter, base: number, size: number): void {
+  emitStoreCheck(unit, size - 1, () => lookAtAligned(unit, base, 0, size), size - 1);
+}
+
+/** Turning the address right by its alignment brings misaligned and too high addresses above every good one. */
+function lookAtAligned(unit: UnitEmitter, base: number, imm: number, size: number): void {
+  const { code, layout } = unit;
+  const shift = Math.log2(size);
+  unit.get(base);
+  if (imm !== 0) { code.i64ConstSmall(imm); code.op(OP.i64Add); }
+  code.localTee(LOCAL.wide);
+  if (shift > 0) { code.i64ConstSmall(shift); code.op(OP.i64Rotr); }
+  code.localTee(LOCAL.first); code.i64Const((1n << BigInt(32 - shift)) - 1n); code.op(OP.i64GtU); code.hint(false); code.brIf(0);
+  code.localGet(LOCAL.first); code.i64ConstSmall(PAGE_SHIFT - shift); code.op(OP.i64ShrU); code.op(OP.i32WrapI64); code.access(OP.i32Load8u, 0, layout.pageFlags);
+  code.i32Const(PAGE_FLAG.ready); code.op(OP.i32And);
+}
+
+/**
+ * `look` may branch to label 0 to look closer; it leaves the address of the first byte in `wide` and whether all is well on the stack. Bits of `aligned` that
+ * the address has leave the unit.
+ */
+function emitStoreCheck(unit: UnitEmitter, distance: number, look: () => void, aligned = 0): void {
   const { code } = unit;
   unit.openBlock();
   const ok = unit.depth - 1;
@@ -179,6 +190,7 @@ function emitStoreCheck(unit: UnitEmitter, distance: number, look: () => void): 
   code.hint(true); code.brIf(unit.relative(ok));
   unit.close();
   code.localGet(LOCAL.wide); code.i32Const(distance); code.call(HELPER.store);
+  if (aligned !== 0) { code.localGet(LOCAL.wide); code.op(OP.i32WrapI64); code.i32Const(aligned); code.op(OP.i32And); code.op(OP.i32Or); }
   unit.leaveIf();
   unit.close();
 }

@@ -7,7 +7,7 @@ import type { Decoded } from '../decode.ts';
 import { INSTRUCTIONS, type Format, type InstructionRow } from '../instruction-table.ts';
 import { CSR } from '../csr-numbers.ts';
 import { DYNAMIC, floatWay } from './float-needs.ts';
-import { CALLED, LOADS, PURE, STORES, CONDITIONS } from '../lift-table.ts';
+import { HIGH_PRODUCTS, LOADS, PURE, STORES, CONDITIONS } from '../lift-table.ts';
 
 /** One object of one shape for each instruction: made once, then shared by every region that holds it (code-cache.ts). */
 export interface Instruction extends Readonly<Decoded> {
@@ -87,7 +87,7 @@ function canLeave({ format, mnemonic }: InstructionRow, { rd, rs1, rm }: Pick<De
   if (format === 'JumpRegister') return !isReturn({ row: { format }, rd, rs1 });
   if (format === 'Atomic' || format === 'LoadReserved') return true;
   if (format.startsWith('Csr')) return !isCsrRead({ mnemonic }, rs1) && mnemonic !== 'csrrw';
-  return (format.endsWith('Rounded') && rm === DYNAMIC) || mnemonic === 'orc.b' || mnemonic === 'rev8';
+  return format.endsWith('Rounded') && rm === DYNAMIC;
 }
 
 /**
@@ -103,7 +103,7 @@ function classOf({ mnemonic, format }: InstructionRow, imm: number): Instruction
   if (format === 'Jump') return 'jump';
   if (format === 'JumpRegister') return 'register';
   if (format === 'Csr' || format === 'CsrImmediate') return imm >= CSR.fflags && imm <= CSR.fcsr ? 'plain' : 'step';
-  if (mnemonic in PURE || mnemonic in LOADS || mnemonic in STORES || mnemonic in CONDITIONS || CALLED.has(mnemonic)) return 'plain';
+  if (mnemonic in PURE || mnemonic in LOADS || mnemonic in STORES || mnemonic in CONDITIONS || mnemonic in HIGH_PRODUCTS) return 'plain';
   return PLAIN_FORMATS.has(format) || format.includes('Float') ? 'plain' : 'step';
 }
 

@@ -58,7 +58,6 @@ export const IMPORTS = [
   ['float', { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
   /** (operation, packed registers, immediate) -> done */
   ['operation', { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
-  ['atomic', { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
   /** (address, last byte's distance) -> refused: makes pages ready for stores */
   ['store', { parameters: [TYPE.i64, TYPE.i32], results: [TYPE.i32] }],
   /** (pc, fuel) -> fuel, or LEAVE: one interpreted instruction */
@@ -66,7 +65,7 @@ export const IMPORTS = [
   /** (fuel, depth, pc) -> fuel, and OUTCOME.next: code without a unit, run as a call */
   ['cold', { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
 ] as const satisfies readonly (readonly [string, Signature])[];
-export const HELPER = { float: 0, operation: 1, atomic: 2, store: 3, step: 4 } as const;
+export const HELPER = { float: 0, operation: 1, store: 2, step: 3 } as const;
 /** Functions of the unit's own module that follow the imports. */
 export const OWN = { reach: IMPORTS.length } as const;
 /** Answer of `step` and of a nested driver: everything is told, leave. No fuel is ever this low. */

@@ -14,7 +14,8 @@ import { bitOf, type Instruction } from './instruction.ts';
 /** Instructions whose result is narrow whatever they read. */
 const NARROW_RESULTS: ReadonlySet<string> = new Set((
   'addiw slliw srliw sraiw addw subw sllw srlw sraw mulw divw divuw remw remuw rolw rorw roriw clzw ctzw cpopw lb lbu lh lhu lw lui slti sltiu slt sltu '
-  + 'sext.b sext.h zext.h clz ctz cpop bext bexti fcvt.w.s fcvt.wu.s fcvt.w.d fcvt.wu.d fmv.x.w feq.s flt.s fle.s feq.d flt.d fle.d fclass.s fclass.d'
+  + 'sext.b sext.h zext.h clz ctz cpop bext bexti fcvt.w.s fcvt.wu.s fcvt.w.d fcvt.wu.d fmv.x.w feq.s flt.s fle.s feq.d flt.d fle.d fclass.s fclass.d '
+  + 'lr.w sc.w sc.d amoswap.w amoadd.w amoxor.w amoand.w amoor.w amomin.w amomax.w amominu.w amomaxu.w'
 ).split(' '));
 const LOGIC: Readonly<Record<string, Opcode>> = { and: OP.i32And, or: OP.i32Or, xor: OP.i32Xor };
 const LOGIC_IMMEDIATE: Readonly<Record<string, Opcode>> = { andi: OP.i32And, ori: OP.i32Or, xori: OP.i32Xor };

@@ -51,32 +51,6 @@ function multiplyHigh(writer: LoopWriter, isFirstSigned: boolean, isSecondSigned
   finish(writer);
 }
 
-/** Swaps neighbours of `bits` bits: ((x & mask) << bits) | ((x >>> bits) & mask). */
-function swapNeighbours(writer: LoopWriter, bits: number, mask: bigint): void {
-  writer.localGet(LOCAL.first); writer.i64Const(mask); writer.op(OP.i64And); writer.i64ConstSmall(bits); writer.op(OP.i64Shl);
-  writer.localGet(LOCAL.first); writer.i64ConstSmall(bits); writer.op(OP.i64ShrU); writer.i64Const(mask); writer.operations(OP.i64And, OP.i64Or);
-  writer.localSet(LOCAL.first);
-}
-
-function reverseBytes(writer: LoopWriter): void {
-  begin(writer, false);
-  swapNeighbours(writer, 8, 0x00ff00ff00ff00ffn);
-  swapNeighbours(writer, 16, 0x0000ffff0000ffffn);
-  writer.localGet(LOCAL.first); writer.i64ConstSmall(32); writer.op(OP.i64Rotl);
-  finish(writer);
-}
-
-/** Each byte becomes 0xff where it has a bit: bit 7 of (x | (x & 0x7f..) + 0x7f..), times 0xff. */
-function orBytes(writer: LoopWriter): void {
-  begin(writer, false);
-  const low = 0x7f7f7f7f7f7f7f7fn;
-  writer.localGet(LOCAL.first); writer.i64Const(low); writer.op(OP.i64And); writer.i64Const(low); writer.op(OP.i64Add);
-  writer.localGet(LOCAL.first); writer.op(OP.i64Or);
-  writer.i64ConstSmall(7); writer.op(OP.i64ShrU); writer.i64Const(0x0101010101010101n); writer.op(OP.i64And);
-  writer.i64ConstSmall(255); writer.op(OP.i64Mul);
-  finish(writer);
-}
-
 const OWN: Handlers = {
   nop: (writer) => writer.next(),
   constant: (writer) => {
@@ -91,8 +65,6 @@ const OWN: Handlers = {
   mulh: (writer) => multiplyHigh(writer, true, true),
   mulhsu: (writer) => multiplyHigh(writer, true, false),
   mulhu: (writer) => multiplyHigh(writer, false, false),
-  rev8: reverseBytes,
-  'orc.b': orBytes,
 };
 
 const FROM_TABLE: Handlers = Object.fromEntries(INSTRUCTIONS.flatMap(({ mnemonic, format }) => {

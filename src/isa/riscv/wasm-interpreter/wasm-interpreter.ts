@@ -13,7 +13,7 @@ import { hasRights, loadSlow, storeSlow } from '../memory-access.ts';
 import { FLOAT_HANDLERS, OPERATIONS } from '../operations/index.ts';
 import type { ColdInterpreter, Nesting } from '../profiling-interpreter.ts';
 import { CHUNK, RELAY } from '../relay.ts';
-import { executeAtomic, executeFloat, executeOperation } from '../single-instructions.ts';
+import { executeFloat, executeOperation } from '../single-instructions.ts';
 import { LOOP_OPERATIONS, ON } from './handlers.ts';
 import { AREA, LEFT, STATE, type LoopLayout } from './layout.ts';
 import { RecordPages } from './record-pages.ts';
@@ -119,7 +119,6 @@ export class WasmInterpreter implements ColdInterpreter {
 
   executeFloat(operation: number, packed: number, rm: number): number { return executeFloat(this.#machine, operation, packed, rm); }
   executeOperation(operation: number, packed: number, imm: number): number { return executeOperation(this.#machine, operation, packed, imm); }
-  executeAtomic(operation: number, packed: number, imm: number): number { return executeAtomic(this.#machine, operation, packed, imm); }
 
   dropCaches(): void {
     this.#pages.dropAll();
