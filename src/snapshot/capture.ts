@@ -15,7 +15,7 @@ import { assert, limits, type Digests } from '../core/index.ts';
 import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeObjectList, encodeRoot, FAN_OUT_SHIFT, HASH_BYTES, INLINE_SECTION_BYTES_MAX, readHash, type ByteString, type TreeRoot } from './format.ts';
 import { PackArena } from './pack-arena.ts';
-import { LIST_LIMITS, PackWriter, type ListLimits, type PackSink } from './pack-writer.ts';
+import { LIST_LIMITS, LookUps, PackWriter, type ListLimits, type PackSink } from './pack-writer.ts';
 import { PageIndex, type SnapshotStore } from './page-index.ts';
 import { PageTree, type NodeSink } from './page-tree.ts';
 import { PageUndo } from './page-undo.ts';
@@ -80,6 +80,7 @@ export class SnapshotWriter {
   readonly #index: PageIndex;
   readonly #lists: ListLimits;
   readonly #zeroGuard: bigint;
+  readonly #lookUps = new LookUps();
   #trees: Trees;
   /** Dirty pages of abandoned captures, by object. */
   #carried: ReadonlyMap<string, readonly number[]> = new Map();
@@ -128,7 +129,7 @@ export class SnapshotWriter {
     const reported = state.objects.map((object) => object.dirtyPages());
     let expected = 0;
     for (const dirty of [...reported, ...this.#carried.values()]) expected += dirty.length;
-    const packs = new PackWriter(this.#store, this.#digests, { puts, expect, deletes, sink: taker }, expected);
+    const packs = new PackWriter(this.#store, this.#digests, { puts, expect, deletes, sink: taker }, { expected, lookUps: this.#lookUps });
     const work: Work = { puts, expect, deletes, packs, packsNodes: expected >= this.#lists.pagesMin, undo: new PageUndo(), reported, dirty: new Map(), dirtyPages: 0, learn: () => {} };
     const next: Trees = { objects: new Map(), sections: new Map(), list: { ...this.#trees.list } };
     let root: Root;
@@ -220,14 +221,15 @@ export class SnapshotWriter {
     const oldHash = this.#oldHash;
     const hadHash = tree.readHash(pageIndex, oldHash);
     const isGone = guard === this.#zeroGuard && isZero(page);
+    let isFresh = false;
     if (isGone) {
       if (!hadHash) return;
     } else {
       this.#digests.sha256Into(page, hash, 0);
       if (hadHash && sameHash(hash, oldHash)) return tree.setGuard(pageIndex, guard);
-      work.packs.add({ hash, guard, page });
+      isFresh = work.packs.add({ hash, guard, page });
     }
-    tree.set(pageIndex, isGone ? undefined : hash, isGone ? 0n : guard);
+    tree.set(pageIndex, isGone ? undefined : hash, { guard: isGone ? 0n : guard, isFresh });
     work.undo.note(tree, pageIndex, { hash: hadHash ? oldHash : undefined, guard: oldGuard });
   }
 
@@ -237,9 +239,9 @@ export class SnapshotWriter {
 
   #sink(work: Work): NodeSink {
     const hash = this.#nodeHash;
-    return (bytes, target, offset) => {
+    return ({ bytes, isFresh }, target, offset) => {
       this.#digests.sha256Into(bytes, hash, 0);
-      if (work.packsNodes) work.packs.addNode(hash, bytes);
+      if (work.packsNodes) work.packs.addNode({ hash, isFresh, bytes });
       else this.#putRecord(hash, bytes, work);
       target.set(hash, offset);
     };

@@ -75,8 +75,11 @@ export class HashSet implements Hashes {
     const next = new Uint32Array(this.#slots.length * 2);
     for (let at = 0; at < this.#slots.length; at += WORDS) {
       if (isFree(this.#slots, at)) continue;
-      const words = this.#slots.subarray(at, at + WORDS);
-      next.set(words, this.#find(next, words));
+      // Entries differ: the first free slot is the one. A view for each would cost more than the rest.
+      const mask = next.length / WORDS - 1;
+      let slot = this.#slots[at]! & mask;
+      while (!isFree(next, slot * WORDS)) slot = (slot + 1) & mask;
+      for (let word = 0; word < WORDS; word++) next[slot * WORDS + word] = this.#slots[at + word]!;
     }
     this.#slots = next;
   }

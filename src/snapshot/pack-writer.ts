@@ -28,9 +28,10 @@ export interface ListLimits { readonly pagesMin: number; readonly pagesMax: numb
  * they become records, in a store of 1 GiB.
  */
 export const LIST_LIMITS: ListLimits = { pagesMin: 64, pagesMax: 65_536 };
-/** Pages in a row that the store did not have before only one in LOOKED_UP is looked for: a machine that makes new content all the time. */
+/** Pages in a row that the store did not have before only one in LOOKED_UP is looked for: a machine that makes new content all the time. The first of each capture always are. */
 const STRANGERS_MAX = 1024;
 const LOOKED_UP = 8;
+const ALWAYS_LOOKED_UP = 64;
 /** Of an empty pack: its tag and the count of its slots. */
 const HEADER_BYTES = 2;
 /** Nodes that no pack of pages has room for lie together, in eight pages of LMDB: who needs one reads all of them. */
@@ -53,11 +54,16 @@ export class PackWriter {
   readonly #waiting = new WaitingNodes();
   #pageCount = 0;
   #nodeCount = 0;
-  #strangers = 0;
+  readonly #lookUps: LookUps;
 
-  /** Appends its records to `batch`: what it writes, and where pages are that it found. `expected`: about how many pages there will be. */
-  constructor(store: SnapshotStore, digests: Digests, batch: PackBatch, expected = 0) {
+  /**
+   * Appends its records to `batch`: what it writes, and where pages are that it found. `expected`: about how many pages there will be. `lookUps`: what former batches of this machine
+   * have met.
+   */
+  constructor(store: SnapshotStore, digests: Digests, batch: PackBatch, { expected = 0, lookUps = new LookUps() }: { readonly expected?: number; readonly lookUps?: LookUps } = {}) {
     this.#seen = new HashSet(expected);
+    this.#lookUps = lookUps;
+    lookUps.begin();
     this.#store = store;
     this.#digests = digests;
     this.#batch = batch;
@@ -80,17 +86,18 @@ export class PackWriter {
     return this.#seen.addBytes(hash);
   }
 
-  /** Packs a page unless it is stored. `page` must stay as it is until the pack is full or the writer finishes; `hash` is copied. */
-  add({ hash, guard, page }: { readonly hash: Uint8Array; readonly guard: bigint; readonly page: Uint8Array }): void {
-    if (!this.isNew(hash) || this.#isStored(hash)) return;
+  /** Packs a page unless it is stored, and says whether it did. `page` must stay as it is until the pack is full or the writer finishes; `hash` is copied. */
+  add({ hash, guard, page }: { readonly hash: Uint8Array; readonly guard: bigint; readonly page: Uint8Array }): boolean {
+    if (!this.isNew(hash) || this.#isStored(hash)) return false;
     this.#pageCount++;
     const length = trimmedLength(page);
     this.#pack(hash, guard, length === page.length ? page : page.subarray(0, length));
+    return true;
   }
 
-  /** Packs a node unless it lies in a pack already. Both are copied. */
-  addNode(hash: Uint8Array, bytes: Uint8Array): void {
-    if (!this.isNew(hash) || this.#isStored(hash)) return;
+  /** Packs a node unless it lies in a pack already; one with a page below it that add() has packed is not looked for. Hash and bytes are copied. */
+  addNode({ hash, isFresh, bytes }: { readonly hash: Uint8Array; readonly isFresh: boolean; readonly bytes: Uint8Array }): void {
+    if (!this.isNew(hash) || (!isFresh && this.#isStored(hash))) return;
     this.#nodeCount++;
     this.#packNode(hash, bytes);
   }
@@ -139,13 +146,10 @@ export class PackWriter {
       this.#rely(listed.list);
       return true;
     }
-    if (this.#strangers > STRANGERS_MAX && this.#strangers++ % LOOKED_UP !== 0) return false;
+    if (!this.#lookUps.mustLook()) return false;
     const location = this.#store.get('pages', hash);
-    if (location === undefined) {
-      this.#strangers++;
-      return false;
-    }
-    this.#strangers = 0;
+    this.#lookUps.note(location !== undefined);
+    if (location === undefined) return false;
     this.#batch.expect.push({ table: 'pages', key: hash.slice(), value: location });
     return true;
   }
@@ -191,6 +195,27 @@ export class PackWriter {
   #endPacks(): void {
     this.#endPack();
     while (this.#waiting.last !== undefined) this.#endPack();
+  }
+}
+
+/** Whether the store is asked for a page at all: of the captures of one machine. */
+export class LookUps {
+  /** Pages in a row that the store did not have. */
+  #strangers = 0;
+  /** Asked about in this capture. */
+  #asked = 0;
+
+  /** With a capture. */
+  begin(): void {
+    this.#asked = 0;
+  }
+
+  mustLook(): boolean {
+    return this.#asked++ < ALWAYS_LOOKED_UP || this.#strangers <= STRANGERS_MAX || this.#asked % LOOKED_UP === 0;
+  }
+
+  note(isStored: boolean): void {
+    this.#strangers = isStored ? 0 : this.#strangers + 1;
   }
 }
 

@@ -102,8 +102,11 @@ export class PageIndex {
   readonly #store: SnapshotStore;
   /** By the key as text. */
   #lists = new Map<string, StorePut>();
-  /** The pages of all lists: open addressing by the first word of the hash, at most half full; 0: free, else one more than the place in #pages. */
-  #slots = new Uint32Array(SLOTS_FIRST);
+  /**
+   * The pages of all lists: open addressing by the first word of the hash, at most half full, two words a slot: one more than the place in #pages (0: free), and that first word, so that
+   * hardly any list is looked at for another page's sake.
+   */
+  #slots = new Uint32Array(SLOTS_FIRST * 2);
   #pages = new ListedPages();
   #isLoaded = false;
 
@@ -148,7 +151,7 @@ export class PageIndex {
   /** The page in a known list. */
   find(hash: Uint8Array): ListedPage | undefined {
     this.#load();
-    const place = this.#slots[this.#slotOf(hash, 0)]!;
+    const place = this.#slots[this.#slotOf(hash, 0) * 2]!;
     return place === 0 ? undefined : this.#pages.page(place - 1);
   }
 
@@ -166,10 +169,11 @@ export class PageIndex {
     if (decodeList(list.value) === undefined) return;
     this.#lists.set(name, list);
     this.#pages.add(list, (hashAt) => {
-      if ((this.#pages.count + 1) * 2 > this.#slots.length) this.#grow();
-      const slot = this.#slotOf(list.value, hashAt);
-      if (this.#slots[slot] !== 0) return false; // It lies in two packs: either will do.
-      this.#slots[slot] = this.#pages.count + 1;
+      if ((this.#pages.count + 1) * 4 > this.#slots.length) this.#grow();
+      const at = this.#slotOf(list.value, hashAt) * 2;
+      if (this.#slots[at] !== 0) return false; // It lies in two packs: either will do.
+      this.#slots[at] = this.#pages.count + 1;
+      this.#slots[at + 1] = firstWord(list.value, hashAt);
       return true;
     });
   }
@@ -183,7 +187,7 @@ export class PageIndex {
   /** There are no lists. */
   clear(): void {
     this.#lists = new Map();
-    this.#slots = new Uint32Array(SLOTS_FIRST);
+    this.#slots = new Uint32Array(SLOTS_FIRST * 2);
     this.#pages = new ListedPages();
     this.#isLoaded = true;
   }
@@ -209,18 +213,28 @@ export class PageIndex {
   }
 
   #grow(): void {
-    this.#slots = new Uint32Array(this.#slots.length * 2);
-    for (let place = 0; place < this.#pages.count; place++) this.#slots[this.#slotOf(this.#pages.bytes(place), this.#pages.hashAt(place))] = place + 1;
+    const old = this.#slots;
+    const slots = new Uint32Array(old.length * 2);
+    const mask = old.length - 1; // Twice as many slots of two words.
+    for (let at = 0; at < old.length; at += 2) {
+      if (old[at] === 0) continue;
+      let slot = old[at + 1]! & mask;
+      while (slots[slot * 2] !== 0) slot = (slot + 1) & mask;
+      slots[slot * 2] = old[at]!;
+      slots[slot * 2 + 1] = old[at + 1]!;
+    }
+    this.#slots = slots;
   }
 
   /** The slot that holds the page with the hash at `offset` of `bytes`, or the free one where it belongs. */
   #slotOf(bytes: Uint8Array, offset: number): number {
-    const mask = this.#slots.length - 1;
-    const first = bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16);
+    const slots = this.#slots;
+    const mask = slots.length / 2 - 1;
+    const first = firstWord(bytes, offset);
     for (let slot = first & mask; ; slot = (slot + 1) & mask) {
-      const place = this.#slots[slot]!;
+      const place = slots[slot * 2]!;
       if (place === 0) return slot;
-      if (isSameHash(this.#pages.bytes(place - 1), this.#pages.hashAt(place - 1), { bytes, offset })) return slot;
+      if (slots[slot * 2 + 1] === first && isSameHash(this.#pages.bytes(place - 1), this.#pages.hashAt(place - 1), { bytes, offset })) return slot;
     }
   }
 }
@@ -230,6 +244,10 @@ export function locationOf({ list, hashAt, slot, isNode }: ListedPage): Uint8Arr
   const packAt = listedPackAt(list.value, hashAt, slot);
   writeLocation(bytes, list.value.subarray(packAt, packAt + HASH_BYTES), { slot, isNode });
   return bytes;
+}
+
+function firstWord(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)) >>> 0;
 }
 
 function isSameHash(a: Uint8Array, at: number, { bytes, offset }: { readonly bytes: Uint8Array; readonly offset: number }): boolean {

@@ -14,8 +14,8 @@ import { encodeNodeInto, FAN_OUT, FAN_OUT_SHIFT, HASH_BYTES, HEIGHT_MAX, NODE_BY
 
 /** Reads a node of the store; throws its operating errors. `firstPage` is for messages. */
 export type NodeLoader = (hash: BlobHash, place: { readonly level: number; readonly firstPage: number }) => NodeContent;
-/** Takes a node that was encoded, whose bytes are used again afterwards, and writes its hash to `offset` of `target`. */
-export type NodeSink = (bytes: Uint8Array, target: Uint8Array, offset: number) => void;
+/** Takes a node that was encoded, whose bytes are used again afterwards, and writes its hash to `offset` of `target`. `isFresh`: a page below it is new to the store, so the node is. */
+export type NodeSink = (node: { readonly bytes: Uint8Array; readonly isFresh: boolean }, target: Uint8Array, offset: number) => void;
 
 /** A node is encoded here. */
 const encoded = new Uint8Array(NODE_BYTES_MAX);
@@ -28,6 +28,8 @@ interface TreeNode {
   readonly children: (TreeNode | undefined)[];
   /** Children whose hash is not up to date. */
   stale: number;
+  /** Whether a page below it that was set since it was sealed is new to the store. */
+  isFresh: boolean;
   /** Level 0: XXH64 of the captured pages, 0 when not known. Made when first needed. */
   guards: BigUint64Array | undefined;
 }
@@ -73,8 +75,8 @@ export class PageTree {
     if (leaf !== undefined) (leaf.guards ??= new BigUint64Array(FAN_OUT))[pageIndex & (FAN_OUT - 1)] = guard;
   }
 
-  /** Gives a page its hash (32 bytes), or takes it away when the page is zeros. */
-  set(pageIndex: number, hash: Uint8Array | undefined, guard: bigint): void {
+  /** Gives a page its hash (32 bytes), or takes it away when the page is zeros. `isFresh`: the store does not have this page yet. */
+  set(pageIndex: number, hash: Uint8Array | undefined, { guard, isFresh }: { readonly guard: bigint; readonly isFresh: boolean }): void {
     assert(pageIndex >= 0 && pageIndex < PAGES_MAX, 'a page index lies in the tree');
     if (hash === undefined && pageIndex >= this.#pagesCovered) return;
     const leaf = this.#touchLeaf(pageIndex);
@@ -86,6 +88,7 @@ export class PageTree {
       leaf.hashes.set(hash, slot * HASH_BYTES);
     }
     (leaf.guards ??= new BigUint64Array(FAN_OUT))[slot] = hash === undefined ? 0n : guard;
+    if (isFresh) leaf.isFresh = true;
   }
 
   /** Seals the leaf that was changed last, when it will not be changed again before seal(): its node comes right behind its pages. */
@@ -94,7 +97,7 @@ export class PageTree {
     const parent = this.#lastParent;
     if (this.#lastAt < 0 || !this.#isLastTouched || leaf === undefined || parent === undefined || leaf.mask === 0) return;
     const child = this.#lastAt & (FAN_OUT - 1);
-    sinkNode(leaf, sink, { target: parent.hashes, offset: child * HASH_BYTES });
+    sinkBelow(parent, leaf, { child, sink });
     parent.stale &= ~(1 << child);
     this.#lastAt = -1;
   }
@@ -139,7 +142,7 @@ export class PageTree {
 
   #loadNode(hash: BlobHash, level: number, firstPage: number): TreeNode {
     const { mask, hashes } = this.#load(hash, { level, firstPage });
-    return { level, mask, hashes, children: [], stale: 0, guards: undefined };
+    return { level, mask, hashes, children: [], stale: 0, isFresh: false, guards: undefined };
   }
 
   #loadedRoot(): TreeNode | undefined {
@@ -210,7 +213,7 @@ export class PageTree {
 }
 
 function emptyNode(level: number): TreeNode {
-  return { level, mask: 0, hashes: new Uint8Array(FAN_OUT * HASH_BYTES), children: [], stale: 0, guards: undefined };
+  return { level, mask: 0, hashes: new Uint8Array(FAN_OUT * HASH_BYTES), children: [], stale: 0, isFresh: false, guards: undefined };
 }
 
 function childIndex(level: number, pageIndex: number): number {
@@ -228,11 +231,18 @@ function sealChildren(node: TreeNode, sink: NodeSink): void {
       node.mask &= ~(1 << child);
       node.children[child] = undefined;
     } else {
-      sinkNode(below, sink, { target: node.hashes, offset: child * HASH_BYTES });
+      sinkBelow(node, below, { child, sink });
     }
   }
 }
 
+function sinkBelow(node: TreeNode, below: TreeNode, { child, sink }: { readonly child: number; readonly sink: NodeSink }): void {
+  if (below.isFresh) node.isFresh = true;
+  sinkNode(below, sink, { target: node.hashes, offset: child * HASH_BYTES });
+}
+
 function sinkNode(node: TreeNode, sink: NodeSink, { target, offset }: { readonly target: Uint8Array; readonly offset: number }): void {
-  sink(encoded.subarray(0, encodeNodeInto(node, encoded)), target, offset);
+  const { isFresh } = node;
+  node.isFresh = false;
+  sink({ bytes: encoded.subarray(0, encodeNodeInto(node, encoded)), isFresh }, target, offset);
 }

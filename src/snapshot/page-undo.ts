@@ -36,7 +36,7 @@ export class PageUndo {
   takeBack(): void {
     for (let at = this.#pages.length - 1; at >= 0; at--) {
       const hash = this.#had[at]! ? this.#hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES) : undefined;
-      this.#trees[at]!.set(this.#pages[at]!, hash, this.#guards[at]!);
+      this.#trees[at]!.set(this.#pages[at]!, hash, { guard: this.#guards[at]!, isFresh: false });
     }
   }
 
