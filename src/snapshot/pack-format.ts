@@ -136,6 +136,10 @@ export class Pack {
     this.#hashStride = parts.hashStride;
   }
 
+  liesIn(memory: Uint8Array): boolean {
+    return this.#bytes.buffer === memory.buffer;
+  }
+
   /** Views into the pack; undefined when it has no such slot. */
   slot(slot: number): PackSlot | undefined {
     if (slot >= this.count) return undefined;

@@ -2,12 +2,12 @@
  * Reads the records of snapshots and believes none: nodes and roots are checked by SHA-256, pages by SHA-256 or, on request, by their XXH64 only.
  * Errors: E_PAGE_MISSING (a record is not in the store), E_PAGE_DAMAGED (page, pack or location), E_SNAPSHOT_FORMAT (node or root), each naming
  * object, page index and address.
- * Invariants: packs are cached by key, at most PACKS_CACHED of them; dropping the cache changes nothing but time.
+ * Invariants: packs are cached by key, at most PACKS_CACHED of them, the memory of the oldest being used for the next; dropping the cache changes nothing but time. A slot is valid until another is asked for.
  * What this does NOT do: write.
  */
 import { limits, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import { decodeNode, decodeObjectList, decodeRoot, FAN_OUT, formatError, HASH_BYTES, hashBytes, readHash, type ByteString, type NodeContent, type ObjectList, type RootRecord, type TreeRoot } from './format.ts';
-import { decodeLocation, decodePack, expandSlot, packRange, type Pack, type PackSlot, type PageLocation } from './pack-format.ts';
+import { decodeLocation, decodePack, expandSlot, PACK_BYTES_MAX, packRange, type Pack, type PackSlot, type PageLocation } from './pack-format.ts';
 import { PageIndex, type SnapshotStore } from './page-index.ts';
 import type { Root } from './state.ts';
 
@@ -24,12 +24,17 @@ export interface PagePlace { readonly object: string; readonly index: number }
 export interface NodePlace { readonly object: string; readonly level: number; readonly firstPage: number }
 export interface TreePage { readonly index: number; readonly hash: BlobHash }
 
+/** `memory`: what it lies in, to be used again. */
+interface CachedPack { readonly pack: Pack; readonly memory: Uint8Array | undefined }
+
 export class SnapshotReader {
   readonly #store: SnapshotStore;
   readonly #index: PageIndex;
   readonly #digests: Digests;
   readonly #verify: 'hash' | 'guard';
-  readonly #packs = new Map<string, Pack>();
+  readonly #packs = new Map<string, CachedPack>();
+  /** Memory for the pack that is read next: fresh memory for each would cost more than the rest of a lone page. */
+  #room: Uint8Array | undefined;
 
   constructor(store: SnapshotStore, digests: Digests, { verify = 'hash' }: ReaderOptions = {}) {
     this.#store = store;
@@ -60,13 +65,13 @@ export class SnapshotReader {
     return decodeNode(bytes, { what, hash, level });
   }
 
-  /** The bytes of a node or root, from a record or a pack; undefined when they are in neither or do not have that hash. */
+  /** The bytes of a node or root, the caller's own, from a record or a pack; undefined when they are in neither or do not have that hash. */
   soundNode(hash: BlobHash): Uint8Array | undefined {
     const bytes = this.#nodeBytes(hash, { object: 'a snapshot', index: 0 });
-    return bytes === 'damaged' ? undefined : bytes;
+    return bytes === 'damaged' ? undefined : bytes?.slice();
   }
 
-  /** A record comes before a pack: it is what a repair puts there. */
+  /** A record comes before a pack: it is what a repair puts there. Valid until the next pack is read. */
   #nodeBytes(hash: BlobHash, place: PagePlace): Uint8Array | 'damaged' | undefined {
     const record = this.#store.get('nodes', hashBytes(hash));
     if (record !== undefined && this.#digests.sha256(record) === hash) return record;
@@ -159,7 +164,7 @@ export class SnapshotReader {
     if (location === undefined) throw damaged(hash, place, 'has a malformed location');
     const name = nameOf(location);
     const cached = this.#packs.get(name);
-    let slot = cached === undefined ? undefined : slotAt(cached, location, hash);
+    let slot = cached === undefined ? undefined : slotAt(cached.pack, location, hash);
     if (slot !== undefined) return slot;
     let trouble: StillpointError | undefined;
     for (const value of this.#packsAt(location)) {
@@ -184,7 +189,7 @@ export class SnapshotReader {
     }
     const range = packRange(location);
     let last: Uint8Array | undefined;
-    for (const { key, value } of this.#store.range('packs', { ...range, limit: 1 })) {
+    for (const { key, value } of this.#store.range('packs', { ...range, limit: 1, room: this.#roomForPack() })) {
       last = key;
       yield value;
     }
@@ -192,10 +197,21 @@ export class SnapshotReader {
     for (const { key, value } of this.#store.range('packs', { from: last, to: range.to })) if (!isSame(key, last)) yield value;
   }
 
+  /** Memory that no cached pack lies in; full, the cache gives up its oldest. */
+  #roomForPack(): Uint8Array {
+    if (this.#room !== undefined) return this.#room;
+    const oldest = this.#packs.size >= PACKS_CACHED ? this.#packs.entries().next().value : undefined;
+    if (oldest !== undefined) this.#packs.delete(oldest[0]);
+    return (this.#room = oldest?.[1].memory ?? new Uint8Array(PACK_BYTES_MAX));
+  }
+
   #keep(name: string, pack: Pack): void {
+    const room = this.#room;
+    const memory = room !== undefined && pack.liesIn(room) ? room : undefined;
+    if (memory !== undefined) this.#room = undefined;
     const oldest = this.#packs.size >= PACKS_CACHED ? this.#packs.keys().next().value : undefined;
     if (oldest !== undefined) this.#packs.delete(oldest);
-    this.#packs.set(name, pack);
+    this.#packs.set(name, { pack, memory });
   }
 }
 

@@ -38,8 +38,10 @@ export interface Store {
   /** A copy of the value, or undefined. Throws E_STORE_CORRUPT when the engine reports damage. */
   get(table: Table, key: Uint8Array): Uint8Array | undefined;
   has(table: Table, key: Uint8Array): boolean;
-  /** Entries with from <= key < to in key order (unsigned bytes). */
-  range(table: Table, bounds: { readonly from: Uint8Array; readonly to: Uint8Array; readonly reverse?: boolean; readonly limit?: number }): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
+  /**
+   * Entries with from <= key < to in key order (unsigned bytes). `room`: memory of the caller's for the value of a range of one entry; a store may use it, and a value that it does not fit has its own.
+   */
+  range(table: Table, bounds: { readonly from: Uint8Array; readonly to: Uint8Array; readonly reverse?: boolean; readonly limit?: number; readonly room?: Uint8Array }): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
   /**
    * Applies expectations, deletes, puts (in this order) as one transaction. When the promise resolves 'done' the batch is on disk.
    * Either answer also refreshes this object's reads: they see at least what the commit saw, other processes' commits included.

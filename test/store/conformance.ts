@@ -45,6 +45,17 @@ export function conformance(name: string, make: () => Promise<Fixture>): void {
       expect(names(store, { from: key('x'), to: key('d') })).toEqual([]);
     });
 
+    it('puts the value of a range of one entry into the room of the caller, or not, and never more than fits', async () => {
+      const large = Uint8Array.from({ length: 100_000 }, (_, index) => index * 7);
+      await store.commit({ puts: [put('packs', 'a', 1, 2, 3), put('packs', 'b'), { table: 'packs', key: key('c'), value: large }, put('packs', 'd', 9)] });
+      const room = new Uint8Array(8).fill(5);
+      const first = (from: string, to = 'z', memory = room): unknown => [...store.range('packs', { from: key(from), to: key(to), limit: 1, room: memory })].map((entry) => [Buffer.from(entry.key).toString(), [...entry.value]]);
+      expect([first('a'), first('b'), first('bb', 'c'), first('d'), first('e')]).toEqual([[['a', [1, 2, 3]]], [['b', []]], [], [['d', [9]]], []]);
+      expect([first('c'), first('c', 'z', new Uint8Array(300_000))]).toEqual([[['c', [...large]]], [['c', [...large]]]]);
+      expect(room.subarray(3)).toEqual(new Uint8Array(5).fill(5));
+      expect([...store.get('packs', key('a'))!]).toEqual([1, 2, 3]);
+    });
+
     it('ranges over more entries than fit one read', async () => {
       const all = Array.from({ length: 1000 }, (_, index) => String(index).padStart(4, '0'));
       await store.commit({ puts: all.map((at) => put('frames', at, 1)) });
