@@ -217,7 +217,7 @@ export class SnapshotChecker {
   }
 }
 
-/** What takes a damaged pack out of use: its sound pages and nodes go into a new one. */
+/** What takes a damaged pack out of use: its sound pages and nodes go into a new one. Lost is what a record of `pages` looks for here: the rest was dead, or lies in another pack as well. */
 export function salvagePack(store: Store, digests: Digests, key: Uint8Array): { readonly puts: readonly StorePut[]; readonly saved: number; readonly lost: readonly BlobHash[] } {
   const puts: StorePut[] = [];
   const expect: StoreExpectation[] = [];
@@ -225,13 +225,18 @@ export function salvagePack(store: Store, digests: Digests, key: Uint8Array): { 
   const slots = bytes === undefined ? [] : decodePack(bytes)?.slots ?? [];
   const writer = new PackWriter(store, digests, { puts, expect });
   const lost: BlobHash[] = [];
-  for (const slot of slots) {
+  let saved = 0;
+  for (const [index, slot] of slots.entries()) {
     const sound = salvageSlot(slot, digests, (hash) => store.has('pages', hashBytes(hash)));
-    if (sound === undefined) lost.push(readHash(slot.hash));
-    else writer.move(sound);
+    if (sound !== undefined) {
+      writer.move(sound);
+      saved++;
+    } else if (isSought(store.get('pages', slot.hash), { pack: key, slot: index })) {
+      lost.push(readHash(slot.hash));
+    }
   }
   writer.finish();
-  return { puts, saved: slots.length - lost.length, lost };
+  return { puts, saved, lost };
 }
 
 /** A slot whose content has its hash, whatever kind its pack says it is, or a hash that the store knows: then what is damaged is the pack's idea of it. */
@@ -245,9 +250,13 @@ function salvageSlot(slot: PackSlot, digests: Digests, isKnown: (hash: BlobHash)
   return undefined;
 }
 
-function isAt(bytes: Uint8Array | undefined, { pack, slot, isNode }: PageLocation): boolean {
+function isSought(bytes: Uint8Array | undefined, { pack, slot }: Pick<PageLocation, 'pack' | 'slot'>): boolean {
   const location = bytes === undefined ? undefined : decodeLocation(bytes);
-  return location !== undefined && location.slot === slot && location.isNode === isNode && namesPack(location, pack);
+  return location !== undefined && location.slot === slot && namesPack(location, pack);
+}
+
+function isAt(bytes: Uint8Array | undefined, { pack, slot, isNode }: PageLocation): boolean {
+  return isSought(bytes, { pack, slot }) && decodeLocation(bytes!)?.isNode === isNode; // There is one that is sought.
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

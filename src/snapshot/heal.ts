@@ -86,8 +86,7 @@ export class SnapshotHealer {
       for (const trouble of this.#fill('section of objects', record.objects.tree)) if (trouble !== undefined) throw trouble;
     }
     this.#packs.finish();
-    const fresh = new Map(this.#batch.puts.map(({ table, key, value }) => [`${table} ${readHash(key)}`, value]));
-    const both = new SnapshotReader({ get: (table, key) => fresh.get(`${table} ${readHash(key)}`) ?? this.#store.get(table, key), range: (...asked) => this.#store.range(...asked) }, this.#digests);
+    const both = new SnapshotReader(withPuts(this.#store, this.#batch.puts), this.#digests);
     return [...trees, ...both.objects(root, record)];
   }
 
@@ -147,4 +146,18 @@ export class SnapshotHealer {
     this.#packs.finish();
     return this.#batch.puts.splice(0);
   }
+}
+
+/** A store as it is with some records more; of a range they come first. */
+function withPuts(store: SnapshotStore, puts: readonly StorePut[]): SnapshotStore {
+  const fresh = new Map(puts.map(({ table, key, value }) => [`${table} ${readHash(key)}`, value]));
+  return {
+    get: (table, key) => fresh.get(`${table} ${readHash(key)}`) ?? store.get(table, key),
+    range: (table, bounds) => [...puts.filter((put) => put.table === table && !isBefore(put.key, bounds.from) && isBefore(put.key, bounds.to)), ...store.range(table, bounds)],
+  };
+}
+
+function isBefore(a: Uint8Array, b: Uint8Array): boolean {
+  for (let index = 0; index < a.length && index < b.length; index++) if (a[index] !== b[index]) return a[index]! < b[index]!;
+  return a.length < b.length;
 }

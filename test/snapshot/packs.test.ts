@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { blobHash, type BlobHash } from '../../src/core/index.ts';
-import { collect, exportSnapshots, openSnapshot, SnapshotChecker, SnapshotImporter, SnapshotWriter, storedPages, type Root } from '../../src/snapshot/index.ts';
+import { collect, exportSnapshots, openSnapshot, readHash, salvagePack, SnapshotChecker, SnapshotHealer, SnapshotImporter, SnapshotWriter, storedPages, type Root } from '../../src/snapshot/index.ts';
 import { decodeLocation, decodePack, encodePack, encodePagePack, isSoundSlot, PACK_BYTES_MAX, type PackSlot } from '../../src/snapshot/pack-format.ts';
 import { MemoryStore, type StorePut, type Table } from '../../src/store/index.ts';
 import { plain, TestMachine } from './machines.ts';
@@ -166,6 +166,74 @@ describe('packs of a large capture', () => {
     expect(await collect(store, [root], digests)).toEqual({ nodes: 0, pages: 0, packs: 0 });
     expect(rows(store, 'packs').length).toBe(packs.length * 3);
     expect(plain(openSnapshot(store, root, digests))).toEqual(plain(machine));
+  });
+});
+
+describe('look-ups', () => {
+  /** How often each capture of a machine asks the store for a page or packed node. */
+  async function asked(rounds: readonly number[], count: number): Promise<readonly number[]> {
+    const store = new MemoryStore();
+    let times = 0;
+    const writer = new SnapshotWriter({ get: (table, key) => (times += Number(table === 'pages'), store.get(table, key)), range: (table, bounds) => store.range(table, bounds) }, digests);
+    const machine = new TestMachine();
+    const all: number[] = [];
+    for (const round of rounds) {
+      for (let index = 0; index < count; index++) {
+        const page = new Uint8Array(4096).fill(round);
+        new DataView(page.buffer).setUint32(0, index);
+        machine.object('memory/1').write(index * 16, page);
+      }
+      times = 0;
+      const root = await save(store, writer, machine);
+      all.push(times);
+      expect(plain(openSnapshot(store, root, digests))).toEqual(plain(machine));
+    }
+    return all;
+  }
+
+  it('a node above a new page is not looked for', async () => {
+    expect(await asked([1, 2], 100)).toEqual([100, 100]);
+  });
+
+  it('after 1024 new pages in a row the first 64 of a capture are looked for, and then one in eight, until one is there', async () => {
+    expect(await asked([1, 2, 3, 4, 5], 480)).toEqual([480, 480, 65 + 52, 64 + 52, 64 + 52]);
+    expect(await asked([1, 2, 3, 1, 4], 480)).toEqual([480, 480, 65 + 52, 0, 64 + 52]); // Lists are at hand.
+  });
+});
+
+describe('repair', () => {
+  it('a page that a list of objects lies in is put back from another copy, with what is below it', async () => {
+    const machine = new TestMachine();
+    for (let index = 0; index < 60; index++) machine.object(`file/${index}`).fill(index % 3, index + 1);
+    const copy = new MemoryStore();
+    const root = await save(copy, new SnapshotWriter(copy, digests), machine);
+    const store = new MemoryStore();
+    await store.commit({ puts: rows(copy, 'nodes') });
+    const healing = new SnapshotHealer({ store, source: copy, digests }).heal(root);
+    for (let batch = healing.next(); ; batch = healing.next()) {
+      if (batch.done === true) {
+        expect(batch.value).toBeUndefined();
+        break;
+      }
+      await store.commit({ puts: batch.value });
+    }
+    expect(plain(openSnapshot(store, root, digests))).toEqual(plain(machine));
+  });
+
+  it('what no record looks for in a damaged pack is not lost, what one does is', async () => {
+    const store = new MemoryStore();
+    await save(store, new SnapshotWriter(store, digests, { pagesMin: 1, pagesMax: 1 }), scatter(new TestMachine(), 0, { count: 6 }));
+    const [pack] = rows(store, 'packs');
+    const slots = decodePack(pack!.value)!.slots;
+    const value = pack!.value.slice();
+    value[value.length - 1]! ^= 1; // In the last slot, a node.
+    await store.commit({ puts: [{ ...pack!, value }] });
+    const last = slots.at(-1)!;
+    expect(salvagePack(store, digests, pack!.key)).toMatchObject({ saved: slots.length - 1, lost: [readHash(last.hash)] });
+    await store.commit({ deletes: [{ table: 'pages', key: last.hash }] });
+    expect(salvagePack(store, digests, pack!.key)).toMatchObject({ saved: slots.length - 1, lost: [] });
+    await store.commit({ puts: [{ table: 'pages', key: last.hash, value: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 0x80) }] }); // In another pack.
+    expect(salvagePack(store, digests, pack!.key)).toMatchObject({ saved: slots.length - 1, lost: [] });
   });
 });
 
