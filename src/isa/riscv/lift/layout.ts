@@ -67,7 +67,7 @@ export const IMPORTS = [
 ] as const satisfies readonly (readonly [string, Signature])[];
 export const HELPER = { float: 0, operation: 1, store: 2, step: 3 } as const;
 /** Functions of the unit's own module that follow the imports. */
-export const OWN = { reach: IMPORTS.length } as const;
+export const OWN = { reach: IMPORTS.length, special: IMPORTS.length + 1, unordered: IMPORTS.length + 2, classify: IMPORTS.length + 3, slow: IMPORTS.length + 4 } as const;
 /** Answer of `step` and of a nested driver: everything is told, leave. No fuel is ever this low. */
 export const LEAVE = -0x80000000;
 

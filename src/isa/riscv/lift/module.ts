@@ -8,6 +8,7 @@ import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
 import { CONTROL, CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
 import { analyse, type BlockCode } from './dataflow.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
+import { CLASSIFY_TYPE, classifyBody, SLOW_LOCALS, SLOW_TYPE, slowBody, SPECIAL_TYPE, specialBody, UNORDERED_TYPE, unorderedBody } from './emit-special.ts';
 import { UnitEmitter } from './emit-unit.ts';
 import { makePlan, type HotEntry, type Plan } from './extent.ts';
 import { isCalling, type Graph } from './graph.ts';
@@ -53,9 +54,8 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
   if (plans.length === 0) return undefined;
   const module = newModule(layout);
   const unitType = module.type(UNIT_TYPE);
-  const reach = module.declareFunction(REACH_TYPE);
-  module.addBody([], reachBody(layout));
-  const functions = new Map(plans.map((plan, index) => [plan.entry, reach + OWN_COUNT + index]));
+  addOwnFunctions(module, layout);
+  const functions = new Map(plans.map((plan, index) => [plan.entry, IMPORTS.length + OWN_COUNT + index]));
   const reliedPages = new Set<number>();
   const maps: { offset: number; bytes: Uint8Array }[] = [];
   const units = plans.map((plan): LiftedUnit => {
@@ -71,6 +71,16 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
     return { entries, pages: plan.region.pages, instructions: plan.instructions, resumes, callees: plan.region.callees, starts: plan.region.blocks.map(({ start }) => start) };
   });
   return { module: module.finish(), units, maps, reliedPages };
+}
+
+/** In the order of OWN. */
+function addOwnFunctions(module: ModuleBuilder, layout: UnitLayout): void {
+  for (const [type, body] of [[REACH_TYPE, reachBody], [SPECIAL_TYPE, specialBody], [UNORDERED_TYPE, unorderedBody], [CLASSIFY_TYPE, classifyBody]] as const) {
+    module.declareFunction(type);
+    module.addBody([], body(layout));
+  }
+  module.declareFunction(SLOW_TYPE);
+  module.addBody(SLOW_LOCALS, slowBody(layout));
 }
 
 function newModule(layout: UnitLayout): ModuleBuilder {
