@@ -120,6 +120,8 @@ describe('refusals name file, line and field', () => {
   it.each<[string, string, RegExp]>([
     ['no group', 'groups: {}', /job\.yaml:2: groups: there is no group/],
     ['an unknown key', 'groups:\n  a: { program: p, cout: 2 }', /job\.yaml:3: groups\.a\.cout: is not a known key/],
+    ['an unknown key in place of one that must be there', 'groups:\n  a: { porgram: p }', /job\.yaml:3: groups\.a\.porgram: is not a known key/],
+    ['a size in words', 'groups:\n  a: { program: p, memory: 20Q }', /job\.yaml:3: groups\.a\.memory: is no size: 4096, 64M, 4G/],
     ['no program', 'groups:\n  a: { count: 2 }', /job\.yaml:3: groups\.a\.program: is missing/],
     ['a group that is not there', two('{ from: a, to: c }'), /job\.yaml:6: channels\.0\.to: there is no group c; there are a, b/],
     ['one to one of unequal groups', two('{ from: a, to: b, pattern: one-to-one }'), /job\.yaml:6: channels\.0: one-to-one wants groups of one size; a has 2 nodes, b has 3/],

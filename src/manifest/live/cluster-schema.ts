@@ -6,8 +6,8 @@ import * as z from 'zod';
 import { CHANNEL_PATTERNS } from '../cluster-settings.ts';
 import { ENGINES } from '../engine.ts';
 
-const size = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('bytes: 4096, 64M, 4G (powers of 1024)');
-const count = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('a number: 42, 500M (powers of 1000)');
+const size = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/, 'is no size: 4096, 64M, 4G')]).describe('bytes: 4096, 64M, 4G (powers of 1024)');
+const count = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/, 'is no number: 42, 500M')]).describe('a number: 42, 500M (powers of 1000)');
 const path = z.string().min(1).describe('path on the host, relative to the manifest file');
 const limits = z.strictObject({ gets: count.optional(), getBytes: size.optional(), puts: count.optional(), putBytes: size.optional() }).describe('quotas: numbers and bytes of reads and writes');
 const file = z.union([z.strictObject({ in: path }), z.strictObject({ out: path }), z.strictObject({ append: path }), z.strictObject({ rw: path })]).describe('in, out, append or rw with a file; one * in the first in makes one node for each matching file and is the matched text elsewhere');

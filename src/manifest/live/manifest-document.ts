@@ -54,7 +54,7 @@ export class ManifestDocument<Content> {
       throw this.#complaint(1, cause instanceof Error ? cause.message : 'cannot be read');
     }
     const parsed = schema.safeParse(value);
-    if (!parsed.success) throw this.#schemaComplaint(parsed.error.issues[0]!, value);
+    if (!parsed.success) throw this.#schemaComplaint(firstToSay(parsed.error.issues), value);
     this.content = parsed.data;
   }
 
@@ -110,13 +110,18 @@ interface SchemaIssue {
   readonly errors?: readonly (readonly SchemaIssue[])[];
 }
 
+/** A key that is not known before one that is missing: most often the one is the other, misspelt. */
+function firstToSay(issues: readonly SchemaIssue[]): SchemaIssue {
+  return issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
+}
+
 /** In a union the alternative that came furthest says best what is wrong. */
 function deepestIssue(issue: SchemaIssue, base: Path): { readonly path: Path; readonly message: string; readonly unknownKey: string | undefined } {
   const path: Path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
   const alternatives = (issue.code === 'invalid_union' ? issue.errors ?? [] : []).filter((issues) => issues.length > 0);
   if (alternatives.length === 0) return { path, message: issue.message, unknownKey: issue.code === 'unrecognized_keys' ? issue.keys?.[0] : undefined };
   const best = [...alternatives].sort((a, b) => a.length - b.length || depth(b) - depth(a))[0]!;
-  const found = deepestIssue(best[0]!, path);
+  const found = deepestIssue(firstToSay(best), path);
   if (alternatives.every((issues) => issues.length === 1 && issues[0]!.path.length === 0 && issues[0]!.code === 'invalid_type')) return { ...found, message: 'has the wrong type' };
   return found;
 }

@@ -5,8 +5,8 @@
 import * as z from 'zod';
 import { ENGINES } from '../engine.ts';
 
-const size = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('bytes: 4096, 64M, 2G (powers of 1024)');
-const count = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/)]).describe('a number: 42, 500M (powers of 1000)');
+const size = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/, 'is no size: 4096, 64M, 2G')]).describe('bytes: 4096, 64M, 2G (powers of 1024)');
+const count = z.union([z.int().nonnegative(), z.string().regex(/^[0-9]+[KMGTkmgt]?$/, 'is no number: 42, 500M')]).describe('a number: 42, 500M (powers of 1000)');
 const limits = z.strictObject({ gets: count.optional(), getBytes: size.optional(), puts: count.optional(), putBytes: size.optional() });
 const standard = z.strictObject({ live: z.boolean().optional(), limits: limits.optional() });
 const file = z.string().min(1).describe('path on the host, relative to the manifest file');
