@@ -166,13 +166,13 @@ function publishWinners(plan: ClusterPlan, { dissents }: ClusterStatus): void {
 }
 
 function exists(plan: ClusterPlan, known: readonly string[], isElsewhere: boolean): StillpointError {
-  return new StillpointError('E_RUN_EXISTS', `the store${isElsewhere ? 's of its hosts hold' : ' holds'} ${known.length} runs of cluster ${plan.name} already; go on with --resume, or remove them: stillpoint rm ${known.slice(0, 3).join(' ')}${known.length > 3 ? ' …' : ''}`, { data: { cluster: plan.name } });
+  return new StillpointError('E_RUN_EXISTS', `the store${isElsewhere ? 's of its hosts hold' : ' holds'} ${known.length} runs of cluster ${plan.name} already; go on with --resume, or remove them: stillpoint rm ${plan.name}${isElsewhere ? ' --keys FILE' : ''}`, { data: { cluster: plan.name } });
 }
 
 function refuseFinished(plan: ClusterPlan, ended: readonly NodeEnd[]): void {
   const isAlone = (name: string): boolean => plan.nodes.find((node) => node.name === name)!.replicas < VOTERS_MIN; // The others may be outvoted.
   const bad = ended.find(({ node, outcome }) => badEnd(outcome) !== undefined && isAlone(node));
-  if (bad !== undefined) throw new StillpointError('E_RUN_FINISHED', `node ${bad.node} of cluster ${plan.name} has failed: ${badEnd(bad.outcome)!}; remove the runs and start again`, { data: { cluster: plan.name, node: bad.node } });
+  if (bad !== undefined) throw new StillpointError('E_RUN_FINISHED', `node ${bad.node} of cluster ${plan.name} has failed: ${badEnd(bad.outcome)!}; remove it (stillpoint rm ${plan.name}) and start again`, { data: { cluster: plan.name, node: bad.node } });
 }
 
 /** The directory of the logs; a first start begins with empty ones. `known`: the plan with the files that the nodes write. */
