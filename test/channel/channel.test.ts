@@ -281,16 +281,16 @@ describe('the set', () => {
   test('what was taken stays as it is until it is given back; then its memory is filled again', () => {
     const { set, channel } = single('seqwo');
     const taken = (seed: number): Uint8Array => {
-      channel.write(pattern(seed, 9000));
+      channel.write(pattern(9000, seed));
       const [operation] = set.takeOutput();
       return operation?.kind === 'write' ? operation.bytes : new Uint8Array(0);
     };
     const [first, second] = [taken(1), taken(2)];
-    expect([first, second]).toEqual([pattern(1, 9000), pattern(2, 9000)]);
+    expect([first, second]).toEqual([pattern(9000, 1), pattern(9000, 2)]);
     set.recycleOutput();
     const third = taken(3);
     const fourth = taken(4);
-    expect([first, third, fourth]).toEqual([pattern(1, 9000), pattern(3, 9000), pattern(4, 9000)]);
+    expect([first, third, fourth]).toEqual([pattern(9000, 1), pattern(9000, 3), pattern(9000, 4)]);
     expect([second.buffer === fourth.buffer, first.buffer === fourth.buffer]).toEqual([true, false]);
   });
 
