@@ -35,6 +35,8 @@ export interface NodeWait {
   /** Undefined: it does not wait for a peer, as far as its channels tell. */
   readonly wait: 'writing' | 'reading' | 'parting' | undefined;
   readonly peer: string | undefined;
+  /** It waits for room of which there may be more. */
+  readonly canGrow: boolean;
   readonly progress: number;
 }
 
@@ -160,19 +162,21 @@ export class LinkHub {
   waitOf(node: string): NodeWait {
     let wait: NodeWait['wait'];
     let peer: string | undefined;
+    let canGrow = false;
     let progress = 0;
     for (const link of this.#parts.links) {
       const { output, input } = this.#states[link.id]!;
       if (link.from === node && output !== undefined) {
         progress += output.progress;
         if (output.waits !== undefined) [wait, peer] = [output.waits, link.to];
+        canGrow ||= output.canGrow;
       }
       if (link.to === node && input !== undefined) {
         progress += input.progress;
         if (input.isWaiting && wait === undefined) [wait, peer] = ['reading', link.from];
       }
     }
-    return { node, wait, peer, progress };
+    return { node, wait, peer, canGrow, progress };
   }
 
   /** Nothing in the cluster can go on: writers that wait get twice the room. */

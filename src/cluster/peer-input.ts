@@ -11,7 +11,7 @@ import { assert, StillpointError } from '../core/index.ts';
 import { BlockHashes, DIGEST_BLOCK_BYTES, HASH_BYTES, type Wanted } from '../channel/index.ts';
 import type { Send } from './peer-output.ts';
 import { InputPort } from './peer-port.ts';
-import type { PlannedLink } from './plan.ts';
+import { WINDOW_BYTES_GROWN, type PlannedLink } from './plan.ts';
 import { Signal } from './signal.ts';
 import { PAYLOAD_BYTES_MAX, unpackMessages, type Envelope } from './wire.ts';
 
@@ -74,7 +74,7 @@ export class PeerInput extends InputPort {
 
   /** Writers may have grown. */
   grow(): void {
-    this.#allowanceBytes *= 2;
+    this.#allowanceBytes = Math.min(2 * this.#allowanceBytes, 2 * WINDOW_BYTES_GROWN);
   }
 
   get heldBytes(): number {

@@ -14,7 +14,7 @@
 import { assert } from '../core/index.ts';
 import { DIGEST_BLOCK_BYTES, type BlockHashes, type OutputOperation } from '../channel/index.ts';
 import { OutputPort } from './peer-port.ts';
-import type { PlannedLink } from './plan.ts';
+import { WINDOW_BYTES_GROWN, type PlannedLink } from './plan.ts';
 import { Retained } from './retained.ts';
 import { Signal } from './signal.ts';
 import type { Kind } from './wire.ts';
@@ -73,9 +73,14 @@ export class PeerOutput extends OutputPort {
     return this.#sent + this.#acked;
   }
 
+  /** It waits for room, and there may be more: one whose reader may be cut off never does. */
+  get canGrow(): boolean {
+    return this.waits === 'writing' && this.#windowBytes < WINDOW_BYTES_GROWN;
+  }
+
   /** A writer that waits may have twice as much under way. */
   grow(): void {
-    if (this.waits !== 'writing') return; // One whose reader may be cut off never is.
+    if (!this.canGrow) return;
     this.#windowBytes *= 2;
     this.#pump();
     this.#changed.wake();

@@ -82,6 +82,8 @@ const WINDOW_BYTES_WIDE = 8 * 1024 * 1024;
 const WIDE_LINKS_MAX = 32;
 const WINDOW_BYTES_MIN = limits.CHUNK_BYTES;
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
+/** What a waiting writer's may grow to where nothing could go on otherwise: what still stands still then wants more than a host has. */
+export const WINDOW_BYTES_GROWN = 1024 * 1024 * 1024;
 
 export interface PlanOptions {
   readonly processes?: number | undefined;

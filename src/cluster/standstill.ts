@@ -1,7 +1,7 @@
 /**
  * Finds the moment at which nothing in a cluster can go on by itself: every node that has not ended waits for a peer, and nothing has moved for a
  * while. Two kinds: somebody waits for room, then buffers must grow (a network of machines with blocking reads is determinate only if buffers never
- * decide); or everybody waits for bytes that nobody will write.
+ * decide); or everybody waits for bytes that nobody will write, or for room beyond what there may be.
  *
  * Invariants: a node that computes, or waits for the host, is never taken for a waiting one; one report is never enough. Buffers grow soon, which costs
  * nothing; the end of a cluster wants patience, because bytes on their way through a busy host or a cut link look the same.
@@ -42,7 +42,7 @@ export class Standstill {
     const found = open.map((node) => this.#nodes.get(node));
     if (open.length === 0 || !found.every((state) => state !== undefined && state.equal >= this.#patience.full && state.wait.wait !== undefined)) return undefined;
     const waits = found.map((state) => state!.wait);
-    if (waits.some(({ wait }) => wait === 'writing')) return { kind: 'full', waits };
+    if (waits.some(({ canGrow }) => canGrow)) return { kind: 'full', waits };
     return found.every((state) => state!.equal >= this.#patience.dead) ? { kind: 'dead', waits } : undefined;
   }
 }

@@ -5,6 +5,7 @@ import { createXXHash64 } from 'hash-wasm';
 import { describe, expect, it } from 'vitest';
 import { DIGEST_BLOCK_BYTES, type Lease } from '../../src/channel/index.ts';
 import { decodeEnvelope, encodeEnvelope, encodeParts, ENVELOPE_PAYLOAD_MAX, FRAME_BYTES_MAX, LinkHub, MemoryTransport, putMessage, unpackMessages, type Envelope, PeerOutput, type PeerInput } from '../../src/cluster/index.ts';
+import { WINDOW_BYTES_GROWN } from '../../src/cluster/plan.ts';
 import { CLUSTER_ID, digests, linkConformance, LINKS, randomBytes, type Rig } from './link-conformance.ts';
 
 function twin(mangle?: (frame: Uint8Array) => readonly Uint8Array[]): Rig {
@@ -156,6 +157,20 @@ describe('the envelope', () => {
     expect(end).toBe(packed.length);
     expect(unpackMessages(packed)).toEqual(messages);
     for (let length = 1; length < packed.length; length++) if (length !== 5) expect(unpackMessages(packed.subarray(0, length))).toBeUndefined();
+  });
+});
+
+describe('a writer that waits for room', () => {
+  it('gets twice as much when nothing goes on otherwise, up to a gigabyte', () => {
+    const output = new PeerOutput({ ...LINKS[0]!, windowBytes: WINDOW_BYTES_GROWN / 4 }, { position: 0, held: 0, recycles: true, send: () => {} });
+    const lease: Lease = { hold: () => {}, release: () => {} }; // Nothing is copied, nor touched.
+    void output.write([{ kind: 'write', channel: 'x', offset: 0, bytes: new Uint8Array(1.5 * WINDOW_BYTES_GROWN), lease }]);
+    const grown = [0, 1, 2].map(() => {
+      const before = [output.canGrow, output.progress / WINDOW_BYTES_GROWN];
+      output.grow();
+      return before;
+    });
+    expect(grown).toEqual([[true, 1 / 4], [true, 1 / 2], [false, 1]]);
   });
 });
 

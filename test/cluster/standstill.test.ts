@@ -4,7 +4,7 @@ import type { NodeWait } from '../../src/cluster/index.ts';
 import { AGENT_TICK_MS, SILENT_TICKS_MAX } from '../../src/cluster/live/agent-messages.ts';
 import { PATIENCE, Standstill } from '../../src/cluster/standstill.ts';
 
-const wait = (node: string, kind: NodeWait['wait'], progress = 1, peer = 'x-0'): NodeWait => ({ node, wait: kind, peer, progress });
+const wait = (node: string, kind: NodeWait['wait'], progress = 1, peer = 'x-0'): NodeWait => ({ node, wait: kind, peer, canGrow: kind === 'writing', progress });
 
 /** What is found after these reports, each of all nodes. */
 function after(reports: readonly (readonly NodeWait[])[], open: readonly string[] = ['a-0', 'b-0']): string | undefined {
@@ -19,6 +19,10 @@ describe('a standstill', () => {
   it('is when everybody waits for bytes', () => expect(after([both('reading', 'reading'), both('reading', 'reading'), both('reading', 'reading')])).toBe('dead'));
   it('asks for room when somebody writes', () => expect(after([both('writing', 'reading'), both('writing', 'reading'), both('writing', 'reading')])).toBe('full'));
   it('asks for room sooner than it ends a cluster', () => expect(after([both('writing', 'reading'), both('writing', 'reading')])).toBe('full'));
+  it('is one that nothing ends when there is no more room for those who write', () => {
+    const stuck = both('writing', 'reading').map((report) => ({ ...report, canGrow: false }));
+    expect([after([stuck, stuck]), after([stuck, stuck, stuck])]).toEqual([undefined, 'dead']);
+  });
   it('has more patience where links may be cut', () => expect(PATIENCE.severalHosts.dead).toBeGreaterThan(SILENT_TICKS_MAX * (AGENT_TICK_MS / 100)));
   it('is not found after two reports', () => expect(after([both('reading', 'reading'), both('reading', 'reading')])).toBeUndefined());
   it('is not found while anything moves', () => expect(after([1, 2, 3, 4].map((progress) => both('reading', 'reading', progress)))).toBeUndefined());

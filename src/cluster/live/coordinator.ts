@@ -80,8 +80,6 @@ interface Member { readonly number: number; readonly life: number; handle: Proce
 const STOP_GRACE_MS = 10_000;
 const POLL_MS = 50;
 const LAST_LINES = 5;
-/** Each doubles the buffers of waiting writers: from 64 KiB, this many make a gigabyte; what still stands still then wants more than a host has. */
-const GROWTHS_MAX = 14;
 
 export class Coordinator {
   readonly #parts: CoordinatorParts;
@@ -96,7 +94,6 @@ export class Coordinator {
   #restarts = 0;
   readonly #standstill: Standstill;
   readonly #dissents = new Map<string, string>();
-  #growths = 0;
   #isRunning = false;
   #stopReason: string | undefined;
   #failure: Failure | undefined;
@@ -258,7 +255,7 @@ export class Coordinator {
     const found = this.#standstill.find(open);
     if (found === undefined) return;
     this.#standstill.reset();
-    if (found.kind === 'full' && ++this.#growths <= GROWTHS_MAX) {
+    if (found.kind === 'full') {
       for (const member of this.#everyone) this.#tell(member, { kind: 'grow' });
       return;
     }
