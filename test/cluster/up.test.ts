@@ -75,10 +75,15 @@ describe('a node that fails', () => {
     expect((await rig.stillpoint(['up', 'fails.yaml'], 'failing')).stderr).toMatch(/E_RUN_EXISTS: the store holds 3 runs of cluster fails/);
   });
 
-  it('a program that is not there is named with its node', async () => {
-    rig.write('absent.yaml', 'version: 1\ngroups:\n  a: { program: build/absent.elf }\n');
+  it.each<[string, number, RegExp]>([
+    ['build/absent.elf', 127, /E_PROGRAM_NOT_FOUND: node a-0 of cluster absent: there is no program at .*absent\.elf/],
+    ['words.yaml', 126, /E_ELF_MAGIC: node a-0 of cluster absent: .*words\.yaml: the file does not begin with the ELF magic number/],
+  ])('a program that cannot be, such as %s, is named with its node before outputs are touched', async (program, exit, says) => {
+    rig.write('absent.yaml', `version: 1\ngroups:\n  a: { program: ${program}, files: { kept: { out: kept } } }\n`);
+    rig.write('kept', Buffer.from('of an earlier cluster'));
     const { status, stderr } = await rig.stillpoint(['up', 'absent.yaml'], 'absent');
-    expect([status, stderr]).toEqual([125, expect.stringMatching(/E_CLUSTER_FAILED: node a-0 of cluster absent: E_PROGRAM_NOT_FOUND: there is no program at .*absent\.elf/)]);
+    expect([status, stderr]).toEqual([exit, expect.stringMatching(says)]);
+    expect([rig.read('kept').toString(), existsSync(rig.path('absent'))]).toEqual(['of an earlier cluster', false]);
   });
 });
 

@@ -5,7 +5,9 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError } from '../../core/index.ts';
-import { bindingsOfRun, defaultStoreDirectory, isAlive, monotonicMs, nodeRecord, withStore } from '../../session/index.ts';
+import { riscv64 } from '../../isa/index.ts';
+import { parseElf } from '../../posix/index.ts';
+import { bindingsOfRun, defaultStoreDirectory, isAlive, monotonicMs, nodeRecord, readProgram, withStore } from '../../session/index.ts';
 import type { HostBinding } from '../../manifest/index.ts';
 import { clusterPut, owned, readClusterRecord, readOwnerRecord, type ClusterRecord, type StoreContext } from '../../txn/index.ts';
 import { nodeEnd, type NodeEnd } from '../node-end.ts';
@@ -39,11 +41,12 @@ export interface UpResult extends ClusterEnd { readonly milliseconds: number }
 const ORPHANS_MS = 15_000;
 const LOOK_MS = 50;
 
-/** Runs a cluster to its end or a stop. Throws E_RUN_EXISTS, E_RUN_OWNED, E_RUN_FINISHED, E_CLUSTER_FAILED, what the store throws and what other hosts refuse with. */
+/** Runs a cluster to its end or a stop. Throws E_PROGRAM_*, E_ELF_*, E_RUN_EXISTS, E_RUN_OWNED, E_RUN_FINISHED, E_CLUSTER_FAILED, what the store throws and what other hosts refuse with. */
 export async function upCluster(request: UpRequest): Promise<UpResult> {
   const started = performance.now();
   const { plan, isResume } = request;
   const store = request.store ?? plan.store ?? defaultStoreDirectory();
+  if (!isResume) lookAtPrograms(plan);
   if (plan.isEphemeral && isResume) throw new StillpointError('E_USAGE', 'of a cluster that runs with --ephemeral nothing is kept that --resume could go on with');
   const located = plan.hosts.length === 0 || plan.isEphemeral || !isResume ? plan : await withRecordedFiles(request, store);
   const hosts = plan.hosts.length === 0 ? NO_HOSTS : await (await import('./open-hosts.ts')).openHosts({ ...request, plan: located }); // Loaded on demand: sockets.
@@ -55,6 +58,21 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
     return { ...end, milliseconds: Math.round(performance.now() - started) };
   } finally {
     await hosts.close();
+  }
+}
+
+/** Programs of this host with which no node could begin, while the outputs of an earlier cluster are still what they were. Throws E_PROGRAM_*, E_ELF_*. */
+function lookAtPrograms({ name, nodes }: ClusterPlan): void {
+  const seen = new Set<string>();
+  for (const { name: node, manifest, bindings: { program }, images } of nodes) {
+    if (manifest.programPath !== undefined || seen.has(program)) continue;
+    seen.add(program);
+    try {
+      const bytes = readProgram(program, images.length > 0);
+      if (images.length === 0) parseElf(bytes, { machine: riscv64.abi.elfMachine }); // With one it may be a script.
+    } catch (error) {
+      throw error instanceof StillpointError ? new StillpointError(error.code, `node ${node} of cluster ${name}: ${error.code.startsWith('E_ELF_') ? `${program}: ` : ''}${error.message}`, { data: error.data, cause: error }) : error;
+    }
   }
 }
 
