@@ -13,7 +13,7 @@ import { curveKeyPair, Pull, Push } from 'zeromq';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const CLI = join(ROOT, 'dist/bin/stillpoint.js');
-const MEGABYTES = Number(process.env['BENCH_MEGABYTES'] ?? 64);
+const MEGABYTES = Number(process.env['BENCH_MEGABYTES'] ?? 128);
 const SMALL_COUNT = 300_000;
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
 const ONLY = process.env['BENCH_ONLY'] ?? '';
@@ -67,9 +67,12 @@ const PLACES: readonly Place[] = [
 
 interface Load { readonly count: number; readonly size: number; readonly messages: boolean }
 
-/** Blocks a second between two guests: counted over the life of the receiver, less the life of one that gets a single block. */
+/**
+ * Blocks a second between two guests: of the second half of twice as many, that is the life of the receiver less that of one which gets the first half. During that, V8
+ * compiles what is called for every block (half a second of processor for each process), once in a life, on the processors that are measured.
+ */
 function measureGuests(way: Way, load: Load): number {
-  return (load.count - 1) / ((lifeOfReceiver(way, load) - lifeOfReceiver(way, { ...load, count: 1 })) / 1000);
+  return load.count / ((lifeOfReceiver(way, { ...load, count: 2 * load.count }) - lifeOfReceiver(way, load)) / 1000);
 }
 
 function lifeOfReceiver(way: Way, { count, size, messages }: Load): number {

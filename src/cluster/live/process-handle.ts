@@ -21,9 +21,9 @@ export interface ProcessEvents<Incoming = FromProcess> {
 const ERRORS_MAX = 4000;
 /**
  * What comes from other processes lies in buffers outside of V8's heap, and V8 marks its heap for every 64 MB of them: a small heap is marked faster at once than step by step between
- * messages, and where gc() is there, the transport frees them before that (zeromq-transport.ts).
+ * messages, and where gc() is there, the transport frees them before that (zeromq-transport.ts). Waking other threads for a dozen megabytes costs more than they do.
  */
-const NODE_OPTIONS = ['--no-incremental-marking', '--expose-gc'];
+const NODE_OPTIONS = ['--no-incremental-marking', '--single-threaded-gc', '--expose-gc'];
 
 export class ChildHandle<Outgoing extends object = ToProcess, Incoming = FromProcess> implements ProcessHandle<Outgoing> {
   readonly #child: ReturnType<typeof spawn>;
