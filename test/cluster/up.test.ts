@@ -79,11 +79,11 @@ describe('a node that fails', () => {
     ['build/absent.elf', 127, /E_PROGRAM_NOT_FOUND: node a-0 of cluster absent: there is no program at .*absent\.elf/],
     ['words.yaml', 126, /E_ELF_MAGIC: node a-0 of cluster absent: .*words\.yaml: the file does not begin with the ELF magic number/],
   ])('a program that cannot be, such as %s, is named with its node before outputs are touched', async (program, exit, says) => {
-    rig.write('absent.yaml', `version: 1\ngroups:\n  a: { program: ${program}, files: { kept: { out: kept } } }\n`);
-    rig.write('kept', Buffer.from('of an earlier cluster'));
+    rig.write('absent.yaml', `version: 1\ngroups:\n  a: { program: ${program}, files: { result: { out: earlier } } }\n`);
+    rig.write('earlier', Buffer.from('of an earlier cluster'));
     const { status, stderr } = await rig.stillpoint(['up', 'absent.yaml'], 'absent');
     expect([status, stderr]).toEqual([exit, expect.stringMatching(says)]);
-    expect([rig.read('kept').toString(), existsSync(rig.path('absent'))]).toEqual(['of an earlier cluster', false]);
+    expect([rig.read('earlier').toString(), existsSync(rig.path('absent'))]).toEqual(['of an earlier cluster', false]);
   });
 });
 
