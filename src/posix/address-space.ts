@@ -60,6 +60,11 @@ export class AddressSpace {
     return !this.#shared.isEmpty;
   }
 
+  /** Whether the program sees a page of a file at two places: what it stores at one is to be seen at the other. */
+  get hasAliases(): boolean {
+    return this.#shared.hasAliases;
+  }
+
   #isAffordable(more: number): boolean {
     return this.account.usedBytes + more <= this.account.memoryBytes && this.map.mappings.length < MAPPINGS_MAX;
   }

@@ -1,6 +1,6 @@
 /**
  * HOT PATH. From a system call number to its handler. One array, one call view a thread: a call costs a lookup.
- * Shared file mappings are made equal to their files around the calls that move file bytes.
+ * Shared file mappings are made equal to their files around the calls that move file bytes, and around all where one process maps a page twice.
  * What this does NOT do: count instructions, schedule (guest.ts).
  */
 import { assert } from '../core/index.ts';
@@ -58,7 +58,7 @@ export function dispatch(kernel: Kernel, thread: Thread): CallResult {
   const handle = number >= 0 && number < NUMBERS_MAX ? HANDLERS[number]! : unknownCall;
   // What a call is given may lie on a part of the stack that the program has reserved and not touched yet.
   space.growStack(Number(abi.stackPointer(cpu.state)));
-  const isCoherent = space.hasSharedFiles && MOVES_FILE_BYTES.has(number);
+  const isCoherent = space.hasSharedFiles && (MOVES_FILE_BYTES.has(number) || space.hasAliases);
   if (isCoherent) space.storeShared();
   const result = handle(call);
   if (kernel.files.hasResized) kernel.fitMappings();

@@ -134,7 +134,7 @@ function switchTo(kernel: Kernel, next: Thread): void {
     if (!last.process.isOver) last.process.space.storeShared();
     image.cpu.retired = processor.retired;
     image.space.loadShared();
-  }
+  } else if (image.space.hasAliases) image.space.storeShared();
   image.cpu.load(next.registers);
   kernel.setCurrent(next);
   kernel.releaseImages();

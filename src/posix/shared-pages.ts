@@ -1,6 +1,7 @@
 /**
  * Shared file mappings of one process and their files: every process has a memory of its own, so bytes are moved where somebody else could look next: around
- * calls that move file bytes, when another process gets the processor, at munmap, msync and the end.
+ * calls that move file bytes, when another process gets the processor, at munmap, msync and the end. Where one process has a page of a file twice, and may write to
+ * it, they are moved around every call and when another thread gets the processor: code that is written through one mapping and run in the other.
  *
  *   open page    may differ from its file: written since the last store(), new, or not known
  *   other page   holds what the file held at generation `seen`; marked like code, so that the next write to it is heard of
@@ -30,6 +31,8 @@ export class SharedPages {
   /** Files that may have lost their last shared mapping. */
   readonly #loose = new Set<number>();
   #endListening: (() => void) | undefined = undefined;
+  /** Undefined: not known since the map changed. */
+  #hasAliases: boolean | undefined = undefined;
 
   constructor(memory: GuestMemory, files: MappedFiles, map: MemoryMap) {
     this.#memory = memory;
@@ -39,12 +42,19 @@ export class SharedPages {
 
   get isEmpty(): boolean { return this.#uses.size === 0; }
 
+  /** Whether this process sees a page of a file at two places, and may write to it. */
+  get hasAliases(): boolean {
+    if (this.isEmpty) return false;
+    return this.#hasAliases ??= haveAliases(this.#map.mappings.filter(isSharedFile));
+  }
+
   /** A mapping more: its pages are open. */
   add(mapping: Mapping): void {
     if (!isSharedFile(mapping)) return;
     const { backing: { key }, start, end } = mapping;
     const use = this.#uses.get(key);
     this.#uses.set(key, { pages: (use?.pages ?? 0) + (end - start) / PAGE_BYTES, seen: use?.seen });
+    this.#hasAliases = undefined;
     this.#listen();
     this.#openAll(mapping);
   }
@@ -56,6 +66,7 @@ export class SharedPages {
     const { pages, seen } = this.#uses.get(key)!;
     this.#uses.set(key, { pages: pages - (end - start) / PAGE_BYTES, seen });
     this.#loose.add(key);
+    this.#hasAliases = undefined;
   }
 
   /** After changes of the map: forgets files without mappings. */
@@ -77,6 +88,7 @@ export class SharedPages {
     this.#open.clear();
     this.#uses.clear();
     this.#loose.clear();
+    this.#hasAliases = undefined;
     this.#endListening?.();
     this.#endListening = undefined;
   }
@@ -90,6 +102,7 @@ export class SharedPages {
   adopt(other: SharedPages): void {
     for (const { start, end } of this.#map.mappings.filter(isSharedFile)) for (let page = start / PAGE_BYTES; page < end / PAGE_BYTES; page++) if (!other.#open.has(page)) this.#close(page);
     for (const [key, use] of other.#uses) this.#uses.set(key, use);
+    this.#hasAliases = undefined;
   }
 
   /** Mappings → files inside [start, end). Everything is compared before anything is written; then mappings of one file are made equal again. */
@@ -139,6 +152,7 @@ export class SharedPages {
       for (const page of open) this.#open.add(page);
       this.#loose.clear();
       this.#uses.clear();
+      this.#hasAliases = undefined;
       for (const [key, use] of uses) this.#uses.set(key, use);
       if (uses.length > 0) this.#listen();
     };
@@ -170,6 +184,18 @@ export class SharedPages {
 
 function isSharedFile(mapping: Mapping): mapping is SharedMapping {
   return mapping.isShared && mapping.backing !== undefined;
+}
+
+function haveAliases(mappings: readonly SharedMapping[]): boolean {
+  const places = mappings.map(({ backing: { key, offset, isWritable }, start, end }) => ({ key, first: offset, end: offset + end - start, isWritable })).sort((a, b) => a.key - b.key || a.first - b.first);
+  // Each is compared with what reaches furthest of those before it; that some of a file may be written is enough.
+  const writable = new Set(places.filter(({ isWritable }) => isWritable).map(({ key }) => key));
+  let before = { key: -1, end: 0 };
+  for (const { key, first, end } of places) {
+    if (key === before.key && first < before.end && writable.has(key)) return true;
+    before = { key, end: key === before.key ? Math.max(end, before.end) : end };
+  }
+  return false;
 }
 
 interface Place { readonly memory: GuestMemory; readonly files: MappedFiles; readonly mapping: SharedMapping; readonly page: number }
