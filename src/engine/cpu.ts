@@ -8,6 +8,8 @@ import { VM_OFFSET, type GuestMemory } from './memory.ts';
 
 /** Budget of one executor call; larger requests are made of several. Fits a positive int32. */
 const SLICE_MAX = 1 << 30;
+/** Copies of the register block in one piece of memory, which lives as long as any of them. */
+const COPIES = 16;
 
 export class Cpu {
   readonly isa: Isa;
@@ -15,6 +17,9 @@ export class Cpu {
   readonly state: CpuState;
   readonly #block: Uint8Array;
   readonly #executor: Executor;
+  /** Where the next copies of the block go: memory for each of them alone costs more than the copy. */
+  #copies = new Uint8Array(0);
+  #copiesUsed = 0;
   /** Instructions retired by everything that ran on this processor, including completed system calls. */
   retired = 0n;
 
@@ -62,11 +67,17 @@ export class Cpu {
     return (BigInt(this.#executor.faultHigh >>> 0) << 32n) | BigInt(this.#executor.faultLow >>> 0);
   }
 
-  /** A copy of the register block, for a thread that leaves the processor. The same state gives the same bytes. */
+  /** A copy of the register block, for a thread that leaves the processor; nobody changes it. The same state gives the same bytes. */
   save(): Uint8Array {
     this.state.control[CONTROL.retiredLow] = 0;
     this.state.control[CONTROL.retiredHigh] = 0;
-    return this.#block.slice();
+    if (this.#copiesUsed + CPU_STATE_BYTES > this.#copies.length) {
+      this.#copies = new Uint8Array(COPIES * CPU_STATE_BYTES);
+      this.#copiesUsed = 0;
+    }
+    const copy = this.#copies.subarray(this.#copiesUsed, this.#copiesUsed += CPU_STATE_BYTES);
+    copy.set(this.#block);
+    return copy;
   }
 
   load(block: Uint8Array): void {

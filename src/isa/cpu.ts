@@ -159,8 +159,8 @@ export interface Abi {
   readonly registers: readonly RegisterPlace[];
   /** Bytes of `struct ucontext` + its machine context as Linux lays it out for this ISA. */
   readonly signalContextBytes: number;
-  /** The `uc_mcontext` bytes (integer and floating registers, fcsr) in Linux layout, for a signal frame, and back from one. */
-  saveContext(state: CpuState): Uint8Array;
+  /** The `uc_mcontext` bytes (integer and floating registers, fcsr) in Linux layout, into a signal frame, whose words are aligned, and back from one. */
+  saveContext(state: CpuState, bytes: Uint8Array): void;
   restoreContext(state: CpuState, bytes: Uint8Array): void;
   /** Enters a signal handler: handler(signal, siginfo*, ucontext*) with `stackPointer`, returning to `returnAddress`. */
   enterHandler(state: CpuState, entry: {

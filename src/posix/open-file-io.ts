@@ -82,6 +82,16 @@ function readFile(at: Transfer, inode: FileInode, length: number): Uint8Array {
   return advanceRead(at, inode.content.readAt(at.position ?? at.openFile.offset, length));
 }
 
+/** The same straight into memory: `target` gives so many bytes of it. The content is here. */
+export function readFileInto(at: Transfer, inode: FileInode, length: number, target: (count: number) => Uint8Array): number {
+  touchAccess(at.files, inode);
+  const from = at.position ?? at.openFile.offset;
+  const count = Math.max(0, Math.min(inode.content.size - from, length));
+  if (count > 0) inode.content.readInto(from, target(count));
+  if (at.position === undefined) at.openFile.offset += count;
+  return count;
+}
+
 /** Access time as with relatime: only when it would not lie behind the last change, or is a day old. Files of an image keep theirs. */
 export function touchAccess(files: FileSystem, inode: Inode): void {
   if (files.isOfImage(inode)) return;

@@ -149,12 +149,12 @@ export function settle(kernel: Kernel): void {
 
 /** A timer with an interval that has fired without anybody being able to run since then (its signal is ignored or blocked) is spent: firing again changes nothing. */
 function settleSlowly(kernel: Kernel): void {
-  const spent = new Set<GuestTimer>();
+  let spent: Set<GuestTimer> | undefined;
   while (kernel.outcome === undefined) {
     const deadline = nextDeadline(kernel);
     kernel.nextDeadline = deadline;
     if (deadline !== undefined && deadline <= kernel.clock.hidden) {
-      for (const { timers } of kernel.processes) for (const timer of timers) if (timer.clock >= 0 && timer.interval > 0n && timer.deadline !== undefined && timer.deadline <= kernel.clock.hidden) spent.add(timer);
+      for (const { timers } of kernel.processes) for (const timer of timers) if (timer.clock >= 0 && timer.interval > 0n && timer.deadline !== undefined && timer.deadline <= kernel.clock.hidden) (spent ??= new Set()).add(timer);
       fireDue(kernel);
       continue;
     }

@@ -162,7 +162,9 @@ function enterHandler(thread: Thread, info: SignalInfo, action: SignalAction): b
   const usesAlternate = (action.flags & SA.ONSTACK) !== 0 && (stack.flags & SS_DISABLE) === 0;
   const top = usesAlternate && !isOnStack(stack, stackPointer) ? stack.address + stack.size : stackPointer;
   process.space.growStack(top - FRAME_BYTES_MAX);
-  const frame = pushFrame(process.memory, top, { info, mask: thread.savedMask ?? thread.mask, stack, stackPointer, machine: abi.saveContext(cpu.state) });
+  const frame = pushFrame(process.memory, top, {
+    info, mask: thread.savedMask ?? thread.mask, stack, stackPointer, machineBytes: abi.signalContextBytes, saveMachine: (bytes) => abi.saveContext(cpu.state, bytes),
+  });
   if (frame === undefined) return false;
   if (isOnStack(stack, stackPointer) && frame.address <= stack.address) return false;
   abi.enterHandler(cpu.state, {

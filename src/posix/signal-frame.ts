@@ -18,21 +18,23 @@ const CONTEXT_OFFSET = SIGINFO_BYTES;
 const MACHINE_OFFSET = 176;
 const STACK_AT = 16;
 const MASK_AT = 40;
+const STACK_BYTES = 24;
 
 /** siginfo_t of a signal. */
 export function encodeSignalInfo(info: SignalInfo): Uint8Array {
   const bytes = new Uint8Array(SIGINFO_BYTES);
-  const view = new DataView(bytes.buffer);
+  putSignalInfo(new DataView(bytes.buffer), info);
+  return bytes;
+}
+
+/** Into zeros. */
+function putSignalInfo(view: DataView, info: SignalInfo): void {
   view.setInt32(0, info.signal, true);
   view.setInt32(8, info.code, true);
-  if (info.form === 'fault') {
-    view.setBigUint64(16, BigInt.asUintN(64, info.value), true);
-    return bytes;
-  }
+  if (info.form === 'fault') return view.setBigUint64(16, BigInt.asUintN(64, info.value), true);
   view.setInt32(16, info.pid, true);
   view.setInt32(20, info.uid, true);
   view.setBigUint64(24, BigInt.asUintN(64, info.value), true);
-  return bytes;
 }
 
 /** struct signalfd_siginfo. */
@@ -71,12 +73,15 @@ export function isOnStack(stack: AlternateStack, address: number): boolean {
 
 /** stack_t as sigaltstack reports it for a thread whose stack pointer is `stackPointer`. */
 export function encodeStack(stack: AlternateStack, stackPointer: number): Uint8Array {
-  const bytes = new Uint8Array(24);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(stack.address), true);
-  view.setUint32(8, (stack.flags | (isOnStack(stack, stackPointer) ? SS_ONSTACK : 0)) >>> 0, true);
-  view.setBigUint64(16, BigInt(stack.size), true);
+  const bytes = new Uint8Array(STACK_BYTES);
+  putStack(new DataView(bytes.buffer), 0, { stack, stackPointer });
   return bytes;
+}
+
+function putStack(view: DataView, at: number, { stack, stackPointer }: { readonly stack: AlternateStack; readonly stackPointer: number }): void {
+  view.setBigUint64(at, BigInt(stack.address), true);
+  view.setUint32(at + 8, (stack.flags | (isOnStack(stack, stackPointer) ? SS_ONSTACK : 0)) >>> 0, true);
+  view.setBigUint64(at + 16, BigInt(stack.size), true);
 }
 
 export interface FrameContent {
@@ -85,23 +90,28 @@ export interface FrameContent {
   readonly stack: AlternateStack;
   /** Stack pointer of the interrupted code. */
   readonly stackPointer: number;
-  readonly machine: Uint8Array;
+  /** The machine context: its size, and what writes it, to words that are aligned. */
+  readonly machineBytes: number;
+  saveMachine(bytes: Uint8Array): void;
 }
 
 /** Writes a frame below `top`; its address (16-byte aligned), or undefined when the memory is not writable. */
 export function pushFrame(memory: GuestMemory, top: number, content: FrameContent): { readonly address: number; readonly context: number } | undefined {
-  const size = CONTEXT_OFFSET + MACHINE_OFFSET + content.machine.length;
+  const size = CONTEXT_OFFSET + MACHINE_OFFSET + content.machineBytes;
   const address = Math.floor((top - size) / 16) * 16;
   if (address < 0 || !Number.isSafeInteger(address)) return undefined;
-  const bytes = new Uint8Array(size);
-  bytes.set(encodeSignalInfo(content.info));
-  bytes.set(encodeStack(content.stack, content.stackPointer), CONTEXT_OFFSET + STACK_AT);
-  new DataView(bytes.buffer).setBigUint64(CONTEXT_OFFSET + MASK_AT, content.mask, true);
-  bytes.set(content.machine, CONTEXT_OFFSET + MACHINE_OFFSET);
-  return memory.write(address, bytes) ? { address, context: address + CONTEXT_OFFSET } : undefined;
+  const bytes = memory.writable(address, size);
+  if (bytes === undefined) return undefined;
+  bytes.fill(0, 0, CONTEXT_OFFSET + MACHINE_OFFSET);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, CONTEXT_OFFSET + MACHINE_OFFSET);
+  putSignalInfo(view, content.info);
+  putStack(view, CONTEXT_OFFSET + STACK_AT, content);
+  view.setBigUint64(CONTEXT_OFFSET + MASK_AT, content.mask, true);
+  content.saveMachine(bytes.subarray(CONTEXT_OFFSET + MACHINE_OFFSET));
+  return { address, context: address + CONTEXT_OFFSET };
 }
 
-/** Reads the frame at `address` back for rt_sigreturn; undefined when it is not readable. */
+/** Reads the frame at `address` back for rt_sigreturn, `machine` where it lies; undefined when it is not readable. */
 export function readFrame(memory: GuestMemory, address: number, machineBytes: number): { readonly mask: bigint; readonly stack: AlternateStack; readonly machine: Uint8Array } | undefined {
   const bytes = memory.readable(address, CONTEXT_OFFSET + MACHINE_OFFSET + machineBytes);
   if (bytes === undefined) return undefined;
@@ -111,5 +121,5 @@ export function readFrame(memory: GuestMemory, address: number, machineBytes: nu
     flags: view.getUint32(CONTEXT_OFFSET + STACK_AT + 8, true),
     size: Number(view.getBigUint64(CONTEXT_OFFSET + STACK_AT + 16, true)),
   };
-  return { mask: view.getBigUint64(CONTEXT_OFFSET + MASK_AT, true), stack, machine: bytes.slice(CONTEXT_OFFSET + MACHINE_OFFSET) };
+  return { mask: view.getBigUint64(CONTEXT_OFFSET + MASK_AT, true), stack, machine: bytes.subarray(CONTEXT_OFFSET + MACHINE_OFFSET) };
 }

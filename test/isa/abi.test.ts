@@ -30,7 +30,8 @@ describe('the Linux riscv64 ABI', () => {
     guest.setX(10, 0x1122334455667788n);
     guest.cpu.state.f[0] = 0x1234;
     guest.cpu.state.control[CONTROL.fcsr] = 0xa5;
-    const bytes = abi.saveContext(guest.cpu.state);
+    const bytes = new Uint8Array(abi.signalContextBytes);
+    abi.saveContext(guest.cpu.state, bytes);
     const view = new DataView(bytes.buffer);
     expect([bytes.length, abi.signalContextBytes, abi.elfMachine]).toEqual([size, size, machine]);
     expect(view.getBigUint64(a0!, true)).toBe(0x1122334455667788n);
@@ -43,7 +44,8 @@ describe('the Linux riscv64 ABI', () => {
     for (let index = 1; index < 32; index++) guest.setX(index, BigInt(index) * 0x0101010101010101n);
     guest.cpu.state.f.forEach((_, index) => { guest.cpu.state.f[index] = -index * 77; });
     guest.cpu.state.control[CONTROL.fcsr] = 0x7f;
-    const bytes = abi.saveContext(guest.cpu.state);
+    const bytes = new Uint8Array(abi.signalContextBytes);
+    abi.saveContext(guest.cpu.state, bytes);
     const before = guest.picture();
     abi.startProgram(guest.cpu.state, { entry: 0, stackPointer: 0 });
     abi.restoreContext(guest.cpu.state, bytes);

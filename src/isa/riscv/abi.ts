@@ -64,15 +64,14 @@ function startThread(state: CpuState, start: { readonly stackPointer?: number; r
   completeSyscall(state, 0);
 }
 
-function saveContext(state: CpuState): Uint8Array {
-  const bytes = new Uint8Array(CONTEXT.bytes);
-  const view = new DataView(bytes.buffer);
-  view.setInt32(0, state.control[CONTROL.pc]!, true);
-  view.setInt32(4, state.control[CONTROL.pcHigh]!, true);
-  for (let word = 2; word < 64; word++) view.setInt32(word * 4, state.x[word]!, true);
-  for (let word = 0; word < 64; word++) view.setInt32(CONTEXT.floats + word * 4, state.f[word]!, true);
-  view.setUint32(CONTEXT.fcsr, state.control[CONTROL.fcsr]! & 0xff, true);
-  return bytes;
+function saveContext(state: CpuState, bytes: Uint8Array): void {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, CONTEXT.bytes / 4);
+  words.set(state.x);
+  words[0] = state.control[CONTROL.pc]!; // In place of x0.
+  words[1] = state.control[CONTROL.pcHigh]!;
+  words.set(state.f, CONTEXT.floats / 4);
+  words[CONTEXT.fcsr / 4] = state.control[CONTROL.fcsr]! & 0xff;
+  words.fill(0, CONTEXT.fcsr / 4 + 1);
 }
 
 function restoreContext(state: CpuState, bytes: Uint8Array): void {

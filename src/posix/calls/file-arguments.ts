@@ -162,7 +162,7 @@ export function scatter(call: Call, segments: readonly Segment[], bytes: Uint8Ar
   let done = 0;
   for (const segment of segments) {
     const part = Math.min(segment.length, bytes.length - done);
-    if (part > 0) call.memory.write(segment.address, bytes.subarray(done, done + part));
+    if (part > 0) call.memory.write(segment.address, part === bytes.length ? bytes : bytes.subarray(done, done + part));
     done += part;
   }
 }

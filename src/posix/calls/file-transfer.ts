@@ -5,7 +5,7 @@
 import { limits } from '../../core/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
-import { isSeekable, readOpenFile, touchAccess, writeOpenFile, type Transfer } from '../open-file-io.ts';
+import { isSeekable, readFileInto, readOpenFile, touchAccess, writeOpenFile, type Transfer } from '../open-file-io.ts';
 import type { TerminalInode } from '../files/inode.ts';
 import { PIPE_ATOMIC_BYTES, type Pipe } from '../files/pipe.ts';
 import { tellFile } from '../files/tell.ts';
@@ -49,6 +49,12 @@ function readInto(call: Call, at: Transfer, segments: readonly Segment[]): CallR
   const reach = reachableLength(call, segments, 'write');
   if (reach === 0 && !isAtEnd(at)) return -ERRNO.EFAULT;
   if (openFile.inode.kind === 'terminal') return readTerminal(call, { at, inode: openFile.inode }, { segments, reach });
+  const [only] = segments;
+  if (openFile.inode.kind === 'file' && segments.length === 1 && reach > 0 && openFile.inode.content.isHere) {
+    const count = readFileInto(at, openFile.inode, reach, (length) => call.memory.writable(only!.address, length)!); // It can be reached.
+    if (count > 0) tellFile(at.files, IN.ACCESS, openFile);
+    return count;
+  }
   const bytes = readOpenFile(at, Math.max(1, reach));
   if (bytes === BLOCKED || typeof bytes === 'number') return openFile.inode.kind === 'socket' ? waitOnSocket(call, openFile.inode.socket, { direction: 'receive', answer: bytes }) : bytes;
   scatter(call, segments, bytes);

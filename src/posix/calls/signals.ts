@@ -162,7 +162,7 @@ function stackPointerOf(thread: Thread): number {
 function rtSigreturn(call: Call): CallResult {
   const { thread, process } = call;
   const { abi } = process.cpu.isa;
-  const frame = readFrame(process.memory, stackPointerOf(thread), abi.saveContext(process.cpu.state).length);
+  const frame = readFrame(process.memory, stackPointerOf(thread), abi.signalContextBytes);
   if (frame === undefined) {
     forceSignal(thread, { signal: SIGNAL.SEGV, code: SI.KERNEL, pid: 0, uid: 0, value: 0n, form: 'kill' });
     return NO_RESULT;

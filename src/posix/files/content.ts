@@ -115,9 +115,26 @@ export class FileContent {
 
   /** A copy of the bytes in [offset, offset + length) clipped to the size. */
   readAt(offset: number, length: number): Uint8Array {
-    const end = Math.min(this.#size, offset + length);
-    if (end <= offset) return new Uint8Array(0);
-    const out = new Uint8Array(end - offset);
+    const out = new Uint8Array(Math.max(0, Math.min(this.#size - offset, length)));
+    this.#copy(offset, out);
+    return out;
+  }
+
+  /** Whether reading asks nobody outside: nothing of an image, nothing of a snapshot. */
+  get isHere(): boolean {
+    return this.#source === undefined && this.#basePages.count === 0;
+  }
+
+  /** Copies the bytes from `offset` on, all of which lie within the size, over what is in `out`. */
+  readInto(offset: number, out: Uint8Array): void {
+    assert(offset + out.length <= this.#size, 'what is read lies within the size');
+    out.fill(0);
+    this.#copy(offset, out);
+  }
+
+  /** Into zeros. */
+  #copy(offset: number, out: Uint8Array): void {
+    const end = offset + out.length;
     for (let at = offset; at < end;) {
       const page = Math.floor(at / PAGE_BYTES);
       const within = at - page * PAGE_BYTES;
@@ -133,7 +150,6 @@ export class FileContent {
       if (bytes !== undefined) out.set(bytes.subarray(within, within + count), at - offset);
       at += count;
     }
-    return out;
   }
 
   /** Writes and grows; returns the bytes written, fewer than given only when the space ran out. */
