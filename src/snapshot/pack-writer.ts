@@ -111,10 +111,13 @@ export class PackWriter {
   /** Writes out the pack that is not full yet, and a record for each page and node. */
   finish(): void {
     this.#endPacks();
+    const records: StorePut[] = [];
     for (const { key, hashes, isNode } of this.#written.splice(0)) {
       const locations = encodeLocations(key, Array.from({ length: hashes.length / HASH_BYTES }, (_, slot) => isNode[slot] === 1));
-      locations.forEach((value, slot) => this.#batch.puts.push({ table: 'pages', key: hashes.subarray(slot * HASH_BYTES, (slot + 1) * HASH_BYTES), value }));
+      locations.forEach((value, slot) => records.push({ table: 'pages', key: hashes.subarray(slot * HASH_BYTES, (slot + 1) * HASH_BYTES), value }));
     }
+    records.sort((a, b) => firstWord(a.key) - firstWord(b.key)); // Neighbours in the table one after the other.
+    for (const record of records) this.#batch.puts.push(record);
   }
 
   /** The same for a capture, with lists; what it returns is called when the batch is committed. */
@@ -272,6 +275,11 @@ class WaitingNodes {
   pop(): void {
     this.#used -= this.#nodes.pop()?.stored.length ?? 0;
   }
+}
+
+/** In the order of a table's keys. */
+function firstWord(key: Uint8Array): number {
+  return ((key[0]! << 24) | (key[1]! << 16) | (key[2]! << 8) | key[3]!) >>> 0;
 }
 
 /** Key of a pack: SHA-256 of the hashes of its slots one after the other. */

@@ -77,18 +77,20 @@ export class SnapshotImporter {
     return this.#batch.puts.splice(0);
   }
 
-  /** A node or root record; undefined when it is not one. */
+  /** What of a node or root record is to be stored now; undefined when it is not one. Nodes go into packs, as those of captures do. */
   node(bytes: Uint8Array): readonly StorePut[] | undefined {
     const hash = this.#digests.sha256(bytes);
+    const level = nodeLevelOf(bytes);
     try {
-      const level = nodeLevelOf(bytes);
       if (level === undefined) decodeRoot(bytes, { what: 'root record', hash });
       else decodeNode(bytes, { what: 'tree node', hash, level });
     } catch (error) {
       if (error instanceof StillpointError) return undefined;
       throw error;
     }
-    return [{ table: 'nodes', key: hashBytes(hash), value: bytes }];
+    if (level === undefined) return [{ table: 'nodes', key: hashBytes(hash), value: bytes }];
+    this.#packs.addNode({ hash: hashBytes(hash), isFresh: false, bytes });
+    return this.#batch.puts.splice(0);
   }
 
   /** The pack that is not full yet. Call before each commit. */

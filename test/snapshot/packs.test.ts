@@ -270,5 +270,8 @@ describe('a store of version 5', () => {
     for (const { kind, value } of exportSnapshots({ store, digests, roots: [roots[1]!, third], have: [] })) await copy.commit({ puts: kind === 'pack' ? importer.pack(value)! : importer.node(value)! });
     await copy.commit({ puts: importer.finish() });
     expect(plain(openSnapshot(copy, third, digests))).toEqual(plain(next));
+    expect(plain(openSnapshot(copy, roots[1]!, digests))).toEqual(plain(machine(40)));
+    expect(rows(copy, 'nodes').map(({ key }) => readHash(key)).sort()).toEqual([roots[1]!, third].sort()); // All else lies in packs.
+    expect([await trouble(copy), storedPages(copy)]).toEqual([[], storedPages(store)]);
   });
 });
