@@ -125,11 +125,11 @@ function readChannel(at: Transfer, inode: ChannelInode, length: number): Uint8Ar
 function readEvent({ openFile }: Transfer, inode: EventInode, length: number): Uint8Array | number | typeof BLOCKED {
   if (length < 8) return -ERRNO.EINVAL;
   if (inode.counter === 0n) return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
-  const out = new DataView(new ArrayBuffer(8));
-  out.setBigUint64(0, inode.isSemaphore ? 1n : inode.counter, true);
+  const out = new Uint8Array(8);
+  for (let at = 0, rest = inode.isSemaphore ? 1n : inode.counter; rest > 0n; at++, rest >>= 8n) out[at] = Number(rest & 0xffn);
   inode.counter = inode.isSemaphore ? inode.counter - 1n : 0n;
   inode.changes++;
-  return new Uint8Array(out.buffer);
+  return out;
 }
 
 function readTimer({ openFile }: Transfer, inode: TimerInode, length: number): Uint8Array | number | typeof BLOCKED {

@@ -2,6 +2,7 @@
  * epoll: level-triggered, edge-triggered and one-shot. struct epoll_event is events(4) pad(4) data(8) on riscv64.
  * An edge is a change of the pipe or event counter since the last event told. A look that finds nothing changes nothing.
  */
+import { PAGE_FLAG } from '../../isa/index.ts';
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import type { FileChannel } from '../files/channel.ts';
@@ -69,12 +70,14 @@ function epollWait(call: Call, timeout: bigint | undefined): CallResult {
   const awaited: FileChannel[] = [];
   const found = look(call, inode, awaited).slice(0, count);
   if (found.length === 0) return waitForEvents(call, awaited, timeout);
-  const out = new DataView(new ArrayBuffer(found.length * EVENT_BYTES));
+  const bytes = found.length * EVENT_BYTES;
+  if (call.memory.reachable(call.size(1), bytes, PAGE_FLAG.write) < bytes) return -ERRNO.EFAULT;
   found.forEach(({ interest, events }, index) => {
-    out.setUint32(index * EVENT_BYTES, events, true);
-    out.setBigUint64(index * EVENT_BYTES + 8, interest.data, true);
+    const at = call.size(1) + index * EVENT_BYTES;
+    call.memory.writeU32(at, events);
+    call.memory.writeU32(at + 4, 0);
+    call.memory.writeU64(at + 8, interest.data);
   });
-  if (!call.memory.write(call.size(1), new Uint8Array(out.buffer))) return -ERRNO.EFAULT;
   prune(call, inode);
   for (const { number, interest, changes } of found) {
     inode.interests.set(number, { ...interest, armed: (interest.events & EPOLLONESHOT) === 0, told: changes ?? -1 });
@@ -82,10 +85,20 @@ function epollWait(call: Call, timeout: bigint | undefined): CallResult {
   return found.length;
 }
 
+/** By descriptor: as they are, where they were added in that order. */
+function inOrder(interests: ReadonlyMap<number, EpollInterest>): Iterable<readonly [number, EpollInterest]> {
+  let last = -1;
+  for (const number of interests.keys()) {
+    if (number < last) return [...interests].sort(([a], [b]) => a - b);
+    last = number;
+  }
+  return interests;
+}
+
 /** Interests with something to tell, in order of their descriptors. */
 function look(call: Call, inode: EpollInode, awaited: FileChannel[]): Found[] {
   const found: Found[] = [];
-  for (const [number, interest] of [...inode.interests].sort(([a], [b]) => a - b)) {
+  for (const [number, interest] of inOrder(inode.interests)) {
     const openFile = call.kernel.files.openFiles.get(interest.openFile);
     if (openFile === undefined || !interest.armed) continue;
     const { events: now, awaits } = readiness(call.kernel.files, openFile);

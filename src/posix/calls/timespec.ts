@@ -3,12 +3,14 @@
  * What this does NOT do: clocks (clock.ts).
  */
 import type { GuestMemory } from '../../engine/index.ts';
+import { PAGE_FLAG } from '../../isa/index.ts';
 import { ERRNO } from '../errno.ts';
 
 export const SECOND = 1_000_000_000n;
 export const MICROSECOND = 1_000n;
 /** Longest time that is kept: about 292 years, as in Linux (KTIME_MAX). */
 const TIME_MAX = 2n ** 63n - 1n;
+const PAIR_BYTES = 16;
 
 function readPair(memory: GuestMemory, address: number, fraction: { readonly unit: bigint }): bigint | number {
   const seconds = memory.readU64(address);
@@ -31,11 +33,8 @@ export function readTimeval(memory: GuestMemory, address: number): bigint | numb
 }
 
 function writePair(memory: GuestMemory, address: number, pair: { readonly seconds: bigint; readonly part: bigint }): boolean {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  view.setBigInt64(0, pair.seconds, true);
-  view.setBigInt64(8, pair.part, true);
-  return memory.write(address, bytes);
+  if (memory.reachable(address, PAIR_BYTES, PAGE_FLAG.write) < PAIR_BYTES) return false;
+  return memory.writeU64(address, pair.seconds) && memory.writeU64(address + 8, pair.part);
 }
 
 export function writeTimespec(memory: GuestMemory, address: number, time: bigint): boolean {
