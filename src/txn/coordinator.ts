@@ -10,7 +10,7 @@
  * What this does NOT do: time-outs (participants answer or throw), retries of a transaction, deadlock detection.
  */
 import { assert, StillpointError } from '../core/index.ts';
-import type { StoreBatch } from '../store/index.ts';
+import type { StoreBatch, StoreDelete } from '../store/index.ts';
 import { coordinatorExpectation, decisionKey, decisionPut, encodeCoordinatorRecord, listDecisions, PARTICIPANTS_MAX, readCoordinator, type CoordinatorRecord } from './coordinator-record.ts';
 import type { IsAlive, Owner, StoreContext } from './ownership.ts';
 import { isPartyName, parseTransactionId, transactionId, type Branch, type CoordinatorIdentity, type Participant, type TransactionId } from './participant.ts';
@@ -109,9 +109,23 @@ export class Coordinator {
     return result;
   }
 
+  /**
+   * Takes the coordinator's own word away with these records, for good: nobody asks for its ids any more, so no participant may hold one (recover() has left nothing unresolved, and
+   * nothing can be prepared that belongs to it). A decision that could not be forgotten keeps the word. Throws E_COORDINATOR_FENCED.
+   */
+  async retire(deletes: readonly StoreDelete[]): Promise<void> {
+    assert(this.#active.size === 0 && !this.#isClosed, 'a coordinator ends after its transactions');
+    await this.#mustDecide();
+    const isLast = listDecisions(this.#context, this.#record.id).length === 0;
+    const { table, key } = this.#expectation;
+    if (await this.#context.store.commit({ expect: [this.#expectation], deletes: [...deletes, ...(isLast ? [{ table, key }] : [])] }) === 'conflict') throw this.#fenced();
+    this.#isClosed = isLast;
+  }
+
   /** Gives the name up: another process may take it at once. */
   async close(): Promise<void> {
     assert(this.#active.size === 0, 'a coordinator ends after its transactions');
+    if (this.#isClosed) return;
     this.#isClosed = true;
     const free = { ...this.#record, owner: undefined };
     await this.#context.store.commit({ expect: [this.#expectation], puts: [{ ...this.#expectation, value: encodeCoordinatorRecord(this.#context.digests, free) }] });
@@ -172,8 +186,11 @@ export class Coordinator {
 
   /** Proves that this object may decide, and makes it see what others committed. Throws E_COORDINATOR_FENCED. */
   async #mustDecide(): Promise<void> {
-    if (await this.#context.store.commit({ expect: [this.#expectation] }) === 'done') return;
-    throw new StillpointError('E_COORDINATOR_FENCED', `another process took coordinator ${this.#record.name} over after epoch ${this.#record.epoch}; nothing more is decided here`, { data: { coordinator: this.#record.name, epoch: this.#record.epoch } });
+    if (await this.#context.store.commit({ expect: [this.#expectation] }) !== 'done') throw this.#fenced();
+  }
+
+  #fenced(): StillpointError {
+    return new StillpointError('E_COORDINATOR_FENCED', `another process took coordinator ${this.#record.name} over after epoch ${this.#record.epoch}; nothing more is decided here`, { data: { coordinator: this.#record.name, epoch: this.#record.epoch } });
   }
 
   /**

@@ -4,7 +4,7 @@
  * What this does NOT do: prepare anything (store-participant.ts, rollback-participant.ts).
  */
 import type { Digests } from '../core/index.ts';
-import type { StoreExpectation, StorePut } from '../store/index.ts';
+import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import type { StoreContext } from './ownership.ts';
 import type { CoordinatorIdentity } from './participant.ts';
 import { decodeRecord, encodeRecord, type RecordKind } from './record.ts';
@@ -20,6 +20,11 @@ export function readFence({ store, digests }: StoreContext, coordinator: string)
 
 export function fencePut({ digests }: StoreContext, { id, epoch }: CoordinatorIdentity): StorePut {
   return { table: 'meta', key: fenceKey(id), value: encodeRecord(digests, FENCE, { coordinator: id, epoch }) };
+}
+
+/** For a coordinator that never comes again. */
+export function fenceDelete({ id }: CoordinatorIdentity): StoreDelete {
+  return { table: 'meta', key: fenceKey(id) };
 }
 
 /** Throws when it is a fence that cannot be read; false: it is none. */

@@ -25,6 +25,7 @@ export { putBack, repair } from './repair.ts';
 export { idPrefix, isPartyName, parseTransactionId, transactionId, type Branch, type CoordinatorIdentity, type Participant, type TransactionId } from './participant.ts';
 export { actionsOf, answered, beginCommitment, resumeCommitment, type Action, type Commitment } from './two-phase.ts';
 export { Coordinator, openCoordinator, type CoordinatorRequest, type JointCommit, type JointResult, type ResolveResult } from './coordinator.ts';
+export { fenceDelete } from './fence.ts';
 export { decodeCoordinatorRecord, decodeDecision, encodeCoordinatorRecord, encodeDecision, listDecisions, readCoordinator, type CoordinatorRecord, type Decision } from './coordinator-record.ts';
 export { decodePreparedBatch, encodePreparedBatch, StoreParticipant } from './store-participant.ts';
 export { decodeBack, encodeBack, RollbackParticipant, type RollbackWish, type RollbackWishes } from './rollback-participant.ts';

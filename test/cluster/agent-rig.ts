@@ -41,9 +41,9 @@ export class AgentRig {
   }
 
   /** Starts an agent, or starts it again where it was; resolves when it listens. */
-  async start(name: string, { address = '127.0.0.1', prefix = [], keys = 'keys' }: { readonly address?: string; readonly prefix?: readonly string[]; readonly keys?: string } = {}): Promise<void> {
+  async start(name: string, { address = '127.0.0.1', prefix = [], keys = 'keys', store = name }: { readonly address?: string; readonly prefix?: readonly string[]; readonly keys?: string; readonly store?: string } = {}): Promise<void> {
     const listen = this.#agents.get(name)?.address ?? `${address}:0`;
-    const [program = '', ...words] = [...prefix, process.execPath, CLI, 'agent', '--keys', keys, '--listen', listen, '--store', this.#rig.path(name)];
+    const [program = '', ...words] = [...prefix, process.execPath, CLI, 'agent', '--keys', keys, '--listen', listen, '--store', this.#rig.path(store), '--work', this.#rig.path(`${name}.files`)];
     const child = spawn(program, words, { stdio: ['ignore', 'ignore', 'pipe'], cwd: this.#rig.directory });
     let said = '';
     child.stderr.on('data', (bytes: Buffer) => { said += bytes.toString(); });

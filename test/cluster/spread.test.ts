@@ -2,12 +2,14 @@
  * Checkpoints, rollback and forks of a cluster over several hosts: two agents with stores of their own on the loopback, `up` as a third host; the mixer polls, so that a cut that is
  * none would show. STILLPOINT_SLOW=1: hosts in network namespaces, commands and agents killed on the way (spread-kill.ts).
  */
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { membersOf } from '../../src/cluster/members.ts';
 import { StillpointError } from '../../src/core/index.ts';
 import { isAlive, withCoordinator, withRollbackMany, withStore } from '../../src/session/index.ts';
 import { readCut, readRun, RollbackParticipant, runNames, type Branch, type Participant, type RollbackWish, type StoreContext } from '../../src/txn/index.ts';
-import { AgentRig } from './agent-rig.ts';
+import { AgentRig, pipelineOn } from './agent-rig.ts';
+import { randomBytes } from './link-conformance.ts';
 import { linesOf, MixRig } from './mix-rig.ts';
 import { ClusterRig, fingerprint, isSlow, until, type ClusterReport } from './rig.ts';
 import { overNamespaces } from './spread-kill.ts';
@@ -64,6 +66,12 @@ async function positions(): Promise<string> {
   return found.join(', ');
 }
 
+/** What commands for whole clusters keep to end each other's work. */
+function wordsOfCommands({ store }: StoreContext): readonly string[] {
+  const keys = [...store.range('meta', { from: new Uint8Array(0), to: Uint8Array.of(255) })].map(({ key }) => new TextDecoder().decode(key));
+  return keys.filter((key) => /^(coordinator|decision|fence|back|forking|cluster|cut) /.test(key));
+}
+
 describe('a checkpoint of a running cluster over three hosts', () => {
   it('is a place where all nodes can go back to, in place and beside', async () => {
     const here = (words: readonly string[]): ReturnType<ClusterRig['stillpoint']> => rig.stillpoint([...words, ...KEYS], 'here');
@@ -111,7 +119,28 @@ describe('a checkpoint of a running cluster over three hosts', () => {
     expect((await here(['up', 'mix.yaml', '--name', 'done', '--resume'])).stderr).toContain('4 nodes ended'); // Nobody runs, and what they wrote elsewhere comes.
     expect(Buffer.compare(rig.read('build/kept.done'), rig.read('build/kept'))).toBe(0);
     expect((await here(['rm', 'mix', 'other', 'done'])).status).toBe(0);
-    for (const store of ['here', 'east', 'west']) expect(await withStore(rig.path(store), 'read-only', async (context) => runNames(context))).toEqual([]);
+    for (const store of ['here', 'east', 'west']) expect(await withStore(rig.path(store), 'read-only', async (context) => [runNames(context), wordsOfCommands(context)])).toEqual([[], []]);
+  });
+
+  it('may have hosts that share a store: each has the files of its own nodes', async () => {
+    await agents.start('near', { store: 'east' });
+    const { east, near } = agents.hosts;
+    rig.compile('copy');
+    rig.write('build/source', randomBytes(11, 300_000));
+    rig.write('pipe.yaml', pipelineOn({ hosts: { east: east!, near: near! }, placement: ['east', 'near', 'near'] }));
+    const here = (words: readonly string[]): ReturnType<ClusterRig['stillpoint']> => rig.stillpoint([...words, ...KEYS], 'alone');
+    expect(await here(['up', 'pipe.yaml', '--no-logs'])).toMatchObject({ status: 0 });
+    expect(await here(['checkpoint', 'pipe', '--name', 'end'])).toMatchObject({ status: 0, stdout: expect.stringContaining('3 nodes') });
+    expect(await here(['fork', 'pipe@end', '--name', 'dup'])).toMatchObject({ status: 0, stdout: expect.stringContaining('3 nodes') });
+    expect((await here(['fork', 'pipe@end', '--name', 'dup'])).stderr).toMatch(/E_RUN_EXISTS/);
+    expect(await here(['rollback', 'pipe', '--to', '0'])).toMatchObject({ status: 0 });
+    expect((await here(['up', 'pipe.yaml', '--name', 'dup', '--resume', '--no-logs'])).stderr).toContain('3 nodes ended');
+    expect((await here(['up', 'pipe.yaml', '--resume', '--no-logs'])).stderr).toContain('3 nodes ended');
+    for (const copy of ['build/copy', 'build/copy.dup']) expect(Buffer.compare(rig.read(copy), rig.read('build/source'))).toBe(0);
+    expect(readdirSync(rig.path('near.files')).sort()).toEqual(['dup', 'pipe']);
+    expect((await here(['rm', 'pipe', 'dup'])).status).toBe(0);
+    for (const files of ['east.files', 'near.files']) expect(readdirSync(rig.path(files))).toEqual([]);
+    for (const store of ['alone', 'east']) expect(await withStore(rig.path(store), 'read-only', async (context) => [runNames(context), wordsOfCommands(context)])).toEqual([[], []]);
   });
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { StillpointError } from '../../src/core/index.ts';
 import { checkOpenStore } from '../../src/session/fsck.ts';
 import { MemoryStore, type StoreBatch } from '../../src/store/index.ts';
-import { listDecisions, openCoordinator, StoreParticipant, transactionId, type Branch, type Coordinator, type StoreContext } from '../../src/txn/index.ts';
+import { listDecisions, openCoordinator, readCoordinator, StoreParticipant, transactionId, type Branch, type Coordinator, type StoreContext } from '../../src/txn/index.ts';
 import { allAlive, allDead, contextOf, owner } from './support.ts';
 
 const REQUEST = { name: 'bank', freshId: '00000000000000aa' };
@@ -60,6 +60,22 @@ describe('a coordinator', () => {
     expect(await coordinator.recover([])).toEqual({ committed: [id], aborted: [], unresolved: [{ id, participant: 'other' }] });
     expect(await coordinator.recover([participant])).toEqual({ committed: [id], aborted: [], unresolved: [] });
     expect(listDecisions(context, REQUEST.freshId)).toEqual([]);
+  });
+
+  it('that never comes again takes its word with it; one that was replaced does not, and one that owes a decision keeps it', async () => {
+    const context = contextOf();
+    const participant = new StoreParticipant(contextOf(new MemoryStore()), 'other');
+    const first = await open(context);
+    await first.commit({ local: [put(1, 1), put(2, 2)] });
+    const second = await open(context, 'second');
+    await expect(first.retire([{ table: 'runs', key: Uint8Array.of(1) }])).rejects.toMatchObject({ code: 'E_COORDINATOR_FENCED' });
+    const deaf: Branch = { ...participant.branch(put(1, 1)), participant: { name: 'other', commit: () => Promise.reject(new StillpointError('E_PARTICIPANT', 'gone')), abort: (id) => participant.abort(id), inDoubt: (by) => participant.inDoubt(by) } };
+    const { id } = await second.commit({ branches: [deaf] });
+    await second.retire([{ table: 'runs', key: Uint8Array.of(1) }]);
+    expect([get(context, 1), get(context, 2), await second.recover([participant])]).toEqual([undefined, 2, { committed: [id], aborted: [], unresolved: [] }]);
+    await second.retire([{ table: 'runs', key: Uint8Array.of(2) }]);
+    await second.close();
+    expect([get(context, 2), readCoordinator(context, REQUEST.name), (await open(context, 'third')).identity.epoch]).toEqual([undefined, undefined, 1]);
   });
 
   it('leaves alone what is being worked on while it recovers', async () => {

@@ -24,9 +24,12 @@ export type DeskRequest =
   | { readonly kind: 'prepare'; readonly id: TransactionId; readonly wishes: RollbackWishes }
   | { readonly kind: 'commit' | 'abort'; readonly id: TransactionId }
   | { readonly kind: 'in doubt'; readonly coordinator: CoordinatorIdentity }
-  | { readonly kind: 'fork'; readonly cluster: string; readonly orders: readonly ForkOrder[] }
+  /** `made`: all runs of the fork, some of which another host that shares the store may have made. */
+  | { readonly kind: 'fork'; readonly cluster: string; readonly made: ReadonlyMap<string, RunId>; readonly orders: readonly ForkOrder[] }
   | { readonly kind: 'undo fork'; readonly runs: ReadonlyMap<string, RunId> }
   | { readonly kind: 'remove'; readonly cluster: string }
+  /** The coordinator never comes again, and nothing of it is in doubt. */
+  | { readonly kind: 'forget'; readonly coordinator: CoordinatorIdentity }
   /** Ends of channels between nodes. */
   | { readonly kind: 'ends'; readonly cluster: string }
   /** What was read at these. */
@@ -50,6 +53,7 @@ export interface DeskAnswers {
   readonly 'fork': undefined;
   readonly 'undo fork': undefined;
   readonly 'remove': { readonly removedRecords: number };
+  readonly 'forget': undefined;
   readonly 'ends': readonly ChannelEnd[];
   readonly 'readings': readonly Reading[];
   readonly 'block': Uint8Array;

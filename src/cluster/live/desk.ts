@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
 import { forkMany, isAlive, openDeskStore, RECORDER, removeRuns, StoreHold, type SessionHooks } from '../../session/index.ts';
-import { readParts, readRun, removeRun, RollbackParticipant, runNames, stillHolds, type StoreContext } from '../../txn/index.ts';
+import { fenceDelete, readParts, readRun, removeRun, RollbackParticipant, runNames, stillHolds, type StoreContext } from '../../txn/index.ts';
 import { membersOf } from '../members.ts';
 import { blockOf, channelEnds, readingsOf } from '../readings.ts';
 import { replayMembers } from '../replay.ts';
@@ -74,6 +74,7 @@ export class Desk {
       case 'fork': return this.#fork(opened, request);
       case 'undo fork': return this.#undoFork(opened, request.runs);
       case 'remove': return this.#remove(opened, request.cluster);
+      case 'forget': return void await opened.store.commit({ deletes: [fenceDelete(request.coordinator)] });
       case 'ends': return channelEnds(opened, membersOf(opened, request.cluster));
       case 'readings': return readingsOf(opened, request.ends);
       case 'block': return blockOf(opened, request, request.offset);
@@ -89,8 +90,8 @@ export class Desk {
     return readParts(opened, membersOf(opened, cluster));
   }
 
-  async #fork(opened: OpenStore, { cluster, orders }: Extract<DeskRequest, { kind: 'fork' }>): Promise<undefined> {
-    const taken = membersOf(opened, cluster);
+  async #fork(opened: OpenStore, { cluster, made, orders }: Extract<DeskRequest, { kind: 'fork' }>): Promise<undefined> {
+    const taken = membersOf(opened, cluster).filter((name) => made.get(name) !== readRun(opened, name).id);
     if (taken.length > 0) throw new StillpointError('E_RUN_EXISTS', `the store holds runs of cluster ${cluster} already; choose another name or remove it`, { data: { cluster } });
     const wishes = orders.map((order) => ({ from: order.from, name: order.name, id: order.id, at: order.part === undefined ? 0 : { frames: order.part.frames, link: order.part.link }, bind: this.#places(cluster, order) }));
     await forkMany(opened, wishes, { suffix: cluster, bind: [] });

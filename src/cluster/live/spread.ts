@@ -9,6 +9,7 @@
  * again. What this does NOT do: run nodes, work in stores (desk.ts).
  */
 import { assert, StillpointError } from '../../core/index.ts';
+import type { StoreDelete } from '../../store/index.ts';
 import { defaultStoreDirectory, forkMany, newRunId, wallClockMs, withCoordinator, withRollbackMany, withStore, type SessionHooks } from '../../session/index.ts';
 import {
   clusterDelete, clusterPut, cutDelete, forkingDelete, forkingPut, keepCut, listCuts, readClusterRecord, readCut, readForking, readRun,
@@ -40,6 +41,8 @@ export interface Spread {
   readonly coordinator: Coordinator;
   /** The store here. */
   readonly here: Desk;
+  /** All other hosts; some may share a store. */
+  readonly hosts: ReadonlyMap<string, RemoteDesk>;
   /** Other stores, each once, by a host that has it. */
   readonly others: ReadonlyMap<string, RemoteDesk>;
 }
@@ -92,12 +95,19 @@ export async function forkSpread(request: SpreadRequest, fork: { readonly at?: s
 
 /** Removes the runs of all hosts and what is known of the cluster. Throws E_RUN_OWNED, E_CLUSTER_HOST; given again, it goes on. */
 export async function removeSpread(request: SpreadRequest): Promise<{ readonly removedRecords: number }> {
-  return withSpread(request, async ({ cluster, context, here, others }) => {
+  return withSpread(request, async ({ cluster, context, coordinator, here, hosts, others }) => {
     const removed = await Promise.all([...others.values()].map((desk) => desk.answer({ kind: 'remove', cluster })));
     removed.push(await here.answer({ kind: 'remove', cluster }));
-    await context.store.commit({ deletes: [...listCuts(context, cluster).map(cutDelete), clusterDelete(cluster)] });
+    for (const [name, desk] of hosts) if (!others.has(name)) removed.push(await desk.answer({ kind: 'remove', cluster })); // Its files; its store has no runs any more.
+    await retire({ coordinator, others }, [...listCuts(context, cluster).map(cutDelete), clusterDelete(cluster)]);
     return { removedRecords: removed.reduce((sum, { removedRecords }) => sum + removedRecords, 0) };
   });
+}
+
+/** A cluster is gone from all stores: so goes what its commands kept there to end each other's work, of which nothing is left. */
+async function retire({ coordinator, others }: Pick<Spread, 'coordinator' | 'others'>, deletes: readonly StoreDelete[]): Promise<void> {
+  await Promise.all([...others.values()].map((desk) => desk.answer({ kind: 'forget', coordinator: coordinator.identity })));
+  await coordinator.retire(deletes);
 }
 
 /** Ends what a command that died has left of a cluster. Throws E_CLUSTER_HOST. */
@@ -120,8 +130,11 @@ export async function withSpread<Result>({ cluster, store = defaultStoreDirector
     return await withCoordinator({ store, name: `cluster.${cluster}`, participants }, async ({ context, coordinator, recovered }) => {
       const [left] = recovered.unresolved;
       if (left !== undefined) throw new StillpointError('E_CLUSTER_HOST', `host ${left.participant} has not answered whether an earlier command for cluster ${cluster} left something to be ended; give the command again`, { data: { cluster, host: left.participant } });
-      const spread = { cluster, record, context, coordinator, here, others };
-      if (await undoFork(spread)) throw new StillpointError('E_RUN_UNKNOWN', `the fork ${cluster} was not made whole, and is undone; the store holds no run of cluster ${cluster}`, { data: { cluster } });
+      const spread = { cluster, record, context, coordinator, here, hosts: new Map(desks.map((desk) => [desk.name, desk])), others };
+      if (await undoFork(spread)) {
+        await retire(spread, []);
+        throw new StillpointError('E_RUN_UNKNOWN', `the fork ${cluster} was not made whole, and is undone; the store holds no run of cluster ${cluster}`, { data: { cluster } });
+      }
       return use(spread);
     });
   } finally {
@@ -166,9 +179,8 @@ async function membersEverywhere({ cluster, context, others }: Spread): Promise<
 }
 
 async function forkOf(spread: Spread, { at, name }: { readonly at?: string | undefined; readonly name: string }): Promise<ClusterBranch> {
-  const { cluster, context, record, here, others } = spread;
+  const { cluster, context, record, here, hosts } = spread;
   mustBeClusterName(name);
-  if (others.size < record.hosts.size) throw new StillpointError('E_USAGE', `hosts of ${cluster} share a store; a fork keeps the files of each host apart`, { data: { cluster } });
   const parts = at === undefined ? await momentOf(spread) : readCut(context, cluster, at).parts;
   const fork: ClusterRecord = { ...record, name, nodes: new Map([...record.nodes].map(([node, { host, files }]) => [node, { host, files: new Map([...files].map(([channel, { path, isWritten }]) => [channel, { path: isWritten ? `${path}.${name}` : path, isWritten }])) }])) };
   const orders = [...parts].map(([from, part]) => ({ host: record.nodes.get(from.slice(cluster.length + 1))?.host, order: orderOf(fork, { from, part, node: from.slice(cluster.length + 1) }) }));
@@ -177,13 +189,14 @@ async function forkOf(spread: Spread, { at, name }: { readonly at?: string | und
   const isFree = membersOf(context, name).length === 0 && await context.store.commit({ expect: words.map(({ table, key }) => ({ table, key, value: undefined })), puts: words }) === 'done';
   if (!isFree) throw new StillpointError('E_RUN_EXISTS', `the store holds runs of cluster ${name} already; choose another name or remove it`, { data: { cluster: name } });
   try {
-    for (const [host, desk] of others) await desk.answer({ kind: 'fork', cluster: name, orders: orders.filter((wish) => wish.host === host).map(({ order }) => order) });
+    const made = new Map(orders.map(({ order }) => [order.name, order.id]));
+    for (const [host, desk] of hosts) await desk.answer({ kind: 'fork', cluster: name, made, orders: orders.filter((wish) => wish.host === host).map(({ order }) => order) });
     const mine = orders.filter(({ host }) => host === undefined).map(({ order }) => ({ from: order.from, name: order.name, id: order.id, at: pointOf(order.part) }));
     const { files } = await forkMany(context, mine, { suffix: name, bind: [] });
     await context.store.commit({ deletes: [forkingDelete(name)] });
     return { cluster: name, from: cluster, checkpoint: at, nodes: orders.length, instructions: instructionsOf(parts), files };
   } catch (error) {
-    await undoFork({ cluster: name, context, here, others }).catch((left: unknown) => { if (!(left instanceof StillpointError)) throw left; }); // The next command for it goes on.
+    await undoFork({ cluster: name, context, here, hosts }).catch((left: unknown) => { if (!(left instanceof StillpointError)) throw left; }); // The next command for it goes on.
     throw error;
   }
 }
@@ -194,11 +207,11 @@ function orderOf(fork: ClusterRecord, { from, part, node }: { readonly from: str
 }
 
 /** A fork that was not made whole goes; false: there is none. */
-async function undoFork({ cluster, context, here, others }: Pick<Spread, 'cluster' | 'context' | 'here' | 'others'>): Promise<boolean> {
+async function undoFork({ cluster, context, here, hosts }: Pick<Spread, 'cluster' | 'context' | 'here' | 'hosts'>): Promise<boolean> {
   const forking = readForking(context, cluster);
   if (forking === undefined) return false;
   const runsOf = (host: string | undefined): ReadonlyMap<string, CutPart['run']> => new Map([...forking.runs].filter(([, run]) => run.host === host).map(([name, { id }]) => [name, id]));
-  for (const [host, desk] of others) await desk.answer({ kind: 'undo fork', runs: runsOf(host) });
+  for (const [host, desk] of hosts) await desk.answer({ kind: 'undo fork', runs: runsOf(host) });
   await here.answer({ kind: 'undo fork', runs: runsOf(undefined) });
   await context.store.commit({ deletes: [clusterDelete(cluster), forkingDelete(cluster)] });
   assert(readForking(context, cluster) === undefined, 'a fork that was undone is not there');
