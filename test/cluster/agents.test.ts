@@ -117,7 +117,7 @@ describe('nodes on two other hosts', () => {
     expect(await says(placed, ['--keys', 'placed.yaml'])).toMatch(/^stillpoint: E_USAGE: the key file placed.yaml can be read by others/);
     writeFileSync(rig.path('nokeys'), 'x\n', { mode: 0o600 });
     expect(await says(placed, ['--keys', 'nokeys'])).toMatch(/^stillpoint: E_USAGE: nokeys is not a key file; stillpoint keys makes one/);
-    expect(await says(placed.replace('build/copy.elf', 'build'), ['--keys', 'keys'])).toMatch(/E_CLUSTER_FAILED|E_CHANNEL_OPEN/);
+    expect(await says(placed.replace('build/copy.elf', 'build'), ['--keys', 'keys'])).toMatch(/E_PROGRAM_DIRECTORY: node first-0 of cluster wrong/);
     expect(await says(placed.replace('placement: west', 'placement: nowhere'), ['--keys', 'keys'])).toMatch(/^stillpoint: E_MANIFEST: wrong.yaml:\d+: groups.third.placement: there is no host nowhere; there are local, east, west/);
     expect(await says(placed.replace(/east: "[^"]+"/, 'east: "a b"'), ['--keys', 'keys'])).toMatch(/^stillpoint: E_MANIFEST: wrong.yaml:\d+: hosts.east: 'a b' is not ADDRESS or ADDRESS:PORT/);
     expect((await rig.stillpoint(['keys', 'keys'])).stderr).toMatch(/^stillpoint: E_HOST_FILE: the key file keys: EEXIST/);
