@@ -1,11 +1,12 @@
 /**
  * HOT PATH. Double precision add, sub, mul, div, sqrt, min, max and comparisons by host arithmetic; the argument is in fast-path.ts.
  *
- * Invariants: rounds only to nearest even; raises only NX; allocates nothing; any operand it is not sure about goes to the reference.
+ * Invariants: rounds to nearest even (fast-directed.ts does the directed modes); raises only NX; allocates nothing; any operand it is not sure about goes to the reference.
  * A sum is never inexact when it is tiny (both terms are whole multiples of the finest unit), so sums need no lower limit.
  */
 import type { CpuState } from '../../cpu.ts';
 import { accrueInexact, isFactorSafe, isFast, isInexactAccrued, productError, SMALLEST_NORMAL_DOUBLE, sumError } from './fast-path.ts';
+import { addDirected, divideDirected, isDirected, multiplyDirected, rootDirected } from './fast-directed.ts';
 import type { FloatHandler } from './handler.ts';
 import { referenceHandler } from './reference-handlers.ts';
 
@@ -38,11 +39,11 @@ function tryAdd(state: CpuState, rd: number, a: number, b: number): boolean {
 }
 
 const faddD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  if (rm !== 0 || !isFast || !tryAdd(state, rd, state.f64[rs1]!, state.f64[rs2]!)) exactAdd(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !(rm === 0 ? tryAdd(state, rd, state.f64[rs1]!, state.f64[rs2]!) : isDirected(rm) && addDirected(state, rd, state.f64[rs1]!, state.f64[rs2]!, rm))) exactAdd(state, rd, rs1, rs2, rs3, rm);
 };
 
 const fsubD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  if (rm !== 0 || !isFast || !tryAdd(state, rd, state.f64[rs1]!, -state.f64[rs2]!)) exactSub(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !(rm === 0 ? tryAdd(state, rd, state.f64[rs1]!, -state.f64[rs2]!) : isDirected(rm) && addDirected(state, rd, state.f64[rs1]!, -state.f64[rs2]!, rm))) exactSub(state, rd, rs1, rs2, rs3, rm);
 };
 
 function tryMultiply(state: CpuState, rd: number, a: number, b: number): boolean {
@@ -59,7 +60,7 @@ function tryMultiply(state: CpuState, rd: number, a: number, b: number): boolean
 }
 
 const fmulD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  if (rm !== 0 || !isFast || !tryMultiply(state, rd, state.f64[rs1]!, state.f64[rs2]!)) exactMul(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !(rm === 0 ? tryMultiply(state, rd, state.f64[rs1]!, state.f64[rs2]!) : isDirected(rm) && multiplyDirected(state, rd, state.f64[rs1]!, state.f64[rs2]!, rm))) exactMul(state, rd, rs1, rs2, rs3, rm);
 };
 
 function tryDivide(state: CpuState, rd: number, a: number, b: number): boolean {
@@ -77,7 +78,7 @@ function tryDivide(state: CpuState, rd: number, a: number, b: number): boolean {
 }
 
 const fdivD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  if (rm !== 0 || !isFast || !tryDivide(state, rd, state.f64[rs1]!, state.f64[rs2]!)) exactDiv(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !(rm === 0 ? tryDivide(state, rd, state.f64[rs1]!, state.f64[rs2]!) : isDirected(rm) && divideDirected(state, rd, state.f64[rs1]!, state.f64[rs2]!, rm))) exactDiv(state, rd, rs1, rs2, rs3, rm);
 };
 
 function trySqrt(state: CpuState, rd: number, a: number): boolean {
@@ -93,7 +94,7 @@ function trySqrt(state: CpuState, rd: number, a: number): boolean {
 }
 
 const fsqrtD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  if (rm !== 0 || !isFast || !trySqrt(state, rd, state.f64[rs1]!)) exactSqrt(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !(rm === 0 ? trySqrt(state, rd, state.f64[rs1]!) : isDirected(rm) && rootDirected(state, rd, state.f64[rs1]!, rm))) exactSqrt(state, rd, rs1, rs2, rs3, rm);
 };
 
 function copy(f: Int32Array, rd: number, rs: number): void {

@@ -5,12 +5,13 @@
  * to odd, and one last addition rounds to nearest: Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms
  * using rounding to odd". Valid while nothing over- or underflows, which the limits below guarantee.
  * Single: the product is exact in double; product + c is rounded to odd in double, then to single.
- * Invariants: rounds only to nearest even; raises only NX; allocates nothing; anything else goes to the reference.
+ * Invariants: rounds to nearest even (fast-directed.ts does the directed modes); raises only NX; allocates nothing; anything else goes to the reference.
  */
 import type { CpuState } from '../../cpu.ts';
 import {
   accrueInexact, isFactorSafe, isFast, isInexactAccrued, productError, roundToOdd, SMALLEST_NORMAL_SINGLE, sumError,
 } from './fast-path.ts';
+import { fusedDirected, fusedSingleDirected, isDirected } from './fast-directed.ts';
 import type { FloatHandler } from './handler.ts';
 import { referenceHandler } from './reference-handlers.ts';
 
@@ -55,19 +56,19 @@ function tryDouble(state: CpuState, rd: number, a: number, b: number, c: number)
 
 const fmaddD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f64 } = state;
-  if (rm !== 0 || !isFast || !tryDouble(state, rd, f64[rs1]!, f64[rs2]!, f64[rs3]!)) exactMaddD(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !(rm === 0 ? tryDouble(state, rd, f64[rs1]!, f64[rs2]!, f64[rs3]!) : isDirected(rm) && fusedDirected(state, rd, f64[rs1]!, f64[rs2]!, f64[rs3]!, rm))) exactMaddD(state, rd, rs1, rs2, rs3, rm);
 };
 const fmsubD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f64 } = state;
-  if (rm !== 0 || !isFast || !tryDouble(state, rd, f64[rs1]!, f64[rs2]!, -f64[rs3]!)) exactMsubD(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !(rm === 0 ? tryDouble(state, rd, f64[rs1]!, f64[rs2]!, -f64[rs3]!) : isDirected(rm) && fusedDirected(state, rd, f64[rs1]!, f64[rs2]!, -f64[rs3]!, rm))) exactMsubD(state, rd, rs1, rs2, rs3, rm);
 };
 const fnmsubD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f64 } = state;
-  if (rm !== 0 || !isFast || !tryDouble(state, rd, -f64[rs1]!, f64[rs2]!, f64[rs3]!)) exactNmsubD(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !(rm === 0 ? tryDouble(state, rd, -f64[rs1]!, f64[rs2]!, f64[rs3]!) : isDirected(rm) && fusedDirected(state, rd, -f64[rs1]!, f64[rs2]!, f64[rs3]!, rm))) exactNmsubD(state, rd, rs1, rs2, rs3, rm);
 };
 const fnmaddD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f64 } = state;
-  if (rm !== 0 || !isFast || !tryDouble(state, rd, -f64[rs1]!, f64[rs2]!, -f64[rs3]!)) exactNmaddD(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !(rm === 0 ? tryDouble(state, rd, -f64[rs1]!, f64[rs2]!, -f64[rs3]!) : isDirected(rm) && fusedDirected(state, rd, -f64[rs1]!, f64[rs2]!, -f64[rs3]!, rm))) exactNmaddD(state, rd, rs1, rs2, rs3, rm);
 };
 
 function trySingle(state: CpuState, rd: number, a: number, b: number, c: number): boolean {
@@ -95,25 +96,25 @@ function areBoxed(f: Int32Array, rs1: number, rs2: number, rs3: number): boolean
 
 const fmaddS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (rm !== 0 || !isFast || !areBoxed(f, rs1, rs2, rs3) || !trySingle(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!)) {
+  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !(rm === 0 ? trySingle(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!) : isDirected(rm) && fusedSingleDirected(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!, rm))) {
     exactMaddS(state, rd, rs1, rs2, rs3, rm);
   }
 };
 const fmsubS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (rm !== 0 || !isFast || !areBoxed(f, rs1, rs2, rs3) || !trySingle(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!)) {
+  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !(rm === 0 ? trySingle(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!) : isDirected(rm) && fusedSingleDirected(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!, rm))) {
     exactMsubS(state, rd, rs1, rs2, rs3, rm);
   }
 };
 const fnmsubS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (rm !== 0 || !isFast || !areBoxed(f, rs1, rs2, rs3) || !trySingle(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!)) {
+  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !(rm === 0 ? trySingle(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!) : isDirected(rm) && fusedSingleDirected(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!, rm))) {
     exactNmsubS(state, rd, rs1, rs2, rs3, rm);
   }
 };
 const fnmaddS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (rm !== 0 || !isFast || !areBoxed(f, rs1, rs2, rs3) || !trySingle(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!)) {
+  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !(rm === 0 ? trySingle(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!) : isDirected(rm) && fusedSingleDirected(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!, rm))) {
     exactNmaddS(state, rd, rs1, rs2, rs3, rm);
   }
 };

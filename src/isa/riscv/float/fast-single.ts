@@ -3,10 +3,11 @@
  *
  * Why that is exact: a double has 53 >= 2 * 24 + 2 bits, so rounding sums, quotients and roots of singles twice equals rounding once (Figueroa);
  * products of singles are exact in double. All intermediate exponents are far inside the double range.
- * Invariants: rounds only to nearest even; raises only NX; allocates nothing; unboxed operands and anything unsure go to the reference.
+ * Invariants: rounds to nearest even (fast-directed.ts does the directed modes); raises only NX; allocates nothing; unboxed operands and anything unsure go to the reference.
  */
 import type { CpuState } from '../../cpu.ts';
 import { accrueInexact, isFast, isInexactAccrued, SMALLEST_NORMAL_SINGLE, sumError } from './fast-path.ts';
+import { addSingleDirected, divideSingleDirected, isDirected, multiplySingleDirected, rootSingleDirected } from './fast-directed.ts';
 import type { FloatHandler } from './handler.ts';
 import { referenceHandler } from './reference-handlers.ts';
 
@@ -42,12 +43,12 @@ function tryAdd(state: CpuState, rd: number, a: number, b: number): boolean {
 
 const faddS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (rm !== 0 || !isFast || !areBoxed(f, rs1, rs2) || !tryAdd(state, rd, f32[2 * rs1]!, f32[2 * rs2]!)) exactAdd(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !areBoxed(f, rs1, rs2) || !(rm === 0 ? tryAdd(state, rd, f32[2 * rs1]!, f32[2 * rs2]!) : isDirected(rm) && addSingleDirected(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, rm))) exactAdd(state, rd, rs1, rs2, rs3, rm);
 };
 
 const fsubS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (rm !== 0 || !isFast || !areBoxed(f, rs1, rs2) || !tryAdd(state, rd, f32[2 * rs1]!, -f32[2 * rs2]!)) exactSub(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !areBoxed(f, rs1, rs2) || !(rm === 0 ? tryAdd(state, rd, f32[2 * rs1]!, -f32[2 * rs2]!) : isDirected(rm) && addSingleDirected(state, rd, f32[2 * rs1]!, -f32[2 * rs2]!, rm))) exactSub(state, rd, rs1, rs2, rs3, rm);
 };
 
 function tryMultiply(state: CpuState, rd: number, a: number, b: number): boolean {
@@ -63,7 +64,7 @@ function tryMultiply(state: CpuState, rd: number, a: number, b: number): boolean
 
 const fmulS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (rm !== 0 || !isFast || !areBoxed(f, rs1, rs2) || !tryMultiply(state, rd, f32[2 * rs1]!, f32[2 * rs2]!)) exactMul(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !areBoxed(f, rs1, rs2) || !(rm === 0 ? tryMultiply(state, rd, f32[2 * rs1]!, f32[2 * rs2]!) : isDirected(rm) && multiplySingleDirected(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, rm))) exactMul(state, rd, rs1, rs2, rs3, rm);
 };
 
 function tryDivide(state: CpuState, rd: number, a: number, b: number): boolean {
@@ -78,13 +79,13 @@ function tryDivide(state: CpuState, rd: number, a: number, b: number): boolean {
 
 const fdivS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (rm !== 0 || !isFast || !areBoxed(f, rs1, rs2) || !tryDivide(state, rd, f32[2 * rs1]!, f32[2 * rs2]!)) exactDiv(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !areBoxed(f, rs1, rs2) || !(rm === 0 ? tryDivide(state, rd, f32[2 * rs1]!, f32[2 * rs2]!) : isDirected(rm) && divideSingleDirected(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, rm))) exactDiv(state, rd, rs1, rs2, rs3, rm);
 };
 
 const fsqrtS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const a = state.f32[2 * rs1]!;
-  if (rm !== 0 || !isFast || state.f[2 * rs1 + 1] !== -1 || !(a >= 0 && a < Infinity)) {
-    exactSqrt(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || state.f[2 * rs1 + 1] !== -1 || !(a >= 0 && a < Infinity) || rm !== 0) {
+    if (!isFast || state.f[2 * rs1 + 1] !== -1 || !isDirected(rm) || !rootSingleDirected(state, rd, a, rm)) exactSqrt(state, rd, rs1, rs2, rs3, rm);
     return;
   }
   const result = Math.fround(Math.sqrt(a));
