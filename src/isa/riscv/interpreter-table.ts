@@ -64,6 +64,10 @@ export function execute(machine: Machine, pages: CodePages, budget: number): Sto
       switch (head & 255) {
         case 0: { // undecoded
           left++;
+          if (code === pages.straddle) { // A straddling branch went back into its page: this array holds that instruction alone.
+            pc = base + (at >> 1);
+            continue page;
+          }
           if (!hasRights(memory, pageNumber, EXECUTE)) {
             pc = base + (at >> 1);
             stop = machine.fault(STOP.fetchFault, pc, 0);
