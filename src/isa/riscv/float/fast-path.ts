@@ -3,8 +3,8 @@
  *
  * The idea: host arithmetic on JS numbers is IEEE 754 double precision, round to nearest even (ECMAScript, "Number::add" and so on). Where the
  * result is finite and, for operations that can lose bits to a small exponent, strictly above the smallest normal number, the only flag it
- * can raise is NX; an error-free transformation says whether it does. Everything else (NaN, infinity, tiny results, other rounding modes)
- * goes to the reference. A NaN may be read into a JS number, but only to find that it is one: the reference then looks at the bits.
+ * can raise is NX; an error-free transformation says whether it does. Everything else (NaN, infinity, tiny results, ties away from zero)
+ * goes to the reference; fast-directed.ts has the directed modes. A NaN may be read into a JS number, but only to find that it is one: the reference then looks at the bits.
  * Math.sqrt is correctly rounded in V8 (the processor's instruction); test/isa/float-native.test.ts checks it on the host.
  */
 import { CONTROL, type CpuState } from '../../cpu.ts';
