@@ -6,12 +6,11 @@
  *
  * Singles are computed in double (see fast-single.ts), so what is left off is the difference of the double and the single, or the double's own error.
  * Invariants: results far from over- and underflow, never zero (its sign depends on the mode); raises only NX; allocates nothing; anything else goes to the reference.
- * What this does NOT do: ties away from zero.
+ * What this does NOT do: ties away from zero; split fused operations (fast-fused.ts).
  */
 import type { CpuState } from '../../cpu.ts';
-import { accrueInexact, isFactorSafe, productError, roundToOdd, sumError } from './fast-path.ts';
+import { accrueInexact, isFactorSafe, productError, sumError } from './fast-path.ts';
 
-const TOWARDS_ZERO = 1;
 const DOWN = 2;
 const UP = 3;
 const DOUBLE_LOW = 2 ** -900;
@@ -31,10 +30,10 @@ function stepOf(rounded: number, error: number, rm: number): number {
   return isAbove === rounded > 0 ? -1 : 1;
 }
 
-/** Puts the double; false: not sure. */
-function putDouble(state: CpuState, rd: number, rounded: number, error: number, rm: number): boolean {
+/** Puts the double of exact = rounded + error; false: not sure, or a mode that is not done here. */
+export function putDouble(state: CpuState, rd: number, rounded: number, error: number, rm: number): boolean {
   const magnitude = Math.abs(rounded);
-  if (!(magnitude > DOUBLE_LOW && magnitude < DOUBLE_HIGH) || error !== error) return false;
+  if (rm > UP || !(magnitude > DOUBLE_LOW && magnitude < DOUBLE_HIGH) || error !== error) return false;
   if (error === 0) {
     state.f64[rd] = rounded;
     return true;
@@ -53,7 +52,7 @@ function putDouble(state: CpuState, rd: number, rounded: number, error: number, 
 
 function putSingle(state: CpuState, rd: number, rounded: number, error: number, rm: number): boolean {
   const magnitude = Math.abs(rounded);
-  if (!(magnitude > SINGLE_LOW && magnitude < SINGLE_HIGH)) return false;
+  if (rm > UP || !(magnitude > SINGLE_LOW && magnitude < SINGLE_HIGH)) return false;
   single[0] = rounded;
   if (error !== 0) {
     accrueInexact(state);
@@ -62,11 +61,6 @@ function putSingle(state: CpuState, rd: number, rounded: number, error: number, 
   state.f[2 * rd] = singleBits[0]!;
   state.f[2 * rd + 1] = -1;
   return true;
-}
-
-/** Modes that are done here. */
-export function isDirected(rm: number): boolean {
-  return rm >= TOWARDS_ZERO && rm <= UP;
 }
 
 export function addDirected(state: CpuState, rd: number, a: number, b: number, rm: number): boolean {
@@ -99,26 +93,8 @@ export function rootDirected(state: CpuState, rd: number, a: number, rm: number)
   return putDouble(state, rd, root, remainder(a, root, root), rm);
 }
 
-/** As in fast-fused.ts. */
-export function fusedDirected(state: CpuState, rd: number, a: number, b: number, c: number, rm: number): boolean {
-  if (!isFactorSafe(a) || !isFactorSafe(b) || !(Math.abs(c) < DOUBLE_HIGH)) return false;
-  const product = a * b;
-  const low = productError(a, b, product);
-  const tail = low + c;
-  const tailError = sumError(low, c, tail);
-  const head = product + tail;
-  const headError = sumError(product, tail, head);
-  let rest = tailError + headError;
-  const restError = sumError(tailError, headError, rest);
-  if (restError !== 0) rest = roundToOdd(rest, restError);
-  const result = head + rest;
-  const error = sumError(head, rest, result);
-  if (error === 0 && restError !== 0) return false;
-  return putDouble(state, rd, result, error, rm);
-}
-
 /** The single of exact = value + error, where `error` is less than any bit of the double `value`. */
-function putNearest(state: CpuState, rd: number, value: number, error: number, rm: number): boolean {
+export function putNearest(state: CpuState, rd: number, value: number, error: number, rm: number): boolean {
   const rounded = Math.fround(value);
   const difference = value - rounded;
   return putSingle(state, rd, rounded, difference !== 0 ? difference : error, rm);
@@ -143,10 +119,4 @@ export function rootSingleDirected(state: CpuState, rd: number, a: number, rm: n
   if (!(a > 0)) return false;
   const root = Math.fround(Math.sqrt(a));
   return putSingle(state, rd, root, a - root * root, rm);
-}
-
-export function fusedSingleDirected(state: CpuState, rd: number, a: number, b: number, c: number, rm: number): boolean {
-  const product = a * b;
-  const sum = product + c;
-  return putNearest(state, rd, sum, sumError(product, c, sum), rm);
 }

@@ -6,7 +6,7 @@
  */
 import type { CpuState } from '../../cpu.ts';
 import { accrueInexact, isFactorSafe, isFast, isInexactAccrued, productError, SMALLEST_NORMAL_DOUBLE, sumError } from './fast-path.ts';
-import { addDirected, divideDirected, isDirected, multiplyDirected, rootDirected } from './fast-directed.ts';
+import { addDirected, divideDirected, multiplyDirected, rootDirected } from './fast-directed.ts';
 import type { FloatHandler } from './handler.ts';
 import { referenceHandler } from './reference-handlers.ts';
 
@@ -24,7 +24,8 @@ const SMALLEST_NORMAL = SMALLEST_NORMAL_DOUBLE;
 const SQRT_LOW = 2 ** -900;
 const SQRT_HIGH = 2 ** 900;
 
-function tryAdd(state: CpuState, rd: number, a: number, b: number): boolean {
+function tryAdd(state: CpuState, rd: number, a: number, b: number, rm: number): boolean {
+  if (rm !== 0) return addDirected(state, rd, a, b, rm);
   const sum = a + b;
   if (sum - sum !== 0) return false;
   if (!isInexactAccrued(state)) {
@@ -39,14 +40,15 @@ function tryAdd(state: CpuState, rd: number, a: number, b: number): boolean {
 }
 
 const faddD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  if (!isFast || !(rm === 0 ? tryAdd(state, rd, state.f64[rs1]!, state.f64[rs2]!) : isDirected(rm) && addDirected(state, rd, state.f64[rs1]!, state.f64[rs2]!, rm))) exactAdd(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !tryAdd(state, rd, state.f64[rs1]!, state.f64[rs2]!, rm)) exactAdd(state, rd, rs1, rs2, rs3, rm);
 };
 
 const fsubD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  if (!isFast || !(rm === 0 ? tryAdd(state, rd, state.f64[rs1]!, -state.f64[rs2]!) : isDirected(rm) && addDirected(state, rd, state.f64[rs1]!, -state.f64[rs2]!, rm))) exactSub(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !tryAdd(state, rd, state.f64[rs1]!, -state.f64[rs2]!, rm)) exactSub(state, rd, rs1, rs2, rs3, rm);
 };
 
-function tryMultiply(state: CpuState, rd: number, a: number, b: number): boolean {
+function tryMultiply(state: CpuState, rd: number, a: number, b: number, rm: number): boolean {
+  if (rm !== 0) return multiplyDirected(state, rd, a, b, rm);
   const product = a * b;
   const magnitude = Math.abs(product);
   if (magnitude > SMALLEST_NORMAL && magnitude < Infinity) {
@@ -60,10 +62,11 @@ function tryMultiply(state: CpuState, rd: number, a: number, b: number): boolean
 }
 
 const fmulD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  if (!isFast || !(rm === 0 ? tryMultiply(state, rd, state.f64[rs1]!, state.f64[rs2]!) : isDirected(rm) && multiplyDirected(state, rd, state.f64[rs1]!, state.f64[rs2]!, rm))) exactMul(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !tryMultiply(state, rd, state.f64[rs1]!, state.f64[rs2]!, rm)) exactMul(state, rd, rs1, rs2, rs3, rm);
 };
 
-function tryDivide(state: CpuState, rd: number, a: number, b: number): boolean {
+function tryDivide(state: CpuState, rd: number, a: number, b: number, rm: number): boolean {
+  if (rm !== 0) return divideDirected(state, rd, a, b, rm);
   const quotient = a / b;
   const magnitude = Math.abs(quotient);
   if (magnitude > SMALLEST_NORMAL && magnitude < Infinity) {
@@ -78,10 +81,11 @@ function tryDivide(state: CpuState, rd: number, a: number, b: number): boolean {
 }
 
 const fdivD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  if (!isFast || !(rm === 0 ? tryDivide(state, rd, state.f64[rs1]!, state.f64[rs2]!) : isDirected(rm) && divideDirected(state, rd, state.f64[rs1]!, state.f64[rs2]!, rm))) exactDiv(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !tryDivide(state, rd, state.f64[rs1]!, state.f64[rs2]!, rm)) exactDiv(state, rd, rs1, rs2, rs3, rm);
 };
 
-function trySqrt(state: CpuState, rd: number, a: number): boolean {
+function trySqrt(state: CpuState, rd: number, a: number, rm: number): boolean {
+  if (rm !== 0) return rootDirected(state, rd, a, rm);
   if (!(a >= 0 && a < Infinity)) return false;
   const root = Math.sqrt(a);
   if (a !== 0 && !isInexactAccrued(state)) {
@@ -94,7 +98,7 @@ function trySqrt(state: CpuState, rd: number, a: number): boolean {
 }
 
 const fsqrtD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  if (!isFast || !(rm === 0 ? trySqrt(state, rd, state.f64[rs1]!) : isDirected(rm) && rootDirected(state, rd, state.f64[rs1]!, rm))) exactSqrt(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !trySqrt(state, rd, state.f64[rs1]!, rm)) exactSqrt(state, rd, rs1, rs2, rs3, rm);
 };
 
 function copy(f: Int32Array, rd: number, rs: number): void {

@@ -11,7 +11,7 @@ import type { CpuState } from '../../cpu.ts';
 import {
   accrueInexact, isFactorSafe, isFast, isInexactAccrued, productError, roundToOdd, SMALLEST_NORMAL_SINGLE, sumError,
 } from './fast-path.ts';
-import { fusedDirected, fusedSingleDirected, isDirected } from './fast-directed.ts';
+import { putDouble, putNearest } from './fast-directed.ts';
 import type { FloatHandler } from './handler.ts';
 import { referenceHandler } from './reference-handlers.ts';
 
@@ -29,12 +29,12 @@ export const ADDEND_HIGH = 2 ** 1000;
 /** Results at least this large have all their error terms in range. */
 export const RESULT_LOW = 2 ** -900;
 
-function tryDouble(state: CpuState, rd: number, a: number, b: number, c: number): boolean {
+function tryDouble(state: CpuState, rd: number, a: number, b: number, c: number, rm: number): boolean {
   const product = a * b;
   if (a === 0 || b === 0) {
     // The product is an exact zero, or NaN from an infinity.
     const sum = product + c;
-    if (sum - sum !== 0) return false;
+    if (rm !== 0 || sum - sum !== 0) return false;
     state.f64[rd] = sum;
     return true;
   }
@@ -48,6 +48,10 @@ function tryDouble(state: CpuState, rd: number, a: number, b: number, c: number)
   const restError = sumError(tailError, headError, rest);
   if (restError !== 0) rest = roundToOdd(rest, restError);
   const result = head + rest;
+  if (rm !== 0) {
+    const error = sumError(head, rest, result);
+    return (error !== 0 || restError === 0) && putDouble(state, rd, result, error, rm); // Else what rounding to odd has moved decides.
+  }
   if (Math.abs(result) < RESULT_LOW && (result !== 0 || rest !== 0)) return false;
   if (!isInexactAccrued(state) && (restError !== 0 || sumError(head, rest, result) !== 0)) accrueInexact(state);
   state.f64[rd] = result;
@@ -56,25 +60,26 @@ function tryDouble(state: CpuState, rd: number, a: number, b: number, c: number)
 
 const fmaddD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f64 } = state;
-  if (!isFast || !(rm === 0 ? tryDouble(state, rd, f64[rs1]!, f64[rs2]!, f64[rs3]!) : isDirected(rm) && fusedDirected(state, rd, f64[rs1]!, f64[rs2]!, f64[rs3]!, rm))) exactMaddD(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !tryDouble(state, rd, f64[rs1]!, f64[rs2]!, f64[rs3]!, rm)) exactMaddD(state, rd, rs1, rs2, rs3, rm);
 };
 const fmsubD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f64 } = state;
-  if (!isFast || !(rm === 0 ? tryDouble(state, rd, f64[rs1]!, f64[rs2]!, -f64[rs3]!) : isDirected(rm) && fusedDirected(state, rd, f64[rs1]!, f64[rs2]!, -f64[rs3]!, rm))) exactMsubD(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !tryDouble(state, rd, f64[rs1]!, f64[rs2]!, -f64[rs3]!, rm)) exactMsubD(state, rd, rs1, rs2, rs3, rm);
 };
 const fnmsubD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f64 } = state;
-  if (!isFast || !(rm === 0 ? tryDouble(state, rd, -f64[rs1]!, f64[rs2]!, f64[rs3]!) : isDirected(rm) && fusedDirected(state, rd, -f64[rs1]!, f64[rs2]!, f64[rs3]!, rm))) exactNmsubD(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !tryDouble(state, rd, -f64[rs1]!, f64[rs2]!, f64[rs3]!, rm)) exactNmsubD(state, rd, rs1, rs2, rs3, rm);
 };
 const fnmaddD: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f64 } = state;
-  if (!isFast || !(rm === 0 ? tryDouble(state, rd, -f64[rs1]!, f64[rs2]!, -f64[rs3]!) : isDirected(rm) && fusedDirected(state, rd, -f64[rs1]!, f64[rs2]!, -f64[rs3]!, rm))) exactNmaddD(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !tryDouble(state, rd, -f64[rs1]!, f64[rs2]!, -f64[rs3]!, rm)) exactNmaddD(state, rd, rs1, rs2, rs3, rm);
 };
 
-function trySingle(state: CpuState, rd: number, a: number, b: number, c: number): boolean {
+function trySingle(state: CpuState, rd: number, a: number, b: number, c: number, rm: number): boolean {
   const product = a * b;
   let sum = product + c;
   const error = sumError(product, c, sum);
+  if (rm !== 0) return putNearest(state, rd, sum, error, rm);
   if (error !== 0) {
     if (error !== error) return false;
     sum = roundToOdd(sum, error);
@@ -96,25 +101,25 @@ function areBoxed(f: Int32Array, rs1: number, rs2: number, rs3: number): boolean
 
 const fmaddS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !(rm === 0 ? trySingle(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!) : isDirected(rm) && fusedSingleDirected(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!, rm))) {
+  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !trySingle(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!, rm)) {
     exactMaddS(state, rd, rs1, rs2, rs3, rm);
   }
 };
 const fmsubS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !(rm === 0 ? trySingle(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!) : isDirected(rm) && fusedSingleDirected(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!, rm))) {
+  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !trySingle(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!, rm)) {
     exactMsubS(state, rd, rs1, rs2, rs3, rm);
   }
 };
 const fnmsubS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !(rm === 0 ? trySingle(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!) : isDirected(rm) && fusedSingleDirected(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!, rm))) {
+  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !trySingle(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, f32[2 * rs3]!, rm)) {
     exactNmsubS(state, rd, rs1, rs2, rs3, rm);
   }
 };
 const fnmaddS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !(rm === 0 ? trySingle(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!) : isDirected(rm) && fusedSingleDirected(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!, rm))) {
+  if (!isFast || !areBoxed(f, rs1, rs2, rs3) || !trySingle(state, rd, -f32[2 * rs1]!, f32[2 * rs2]!, -f32[2 * rs3]!, rm)) {
     exactNmaddS(state, rd, rs1, rs2, rs3, rm);
   }
 };

@@ -7,7 +7,7 @@
  */
 import type { CpuState } from '../../cpu.ts';
 import { accrueInexact, isFast, isInexactAccrued, SMALLEST_NORMAL_SINGLE, sumError } from './fast-path.ts';
-import { addSingleDirected, divideSingleDirected, isDirected, multiplySingleDirected, rootSingleDirected } from './fast-directed.ts';
+import { addSingleDirected, divideSingleDirected, multiplySingleDirected, rootSingleDirected } from './fast-directed.ts';
 import type { FloatHandler } from './handler.ts';
 import { referenceHandler } from './reference-handlers.ts';
 
@@ -32,7 +32,8 @@ function put(state: CpuState, rd: number, value: number): void {
   state.f[2 * rd + 1] = -1;
 }
 
-function tryAdd(state: CpuState, rd: number, a: number, b: number): boolean {
+function tryAdd(state: CpuState, rd: number, a: number, b: number, rm: number): boolean {
+  if (rm !== 0) return addSingleDirected(state, rd, a, b, rm);
   const sum = a + b;
   const result = Math.fround(sum);
   if (result - result !== 0) return false;
@@ -43,15 +44,16 @@ function tryAdd(state: CpuState, rd: number, a: number, b: number): boolean {
 
 const faddS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (!isFast || !areBoxed(f, rs1, rs2) || !(rm === 0 ? tryAdd(state, rd, f32[2 * rs1]!, f32[2 * rs2]!) : isDirected(rm) && addSingleDirected(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, rm))) exactAdd(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !areBoxed(f, rs1, rs2) || !tryAdd(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, rm)) exactAdd(state, rd, rs1, rs2, rs3, rm);
 };
 
 const fsubS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (!isFast || !areBoxed(f, rs1, rs2) || !(rm === 0 ? tryAdd(state, rd, f32[2 * rs1]!, -f32[2 * rs2]!) : isDirected(rm) && addSingleDirected(state, rd, f32[2 * rs1]!, -f32[2 * rs2]!, rm))) exactSub(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !areBoxed(f, rs1, rs2) || !tryAdd(state, rd, f32[2 * rs1]!, -f32[2 * rs2]!, rm)) exactSub(state, rd, rs1, rs2, rs3, rm);
 };
 
-function tryMultiply(state: CpuState, rd: number, a: number, b: number): boolean {
+function tryMultiply(state: CpuState, rd: number, a: number, b: number, rm: number): boolean {
+  if (rm !== 0) return multiplySingleDirected(state, rd, a, b, rm);
   const product = a * b;
   const result = Math.fround(product);
   const magnitude = Math.abs(result);
@@ -64,10 +66,11 @@ function tryMultiply(state: CpuState, rd: number, a: number, b: number): boolean
 
 const fmulS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (!isFast || !areBoxed(f, rs1, rs2) || !(rm === 0 ? tryMultiply(state, rd, f32[2 * rs1]!, f32[2 * rs2]!) : isDirected(rm) && multiplySingleDirected(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, rm))) exactMul(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !areBoxed(f, rs1, rs2) || !tryMultiply(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, rm)) exactMul(state, rd, rs1, rs2, rs3, rm);
 };
 
-function tryDivide(state: CpuState, rd: number, a: number, b: number): boolean {
+function tryDivide(state: CpuState, rd: number, a: number, b: number, rm: number): boolean {
+  if (rm !== 0) return divideSingleDirected(state, rd, a, b, rm);
   const result = Math.fround(a / b);
   const magnitude = Math.abs(result);
   if (magnitude > SMALLEST_NORMAL && magnitude < Infinity) {
@@ -79,18 +82,20 @@ function tryDivide(state: CpuState, rd: number, a: number, b: number): boolean {
 
 const fdivS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
   const { f, f32 } = state;
-  if (!isFast || !areBoxed(f, rs1, rs2) || !(rm === 0 ? tryDivide(state, rd, f32[2 * rs1]!, f32[2 * rs2]!) : isDirected(rm) && divideSingleDirected(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, rm))) exactDiv(state, rd, rs1, rs2, rs3, rm);
+  if (!isFast || !areBoxed(f, rs1, rs2) || !tryDivide(state, rd, f32[2 * rs1]!, f32[2 * rs2]!, rm)) exactDiv(state, rd, rs1, rs2, rs3, rm);
 };
 
-const fsqrtS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
-  const a = state.f32[2 * rs1]!;
-  if (!isFast || state.f[2 * rs1 + 1] !== -1 || !(a >= 0 && a < Infinity) || rm !== 0) {
-    if (!isFast || state.f[2 * rs1 + 1] !== -1 || !isDirected(rm) || !rootSingleDirected(state, rd, a, rm)) exactSqrt(state, rd, rs1, rs2, rs3, rm);
-    return;
-  }
+function trySqrt(state: CpuState, rd: number, a: number, rm: number): boolean {
+  if (!(a >= 0 && a < Infinity)) return false;
+  if (rm !== 0) return rootSingleDirected(state, rd, a, rm);
   const result = Math.fround(Math.sqrt(a));
   if (result * result !== a) accrueInexact(state);
   put(state, rd, result);
+  return true;
+}
+
+const fsqrtS: FloatHandler = (state, rd, rs1, rs2, rs3, rm) => {
+  if (!isFast || state.f[2 * rs1 + 1] !== -1 || !trySqrt(state, rd, state.f32[2 * rs1]!, rm)) exactSqrt(state, rd, rs1, rs2, rs3, rm);
 };
 
 function copy(f: Int32Array, rd: number, rs: number): void {
