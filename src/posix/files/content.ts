@@ -128,11 +128,10 @@ export class FileContent {
   /** Copies the bytes from `offset` on, all of which lie within the size, over what is in `out`. */
   readInto(offset: number, out: Uint8Array): void {
     assert(offset + out.length <= this.#size, 'what is read lies within the size');
-    out.fill(0);
     this.#copy(offset, out);
   }
 
-  /** Into zeros. */
+  /** All of `out`: zeros where nothing is stored. */
   #copy(offset: number, out: Uint8Array): void {
     const end = offset + out.length;
     for (let at = offset; at < end;) {
@@ -142,12 +141,14 @@ export class FileContent {
         const runEnd = Math.min(end, this.#basePages.nextGap(page) * PAGE_BYTES);
         const shown = Math.min(runEnd, this.#baseSize);
         if (shown > at) out.set(this.#base!.read(at, shown - at), at - offset);
+        out.fill(0, Math.max(at, shown) - offset, runEnd - offset);
         at = runEnd;
         continue;
       }
       const count = Math.min(PAGE_BYTES - within, end - at);
       const bytes = this.#stored(page);
-      if (bytes !== undefined) out.set(bytes.subarray(within, within + count), at - offset);
+      if (bytes === undefined) out.fill(0, at - offset, at - offset + count);
+      else out.set(bytes.subarray(within, within + count), at - offset);
       at += count;
     }
   }
