@@ -231,7 +231,7 @@ export function salvagePack(store: Store, digests: Digests, key: Uint8Array): { 
     if (sound !== undefined) {
       writer.move(sound);
       saved++;
-    } else if (isSought(store.get('pages', slot.hash), { pack: key, slot: index })) {
+    } else if (locationAt(store.get('pages', slot.hash), { pack: key, slot: index }) !== undefined) {
       lost.push(readHash(slot.hash));
     }
   }
@@ -250,13 +250,14 @@ function salvageSlot(slot: PackSlot, digests: Digests, isKnown: (hash: BlobHash)
   return undefined;
 }
 
-function isSought(bytes: Uint8Array | undefined, { pack, slot }: Pick<PageLocation, 'pack' | 'slot'>): boolean {
+/** What a record of `pages` says, where it names this slot of this pack. */
+function locationAt(bytes: Uint8Array | undefined, { pack, slot }: Pick<PageLocation, 'pack' | 'slot'>): PageLocation | undefined {
   const location = bytes === undefined ? undefined : decodeLocation(bytes);
-  return location !== undefined && location.slot === slot && namesPack(location, pack);
+  return location !== undefined && location.slot === slot && namesPack(location, pack) ? location : undefined;
 }
 
-function isAt(bytes: Uint8Array | undefined, { pack, slot, isNode }: PageLocation): boolean {
-  return isSought(bytes, { pack, slot }) && decodeLocation(bytes!)?.isNode === isNode; // There is one that is sought.
+function isAt(bytes: Uint8Array | undefined, place: PageLocation): boolean {
+  return locationAt(bytes, place)?.isNode === place.isNode;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
