@@ -78,6 +78,11 @@ export const CONTROL = {
 export const CPU_STATE_BYTES = 768;
 export const CPU_STATE_OFFSET = { x: 0, f: 256, control: 512 } as const;
 
+/** Where a control word lies whose register block begins at `registers`. */
+export function controlAddress(registers: number, word: number): number {
+  return registers + CPU_STATE_OFFSET.control + 4 * word;
+}
+
 /** Why run() returned. Numbers, because the hot loop returns them without allocating. */
 export const STOP = {
   /** The budget is used up; exactly `budget` instructions retired. */

@@ -9,7 +9,7 @@
  * What this does NOT do: uc_flags, uc_link, uc_stack and the signal mask before it, which do not depend on the ISA (posix writes them).
  */
 import { assert } from '../../core/index.ts';
-import { CONTROL, CPU_STATE_OFFSET, type Abi, type CpuState, type RegisterPlace } from '../cpu.ts';
+import { CONTROL, controlAddress, CPU_STATE_OFFSET, type Abi, type CpuState, type RegisterPlace } from '../cpu.ts';
 import { callChain } from './call-chain.ts';
 
 const REGISTER = { ra: 1, sp: 2, tp: 4, a0: 10, a1: 11, a2: 12, a7: 17 } as const;
@@ -88,10 +88,10 @@ const INTEGER_NAMES = 'zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s
 const FLOAT_NAMES = 'ft0 ft1 ft2 ft3 ft4 ft5 ft6 ft7 fs0 fs1 fa0 fa1 fa2 fa3 fa4 fa5 fa6 fa7 fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11 ft8 ft9 ft10 ft11'.split(' ');
 
 const registers: readonly RegisterPlace[] = [
-  { name: 'pc', offset: CPU_STATE_OFFSET.control + 4 * CONTROL.pc, bytes: 8 },
+  { name: 'pc', offset: controlAddress(0, CONTROL.pc), bytes: 8 },
   ...INTEGER_NAMES.map((name, index): RegisterPlace => ({ name, offset: CPU_STATE_OFFSET.x + 8 * index, bytes: 8 })),
   ...FLOAT_NAMES.map((name, index): RegisterPlace => ({ name, offset: CPU_STATE_OFFSET.f + 8 * index, bytes: 8 })),
-  { name: 'fcsr', offset: CPU_STATE_OFFSET.control + 4 * CONTROL.fcsr, bytes: 4 },
+  { name: 'fcsr', offset: controlAddress(0, CONTROL.fcsr), bytes: 4 },
 ];
 
 export const riscv64Abi: Abi = {

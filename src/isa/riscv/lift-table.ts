@@ -1,7 +1,7 @@
 /**
  * What each lifted instruction without control flow emits: a table from mnemonic to a few WebAssembly operations on register locals.
- * An emitter leaves exactly one i64 on the stack, the new value of rd. Memory, floating point and jumps are in lift-memory.ts, lift-float.ts
- * and lift-unit.ts.
+ * An emitter leaves exactly one i64 on the stack, the new value of rd or of an atomic's place. Memory, floating point and jumps are in lift/emit-memory.ts, emit-float.ts
+ * and emit-control.ts.
  * What this does NOT do: rd = x0 (the caller drops instructions without effect), count, or spill.
  */
 import { OP, TYPE, type CodeWriter, type Opcode } from '../../wasm/index.ts';
@@ -180,6 +180,26 @@ export const LOADS: Readonly<Record<string, readonly [Opcode, number]>> = {
 };
 export const STORES: Readonly<Record<string, readonly [Opcode, number]>> = {
   sb: [OP.i64Store8, 1], sh: [OP.i64Store16, 2], sw: [OP.i64Store32, 4], sd: [OP.i64Store, 8], fsw: [OP.i64Store32, 4], fsd: [OP.i64Store, 8],
+};
+
+/** Atomics: size in bytes, WebAssembly load and store. Words are sign-extended, which keeps the order of unsigned ones too. */
+export const ATOMIC_WIDTHS = { w: { size: 4, load: OP.i64Load32s, store: OP.i64Store32 }, d: { size: 8, load: OP.i64Load, store: OP.i64Store } } as const;
+export type AtomicWidth = (typeof ATOMIC_WIDTHS)[keyof typeof ATOMIC_WIDTHS];
+
+/** The locals of the place's old value and of the operand. */
+interface AtomicOperands { readonly old: number; readonly operand: number }
+type AtomicEmitter = (code: CodeWriter, operands: AtomicOperands) => void;
+const combine = (operation: Opcode): AtomicEmitter => (code, { old, operand }) => {
+  code.localGet(old); code.localGet(operand); code.op(operation);
+};
+const keep = (compare: Opcode): AtomicEmitter => (code, operands) => {
+  code.localGet(operands.old); code.localGet(operands.operand); combine(compare)(code, operands); code.op(OP.select);
+};
+/** What `amo` with such a name stores. */
+export const ATOMIC_RESULTS: Readonly<Record<string, AtomicEmitter>> = {
+  swap: (code, { operand }) => code.localGet(operand),
+  add: combine(OP.i64Add), xor: combine(OP.i64Xor), and: combine(OP.i64And), or: combine(OP.i64Or),
+  min: keep(OP.i64LtS), max: keep(OP.i64GtS), minu: keep(OP.i64LtU), maxu: keep(OP.i64GtU),
 };
 
 /** Upper halves of 128-bit products: which operands are signed. */

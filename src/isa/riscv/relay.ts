@@ -13,7 +13,7 @@
  * What this does NOT do: make records or units, look at the stack pointer of a return.
  */
 import { ModuleBuilder, OP, TYPE, CodeWriter } from '../../wasm/index.ts';
-import { CONTROL, CPU_STATE_OFFSET } from '../cpu.ts';
+import { CONTROL, controlAddress } from '../cpu.ts';
 import { LEFT as UNIT_LEFT, UNIT_TYPE, type UnitLayout } from './lift/layout.ts';
 import { ON } from './wasm-interpreter/handlers.ts';
 import { LEFT, STATE } from './wasm-interpreter/layout.ts';
@@ -93,7 +93,7 @@ function runUnit(code: CodeWriter, { registers, margin }: Layout, { unitType }: 
   code.localGet(LOCAL.fuel); code.i32Const(margin); code.op(OP.i32Add); code.localGet(LOCAL.reserve); code.op(OP.i32Sub); code.localSet(LOCAL.left);
   setReason(code, RELAY.left);
   code.localGet(LOCAL.next); code.i64ConstSmall(UNIT_LEFT); code.op(OP.i64Eq); outIf(code);
-  code.i32Const(0); code.localGet(LOCAL.next); code.i64ConstSmall(-2); code.op(OP.i64And); code.access(OP.i64Store, 3, pcAt(registers));
+  code.i32Const(0); code.localGet(LOCAL.next); code.i64ConstSmall(-2); code.op(OP.i64And); code.access(OP.i64Store, 3, controlAddress(registers, CONTROL.pc));
   setReason(code, RELAY.lookFirst);
   code.localGet(LOCAL.next); code.op(OP.i32WrapI64); code.i32Const(1); code.op(OP.i32And); outIf(code);
   setReason(code, LEFT.budget);
@@ -102,10 +102,6 @@ function runUnit(code: CodeWriter, { registers, margin }: Layout, { unitType }: 
   code.localGet(LOCAL.next); code.localGet(LOCAL.back); code.op(OP.i64ExtendI32u); code.op(OP.i64Eq); outIf(code);
 }
 
-function pcAt(registers: number): number {
-  return registers + CPU_STATE_OFFSET.control + 4 * CONTROL.pc;
-}
-
 function pushPc(code: CodeWriter, registers: number): void {
-  code.i32Const(0); code.access(OP.i32Load, 2, pcAt(registers));
+  code.i32Const(0); code.access(OP.i32Load, 2, controlAddress(registers, CONTROL.pc));
 }

@@ -8,15 +8,14 @@
  * The two words of the reservation lie one behind the other in the register block (CONTROL), so they are read and written as one.
  * What this does NOT do: orderings (aq, rl), which one hart cannot see.
  */
-import { OP, type Opcode } from '../../../wasm/index.ts';
-import { CONTROL, CPU_STATE_OFFSET } from '../../cpu.ts';
+import { OP } from '../../../wasm/index.ts';
+import { CONTROL, controlAddress } from '../../cpu.ts';
+import { ATOMIC_RESULTS, ATOMIC_WIDTHS, type AtomicWidth } from '../lift-table.ts';
 import { checkAligned, pushAddress } from './emit-memory.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import type { Instruction } from './instruction.ts';
 import { LOCAL } from './layout.ts';
 
-const WIDTHS = { w: { size: 4, load: OP.i64Load32s, store: OP.i64Store32 }, d: { size: 8, load: OP.i64Load, store: OP.i64Store } } as const;
-type Width = (typeof WIDTHS)['w' | 'd'];
 const WORD_ALIGNMENT = 2;
 /** reservationValid in the low half, reservationAddress in the upper one. */
 const VALID = 1;
@@ -25,27 +24,23 @@ const ADDRESS_SHIFT = 32;
 /** Emits a load-reserved, store-conditional or read-modify-write instruction. */
 export function emitAtomic(unit: UnitEmitter, instruction: Instruction): void {
   const [name = '', suffix] = instruction.row.mnemonic.split('.');
-  const width = WIDTHS[suffix as 'w' | 'd']; // The table has no others.
+  const width = ATOMIC_WIDTHS[suffix as keyof typeof ATOMIC_WIDTHS]; // The table has no others.
   checkAligned(unit, instruction.rs1, width.size);
   if (name === 'lr') loadReserved(unit, instruction, width);
   else if (name === 'sc') storeConditional(unit, instruction, width);
-  else modify(unit, instruction, width, COMBINE[name.slice('amo'.length)]!);
+  else modify(unit, instruction, width, name.slice('amo'.length));
 }
 
-function load(unit: UnitEmitter, { rs1 }: Instruction, { size, load: operation }: Width): void {
+function load(unit: UnitEmitter, { rs1 }: Instruction, { size, load: operation }: AtomicWidth): void {
   const offset = pushAddress(unit, rs1, 0);
   unit.code.access(operation, Math.log2(size), offset);
 }
 
 /** Between the two, what pushes the value. */
-function store(unit: UnitEmitter, { rs1 }: Instruction, { size, store: operation }: Width, pushValue: () => void): void {
+function store(unit: UnitEmitter, { rs1 }: Instruction, { size, store: operation }: AtomicWidth, pushValue: () => void): void {
   const offset = pushAddress(unit, rs1, 0);
   pushValue();
   unit.code.access(operation, Math.log2(size), offset);
-}
-
-function reservationAddress({ layout }: UnitEmitter): number {
-  return layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.reservationValid;
 }
 
 /** Both words as they are where a reservation for rs1 is held. */
@@ -54,19 +49,19 @@ function pushReservation(unit: UnitEmitter, { rs1 }: Instruction): void {
   unit.get(rs1); code.i64ConstSmall(ADDRESS_SHIFT); code.op(OP.i64Shl); code.i64ConstSmall(VALID); code.op(OP.i64Or);
 }
 
-function loadReserved(unit: UnitEmitter, instruction: Instruction, width: Width): void {
+function loadReserved(unit: UnitEmitter, instruction: Instruction, width: AtomicWidth): void {
   const { code } = unit;
-  code.i32Const(0); pushReservation(unit, instruction); code.access(OP.i64Store, WORD_ALIGNMENT, reservationAddress(unit));
+  code.i32Const(0); pushReservation(unit, instruction); code.access(OP.i64Store, WORD_ALIGNMENT, controlAddress(unit.layout.registers, CONTROL.reservationValid));
   if (instruction.rd === 0) return;
   load(unit, instruction, width);
   unit.set(instruction.rd);
 }
 
-function storeConditional(unit: UnitEmitter, instruction: Instruction, width: Width): void {
+function storeConditional(unit: UnitEmitter, instruction: Instruction, width: AtomicWidth): void {
   const { code } = unit;
   const { rd, rs2 } = instruction;
-  code.i32Const(0); code.access(OP.i64Load, WORD_ALIGNMENT, reservationAddress(unit)); pushReservation(unit, instruction); code.op(OP.i64Ne); code.localSet(LOCAL.address);
-  code.i32Const(0); code.i64ConstSmall(0); code.access(OP.i64Store, WORD_ALIGNMENT, reservationAddress(unit));
+  code.i32Const(0); code.access(OP.i64Load, WORD_ALIGNMENT, controlAddress(unit.layout.registers, CONTROL.reservationValid)); pushReservation(unit, instruction); code.op(OP.i64Ne); code.localSet(LOCAL.address);
+  code.i32Const(0); code.i64ConstSmall(0); code.access(OP.i64Store, WORD_ALIGNMENT, controlAddress(unit.layout.registers, CONTROL.reservationValid));
   code.localGet(LOCAL.address); code.op(OP.i32Eqz);
   unit.openIf(true);
   store(unit, instruction, width, () => unit.get(rs2));
@@ -76,9 +71,7 @@ function storeConditional(unit: UnitEmitter, instruction: Instruction, width: Wi
   unit.set(rd);
 }
 
-type Combine = (unit: UnitEmitter) => void;
-
-function modify(unit: UnitEmitter, instruction: Instruction, width: Width, combine: Combine): void {
+function modify(unit: UnitEmitter, instruction: Instruction, width: AtomicWidth, name: string): void {
   const { code } = unit;
   const { rd, rs2 } = instruction;
   unit.get(rs2);
@@ -86,22 +79,8 @@ function modify(unit: UnitEmitter, instruction: Instruction, width: Width, combi
   code.localSet(LOCAL.second);
   load(unit, instruction, width);
   code.localSet(LOCAL.first);
-  store(unit, instruction, width, () => combine(unit));
+  store(unit, instruction, width, () => ATOMIC_RESULTS[name]!(code, { old: LOCAL.first, operand: LOCAL.second }));
   if (rd === 0) return;
   code.localGet(LOCAL.first);
   unit.set(rd);
 }
-
-const both = (operation: Opcode): Combine => ({ code }) => {
-  code.localGet(LOCAL.first); code.localGet(LOCAL.second); code.op(operation);
-};
-const choose = (compare: Opcode): Combine => (unit) => {
-  unit.code.localGet(LOCAL.first); unit.code.localGet(LOCAL.second); both(compare)(unit); unit.code.op(OP.select);
-};
-
-/** What is stored, from the old value (`first`) and rs2 (`second`). Words are sign-extended, which keeps the order of unsigned ones too. */
-const COMBINE: Readonly<Record<string, Combine>> = {
-  swap: ({ code }) => code.localGet(LOCAL.second),
-  add: both(OP.i64Add), xor: both(OP.i64Xor), and: both(OP.i64And), or: both(OP.i64Or),
-  min: choose(OP.i64LtS), max: choose(OP.i64GtS), minu: choose(OP.i64LtU), maxu: choose(OP.i64GtU),
-};

@@ -15,7 +15,7 @@
  * What this does NOT do: directed rounding modes, results that raise underflow, overflow or inexact.
  */
 import { OP, TYPE, type Opcode } from '../../../wasm/index.ts';
-import { CONTROL, CPU_STATE_OFFSET } from '../../cpu.ts';
+import { CONTROL, controlAddress } from '../../cpu.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import { copyRegisters, LIMITS_BIT } from './dataflow.ts';
 import { COMPARISONS } from './emit-compare.ts';
@@ -40,7 +40,7 @@ const ARITHMETIC: Readonly<Record<string, number>> = Object.fromEntries((['s', '
 
 /** Makes the limits from fcsr. */
 export function emitLimits({ code, layout }: UnitEmitter): void {
-  code.i32Const(0); code.access(OP.i32Load, 2, layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.fcsr); code.localTee(LOCAL.address);
+  code.i32Const(0); code.access(OP.i32Load, 2, controlAddress(layout.registers, CONTROL.fcsr)); code.localTee(LOCAL.address);
   code.i32Const(FRM_MASK); code.op(OP.i32And); code.op(OP.i32Eqz);
   code.localGet(LOCAL.address); code.i32Const(INEXACT_FLAG); code.op(OP.i32And); code.op(OP.i32And);
   code.open(OP.if, TYPE.empty);

@@ -4,7 +4,7 @@
  * What this does NOT do: count, or note what is available (the caller steps the register state).
  */
 import { OP } from '../../../wasm/index.ts';
-import { CONTROL, CPU_STATE_OFFSET } from '../../cpu.ts';
+import { CONTROL, controlAddress } from '../../cpu.ts';
 import { CSR } from '../csr-numbers.ts';
 import { HIGH_PRODUCTS, LOADS, PURE, STORES } from '../lift-table.ts';
 import { emitAtomic } from './emit-atomic.ts';
@@ -114,7 +114,7 @@ const FCSR_PARTS: ReadonlyMap<number, readonly [number, number]> = new Map([[CSR
 function emitFcsr(unit: UnitEmitter, { row, rd, rs1, imm }: Instruction): boolean {
   const { code } = unit;
   const [shift, mask] = FCSR_PARTS.get(imm)!;
-  const address = unit.layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.fcsr;
+  const address = controlAddress(unit.layout.registers, CONTROL.fcsr);
   const isRead = isCsrRead(row, rs1);
   if (!isRead && row.mnemonic !== 'csrrw') return false;
   if (!isRead) { unit.get(rs1); code.localSet(LOCAL.wide); }

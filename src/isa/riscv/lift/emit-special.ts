@@ -14,7 +14,7 @@
  * What this does NOT do: compute results, or finite ones.
  */
 import { CodeWriter, OP, TYPE, type Signature } from '../../../wasm/index.ts';
-import { CONTROL, CPU_STATE_OFFSET } from '../../cpu.ts';
+import { CONTROL, controlAddress, CPU_STATE_OFFSET } from '../../cpu.ts';
 import { DYNAMIC } from './float-needs.ts';
 import { BOX } from './float-values.ts';
 import { HELPER, OWN, type UnitLayout } from './layout.ts';
@@ -41,7 +41,7 @@ export const UNORDERED_TYPE: Signature = { parameters: [TYPE.i64, TYPE.i64, TYPE
 /** (infinity, bits) */
 export const CLASSIFY_TYPE: Signature = { parameters: [TYPE.i64, TYPE.i64], results: [TYPE.i64] };
 
-const fcsrAddress = (layout: UnitLayout): number => layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.fcsr;
+const fcsrAddress = (layout: UnitLayout): number => controlAddress(layout.registers, CONTROL.fcsr);
 
 /** Raises flags that no later float result depends on. */
 export function emitRaise(code: CodeWriter, layout: UnitLayout, flags: number): void {

@@ -5,7 +5,7 @@
  * What this does NOT do: compile, own the table, or mark pages.
  */
 import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
-import { CONTROL, CPU_STATE_OFFSET, type CpuMemory } from '../../cpu.ts';
+import { CONTROL, controlAddress, type CpuMemory } from '../../cpu.ts';
 import { analyse, type BlockCode } from './dataflow.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
 import { CLASSIFY_TYPE, classifyBody, SLOW_LOCALS, SLOW_TYPE, slowBody, SPECIAL_TYPE, specialBody, UNORDERED_TYPE, unorderedBody } from './emit-special.ts';
@@ -75,12 +75,10 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
 
 /** In the order of OWN. */
 function addOwnFunctions(module: ModuleBuilder, layout: UnitLayout): void {
-  for (const [type, body] of [[REACH_TYPE, reachBody], [SPECIAL_TYPE, specialBody], [UNORDERED_TYPE, unorderedBody], [CLASSIFY_TYPE, classifyBody]] as const) {
+  for (const [type, locals, body] of [[REACH_TYPE, [], reachBody], [SPECIAL_TYPE, [], specialBody], [UNORDERED_TYPE, [], unorderedBody], [CLASSIFY_TYPE, [], classifyBody], [SLOW_TYPE, SLOW_LOCALS, slowBody]] as const) {
     module.declareFunction(type);
-    module.addBody([], body(layout));
+    module.addBody(locals, body(layout));
   }
-  module.declareFunction(SLOW_TYPE);
-  module.addBody(SLOW_LOCALS, slowBody(layout));
 }
 
 function newModule(layout: UnitLayout): ModuleBuilder {
@@ -210,7 +208,7 @@ export function driverModule(layout: UnitLayout): Uint8Array {
   code.open(OP.if, TYPE.empty);
   code.i32Const(1); code.op(OP.return);
   code.end();
-  code.i32Const(0); code.localGet(next); code.i64ConstSmall(-2); code.op(OP.i64And); code.access(OP.i64Store, 3, layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.pc);
+  code.i32Const(0); code.localGet(next); code.i64ConstSmall(-2); code.op(OP.i64And); code.access(OP.i64Store, 3, controlAddress(layout.registers, CONTROL.pc));
   code.localGet(next); code.op(OP.i32WrapI64); code.i32Const(1); code.op(OP.i32And); code.i32Const(1); code.op(OP.i32Shl);
   module.addBody([[1, TYPE.i64]], code);
   module.exportFunction('stub', stub);

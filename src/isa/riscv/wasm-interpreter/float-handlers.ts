@@ -6,7 +6,7 @@
  * What this does NOT do: other rounding modes, but truncation to integers (lower-record.ts sends those to the functions).
  */
 import { OP, TYPE, type Opcode } from '../../../wasm/index.ts';
-import { CONTROL, CPU_STATE_OFFSET } from '../../cpu.ts';
+import { CONTROL, controlAddress } from '../../cpu.ts';
 import type { Handlers } from './handler.ts';
 import type { LoopLayout } from './layout.ts';
 import { FIELD, LOCAL, type LoopWriter } from './loop-writer.ts';
@@ -83,7 +83,7 @@ class FloatCode {
   /** Pushes fcsr & mask. */
   status(mask: number): void {
     this.#writer.i32Const(0);
-    this.#writer.access(OP.i32Load, 2, this.#layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.fcsr);
+    this.#writer.access(OP.i32Load, 2, controlAddress(this.#layout.registers, CONTROL.fcsr));
     this.#writer.i32Const(mask); this.#writer.op(OP.i32And);
   }
 

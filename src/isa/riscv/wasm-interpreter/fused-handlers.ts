@@ -4,7 +4,7 @@
  * Locals: see NAMES; all doubles.
  */
 import { OP, TYPE, type Opcode } from '../../../wasm/index.ts';
-import { CONTROL, CPU_STATE_OFFSET } from '../../cpu.ts';
+import { CONTROL, controlAddress, CPU_STATE_OFFSET } from '../../cpu.ts';
 import { ADDEND_HIGH, RESULT_LOW } from '../float/fast-fused.ts';
 import { FACTOR_HIGH, FACTOR_LOW } from '../float/fast-path.ts';
 import type { Handlers } from './handler.ts';
@@ -101,7 +101,7 @@ const fused = (layout: LoopLayout) => (writer: LoopWriter): void => {
   const [product, low, tail, head, rest, result] = [local('product'), local('low'), local('tail'), local('head'), local('rest'), local('result')];
   requireSafe(writer);
   // 0: nothing raised yet; 1: inexact is; anything else is a rounding mode that is not ours.
-  writer.i32Const(0); writer.access(OP.i32Load, 2, layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.fcsr);
+  writer.i32Const(0); writer.access(OP.i32Load, 2, controlAddress(layout.registers, CONTROL.fcsr));
   writer.i32Const(0xe1); writer.op(OP.i32And); writer.localTee(LOCAL.word); writer.i32Const(1); writer.op(OP.i32GtU);
   writer.toIf('leave');
   arithmetic.set(product, A, OP.f64Mul, B);

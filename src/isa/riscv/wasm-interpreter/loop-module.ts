@@ -11,7 +11,7 @@
  * Invariants: a record that leaves has not been counted and has changed nothing.
  */
 import { ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
-import { CONTROL, CPU_STATE_OFFSET } from '../../cpu.ts';
+import { CONTROL, controlAddress } from '../../cpu.ts';
 import { LOOP_OPERATIONS, loopHandlers, loopTails } from './handlers.ts';
 import { AREA, LEFT, RECORD_SCALE, STATE, type LoopLayout } from './layout.ts';
 import { DOUBLES, LOCAL, LoopWriter, SINGLES } from './loop-writer.ts';
@@ -30,7 +30,7 @@ export function loopModule(layout: LoopLayout): Uint8Array {
 
 function body(layout: LoopLayout): LoopWriter {
   const writer = new LoopWriter();
-  const pc = layout.registers + CPU_STATE_OFFSET.control + 4 * CONTROL.pc;
+  const pc = controlAddress(layout.registers, CONTROL.pc);
   writer.i32Const(0); writer.access(OP.i64Load, 3, pc); writer.localSet(LOCAL.wide);
   writer.open(OP.block, TYPE.empty); writer.label('leaveAt');
   writer.open(OP.block, TYPE.empty); writer.label('leaveTo');

@@ -4,8 +4,8 @@
  * Floating registers are reached through their addresses, so that fld is ld, fsd is sd and fsw is sw.
  */
 import { OP, type Opcode } from '../../../wasm/index.ts';
-import { BIAS, CONTROL, CPU_STATE_OFFSET, PAGE_FLAG, STORE_FAST, STORE_MASK } from '../../cpu.ts';
-import { LOADS, STORES } from '../lift-table.ts';
+import { BIAS, CONTROL, controlAddress, PAGE_FLAG, STORE_FAST, STORE_MASK } from '../../cpu.ts';
+import { ATOMIC_RESULTS, ATOMIC_WIDTHS, LOADS, STORES, type AtomicWidth } from '../lift-table.ts';
 import type { Handlers } from './handler.ts';
 import type { LoopLayout } from './layout.ts';
 import { FIELD, LOCAL, type LoopWriter } from './loop-writer.ts';
@@ -56,65 +56,41 @@ const store = (layout: LoopLayout, [opcode, size]: readonly [Opcode, number]) =>
   writer.next();
 };
 
-const WIDTHS = { w: { size: 4, load: OP.i64Load32s, store: OP.i64Store32 }, d: { size: 8, load: OP.i64Load, store: OP.i64Store } } as const;
-type Width = (typeof WIDTHS)['w' | 'd'];
-
-function atomicAddress(writer: LoopWriter, layout: LoopLayout, width: Width, rights: Rights): void {
+function atomicAddress(writer: LoopWriter, layout: LoopLayout, width: AtomicWidth, rights: Rights): void {
   writer.register(FIELD.rs1); writer.localSet(LOCAL.wide);
   check(writer, layout, width.size, rights);
 }
 
-/** first: the old value; second: the operand; leaves the new value. Words are sign-extended, which keeps unsigned order too. */
-const COMBINE: Readonly<Record<string, (writer: LoopWriter) => void>> = {
-  swap: (writer) => writer.localGet(LOCAL.second),
-  add: (writer) => both(writer, OP.i64Add), xor: (writer) => both(writer, OP.i64Xor),
-  and: (writer) => both(writer, OP.i64And), or: (writer) => both(writer, OP.i64Or),
-  min: (writer) => choose(writer, OP.i64LtS), max: (writer) => choose(writer, OP.i64GtS),
-  minu: (writer) => choose(writer, OP.i64LtU), maxu: (writer) => choose(writer, OP.i64GtU),
-};
-
-function both(writer: LoopWriter, opcode: Opcode): void {
-  writer.localGet(LOCAL.first); writer.localGet(LOCAL.second); writer.op(opcode);
-}
-
-function choose(writer: LoopWriter, compare: Opcode): void {
-  writer.localGet(LOCAL.first); writer.localGet(LOCAL.second);
-  both(writer, compare);
-  writer.op(OP.select);
-}
-
-const modify = (layout: LoopLayout, width: Width, combine: (writer: LoopWriter) => void) => (writer: LoopWriter): void => {
+const modify = (layout: LoopLayout, width: AtomicWidth, name: string) => (writer: LoopWriter): void => {
   atomicAddress(writer, layout, width, READ_WRITE);
   writer.field(FIELD.rs2); writer.access(width.load, Math.log2(width.size), 0); writer.localSet(LOCAL.second);
   pushPlace(writer); writer.localTee(LOCAL.address);
   writer.localGet(LOCAL.address); writer.access(width.load, Math.log2(width.size), 0); writer.localSet(LOCAL.first);
-  combine(writer);
+  ATOMIC_RESULTS[name]!(writer, { old: LOCAL.first, operand: LOCAL.second });
   writer.access(width.store, Math.log2(width.size), 0);
   writer.field(FIELD.rd); writer.localGet(LOCAL.first); writer.access(OP.i64Store, 3, 0);
   writer.next();
 };
 
-const controlWord = (layout: LoopLayout, index: number): number => layout.registers + CPU_STATE_OFFSET.control + 4 * index;
-
 function setReservation(writer: LoopWriter, layout: LoopLayout, valid: number): void {
-  writer.i32Const(0); writer.i32Const(valid); writer.access(OP.i32Store, 2, controlWord(layout, CONTROL.reservationValid));
+  writer.i32Const(0); writer.i32Const(valid); writer.access(OP.i32Store, 2, controlAddress(layout.registers, CONTROL.reservationValid));
   writer.i32Const(0);
   if (valid === 0) writer.i32Const(0); else writer.localGet(LOCAL.address);
-  writer.access(OP.i32Store, 2, controlWord(layout, CONTROL.reservationAddress));
+  writer.access(OP.i32Store, 2, controlAddress(layout.registers, CONTROL.reservationAddress));
 }
 
-const loadReserved = (layout: LoopLayout, width: Width) => (writer: LoopWriter): void => {
+const loadReserved = (layout: LoopLayout, width: AtomicWidth) => (writer: LoopWriter): void => {
   atomicAddress(writer, layout, width, READ);
   setReservation(writer, layout, 1);
   writer.field(FIELD.rd); pushPlace(writer); writer.access(width.load, Math.log2(width.size), 0); writer.access(OP.i64Store, 3, 0);
   writer.next();
 };
 
-const storeConditional = (layout: LoopLayout, width: Width) => (writer: LoopWriter): void => {
+const storeConditional = (layout: LoopLayout, width: AtomicWidth) => (writer: LoopWriter): void => {
   atomicAddress(writer, layout, width, WRITE);
   // word: 0 when the reservation is held, which is also the result.
-  writer.i32Const(0); writer.access(OP.i32Load, 2, controlWord(layout, CONTROL.reservationValid)); writer.i32Const(1); writer.op(OP.i32Ne);
-  writer.i32Const(0); writer.access(OP.i32Load, 2, controlWord(layout, CONTROL.reservationAddress)); writer.localGet(LOCAL.address);
+  writer.i32Const(0); writer.access(OP.i32Load, 2, controlAddress(layout.registers, CONTROL.reservationValid)); writer.i32Const(1); writer.op(OP.i32Ne);
+  writer.i32Const(0); writer.access(OP.i32Load, 2, controlAddress(layout.registers, CONTROL.reservationAddress)); writer.localGet(LOCAL.address);
   writer.operations(OP.i32Ne, OP.i32Or); writer.localSet(LOCAL.word);
   setReservation(writer, layout, 0);
   writer.localGet(LOCAL.word); writer.op(OP.i32Eqz);
@@ -129,10 +105,10 @@ export function memoryHandlers(layout: LoopLayout): Handlers {
   const handlers: Record<string, (writer: LoopWriter) => void> = {};
   for (const [name, shape] of Object.entries(LOADS)) if (name !== 'fld') handlers[name] = load(layout, shape, name === 'flw');
   for (const [name, shape] of Object.entries(STORES)) if (!name.startsWith('f')) handlers[name] = store(layout, shape);
-  for (const [suffix, width] of Object.entries(WIDTHS)) {
+  for (const [suffix, width] of Object.entries(ATOMIC_WIDTHS)) {
     handlers[`lr.${suffix}`] = loadReserved(layout, width);
     handlers[`sc.${suffix}`] = storeConditional(layout, width);
-    for (const [name, combine] of Object.entries(COMBINE)) handlers[`amo${name}.${suffix}`] = modify(layout, width, combine);
+    for (const name of Object.keys(ATOMIC_RESULTS)) handlers[`amo${name}.${suffix}`] = modify(layout, width, name);
   }
   return handlers;
 }
