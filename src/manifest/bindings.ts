@@ -40,7 +40,7 @@ export interface HostFacts {
 
 /** Looks at the host without changing it. Implemented by manifest/live/host-inspector.ts. */
 export interface HostInspector {
-  /** undefined: nothing is there. Throws E_CHANNEL_OPEN when it cannot be told. */
+  /** undefined: nothing is there. Throws E_CHANNEL_OPEN, with the reason alone as its message, when it cannot be told. */
   file(path: string): HostFacts | undefined;
   standard(stream: StandardStream): HostFacts;
   /** The absolute form of a path relative to where the command was given. */

@@ -143,7 +143,7 @@ class ChannelDeclarations {
   }
 
   #addInput(name: string, file: string, place: Place): void {
-    const facts = this.#host.file(file);
+    const facts = this.#facts(name, file, place);
     if (facts === undefined) throw cannotOpen(place, { name, file, why: 'there is no such file' });
     if (!facts.canRead) throw cannotOpen(place, { name, file, why: 'it may not be read' });
     refuseOddKinds(facts, place, { name, file });
@@ -158,7 +158,7 @@ class ChannelDeclarations {
 
   #addOutput(setting: ChannelSetting): void {
     const { name, kind, file, place } = setting;
-    const facts = this.#host.file(file);
+    const facts = this.#facts(name, file, place);
     if (facts !== undefined) {
       refuseOddKinds(facts, place, { name, file });
       if (!facts.canWrite) throw cannotOpen(place, { name, file, why: 'it may not be written' });
@@ -177,6 +177,15 @@ class ChannelDeclarations {
       spec: { name, path: `/dev/rw/${name}`, access, reads: true, writes: true, live: false, seenAs: 'file', initialSize: facts?.size ?? 0, limits: UNLIMITED },
       binding,
     });
+  }
+
+  #facts(name: string, file: string, place: Place): HostFacts | undefined {
+    try {
+      return this.#host.file(file);
+    } catch (error) {
+      if (!(error instanceof StillpointError) || error.code !== 'E_CHANNEL_OPEN') throw error;
+      throw cannotOpen(place, { name, file, why: error.message });
+    }
   }
 
   /** Two channels on one regular file, one of them writing, would make what is read depend on timing. */

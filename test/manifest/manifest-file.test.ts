@@ -129,6 +129,15 @@ describe('files on the host', () => {
     expect(complaint(() => declareRun(readManifestFile(path), new NodeHostInspector(directory))).code).toBe('E_CHANNEL_OPEN');
     expect(existsSync(join(directory, 'out.txt'))).toBe(false);
   });
+
+  test('an output in no directory is named with line, field and reason', () => {
+    const path = join(directory, 'nowhere.yaml');
+    for (const [file, why] of [['no/out.txt', 'its directory is not there'], ['nowhere.yaml/out.txt', 'what should be its directory is none']] as const) {
+      writeFileSync(path, `version: 1\nprogram: p\nchannels:\n  o: { out: ${file} }\n`);
+      const { code, message } = complaint(() => declareRun(readManifestFile(path), new NodeHostInspector(directory)));
+      expect([code, message]).toEqual(['E_CHANNEL_OPEN', expect.stringMatching(new RegExp(`nowhere\\.yaml:4: channels\\.o: channel o \\(.*${file}\\): ${why}$`))]);
+    }
+  });
 });
 
 test('the example of the page is a manifest', () => {

@@ -7,6 +7,11 @@ import * as tty from 'node:tty';
 import { StillpointError } from '../../core/index.ts';
 import type { HostFacts, HostFileKind, HostInspector, StandardStream } from '../bindings.ts';
 
+/** What is said of a file that cannot be looked at. */
+const WHY: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'its directory is not there'], ['ENOTDIR', 'what should be its directory is none'], ['EACCES', 'its directory may not be searched'],
+  ['ELOOP', 'its symbolic links lead in a circle'], ['ENAMETOOLONG', 'its name is too long'],
+]);
 const DESCRIPTORS = { stdin: 0, stdout: 1, stderr: 2 } as const;
 /** Devices of this major number are terminals (Linux: 4 consoles and serial lines, 5 /dev/tty, 136 to 143 pseudo terminals). */
 const TERMINAL_MAJORS: ReadonlySet<number> = new Set([4, 5, 136, 137, 138, 139, 140, 141, 142, 143]);
@@ -30,7 +35,7 @@ export class NodeHostInspector implements HostInspector {
       stat = fs.statSync(absolute);
     } catch (cause) {
       if (codeOf(cause) === 'ENOENT' && mayHold(dirname(absolute))) return undefined;
-      throw new StillpointError('E_CHANNEL_OPEN', `${path}: ${codeOf(cause)}`, { data: { path }, cause });
+      throw new StillpointError('E_CHANNEL_OPEN', WHY.get(codeOf(cause)) ?? codeOf(cause), { data: { path }, cause });
     }
     const isRegular = stat.isFile();
     return {
