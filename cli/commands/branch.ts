@@ -4,7 +4,7 @@
  */
 import type { Command } from 'commander';
 import {
-  bisectRuns, checkpointCluster, clusterMembers, diffStates, forkCluster, forkFrom, mark, rollback, rollbackCluster, StillpointError, type BranchResult, type ClusterBranch, type DiffPoint, type StateDifference,
+  bisectRuns, checkpointCluster, clusterMembers, diffStates, counted, forkCluster, forkFrom, mark, rollback, rollbackCluster, StillpointError, type BranchResult, type ClusterBranch, type DiffPoint, type StateDifference,
 } from '../../src/index.ts';
 import { StatusLine } from '../progress.ts';
 import { KEYS_SAYS, note, say, sayJson, scaled } from '../terminal.ts';
@@ -49,7 +49,7 @@ function copies({ files }: { readonly files: readonly string[] }): string {
 
 function branchText({ cluster, from, checkpoint, nodes }: ClusterBranch): string {
   const place = checkpoint === undefined ? 'where it is now' : checkpoint === '0' ? 'the first instruction' : `checkpoint ${checkpoint}`;
-  return cluster === from ? `${cluster}: ${nodes} nodes back at ${place}` : `${cluster}: a fork of ${from} at ${place}, ${nodes} nodes; go on with up MANIFEST --name ${cluster} --resume`;
+  return cluster === from ? `${cluster}: ${counted(nodes, 'node')} back at ${place}` : `${cluster}: a fork of ${from} at ${place}, ${counted(nodes, 'node')}; go on with up MANIFEST --name ${cluster} --resume`;
 }
 
 function refuseForClusters(given: Readonly<Record<string, boolean>>): void {
@@ -91,7 +91,7 @@ function addCheckpoint(program: Command): void {
       if ((await clusterMembers(reference, flags.store)).length > 0) {
         if (flags.name === undefined) throw new StillpointError('E_USAGE', 'give the checkpoint of the cluster a --name');
         const cut = await checkpointCluster(reference, { name: flags.name, note: flags.note, store: flags.store, keys: flags.keys });
-        return flags.json === true ? sayJson(cut) : say(`${cut.cluster}@${cut.name}: ${cut.nodes} nodes, ${scaled(Number(cut.instructions))} instructions`);
+        return flags.json === true ? sayJson(cut) : say(`${cut.cluster}@${cut.name}: ${counted(cut.nodes, 'node')}, ${scaled(Number(cut.instructions))} instructions`);
       }
       if (flags.name === undefined && flags.note === undefined) throw new StillpointError('E_USAGE', 'give the checkpoint a --name or a --note; machines take checkpoints by themselves (run --checkpoint-every)');
       const result = await mark(reference, { name: flags.name, note: flags.note }, flags.store);

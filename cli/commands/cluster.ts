@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError, type Command } from 'commander';
-import { readClusterPlan, readPipePlan, runClusterProcess, upCluster, type ClusterPlan, type ClusterStatus, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
+import { counted, readClusterPlan, readPipePlan, runClusterProcess, upCluster, type ClusterPlan, type ClusterStatus, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
 import { StatusLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson, scaled, table, toJson, writeReport } from '../terminal.ts';
@@ -130,7 +130,7 @@ function statusText({ nodes, restarts }: ClusterStatus): string {
   const parts = [
     `${count('ended')} of ${nodes.length} ended`, ...(count('waiting') > 0 ? [`${count('waiting')} waiting`] : []),
     `${scaled(sum((node) => Number(node.instructions)))} instructions`, `in ${scaled(sum((node) => node.inputBytes))}B`, `out ${scaled(sum((node) => node.outputBytes))}B`,
-    ...(restarts > 0 ? [`${restarts} restarts`] : []),
+    ...(restarts > 0 ? [counted(restarts, 'restart')] : []),
   ];
   return parts.join('  ');
 }
@@ -151,7 +151,7 @@ function finish(plan: ClusterPlan, { kind, reason, status, milliseconds }: UpRes
     return;
   }
   const instructions = status.nodes.reduce((total, node) => total + Number(node.instructions), 0);
-  note(`cluster ${plan.name}: ${status.nodes.length} nodes ended, ${scaled(instructions)} instructions, ${status.restarts} restarts, ${(milliseconds / 1000).toFixed(1)} s`);
+  note(`cluster ${plan.name}: ${counted(status.nodes.length, 'node')} ended, ${scaled(instructions)} instructions, ${counted(status.restarts, 'restart')}, ${(milliseconds / 1000).toFixed(1)} s`);
 }
 
 function parseProcesses(value: string): number {
@@ -182,7 +182,7 @@ function planFacts(plan: ClusterPlan): object {
 
 function sayPlan(plan: ClusterPlan): void {
   const security = plan.isEncrypted ? `${plan.transport}, encrypted` : plan.transport;
-  say(`cluster ${plan.name}: ${plan.nodes.length} nodes in ${plan.processes} processes, ${plan.links.length} channels (${security}), logs in ${plan.logs}`);
+  say(`cluster ${plan.name}: ${counted(plan.nodes.length, 'node')} in ${counted(plan.processes, 'process')}, ${counted(plan.links.length, 'channel')} (${security}), logs in ${plan.logs}`);
   const isPlaced = plan.hosts.length > 0;
   say(table(['NODE', ...(isPlaced ? ['HOST'] : []), 'PROCESS', 'PROGRAM', 'READS', 'WRITES', 'ARGUMENTS'], plan.nodes.map((node) => [
     node.name, ...(isPlaced ? [node.host ?? 'local'] : []), String(node.process), node.manifest.programName, channelsOf(node, true), channelsOf(node, false), node.manifest.arguments.slice(1).join(' '),

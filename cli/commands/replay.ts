@@ -3,7 +3,7 @@
  * Exit status: 0 identical, 1 diverged, 125 trouble (a damaged record is trouble, named by its own code).
  */
 import type { Command } from 'commander';
-import { clusterMembers, replayCluster, replayRun, StillpointError, type ClusterReplay, type EngineName, type ReplayResult } from '../../src/index.ts';
+import { clusterMembers, counted, replayCluster, replayRun, StillpointError, type ClusterReplay, type EngineName, type ReplayResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { KEYS_SAYS, say, sayJson } from '../terminal.ts';
 import { parseEngine } from './run.ts';
@@ -67,10 +67,10 @@ async function replayWhole(cluster: string, flags: ReplayFlags): Promise<void> {
 
 function clusterSummary({ cluster, nodes, channels, bytes }: ClusterReplay): string {
   const instructions = nodes.reduce((sum, node) => sum + node.instructions, 0n);
-  return `${nodes.map((node) => `${summary(node)}\n`).join('')}${cluster}: identical. ${nodes.length} nodes, ${instructions} instructions; ${channels} channels, ${bytes} bytes equal at both ends`;
+  return `${nodes.map((node) => `${summary(node)}\n`).join('')}${cluster}: identical. ${counted(nodes.length, 'node')}, ${instructions} instructions; ${counted(channels, 'channel')}, ${bytes} bytes equal at both ends`;
 }
 
 function summary(result: ReplayResult): string {
   const files = result.files.length === 0 ? '' : `, ${result.files.filter((file) => file.state === 'equal').length} of ${result.files.length} output files compared`;
-  return `${result.name}: identical. ${result.instructions} instructions, ${result.frames} frames, ${result.outputs} outputs, ${result.checkpoints} checkpoints${files}; root ${result.root ?? 'none'}`;
+  return `${result.name}: identical. ${result.instructions} instructions, ${counted(result.frames, 'frame')}, ${counted(result.outputs, 'output')}, ${counted(result.checkpoints, 'checkpoint')}${files}; root ${result.root ?? 'none'}`;
 }

@@ -62,7 +62,7 @@ describe('nodes on two other hosts', () => {
     });
     const { status, stdout, stderr } = await ended;
     expect([status, stderr]).toEqual([0, expect.stringContaining('3 nodes ended')]);
-    expect(stderr).toContain('1 restarts');
+    expect(stderr).toContain('1 restart,');
     expectTheSame();
     for (const node of ['first-0', 'second-0', 'third-0']) expect(stdout).toMatch(new RegExp(`^${node} \\| ${node} copied 1200000 bytes`, 'm'));
     expect(rig.processesOf(child.pid!).concat(rig.processesOf(agents.pid('east')))).toEqual([]);

@@ -111,6 +111,15 @@ describe('replicas', () => {
     expect([status, stderr]).toEqual([125, expect.stringMatching(/E_CLUSTER_FAILED: .*E_REPLICAS_DIFFER: the replicas (voter-0\.r0, voter-0\.r1 wrote different bytes|of voter-0 ended with different roots)/)]);
   });
 
+  it('three that end alike with a bad status do not differ: that is how their node ended', async () => {
+    rig.compile('three-fails', '#include <stdio.h>\nint main(void) { puts("no luck"); return 3; }\n');
+    rig.write('alike.yaml', 'version: 1\ngroups:\n  voter: { program: build/three-fails.elf, replicas: 3, memory: 16M }\n');
+    const { status, stderr } = await rig.stillpoint(['up', 'alike.yaml', '--no-logs'], 'alike');
+    expect([status, stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_CLUSTER_FAILED: node voter-0\.r[012] of cluster alike: it ended with status 3; its last lines: no luck\n$/)]);
+    const resumed = await rig.stillpoint(['up', 'alike.yaml', '--no-logs', '--resume'], 'alike');
+    expect([resumed.status, resumed.stderr]).toEqual([125, expect.stringContaining('it ended with status 3')]);
+  });
+
   it('a killed one is rebuilt and takes part again', async () => {
     const { status, stderr } = await disturb('killed.yaml', (pid) => { process.kill(pid, 'SIGKILL'); });
     expect([status, stderr]).toEqual([0, expect.stringContaining('4 nodes ended')]);

@@ -115,6 +115,56 @@ function statOf(pid: string): { readonly parent: number; readonly state: string 
   }
 }
 
+const LOOK_MS = 200;
+
+/**
+ * How long nobody of a cluster had anything to do: milliseconds in which none of its threads ran or waited for a processor. By the clock a cluster takes as many times its processor time as
+ * others want the processors; a hang, and a wait that only a timer ends, show here on a busy machine, too.
+ */
+export class IdleTime {
+  readonly #processes: () => readonly number[];
+  readonly #timer = setInterval(() => { this.#look(); }, LOOK_MS);
+  /** By thread: nanoseconds that it ran or wanted to. */
+  #busy = new Map<string, number>();
+  #lookedAt = performance.now();
+  #idleMs = 0;
+
+  constructor(processes: () => readonly number[]) {
+    this.#processes = processes;
+  }
+
+  end(): number {
+    clearInterval(this.#timer);
+    return this.#idleMs;
+  }
+
+  #look(): void {
+    const now = performance.now();
+    const busy = new Map(this.#processes().flatMap(threadsOf).map((thread) => [thread, busyOf(thread)]));
+    const most = Math.max(0, ...[...busy].map(([thread, nanoseconds]) => nanoseconds - (this.#busy.get(thread) ?? 0)));
+    this.#idleMs += Math.max(0, now - this.#lookedAt - most / 1e6);
+    this.#busy = busy;
+    this.#lookedAt = now;
+  }
+}
+
+function threadsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}`);
+  } catch {
+    return []; // It ended while we looked.
+  }
+}
+
+function busyOf(thread: string): number {
+  try {
+    const [ran = 0, waited = 0] = readFileSync(`${thread}/schedstat`, 'utf8').split(' ').map(Number);
+    return ran + waited;
+  } catch {
+    return 0;
+  }
+}
+
 /** What must be the same in every run of a cluster: root and instruction count of every node. */
 export function fingerprint({ nodes }: ClusterReport): string {
   return nodes.map(({ node, root, instructions }) => `${node} ${instructions} ${root}`).join('\n');

@@ -7,7 +7,7 @@
  * Invariants: when `up` is not heard of any more, every process stops at a resumable point, as if it had run beside `up`; 'gone' follows the last byte
  * that the process wrote. What this does NOT do: decide what a failure means (coordinator.ts at up's host).
  */
-import { StillpointError } from '../../core/index.ts';
+import { counted, StillpointError } from '../../core/index.ts';
 import { isAlive, nodeRecord, RECORDER, withStore } from '../../session/index.ts';
 import { readOwnerRecord, type StoreContext } from '../../txn/index.ts';
 import { ControlLink } from '../control-link.ts';
@@ -134,7 +134,7 @@ export class AgentSession {
     const missing: string[] = [];
     for (const file of hello.files) if (!(file.isWritten && known.length > 0) && !await this.#files.holds(file)) missing.push(file.path);
     this.#hello = hello;
-    onRemark(`cluster ${hello.cluster}: ${hello.nodes.length} nodes, ${missing.length} files to come`);
+    onRemark(`cluster ${hello.cluster}: ${counted(hello.nodes.length, 'node')}, ${counted(missing.length, 'file')} to come`);
     if (hello.isResume) await this.#sendLast(hello.nodes.filter(({ name }) => ended.some(({ node }) => node === name))); // Nobody else will.
     this.#link.send({ kind: 'ready', known, ended, missing });
   }

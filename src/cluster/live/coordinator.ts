@@ -16,7 +16,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { StillpointError, type ErrorCode } from '../../core/index.ts';
+import { counted, StillpointError, type ErrorCode } from '../../core/index.ts';
 import type { Outcome } from '../../journal/index.ts';
 import type { Report } from '../../session/index.ts';
 import type { HubCounters, NodeWait } from '../hub.ts';
@@ -200,10 +200,11 @@ export class Coordinator {
   }
 
   /** What the end of a node means for the cluster. */
-  #judge({ node, outcome }: NodeEnd): void {
+  #judge({ node, outcome, root }: NodeEnd): void {
     const what = badEnd(outcome);
     const { replicas, of } = this.#parts.plan.nodes.find(({ name }) => name === node)!;
-    if (what !== undefined && replicas < VOTERS_MIN) return this.#fail({ node, code: 'E_CLUSTER_FAILED', message: what });
+    const isAgreed = (): boolean => this.#ended.filter((end) => end.root === root && badEnd(end.outcome) === what && this.#parts.plan.nodes.some((other) => other.name === end.node && other.of === of)).length >= quorumOf(replicas);
+    if (what !== undefined && (replicas < VOTERS_MIN || isAgreed())) return this.#fail({ node, code: 'E_CLUSTER_FAILED', message: what });
     if (what !== undefined) this.#dissent(node, what);
     if (replicas > 1) this.#compareReplicas(of);
   }
@@ -236,7 +237,7 @@ export class Coordinator {
         this.#restarts++;
         return this.#spawn(member.number, member.life + 1);
       }
-      this.#fail({ node: [...member.open][0], code: 'E_CLUSTER_FAILED', message: `its process was ended by ${how}, after ${this.#restarts} restarts: ${errors.trim().split('\n').at(-1) ?? ''}` });
+      this.#fail({ node: [...member.open][0], code: 'E_CLUSTER_FAILED', message: `its process was ended by ${how}, after ${counted(this.#restarts, 'restart')}: ${errors.trim().split('\n').at(-1) ?? ''}` });
     }
     if (this.#everyone.every(({ handle }) => handle.isGone)) this.#settle();
   }

@@ -4,7 +4,7 @@
  */
 import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StillpointError } from '../../core/index.ts';
+import { counted, StillpointError } from '../../core/index.ts';
 import { riscv64 } from '../../isa/index.ts';
 import { parseElf } from '../../posix/index.ts';
 import { bindingsOfRun, defaultStoreDirectory, isAlive, monotonicMs, nodeRecord, readProgram, withStore } from '../../session/index.ts';
@@ -184,7 +184,7 @@ function publishWinners(plan: ClusterPlan, { dissents }: ClusterStatus): void {
 }
 
 function exists(plan: ClusterPlan, known: readonly string[], isElsewhere: boolean): StillpointError {
-  return new StillpointError('E_RUN_EXISTS', `the store${isElsewhere ? 's of its hosts hold' : ' holds'} ${known.length} runs of cluster ${plan.name} already; go on with --resume, or remove them: stillpoint rm ${plan.name}${isElsewhere ? ' --keys FILE' : ''}`, { data: { cluster: plan.name } });
+  return new StillpointError('E_RUN_EXISTS', `the store${isElsewhere ? 's of its hosts hold' : ' holds'} ${counted(known.length, 'run')} of cluster ${plan.name} already; go on with --resume, or remove them: stillpoint rm ${plan.name}${isElsewhere ? ' --keys FILE' : ''}`, { data: { cluster: plan.name } });
 }
 
 function refuseFinished(plan: ClusterPlan, ended: readonly NodeEnd[]): void {
