@@ -72,6 +72,23 @@ function randomWalk(random: Random): string {
 1: ${random.below(4) === 0 ? 'j 4f;' : ''} li a3, 3\n2: addi s8, s8, -1; beqz s8, 3f\n4: ${body.join('\n ')}\n ${random.below(2) === 0 ? 'bnez s8, 2b' : 'j 2b'}\n 3: add a0, a3, a4; ret`;
 }
 
+/** Blocks that go to each other at random, entered at several: loops with several entries. s8 ends it. */
+function randomKnot(random: Random): string {
+  const of = (names: string): string => names.split(' ')[random.below(names.split(' ').length)]!;
+  const any = (): string => of('a0 a2 a3 a4 a5 t0 t1');
+  const blocks = 3 + random.below(8);
+  const label = (): string => `${20 + random.below(blocks)}`;
+  const computation = (): string => of('sd ld add add') === 'sd' ? `sd ${any()}, ${8 * random.below(4)}(a1)` : random.below(4) === 0 ? `ld ${any()}, ${8 * random.below(4)}(a1)` : `${of('add sub xor addw mul srl')} ${any()}, ${any()}, ${any()}`;
+  const body = Array.from({ length: blocks }, (_, index) => {
+    const work = Array.from({ length: random.below(4) }, computation).map((piece) => `${piece}; `).join('');
+    const target = (): string => { const number = label(); return `${number}${Number(number) > 20 + index ? 'f' : 'b'}`; };
+    return `${20 + index}: ${work}addi s8, s8, -1; blez s8, 3f; ${of('blt bltu beq bge')} ${any()}, ${any()}, ${target()}; ${random.below(2) === 0 ? `j ${target()}` : ''}`;
+  });
+  return `li s7, 9; li a1, ${DATA}; 0: li s8, ${1 + random.below(300)}; addi a2, a2, 77; slli a3, a2, 7; call 1f; addi s7, s7, -1; bnez s7, 0b; ecall
+1: ${of('blt bltu bne')} ${any()}, ${any()}, ${label()}f; ${of('blt bltu bne')} ${any()}, ${any()}, ${label()}f; ${random.below(2) === 0 ? `j ${label()}f` : ''}
+${body.join('\n')}\n j 20b\n 3: add a0, a3, a4; ret`;
+}
+
 function of1248(random: Random): number {
   return 1 << random.below(4);
 }
@@ -98,6 +115,12 @@ it.each([['whole', () => 1_000_000], ['in random slices', (random: Random) => 1 
   let translated = 0;
   for (let index = 0; index < PROGRAMS; index++) translated += check(SEED + index, slice, randomWalk);
   expect(translated).toBeGreaterThan(1000 * PROGRAMS / 8);
+}, isSlow ? 1_200_000 : 60_000);
+
+it.each([['whole', () => 1_000_000], ['in random slices', (random: Random) => 1 + random.below(400)]] as const)('random loops with several entries, %s', (_name, slice) => {
+  let translated = 0;
+  for (let index = 0; index < 4 * PROGRAMS; index++) translated += check(SEED + index, slice, randomKnot);
+  expect(translated).toBeGreaterThan(100 * PROGRAMS);
 }, isSlow ? 1_200_000 : 60_000);
 
 it.each([['whole', () => 1_000_000], ['in random slices', (random: Random) => 1 + random.below(400)]] as const)('random loops, %s', (_name, slice) => {

@@ -1,6 +1,6 @@
 /**
  * The control-flow graph of a region, made reducible and put in order. Where a loop can be entered in several places (computed goto, gcc's jump
- * threading) one dispatch node stands before its entries: whoever goes to one of them sets its number and goes to the node.
+ * threading) and is not small (split-loops.ts), one dispatch node stands before its entries: whoever goes to one of them sets its number and goes to the node.
  *
  *      a ──► x ◄──► y ◄── b            a ─┐       ┌─► x
  *                                      b ─┴─► D ──┴─► y      and x, y go to each other through D
@@ -14,8 +14,10 @@
  * What this does NOT do: know instructions, emit code.
  */
 import { assert } from '../../../core/index.ts';
+import { components, entriesOf } from './components.ts';
 import { isCallingBlock, type Block, type Edge, type Region } from './region.ts';
 import { separateSmallLoops } from './small-loops.ts';
+import { COPIES_MAX, splitLoop } from './split-loops.ts';
 import { addStrips, type Strip, type StripDraft, type StripRole } from './strips.ts';
 
 /** An edge of the graph: to a node, or out of the unit. `index`: the number to set first, when the node is (or leads to) a dispatch. */
@@ -68,7 +70,7 @@ export function makeGraph({ blocks }: Region, { wanted, inside }: Entrances = { 
   for (const address of wanted) targets.add(indexOf.get(address) ?? 1);
   const place = inside === undefined ? undefined : blockAround(blocks, inside);
   const isLarge = blocks.length >= LARGE_BLOCKS;
-  if (isLarge || place !== undefined) for (const { header, members } of outermostLoops(drafts)) if (isLarge || members.includes(place!)) targets.add(header);
+  if (isLarge || place !== undefined) for (const { header, members } of outermostLoops(drafts)) if (header < blocks.length && (isLarge || members.includes(place!))) targets.add(header);
   targets.delete(1);
   if (targets.size === 0) return order(blocks, drafts, { blocks: [], draft: -1 });
   const more = [{ ...blocks[0]!, edges: [...blocks[0]!.edges, ...[...targets].map((block) => ({ block }))] }, ...blocks.slice(1)];
@@ -116,6 +118,7 @@ function interpreterTargets(drafts: readonly Draft[]): number[] {
 /** Splits loops with several entries by dispatch nodes, from the outermost inwards. */
 function makeReducible(drafts: Draft[]): void {
   const open: number[][] = [drafts.map((_, index) => index)];
+  let room = COPIES_MAX;
   for (let nodes = open.pop(); nodes !== undefined; nodes = open.pop()) {
     const inside = new Set(nodes);
     for (const component of components(drafts, inside)) {
@@ -127,6 +130,12 @@ function makeReducible(drafts: Draft[]): void {
         open.push(component.filter((node) => node !== header));
         continue;
       }
+      const copies = splitLoop(drafts, component, { entries, room });
+      if (copies > 0) {
+        room -= copies;
+        open.push(component);
+        continue;
+      }
       const dispatch = drafts.length;
       const targets = new Set(entries);
       for (const draft of drafts) draft.edges = [...new Set(draft.edges.map((target) => (targets.has(target) ? dispatch : target)))];
@@ -136,65 +145,9 @@ function makeReducible(drafts: Draft[]): void {
   }
 }
 
-/** Nodes of a component that are reached from outside it; the unit's entry is reached from outside. */
-function entriesOf(drafts: readonly Draft[], members: ReadonlySet<number>): number[] {
-  const entries = new Set<number>();
-  if (members.has(0)) entries.add(0);
-  drafts.forEach((draft, from) => {
-    if (members.has(from)) return;
-    for (const target of draft.edges) if (members.has(target)) entries.add(target);
-  });
-  return [...entries].sort((a, b) => a - b);
-}
-
-/** Strongly connected components of the graph among `inside` (Tarjan, with a stack of its own). */
-function components(drafts: readonly Draft[], inside: ReadonlySet<number>): number[][] {
-  const found: number[][] = [];
-  const order = new Int32Array(drafts.length).fill(-1);
-  const low = new Int32Array(drafts.length);
-  const isOpen = new Uint8Array(drafts.length);
-  const path: number[] = [];
-  let count = 0;
-  for (const root of inside) {
-    if (order[root]! >= 0) continue;
-    const work: { node: number; next: number }[] = [];
-    const enter = (node: number): void => {
-      order[node] = low[node] = count++;
-      isOpen[node] = 1;
-      path.push(node);
-      work.push({ node, next: 0 });
-    };
-    enter(root);
-    while (work.length > 0) {
-      const top = work.at(-1)!;
-      const target = drafts[top.node]!.edges[top.next++];
-      if (target === undefined) {
-        work.pop();
-        const parent = work.at(-1);
-        if (parent !== undefined) low[parent.node] = Math.min(low[parent.node]!, low[top.node]!);
-        if (low[top.node] === order[top.node]) found.push(closeComponent(path, isOpen, top.node));
-      } else if (inside.has(target)) {
-        if (order[target]! < 0) enter(target);
-        else if (isOpen[target] === 1) low[top.node] = Math.min(low[top.node]!, order[target]!);
-      }
-    }
-  }
-  return found;
-}
-
-function closeComponent(path: number[], isOpen: Uint8Array, root: number): number[] {
-  const component: number[] = [];
-  for (let node = -1; node !== root;) {
-    node = path.pop()!;
-    isOpen[node] = 0;
-    component.push(node);
-  }
-  return component;
-}
-
 /** `entries`: blocks at which the unit can be entered besides its start, and the dispatch node that leads to them. */
 function order(blocks: readonly Block[], drafts: Draft[], entries: { readonly blocks: readonly number[]; readonly draft: number }): Graph {
-  separateSmallLoops(drafts, reversePostorder(drafts));
+  separateSmallLoops(drafts, reversePostorder(drafts), blocks.length);
   if (blocks.length < LARGE_BLOCKS) addStrips(drafts, reversePostorder(drafts));
   const sequence = reversePostorder(drafts);
   const position = new Int32Array(drafts.length).fill(-1);

@@ -49,14 +49,14 @@ export function countOf(set: number): number {
 
 interface Draft { readonly block: Block | undefined; edges: number[] }
 
-/** Puts landings (nodes without a block and with one edge) before small loops that share their header. `order`: reverse postorder of a reducible graph. */
-export function separateSmallLoops(drafts: Draft[], order: readonly number[]): void {
+/** Puts landings (nodes without a block and with one edge) before small loops that share their header. `order`: reverse postorder of a reducible graph. `blocks`: drafts above are copies, which no number leads to. */
+export function separateSmallLoops(drafts: Draft[], order: readonly number[], blocks: number): void {
   const position = new Int32Array(drafts.length).fill(-1);
   order.forEach((draft, index) => { position[draft] = index; });
   const predecessors: number[][] = drafts.map(() => []);
   for (const from of order) for (const target of drafts[from]!.edges) predecessors[target]!.push(from);
   for (const header of order) {
-    if (drafts[header]!.block === undefined) continue;
+    if (drafts[header]!.block === undefined || header >= blocks) continue;
     const latches = predecessors[header]!.filter((from) => position[from]! >= position[header]!);
     if (latches.length < 2 || latches.length > LATCHES_MAX) continue;
     const small = latches.filter((latch) => isSmallLoop(drafts, predecessors, header, latch));

@@ -116,11 +116,13 @@ function copyLoop(drafts: StripDraft[], members: readonly number[], strip: Strip
   for (const member of members) leadTo(drafts[member]!, header, guard);
 }
 
-/** Turns the edges to a block to another draft. */
-function leadTo(draft: StripDraft, block: number, to: number): void {
-  if (!draft.edges.includes(block)) return;
-  draft.edges = draft.edges.map((target) => (target === block ? to : target));
-  (draft.redirect ??= new Map<number, number>()).set(block, to);
+/** Turns the edges to a draft (a block, or a copy of one) to another draft. */
+export function leadTo(draft: StripDraft, from: number, to: number): void {
+  if (!draft.edges.includes(from)) return;
+  draft.edges = draft.edges.map((target) => (target === from ? to : target));
+  const redirect = (draft.redirect ??= new Map<number, number>());
+  const block = [...redirect].find(([, stop]) => stop === from)?.[0] ?? from;
+  redirect.set(block, to);
 }
 
 /** What can be done in strips in a loop; undefined where that is not worth a copy. */
