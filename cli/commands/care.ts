@@ -119,7 +119,7 @@ function addStats(program: Command): void {
       say(table(['RUN', 'CHECKPOINTS', 'FRAMES', 'PAGE BYTES', 'ITS OWN'], stats.runs.map((run) => [run.name, String(run.checkpoints), String(run.frames), String(run.pageBytes), String(run.ownPageBytes)])));
       const { translations } = stats;
       if (translations === undefined) return;
-      const { programs, units, instructions, codeBytes, fileBytes, milliseconds } = translations;
-      say(`translations of ${programs} programs: ${units} units of ${instructions} instructions, ${scaled(codeBytes)}B of code made in ${(milliseconds / 1000).toFixed(1)} s; ${scaled(fileBytes)}B in ${translations.directory}`);
+      const { programs, units, instructions, codeBytes, machineCodeBytes, fileBytes, milliseconds } = translations;
+      say(`translations of ${programs} programs: ${units} units of ${instructions} instructions, ${scaled(codeBytes)}B of code made in ${(milliseconds / 1000).toFixed(1)} s, ${scaled(machineCodeBytes)}B of machine code; ${scaled(fileBytes)}B in ${translations.directory}`);
     });
 }

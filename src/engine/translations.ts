@@ -3,7 +3,7 @@
  * which table slot belongs to which address.
  *
  *   first hot place ──► key of the program ──► batches of former runs ──► each is installed where its pages hold what it was made from
- *   new batch       ──► added, with the digests of its pages          ──► saved when the host process ends
+ *   new batch       ──► added, with the digests of its pages          ──► saved when the host process ends, with the machine code that the host has made of it
  *
  * Invariants: a batch is used only where every page of its code is executable and has the digest it was made from, and every page that it reads
  * unchecked is readable; the key only finds. Slots and places of jump maps are the same in all processes of a program, so code fits wherever it goes.
@@ -11,6 +11,7 @@
  */
 import { limits } from '../core/index.ts';
 import { BIAS, PAGE_FLAG, type Batch, type UnitLayout } from '../isa/index.ts';
+import { hasGrown, KeptModule, type EngineModules, type MachineCode } from './kept-module.ts';
 import type { GuestMemory } from './memory.ts';
 
 /** What the host offers: digests, and a place to keep things in. */
@@ -19,10 +20,11 @@ export interface TranslationStore {
   digest(...parts: readonly Uint8Array[]): string;
   /** The one object for a key. */
   program(key: string): ProgramTranslations;
+  engine(): EngineModules;
 }
 
-/** A batch with the digests of its pages. Plain data: it is written to disk as it is. */
-export interface KeptBatch { readonly batch: Batch; readonly digests: ReadonlyMap<number, string> }
+/** A batch with the digests of its pages, and the machine code of its module. Plain data: it is written to disk as it is. */
+export interface KeptBatch { readonly batch: Batch; readonly digests: ReadonlyMap<number, string>; readonly code?: Uint8Array | undefined }
 /** Plain data. `milliseconds`: what translating and compiling took. */
 export interface KeptProgram { readonly batches: readonly KeptBatch[]; readonly slots: ReadonlyMap<number, number>; readonly mapsUsed: number; readonly milliseconds: number }
 
@@ -46,17 +48,24 @@ export class ProgramTranslations {
   readonly places: Places;
   readonly #batches: KeptBatch[];
   readonly #byEntry = new Map<number, KeptBatch[]>();
-  readonly #modules = new WeakMap<Batch, WebAssembly.Module>();
+  readonly #modules = new WeakMap<Batch, KeptModule>();
+  readonly #machineCode: MachineCode | undefined;
   #bytes = 0;
   #milliseconds: number;
-  /** Something is here that the files do not have. */
-  hasNews = false;
+  #hasNews = false;
+  /** Machine code that the files have. */
+  #codeBytes = 0;
 
-  constructor(kept?: KeptProgram) {
+  constructor(kept?: KeptProgram, machineCode?: MachineCode) {
+    this.#machineCode = machineCode;
     this.places = new Places(kept?.slots, kept?.mapsUsed);
     this.#batches = [];
     this.#milliseconds = kept?.milliseconds ?? 0;
-    for (const batch of kept?.batches ?? []) this.#add(batch);
+    for (const batch of kept?.batches ?? []) {
+      this.#add(batch);
+      this.#modules.set(batch.batch, new KeptModule({ bytes: batch.batch.module, code: batch.code }, machineCode));
+      this.#codeBytes += batch.code?.length ?? 0;
+    }
   }
 
   get batches(): readonly KeptBatch[] { return this.#batches; }
@@ -68,24 +77,24 @@ export class ProgramTranslations {
 
   /** Keeps a new batch, made from memory as it is now in so many milliseconds. */
   keep(batch: Batch, module: WebAssembly.Module, { digests, milliseconds }: { readonly digests: ReadonlyMap<number, string>; readonly milliseconds: number }): void {
-    this.#modules.set(batch, module);
+    this.#modules.set(batch, new KeptModule({ bytes: batch.module, code: undefined }, this.#machineCode, module));
     if (this.#bytes + batch.module.length > MODULE_BYTES_MAX) return;
     this.#milliseconds += milliseconds;
     this.#add({ batch, digests });
-    this.hasNews = true;
+    this.#hasNews = true;
   }
 
-  /** Compiled once for all processes: what the host's compiler has optimised is optimised for all. */
-  moduleOf(batch: Batch): WebAssembly.Module {
-    const known = this.#modules.get(batch);
-    if (known !== undefined) return known;
-    const module = new WebAssembly.Module(batch.module as Uint8Array<ArrayBuffer>); // Never shared memory.
-    this.#modules.set(batch, module);
-    return module;
-  }
+  /** The module of a batch that is kept here, or was to be. */
+  moduleOf(batch: Batch): KeptModule | undefined { return this.#modules.get(batch); }
 
-  forSaving(): KeptProgram {
-    return { batches: this.#batches, slots: this.places.slots, mapsUsed: this.places.mapsUsed, milliseconds: this.#milliseconds };
+  /** What the files do not have yet, with all that they have; undefined: they have everything. */
+  news(): KeptProgram | undefined {
+    const batches = this.#batches.map(({ batch, digests }): KeptBatch => ({ batch, digests, code: this.#modules.get(batch)!.forKeeping().code }));
+    const codeBytes = batches.reduce((sum, { code }) => sum + (code?.length ?? 0), 0);
+    if (!this.#hasNews && !hasGrown(codeBytes, this.#codeBytes)) return undefined;
+    this.#hasNews = false;
+    this.#codeBytes = codeBytes;
+    return { batches, slots: this.places.slots, mapsUsed: this.places.mapsUsed, milliseconds: this.#milliseconds };
   }
 
   #add(kept: KeptBatch): void {

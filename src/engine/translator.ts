@@ -89,7 +89,7 @@ export class Translator implements Executor {
     this.#effort = options.effort;
     this.#margin = options.margin ?? MARGIN;
     const hotLimit = options.hotLimit ?? HOT_LIMIT;
-    this.#interpreter = new WasmTier(memory, state, { hotLimit });
+    this.#interpreter = new WasmTier(memory, state, { hotLimit, modules: options.store?.engine() });
     this.#units = new UnitTable({ memory, interpreter: this.#interpreter, margin: this.#margin, hotLimit, isEager: options.hotLimit !== undefined, effort: options.effort, clock: options.clock ?? (() => 0), store: options.store, helpers: this.#helpers() });
     this.#outcome = new Int32Array(memory.buffer, this.#units.layout.outcome, 8);
   }

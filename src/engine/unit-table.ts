@@ -11,6 +11,7 @@
 import { assert } from '../core/index.ts';
 import { CodeCache, driverModule, FunctionStarts, liftBatch, relayModule, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
+import type { Units } from './kept-module.ts';
 import { VM_OFFSET, type GuestMemory } from './memory.ts';
 import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
 import type { WasmTier } from './wasm-tier.ts';
@@ -90,7 +91,7 @@ export class UnitTable {
   readonly #made = new Map<number, number>();
   readonly #batchesOfPage = new Map<number, Set<InstalledBatch>>();
   /** What is in the slots of shared batches that were installed here once: an instance stays in the list of its table for good, and costs each later change of a slot something. */
-  readonly #instances = new WeakMap<Batch, ReadonlyMap<number, unknown>>();
+  readonly #instances = new WeakMap<Batch, Units>();
   readonly #targets: Int32Array;
   readonly #calleeLimit: number;
   readonly #queueMax: number;
@@ -218,7 +219,7 @@ export class UnitTable {
     const { batch } = kept;
     if (entriesOf(batch).every((address) => this.#units.has(address)) || !digests.fits(kept)) return;
     this.#effort.keptModules++;
-    this.#install(batch, this.#program!.moduleOf(batch));
+    this.#install(batch, this.#program!.moduleOf(batch)!.module);
   }
 
   #translate(entries: readonly HotEntry[]): void {
@@ -270,7 +271,10 @@ export class UnitTable {
     if (known !== undefined) for (const [slot, unit] of known) this.#table.set(slot, unit);
     else {
       new WebAssembly.Instance(module, this.#imports);
-      if (this.#program !== undefined) this.#instances.set(batch, new Map(batch.units.flatMap(({ entries }) => [...entries.values()].map((slot) => [slot, this.#table.get(slot)]))));
+      if (this.#program === undefined) return;
+      const units: Units = new Map(batch.units.flatMap(({ entries }) => [...entries.values()].map((slot) => [slot, this.#table.get(slot)])));
+      this.#instances.set(batch, units);
+      this.#program.moduleOf(batch)?.linked(units);
     }
   }
 

@@ -9,19 +9,21 @@ import {
   loopModule, NEVER_HOT, ProfilingInterpreter, STOP, WasmInterpreter,
   type ColdInterpreter, type CpuMemory, type CpuState, type Executor, type Isa, type Loop, type LoopLayout, type Nesting, type Pause, type Relay, type Stop,
 } from '../isa/index.ts';
+import { EngineModules, type Units } from './kept-module.ts';
 import { GuestMemory, VM_OFFSET } from './memory.ts';
 
 /** Making and compiling the module takes as long as the TypeScript interpreter, cold, for about this many instructions. */
 const WARM_UP = 30_000;
-/** Compiled modules by place of the register block; more sizes than this in one process are compiled again. */
-const MODULES_MAX = 8;
-const modules = new Map<number, WebAssembly.Module>();
+/** What is shared by all machines of the process that are given no other. */
+const shared = new EngineModules();
 
 export interface WasmTierOptions {
   /** Jumps to a target before run() pauses with PAUSE.hot; never when it is not given. */
   readonly hotLimit?: number;
   /** Instructions in the TypeScript interpreter first; when it is not given, some where the process has no module yet. */
   readonly warmUp?: number;
+  /** Where the module is kept from one process to the next; without one each process makes its own. */
+  readonly modules?: EngineModules | undefined;
 }
 
 /** The ISA with this executor in place of its interpreter. */
@@ -34,13 +36,8 @@ function layoutOf({ vmBase, buffer }: GuestMemory): LoopLayout {
   return { registers: vmBase + VM_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags, area, areaBytes: buffer.byteLength - area };
 }
 
-function moduleFor(layout: LoopLayout): WebAssembly.Module {
-  const known = modules.get(layout.registers);
-  if (known !== undefined) return known;
-  if (modules.size >= MODULES_MAX) modules.clear();
-  const module = new WebAssembly.Module(loopModule(layout));
-  modules.set(layout.registers, module);
-  return module;
+function nameOf(layout: LoopLayout): string {
+  return `loop ${JSON.stringify(layout)}`;
 }
 
 /** A cold tier: the TypeScript interpreter at first, then the WebAssembly one. */
@@ -48,19 +45,23 @@ export class WasmTier implements ColdInterpreter {
   readonly #memory: GuestMemory;
   readonly #state: CpuState;
   readonly #hotLimit: number;
+  readonly #modules: EngineModules;
   readonly #first: ProfilingInterpreter;
   #second: WasmInterpreter | undefined;
+  /** Held as long as this is. */
+  #linked: Units | undefined = undefined;
   readonly #entries = new Map<number, number>();
   #warmUp: number;
   #last: ColdInterpreter;
   #makeRelay: ((loop: Loop) => Relay) | undefined = undefined;
 
-  constructor(memory: CpuMemory, state: CpuState, { hotLimit = NEVER_HOT, warmUp }: WasmTierOptions) {
+  constructor(memory: CpuMemory, state: CpuState, { hotLimit = NEVER_HOT, warmUp, modules = shared }: WasmTierOptions) {
     assert(memory instanceof GuestMemory, 'the WebAssembly interpreter works on the linear memory of the engine');
     this.#memory = memory;
     this.#state = state;
     this.#hotLimit = hotLimit;
-    this.#warmUp = warmUp ?? (modules.has(layoutOf(memory).registers) ? 0 : WARM_UP);
+    this.#modules = modules;
+    this.#warmUp = warmUp ?? (modules.has(nameOf(layoutOf(memory))) ? 0 : WARM_UP);
     this.#first = new ProfilingInterpreter(memory, state, hotLimit);
     this.#last = this.#first;
   }
@@ -110,8 +111,11 @@ export class WasmTier implements ColdInterpreter {
   #goOver(): WasmInterpreter {
     const memory = this.#memory;
     const layout = layoutOf(memory);
-    const instance = new WebAssembly.Instance(moduleFor(layout), { e: { memory: memory.wasmMemory } });
+    const kept = this.#modules.open(nameOf(layout), () => loopModule(layout));
+    const instance = new WebAssembly.Instance(kept.module, { e: { memory: memory.wasmMemory } });
     const loop = instance.exports['loop'] as Loop; // What the module exports under this name.
+    this.#linked = new Map([[0, loop]]);
+    kept.linked(this.#linked);
     const second = new WasmInterpreter(memory, this.#state, { layout, loop, relay: this.#makeRelay?.(loop), hotLimit: this.#hotLimit });
     for (const [entry, slot] of this.#entries) second.setEntry(entry, slot);
     this.#entries.clear();

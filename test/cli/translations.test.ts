@@ -29,8 +29,24 @@ function run(path: string, directory: string, programArguments: readonly string[
   return { root, instructions, stdout: seen.stdout, kept: host.translation.keptModules };
 }
 
+const ENGINE = '-engine.translations';
+/** Of programs; one more has the engine's own modules. */
 function files(): string[] {
-  return readdirSync(cache).map((name) => join(cache, name));
+  return readdirSync(cache).filter((name) => !name.endsWith(ENGINE)).map((name) => join(cache, name));
+}
+
+/** Where a program ran that is long enough for V8 to optimise it, and the engine's modules. */
+const optimised = bench.path('machine-code');
+function engineFile(): string {
+  return join(optimised, readdirSync(optimised).find((name) => name.endsWith(ENGINE))!);
+}
+
+function damages(file: string): readonly (() => void)[] {
+  const whole = readFileSync(file);
+  return [
+    ...[0, 20, 60, whole.length >> 1, whole.length - 1].map((at) => () => { const bytes = Buffer.from(whole); bytes[at]! ^= 4; writeFileSync(file, bytes); }),
+    () => { truncateSync(file, whole.length - 100); }, () => { truncateSync(file, 0); },
+  ];
 }
 
 beforeAll(() => {
@@ -50,27 +66,36 @@ describe('the translation cache', () => {
     expect({ ...facts, kept: 0 }).toEqual(plain);
   });
 
+  it('holds what V8 has optimised, as far as it came, and it is used for the same bits', () => {
+    const long = bench.compile('long.elf', SOURCE.replaceAll('300000', '20000000'), ['-O2', '-DSEED=11']);
+    const expected = run(long, 'off');
+    for (let index = 0; index < 3; index++) expect({ ...run(long, optimised), kept: 0 }).toEqual(expected);
+    const { translations } = JSON.parse(bench.stillpoint(['stats', '--json'], '', { STILLPOINT_TRANSLATIONS: optimised }).stdout) as { translations: { machineCodeBytes: number } };
+    expect(translations.machineCodeBytes).toBeGreaterThan(1000);
+  });
+
   it('is told by stats, as it stands in its files', () => {
     const stats = (directory: string, ...more: readonly string[]): string => bench.stillpoint(['stats', ...more], '', { STILLPOINT_TRANSLATIONS: directory }).stdout;
     const { translations } = JSON.parse(stats(cache, '--json')) as { translations: Readonly<Record<string, number>> };
-    expect(translations).toMatchObject({ directory: cache, programs: 1, fileBytes: statSync(files()[0]!).size });
+    expect(translations).toMatchObject({ directory: cache, programs: 1, fileBytes: readdirSync(cache).reduce((sum, name) => sum + statSync(join(cache, name)).size, 0) });
     for (const fact of ['units', 'instructions', 'codeBytes', 'milliseconds']) expect(translations[fact], fact).toBeGreaterThan(0);
-    expect(stats(cache)).toMatch(/translations of 1 programs: [0-9]+ units of [0-9]+ instructions, .*B of code made in [0-9.]+ s; .*B in /);
+    expect(stats(cache)).toMatch(/translations of 1 programs: [0-9]+ units of [0-9]+ instructions, .*B of code made in [0-9.]+ s, .*B of machine code; .*B in /);
     expect(JSON.parse(stats('off', '--json'))).not.toHaveProperty('translations');
   });
 
   it('is passed over and written anew when its file is damaged in any place', () => {
-    const [file] = files() as [string];
-    const whole = readFileSync(file);
-    const damages: readonly (() => void)[] = [
-      ...[0, 20, 60, whole.length >> 1, whole.length - 1].map((at) => () => { const bytes = Buffer.from(whole); bytes[at]! ^= 4; writeFileSync(file, bytes); }),
-      () => { truncateSync(file, whole.length - 100); }, () => { truncateSync(file, 0); },
-    ];
-    for (const damage of damages) {
+    for (const damage of damages(files()[0]!)) {
       damage();
       expect(run(program, cache)).toEqual(plain);
     }
     expect(run(program, cache).kept).toBeGreaterThan(0);
+  });
+
+  it('begins with an engine of its own where the kept one is damaged', () => {
+    for (const damage of damages(engineFile())) {
+      damage();
+      expect({ ...run(program, optimised), kept: 0 }).toEqual(plain);
+    }
   });
 
   it('is not trusted when others may write to it', () => {

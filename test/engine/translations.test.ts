@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 import { describe, expect, it } from 'vitest';
+import { EngineModules } from '../../src/engine/kept-module.ts';
 import { ProgramTranslations, type TranslationStore } from '../../src/engine/translations.ts';
 import { riscv64 } from '../../src/isa/index.ts';
 import { Random } from '../isa/random.ts';
@@ -18,9 +19,10 @@ class OneStore implements TranslationStore {
   }
 
   program(): ProgramTranslations { return this.kept; }
+  engine(): EngineModules { return new EngineModules(); }
 
   /** As if another process had read it from its file. */
-  reopen(): void { this.kept = new ProgramTranslations(deserialize(serialize(this.kept.forSaving())) as ReturnType<ProgramTranslations['forSaving']>); }
+  reopen(): void { this.kept = new ProgramTranslations(deserialize(serialize(this.kept.news())) as ReturnType<ProgramTranslations['news']>); }
 }
 
 /** Runs in lockstep with the interpreter until the code ends or the budgets do; the number of kept modules used. */

@@ -1,7 +1,7 @@
 /**
- * Translations on disk: one file a program in a directory of the user's cache, written when the process ends.
+ * Translations on disk: one file a program in a directory of the user's cache, and one for the engine's own modules, written when the process ends.
  *
- *   file = 'SPTRANS1'   SHA-256 of the rest (32 bytes)   the program's batches, slots and map space as V8 serialises values
+ *   file = 'SPTRANS1'   SHA-256 of the rest (32 bytes)   the program's batches with machine code, slots and map space as V8 serialises values
  *
  * Invariants: a file is used only when this user owns it and its directory, nobody else may write to them, and its digest is right; anything else is as if
  * it were not there. A file appears whole (rename). The name of a file has the digest of this translator in it, so another version never reads it.
@@ -14,13 +14,17 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
+import { EngineModules, type KeptCode } from '../kept-module.ts';
 import { ProgramTranslations, type KeptProgram, type TranslationStore } from '../translations.ts';
+import { machineCode } from './machine-code.ts';
 
 const MAGIC = Buffer.from('SPTRANS1');
 const DIGEST_BYTES = 32;
-const FILE_BYTES_MAX = 64 * 1024 * 1024;
+const FILE_BYTES_MAX = 128 * 1024 * 1024;
 const DIRECTORY_BYTES_MAX = 256 * 1024 * 1024;
 const SUFFIX = '.translations';
+/** In place of a program's key: the engine's own modules. */
+const ENGINE = 'engine';
 /** Bits of a mode that let others write. */
 const OTHERS_WRITE = 0o022;
 
@@ -41,6 +45,8 @@ export interface TranslationSummary {
   readonly instructions: number;
   /** Of WebAssembly. */
   readonly codeBytes: number;
+  /** Of what V8 has optimised. */
+  readonly machineCodeBytes: number;
   /** On disk, those of other versions too. */
   readonly fileBytes: number;
   /** What translating and compiling all of it took. */
@@ -50,6 +56,8 @@ export interface TranslationSummary {
 export class TranslationFiles implements TranslationStore {
   readonly #directory: string;
   readonly #programs = new Map<string, ProgramTranslations>();
+  #engine: EngineModules | undefined = undefined;
+  #isSaving = false;
   #prefix: string | undefined = undefined;
 
   constructor(directory: string) {
@@ -63,37 +71,50 @@ export class TranslationFiles implements TranslationStore {
   program(key: string): ProgramTranslations {
     const known = this.#programs.get(key);
     if (known !== undefined) return known;
-    if (this.#programs.size === 0) process.once('exit', () => { this.save(); });
-    const program = new ProgramTranslations(this.#load(key));
-    const now = new Date();
-    quietly(() => { utimesSync(this.#path(key), now, now); }); // The least lately used go first.
+    const program = new ProgramTranslations(this.#open<KeptProgram>(key), machineCode());
     this.#programs.set(key, program);
     return program;
   }
 
+  engine(): EngineModules {
+    return (this.#engine ??= new EngineModules(() => this.#open<ReadonlyMap<string, KeptCode>>(ENGINE), machineCode()));
+  }
+
+  /** What is kept under a key, to be saved when the process ends. */
+  #open<Kept>(key: string): Kept | undefined {
+    if (!this.#isSaving) process.once('exit', () => { this.save(); });
+    this.#isSaving = true;
+    const now = new Date();
+    quietly(() => { utimesSync(this.#path(key), now, now); }); // The least lately used go first.
+    return this.#load<Kept>(key);
+  }
+
   /** Writes what is new. */
   save(): void {
-    for (const [key, program] of this.#programs) {
-      if (!program.hasNews) continue;
-      program.hasNews = false;
-      quietly(() => { this.#write(key, program.forSaving()); });
+    for (const [key, kept] of [...this.#programs, ...(this.#engine === undefined ? [] : [[ENGINE, this.#engine] as const])]) {
+      quietly(() => {
+        const news = kept.news();
+        if (news !== undefined) this.#write(key, news);
+      });
     }
     quietly(() => { this.#makeRoom(); });
   }
 
   summary(): TranslationSummary {
-    const sum = { programs: 0, units: 0, instructions: 0, codeBytes: 0, fileBytes: 0, milliseconds: 0 };
+    const sum = { programs: 0, units: 0, instructions: 0, codeBytes: 0, machineCodeBytes: 0, fileBytes: 0, milliseconds: 0 };
     const own = `${this.#prefix ??= translatorDigest()}-`;
     for (const name of quietly(() => readdirSync(this.#directory)) ?? []) {
       if (!name.endsWith(SUFFIX)) continue;
       sum.fileBytes += quietly(() => lstatSync(join(this.#directory, name)).size) ?? 0;
-      const program = name.startsWith(own) ? this.#load(name.slice(own.length, -SUFFIX.length)) : undefined;
+      const key = name.startsWith(own) ? name.slice(own.length, -SUFFIX.length) : ENGINE;
+      const program = key === ENGINE ? undefined : this.#load<KeptProgram>(key);
       if (program === undefined) continue;
       sum.programs++;
       sum.milliseconds += program.milliseconds;
-      for (const { batch: { units, module } } of program.batches) {
+      for (const { batch: { units, module }, code } of program.batches) {
         sum.units += units.length;
         sum.codeBytes += module.length;
+        sum.machineCodeBytes += code?.length ?? 0;
         for (const { instructions } of units) sum.instructions += instructions;
       }
     }
@@ -104,7 +125,7 @@ export class TranslationFiles implements TranslationStore {
     return join(this.#directory, `${this.#prefix ??= translatorDigest()}-${key.slice(0, 40)}${SUFFIX}`);
   }
 
-  #load(key: string): KeptProgram | undefined {
+  #load<Kept>(key: string): Kept | undefined {
     return quietly(() => {
       if (!isOurs(lstatSync(this.#directory))) return undefined;
       const path = this.#path(key);
@@ -116,18 +137,17 @@ export class TranslationFiles implements TranslationStore {
         const start = MAGIC.length + DIGEST_BYTES;
         const content = bytes.subarray(start);
         if (bytes.length < start || !bytes.subarray(0, MAGIC.length).equals(MAGIC) || !digestOf(content).equals(bytes.subarray(MAGIC.length, start))) return undefined;
-        const program = deserialize(content) as KeptProgram; // Written by this translator: the name and the digest say so.
-        return program;
+        return deserialize(content) as Kept; // Written by this translator: the name and the digest say so.
       } finally {
         closeSync(file);
       }
     });
   }
 
-  #write(key: string, program: KeptProgram): void {
+  #write(key: string, kept: unknown): void {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     if (!isOurs(lstatSync(this.#directory))) return;
-    const content = serialize(program);
+    const content = serialize(kept);
     if (content.length > FILE_BYTES_MAX) return;
     const path = this.#path(key);
     const fresh = `${path}.${process.pid}.new`;

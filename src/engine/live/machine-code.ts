@@ -1,0 +1,58 @@
+/**
+ * Machine code that V8's optimising compiler has made of modules, out of the process and into another one. V8 has functions for that, made for browsers, which
+ * Node offers by no interface but the syntax of V8's own tests; so they are used with versions only that were tried (test/engine/machine-code.test.ts).
+ *
+ * Invariants: bytes name V8's version, its flags and the processor's features, and give nothing elsewhere; a module with machine code means what it means without. Whoever gives bytes
+ * vouches for them: V8 runs what is in them.
+ * What this does NOT do: read or write files (translation-files.ts), decide what is kept (kept-module.ts).
+ */
+import { setFlagsFromString } from 'node:v8';
+import type { MachineCode } from '../kept-module.ts';
+
+/** Versions of V8 that were tried: those of Node 20, 22 and 24. */
+const TRIED = ['11.3.', '12.4.', '13.6.'];
+
+interface Natives {
+  serialize(module: WebAssembly.Module): unknown;
+  /** Undefined where the bytes are of another version, other flags or another processor. */
+  deserialize(code: ArrayBuffer, module: Uint8Array): unknown;
+  /** Of a function that a module exports. */
+  isOptimised(unit: unknown): unknown;
+}
+
+let found: MachineCode | undefined;
+let isKnown = false;
+
+/** Undefined where this version of V8 was not tried, or makes no code from strings. */
+export function machineCode(): MachineCode | undefined {
+  if (isKnown) return found;
+  isKnown = true;
+  const natives = TRIED.some((version) => process.versions.v8.startsWith(version)) ? openNatives() : undefined;
+  return (found = natives === undefined ? undefined : {
+    bytesOf: (module, units) => {
+      if (!units.some((unit) => natives.isOptimised(unit) === true)) return undefined; // V8 ends the process where there is nothing to give.
+      const code = natives.serialize(module);
+      return code instanceof ArrayBuffer ? new Uint8Array(code) : undefined;
+    },
+    moduleOf: (code, bytes) => {
+      const module = natives.deserialize(code.slice().buffer, bytes);
+      return module instanceof WebAssembly.Module ? module : undefined;
+    },
+  });
+}
+
+/** The flag is taken back at once: nothing else is parsed with it, and what V8 keeps by its flags stays valid. */
+function openNatives(): Natives | undefined {
+  setFlagsFromString('--allow-natives-syntax');
+  try {
+    return {
+      serialize: new Function('module', 'return %SerializeWasmModule(module)') as Natives['serialize'],
+      deserialize: new Function('code', 'module', 'return %DeserializeWasmModule(code, module)') as Natives['deserialize'],
+      isOptimised: new Function('unit', 'return %IsTurboFanFunction(unit)') as Natives['isOptimised'],
+    };
+  } catch {
+    return undefined; // A syntax error: V8 has no such function, or makes none from strings.
+  } finally {
+    setFlagsFromString('--no-allow-natives-syntax');
+  }
+}
