@@ -230,6 +230,9 @@ function toNode(member: Member, context: { readonly process: number; readonly ho
   const resolved = resolveRun(wished, context.images?.get(draft.group.name));
   const { manifest, bindings } = declareRun(resolved.settings, standardless(inspector), resolved.declared);
   const peers = peersOf(draft, context.channels);
+  const paths = new Set(peers.map(({ spec }) => spec.path));
+  const taken = manifest.channels.find(({ path }) => paths.has(path));
+  if (taken !== undefined) throw complain(settings.place(['groups', draft.group.name, 'files', taken.name]), `node ${draft.name} has a channel to or from another node at ${taken.path}; give the file another name`);
   const channels = [...manifest.channels, ...peers.map(({ spec }) => spec)].sort((a, b) => compareChannelNames(a.name, b.name));
   const whole: RunManifest = { ...manifest, arguments: [draft.name, ...manifest.arguments.slice(1)], channels };
   if (channels.length > limits.CHANNELS_MAX) throw complain(settings.place(['channels']), `node ${draft.name} has ${channels.length} channels, at most ${limits.CHANNELS_MAX} are possible`);

@@ -130,6 +130,7 @@ describe('refusals name file, line and field', () => {
     ['a ring of two groups', two('{ from: a, to: b, pattern: ring }'), /channels\.0: the pattern ring joins nodes of one group/],
     ['an unknown pattern', two('{ from: a, to: b, pattern: star }'), /job\.yaml:6: channels\.0\.pattern/],
     ['two channels of one name', two('{ from: a, to: b }\n  - { from: a, to: b }'), /channels: node a-0 has two channels \/dev\/out\/b-0; give one of them another name/],
+    ['a file with the path of a channel', `${two('{ from: a, to: b }').replace(/(b: \{ program: p)/, '$1, files: { a-0: { in: parts/part-a.txt } }')}`, /job\.yaml:4: groups\.b\.files\.a-0: node b-0 has a channel to or from another node at \/dev\/in\/a-0; give the file another name/],
     ['a buffer that is too small', two('{ from: a, to: b, buffer: 1K }'), /channels\.0\.buffer: a buffer has from 64K to 64M/],
     ['a topic without a name', two('{ from: a, to: b, pattern: publish }'), /channels\.0: the pattern publish wants a name/],
     ['a topic twice for one reader', two('{ from: a, to: b, pattern: publish, name: t }\n  - { from: a, to: b, pattern: publish, name: t }'), /node b-0 has two channels \/dev\/in\/t\.a-0/],
@@ -150,6 +151,10 @@ describe('refusals name file, line and field', () => {
     expect(`${code} ${message}`).toMatch(expected);
     expect(code).toBe('E_MANIFEST');
     expect(message).not.toContain('\n');
+  });
+
+  it('a file with nothing in it is empty', () => {
+    expect(complaint(() => parseClusterText('# later\n', '/w/job.yaml'))).toMatchObject({ code: 'E_MANIFEST', message: expect.stringMatching(/job\.yaml:1: the file: is empty$/) as string });
   });
 
   it('a quota of a channel that is not there is a wrong declaration', () => {

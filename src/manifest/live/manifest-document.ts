@@ -73,7 +73,7 @@ export class ManifestDocument<Content> {
     const field = deepest.unknownKey === undefined ? deepest.path : [...deepest.path, deepest.unknownKey];
     const name = field.length === 0 ? 'the file' : field.join('.');
     const isMissing = field.length > 0 && valueAt(value, field) === undefined;
-    const what = deepest.unknownKey !== undefined ? 'is not a known key' : isMissing ? 'is missing' : deepest.message;
+    const what = value === null ? 'is empty' : deepest.unknownKey !== undefined ? 'is not a known key' : isMissing ? 'is missing' : deepest.message;
     return this.#complaint(this.#lineOf(field), `${name}: ${what}`);
   }
 
