@@ -50,11 +50,21 @@ export function stackSize(memoryBytes: number): number {
   return Math.min(STACK_BYTES, Math.floor(memoryBytes / 4 / PAGE_BYTES) * PAGE_BYTES);
 }
 
+/** Whether a machine can have so little memory for a program: pages of its segments alone are more. */
+export function isTooLarge({ segments }: ElfImage, memoryBytes: number): boolean {
+  return pageRanges(segments).reduce((sum, [start, end]) => sum + end - start, 0) > memoryBytes;
+}
+
+/** Of a program that is too large. */
+export function tooLarge(memoryBytes: number): StillpointError {
+  return new StillpointError('E_ELF_TOO_LARGE', 'the program does not fit in the memory of the machine: give it more (--memory, or memory in a manifest)', { data: { memoryBytes } });
+}
+
 /** Puts the segments into memory with their rights. Throws E_ELF_TOO_LARGE when they do not fit. */
 function loadImage(space: AddressSpace, { image, bytes }: LoadFile): void {
   for (const [start, end, protection] of pageRanges(image.segments)) {
     const mapped = space.mapRange({ length: end - start, protection, isShared: false, place: { kind: 'free', address: start } });
-    if (mapped !== start) throw new StillpointError('E_ELF_TOO_LARGE', 'the program does not fit in the memory of the machine: give it more with --memory', { data: { memoryBytes: space.account.memoryBytes } });
+    if (mapped !== start) throw tooLarge(space.account.memoryBytes);
   }
   for (const { address, fileOffset, fileBytes } of image.segments) space.memory.install(address, bytes.subarray(fileOffset, fileOffset + fileBytes));
 }

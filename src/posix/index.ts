@@ -5,6 +5,7 @@ export type { Changed } from './marks.ts';
 export type { LentImage, MachineImage, RestoredImage, RestoreOptions } from './guest-state.ts';
 export type { GuestOutcome } from './kernel.ts';
 export { parseElf, type ElfImage } from './elf.ts';
+export { isTooLarge, tooLarge } from './boot.ts';
 export { FileSystem } from './files/index.ts';
 export { ACCOUNTS } from './files/initial-tree.ts';
 export { layerOfChanges } from './files/changes.ts';

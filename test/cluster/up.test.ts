@@ -15,6 +15,7 @@ const DATA = randomBytes(5, 1_500_000);
 beforeAll(() => {
   for (const name of ['copy']) rig.compile(name);
   rig.compile('fails', '#include <stdio.h>\nint main(int c, char **v) { puts("about to fail"); fprintf(stderr, "no luck in %s\\n", v[0]); return 7; }\n');
+  rig.compile('large', 'char large[64 << 20];\nint main(void) { return large[0]; }\n');
   rig.compile('waits', '#include <stdio.h>\n#include <fcntl.h>\n#include <unistd.h>\nint main(int c, char **v) { char b; int n = read(open(v[1], O_RDONLY), &b, 1); printf("read %d\\n", n); return 0; }\n');
   rig.compile('spins', '#include <stdio.h>\nint main(void) { volatile unsigned long n = 0; for (int r = 0; r < 100; r++) { for (int i = 0; i < 4000000; i++) n += i; printf("%d\\n", r); fflush(stdout); } return 0; }\n');
   rig.write('build/data', DATA);
@@ -77,6 +78,7 @@ describe('a node that fails', () => {
 
   it.each<[string, number, RegExp]>([
     ['build/absent.elf', 127, /E_PROGRAM_NOT_FOUND: node a-0 of cluster absent: there is no program at .*absent\.elf/],
+    ['build/large.elf, memory: 16M', 126, /E_ELF_TOO_LARGE: node a-0 of cluster absent: .*large\.elf: the program does not fit in the memory of the machine: give it more \(--memory, or memory in a manifest\)/],
     ['words.yaml', 126, /E_ELF_MAGIC: node a-0 of cluster absent: .*words\.yaml: the file does not begin with the ELF magic number/],
   ])('a program that cannot be, such as %s, is named with its node before outputs are touched', async (program, exit, says) => {
     rig.write('absent.yaml', `version: 1\ngroups:\n  a: { program: ${program}, files: { result: { out: earlier } } }\n`);

@@ -6,7 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, truncateSync } f
 import { setTimeout as sleep } from 'node:timers/promises';
 import { counted, StillpointError } from '../../core/index.ts';
 import { riscv64 } from '../../isa/index.ts';
-import { parseElf } from '../../posix/index.ts';
+import { isTooLarge, parseElf, tooLarge } from '../../posix/index.ts';
 import { bindingsOfRun, defaultStoreDirectory, isAlive, monotonicMs, nodeRecord, readProgram, withStore } from '../../session/index.ts';
 import type { HostBinding } from '../../manifest/index.ts';
 import { clusterPut, owned, readClusterRecord, readOwnerRecord, type ClusterRecord, type StoreContext } from '../../txn/index.ts';
@@ -65,11 +65,13 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
 function lookAtPrograms({ name, nodes }: ClusterPlan): void {
   const seen = new Set<string>();
   for (const { name: node, manifest, bindings: { program }, images } of nodes) {
-    if (manifest.programPath !== undefined || seen.has(program)) continue;
-    seen.add(program);
+    const key = `${manifest.memoryBytes} ${program}`;
+    if (manifest.programPath !== undefined || seen.has(key)) continue;
+    seen.add(key);
     try {
       const bytes = readProgram(program, images.length > 0);
-      if (images.length === 0) parseElf(bytes, { machine: riscv64.abi.elfMachine }); // With one it may be a script.
+      if (images.length > 0) continue; // It may be a script.
+      if (isTooLarge(parseElf(bytes, { machine: riscv64.abi.elfMachine }), manifest.memoryBytes)) throw tooLarge(manifest.memoryBytes);
     } catch (error) {
       throw error instanceof StillpointError ? new StillpointError(error.code, `node ${node} of cluster ${name}: ${error.code.startsWith('E_ELF_') ? `${program}: ` : ''}${error.message}`, { data: error.data, cause: error }) : error;
     }
