@@ -271,14 +271,17 @@ function peersOf(draft: NodeDraft, links: readonly Channel[]): readonly { readon
 function runSettings(draft: NodeDraft, position: number, { place }: ClusterSettings): RunSettings {
   const { group } = draft;
   const field = (name: string): ReturnType<ClusterSettings['place']> => place(['groups', group.name, name]);
+  const clock = group.clock === undefined ? undefined : parseClock(group.clock, field('clock'));
+  const entropy: RunSettings['entropy'] = group.entropy === undefined ? { kind: 'seed', seed: BigInt(position) } : parseEntropy(group.entropy, field('entropy'));
+  const alone = ([['clock', clock], ['entropy', entropy]] as const).find(([, source]) => source?.kind === 'recorded');
+  if (alone !== undefined && group.replicas > 1) throw complain(field(alone[0]), `replicas that read the host's ${alone[0]} differ, each has its own; say something else than recorded, or replicas: 1`);
   return {
     program: group.program, arguments: draft.arguments, environment: draft.environment,
     ...(group.workingDirectory === undefined ? {} : { workingDirectory: group.workingDirectory }),
     ...(group.user === undefined ? {} : { user: group.user }),
     ...(group.memoryBytes === undefined ? {} : { memoryBytes: group.memoryBytes }),
     ...(group.maxInstructions === undefined ? {} : { maxInstructions: group.maxInstructions }),
-    ...(group.clock === undefined ? {} : { clock: parseClock(group.clock, field('clock')) }),
-    entropy: group.entropy === undefined ? { kind: 'seed', seed: BigInt(position) } : parseEntropy(group.entropy, field('entropy')),
+    ...(clock === undefined ? {} : { clock }), entropy,
     channels: draft.files.map(({ name, kind, file }) => ({ name, kind, file, place: place(['groups', group.name, 'files', name]) })),
     live: [], limits: group.limits.map(({ channel, limits: given }) => ({ channel, limits: given, place: field('limits') })), images: group.images, entrypoint: '', host: {},
   };

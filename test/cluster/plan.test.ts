@@ -145,6 +145,8 @@ describe('refusals name file, line and field', () => {
     ['a bad cluster name', 'name: "x.y"\ngroups:\n  a: { program: p }', /job\.yaml:2: name: 'x\.y' is not a cluster name/],
     ['a bad size', 'groups:\n  a: { program: p, memory: lots }', /job\.yaml:3: groups\.a\.memory/],
     ['a bad clock', 'groups:\n  a: { program: p, clock: noon }', /job\.yaml:3: groups\.a\.clock: 'noon' is not a clock/],
+    ['replicas that read the host\'s clock', 'groups:\n  a: { program: p, replicas: 3, clock: recorded }', /job\.yaml:3: groups\.a\.clock: replicas that read the host's clock differ/],
+    ['replicas with random numbers of the host', 'groups:\n  a: { program: p, replicas: 3, entropy: recorded }', /job\.yaml:3: groups\.a\.entropy: replicas that read the host's entropy differ/],
     ['too many nodes', 'groups:\n  a: { program: p, count: 200 }\n  b: { program: p, count: 200 }', /groups: 400 nodes are asked for, at most 256/],
   ])('%s', (_name, text, expected) => {
     const { code, message } = complaint(() => plan(text));
