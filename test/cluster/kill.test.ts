@@ -38,10 +38,19 @@ async function disturb(coordinator: number, hasEnded: () => boolean, options: { 
     await new Promise((done) => { setTimeout(done, 30 + options.random() ** 2 * 700); });
     const processes = rig.processesOf(coordinator);
     if (hasEnded() || processes.length === 0) continue;
-    process.kill(processes[Math.floor(options.random() * processes.length)]!, 'SIGKILL');
-    kills++;
+    if (kill(processes[Math.floor(options.random() * processes.length)]!)) kills++;
   }
   return kills;
+}
+
+/** False: it had ended since we looked. */
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // Node gives system errors a code.
+    return false;
+  }
 }
 
 describe(`SIGKILL of processes of a cluster (STILLPOINT_SEED=${seed})`, () => {
