@@ -130,7 +130,7 @@ export class SnapshotWriter {
     let expected = 0;
     for (const dirty of [...reported, ...this.#carried.values()]) expected += dirty.length;
     const packs = new PackWriter(this.#store, this.#digests, { puts, expect, deletes, sink: taker }, { expected, lookUps: this.#lookUps });
-    const work: Work = { puts, expect, deletes, packs, packsNodes: expected >= this.#lists.pagesMin, undo: new PageUndo(), reported, dirty: new Map(), dirtyPages: 0, learn: () => {} };
+    const work: Work = { puts, expect, deletes, packs, packsNodes: expected >= this.#lists.pagesMin, undo: new PageUndo(expected), reported, dirty: new Map(), dirtyPages: 0, learn: () => {} };
     const next: Trees = { objects: new Map(), sections: new Map(), list: { ...this.#trees.list } };
     let root: Root;
     try {

@@ -4,7 +4,7 @@
  *
  *   | pack | pack | … |   | pack | …   chunks; a pack lies in one of them
  *
- * Invariants: reset() is called when nobody reads the packs of the last capture any more; at most KEPT_BYTES_MAX stay between captures.
+ * Invariants: reset() is called when nobody reads the packs of the last capture any more; at most KEPT_BYTES_MAX stay between captures, and what captures do not use goes by halves.
  * What this does NOT do: know what is in it.
  */
 import { limits } from '../core/index.ts';
@@ -12,8 +12,11 @@ import { limits } from '../core/index.ts';
 /** The first chunk: a full pack and a little; each further one is twice as long up to CHUNK_BYTES_MAX. */
 const CHUNK_BYTES_FIRST = 32 * limits.PAGE_BYTES;
 const CHUNK_BYTES_MAX = 1024 * 1024;
-/** What a machine may hold while it takes no checkpoint. */
-const KEPT_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * What a machine may hold while it takes no checkpoint, as session/beside-store.ts does: one that needed so much once does it again, and each 64 MiB of fresh memory have V8 look for garbage
+ * in all of its heap.
+ */
+const KEPT_BYTES_MAX = 256 * 1024 * 1024;
 
 export class PackArena {
   readonly #chunks: Uint8Array[] = [];
@@ -30,7 +33,8 @@ export class PackArena {
   };
 
   reset(): void {
-    while (this.#bytes > KEPT_BYTES_MAX) this.#bytes -= this.#chunks.pop()!.length; // The sum is of what is in the list.
+    const kept = Math.max(this.#chunk + 1, this.#chunks.length >> 1);
+    while (this.#chunks.length > kept || this.#bytes > KEPT_BYTES_MAX) this.#bytes -= this.#chunks.pop()!.length; // The sum is of what is in the list.
     this.#chunk = 0;
     this.#used = 0;
   }

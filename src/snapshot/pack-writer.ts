@@ -34,6 +34,11 @@ const LOOKED_UP = 8;
 const ALWAYS_LOOKED_UP = 64;
 /** Of an empty pack: its tag and the count of its slots. */
 const HEADER_BYTES = 2;
+/** Packs whose hashes share a piece of memory: until the lists are written. */
+const PACKS_A_SLAB = 16;
+/** Nodes that there may be beside the pages of a capture: one for each of so many pages that lie alone, few where pages have neighbours. */
+const NODES_EXPECTED_MAX = 16_384;
+const HASHES_BYTES = HASH_BYTES * PACK_SLOTS_MAX;
 /** Nodes that no pack of pages has room for lie together, in eight pages of LMDB: who needs one reads all of them. */
 const NODE_PACK_BYTES_MAX = 8 * 4096 - 24;
 
@@ -49,7 +54,9 @@ export class PackWriter {
   readonly #seen: HashSet;
   readonly #relied = new Set<StorePut>();
   readonly #written: WrittenPack[] = [];
-  #open = new OpenPack();
+  readonly #guards = new BigUint64Array(PACK_SLOTS_MAX);
+  #slab = new Uint8Array(0);
+  #open: OpenPack;
   /** Nodes that wait for what a pack of pages has left: the last ones, which lie above its pages, first. */
   readonly #waiting = new WaitingNodes();
   #pageCount = 0;
@@ -61,7 +68,8 @@ export class PackWriter {
    * have met.
    */
   constructor(store: SnapshotStore, digests: Digests, batch: PackBatch, { expected = 0, lookUps = new LookUps() }: { readonly expected?: number; readonly lookUps?: LookUps } = {}) {
-    this.#seen = new HashSet(expected);
+    this.#seen = new HashSet(expected + Math.min(expected, NODES_EXPECTED_MAX));
+    this.#open = this.#newPack();
     this.#lookUps = lookUps;
     lookUps.begin();
     this.#store = store;
@@ -167,7 +175,7 @@ export class PackWriter {
     assert(bytes.length <= NODE_BYTES_MAX, 'a node has at most 16 children');
     if (!this.#waiting.hasRoom(bytes.length)) {
       const pages = this.#open;
-      this.#open = new OpenPack();
+      this.#open = this.#newPack();
       this.#endPack();
       this.#open = pages;
     }
@@ -191,7 +199,14 @@ export class PackWriter {
     this.#digests.sha256Into(open.hashes, key, 0);
     this.#sink.put({ table: 'packs', key, value: encodePack(open, this.#sink.room) });
     this.#written.push({ key, hashes: open.hashes, isNode: open.isNode });
-    this.#open = new OpenPack();
+    this.#open = this.#newPack();
+  }
+
+  #newPack(): OpenPack {
+    if (this.#slab.length === 0) this.#slab = new Uint8Array(HASHES_BYTES * PACKS_A_SLAB);
+    const hashes = this.#slab.subarray(0, HASHES_BYTES);
+    this.#slab = this.#slab.subarray(HASHES_BYTES);
+    return new OpenPack(hashes, this.#guards);
   }
 
   /** Nothing waits afterwards. */
@@ -225,11 +240,17 @@ export class LookUps {
 /** The pack under way. */
 class OpenPack {
   readonly stored: Uint8Array[] = [];
-  readonly guards = new BigUint64Array(PACK_SLOTS_MAX);
+  /** Of the pages: a pack of nodes that is written in between leaves them as they are. */
+  readonly guards: BigUint64Array;
   readonly isNode = new Uint8Array(PACK_SLOTS_MAX);
   /** What the key of the pack is made from, and the keys of the locations. */
-  readonly #hashes = new Uint8Array(HASH_BYTES * PACK_SLOTS_MAX);
+  readonly #hashes: Uint8Array;
   #bytes = HEADER_BYTES;
+
+  constructor(hashes: Uint8Array, guards: BigUint64Array) {
+    this.#hashes = hashes;
+    this.guards = guards;
+  }
 
   /** Hashes of its slots one after the other. */
   get hashes(): Uint8Array {
@@ -243,7 +264,7 @@ class OpenPack {
   add({ isNode, hash, guard, stored }: PackSlot): void {
     const slot = this.stored.length;
     for (let index = 0; index < HASH_BYTES; index++) this.#hashes[slot * HASH_BYTES + index] = hash[index]!;
-    this.guards[slot] = guard;
+    if (!isNode) this.guards[slot] = guard;
     this.isNode[slot] = isNode ? 1 : 0;
     this.stored.push(stored);
     this.#bytes += slotBytes(stored.length, isNode);

@@ -267,20 +267,53 @@ function sortedRecords(pages: ListedPages): readonly StorePut[] {
       order[place] = (((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0) * PLACES_MAX + place;
     }
     order.sort();
-    for (let index = 0; index < order.length; index++) records.push(recordOf(pages, first + (order[index]! % PLACES_MAX), { locations, at: (first + index) * LOCATION_BYTES }));
+    for (let index = 0; index < order.length; index++) {
+      const place = first + (order[index]! % PLACES_MAX);
+      const at = (first + index) * LOCATION_BYTES;
+      writeRecord(pages, place, { locations, at });
+      records.push(new LocationRecord(pages.bytes(place), pages.hashAt(place), { locations, at }));
+    }
   }
   return records;
 }
 
-/** HOT PATH: two views a record, which stay until the commit, and nothing else. */
-function recordOf(pages: ListedPages, place: number, { locations, at }: { readonly locations: Uint8Array; readonly at: number }): StorePut {
+/** HOT PATH. */
+function writeRecord(pages: ListedPages, place: number, { locations, at }: { readonly locations: Uint8Array; readonly at: number }): void {
   const list = pages.bytes(place);
-  const hashAt = pages.hashAt(place);
   const slot = pages.slot(place);
-  const packAt = listedPackAt(list, hashAt, slot);
+  const packAt = listedPackAt(list, pages.hashAt(place), slot);
   for (let index = 0; index < PACK_NAME_BYTES; index++) locations[at + index] = list[packAt + index]!;
   locations[at + PACK_NAME_BYTES] = slotByte(slot, pages.isNode(place));
-  return { table: 'pages', key: new Uint8Array(list.buffer, list.byteOffset + hashAt, HASH_BYTES), value: new Uint8Array(locations.buffer, at, LOCATION_BYTES) };
+}
+
+/**
+ * A record of the table `pages` whose key and value are made when they are asked for: there are tens of thousands until the commit, and V8's collector would copy two views of each
+ * several times. A structured clone of it has neither.
+ */
+class LocationRecord implements StorePut {
+  readonly #list: Uint8Array;
+  readonly #hashAt: number;
+  readonly #locations: Uint8Array;
+  readonly #at: number;
+
+  constructor(list: Uint8Array, hashAt: number, { locations, at }: { readonly locations: Uint8Array; readonly at: number }) {
+    this.#list = list;
+    this.#hashAt = hashAt;
+    this.#locations = locations;
+    this.#at = at;
+  }
+
+  get table(): 'pages' {
+    return 'pages';
+  }
+
+  get key(): Uint8Array {
+    return new Uint8Array(this.#list.buffer, this.#list.byteOffset + this.#hashAt, HASH_BYTES);
+  }
+
+  get value(): Uint8Array {
+    return new Uint8Array(this.#locations.buffer, this.#at, LOCATION_BYTES);
+  }
 }
 
 /** Pages that lie in packs, nodes not counted. */
@@ -306,5 +339,6 @@ export async function settleLists(store: Store, digests: Digests): Promise<void>
 function settled(list: StorePut): StoreBatch {
   const pages = new ListedPages();
   pages.add(list);
-  return { expect: [list], deletes: [{ table: 'locations', key: list.key }], puts: sortedRecords(pages) };
+  const puts = sortedRecords(pages).map(({ table, key, value }) => ({ table, key, value })); // For a store whose commits go to another thread.
+  return { expect: [list], deletes: [{ table: 'locations', key: list.key }], puts };
 }

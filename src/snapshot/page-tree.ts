@@ -37,6 +37,8 @@ interface TreeNode {
 export class PageTree {
   readonly #load: NodeLoader;
   #height: number;
+  /** Pages below 16^height; 0 when there is none. */
+  #pagesCovered: number;
   #root: TreeNode | undefined;
   /** Hash of the root; undefined when there is no page or the root is stale. */
   #rootHash: BlobHash | undefined;
@@ -51,6 +53,7 @@ export class PageTree {
   constructor(load: NodeLoader, start: TreeRoot = { height: 0, hash: undefined }) {
     this.#load = load;
     this.#height = start.height;
+    this.#pagesCovered = coveredBy(start.height);
     this.#rootHash = start.hash;
   }
 
@@ -130,11 +133,8 @@ export class PageTree {
     return node !== root;
   }
 
-  get #pagesCovered(): number {
-    return this.#height === 0 ? 0 : FAN_OUT ** this.#height;
-  }
-
   #become(height: number, root: TreeNode | undefined, hash: BlobHash | undefined): void {
+    if (height !== this.#height) this.#pagesCovered = coveredBy(height);
     this.#height = height;
     this.#root = root;
     this.#rootHash = hash;
@@ -210,6 +210,10 @@ export class PageTree {
     }
     this.#become(this.#height + 1, top, undefined);
   }
+}
+
+function coveredBy(height: number): number {
+  return height === 0 ? 0 : FAN_OUT ** height;
 }
 
 function emptyNode(level: number): TreeNode {

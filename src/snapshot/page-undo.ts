@@ -14,8 +14,15 @@ export class PageUndo {
   readonly #pages: number[] = [];
   /** Whether the page had a hash. */
   readonly #had: boolean[] = [];
-  #hashes = new Uint8Array(NOTES_FIRST * HASH_BYTES);
-  #guards = new BigUint64Array(NOTES_FIRST);
+  #hashes: Uint8Array;
+  #guards: BigUint64Array;
+
+  /** `expected`: changes for which there is room at once. */
+  constructor(expected: number) {
+    const notes = Math.max(expected, NOTES_FIRST);
+    this.#hashes = new Uint8Array(notes * HASH_BYTES);
+    this.#guards = new BigUint64Array(notes);
+  }
 
   get count(): number {
     return this.#pages.length;

@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { blobHash, type BlobHash } from '../../src/core/index.ts';
 import { collect, exportSnapshots, openSnapshot, readHash, salvagePack, SnapshotChecker, SnapshotHealer, SnapshotImporter, SnapshotWriter, storedPages, type Root } from '../../src/snapshot/index.ts';
+import { PackArena } from '../../src/snapshot/pack-arena.ts';
 import { decodeLocation, decodePack, encodePack, encodePagePack, isSoundSlot, PACK_BYTES_MAX, type PackSlot } from '../../src/snapshot/pack-format.ts';
 import { MemoryStore, type StorePut, type Table } from '../../src/store/index.ts';
 import { plain, TestMachine } from './machines.ts';
@@ -37,6 +38,29 @@ function scatter(machine: TestMachine, round: number, { count = 100, stride = 16
   }
   return machine;
 }
+
+describe('the memory of packs', () => {
+  const take = (arena: PackArena, mebibytes: number): ReadonlySet<ArrayBufferLike> => {
+    arena.reset();
+    return new Set(Array.from({ length: mebibytes * 8 }, () => arena.room(2 ** 17).buffer));
+  };
+
+  it('is used again, and goes by halves when captures do not need it', () => {
+    const arena = new PackArena();
+    const first = take(arena, 60);
+    expect([...take(arena, 60)].every((memory) => first.has(memory))).toBe(true);
+    for (let capture = 0; capture < 8; capture++) take(arena, 1);
+    expect([...take(arena, 60)].filter((memory) => first.has(memory)).length).toBeLessThan(8);
+  });
+
+  it('is not more than 256 MiB between captures', () => {
+    const arena = new PackArena();
+    const first = take(arena, 300);
+    const second = [...take(arena, 300)].filter((memory) => first.has(memory));
+    const kept = second.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect([kept > 2 ** 28 - 2 ** 21, kept <= 2 ** 28]).toEqual([true, true]);
+  });
+});
 
 describe('bytes of a pack', () => {
   const page = new Uint8Array(4096).fill(7, 0, 50);

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { collect, HashSet, openSnapshot, scanSnapshots, settleLists, SnapshotChecker, SnapshotWriter, storedPages, walkSnapshot, type Root } from '../../src/snapshot/index.ts';
 import { decodeList, encodeList, isListedNode, listedHashAt, listedPackAt, type ListedPack } from '../../src/snapshot/location-list.ts';
-import { MemoryStore } from '../../src/store/index.ts';
+import { MemoryStore, type StoreBatch } from '../../src/store/index.ts';
 import { plain, TestMachine } from './machines.ts';
 
 const digests = await createNodeDigests();
@@ -14,6 +14,13 @@ const ALL = { from: Uint8Array.of(0), to: new Uint8Array(40).fill(255) };
 const LISTS = { pagesMin: 4, pagesMax: 30 };
 const sha256 = (...parts: readonly Uint8Array[]): Buffer => createHash('sha256').update(Buffer.concat(parts)).digest();
 const count = (store: MemoryStore, table: 'pages' | 'locations'): number => [...store.range(table, ALL)].length;
+
+/** A store whose commits go to another thread. */
+class Cloning extends MemoryStore {
+  override commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
+    return super.commit(structuredClone(batch));
+  }
+}
 
 /** A machine whose pages `from` to `to` hold content of their own. */
 function fill(machine: TestMachine, from: number, to: number): TestMachine {
@@ -94,6 +101,13 @@ describe('pages in lists', () => {
     expect([count(store, 'pages'), count(store, 'locations'), await store.commit(capture.batch)]).toEqual([13, 0, 'conflict']); // Twelve pages and the node above them.
     capture.abandon();
     expect(await save(store, writer, machine.copy())).toBe(root);
+  });
+
+  it('settled by a collector are records that another thread can be given', async () => {
+    const store = new Cloning();
+    await save(store, new SnapshotWriter(store, digests, LISTS), fill(new TestMachine(), 0, 12));
+    await settleLists(store, digests);
+    expect([count(store, 'pages'), count(store, 'locations')]).toEqual([13, 0]);
   });
 
   it('a reader whose list was settled and collected by somebody else finds the page where it is now', async () => {

@@ -77,7 +77,10 @@ export function decodeSeal(bytes: Buffer): Seal | undefined {
 export function encodeBatch({ deletes = [], puts = [] }: StoreBatch): Buffer | undefined {
   let size = 4;
   for (const { key } of deletes) size += 3 + key.length;
-  for (const { key, value } of puts) size += 7 + key.length + value.length;
+  for (const { key, value } of puts) {
+    size += 7 + key.length + value.length;
+    if (size > BATCH_BYTES_MAX) return undefined; // Before it has looked at tens of thousands.
+  }
   if (size > BATCH_BYTES_MAX) return undefined;
   const bytes = Buffer.alloc(size);
   let at = bytes.writeUInt16LE(deletes.length, 0);
