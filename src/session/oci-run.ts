@@ -7,8 +7,8 @@
  * sizes and digests are compared as the bytes go by, before the import makes anything visible. What this does NOT do: speak with registries, read the stream.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { open, readFile, writeFile, type FileHandle } from 'node:fs/promises';
+import { constants, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StillpointError, type BlobHash } from '../core/index.ts';
 import { OCI_DOCUMENT_BYTES_MAX, ociDescriptors, type OciDescriptor } from '../image/index.ts';
@@ -110,11 +110,16 @@ export async function* fromLayout(directory: string): AsyncGenerator<Uint8Array>
 async function* part(directory: string, layer: OciDescriptor): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of createReadStream(blobPath(directory, layer.digest), { highWaterMark: READ_BYTES }) as AsyncIterable<Uint8Array>) { // A stream without encoding gives bytes.
-    hash.update(chunk);
-    size += chunk.length;
-    if (size > layer.size) break;
-    yield chunk;
+  const file = await openFile(blobPath(directory, layer.digest));
+  try {
+    for await (const chunk of file.createReadStream({ highWaterMark: READ_BYTES, autoClose: false }) as AsyncIterable<Uint8Array>) { // A stream without encoding gives bytes.
+      hash.update(chunk);
+      size += chunk.length;
+      if (size > layer.size) break;
+      yield chunk;
+    }
+  } finally {
+    await file.close();
   }
   mustBe(directory, layer, { size, digest: hash.digest('hex') });
 }
@@ -129,9 +134,22 @@ function blobPath(directory: string, digest: BlobHash): string {
 }
 
 async function document(path: string): Promise<Uint8Array> {
-  const { size } = statSync(path);
-  if (size > OCI_DOCUMENT_BYTES_MAX) throw new StillpointError('E_IMAGE_LIMIT', `${path}: a document has ${size} bytes, at most ${OCI_DOCUMENT_BYTES_MAX} are possible`, { data: { path } });
-  return new Uint8Array(await readFile(path));
+  const file = await openFile(path);
+  try {
+    const { size } = await file.stat();
+    if (size > OCI_DOCUMENT_BYTES_MAX) throw new StillpointError('E_IMAGE_LIMIT', `${path}: a document has ${size} bytes, at most ${OCI_DOCUMENT_BYTES_MAX} are possible`, { data: { path } });
+    return new Uint8Array(await file.readFile());
+  } finally {
+    await file.close();
+  }
+}
+
+/** A pipe in a stranger's layout would be waited for, and a device read without end. */
+async function openFile(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new StillpointError('E_HOST_FILE', `${path} is no file`);
 }
 
 function foreign(directory: string, what: string): StillpointError {

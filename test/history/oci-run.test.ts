@@ -1,6 +1,6 @@
 /** A run as an OCI image layout: carried whole, equal for equal runs, refused when anything in it is not what its digest promises. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -135,6 +135,17 @@ describe('hostile layouts', () => {
     ['something that is no manifest', (index) => { index.manifests[0]!.digest = documents(layout).manifest.layers[0]!.digest; }, /^E_/],
   ])('%s is refused', async (_, change, code) => {
     expect(await refused(forge(change))).toMatch(code);
+  });
+
+  it.each(['index.json', 'manifest', 'layer'])('%s that is a pipe, a device or a directory is refused, and not waited for', async (what) => {
+    for (const make of [(path: string) => execFileSync('mkfifo', [path]), (path: string) => symlinkSync('/dev/zero', path), (path: string) => mkdirSync(path)]) {
+      const directory = copy();
+      const { index, manifest } = documents(directory);
+      const path = join(directory, { 'index.json': what, manifest: `blobs/sha256/${index.manifests[0]!.digest.slice(7)}`, layer: `blobs/sha256/${manifest.layers[0]!.digest.slice(7)}` }[what]!);
+      rmSync(path);
+      make(path);
+      expect(await refused(directory)).toBe('E_HOST_FILE');
+    }
   });
 
   it('a directory that is no layout is refused', async () => {

@@ -88,6 +88,9 @@ describe('OCI image layouts', () => {
       expect(await codeOf(layout.path)).toBe('E_IMAGE_FORMAT');
       fs.rmSync(blob);
       expect(await codeOf(layout.path)).toBe('E_IMAGE_OPEN');
+      execFileSync('mkfifo', [blob]);
+      expect(await codeOf(layout.path), 'a pipe is not waited for').toBe('E_IMAGE_OPEN');
+      fs.rmSync(blob);
       fs.writeFileSync(blob, whole);
     }
     expect(await names(layout.path)).toEqual(EXPECTED);

@@ -38,9 +38,13 @@ export class FileSource implements ByteSource {
 
   /** Throws E_IMAGE_OPEN. */
   static open(path: string): FileSource {
+    let fd: number | undefined;
     try {
-      return new FileSource(fs.openSync(path, fs.constants.O_RDONLY), path);
+      fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK); // A pipe would be waited for.
+      if (!fs.fstatSync(fd).isFile()) throw new StillpointError('E_IMAGE_OPEN', `${path} cannot be read: it is no file`, { data: { path } });
+      return new FileSource(fd, path);
     } catch (cause) {
+      if (fd !== undefined) fs.closeSync(fd);
       throw imageError(path, cause);
     }
   }
