@@ -80,9 +80,9 @@ async function inChild(): Promise<number> {
   return signal === null ? status ?? 1 : 128 + (signal === 'SIGINT' ? 2 : 15);
 }
 
-/** What we said; the database prints words of its own about its pages. */
+/** What we said; the database prints words of its own about its pages, and of a full disk without an end of the line. */
 function ownLines(text: string): string {
-  return text.split('\n').filter((line) => line.startsWith('stillpoint: ')).map((line) => `${line}\n`).join('');
+  return text.split('\n').flatMap((line) => /stillpoint: .*/.exec(line) ?? []).map((line) => `${line}\n`).join('');
 }
 
 async function fsck(flags: Flags & { readonly repair?: boolean; readonly from?: string }): Promise<number> {

@@ -107,6 +107,32 @@ it('an import that finds the disk full leaves the store as it was, and works whe
   }
 }, 600_000);
 
+it('a repair that finds the disk full says so, and works when there is room', () => {
+  const small = bench.makeDirectory('repaired');
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1g', 'tmpfs', small]);
+  try {
+    const store = `${small}/store`;
+    expect(bench.stillpoint(['export', 'busy', 'hurt.stillpoint']).status).toBe(0);
+    expect(bench.stillpoint(['import', 'hurt.stillpoint', '--store', store]).status).toBe(0); // A database without free pages.
+    const pages = statSync(join(store, 'data.mdb')).size / 4096;
+    const file = openSync(join(store, 'data.mdb'), 'r+');
+    for (let count = 0; count < 40; count++) writeSync(file, Uint8Array.of(0x55, 0xaa), 0, 2, Math.floor(random() * (pages - 40) + 40) * 4096 + 100 + Math.floor(random() * 3900));
+    closeSync(file);
+    const found = bench.stillpoint(['fsck', '--store', store]);
+    expect(found.status, found.stdout).toBe(1);
+    const { blocks, bfree, bsize } = statfsSync(small);
+    execFileSync('mount', ['-o', `remount,size=${(blocks - bfree) * bsize}`, small]);
+    const full = bench.stillpoint(['fsck', '--repair', '--store', store]);
+    expect([complaint(full), full.status, full.stdout]).toEqual(['E_DISK_FULL', 125, '']);
+    execFileSync('mount', ['-o', 'remount,size=1g', small]);
+    const repaired = bench.stillpoint(['fsck', '--repair', '--store', store]);
+    expect([repaired.status, repaired.stderr], repaired.stdout).toEqual([0, '']);
+    sound(store);
+  } finally {
+    execFileSync('umount', [small]);
+  }
+}, 600_000);
+
 it('a repair of damaged pages of the database takes what they held from another copy: the same run afterwards', () => {
   expect(bench.stillpoint(['export', 'busy', 'whole.stillpoint']).status).toBe(0);
   for (let turn = 0; turn < (isSlow ? 40 : 2); turn++) {
