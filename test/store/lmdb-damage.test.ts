@@ -3,13 +3,14 @@
  * a signal, hang, read more than the one record that was hit differently, or spread the damage. STILLPOINT_SLOW=1 tries thousands of places.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, cpSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkStore } from '../../src/session/fsck.ts';
 import { TABLES, type Table } from '../../src/store/index.ts';
 import { checkPages, type PageCheck, type PageCheckOptions } from '../../src/store/live/lmdb-check.ts';
+import { TRANSACTION_OFFSET } from '../../src/store/live/lmdb-files.ts';
 import { rebuildStore } from '../../src/store/live/lmdb-rebuild.ts';
 import { expandPack } from '../../src/store/live/pack-codec.ts';
 import { lookAtPages, openLmdbStore } from '../../src/store/live/lmdb-store.ts';
@@ -199,6 +200,35 @@ describe('fsck of damaged pages', () => {
     await expect(rebuildStore(path)).rejects.toMatchObject({ code: 'E_STORE_BUSY' });
     await store.close();
     expect((await rebuildStore(path)).troubles).toEqual([]);
+    expect(await rowsAt(path)).toEqual(written);
+  });
+
+  it('gives the old file back when somebody used it meanwhile', async () => {
+    const path = copyOf('used');
+    const data = join(path, 'data.mdb');
+    const whole = readFileSync(data);
+    const late = rebuildStore(path);
+    const file = openSync(data, 'r'); // It has looked already.
+    await expect(late).rejects.toMatchObject({ code: 'E_STORE_BUSY' });
+    closeSync(file);
+    expect([readdirSync(path).sort(), readFileSync(data).equals(whole)]).toEqual([['data.mdb', 'lock.mdb'], true]);
+    const gone = rebuildStore(path);
+    const [even, odd] = [0, 1].map((page) => whole.readBigUInt64LE(page * 4096 + TRANSACTION_OFFSET)) as [bigint, bigint];
+    const committed = Buffer.from(whole);
+    committed.writeBigUInt64LE(even > odd ? even + 1n : odd + 1n, (even > odd ? 4096 : 0) + TRANSACTION_OFFSET);
+    writeFileSync(data, committed);
+    await expect(gone).rejects.toMatchObject({ code: 'E_STORE_BUSY' });
+    expect([readdirSync(path).sort(), readFileSync(data).equals(committed)]).toEqual([['data.mdb', 'lock.mdb'], true]);
+  });
+
+  it('removes what a killed repair left, and nothing that is in use', async () => {
+    const path = copyOf('killed');
+    for (const name of ['new-00112233445566aa', 'new-00112233445566bb', 'new-00112233445566cc']) mkdirSync(join(path, name));
+    for (const name of ['aa', 'bb']) writeFileSync(join(path, `new-00112233445566${name}`, 'data.mdb'), 'half');
+    const file = openSync(join(path, 'new-00112233445566bb', 'data.mdb'), 'r');
+    await rebuildStore(path);
+    closeSync(file);
+    expect(readdirSync(path).sort()).toEqual(['data.mdb', 'lock.mdb', 'new-00112233445566bb']);
     expect(await rowsAt(path)).toEqual(written);
   });
 });
