@@ -63,8 +63,14 @@ function damage(table: Table, verb: Verb, random: () => number): readonly Row[] 
     case 'grow': return rows.map((row) => (row === one ? replace(row, Uint8Array.of(...one.value, 0)) : row));
     case 'duplicate': return isSame ? undefined : rows.map((row) => (row === one ? replace(row, other.value) : row));
     case 'swap': return isSame ? undefined : rows.map((row) => (row === one ? replace(row, other.value) : row === other ? replace(row, one.value) : row));
-    case 'take away': return rows.filter((row) => row !== one);
+    case 'take away': return isThereTwice(one) ? undefined : rows.filter((row) => row !== one);
   }
+}
+
+/** A node that a small capture made a record and a large one packed: nothing is wrong without either. */
+function isThereTwice({ table, key }: Row): boolean {
+  const twin = table === 'nodes' ? 'pages' : table === 'pages' ? 'nodes' : undefined;
+  return rows.some((row) => row.table === twin && Buffer.from(row.key).equals(key));
 }
 
 /** Each checkpoint that is still told of restores to the state its root had, or says with a code why not. */
@@ -142,7 +148,7 @@ describe(`damage (STILLPOINT_SEED=${SEED})`, () => {
   it.each(['locations', 'pages'] as const)('%s: where a page lies is found in the packs again, nothing is lost', async (table) => {
     const copy = await storeOf(rows);
     const random = generator(SEED * 1000 + 700);
-    const several: readonly (readonly Row[])[] = [rows.filter((row) => row.table !== table), rows.filter((row) => row.table !== 'locations' && row.table !== 'pages'), ...Array.from({ length: CASES }, () => damage(table, 'take away', random)!)];
+    const several: readonly (readonly Row[])[] = [rows.filter((row) => row.table !== table), rows.filter((row) => row.table !== 'locations' && row.table !== 'pages'), ...Array.from({ length: CASES }, () => damage(table, 'take away', random)).filter((changed) => changed !== undefined)];
     for (const [index, changed] of several.entries()) {
       const context = await storeOf(changed);
       const repaired = await checkOpenStore(context, { repairs: true });
