@@ -131,11 +131,17 @@ class Intake {
       case 'blob': return [{ table: 'blobs', key: blobKey(this.#context.digests.sha256(payload)), value: payload }];
       case 'pack': return this.#checked('E_PAGE_DAMAGED', this.#snapshots.pack(payload), 'a pack of pages');
       case 'node': return this.#checked('E_SNAPSHOT_FORMAT', this.#snapshots.node(payload), 'a tree node');
-      case 'frame': return [rowOf(this.#record, 'frames', { index: this.#frames++, value: payload })];
-      case 'checkpoint': return [rowOf(this.#record, 'checkpoints', splitNumbered(payload))];
+      case 'frame': return [this.#row('frames', { index: this.#frames++, value: payload }, this.#record.tail.count)];
+      case 'checkpoint': return [this.#row('checkpoints', splitNumbered(payload), (this.#record.lastCheckpoint ?? 0) + 1)];
       case 'answer': return [importedAnswer(this.#context, this.#record, payload)];
-      case 'mark': return [rowOf(this.#record, 'marks', splitNumbered(payload))];
+      case 'mark': return [this.#row('marks', splitNumbered(payload), (this.#record.lastCheckpoint ?? 0) + 1)];
     }
+  }
+
+  /** What lies behind the end of the run would be looked at by nobody, and be damage in this store. */
+  #row(table: 'frames' | 'checkpoints' | 'marks', row: ReturnType<typeof splitNumbered>, end: number): StorePut {
+    if (row.index >= end) throw new StillpointError('E_EXPORT_FORMAT', `this is no exported run of Stillpoint: it has ${table} behind the end of the run`);
+    return rowOf(this.#record, table, row);
   }
 
   #checked(code: ErrorCode, puts: readonly StorePut[] | undefined, what: string): readonly StorePut[] {

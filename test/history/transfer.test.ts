@@ -141,7 +141,7 @@ describe('hostile files', () => {
     const context = fresh();
     try {
       await take(context, hostile);
-      return 'taken';
+      return (await checkOpenStore(context, { repairs: false })).isSound ? 'taken' : 'taken, and the store is not sound';
     } catch (error) {
       if (!(error instanceof StillpointError)) throw error;
       for (const table of TABLES) if (!['blobs', 'packs', 'pages', 'nodes'].includes(table)) expect([...context.store.range(table, { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) })].length, table).toBe(0);
@@ -189,6 +189,16 @@ describe('hostile files', () => {
         const isHarmless = (how === 'double' && 'BPNCMA'.includes(kind)) || (how === 'leave out' && 'MA'.includes(kind));
         expect(code, `${how} ${kind}`).toMatch(isHarmless ? /^taken$/ : /^E_/);
       }
+    }
+  });
+
+  it.each(['F', 'C', 'M'])('%s behind the end of the run is refused', async (kind) => {
+    const records = parse(bytes);
+    const last = records.findLastIndex((record) => record.kind === (kind === 'F' ? 'F' : 'C')); // This run has no mark.
+    const payload = records[last]!.payload.slice();
+    for (const number of kind === 'F' ? [0] : [readRun(world.context, name).lastCheckpoint! + 1, 0xffff_ffff]) {
+      if (kind !== 'F') new DataView(payload.buffer).setUint32(0, number, true);
+      expect(await refused(join([...records.slice(0, last + 1), { kind, payload }, ...records.slice(last + 1)]))).toBe('E_EXPORT_FORMAT');
     }
   });
 
