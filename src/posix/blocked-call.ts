@@ -9,6 +9,7 @@ import { ERRNO } from './errno.ts';
 import { bitOf, SA, SIGNALS_MAX, UNBLOCKABLE, type SignalAction } from './signal-actions.ts';
 import { finishWait } from './signal-delivery.ts';
 import { NOT_WAITING, type Thread } from './thread.ts';
+import { tellInterrupted } from './time-left.ts';
 
 /** Calls with a signal mask: the argument that points to it; `isIndirect`: to a pair of pointer and size (pselect6). */
 const MASKED: ReadonlyMap<number, { readonly argument: number; readonly isIndirect: boolean }> = new Map([
@@ -28,23 +29,28 @@ export function blockOnGuest(kernel: Kernel, thread: Thread): void {
   const mask = masked === undefined ? undefined : readMask(thread, masked);
   if (mask === undefined) {
     const action = deliverable(thread);
-    if (action !== undefined) giveUp(thread, action);
+    if (action !== undefined) giveUp(kernel, thread, action);
     return;
   }
   thread.savedMask = thread.mask;
   thread.mask = mask & ~UNBLOCKABLE;
-  if (deliverable(thread) !== undefined) finishWait(thread, -ERRNO.EINTR);
+  if (deliverable(thread) !== undefined) interrupt(kernel, thread);
+}
+
+function interrupt(kernel: Kernel, thread: Thread): void {
+  tellInterrupted(kernel, thread);
+  finishWait(thread, -ERRNO.EINTR);
 }
 
 /** The wait ends before it has begun: a handler comes first, and the call is issued again after it or not. What it has moved is its answer. */
-function giveUp(thread: Thread, action: SignalAction): void {
+function giveUp(kernel: Kernel, thread: Thread, action: SignalAction): void {
   const { wait, moved } = thread;
   thread.moved = 0;
   if (moved > 0) return finishWait(thread, moved);
   if (wait.kind === 'retry' && wait.isRestarted && (action.flags & SA.RESTART) !== 0) {
     thread.wait = NOT_WAITING;
     thread.retryDeadline = undefined; // The handler may wait for something else.
-  } else finishWait(thread, -ERRNO.EINTR);
+  } else interrupt(kernel, thread);
 }
 
 function readMask(thread: Thread, masked: { readonly argument: number; readonly isIndirect: boolean }): bigint | undefined {

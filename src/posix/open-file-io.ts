@@ -101,7 +101,7 @@ export function touchAccess(files: FileSystem, inode: Inode): void {
 
 function readPipe({ openFile }: Transfer, { pipe }: FifoInode, length: number): Uint8Array | number | typeof BLOCKED {
   if (pipe.length > 0) return pipe.shift(length);
-  if (pipe.writers === 0 && (pipe.hadWriter || openFile.isNonblocking)) return EMPTY;
+  if (pipe.writers === 0) return EMPTY;
   return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
 }
 

@@ -12,6 +12,7 @@ import { encodeSignalInfo, isOnStack, pushFrame } from './signal-frame.ts';
 import type { PendingSignals, SignalInfo } from './signal-pending.ts';
 import { ERRNO } from './errno.ts';
 import { NOT_WAITING, SS_AUTODISARM, SS_DISABLE, type Thread } from './thread.ts';
+import { tellInterrupted } from './time-left.ts';
 
 /** Signals that an instruction itself causes; they go first, as on Linux. */
 const SYNCHRONOUS = bitOf(SIGNAL.SEGV) | bitOf(SIGNAL.BUS) | bitOf(SIGNAL.ILL) | bitOf(SIGNAL.TRAP) | bitOf(SIGNAL.FPE) | bitOf(SIGNAL.SYS);
@@ -92,6 +93,7 @@ function interruptWait(kernel: Kernel, thread: Thread, action: SignalAction): vo
     const left = wait.deadline - kernel.clock.hidden;
     writeTimespec(thread.process.memory, wait.remainder, left > 0n ? left : 0n);
   }
+  if (wait.kind === 'retry') tellInterrupted(kernel, thread);
   const isRestartable = (wait.kind === 'retry' && wait.isRestarted) || (wait.kind === 'futex' && wait.deadline === undefined);
   thread.wait = NOT_WAITING;
   // Without a result the call is issued again after the handler: the program counter is still at it.

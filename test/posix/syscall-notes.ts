@@ -15,14 +15,13 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   epoll_pwait2: 'edge-triggered on channels is level-triggered', sched_setaffinity: 'one processor', sched_getaffinity: 'one processor', sched_setscheduler: 'SCHED_OTHER, BATCH and IDLE, not remembered; real-time policies EPERM', sched_setparam: 'without effect', sched_setattr: 'nice is remembered, policies are not', sched_getattr: 'SCHED_OTHER',
   setpriority: 'remembered; every process gets the processor alike', shmctl: 'SHM_LOCK without effect', msgrcv: 'no MSG_COPY', membarrier: 'one processor: every barrier has happened', personality: 'Linux only', sync_file_range: 'memory is the disk', readahead: 'memory is the disk',
   fadvise64: 'memory is the disk', sync: 'memory is the disk', fsync: 'memory is the disk', fdatasync: 'memory is the disk', syncfs: 'memory is the disk', msync: 'memory is the disk', getcpu: 'one processor',
-  pselect6: 'a live channel is waited for whatever the time-out', ppoll: 'a live channel is waited for whatever the time-out', capget: 'those of a container for root, none for others', mknodat: 'no devices', execveat: 'no scripts by descriptor that is closed on exec',
+  pselect6: 'a live channel is waited for whatever the time-out', ppoll: 'a live channel is waited for whatever the time-out', capget: 'those of a container for root, none for others', mknodat: 'no devices', adjtimex: 'asks only', clock_adjtime: 'asks only', execveat: 'no scripts by descriptor that is closed on exec',
 };
 
 /** There to answer an error on purpose: name → errno and why. */
 export const REFUSED: Readonly<Record<string, string>> = {
   mount: 'EPERM: the guest is an ordinary user', umount2: 'EPERM: the guest is an ordinary user', pivot_root: 'EPERM: the guest is an ordinary user', setns: 'EPERM: there are no namespaces', chroot: 'EPERM: the guest is an ordinary user', capset: 'EPERM: the guest is an ordinary user',
   sethostname: 'EPERM: the guest is an ordinary user', clock_settime: 'EPERM: the guest is an ordinary user', settimeofday: 'EPERM: the guest is an ordinary user',
-  adjtimex: 'EPERM: the guest is an ordinary user', clock_adjtime: 'EPERM: the guest is an ordinary user',
   setxattr: 'EOPNOTSUPP: no extended attributes', lsetxattr: 'EOPNOTSUPP: no extended attributes', fsetxattr: 'EOPNOTSUPP: no extended attributes', getxattr: 'ENODATA: no extended attributes', lgetxattr: 'ENODATA: no extended attributes',
   fgetxattr: 'ENODATA: no extended attributes', removexattr: 'ENODATA: no extended attributes', lremovexattr: 'ENODATA: no extended attributes', fremovexattr: 'ENODATA: no extended attributes',
 };

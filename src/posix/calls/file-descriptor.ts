@@ -245,12 +245,12 @@ function sync(call: Call): CallResult {
   return kind === 'file' || kind === 'directory' || (kind === 'channel' && isSeekable(call.kernel.files, openFile.inode)) ? 0 : -ERRNO.EINVAL;
 }
 
-/** fadvise64, readahead, sync_file_range: nothing to do, but the arguments are checked. */
+/** fadvise64: nothing to do, but the arguments are checked. */
 function advise(call: Call): CallResult {
   const openFile = openFileArgument(call, 0);
   if (typeof openFile === 'number') return openFile;
   if (openFile.inode.kind === 'fifo') return -ERRNO.ESPIPE;
-  return call.unsigned(3) <= 5 ? 0 : -ERRNO.EINVAL;
+  return call.unsigned(3) <= 5 && call.offset(2) >= 0 ? 0 : -ERRNO.EINVAL;
 }
 
 function present(call: Call): CallResult {

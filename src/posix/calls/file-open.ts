@@ -5,13 +5,19 @@
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { O } from '../files/flags.ts';
-import type { Inode } from '../files/inode.ts';
+import type { FifoInode, Inode } from '../files/inode.ts';
 import { openPath } from '../files/open.ts';
-import type { Resolve } from '../files/walk.ts';
+import { walk, type Resolve } from '../files/walk.ts';
+import type { Kernel } from '../kernel.ts';
 import type { OpenFile } from '../open-file.ts';
 import { SEAL } from '../open-file-io.ts';
+import { finishWait } from '../signal-delivery.ts';
+import type { Thread } from '../thread.ts';
+import { withWaitingCall } from '../waiting-call.ts';
 import { byteString, openFileArgument, pathArgument, startOf, type FileCall } from './file-arguments.ts';
 
+const OPENAT = 56;
+const OPENAT2 = 437;
 const EFD_SEMAPHORE = 1;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
@@ -27,12 +33,14 @@ const PAGE_BYTES = 4096;
 const OPEN_KNOWN = 0x7f_ffc3n;
 const MODE_KNOWN = 0o7777n;
 
-function openat(call: Call): CallResult {
-  return openAt(call, { flags: call.unsigned(2), mode: call.unsigned(3) });
+interface How { readonly flags: number; readonly mode: number; readonly resolve?: Resolve }
+
+function howOfOpenat(call: Call): How {
+  return { flags: call.unsigned(2), mode: call.unsigned(3) };
 }
 
 /** openat2(2): checks what open(2) lets pass, and walks within bounds. */
-function openat2(call: Call): CallResult {
+function howOfOpenat2(call: Call): How | number {
   const size = call.size(3);
   if (size < HOW_BYTES) return -ERRNO.EINVAL;
   if (size > PAGE_BYTES) return -ERRNO.E2BIG;
@@ -47,14 +55,26 @@ function openat2(call: Call): CallResult {
   const has = (bit: number): boolean => (resolve & BigInt(bit)) !== 0n;
   if (has(RESOLVE.BENEATH) && has(RESOLVE.IN_ROOT)) return -ERRNO.EINVAL;
   if (has(RESOLVE.CACHED) && (makes || (flags & BigInt(O.TRUNC)) !== 0n)) return -ERRNO.EAGAIN;
-  return openAt(call, {
+  return {
     flags: Number(flags), mode: Number(mode), resolve: {
       allowsLinks: !has(RESOLVE.NO_SYMLINKS), allowsMagic: !has(RESOLVE.NO_MAGICLINKS), scope: has(RESOLVE.BENEATH) ? 'beneath' : has(RESOLVE.IN_ROOT) ? 'root' : 'none',
     },
-  });
+  };
 }
 
-function openAt(call: Call, how: { readonly flags: number; readonly mode: number; readonly resolve?: Resolve }): CallResult {
+const HOW: ReadonlyMap<number, (call: Call) => How | number> = new Map([[OPENAT, howOfOpenat], [OPENAT2, howOfOpenat2]]);
+
+function openCall(number: number): (call: Call) => CallResult {
+  return (call) => {
+    const how = HOW.get(number)!(call);
+    if (typeof how === 'number') return how;
+    const answer = openAt(call, how);
+    if (typeof answer === 'number' && answer >= 0) meetOpeners(call, answer);
+    return answer;
+  };
+}
+
+function openAt(call: Call, how: How): number | typeof BLOCKED {
   const path = pathArgument(call, 1);
   if (typeof path === 'number') return path;
   if (path === '') return -ERRNO.ENOENT;
@@ -64,9 +84,49 @@ function openAt(call: Call, how: { readonly flags: number; readonly mode: number
   // Bounds begin at the directory, also for absolute paths.
   const start = startOf(call, call.int(0), resolve === undefined || resolve.scope === 'none' ? path : '.');
   if (typeof start === 'number') return start;
-  const openFile = openPath(call.process.files, { start, path, flags, mode, resolve });
+  const hasPartner = (inode: FifoInode, own: number): boolean => openersOf(call.kernel, inode).some((opener) => (opener.flags & O.ACCMODE) !== (own & O.ACCMODE));
+  const openFile = openPath(call.process.files, { start, path, flags, mode, resolve, hasPartner });
   if (openFile === BLOCKED || typeof openFile === 'number') return openFile;
   return call.process.files.install(openFile, { closesOnExec: (flags & O.CLOEXEC) !== 0 });
+}
+
+interface Opener { readonly thread: Thread; readonly flags: number }
+
+/** Threads that wait in open(2) for somebody at the other end of a FIFO. Who they are is read from their calls: they have left no trace. */
+function openersOf(kernel: Kernel, inode: FifoInode): Opener[] {
+  const openers: Opener[] = [];
+  for (const { threads } of kernel.processes) {
+    for (const thread of threads) {
+      if (thread === kernel.current || thread.wait.kind !== 'retry') continue;
+      const flags = withWaitingCall(kernel, thread, (call, number) => flagsToOpen(call, HOW.get(number), inode));
+      if (flags !== undefined) openers.push({ thread, flags });
+    }
+  }
+  return openers;
+}
+
+/** The flags of a call that opens this inode. */
+function flagsToOpen(call: Call, howOf: ((call: Call) => How | number) | undefined, inode: FifoInode): number | undefined {
+  const how = howOf?.(call);
+  if (how === undefined || typeof how === 'number') return undefined;
+  const path = pathArgument(call, 1);
+  const start = typeof path === 'number' ? path : startOf(call, call.int(0), path);
+  if (typeof path === 'number' || typeof start === 'number') return undefined;
+  const found = walk(call.kernel.files, call.process.files, { start, path }, 'follow');
+  return typeof found !== 'number' && found.inode === inode ? how.flags : undefined;
+}
+
+/** A FIFO has been opened: those that waited for it to be have it open in the same moment, before anybody can write, close or look. */
+function meetOpeners(call: Call, number: number): void {
+  const inode = call.process.files.descriptors.get(number)?.inode;
+  if (inode?.kind !== 'fifo') return;
+  for (const { thread } of openersOf(call.kernel, inode)) {
+    const answer = withWaitingCall(call.kernel, thread, (waiting, which) => {
+      const how = HOW.get(which)!(waiting);
+      return typeof how === 'number' ? how : openAt(waiting, how);
+    });
+    if (answer !== BLOCKED) finishWait(thread, answer);
+  }
 }
 
 /** 0 when one more descriptor and open file fit. */
@@ -168,10 +228,10 @@ export const openCalls: readonly FileCall[] = [
   { number: 19, name: 'eventfd2', handle: eventfd2 },
   { number: 23, name: 'dup', handle: dup },
   { number: 24, name: 'dup3', handle: dup3 },
-  { number: 56, name: 'openat', handle: openat },
+  { number: OPENAT, name: 'openat', handle: openCall(OPENAT) },
   { number: 57, name: 'close', handle: close },
   { number: 59, name: 'pipe2', handle: pipe2 },
   { number: 279, name: 'memfd_create', handle: memfdCreate },
-  { number: 437, name: 'openat2', handle: openat2 },
+  { number: OPENAT2, name: 'openat2', handle: openCall(OPENAT2) },
   { number: 436, name: 'close_range', handle: closeRange },
 ];

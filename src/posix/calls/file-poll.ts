@@ -8,6 +8,7 @@ import { ERRNO } from '../errno.ts';
 import type { FileChannel } from '../files/channel.ts';
 import { POLL } from '../files/flags.ts';
 import { readiness } from '../poll-state.ts';
+import { tellTimeLeft } from '../time-left.ts';
 import type { FileCall } from './file-arguments.ts';
 
 const POLLFD_BYTES = 8;
@@ -24,6 +25,12 @@ export function timeoutArgument(call: Call, address: number): bigint | undefined
   if (seconds === undefined || nanoseconds === undefined) return -ERRNO.EFAULT;
   if (seconds >= 2n ** 63n || nanoseconds >= SECOND) return -ERRNO.EINVAL;
   return seconds * SECOND + nanoseconds;
+}
+
+/** The caller's time-out becomes what is left of it, as on Linux: select is told, and who gives select the same struct again goes by it. */
+function finish(call: Call, address: number, answer: number): number {
+  tellTimeLeft(call, address);
+  return answer;
 }
 
 /** Nothing is ready: BLOCKED, or 0 when the time is over. */
@@ -63,7 +70,7 @@ function ppoll(call: Call): CallResult {
     const answer = waitForEvents(call, awaited, timeout);
     if (answer === BLOCKED) return BLOCKED;
   }
-  return call.memory.write(address, out) ? ready : -ERRNO.EFAULT;
+  return finish(call, call.size(2), call.memory.write(address, out) ? ready : -ERRNO.EFAULT);
 }
 
 /** Events of one descriptor, masked; a live channel that may still answer is added to `awaited`. */
@@ -95,7 +102,7 @@ function pselect6(call: Call): CallResult {
   for (const [index, result] of answer.results.entries()) {
     if (result !== undefined && !call.memory.write(call.size(index + 1), result)) return -ERRNO.EFAULT;
   }
-  return answer.ready;
+  return finish(call, call.size(4), answer.ready);
 }
 
 interface Selection { readonly sets: readonly (Uint8Array | undefined)[]; readonly awaited: FileChannel[]; readonly count: number }

@@ -9,6 +9,7 @@ import { cpuClock, executedBy, processClock, readCpuClock } from '../cpu-time.ts
 import { ERRNO } from '../errno.ts';
 import { SIGNAL, SIGNALS_MAX } from '../signal-actions.ts';
 import { INTERVAL_TIMER, newTimer, TIMERS_MAX, type GuestTimer } from '../timers.ts';
+import { adjustClockCalls } from './adjust-clock.ts';
 import type { CallEntry } from './entry.ts';
 import { MICROSECOND, readTimespec, readTimeval, SECOND, writeTimespec, writeTimeval } from './timespec.ts';
 
@@ -165,7 +166,8 @@ function setitimer(call: Call): CallResult {
     timer = newTimer({ id: INTERVAL_TIMER.real - which, signal, value: 0n, tid: 0, clock: which === 0 ? CLOCK.REALTIME : processClock(call.process.pid) });
     call.process.timers.push(timer);
   }
-  arm(call, timer, { value, interval });
+  // As Linux has it: real time forgets the period of a timer that is not running, CPU time keeps it.
+  arm(call, timer, { value, interval: which === 0 && value === 0n ? 0n : interval });
   return 0;
 }
 
@@ -251,6 +253,5 @@ export const timeCalls: readonly CallEntry[] = [
   { number: 165, name: 'getrusage', handle: getrusage },
   { number: 169, name: 'gettimeofday', handle: gettimeofday },
   { number: 170, name: 'settimeofday', handle: () => -ERRNO.EPERM },
-  { number: 171, name: 'adjtimex', handle: () => -ERRNO.EPERM },
-  { number: 266, name: 'clock_adjtime', handle: () => -ERRNO.EPERM },
+  ...adjustClockCalls,
 ];

@@ -1,6 +1,6 @@
 /**
  * open(): from a path and flags to an open file, with the checks of Linux in the order of Linux.
- * Liberties (docs/quirks.md): opening a FIFO for reading does not wait for a writer, reading does; O_NONBLOCK does not apply to channels.
+ * Liberties (docs/quirks.md): O_NONBLOCK does not apply to channels.
  * What this does NOT do: descriptors (calls/file-open.ts).
  */
 import { BLOCKED } from '../call.ts';
@@ -9,7 +9,7 @@ import { ERRNO, failed } from '../errno.ts';
 import type { OpenFile } from '../open-file.ts';
 import type { FileSystem } from './file-system.ts';
 import { O, RIGHT, S_IF } from './flags.ts';
-import { isAnonymous, isDirectory, type FileInode, type Inode } from './inode.ts';
+import { isAnonymous, isDirectory, type FifoInode, type FileInode, type Inode } from './inode.ts';
 import { mayCreateIn, owns, permits } from './permission.ts';
 import { attachNew, newName, ownerIn, type Maker } from './tree.ts';
 import { tellFile } from './tell.ts';
@@ -17,7 +17,11 @@ import { walk, type Resolve, type Walked } from './walk.ts';
 import { IN } from './watches.ts';
 import { openMaster, openSlave, terminalOfSession } from '../terminal-io.ts';
 
-export interface OpenRequest { readonly start: Inode; readonly path: string; readonly flags: number; readonly mode: number; readonly resolve?: Resolve | undefined }
+export interface OpenRequest {
+  readonly start: Inode; readonly path: string; readonly flags: number; readonly mode: number; readonly resolve?: Resolve | undefined;
+  /** Whether a thread waits to open the other end of a FIFO. */
+  readonly hasPartner?: (inode: FifoInode, flags: number) => boolean;
+}
 
 const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
 
@@ -35,7 +39,7 @@ export function openPath(context: FileContext, request: OpenRequest): OpenFile |
   const answer = checkKind(found.inode, flags);
   if (failed(answer)) return answer;
   if ((flags & O.PATH) !== 0) return context.files.open(found.inode, flags, pathOfWalk(context.files, found));
-  return openExisting(context, { found, inode: found.inode, flags });
+  return openExisting(context, { found, inode: found.inode, flags, hasPartner: request.hasPartner ?? (() => false) });
 }
 
 /** Flags made consistent, or -EINVAL. */
@@ -76,9 +80,9 @@ function wantedRights(flags: number): number {
   return (flags & O.TRUNC) !== 0 ? rights | RIGHT.write : rights;
 }
 
-interface Existing { readonly found: Walked; readonly inode: Inode; readonly flags: number }
+interface Existing { readonly found: Walked; readonly inode: Inode; readonly flags: number; readonly hasPartner: NonNullable<OpenRequest['hasPartner']> }
 
-function openExisting(context: FileContext, { found, inode, flags }: Existing): OpenFile | number | typeof BLOCKED {
+function openExisting(context: FileContext, { found, inode, flags, hasPartner }: Existing): OpenFile | number | typeof BLOCKED {
   const { files } = context;
   if (!permits(inode, context.credentials, wantedRights(flags))) return -ERRNO.EACCES;
   if ((flags & O.NOATIME) !== 0 && !owns(inode, context.credentials)) return -ERRNO.EPERM;
@@ -87,8 +91,9 @@ function openExisting(context: FileContext, { found, inode, flags }: Existing): 
   if (inode.kind === 'device' && (inode.device === 'tty' || inode.device === 'ptmx')) return openTerminal(context, inode.device, flags);
   if (inode.kind === 'terminal') return openSlave(context, inode, flags);
   if (isAnonymous(inode) || inode.kind === 'socket' || inode.kind === 'master') return -ERRNO.ENXIO;
-  if (inode.kind === 'fifo' && (flags & O.ACCMODE) === O.WRONLY && inode.pipe.readers === 0) {
-    return (flags & O.NONBLOCK) !== 0 ? -ERRNO.ENXIO : BLOCKED;
+  if (inode.kind === 'fifo' && lacksEnd(inode, flags) && ((flags & O.NONBLOCK) !== 0 || !hasPartner(inode, flags))) {
+    if ((flags & O.NONBLOCK) === 0) return BLOCKED;
+    if ((flags & O.ACCMODE) === O.WRONLY) return -ERRNO.ENXIO;
   }
   if (inode.kind === 'channel') {
     const channel = files.channelOf(inode);
@@ -101,6 +106,12 @@ function openExisting(context: FileContext, { found, inode, flags }: Existing): 
   tellFile(files, IN.OPEN, openFile);
   if (inode.kind === 'file' && isTruncating) tellFile(files, IN.MODIFY, openFile);
   return openFile;
+}
+
+/** A FIFO has nobody at the other end; who opens both ends never lacks one. */
+function lacksEnd({ pipe }: FifoInode, flags: number): boolean {
+  const access = flags & O.ACCMODE;
+  return (access === O.WRONLY && pipe.readers === 0) || (access === O.RDONLY && pipe.writers === 0);
 }
 
 /** /dev/ptmx makes a terminal, /dev/tty is the one of the caller's session. */
