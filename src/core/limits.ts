@@ -33,8 +33,10 @@ export const GROUPS_MAX = 65_536;
 export const DESCRIPTORS_MAX = 1024;
 /** Files and directories in the guest's file system; a guest that makes more sees ENOSPC. */
 export const INODES_MAX = 1_000_000;
-/** Largest file in the guest's file system; a larger one gives EFBIG. */
+/** Largest file of an image, and the end of a channel that is written anywhere. */
 export const FILE_BYTES_MAX = 2 * 1024 * 1024 * 1024;
+/** Largest file in the guest's file system, holes and all: what a page tree can address (snapshot/format.ts). A larger one gives EFBIG. */
+export const GUEST_FILE_BYTES_MAX = 64 * 1024 * 1024 * 1024;
 /** All file contents of the guest together, at most. A machine has room for as much as it has memory (tmpfs habit), but no less than the second; beyond it ENOSPC. */
 export const FILES_BYTES_MAX = 4 * 1024 * 1024 * 1024;
 export const FILES_BYTES_MIN = 256 * 1024 * 1024;

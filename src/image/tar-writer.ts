@@ -62,6 +62,7 @@ function* writeNode(named: Named): Generator<Uint8Array> {
   const seconds = node.mtime / SECOND;
   const records: [string, string][] = [];
   if (path.length >= limits.PATH_BYTES_MAX) throw new StillpointError('E_IMAGE_LIMIT', `a path has ${path.length} bytes, a layer holds at most ${limits.PATH_BYTES_MAX - 1}: ${printable(path)}`);
+  if (node.kind === 'file' && node.size > limits.FILE_BYTES_MAX) throw new StillpointError('E_IMAGE_LIMIT', `a file has ${node.size} bytes, a layer holds at most ${limits.FILE_BYTES_MAX}: ${printable(path)}`);
   if (path.length > 100) records.push(['path', path]);
   if (target.length > 100) records.push(['linkpath', target]);
   if (node.uid > OCTAL7) records.push(['uid', String(node.uid)]);

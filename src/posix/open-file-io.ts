@@ -201,10 +201,10 @@ export function writeOpenFile(at: Transfer, bytes: Uint8Array): number | typeof 
 function writeFile(at: Transfer, inode: FileInode, bytes: Uint8Array): number {
   const { openFile, files } = at;
   const position = openFile.isAppending ? inode.content.size : at.position ?? openFile.offset;
-  if (position >= limits.FILE_BYTES_MAX) return -ERRNO.EFBIG;
+  if (position >= limits.GUEST_FILE_BYTES_MAX) return -ERRNO.EFBIG;
   const sealed = checkSeals(inode, position + bytes.length);
   if (sealed < 0) return sealed;
-  const done = inode.content.writeAt(position, bytes.subarray(0, limits.FILE_BYTES_MAX - position));
+  const done = inode.content.writeAt(position, bytes.subarray(0, limits.GUEST_FILE_BYTES_MAX - position));
   if (done === 0) return -ERRNO.ENOSPC;
   if (at.position === undefined) openFile.offset = position + done;
   inode.mtime = inode.ctime = files.now();

@@ -95,7 +95,7 @@ function socketEvents(files: FileSystem, { socket }: SocketInode): number {
   const peer = peerOf(files, socket);
   const isStream = socket.type !== 'datagram';
   let events = socket.error === 0 ? 0 : POLL.ERR;
-  if (socket.hasInput || socket.error !== 0 || socket.backlog.length > 0 || socket.isEnded || socket.isReadShut) events |= READABLE;
+  if (socket.hasInput || (isStream && socket.error !== 0) || socket.backlog.length > 0 || socket.isEnded || socket.isReadShut) events |= READABLE;
   if (socket.isEnded || socket.isReadShut) events |= POLL.RDHUP;
   if (isStream && (socket.status === 'new' || (socket.isEnded && (socket.isWriteShut || peer === undefined)))) events |= POLL.HUP;
   if (socket.status === 'listening') return events;

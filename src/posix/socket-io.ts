@@ -95,9 +95,10 @@ function isPortTaken(files: FileSystem, own: Socket, wanted: { readonly host: Ho
   return false;
 }
 
-/** The lowest free port of the range that Linux takes them from. */
-function freePort(files: FileSystem, own: Socket): number {
+/** The lowest free port of the range that Linux takes them from; not `avoided`, where it wants to reach somebody else. */
+function freePort(files: FileSystem, own: Socket, avoided?: number): number {
   const taken = new Set([...sockets(files)].filter(({ socket }) => socket.domain !== 'unix' && socket.type === own.type && socket.address !== '').map(({ socket }) => inetParts(socket.address).port));
+  if (avoided !== undefined) taken.add(avoided);
   let port: number = EPHEMERAL.first;
   while (port < EPHEMERAL.last && taken.has(port)) port++;
   return port;
@@ -224,8 +225,9 @@ function nameSocket(context: FileContext, socket: Socket, peer: string): void {
   if (socket.domain === 'unix') return;
   const { host, port } = inetParts(socket.address);
   if (socket.address !== '' && !isAnyHost(host)) return;
-  const own = loopbackHost(peer !== '' && inetParts(peer).host.length === 16 ? 'inet6' : 'inet');
-  socket.address = inetAddress(own, socket.address === '' ? freePort(context.files, socket) : port);
+  const other = peer === '' ? undefined : inetParts(peer);
+  const own = loopbackHost(other?.host.length === 16 ? 'inet6' : 'inet');
+  socket.address = inetAddress(own, socket.address === '' ? freePort(context.files, socket, other?.port) : port);
 }
 
 /** Takes the oldest end out of a listener's backlog; the caller opens it and then releases it. */
@@ -275,11 +277,7 @@ export function receive(socket: Socket, want: Receive): Received | number | type
     }
     if (socket.type === 'seqpacket' && socket.status !== 'connected') return -ERRNO.ENOTCONN;
   }
-  if (socket.error !== 0) {
-    const { error } = socket;
-    socket.error = 0;
-    return -error;
-  }
+  if (socket.error !== 0) return -takeError(socket);
   if (socket.isEnded || socket.isReadShut) return { bytes: new Uint8Array(0), from: '', length: 0, files: [] };
   return want.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
 }
@@ -318,13 +316,15 @@ function sendDatagram(context: FileContext, inode: SocketInode, what: Send): num
   const isAddressed = what.to !== undefined && what.to !== '';
   if (!isAddressed && socket.status !== 'connected') return socket.domain === 'unix' ? -ERRNO.ENOTCONN : -ERRNO.EDESTADDRREQ;
   if (socket.isWriteShut) return -ERRNO.EPIPE;
+  if (socket.domain !== 'unix' && socket.error !== 0) return -takeError(socket);
   if (what.bytes.length > (socket.domain === 'unix' ? SOCKET_BYTES : 65_507)) return -ERRNO.EMSGSIZE;
   const found = isAddressed ? findTarget(context, socket, what.to ?? '') : socketAt(context.files, socket.peer) ?? findTarget(context, socket, socket.peerAddress);
   if (socket.address === '') nameSocket(context, socket, isAddressed ? what.to ?? '' : socket.peerAddress);
-  // Nobody at the port of a datagram: it is lost.
-  if (typeof found === 'number') return found === -ERRNO.ECONNREFUSED && socket.domain !== 'unix' ? what.bytes.length : found;
+  const isRefused = typeof found === 'number' ? found === -ERRNO.ECONNREFUSED : found.socket.status === 'closed';
+  if (isRefused && socket.domain !== 'unix') return refuseDatagram(socket, { length: what.bytes.length, isAddressed });
+  if (typeof found === 'number') return found;
+  if (isRefused) return -ERRNO.ECONNREFUSED;
   const target = found.socket;
-  if (target.status === 'closed') return -ERRNO.ECONNREFUSED;
   if (target.status === 'connected' && target.peer !== inode.ino && target.peerAddress !== sentFrom(socket, target)) return socket.domain === 'unix' ? -ERRNO.EPERM : what.bytes.length;
   if (target.isReadShut) return -ERRNO.EPIPE;
   if (!target.hasRoom(what.bytes.length)) {
@@ -333,6 +333,22 @@ function sendDatagram(context: FileContext, inode: SocketInode, what: Send): num
   }
   target.push({ bytes: what.bytes.slice(), from: sentFrom(socket, target), files: what.files ?? [] });
   return what.bytes.length;
+}
+
+/** Nobody at the port of a datagram: it is lost. A sender that is connected to the port hears of it in its next call. */
+function refuseDatagram(socket: Socket, sent: { readonly length: number; readonly isAddressed: boolean }): number {
+  if (socket.status === 'connected' && !sent.isAddressed) {
+    socket.error = ERRNO.ECONNREFUSED;
+    socket.changed();
+  }
+  return sent.length;
+}
+
+/** The error that is pending; it is told once. */
+function takeError(socket: Socket): number {
+  const { error } = socket;
+  socket.error = 0;
+  return error;
 }
 
 /** What the receiver sees as the sender: a socket that is bound to "any" speaks from the loopback. */

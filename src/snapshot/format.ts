@@ -30,6 +30,7 @@ export const NODE_BYTES_MAX = NODE_HEADER_BYTES + FAN_OUT * HASH_BYTES;
 const FULL_MASK = (1 << FAN_OUT) - 1;
 const NAME_LENGTH_MAX = 4096;
 
+assert(PAGES_MAX * limits.PAGE_BYTES >= limits.GUEST_FILE_BYTES_MAX, 'a tree has room for the largest file');
 assert(1 << FAN_OUT_SHIFT === FAN_OUT && FAN_OUT <= 16, 'a 16-bit mask covers the children of a node');
 
 /** How a record is called in messages, and the hash that it should have. */

@@ -169,7 +169,7 @@ function resize(call: Call, target: Target, size: number): CallResult {
     return channel.truncate(size) === 'blocked' ? BLOCKED : 0;
   }
   if (inode.kind !== 'file') return inode.kind === 'directory' ? -ERRNO.EISDIR : -ERRNO.EINVAL;
-  if (size > limits.FILE_BYTES_MAX) return -ERRNO.EFBIG;
+  if (size > limits.GUEST_FILE_BYTES_MAX) return -ERRNO.EFBIG;
   const seals = inode.seals ?? 0;
   if ((seals & SEAL.WRITE) !== 0 || ((seals & SEAL.SHRINK) !== 0 && size < inode.content.size) || ((seals & SEAL.GROW) !== 0 && size > inode.content.size)) return -ERRNO.EPERM;
   truncateFile(call.kernel.files, inode, size);
@@ -207,7 +207,7 @@ function fallocate(call: Call): CallResult {
   if (inode.kind === 'fifo') return -ERRNO.ESPIPE;
   if (inode.kind === 'directory') return -ERRNO.EISDIR;
   if (inode.kind !== 'file') return inode.kind === 'channel' ? -ERRNO.EOPNOTSUPP : -ERRNO.ENODEV;
-  if (offset + length > limits.FILE_BYTES_MAX) return -ERRNO.EFBIG;
+  if (offset + length > limits.GUEST_FILE_BYTES_MAX) return -ERRNO.EFBIG;
   const answer = allocate(call, inode, { offset, length, mode });
   if (answer === 0) tellFile(call.kernel.files, IN.MODIFY, openFile);
   return answer;

@@ -152,7 +152,7 @@ function recvmsg(call: Call, at = call.size(1), flags = call.unsigned(2)): CallR
   }
   const control = receiveControl(call, { opened, header, files: got.files, closesOnExec: (flags & MSG.CMSG_CLOEXEC) !== 0 });
   if (control.bytes.length > 0 && !memory.write(header.control, control.bytes)) return -ERRNO.EFAULT;
-  return memory.writeU64(at + HEADER.controlLength, BigInt(control.bytes.length)) && memory.writeU32(at + HEADER.flags, got.flags | control.flags) ? got.count : -ERRNO.EFAULT;
+  return memory.writeU64(at + HEADER.controlLength, BigInt(control.bytes.length)) && memory.writeU32(at + HEADER.flags, (got.flags | control.flags | (flags & MSG.CMSG_CLOEXEC)) >>> 0) ? got.count : -ERRNO.EFAULT;
 }
 
 interface Arrival { readonly opened: Opened; readonly header: MessageHeader; readonly files: readonly number[]; readonly closesOnExec: boolean }

@@ -4,13 +4,14 @@
  */
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
-import { optionKey, SO, SOCKET_BYTES, SOL_SOCKET, type Socket } from '../files/socket.ts';
+import { LINGER_NOTHING, optionKey, SO, SOCKET_BYTES, SOL_SOCKET, type Socket } from '../files/socket.ts';
 import { FAMILY } from '../socket-address.ts';
 import { socketAt } from '../socket-io.ts';
 import type { FileCall } from './file-arguments.ts';
 import { PROTOCOL, socketArgument, TYPE, type Opened } from './socket-arguments.ts';
 
 const TIMEVAL_BYTES = 16;
+const LINGER_BYTES = 8;
 const MICROSECONDS = 1_000_000;
 
 function setsockopt(call: Call): CallResult {
@@ -18,12 +19,22 @@ function setsockopt(call: Call): CallResult {
   if (typeof opened === 'number') return opened;
   const [level, name, address, length] = [call.int(1), call.int(2), call.size(3), call.int(4)];
   if (level === SOL_SOCKET && (name === SO.RCVTIMEO || name === SO.SNDTIMEO)) return setWaitTime(call, opened.socket, { name, address, length });
+  if (level === SOL_SOCKET && name === SO.LINGER) return setLinger(call, opened.socket, { address, length });
   if (length < 4) return -ERRNO.EINVAL;
   const value = call.memory.readU32(address);
   if (value === undefined) return -ERRNO.EFAULT;
   if (level === SOL_SOCKET && (name === SO.TYPE || name === SO.ERROR || name === SO.DOMAIN || name === SO.PROTOCOL || name === SO.ACCEPTCONN)) return -ERRNO.ENOPROTOOPT;
   if (level < 0 || name < 0 || name >= 65_536) return -ERRNO.ENOPROTOOPT;
   opened.socket.options.set(optionKey(level, name), value | 0);
+  return 0;
+}
+
+/** struct linger: kept as one number, its seconds above the bit that switches it on. */
+function setLinger(call: Call, of: Socket, option: { readonly address: number; readonly length: number }): number {
+  if (option.length < LINGER_BYTES) return -ERRNO.EINVAL;
+  const [isOn, seconds] = [call.memory.readU32(option.address), call.memory.readU32(option.address + 4)];
+  if (isOn === undefined || seconds === undefined) return -ERRNO.EFAULT;
+  of.options.set(optionKey(SOL_SOCKET, SO.LINGER), isOn === 0 ? 0 : LINGER_NOTHING + 2 * seconds);
   return 0;
 }
 
@@ -62,7 +73,7 @@ function optionBytes(call: Call, { socket: of, inode }: Opened, option: { readon
       bytes.setBigInt64(8, BigInt((set ?? 0) % MICROSECONDS), true);
       return new Uint8Array(bytes.buffer);
     }
-    case SO.LINGER: return word(set ?? 0, 0);
+    case SO.LINGER: return word((set ?? 0) % 2, Math.floor((set ?? 0) / 2));
     case SO.PEERCRED: {
       const peer = socketAt(call.kernel.files, of.peer);
       return word(peer?.socket.owner ?? 0, peer === undefined ? -1 : inode.uid, peer === undefined ? -1 : inode.gid);

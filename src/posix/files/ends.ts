@@ -8,6 +8,7 @@ import type { OpenFile } from '../open-file.ts';
 import { closeMaster } from '../terminal-io.ts';
 import type { FileSystem } from './file-system.ts';
 import type { SocketInode } from './inode.ts';
+import { LINGER_NOTHING, optionKey, SO, SOL_SOCKET, type Socket } from './socket.ts';
 
 /** An open file is there: opened, or restored. */
 export function openEnd(openFile: OpenFile): void {
@@ -40,13 +41,18 @@ export function closeEnd(files: FileSystem, openFile: OpenFile): void {
   }
 }
 
+/** SO_LINGER without time: closing resets a connection of the internet. */
+function isReset({ domain, type, options }: Socket): boolean {
+  return (domain === 'inet' || domain === 'inet6') && type === 'stream' && options.get(optionKey(SOL_SOCKET, SO.LINGER)) === LINGER_NOTHING;
+}
+
 /** The last open file of a socket is gone: its peer is told, and so are those that nobody will accept any more. */
 function closeSocket(files: FileSystem, { socket }: SocketInode): void {
   const peer = files.inodes.get(socket.peer);
   if (peer?.kind === 'socket' && socket.type !== 'datagram' && socket.peer !== 0) {
     peer.socket.peer = 0;
     peer.socket.isEnded = true;
-    if (socket.hasInput) peer.socket.error = ERRNO.ECONNRESET;
+    if (socket.hasInput || isReset(socket)) peer.socket.error = ERRNO.ECONNRESET;
     peer.socket.changed();
   }
   for (const ino of socket.backlog) {

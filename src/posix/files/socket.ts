@@ -33,6 +33,8 @@ export const SOL_SOCKET = 1;
 export const SO = {
   TYPE: 3, ERROR: 4, SNDBUF: 7, RCVBUF: 8, LINGER: 13, PASSCRED: 16, PEERCRED: 17, RCVTIMEO: 20, SNDTIMEO: 21, ACCEPTCONN: 30, PROTOCOL: 38, DOMAIN: 39,
 } as const;
+/** SO_LINGER that is on, without time to wait, as it is kept among the options. */
+export const LINGER_NOTHING = 1;
 /** Key of an option among a socket's options. */
 export const optionKey = (level: number, name: number): number => level * 65_536 + name;
 

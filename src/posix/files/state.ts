@@ -276,7 +276,7 @@ function holdBacklogs(files: FileSystem): void {
 
 function checkContent(files: FileSystem, { size, runs }: { readonly size: number; readonly runs: readonly number[] }): void {
   const pages = checkRuns(runs);
-  if (!Number.isSafeInteger(size) || size < 0 || size > limits.FILE_BYTES_MAX || pages > files.pagesFree) throw malformed('has a file of unsound size');
+  if (!Number.isSafeInteger(size) || size < 0 || size > limits.GUEST_FILE_BYTES_MAX || pages > files.pagesFree) throw malformed('has a file of unsound size');
 }
 
 /** Number of pages in the runs. */
