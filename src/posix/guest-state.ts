@@ -23,6 +23,7 @@ import { makeKernel } from './guest-boot.ts';
 import type { GuestOutcome, Kernel } from './kernel.ts';
 import type { Mapping } from './memory-map.ts';
 import { Process, type ProcessOutcome } from './process.ts';
+import { encodeControls, FRESH_CONTROLS, type Controls } from './process-controls.ts';
 import { ProcessImage } from './process-image.ts';
 import type { ScheduleState } from './schedule.ts';
 import type { SignalAction } from './signal-actions.ts';
@@ -159,12 +160,17 @@ function processState(kernel: Kernel, process: Process): Canonical {
     pid: process.pid, parentPid: process.parentPid, group: process.group, session: process.session, outcome: process.outcome ?? null,
     exitSignal: process.exitSignal, hasExecuted: process.hasExecuted, stopSignal: process.stopSignal, news: process.news, ...(process.nice === 0 ? {} : { nice: process.nice }),
     ...(process.endedTime === 0 ? {} : { endedTime: process.endedTime }), ...(process.childTime === 0 ? {} : { childTime: process.childTime }),
-    image: process.hasImage ? process.image.id : null, files: process.files.state(),
+    ...controlsState(process), image: process.hasImage ? process.image.id : null, files: process.files.state(),
     actions: process.actions.encode(), pending: process.pending.encode(), timers: process.timers.map(encodeTimer),
     argv: process.argv, environment: process.environment, programPath: process.programPath,
     limits: [...process.limits].sort(([a], [b]) => a - b).map(([resource, [soft, hard]]) => [resource, soft, hard]),
     threads: process.threads.map((thread) => threadState(kernel, thread)),
   };
+}
+
+function controlsState({ controls }: Process): { readonly controls?: Canonical } {
+  const changed = encodeControls(controls);
+  return changed === undefined ? {} : { controls: { ...changed } };
 }
 
 function threadState(kernel: Kernel, thread: Thread): Canonical {
@@ -204,7 +210,7 @@ interface ImageRecord {
 interface ProcessRecord {
   readonly pid: number; readonly parentPid: number; readonly group: number; readonly session: number; readonly outcome: ProcessOutcome | null;
   readonly exitSignal: number; readonly hasExecuted: boolean; readonly stopSignal: number; readonly news: Process['news']; readonly nice?: number; readonly endedTime?: number; readonly childTime?: number;
-  readonly image: number | null; readonly files: Canonical;
+  readonly controls?: Partial<Controls>; readonly image: number | null; readonly files: Canonical;
   readonly actions: readonly (SignalAction & { readonly signal: number })[]; readonly pending: readonly SignalInfo[];
   readonly timers: readonly (Omit<GuestTimer, 'deadline'> & { readonly deadline: bigint | null })[];
   readonly argv: readonly string[]; readonly environment: readonly string[]; readonly programPath: string;
@@ -278,6 +284,7 @@ function restoreProcess(record: ProcessRecord, parts: { readonly kernel: Kernel;
   process.nice = record.nice ?? 0;
   process.endedTime = record.endedTime ?? 0;
   process.childTime = record.childTime ?? 0;
+  if (record.controls !== undefined) process.controls = { ...FRESH_CONTROLS, ...record.controls };
   process.actions.decode(record.actions);
   process.pending.decode(record.pending);
   for (const timer of record.timers) process.timers.push({ ...timer, deadline: timer.deadline ?? undefined });

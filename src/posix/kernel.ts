@@ -16,6 +16,7 @@ import { executedBy } from './cpu-time.ts';
 import type { Entropy } from './entropy.ts';
 import type { FileSystem } from './files/index.ts';
 import { mappedFiles, type MappedFiles } from './mapped-files.ts';
+import { leaveOrphans } from './orphans.ts';
 import type { Process, ProcessOutcome } from './process.ts';
 import type { ProcessImage } from './process-image.ts';
 import { releaseRobustLocks } from './robust-list.ts';
@@ -33,8 +34,6 @@ export type GuestOutcome = ProcessOutcome;
 
 /** The first process. Not 1: programs that find themselves to be init behave in ways of their own. */
 export const FIRST_PID = 2;
-/** Parent of the first process and of orphans. It is not in the machine. */
-export const INIT_PID = 1;
 /** Processes and threads of one machine; a guest that makes more sees EAGAIN. */
 export const TASKS_MAX = 1024;
 /** Living processes of one machine: each has an address space of the host's, which are dearer than threads. A guest that makes more sees EAGAIN. */
@@ -282,8 +281,8 @@ export class Kernel {
     if (process.session === process.pid) endSession(this.files, process.session);
     this.#quit(process);
     this.endVfork(process);
-    for (const child of [...this.processes]) if (child.parentPid === process.pid) this.#adopt(child); // A copy: adopting may reap.
-    this.#tellEnd(process);
+    leaveOrphans(this, process);
+    this.tellEnd(process);
     this.retryAll();
     this.refreshSchedule();
   }
@@ -312,15 +311,8 @@ export class Kernel {
     process.timers.length = 0;
   }
 
-  /** An orphan's parent is init, which is outside the machine and never has anything to ask. */
-  #adopt(child: Process): void {
-    child.parentPid = INIT_PID;
-    child.exitSignal = SIGNAL.CHLD;
-    if (child.isOver) this.reap(child);
-  }
-
   /** SIGCHLD (or what the child was made with) to the parent, which may not want to hear of it. */
-  #tellEnd(process: Process): void {
+  tellEnd(process: Process): void {
     const parent = this.findProcess(process.parentPid);
     if (parent === undefined) {
       this.reap(process);

@@ -9,6 +9,7 @@ import { assert, markArray, markMap, type Undo } from '../core/index.ts';
 import type { Cpu, GuestMemory } from '../engine/index.ts';
 import type { AddressSpace } from './address-space.ts';
 import type { FileContext } from './files/index.ts';
+import { FRESH_CONTROLS } from './process-controls.ts';
 import type { ProcessImage } from './process-image.ts';
 import { SignalActions } from './signal-actions.ts';
 import { PendingSignals } from './signal-pending.ts';
@@ -49,6 +50,8 @@ export class Process {
   childTime = 0;
   /** Remembered; every process gets the processor alike. */
   nice = 0;
+  /** prctl. */
+  controls = FRESH_CONTROLS;
   /** Resource limits changed by setrlimit: resource → [soft, hard]. */
   readonly limits = new Map<number, readonly [bigint, bigint]>();
 
@@ -71,7 +74,7 @@ export class Process {
 
   /** Everything but its image and its threads, which are marked with the others (marks.ts). */
   mark(): Undo {
-    const { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news, nice, endedTime, childTime } = this;
+    const { parentPid, group, session, argv, environment, programPath, outcome, exitSignal, hasExecuted, stopSignal, news, nice, endedTime, childTime, controls } = this;
     const image = this.#image;
     const timers = this.timers.map((timer) => ({ timer, values: { ...timer } }));
     const parts = [this.files.mark(), this.actions.mark(), this.pending.mark(), markArray(this.threads), markArray(this.timers), markMap(this.limits)];
@@ -90,6 +93,7 @@ export class Process {
       this.nice = nice;
       this.endedTime = endedTime;
       this.childTime = childTime;
+      this.controls = controls;
       this.#image = image;
       for (const undo of parts) undo();
       for (const { timer, values } of timers) Object.assign(timer, values);

@@ -11,6 +11,7 @@ import { AT } from '../files/flags.ts';
 import { commandName, loadImage } from '../guest-boot.ts';
 import { PROCESSES_MAX, TASKS_MAX } from '../kernel.ts';
 import { Process } from '../process.ts';
+import { controlsOfChild, controlsOfProgram } from '../process-controls.ts';
 import { ProcessImage } from '../process-image.ts';
 import { SIG_DFL, SIG_IGN, SIGNALS_MAX } from '../signal-actions.ts';
 import { SS_DISABLE, Thread } from '../thread.ts';
@@ -81,6 +82,7 @@ function makeChild(call: Call, request: CloneRequest, image: ProcessImage): Proc
   process.actions.copyTo(child.actions);
   if (request.clearsHandlers) for (let signal = 1; signal <= SIGNALS_MAX; signal++) if (child.actions.get(signal).handler !== SIG_IGN) child.actions.reset(signal);
   child.nice = process.nice;
+  child.controls = controlsOfChild(process.controls);
   for (const [resource, limit] of process.limits) child.limits.set(resource, limit);
   armCpuLimit(child);
   const thread = new Thread(child, pid, maker.name);
@@ -173,6 +175,7 @@ function enterImage(call: Call, image: ProcessImage, identity: Identity): void {
   process.environment = identity.environment;
   process.programPath = identity.programPath;
   process.hasExecuted = true;
+  process.controls = controlsOfProgram(process.controls);
   process.files.closeOnExec();
   for (let signal = 1; signal <= SIGNALS_MAX; signal++) {
     const { handler } = process.actions.get(signal);

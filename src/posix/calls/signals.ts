@@ -5,7 +5,7 @@
 import { NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { isPrivileged, maySignal } from '../files/identity.ts';
-import { INIT_PID } from '../kernel.ts';
+import { INIT_PID } from '../orphans.ts';
 import type { Process } from '../process.ts';
 import { bitOf, SI, SIGNAL, SIGNALS_MAX, UNBLOCKABLE } from '../signal-actions.ts';
 import { forceSignal, sendSignal, takeSignal } from '../signal-delivery.ts';

@@ -1,5 +1,5 @@
 /**
- * What a program may ask about the system: names, sizes, limits, randomness, and small switches of prctl.
+ * What a program may ask about the system: names, sizes, limits, randomness.
  */
 import type { GuestMemory } from '../../engine/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
@@ -10,6 +10,7 @@ import type { Process } from '../process.ts';
 import { limitOf, RLIMIT } from '../resource-limits.ts';
 import { armCpuLimit } from '../timers.ts';
 import type { CallEntry } from './entry.ts';
+import { controlCalls } from './process-controls.ts';
 
 const UNAME_FIELD = 65;
 /** What uname says besides the machine name; also /proc/version. */
@@ -83,54 +84,6 @@ function getrlimit(call: Call): CallResult {
   const limit = limitOf(call.kernel, call.process, call.int(0));
   if (limit === undefined) return -ERRNO.EINVAL;
   return writeLimit(call.memory, call.size(1), limit) ? 0 : -ERRNO.EFAULT;
-}
-
-const PR = { SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_KEEPCAPS: 8, SET_NAME: 15, GET_NAME: 16, GET_SECCOMP: 21, CAPBSET_READ: 23, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39, SET_THP_DISABLE: 41, GET_THP_DISABLE: 42, CAP_AMBIENT: 47, SET_VMA: 0x5356_4d41 } as const;
-const NAME_BYTES = 16;
-const CAPABILITY_LAST = 40;
-
-function prctl(call: Call): CallResult {
-  const address = call.size(1);
-  switch (call.int(0)) {
-    case PR.SET_NAME: {
-      const name = call.memory.readString(address, NAME_BYTES - 1);
-      if (name === 'fault') return -ERRNO.EFAULT;
-      const bytes = name === 'long' ? call.memory.readable(address, NAME_BYTES - 1) ?? new Uint8Array(0) : name;
-      call.thread.name = String.fromCharCode(...bytes);
-      return 0;
-    }
-    case PR.GET_NAME: {
-      const bytes = new Uint8Array(NAME_BYTES);
-      bytes.set(bytesOf(call.thread.name));
-      return call.memory.write(address, bytes) ? 0 : -ERRNO.EFAULT;
-    }
-    case PR.GET_DUMPABLE: return 1;
-    case PR.GET_TIMERSLACK: return 50_000;
-    case PR.GET_NO_NEW_PRIVS: return 0;
-    case PR.GET_KEEPCAPS:
-    case PR.GET_SECCOMP:
-    case PR.GET_THP_DISABLE: return 0;
-    case PR.CAP_AMBIENT: return ambient(call);
-    case PR.CAPBSET_READ: return address > CAPABILITY_LAST ? -ERRNO.EINVAL : isPrivileged(call.process.files.identity) ? Number((CAPABILITIES >> BigInt(address)) & 1n) : 0;
-    case PR.SET_PDEATHSIG:
-    case PR.SET_DUMPABLE:
-    case PR.SET_KEEPCAPS:
-    case PR.SET_THP_DISABLE:
-    case PR.SET_TIMERSLACK:
-    case PR.SET_NO_NEW_PRIVS: return 0;
-    default: return -ERRNO.EINVAL;
-  }
-}
-
-const AMBIENT = { IS_SET: 1, RAISE: 2, LOWER: 3, CLEAR_ALL: 4 } as const;
-
-/** There are no capabilities to be raised. */
-function ambient(call: Call): CallResult {
-  const [request, capability] = [call.size(1), call.size(2)];
-  if (request === AMBIENT.CLEAR_ALL) return capability === 0 ? 0 : -ERRNO.EINVAL;
-  if (capability > CAPABILITY_LAST) return -ERRNO.EINVAL;
-  if (request === AMBIENT.RAISE) return -ERRNO.EPERM;
-  return request === AMBIENT.IS_SET || request === AMBIENT.LOWER ? 0 : -ERRNO.EINVAL;
 }
 
 /** Effective, permitted, inheritable; the upper halves behind the lower ones. */
@@ -209,7 +162,7 @@ export const systemCalls: readonly CallEntry[] = [
   { number: 161, name: 'sethostname', handle: () => -ERRNO.EPERM },
   { number: 163, name: 'getrlimit', handle: getrlimit },
   { number: 164, name: 'setrlimit', handle: (call) => setLimit(call, call.int(0), call.size(1)) },
-  { number: 167, name: 'prctl', handle: prctl },
+  ...controlCalls,
   { number: 168, name: 'getcpu', handle: getcpu },
   { number: 179, name: 'sysinfo', handle: sysinfo },
   { number: 258, name: 'riscv_hwprobe', handle: () => -ERRNO.ENOSYS },

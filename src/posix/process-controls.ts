@@ -1,0 +1,36 @@
+/**
+ * What prctl switches for a process. A value that never changes in place: it is replaced as a whole.
+ * What this does NOT do: send or adopt (orphans.ts), give capabilities (there are none to keep).
+ */
+
+export interface Controls {
+  /** PR_SET_PDEATHSIG: sent when the parent ends; 0: none. */
+  readonly deathSignal: number;
+  /** PR_SET_CHILD_SUBREAPER: orphans below it become its children. */
+  readonly isSubreaper: boolean;
+  readonly keepsCapabilities: boolean;
+  readonly hasNoNewPrivileges: boolean;
+  readonly isDumpable: boolean;
+  readonly hasNoHugePages: boolean;
+  /** Nanoseconds; without effect. */
+  readonly timerSlack: number;
+}
+
+export const TIMER_SLACK = 50_000;
+export const FRESH_CONTROLS: Controls = { deathSignal: 0, isSubreaper: false, keepsCapabilities: false, hasNoNewPrivileges: false, isDumpable: true, hasNoHugePages: false, timerSlack: TIMER_SLACK };
+
+/** fork(2). */
+export function controlsOfChild(parent: Controls): Controls {
+  return parent === FRESH_CONTROLS ? parent : { ...parent, deathSignal: 0, isSubreaper: false };
+}
+
+/** execve(2). */
+export function controlsOfProgram(own: Controls): Controls {
+  return own === FRESH_CONTROLS ? own : { ...own, keepsCapabilities: false, isDumpable: true };
+}
+
+/** What differs from a fresh process, for the state; undefined: nothing. */
+export function encodeControls(controls: Controls): Partial<Controls> | undefined {
+  const changed = (Object.keys(FRESH_CONTROLS) as (keyof Controls)[]).filter((key) => controls[key] !== FRESH_CONTROLS[key]);
+  return changed.length === 0 ? undefined : Object.fromEntries(changed.map((key) => [key, controls[key]]));
+}
