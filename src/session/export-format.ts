@@ -81,8 +81,18 @@ function header(kind: ExportKind, length: number): Uint8Array {
 }
 
 /** Records of a hostile stream; the check sum at its end was compared when this returns. Throws E_EXPORT_FORMAT, E_EXPORT_DAMAGED, E_STORE_VERSION. */
-export async function* readExport(source: AsyncIterable<Uint8Array>): AsyncGenerator<{ readonly kind: Exclude<ExportKind, 'end'>; readonly payload: Uint8Array }> {
+export async function* readExport(source: AsyncIterable<Uint8Array>): AsyncGenerator<ExportRecord> {
   const bytes = new Puller(source);
+  try {
+    yield* readRecords(bytes);
+  } finally {
+    await bytes.end();
+  }
+}
+
+export interface ExportRecord { readonly kind: Exclude<ExportKind, 'end'>; readonly payload: Uint8Array }
+
+async function* readRecords(bytes: Puller): AsyncGenerator<ExportRecord> {
   const head = await bytes.take(HEADER_BYTES);
   if (!MAGIC.every((byte, index) => byte === head[index])) throw foreign('it does not begin like one');
   const version = new DataView(head.buffer, head.byteOffset).getUint32(MAGIC.length, true);
@@ -142,6 +152,11 @@ class Puller {
     const bytes = new Uint8Array(Buffer.concat(pieces));
     this.#hash.update(bytes);
     return bytes;
+  }
+
+  /** Whoever reads the stream has what it opened closed. */
+  async end(): Promise<void> {
+    await this.#source.return?.();
   }
 
   async isAtEnd(): Promise<boolean> {

@@ -17,7 +17,7 @@ import type { StorePut } from '../store/index.ts';
 import { adoptRun, checkRunName, decodeRunRecordOf, discardRows, importedAnswer, mustBeNew, openJournal, rowOf, underLease, type IsAlive, type Owner, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
-import { readExport, splitNumbered, type ExportKind } from './export-format.ts';
+import { readExport, splitNumbered, type ExportKind, type ExportRecord } from './export-format.ts';
 import { isAlive, thisOwner } from './host.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
 import { fromLayout } from './oci-run.ts';
@@ -63,8 +63,18 @@ async function readable<Result>(file: string, work: () => Promise<Result>): Prom
 }
 
 /** The same from any stream into a store that is open. */
-export async function importStream(context: StoreContext, source: AsyncIterable<Uint8Array>, { name, onProgress, as }: Pick<ImportRequest, 'name' | 'onProgress'> & { readonly as?: { readonly owner: Owner; readonly isAlive: IsAlive } }): Promise<ImportResult> {
+export async function importStream(context: StoreContext, source: AsyncIterable<Uint8Array>, options: StreamOptions): Promise<ImportResult> {
   const records = readExport(source);
+  try {
+    return await importRecords(context, records, options);
+  } finally {
+    await records.return(undefined); // What is refused early leaves nothing open.
+  }
+}
+
+type StreamOptions = Pick<ImportRequest, 'name' | 'onProgress'> & { readonly as?: { readonly owner: Owner; readonly isAlive: IsAlive } };
+
+async function importRecords(context: StoreContext, records: AsyncGenerator<ExportRecord>, { name, onProgress, as }: StreamOptions): Promise<ImportResult> {
   const first = await records.next();
   if (first.done === true || first.value.kind !== 'run') throw new StillpointError('E_EXPORT_FORMAT', 'this is no exported run of Stillpoint: it does not begin with a run');
   const exported = decodeRunRecordOf(context.digests, first.value.payload);
