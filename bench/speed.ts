@@ -1,6 +1,7 @@
 /**
  * Speed of whole processes: every program of bench/programs.ts natively (gcc -O2), under qemu-riscv64, in the machine unrecorded and recorded, and (where clang
- * for wasm32-wasi is installed) compiled to WebAssembly ahead of time under node:wasi. Interleaved in one run, medians of BENCH_REPEATS (default 5). Checks that
+ * for wasm32-wasi is installed) compiled to WebAssembly ahead of time under node:wasi. `first` is a first start: nothing is kept of the program; `translate`, `recorded` and the
+ * repeats of both use what it has left in the translation cache. Interleaved in one run, medians of BENCH_REPEATS (default 5). Checks that
  * all outputs are equal. Prints tables; a run over everything appends one line to bench/history.jsonl.
  *
  *   node --import ./scripts/typescript-loader.mjs bench/speed.ts [--quick] [--only NAME,…] [--sides SIDE,…]
@@ -19,7 +20,7 @@ import { buildProgram, hasWasmTools, PROGRAMS, type Program } from './programs.t
 
 const ROOT = resolve(import.meta.dirname, '..');
 const CLI = join(ROOT, 'dist/bin/stillpoint.js');
-const SIDES = ['native', 'qemu', 'translate', 'recorded', 'wasi', 'interpret'] as const;
+const SIDES = ['native', 'qemu', 'first', 'translate', 'recorded', 'wasi', 'interpret'] as const;
 type Side = (typeof SIDES)[number];
 interface Row { readonly program: Program; readonly sides: Readonly<Partial<Record<Side, Measured>>>; readonly isSameOutput: boolean }
 interface Settings { readonly programs: readonly Program[]; readonly sides: readonly Side[]; readonly isQuick: boolean; readonly repeats: number; readonly isWhole: boolean }
@@ -50,16 +51,21 @@ function measureProgram(program: Program, settings: Settings, context: { readonl
   const store = join(context.directory, 'store');
   const programArguments = settings.isQuick ? program.quick : program.long;
   const job = (...command: readonly string[]): Job => ({ command: [...command, ...programArguments], ...(built.input === undefined ? {} : { input: built.input }) });
-  const stillpoint = (...options: readonly string[]): Job => job(CLI, 'run', '--no-progress', ...options, built.guest);
+  const cache = join(context.directory, 'translations');
+  const stillpoint = (...options: readonly string[]): Job => ({ ...job(CLI, 'run', '--no-progress', ...options, built.guest), environment: { STILLPOINT_TRANSLATIONS: cache } });
   const every: Readonly<Record<Side, Job | undefined>> = {
     native: job(built.native), qemu: job('qemu-riscv64', built.guest),
-    translate: stillpoint('--ephemeral', '--engine', 'translate'), recorded: stillpoint('--engine', 'translate', '--store', store),
+    first: stillpoint('--ephemeral', '--engine', 'translate'), translate: stillpoint('--ephemeral', '--engine', 'translate'), recorded: stillpoint('--engine', 'translate', '--store', store),
     wasi: built.wasm === undefined ? undefined : job(process.execPath, '--no-warnings', '--no-liftoff', join(ROOT, 'bench/wasi-run.mjs'), built.wasm),
     interpret: stillpoint('--ephemeral', '--engine', 'interpret'),
   };
   const jobs: Partial<Record<Side, Job>> = {};
   for (const side of settings.sides) if (every[side] !== undefined) jobs[side] = every[side];
-  const sides = measureInTurn(jobs, { meter: context.meter, repeats: settings.repeats, before: (side) => (side === 'recorded' ? (rmSync(store, { recursive: true, force: true }), undefined) : undefined) });
+  const before = (side: Side): undefined => {
+    if (side === 'recorded') rmSync(store, { recursive: true, force: true });
+    if (side === 'first') rmSync(cache, { recursive: true, force: true });
+  };
+  const sides = measureInTurn(jobs, { meter: context.meter, repeats: settings.repeats, before });
   const results = Object.values(sides);
   const isSameOutput = results.every(({ output, status }) => status === 0 && output.equals(results[0]!.output));
   return { program, sides, isSameOutput };
