@@ -66,6 +66,11 @@ describe('placement', () => {
     expect(manifests('[west, east]')).toBe(manifests('local'));
     expect(plan(text('local')).hosts).toEqual([]);
   });
+
+  it('of an unknown host says which there are', () => {
+    expect(() => plan(text('north'))).toThrow('there is no host north; there are local, east, west');
+    expect(() => plan('groups: { a: { program: p, placement: north } }')).toThrow('there is no host north; there is only local, others are named under hosts');
+  });
 });
 
 describe('topics and quotas', () => {

@@ -92,8 +92,9 @@ function toHost(name: string, address: string, document: Document): ClusterHostS
 function placementOf({ placement }: ClusterFile['groups'][string], { content: { hosts = {} } }: Document, place: ReturnType<Document['place']>): readonly string[] {
   const names = typeof placement === 'string' ? [placement] : placement ?? [LOCAL_HOST];
   const unknown = names.find((name) => name !== LOCAL_HOST && !Object.hasOwn(hosts, name));
-  if (unknown !== undefined) throw complain(place, `there is no host ${unknown}; there are ${[LOCAL_HOST, ...Object.keys(hosts)].join(', ')}`);
-  return names;
+  if (unknown === undefined) return names;
+  const others = Object.keys(hosts);
+  throw complain(place, `there is no host ${unknown}; ${others.length === 0 ? `there is only ${LOCAL_HOST}, others are named under hosts` : `there are ${[LOCAL_HOST, ...others].join(', ')}`}`);
 }
 
 function toChannel(channel: NonNullable<ClusterFile['channels']>[number], index: number, document: Document): ClusterChannel {
