@@ -12,7 +12,7 @@ import { CLOCK_START, jobs, machineEnvironment, tell, wideRoot, writeJobFiles } 
 
 const bench = new Bench();
 const environment = { ...process.env, STILLPOINT_STORE: bench.store, STILLPOINT_TRANSLATIONS: join(bench.directory, 'translations') };
-const TRIES_MAX = 4;
+const TRIES_MAX = 8;
 
 beforeAll(() => {
   const made = bench.stillpoint(['image', 'import', 'wide', wideRoot]);
@@ -50,14 +50,20 @@ function runWords(job: WideJob, options: { readonly name: string; readonly direc
   return [...words, '--', job.path, ...job.args];
 }
 
-/** Begins the run anew and kills it in the middle of the time that the undisturbed one took; tried again, earlier, when it ended before. Returns how often it was tried. */
+/**
+ * Begins the run anew and kills it in the middle of the time that the undisturbed one took, which had no translations yet; tried again, earlier, when it ended before, later, when it had not begun.
+ * Returns how often it was tried.
+ */
 async function killInTheMiddle(job: WideJob, directory: string, undisturbed: { readonly seconds: number; readonly instructions: number }): Promise<number> {
+  let [early, late] = [0, 1];
   for (let tries = 1; tries <= TRIES_MAX; tries++) {
     const words = runWords(job, { name: `${tries}-killed`, directory, every: String(Math.max(20_000, Math.floor(undisturbed.instructions / 8))) });
-    const part = 0.75 - 0.12 * tries;
+    const part = (early + late) / 2;
     const ended = await command(words, { stdin: join(directory, '../stdin'), stdout: join(directory, `../killed-${tries}`), flags: 'w' }, undisturbed.seconds * part * 1000);
     const isThere = bench.stillpoint(['ls', '-q']).stdout.includes(`${tries}-killed`);
     if (ended.isKilled && isThere) return tries;
+    if (ended.isKilled) early = part;
+    else late = part;
   }
   throw new Error(`${job.name} could not be killed in its middle`);
 }
