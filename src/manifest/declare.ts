@@ -59,7 +59,6 @@ export function declareRun(settings: RunSettings, host: HostInspector, image?: D
     ...(image?.programPath === undefined ? {} : { programPath: image.programPath }),
     ...(image?.user === undefined ? {} : { user: image.user }),
     ...(image?.makesWorkingDirectory === true ? { makesWorkingDirectory: true } : {}),
-    ...(image?.programPath === undefined && program.includes('/') ? { linksProgram: true } : {}),
   };
   checkManifest(manifest);
   return { manifest, bindings: { program: image?.programPath ?? host.absolute(program), channels: new Map(channels.map((channel) => [channel.spec.name, channel.binding])) } };

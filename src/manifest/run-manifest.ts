@@ -48,8 +48,6 @@ export interface RunManifest {
   readonly user?: RunUser;
   /** The working directory is made when it is not there. */
   readonly makesWorkingDirectory?: true;
-  /** A program from the host is in the machine also where its first argument says. */
-  readonly linksProgram?: true;
 }
 
 export const MANIFEST_FORMAT = 'stillpoint.run';
@@ -72,7 +70,6 @@ export function encodeManifest(manifest: RunManifest): Uint8Array {
     ...(manifest.image === undefined ? {} : { image: manifest.image }), ...(manifest.programPath === undefined ? {} : { programPath: manifest.programPath }),
     ...(manifest.schedule === undefined ? {} : { schedule: manifest.schedule }), ...(manifest.user === undefined ? {} : { user: { ...manifest.user } }),
     ...(manifest.makesWorkingDirectory === undefined ? {} : { makesWorkingDirectory: manifest.makesWorkingDirectory }),
-    ...(manifest.linksProgram === undefined ? {} : { linksProgram: manifest.linksProgram }),
   });
 }
 
@@ -114,8 +111,7 @@ function readManifest(value: Canonical): RunManifest {
     ...(reader.has('schedule') ? { schedule: reader.bigint('schedule') } : {}),
     ...(reader.has('programPath') ? { programPath: reader.text('programPath') } : {}),
     ...(reader.has('user') ? { user: readUser(reader.take('user')) } : {}),
-    ...(reader.has('makesWorkingDirectory') ? { makesWorkingDirectory: readTrue(reader, 'makesWorkingDirectory') } : {}),
-    ...(reader.has('linksProgram') ? { linksProgram: readTrue(reader, 'linksProgram') } : {}),
+    ...(reader.has('makesWorkingDirectory') ? { makesWorkingDirectory: readTrue(reader) } : {}),
   };
   reader.finish();
   return manifest;
@@ -148,8 +144,8 @@ function readUser(value: Canonical): RunUser {
   return user;
 }
 
-function readTrue(reader: FieldReader, name: 'makesWorkingDirectory' | 'linksProgram'): true {
-  require(reader.boolean(name), name, 'must be true or not there');
+function readTrue(reader: FieldReader): true {
+  require(reader.boolean('makesWorkingDirectory'), 'makesWorkingDirectory', 'must be true or not there');
   return true;
 }
 

@@ -50,8 +50,6 @@ export interface BootOptions {
   readonly user?: MachineUser | undefined;
   /** The working directory is made when it is not there. */
   readonly makesWorkingDirectory?: boolean | undefined;
-  /** The program is also where its first argument says, so that it can start itself again by that name. */
-  readonly linksProgram?: boolean | undefined;
   /** Adds files to the fresh tree before the program starts. */
   readonly prepare?: (files: FileSystem) => void;
 }
@@ -100,7 +98,6 @@ export function bootKernel(options: BootOptions): Kernel {
   context.identity = identityOf(user);
   if (options.makesWorkingDirectory === true) guestDirectory(kernel.files, options.workingDirectory, { uid: 0, gid: 0 }); // As container engines do.
   if (!context.enterDirectory(options.workingDirectory)) throw new StillpointError('E_USAGE', `the guest has no directory ${options.workingDirectory} to start in`);
-  if (options.linksProgram === true) linkProgram(kernel.files, options);
   const executable = findProgram(context, options);
   const random = kernel.entropy.take(16);
   const { image, randomAddress } = loadImage(kernel, { executable, environment: options.environment, identity: context.identity, random: random ?? new Uint8Array(16) });
@@ -168,17 +165,6 @@ function installProgram(files: FileSystem, options: BootOptions): void {
   const inode = files.makeFile({ credentials: owner, mode: 0o755 });
   files.attach(directory, name, inode);
   inode.content.writeAt(0, options.program);
-}
-
-/** A second name for the installed program, from the working directory on. Where something is already, or is in the way, there is none. */
-function linkProgram(files: FileSystem, { argv: [own = ''], programPath, workingDirectory, user }: BootOptions): void {
-  const path = own.startsWith('/') ? own : `${workingDirectory}/${own}`;
-  const slash = path.lastIndexOf('/');
-  const program = walk(files, { pid: 0, credentials: { uid: 0, gid: 0 } }, { start: files.root, path: programPath }, 'follow');
-  const directory = guestDirectory(files, path.slice(0, slash), user ?? GUEST);
-  const name = path.slice(slash + 1);
-  if (typeof program === 'number' || program.inode?.kind !== 'file' || directory === undefined || name === '' || name === '.' || name === '..' || directory.entries.has(name)) return;
-  files.attach(directory, name, program.inode);
 }
 
 /** The directory of a path, made when it is not there, links of the image followed; undefined when something else is in the way. */

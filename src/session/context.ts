@@ -63,7 +63,7 @@ export function bootGuest(manifest: RunManifest, parts: { readonly program: Uint
     image: parts.image, isInImage: manifest.programPath !== undefined,
     ...machineOptions(manifest, parts.engine), channels, program: parts.program,
     argv: manifest.arguments.map(byteString), environment: manifest.environment.map(byteString), workingDirectory: byteString(manifest.workingDirectory),
-    schedule: manifest.schedule, user: manifest.user, makesWorkingDirectory: manifest.makesWorkingDirectory, linksProgram: manifest.linksProgram, memoryBytes: manifest.memoryBytes, programPath: byteString(manifest.programPath ?? `/bin/${manifest.programName}`),
+    schedule: manifest.schedule, user: manifest.user, makesWorkingDirectory: manifest.makesWorkingDirectory, memoryBytes: manifest.memoryBytes, programPath: byteString(manifest.programPath ?? `/bin/${manifest.programName}`),
   });
   return { guest, channels };
 }

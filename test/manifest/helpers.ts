@@ -47,11 +47,9 @@ export function complaint(act: () => unknown): { readonly code: string; readonly
   return { code: 'none', message: '' };
 }
 
-/** Without the fields that came later and need not be there: its bytes are golden. */
 export function goodManifest(): RunManifest {
-  const { linksProgram: _later, ...manifest } = declare({
+  return declare({
     arguments: ['-n', '@data.txt', 'grün'], in: ['more=more.txt'], out: ['result=new.txt'], append: ['log=new.log'], rw: ['base=fixed2'], env: ['LANG=C', 'EMPTY='],
     clock: 'virtual:1700000000.5', entropy: 'seed:0xffffffffffffffff', memory: '64M', maxInstructions: '500M', limit: ['stdin:gets=3,get-bytes=4K', 'result:put-bytes=1G'],
   }).manifest;
-  return manifest;
 }
