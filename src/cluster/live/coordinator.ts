@@ -203,7 +203,8 @@ export class Coordinator {
   #judge({ node, outcome, root }: NodeEnd): void {
     const what = badEnd(outcome);
     const { replicas, of } = this.#parts.plan.nodes.find(({ name }) => name === node)!;
-    const isAgreed = (): boolean => this.#ended.filter((end) => end.root === root && badEnd(end.outcome) === what && this.#parts.plan.nodes.some((other) => other.name === end.node && other.of === of)).length >= quorumOf(replicas);
+    const all = this.#replicasOf(of);
+    const isAgreed = (): boolean => this.#ended.filter((end) => end.root === root && badEnd(end.outcome) === what && all.includes(end.node)).length >= quorumOf(replicas);
     if (what !== undefined && (replicas < VOTERS_MIN || isAgreed())) return this.#fail({ node, code: 'E_CLUSTER_FAILED', message: what });
     if (what !== undefined) this.#dissent(node, what);
     if (replicas > 1) this.#compareReplicas(of);
@@ -211,7 +212,7 @@ export class Coordinator {
 
   /** When all replicas of a node have ended, their roots decide: whatever they computed is in them. */
   #compareReplicas(of: string): void {
-    const replicas = this.#parts.plan.nodes.filter((node) => node.of === of).map(({ name }) => this.#nodes.get(name)!);
+    const replicas = this.#replicasOf(of).map((name) => this.#nodes.get(name)!);
     if (!replicas.every(({ state }) => state === 'ended')) return;
     const count = (root: string | undefined): number => replicas.filter((replica) => replica.root === root).length;
     const winner = replicas.find(({ root }) => count(root) >= quorumOf(replicas.length));
@@ -224,8 +225,13 @@ export class Coordinator {
     if (this.#dissents.has(node)) return;
     this.#dissents.set(node, what);
     const { of, replicas } = this.#parts.plan.nodes.find(({ name }) => name === node)!;
-    const left = replicas - this.#parts.plan.nodes.filter((other) => other.of === of && this.#dissents.has(other.name)).length;
+    const left = replicas - this.#replicasOf(of).filter((name) => this.#dissents.has(name)).length;
     if (left < quorumOf(replicas)) this.#fail({ node, code: 'E_REPLICAS_DIFFER', message: `${what}, and no majority of its replicas is left` });
+  }
+
+  /** Names of a node's replicas, as the plan has them. */
+  #replicasOf(of: string): readonly string[] {
+    return this.#parts.plan.nodes.filter((node) => node.of === of).map(({ name }) => name);
   }
 
   /** A process is over: as it should be, after a stop, or killed. */

@@ -20,15 +20,17 @@ interface Natives {
   isOptimised(unit: unknown): unknown;
 }
 
-let found: MachineCode | undefined;
-let isKnown = false;
+let found: { readonly machineCode: MachineCode | undefined } | undefined;
 
 /** Undefined where this version of V8 was not tried, or makes no code from strings. */
 export function machineCode(): MachineCode | undefined {
-  if (isKnown) return found;
-  isKnown = true;
-  const natives = TRIED.some((version) => process.versions.v8.startsWith(version)) ? openNatives() : undefined;
-  return (found = natives === undefined ? undefined : {
+  found ??= { machineCode: TRIED.some((version) => process.versions.v8.startsWith(version)) ? openMachineCode() : undefined };
+  return found.machineCode;
+}
+
+function openMachineCode(): MachineCode | undefined {
+  const natives = openNatives();
+  return natives === undefined ? undefined : {
     bytesOf: (module, units) => {
       if (!units.some((unit) => natives.isOptimised(unit) === true)) return undefined; // V8 ends the process where there is nothing to give.
       const code = natives.serialize(module);
@@ -38,7 +40,7 @@ export function machineCode(): MachineCode | undefined {
       const module = natives.deserialize(code.slice().buffer, bytes);
       return module instanceof WebAssembly.Module ? module : undefined;
     },
-  });
+  };
 }
 
 /** The flag is taken back at once: nothing else is parsed with it, and what V8 keeps by its flags stays valid. */

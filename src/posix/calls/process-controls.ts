@@ -66,7 +66,7 @@ function change(call: Call): number | undefined {
     case PR.SET_CHILD_SUBREAPER: return set({ isSubreaper: value !== 0 });
     case PR.SET_DUMPABLE: return set({ isDumpable: value === 1 }, value <= 1);
     case PR.SET_KEEPCAPS: return set({ keepsCapabilities: value === 1 }, value <= 1);
-    case PR.SET_TIMERSLACK: return set({ timerSlack: value === 0 || value > 2 ** 63 ? TIMER_SLACK : value }, true);
+    case PR.SET_TIMERSLACK: return set({ timerSlack: value === 0 || value > 2 ** 63 ? TIMER_SLACK : value });
     case PR.SET_NO_NEW_PRIVS: return set({ hasNoNewPrivileges: true }, value === 1 && call.size(2) === 0 && call.size(3) === 0 && call.size(4) === 0);
     case PR.SET_THP_DISABLE: return set({ hasNoHugePages: value !== 0 }, call.size(2) === 0 && call.size(3) === 0 && call.size(4) === 0);
     default: return undefined;
