@@ -1,7 +1,7 @@
 /**
  * The programs of examples/cluster (scenarios 6, 7, 8, 10 of the ancestor), each checked by something that is not a machine of ours, each run twice
  * with different processes and the same bits (the sort always, the others when there is time). STILLPOINT_SLOW=1: larger data, 500 repetitions of the
- * teardown.
+ * teardown; STILLPOINT_SEEDS=FIRST-LAST: these repetitions.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
@@ -12,6 +12,8 @@ import { ClusterRig, fingerprint, IdleTime, isSlow, randomFrom, type ClusterRepo
 
 /** Of one start of the torture in which no thread ran or wanted to: disks, and the ticks of ten a second that see what was lost or is full. */
 const IDLE_MS_MAX = 20_000;
+
+const [firstRound, lastRound] = (process.env['STILLPOINT_SEEDS'] ?? (isSlow ? '0-499' : '0-0')).split('-').map(Number) as [number, number]; // As the header says.
 
 const rig = new ClusterRig();
 afterAll(() => { rig.close(); });
@@ -139,9 +141,9 @@ describe('teardown torture, 30 nodes', () => {
     expect(nodes.map(({ state }) => state)).toEqual(Array<string>(30).fill('ended'));
   });
 
-  it(`nodes that fail end the cluster, in ${isSlow ? 500 : 1} repetitions, and nobody waits long for nobody`, async () => {
+  it(`nodes that fail end the cluster, in ${lastRound - firstRound + 1} repetitions, and nobody waits long for nobody`, async () => {
     const text = rig.read('torture.yaml').toString();
-    for (let round = 0; round < (isSlow ? 500 : 1); round++) {
+    for (let round = firstRound; round <= lastRound; round++) {
       const fails = round % 2 === 0 ? 12 : 0;
       rig.write('torture-n.yaml', text.replaceAll('"0"]', `"${fails}"]`).replace(/"([123])\{index\}"/g, `"${round}$1{index}"`));
       const { child, ended } = rig.start(['up', 'torture-n.yaml', '--no-logs', '--processes', String(1 + (round % 4))], `torture-${round}`);
