@@ -74,6 +74,19 @@ describe('machine code', () => {
     expect(elsewhere()).toEqual([false, false, SUM_OF_1000]);
   });
 
+  it('is asked for again after V8 has thrown away what rested for a few collections of garbage', () => {
+    const script = `
+      import { machineCode } from './src/engine/live/machine-code.ts';
+      const module = new WebAssembly.Module(Uint8Array.from(${JSON.stringify([...MODULE])}));
+      const { sum } = new WebAssembly.Instance(module).exports;
+      for (let round = 0; round < 3; round++) {
+        if (machineCode().bytesOf(module, [sum]) !== undefined || machineCode().moduleOf(new Uint8Array(64), new Uint8Array(8)) !== undefined) throw new Error('there is none');
+        gc();
+      }`;
+    const { stderr, status } = spawnSync(process.execPath, ['--expose-gc', '--stress-flush-code', '--import', './scripts/typescript-loader.mjs', '--input-type=module', '--eval', script], { cwd: root, encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+  });
+
   it('that is refused leaves a module that is compiled anew', () => {
     const kept = new KeptModule({ bytes: MODULE, code: new Uint8Array(64) }, machineCode());
     expect(open(kept.module)(1000)).toBe(SUM_OF_1000);

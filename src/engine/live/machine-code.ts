@@ -12,46 +12,35 @@ import type { MachineCode } from '../kept-module.ts';
 /** Versions of V8 that were tried: those of Node 20, 22 and 24. */
 const TRIED = ['11.3.', '12.4.', '13.6.'];
 
-interface Natives {
-  serialize(module: WebAssembly.Module): unknown;
-  /** Undefined where the bytes are of another version, other flags or another processor. */
-  deserialize(code: ArrayBuffer, module: Uint8Array): unknown;
-  /** Of a function that a module exports. */
-  isOptimised(unit: unknown): unknown;
-}
-
 let found: { readonly machineCode: MachineCode | undefined } | undefined;
 
 /** Undefined where this version of V8 was not tried, or makes no code from strings. */
 export function machineCode(): MachineCode | undefined {
-  found ??= { machineCode: TRIED.some((version) => process.versions.v8.startsWith(version)) ? openMachineCode() : undefined };
+  found ??= { machineCode: TRIED.some((version) => process.versions.v8.startsWith(version)) && native(['unit'], '%IsTurboFanFunction(unit)') !== undefined ? MACHINE_CODE : undefined };
   return found.machineCode;
 }
 
-function openMachineCode(): MachineCode | undefined {
-  const natives = openNatives();
-  return natives === undefined ? undefined : {
-    bytesOf: (module, units) => {
-      if (!units.some((unit) => natives.isOptimised(unit) === true)) return undefined; // V8 ends the process where there is nothing to give.
-      const code = natives.serialize(module);
-      return code instanceof ArrayBuffer ? new Uint8Array(code) : undefined;
-    },
-    moduleOf: (code, bytes) => {
-      const module = natives.deserialize(code.slice().buffer, bytes);
-      return module instanceof WebAssembly.Module ? module : undefined;
-    },
-  };
-}
+const MACHINE_CODE: MachineCode = {
+  bytesOf: (module, units) => {
+    const isOptimised = native(['unit'], '%IsTurboFanFunction(unit)'); // Of a function that a module exports.
+    if (!units.some((unit) => isOptimised?.(unit) === true)) return undefined; // V8 ends the process where there is nothing to give.
+    const code = native(['module'], '%SerializeWasmModule(module)')?.(module);
+    return code instanceof ArrayBuffer ? new Uint8Array(code) : undefined;
+  },
+  moduleOf: (code, bytes) => {
+    const module = native(['code', 'bytes'], '%DeserializeWasmModule(code, bytes)')?.(code.slice().buffer, bytes); // Undefined where the code is of another version, other flags or another processor.
+    return module instanceof WebAssembly.Module ? module : undefined;
+  },
+};
 
-/** The flag is taken back at once: nothing else is parsed with it, and what V8 keeps by its flags stays valid. */
-function openNatives(): Natives | undefined {
+/**
+ * A function of V8's own syntax, made anew for each use (8 µs): V8 throws away what it has made of functions that rest for a few collections of garbage, and would read this one again without
+ * the flag, as a syntax error. The flag is taken back at once: nothing else is parsed with it, and what V8 keeps by its flags stays valid.
+ */
+function native(parameters: readonly string[], expression: string): ((...values: readonly unknown[]) => unknown) | undefined {
   setFlagsFromString('--allow-natives-syntax');
   try {
-    return {
-      serialize: new Function('module', 'return %SerializeWasmModule(module)') as Natives['serialize'],
-      deserialize: new Function('code', 'module', 'return %DeserializeWasmModule(code, module)') as Natives['deserialize'],
-      isOptimised: new Function('unit', 'return %IsTurboFanFunction(unit)') as Natives['isOptimised'],
-    };
+    return new Function(...parameters, `return ${expression}`) as (...values: readonly unknown[]) => unknown; // Nothing tells its type.
   } catch {
     return undefined; // A syntax error: V8 has no such function, or makes none from strings.
   } finally {
