@@ -104,7 +104,7 @@ async function commit(batch: StoreBatch, capture: number | undefined): Promise<'
   if (part === undefined) return store.commit(batch);
   const { expect, puts, deletes } = part.capture.batch;
   return store.commit({
-    expect: [...batch.expect ?? [], ...expect], puts: [...ahead.rest, ...puts, ...batch.puts ?? []], deletes: [...batch.deletes ?? [], ...deletes, ...ahead.hasLease ? [leaseDelete(run)] : []],
+    expect: [...batch.expect ?? [], ...expect], present: ahead.stored, puts: [...ahead.rest, ...puts, ...batch.puts ?? []], deletes: [...batch.deletes ?? [], ...deletes, ...ahead.hasLease ? [leaseDelete(run)] : []],
   });
 }
 

@@ -7,7 +7,7 @@
  * until the next begin(). What this does NOT do: give up the lease (whoever commits the capture does).
  */
 import type { PackSink } from '../snapshot/index.ts';
-import type { StorePut } from '../store/index.ts';
+import type { StoreDelete, StorePut } from '../store/index.ts';
 import type { LmdbStore } from '../store/live/lmdb-store.ts';
 
 /** Packs are stored in transactions of about this size: the store's lock is held for some ten milliseconds at a time. */
@@ -20,6 +20,7 @@ export class PacksAhead implements PackSink {
   #packs: StorePut[] = [];
   #lease: StorePut | undefined;
   #hasLease = false;
+  #stored: StoreDelete[] = [];
   #failure: unknown;
 
   constructor(store: Pick<LmdbStore, 'commitNow'>) {
@@ -32,6 +33,7 @@ export class PacksAhead implements PackSink {
     this.#packs = [];
     this.#lease = lease;
     this.#hasLease = false;
+    this.#stored = [];
     this.#failure = undefined;
   }
 
@@ -43,6 +45,11 @@ export class PacksAhead implements PackSink {
   /** Whether something was stored ahead. */
   get hasLease(): boolean {
     return this.#hasLease;
+  }
+
+  /** Packs that were stored ahead: the commit of the capture relies on them, and a collector may have found them dead since an earlier life. */
+  get stored(): readonly StoreDelete[] {
+    return this.#stored;
   }
 
   /** What the first transaction that failed said. */
@@ -66,6 +73,7 @@ export class PacksAhead implements PackSink {
     try {
       this.#store.commitNow({ puts: this.#hasLease ? packs : [this.#lease!, ...packs] }); // begin() came before.
       this.#hasLease = true;
+      for (const { table, key } of packs) this.#stored.push({ table, key });
     } catch (error) {
       this.#failure = error; // The capture is not finished half way; whoever asked for it looks here.
     }

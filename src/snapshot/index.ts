@@ -6,7 +6,7 @@ export { openSnapshot } from './restore.ts';
 export type { ReaderOptions } from './reader.ts';
 export { diffSnapshots, readPages, type Difference, type Presence } from './diff.ts';
 export { walkSnapshot, type Reached } from './walk.ts';
-export { collect, scanSnapshots, sweepSnapshots, type Collected, type SweepGuard } from './sweep.ts';
+export { collect, inPieces, scanSnapshots, sweepSnapshots, type Collected, type SweepGuard } from './sweep.ts';
 export { salvagePack, SnapshotChecker, type BadRecord } from './check.ts';
 export { SnapshotHealer } from './heal.ts';
 export { exportSnapshots, SnapshotImporter, type TransferRecord } from './transfer.ts';

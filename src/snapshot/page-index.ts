@@ -328,17 +328,22 @@ export function storedPages(store: SnapshotStore): number {
  * than a capture, which a list must not undo later. Each list is one commit.
  */
 export async function settleLists(store: Store, digests: Digests): Promise<void> {
-  const key = new Uint8Array(HASH_BYTES);
   for (const list of [...store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })]) {
-    digests.sha256Into(list.value, key, 0);
-    const isSound = list.key.length === HASH_BYTES && isSameHash(key, 0, { bytes: list.key, offset: 0 }) && decodeList(list.value) !== undefined;
-    if (isSound) await store.commit(settled({ ...list, table: 'locations' })); // A conflict: somebody else did it.
+    if (isSoundList(list, digests)) await store.commit(settledList({ ...list, table: 'locations' })); // A conflict: somebody else did it.
   }
 }
 
-function settled(list: StorePut): StoreBatch {
+/** Whether a list is what its key says. */
+export function isSoundList({ key, value }: Pick<StorePut, 'key' | 'value'>, digests: Digests): boolean {
+  const hash = new Uint8Array(HASH_BYTES);
+  digests.sha256Into(value, hash, 0);
+  return key.length === HASH_BYTES && isSameHash(hash, 0, { bytes: key, offset: 0 }) && decodeList(value) !== undefined;
+}
+
+/** What makes records of a list, of what `isWanted` (told by where its hash is in the list), in place of the list. */
+export function settledList(list: StorePut, isWanted?: (hashAt: number) => boolean): StoreBatch & { readonly puts: readonly StorePut[] } {
   const pages = new ListedPages();
-  pages.add(list);
+  pages.add(list, isWanted);
   const puts = sortedRecords(pages).map(({ table, key, value }) => ({ table, key, value })); // For a store whose commits go to another thread.
   return { expect: [list], deletes: [{ table: 'locations', key: list.key }], puts };
 }

@@ -1,20 +1,21 @@
 /**
  * Removes what no live root reaches: nodes, pages, and packs that are empty or mostly dead.
  *
- *   scan ─► candidates ─► batch, batch, …     each is built anew when the guard has to try again, with what is reached by then
+ *   scan ─► candidates ─► lists with something dead become records ─► batch, batch, …     each is built anew when the guard has to try again, with what is reached by then
  *
  * Invariants: each batch leaves every live snapshot whole, so a sweep may be killed at any moment and run again; a node that is a record of its own goes before the nodes below it, and
- * before what lies in packs. Dead nodes in packs go in any order: nobody believes that something is there because a node above it is. A key is deleted at most once in a sweep.
+ * before what lies in packs. A full disk stops nothing: pieces get smaller, and what needs more room than it gives (lists and packs of which much lives) stays as it is. Dead nodes in packs go in any order: nobody believes that something is there because a node above it is. A key is deleted at most once in a sweep.
  * What this does NOT do: know what is live (walk.ts fills `reached`), or guard against other processes (the guard does).
  */
-import type { Digests } from '../core/index.ts';
+import { StillpointError, type Digests } from '../core/index.ts';
 import type { Store, StoreBatch, StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import { HASH_BYTES, HEIGHT_MAX, nodeLevelOf, readHash } from './format.ts';
 import { HashSet } from './hash-set.ts';
+import { decodeList, isListedNode, listedHashAt } from './location-list.ts';
 import { decodeLocation, decodePack, namesPack, PACK_NAME_BYTES } from './pack-format.ts';
 import { PackWriter } from './pack-writer.ts';
 import type { Root } from './state.ts';
-import { PageIndex, settleLists } from './page-index.ts';
+import { isSoundList, PageIndex, settledList } from './page-index.ts';
 import { walkSnapshot, type Reached } from './walk.ts';
 
 export interface Collected { readonly nodes: number; readonly pages: number; readonly packs: number }
@@ -28,21 +29,24 @@ const AFTER_LAST_KEY = new Uint8Array(33).fill(255);
 const BATCH_RECORDS = 2000;
 /** A pack is written again when at least this share of what it holds is dead; a page weighs as much as eight nodes. */
 const DEAD_SHARE = 0.5;
+/** Records that a small batch puts. */
+const RECORDS_FEW = 16;
 const PAGE_WEIGHT = 8;
 
 export interface SweepParts { readonly store: Store; readonly digests: Digests; readonly reached: Reached; readonly guard: SweepGuard }
-/** What seems dead. Nothing that is written after the scan is in it. */
-export interface SweepPlan { readonly nodes: readonly Uint8Array[]; readonly packs: readonly PackUse[] }
+/** What seems dead, and the lists of locations. Nothing that is written after the scan is in it. */
+export interface SweepPlan { readonly nodes: readonly Uint8Array[]; readonly packs: readonly PackUse[]; readonly lists: readonly Uint8Array[] }
 
 /** Every snapshot record that is not in `reached`. */
 export function scanSnapshots(store: Store, reached: Reached): SweepPlan {
-  return { nodes: deadNodes(store, reached), packs: packUses(store, reached) };
+  const lists = [...store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })].map(({ key }) => key);
+  return { nodes: deadNodes(store, reached), packs: packUses(store, reached), lists };
 }
 
 /** Deletes what the plan names and is still not in `reached`. Returns what went. */
 export async function sweepSnapshots(parts: SweepParts, plan: SweepPlan): Promise<Collected> {
   const nodes = await sweepNodes(parts, plan.nodes);
-  const packed = await sweepPacks(parts, plan.packs);
+  const packed = await sweepPacks(parts, [...plan.packs, ...await settleDead(parts, plan.lists)]);
   return { nodes: nodes + packed.nodes, pages: packed.pages, packs: packed.packs };
 }
 
@@ -50,7 +54,6 @@ export async function sweepSnapshots(parts: SweepParts, plan: SweepPlan): Promis
 export async function collect(store: Store, roots: Iterable<Root>, digests: Digests): Promise<Collected> {
   const reached: Reached = { nodes: new HashSet(), pages: new HashSet() };
   for (const root of roots) walkSnapshot(store, root, { digests, reached });
-  await settleLists(store, digests);
   const guard: SweepGuard = async (build) => {
     const batch = build();
     await store.commit(batch);
@@ -66,21 +69,103 @@ function deadNodes(store: Store, reached: Reached): readonly Uint8Array[] {
   return byLevel.reverse().flat();
 }
 
+/**
+ * Commits items in pieces of some thousand records, which `weigh` counts; in smaller ones, down to one item, where the disk has no room for what a piece changes: what the first ones
+ * free the next ones use. `commit` must change nothing when it throws. Throws E_DISK_FULL when there is no room for one item.
+ */
+export async function inPieces<Item>(items: readonly Item[], weigh: (item: Item) => number, commit: (piece: readonly Item[], isSmallest: boolean) => Promise<void>): Promise<void> {
+  let recordsMax = BATCH_RECORDS;
+  for (let start = 0; start < items.length;) {
+    let end = start;
+    let records = 0;
+    while (end < items.length && (end === start || records + weigh(items[end]!) <= recordsMax)) records += weigh(items[end++]!);
+    try {
+      await commit(items.slice(start, end), end - start === 1);
+      start = end;
+      recordsMax = Math.min(BATCH_RECORDS, recordsMax * 2);
+    } catch (error) {
+      if (!isFull(error) || end - start === 1) throw error;
+      recordsMax = Math.ceil(records / 8);
+    }
+  }
+}
+
+const isFull = (error: unknown): boolean => error instanceof StillpointError && error.code === 'E_DISK_FULL';
+
 async function sweepNodes({ reached, guard }: SweepParts, dead: readonly Uint8Array[]): Promise<number> {
   let count = 0;
-  for (let start = 0; start < dead.length; start += BATCH_RECORDS) {
-    const chunk = dead.slice(start, start + BATCH_RECORDS);
-    const batch = await guard(() => ({ deletes: chunk.filter((key) => !reached.nodes.has(readHash(key))).map((key): StoreDelete => ({ table: 'nodes', key })) }));
+  await inPieces(dead, () => 1, async (piece, isSmallest) => {
+    const batch = await guard(() => ({ deletes: piece.filter((key) => !reached.nodes.has(readHash(key))).map((key): StoreDelete => ({ table: 'nodes', key })), frees: isSmallest }));
     count += batch.deletes?.length ?? 0;
-  }
+  });
   return count;
+}
+
+/**
+ * Lists of locations that hold something dead become records of what lives. Returns the packs in which the rest lies: nothing names it any more. Lists of which all lives stay, for packs of
+ * lists are left alone; so does one for whose records the disk has no room.
+ */
+async function settleDead({ store, digests, reached, guard }: SweepParts, keys: readonly Uint8Array[]): Promise<readonly PackUse[]> {
+  const found: PackUse[] = [];
+  for (const key of keys) {
+    let uses: readonly PackUse[] = [];
+    let records: readonly StorePut[] = [];
+    const build = (): StoreBatch => {
+      [uses, records] = [[], []];
+      const value = store.get('locations', key);
+      if (value === undefined || !isSoundList({ key, value }, digests)) return {};
+      const dead = usesOfList(value, reached);
+      if (dead.length === 0) return {};
+      const batch = settledList({ table: 'locations', key, value }, (hashAt) => isReachedAt(reached, value, hashAt) && !store.has('pages', value.subarray(hashAt, hashAt + HASH_BYTES)));
+      [uses, records] = [dead, batch.puts];
+      return { ...batch, frees: records.length < RECORDS_FEW };
+    };
+    try {
+      await guard(build).catch(async (error: unknown) => {
+        if (!isFull(error)) throw error;
+        // A record counts before a list. So they may go ahead of its end, a few leaves of their table at a time.
+        await inPieces(records, () => 1, async (puts, isSmallest) => void await guard(() => (store.has('locations', key) ? { puts, present: [{ table: 'locations', key }], frees: isSmallest } : {})));
+        return guard(build);
+      });
+      found.push(...uses);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
+  }
+  PageIndex.of(store).forget();
+  return found;
+}
+
+/** The packs of a list that hold something dead. */
+function usesOfList(list: Uint8Array, reached: Reached): readonly PackUse[] {
+  const uses: PackUse[] = [];
+  for (const pack of decodeList(list) ?? []) {
+    const use: PackUse = { key: list.slice(pack.at, pack.at + HASH_BYTES), live: 0, liveWeight: 0, dead: [] };
+    for (let slot = 0; slot < pack.count; slot++) {
+      const hashAt = listedHashAt(pack, slot);
+      const isNode = isListedNode(list, pack, slot);
+      if (!isReachedAt(reached, list, hashAt)) use.dead.push({ key: list.slice(hashAt, hashAt + HASH_BYTES), isNode });
+      else {
+        use.live++;
+        use.liveWeight += weightOf({ isNode });
+      }
+    }
+    if (use.dead.length > 0) uses.push(use);
+  }
+  return uses;
+}
+
+/** No page has the hash of a node. */
+function isReachedAt(reached: Reached, bytes: Uint8Array, hashAt: number): boolean {
+  const hash = readHash(bytes, hashAt);
+  return reached.pages.has(hash) || reached.nodes.has(hash);
 }
 
 interface DeadSlot { readonly key: Uint8Array; readonly isNode: boolean }
 /** What lies in one pack by its locations: keys of what is dead at the time of the scan; weight and number of what lives. `key`: of the pack, undefined when it is lost. */
 export interface PackUse { key: Uint8Array | undefined; live: number; liveWeight: number; readonly dead: DeadSlot[] }
 
-/** Malformed locations are dropped with their page when it is dead and left to fsck when it is live. Packs of lists are left alone: the lists were settled, these are new. */
+/** Malformed locations are dropped with their page when it is dead and left to fsck when it is live. Packs of lists are left alone (settleDead() comes to them). */
 function packUses(store: Store, reached: Reached): readonly PackUse[] {
   const uses = new Map<string, PackUse>();
   for (const { key, value } of store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
@@ -121,29 +206,24 @@ const weightOf = ({ isNode }: { readonly isNode: boolean }): number => (isNode ?
 
 async function sweepPacks(parts: SweepParts, uses: readonly PackUse[]): Promise<Collected> {
   const gone = { nodes: 0, pages: 0, packs: 0 };
-  const commit = async (group: readonly PackUse[]): Promise<void> => {
+  const commit = async (group: readonly PackUse[], isSmallest: boolean): Promise<void> => {
     let nodes = 0;
     const batch = await parts.guard(() => {
       const built = packBatch(parts, group);
       nodes = built.nodes;
-      return built.batch;
+      return { ...built.batch, frees: isSmallest };
     });
     gone.nodes += nodes;
     gone.pages -= nodes;
     for (const { table } of batch.deletes ?? []) if (table === 'pages') gone.pages++; else gone.packs++;
   };
-  let group: PackUse[] = [];
-  let records = 0;
-  for (const use of uses) {
-    if (use.dead.length === 0 && use.live > 0) continue;
-    group.push(use);
-    records += use.dead.length + use.live + 1;
-    if (records < BATCH_RECORDS) continue;
-    await commit(group);
-    group = [];
-    records = 0;
+  const weigh = (use: PackUse): number => use.dead.length + use.live + 1;
+  await inPieces(uses.filter(({ live }) => live === 0), weigh, commit); // These take no room, and give it to the others.
+  try {
+    await inPieces(uses.filter(({ live, dead }) => live > 0 && dead.length > 0), weigh, commit);
+  } catch (error) {
+    if (!isFull(error)) throw error; // They are written again next time.
   }
-  if (group.length > 0) await commit(group);
   return gone;
 }
 

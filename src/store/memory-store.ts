@@ -64,6 +64,7 @@ export class MemoryStore implements Store {
     for (const { table, key, value } of batch.expect ?? []) {
       if (!sameBytes(this.#cells(table).entries.get(textKey(key)), value)) return 'conflict';
     }
+    for (const { table, key } of batch.present ?? []) if (!this.#cells(table).entries.has(textKey(key))) return 'conflict';
     const copy = copyBatch(batch); // The caller may reuse its buffers after commit() returns.
     applyBatch(this.#tables, copy);
     if (this.#flushes === 'by-hand') await new Promise<void>((resolve) => this.#unflushed.push({ batch: copy, resolve }));

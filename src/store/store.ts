@@ -28,7 +28,11 @@ export interface StoreExpectation { readonly table: Table; readonly key: Uint8Ar
 export interface StoreBatch {
   /** All must hold at the moment of the commit, else nothing is written and the commit answers 'conflict'. */
   readonly expect?: readonly StoreExpectation[];
+  /** Must be there at that moment, whatever they hold, else 'conflict' as well. */
+  readonly present?: readonly StoreDelete[];
   readonly deletes?: readonly StoreDelete[];
+  /** It makes room: on a full disk a store gives it what it keeps for that. Such a batch is small. */
+  readonly frees?: boolean;
   /** Records that a store with a thread of its own holds ready (session/beside-store.ts); no other store takes this. */
   readonly prepared?: { readonly id: number };
   readonly puts?: readonly StorePut[];

@@ -13,7 +13,7 @@
  */
 import { StillpointError, type BlobHash } from '../core/index.ts';
 import { hexOfBytes, JournalReader, type GenesisFrame, type JournalTail, type RunId } from '../journal/index.ts';
-import { HashSet, scanSnapshots, settleLists, sweepSnapshots, walkSnapshot, type Reached, type SweepGuard } from '../snapshot/index.ts';
+import { HashSet, inPieces, scanSnapshots, sweepSnapshots, walkSnapshot, type Reached, type SweepGuard } from '../snapshot/index.ts';
 import type { Store, StoreDelete, StoreExpectation, Table } from '../store/index.ts';
 import { answersWithoutRun, runOfAnswer } from './answers.ts';
 import { deadImageSources, listImages } from './image-records.ts';
@@ -36,7 +36,6 @@ export interface CollectResult { readonly nodes: number; readonly pages: number;
 const ATTEMPTS_MAX = 1000;
 /** Waits of one breath each for leases; a checkpoint takes far less. */
 const WAITS_MAX = 2000;
-const BATCH_RECORDS = 1000;
 const FIRST_KEY = Uint8Array.of(0);
 const AFTER_LAST_KEY = new Uint8Array(40).fill(255);
 const RUN_ID_BYTES = 16;
@@ -44,7 +43,6 @@ const HASH_BYTES = 32;
 
 /** Deletes everything that no run needs. Call it as the collector (leases.ts). Throws what a damaged run throws, E_STORE_BUSY. */
 export async function collectGarbage(context: StoreContext, options: CollectOptions): Promise<CollectResult> {
-  await settleLists(context.store, context.digests);
   const marker = new Marker(context, options);
   await marker.update();
   const plan = scanSnapshots(context.store, marker.reached);
@@ -56,14 +54,15 @@ export async function collectGarbage(context: StoreContext, options: CollectOpti
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const expect = await marker.update();
       const batch = build();
-      deleted += batch.deletes?.length ?? 0;
       await options.breathe({ phase: 'sweep', reached: marker.reached.pages.size, deleted });
-      if (await context.store.commit({ ...batch, expect: [...batch.expect ?? [], expect] }) === 'done') return batch;
-      deleted -= batch.deletes?.length ?? 0;
+      if (await context.store.commit({ ...batch, expect: [...batch.expect ?? [], expect] }) === 'done') {
+        deleted += batch.deletes?.length ?? 0;
+        return batch;
+      }
     }
     throw new StillpointError('E_STORE_BUSY', 'the store changes too fast to be collected; try again when fewer machines take checkpoints');
   };
-  await guard(() => ({ deletes: deadImageSources(context, (digest) => marker.blobs.has(digest)) })); // Before the catalogs that they name.
+  await guard(() => ({ deletes: deadImageSources(context, (digest) => marker.blobs.has(digest)), frees: true })); // Before the catalogs that they name.
   const snapshots = await sweepSnapshots({ ...context, reached: marker.reached, guard }, plan);
   return {
     ...snapshots,
@@ -183,9 +182,8 @@ function scanRun(store: Store, marker: Marker, { table, from, found }: { readonl
 
 async function deleteKeys(guard: SweepGuard, keys: readonly StoreDelete[], isDead: (entry: StoreDelete) => boolean): Promise<number> {
   let count = 0;
-  for (let start = 0; start < keys.length; start += BATCH_RECORDS) {
-    const chunk = keys.slice(start, start + BATCH_RECORDS);
-    count += (await guard(() => ({ deletes: chunk.filter(isDead) }))).deletes?.length ?? 0;
-  }
+  await inPieces(keys, () => 1, async (piece, isSmallest) => {
+    count += (await guard(() => ({ deletes: piece.filter(isDead), frees: isSmallest }))).deletes?.length ?? 0;
+  });
   return count;
 }

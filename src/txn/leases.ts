@@ -97,12 +97,12 @@ export async function asCollector<Result>(context: StoreContext, { owner, isAliv
   const holder = before === undefined ? undefined : decodeOwnerRecord(digests, NO_RUN, before).owner;
   const mine = encodeOwnerRecord(digests, NO_RUN, { epoch: 1, owner });
   const isTaken = holder !== undefined && isAlive(holder) && holder.token !== owner.token;
-  if (isTaken || await store.commit({ expect: [{ table: 'meta', key: COLLECTOR_KEY, value: before }], puts: [{ table: 'meta', key: COLLECTOR_KEY, value: mine }] }) === 'conflict') {
+  if (isTaken || await store.commit({ expect: [{ table: 'meta', key: COLLECTOR_KEY, value: before }], puts: [{ table: 'meta', key: COLLECTOR_KEY, value: mine }], frees: true }) === 'conflict') {
     throw new StillpointError('E_STORE_BUSY', `process ${holder?.pid ?? 'unknown'} is tidying the store; wait for it`, { data: { pid: holder?.pid } });
   }
   try {
     return await work();
   } finally {
-    await store.commit({ expect: [{ table: 'meta', key: COLLECTOR_KEY, value: mine }], deletes: [{ table: 'meta', key: COLLECTOR_KEY }] });
+    await store.commit({ expect: [{ table: 'meta', key: COLLECTOR_KEY, value: mine }], deletes: [{ table: 'meta', key: COLLECTOR_KEY }], frees: true });
   }
 }

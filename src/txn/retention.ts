@@ -51,5 +51,5 @@ export async function dropCheckpoints(context: StoreContext, record: RunRecord, 
   // The owner record changes when somebody takes the run (and may roll it back); a mark keeps its checkpoint.
   const expect: StoreExpectation[] = [{ table: 'owners', key: ownerKey, value: ownerBytes }, ...dropped.map((number): StoreExpectation => ({ table: 'marks', key: entryKey(record.id, number), value: undefined }))];
   const deletes = dropped.map((number): StoreDelete => ({ table: 'checkpoints', key: entryKey(record.id, number) }));
-  return await store.commit({ expect, deletes }) === 'done' ? dropped : [];
+  return await store.commit({ expect, deletes, frees: true }) === 'done' ? dropped : [];
 }

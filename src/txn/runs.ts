@@ -166,7 +166,7 @@ export async function removeRun(context: StoreContext, { name, isAlive }: { read
     for (const { key } of store.range(table, allEntriesRange(record.id))) deletes.push({ table, key });
   }
   const expect: StoreExpectation[] = [{ table: 'runs', key: nameKey(name), value: bytes }, { table: 'owners', key: ownerKey, value: ownerBytes }];
-  if (await store.commit({ expect, deletes }) === 'done') return;
+  if (await store.commit({ expect, deletes, frees: true }) === 'done') return;
   readStoredRun(context, name); // Removed by somebody else: E_RUN_UNKNOWN.
   throw new StillpointError('E_RUN_OWNED', `run ${name} was taken by another process; wait for it or stop it`, { data: { run: name } });
 }

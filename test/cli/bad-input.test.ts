@@ -157,6 +157,28 @@ describe('stores that are none', () => {
     }
   });
 
+  it('runs can be removed on a disk without a free byte', () => {
+    const small = bench.makeDirectory('no-byte');
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=200m', 'tmpfs', small]);
+    try {
+      const filler = bench.compile('filler-16.elf', '#include <stdlib.h>\n#include <stdio.h>\nint main(void){unsigned*p=malloc(16<<20);for(unsigned i=0;i<4u<<20;i++)p[i]=i*2654435761u;printf("%u\\n",p[12345]);return 0;}');
+      for (const name of ['one', 'two']) {
+        expect(bench.stillpoint(['run', '--store', bench.path('roomy'), '--name', name, name === 'one' ? filler : hello]).status).toBe(0);
+        expect(bench.stillpoint(['export', name, bench.path(`${name}.stillpoint`), '--store', bench.path('roomy')]).status).toBe(0);
+        expect(bench.stillpoint(['import', bench.path(`${name}.stillpoint`), '--store', `${small}/store`]).status).toBe(0); // A database without free pages.
+      }
+      spawnSync('dd', ['if=/dev/zero', `of=${small}/rest`, 'bs=1k']);
+      for (const [name, rest] of [['one', 'two\n'], ['two', '']] as const) {
+        const seen = bench.stillpoint(['rm', name, '--store', `${small}/store`]);
+        expect([seen.status, seen.stdout], seen.stderr).toEqual([0, '']);
+        expect(bench.stillpoint(['ls', '-q', '--store', `${small}/store`]).stdout).toBe(rest);
+        expect(bench.stillpoint(['fsck', '--store', `${small}/store`]).status).toBe(0);
+      }
+    } finally {
+      execFileSync('umount', [small]);
+    }
+  });
+
   it('a full disk stops the run in one line and keeps what was committed', () => {
     const small = bench.makeDirectory('small');
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small]);

@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
+import { StillpointError } from '../../src/core/index.ts';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { collect, HashSet, openSnapshot, scanSnapshots, settleLists, SnapshotChecker, SnapshotWriter, storedPages, walkSnapshot, type Root } from '../../src/snapshot/index.ts';
 import { decodeList, encodeList, isListedNode, listedHashAt, listedPackAt, type ListedPack } from '../../src/snapshot/location-list.ts';
@@ -132,6 +133,39 @@ describe('pages in lists', () => {
     expect(await collect(store, [root], digests)).toEqual({ pages: 15, nodes: 2, packs: 1 }); // A root record and a node.
     expect([count(store, 'pages'), count(store, 'locations')]).toEqual([16, 0]);
     expect(plain(openSnapshot(store, root, digests))).toEqual(plain(machine));
+  });
+
+  it.each([2, 5, 1000])('a collector takes what is dead also where a commit has no room for more than %i changes', async (changesMax) => {
+    class Tight extends MemoryStore {
+      changesMax = Infinity;
+      override commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
+        if ((batch.puts?.length ?? 0) * 2 + (batch.deletes?.filter(({ table }) => table === 'pages').length ?? 0) > this.changesMax) throw new StillpointError('E_DISK_FULL', 'no room');
+        return super.commit(batch);
+      }
+    }
+    const [tight, roomy] = [new Tight(), new MemoryStore()];
+    const roots: Root[] = [];
+    for (const store of [tight, roomy]) {
+      const writer = new SnapshotWriter(store, digests, LISTS);
+      const machine = fill(new TestMachine(), 0, 12);
+      await save(store, writer, machine);
+      for (let page = 4; page < 12; page++) machine.object('memory/1').fill(page, page + 100, 4096);
+      roots.push(await save(store, writer, machine));
+    }
+    expect([count(tight, 'locations'), count(tight, 'pages')]).toEqual([2, 0]);
+    tight.changesMax = changesMax;
+    try {
+      await collect(tight, [roots[0]!], digests);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'E_DISK_FULL' }); // Not even one thing can go. Nothing that is needed went.
+    }
+    await collect(roomy, [roots[1]!], digests);
+    const [machine] = [fill(new TestMachine(), 0, 12)];
+    for (let page = 4; page < 12; page++) machine.object('memory/1').fill(page, page + 100, 4096);
+    for (const [store, root] of [[tight, roots[0]!], [roomy, roots[1]!]] as const) expect(plain(openSnapshot(store, root, digests))).toEqual(plain(machine));
+    tight.changesMax = Infinity;
+    await collect(tight, [roots[0]!], digests);
+    for (const table of ['pages', 'packs', 'nodes', 'locations'] as const) expect([table, [...tight.range(table, ALL)].length]).toEqual([table, [...roomy.range(table, ALL)].length]);
   });
 
   it('a collector leaves a pack alone that is written again after its scan, though all its pages are in other lists, too', async () => {

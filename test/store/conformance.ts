@@ -89,6 +89,14 @@ export function conformance(name: string, make: () => Promise<Fixture>): void {
       expect(await attempt('absent', undefined)).toBe('done');
     });
 
+    it('applies nothing when a record that must be there is not, whatever those hold that are', async () => {
+      await store.commit({ puts: [put('packs', 'one', 1), put('packs', 'empty')] });
+      const present = [{ table: 'packs' as const, key: key('one') }, { table: 'packs' as const, key: key('empty') }];
+      expect(await store.commit({ present, puts: [put('runs', 'a', 1)] })).toBe('done');
+      expect(await store.commit({ present: [...present, { table: 'packs', key: key('two') }], puts: [put('runs', 'b', 1)] })).toBe('conflict');
+      expect([store.has('runs', key('a')), store.has('runs', key('b'))]).toEqual([true, false]);
+    });
+
     it('deletes before it puts; deleting what is not there is no error', async () => {
       await store.commit({ puts: [put('runs', 'a', 1)] });
       await store.commit({ deletes: [{ table: 'runs', key: key('a') }, { table: 'runs', key: key('b') }], puts: [put('runs', 'a', 2)] });

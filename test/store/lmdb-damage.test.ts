@@ -189,7 +189,7 @@ describe('fsck of damaged pages', () => {
       const after = await rowsAt(path);
       expect(after.size, index.toString()).toBe([...before.keys()].filter((name) => !name.startsWith('meta')).length);
       for (const [name, value] of after) expect([name, value]).toEqual([name, written.get(name)]);
-      expect(readdirSync(path).sort()).toEqual(['data.mdb', 'lock.mdb']);
+      expect(readdirSync(path).sort()).toEqual(['data.mdb', 'lock.mdb', 'reserve']);
     }
     expect(hits).toBeGreaterThan(2);
   }, 600_000);
@@ -211,14 +211,14 @@ describe('fsck of damaged pages', () => {
     const file = openSync(data, 'r'); // It has looked already.
     await expect(late).rejects.toMatchObject({ code: 'E_STORE_BUSY' });
     closeSync(file);
-    expect([readdirSync(path).sort(), readFileSync(data).equals(whole)]).toEqual([['data.mdb', 'lock.mdb'], true]);
+    expect([readdirSync(path).sort(), readFileSync(data).equals(whole)]).toEqual([['data.mdb', 'lock.mdb', 'reserve'], true]);
     const gone = rebuildStore(path);
     const [even, odd] = [0, 1].map((page) => whole.readBigUInt64LE(page * 4096 + TRANSACTION_OFFSET)) as [bigint, bigint];
     const committed = Buffer.from(whole);
     committed.writeBigUInt64LE(even > odd ? even + 1n : odd + 1n, (even > odd ? 4096 : 0) + TRANSACTION_OFFSET);
     writeFileSync(data, committed);
     await expect(gone).rejects.toMatchObject({ code: 'E_STORE_BUSY' });
-    expect([readdirSync(path).sort(), readFileSync(data).equals(committed)]).toEqual([['data.mdb', 'lock.mdb'], true]);
+    expect([readdirSync(path).sort(), readFileSync(data).equals(committed)]).toEqual([['data.mdb', 'lock.mdb', 'reserve'], true]);
   });
 
   it('removes what a killed repair left, and nothing that is in use', async () => {
@@ -228,7 +228,7 @@ describe('fsck of damaged pages', () => {
     const file = openSync(join(path, 'new-00112233445566bb', 'data.mdb'), 'r');
     await rebuildStore(path);
     closeSync(file);
-    expect(readdirSync(path).sort()).toEqual(['data.mdb', 'lock.mdb', 'new-00112233445566bb']);
+    expect(readdirSync(path).sort()).toEqual(['data.mdb', 'lock.mdb', 'new-00112233445566bb', 'reserve']);
     expect(await rowsAt(path)).toEqual(written);
   });
 });

@@ -39,7 +39,7 @@ describe('opening', () => {
     const directory = join(fresh(), 'deep', 'store.dir');
     await (await create(directory)).close();
     expect(statSync(directory).mode & 0o777).toBe(0o700);
-    expect(readdirSync(directory).sort()).toEqual(['data.mdb', 'lock.mdb']);
+    expect(readdirSync(directory).sort()).toEqual(['data.mdb', 'lock.mdb', 'reserve']);
     expect(statSync(join(directory, 'data.mdb')).mode & 0o077).toBe(0);
   });
 
@@ -198,6 +198,48 @@ describe('a full disk', () => {
     } finally {
       execFileSync('umount', ['-l', mount]);
     }
+  });
+});
+
+describe('the reserve', () => {
+  it('is given up, a piece at a time, for what makes room on a full disk and for nothing else, and made whole when there is room', async () => {
+    const mount = fresh();
+    mkdirSync(mount);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', mount]);
+    try {
+      const directory = join(mount, 'store');
+      const reserve = join(directory, 'reserve');
+      let store = await create(directory);
+      await store.commit({ puts: Array.from({ length: 3000 }, (_, index) => ({ table: 'blobs' as const, key: key(`${(index * 2654435761) % 2 ** 32} ${index}`), value: value(1500, 1) })) });
+      expect(statSync(reserve).size).toBe(2 ** 20);
+      writeFileSync(join(mount, 'rest'), '');
+      spawnSync('dd', ['if=/dev/zero', `of=${join(mount, 'rest')}`, 'bs=1k']);
+      const scattered = [...store.range('blobs', { from: Uint8Array.of(0), to: Uint8Array.of(255) })].filter((_, index) => index % 60 === 0).map((entry) => ({ table: 'blobs' as const, key: entry.key }));
+      await expect(store.commit({ deletes: scattered })).rejects.toMatchObject({ code: 'E_DISK_FULL' });
+      expect([statSync(reserve).size, store.usage().tables.blobs.entries]).toEqual([2 ** 20, 3000]);
+      expect(await store.commit({ deletes: scattered, frees: true })).toBe('done');
+      expect(statSync(reserve).size).toBeLessThan(2 ** 20);
+      await store.close();
+      const left = statSync(reserve).size;
+      store = await existing(directory);
+      expect([statSync(reserve).size, store.usage().tables.blobs.entries]).toEqual([left, 3000 - scattered.length]);
+      await store.close();
+      rmSync(join(mount, 'rest'));
+      store = await existing(directory);
+      expect(statSync(reserve).size).toBe(2 ** 20);
+      await store.close();
+    } finally {
+      execFileSync('umount', ['-l', mount]);
+    }
+  });
+
+  it('that something else stands for, or that may not be made, is no reason to refuse the store', async () => {
+    const directory = fresh();
+    await (await create(directory)).close();
+    rmSync(join(directory, 'reserve'));
+    mkdirSync(join(directory, 'reserve'));
+    await (await existing(directory)).close();
+    expect(statSync(join(directory, 'reserve')).isDirectory()).toBe(true);
   });
 });
 

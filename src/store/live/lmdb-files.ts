@@ -12,6 +12,8 @@ import { StillpointError, type ErrorCode } from '../../core/index.ts';
 
 export const DATA_FILE = 'data.mdb';
 export const LOCK_FILE = 'lock.mdb';
+/** Given up on a full disk (lmdb-reserve.ts). */
+export const RESERVE_FILE = 'reserve';
 /** Stores are built in a subdirectory of this name and linked into place whole; one left by a killed process is harmless. */
 export const BUILD_PATTERN = /^new-[0-9a-f]{16}$/;
 
@@ -57,7 +59,7 @@ export function inspectDirectory(directory: string): 'absent' | 'empty' | 'data'
   } catch (cause) {
     throw fileError(cause, 'E_STORE_OPEN', `${directory} cannot be read`);
   }
-  const strange = names.find((name) => name !== DATA_FILE && name !== LOCK_FILE && !BUILD_PATTERN.test(name));
+  const strange = names.find((name) => name !== DATA_FILE && name !== LOCK_FILE && name !== RESERVE_FILE && !BUILD_PATTERN.test(name));
   if (names.includes(DATA_FILE)) {
     if (strange !== undefined && !isLmdbFile(join(directory, DATA_FILE))) throw foreign(directory, strange);
     return 'data';

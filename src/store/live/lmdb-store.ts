@@ -14,11 +14,12 @@ import { join, resolve } from 'node:path';
 import type { Database, TransactionFlags } from 'lmdb';
 import { assert, StillpointError } from '../../core/index.ts';
 import { decodeStoreMeta, encodeStoreMeta, KEY_BYTES_MAX, META_KEY, STORE_VERSION } from '../format.ts';
-import { TABLES, type Store, type StoreBatch, type StoreExpectation, type StorePut, type Table } from '../store.ts';
+import { TABLES, type Store, type StoreBatch, type StorePut, type Table } from '../store.ts';
 import { checkPages, troubleError, type PageCheck } from './lmdb-check.ts';
 import { createStore, openEnvironment, type Root } from './lmdb-create.ts';
 import { engineError, numericCode, orStoreError } from './lmdb-errors.ts';
 import { checkDataFile, DATA_FILE, extendDataFile, inspectDirectory, prepareLockFile } from './lmdb-files.ts';
+import { keepReserve, takeFromReserve } from './lmdb-reserve.ts';
 import { encodeBatch, Seals } from './lmdb-seal.ts';
 import { expandPack, shrinkPack } from './pack-codec.ts';
 
@@ -70,6 +71,7 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false }
     const mustFinish = seals?.mustRecover === true;
     const { tables, isOld } = openTables(directory, { root, raises: mode !== 'read-only' && !mustFinish });
     const store = new LmdbStore(directory, { root, tables, seals });
+    if (mode !== 'read-only') keepReserve(directory);
     if (!isOld || !mustFinish) return store;
     await store.close();
   } catch (cause) {
@@ -222,13 +224,16 @@ export class LmdbStore implements Store {
     // Before the transaction: others wait for the lock, not for the codec.
     const puts = batch.puts?.map((put) => (put.table === 'packs' ? { ...put, value: shrinkPack(put.value) } : put)) ?? [];
     const isEmpty = puts.length + (batch.deletes?.length ?? 0) === 0;
-    const work = (): 'done' | 'nothing' | 'conflict' => (!this.#meets(batch.expect ?? []) ? 'conflict' : isEmpty ? 'nothing' : this.#apply({ ...batch, puts }));
-    try {
-      const record = this.#own === undefined || isEmpty ? undefined : encodeBatch({ ...batch, puts });
-      return (record === undefined ? undefined : this.#inOneSync(work, record)) ?? this.#inTwoSyncs(work);
-    } catch (cause) {
-      this.#own = undefined;
-      throw engineError(cause, { directory: this.directory, otherwise: 'E_STORE_WRITE', bytes: batchBytes(batch) });
+    const work = (): 'done' | 'nothing' | 'conflict' => (!this.#meets(batch) ? 'conflict' : isEmpty ? 'nothing' : this.#apply({ ...batch, puts }));
+    for (;;) {
+      try {
+        const record = this.#own === undefined || isEmpty ? undefined : encodeBatch({ ...batch, puts });
+        return (record === undefined ? undefined : this.#inOneSync(work, record)) ?? this.#inTwoSyncs(work);
+      } catch (cause) {
+        this.#own = undefined;
+        const error = engineError(cause, { directory: this.directory, otherwise: 'E_STORE_WRITE', bytes: batchBytes(batch) });
+        if (error.code !== 'E_DISK_FULL' || batch.frees !== true || !takeFromReserve(this.directory)) throw error;
+      }
     }
   }
 
@@ -345,8 +350,8 @@ export class LmdbStore implements Store {
     }
   }
 
-  #meets(expectations: readonly StoreExpectation[]): boolean {
-    return expectations.every(({ table, key, value }) => sameBytes(this.#value(table, key), value));
+  #meets({ expect = [], present = [] }: StoreBatch): boolean {
+    return expect.every(({ table, key, value }) => sameBytes(this.#value(table, key), value)) && present.every(({ table, key }) => this.#cells(table)?.getBinaryFast(key) !== undefined);
   }
 
   #apply({ deletes = [], puts = [] }: StoreBatch): 'done' {

@@ -1,0 +1,64 @@
+/**
+ * Room that a store keeps for a full disk, so that what makes room (removing runs, collecting) works there: LMDB writes new pages before it gives the old ones back.
+ *
+ *   disk with room      data.mdb   reserve, 1 MiB of random bytes (a file system that compresses would find nothing behind zeros)
+ *   full disk           a commit that frees fails ─► the reserve gets shorter by a piece ─► the commit again, and LMDB's file takes that place
+ *   room again          whoever opens the store for writing makes the reserve whole
+ *
+ * Invariant: a store without it works as one with it. What this does NOT do: keep other programs from the place that was given up.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, ftruncateSync, fstatSync, openSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { isErrno, RESERVE_FILE } from './lmdb-files.ts';
+
+/** The smallest pieces of a collection need less than a quarter of it: some fifty pages of LMDB, twice, before it uses the first ones again. */
+const RESERVE_BYTES = 1024 * 1024;
+const PIECE_BYTES = RESERVE_BYTES / 4;
+/** A disk with less free space than this is left alone. */
+const ROOM_BYTES_MIN = 16 * RESERVE_BYTES;
+/** Of the host: no room, no permission, no more files. */
+const REFUSALS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EACCES', 'EPERM', 'EROFS', 'EMFILE', 'ENFILE', 'EIO', 'EISDIR', 'ELOOP', 'ENXIO', 'ENOENT'] as const;
+
+/** Makes the reserve whole where the disk has room. */
+export function keepReserve(directory: string): void {
+  const path = join(directory, RESERVE_FILE);
+  attempt(() => {
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there !== undefined && (!there.isFile() || there.size >= RESERVE_BYTES)) return;
+    const { bavail, bsize } = statfsSync(directory);
+    if (bavail * bsize < ROOM_BYTES_MIN) return;
+    const file = openSync(path, 'a', 0o600);
+    try {
+      const missing = RESERVE_BYTES - fstatSync(file).size;
+      if (missing > 0) writeSync(file, randomBytes(missing));
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
+/** Gives a piece of the reserve up. False when there is nothing left of it. */
+export function takeFromReserve(directory: string): boolean {
+  return attempt(() => {
+    const path = join(directory, RESERVE_FILE);
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+    const file = openSync(path, 'r+');
+    try {
+      const { size } = fstatSync(file);
+      ftruncateSync(file, Math.max(0, size - PIECE_BYTES));
+      return size > 0;
+    } finally {
+      closeSync(file);
+    }
+  }) ?? false;
+}
+
+function attempt<Result>(action: () => Result): Result | undefined {
+  try {
+    return action();
+  } catch (cause) {
+    if (!isErrno(cause, ...REFUSALS)) throw cause;
+    return undefined;
+  }
+}
