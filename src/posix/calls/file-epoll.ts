@@ -1,5 +1,5 @@
 /**
- * epoll: level-triggered, edge-triggered and one-shot. struct epoll_event is events(4) pad(4) data(8) on riscv64.
+ * epoll: level-triggered, edge-triggered and one-shot (an exclusive one wakes as any other: which waiter runs first is the scheduler's). struct epoll_event is events(4) pad(4) data(8) on riscv64.
  * An edge is a change of the pipe or event counter since the last event told. A look that finds nothing changes nothing.
  */
 import { PAGE_FLAG } from '../../isa/index.ts';
@@ -9,14 +9,18 @@ import type { FileChannel } from '../files/channel.ts';
 import { O, POLL } from '../files/flags.ts';
 import type { EpollInode, EpollInterest } from '../files/inode.ts';
 import { changeCount, readiness } from '../poll-state.ts';
+import { nestsTooDeep } from './epoll-nesting.ts';
 import { openFileArgument, type FileCall } from './file-arguments.ts';
 import { installAnonymous } from './file-open.ts';
 import { timeoutArgument, waitForEvents } from './file-poll.ts';
 
 const EVENT_BYTES = 16;
 const CONTROL = { ADD: 1, DEL: 2, MOD: 3 } as const;
+const EPOLLEXCLUSIVE = 0x1000_0000;
 const EPOLLONESHOT = 0x4000_0000;
 const EPOLLET = 0x8000_0000;
+/** What may go with EPOLLEXCLUSIVE: it, IN, OUT, ERR, HUP, EPOLLWAKEUP and EPOLLET. */
+const EXCLUSIVE_KNOWN = 0xb000_001d;
 const MILLISECOND = 1_000_000n;
 
 function epollCreate1(call: Call): CallResult {
@@ -52,9 +56,14 @@ function epollControl(call: Call): CallResult {
   if (target.inode === inode) return -ERRNO.EINVAL;
   if (target.inode.kind === 'file' || target.inode.kind === 'directory') return -ERRNO.EPERM;
   prune(call, inode);
+  if (operation !== CONTROL.DEL && (events & EPOLLEXCLUSIVE) !== 0) {
+    if (operation === CONTROL.MOD || target.inode.kind === 'epoll' || (events & ~EXCLUSIVE_KNOWN) !== 0) return -ERRNO.EINVAL;
+  }
+  if (operation === CONTROL.ADD && target.inode.kind === 'epoll' && nestsTooDeep(call.kernel.files, inode, target.inode)) return -ERRNO.ELOOP;
   const isKnown = inode.interests.get(number)?.openFile === target.id;
   if (operation === CONTROL.ADD && isKnown) return -ERRNO.EEXIST;
   if (operation !== CONTROL.ADD && !isKnown) return operation === CONTROL.MOD || operation === CONTROL.DEL ? -ERRNO.ENOENT : -ERRNO.EINVAL;
+  if (operation === CONTROL.MOD && ((inode.interests.get(number)?.events ?? 0) & EPOLLEXCLUSIVE) !== 0) return -ERRNO.EINVAL;
   if (operation === CONTROL.DEL) inode.interests.delete(number);
   else inode.interests.set(number, { openFile: target.id, events, data, armed: true, told: -1 });
   return 0;
