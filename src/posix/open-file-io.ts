@@ -24,7 +24,7 @@ export interface FileHost {
 }
 
 /** Where a transfer happens. */
-export interface Transfer { readonly files: FileSystem; readonly context: FileContext; readonly host: FileHost; readonly openFile: OpenFile; readonly position: number | undefined; /** A terminal's reader has waited as long as VTIME says. */ readonly isLate?: boolean }
+export interface Transfer { readonly files: FileSystem; readonly context: FileContext; readonly host: FileHost; readonly openFile: OpenFile; readonly position: number | undefined; /** No file grows beyond; undefined: as far as any file may. */ readonly fileBytesMax: number | undefined; /** A terminal's reader has waited as long as VTIME says. */ readonly isLate?: boolean }
 
 const EMPTY = new Uint8Array(0);
 const DAY = 86_400_000_000_000n;
@@ -174,7 +174,7 @@ function readDevice(at: Transfer, device: string, length: number): Uint8Array | 
   }
 }
 
-/** Writes `bytes` (at least one): how many were taken, -errno, or BLOCKED. -EPIPE asks the caller for SIGPIPE. */
+/** Writes `bytes` (at least one): how many were taken, -errno, or BLOCKED. -EPIPE asks the caller for SIGPIPE, -EFBIG for SIGXFSZ. */
 export function writeOpenFile(at: Transfer, bytes: Uint8Array): number | typeof BLOCKED {
   const { inode } = at.openFile;
   switch (inode.kind) {
@@ -201,10 +201,11 @@ export function writeOpenFile(at: Transfer, bytes: Uint8Array): number | typeof 
 function writeFile(at: Transfer, inode: FileInode, bytes: Uint8Array): number {
   const { openFile, files } = at;
   const position = openFile.isAppending ? inode.content.size : at.position ?? openFile.offset;
-  if (position >= limits.GUEST_FILE_BYTES_MAX) return -ERRNO.EFBIG;
+  const max = Math.min(limits.GUEST_FILE_BYTES_MAX, at.fileBytesMax ?? limits.GUEST_FILE_BYTES_MAX);
+  if (position >= max) return -ERRNO.EFBIG;
   const sealed = checkSeals(inode, position + bytes.length);
   if (sealed < 0) return sealed;
-  const done = inode.content.writeAt(position, bytes.subarray(0, limits.GUEST_FILE_BYTES_MAX - position));
+  const done = inode.content.writeAt(position, bytes.subarray(0, max - position));
   if (done === 0) return -ERRNO.ENOSPC;
   if (at.position === undefined) openFile.offset = position + done;
   inode.mtime = inode.ctime = files.now();

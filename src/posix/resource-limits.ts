@@ -1,6 +1,6 @@
 /**
  * Resource limits of a process: those it has set, and what holds before it sets any.
- * What this does NOT do: enforce them (descriptors, births).
+ * What this does NOT do: enforce them (descriptors, births, files that grow).
  */
 import { limits } from '../core/index.ts';
 import { stackSize } from './boot.ts';
@@ -26,4 +26,10 @@ export function limitOf(kernel: Kernel, process: Process, resource: number): rea
     case RLIMIT.RTPRIO: return [0n, 0n];
     default: return resource >= 0 && resource <= RLIMIT.RTTIME ? [INFINITE, INFINITE] : undefined;
   }
+}
+
+/** Bytes that files may grow to by this process; undefined: it has set no limit. */
+export function fileSizeLimit(process: Process): number | undefined {
+  const soft = process.limits.get(RLIMIT.FSIZE)?.[0];
+  return soft === undefined || soft === INFINITE ? undefined : Number(soft);
 }

@@ -11,6 +11,7 @@ import type { Pipe } from '../files/pipe.ts';
 import { defaultSettings, TERMIOS_BYTES } from '../files/terminal-settings.ts';
 import { sizeOf } from '../files/stat.ts';
 import { isSeekable, SEAL } from '../open-file-io.ts';
+import type { Process } from '../process.ts';
 import type { OpenFile } from '../open-file.ts';
 import { openFileArgument, store, type FileCall } from './file-arguments.ts';
 import { duplicateFrom } from './file-open.ts';
@@ -84,7 +85,7 @@ function fcntl(call: Call): CallResult {
     case F.GETSIG: return 0;
     case F.SETPIPE_SZ: return openFile.inode.kind === 'fifo' ? resizePipe(call, openFile.inode.pipe, call.unsigned(2)) : -ERRNO.EBADF;
     case F.GETPIPE_SZ: return openFile.inode.kind === 'fifo' ? openFile.inode.pipe.capacityBytes : -ERRNO.EBADF;
-    case F.ADD_SEALS: return addSeals(openFile, call.unsigned(2));
+    case F.ADD_SEALS: return addSeals(call, openFile, call.unsigned(2));
     case F.GET_SEALS: return openFile.inode.kind === 'file' && openFile.inode.seals !== undefined ? openFile.inode.seals : -ERRNO.EINVAL;
     default: return -ERRNO.EINVAL;
   }
@@ -102,11 +103,14 @@ function resizePipe(call: Call, pipe: Pipe, wanted: number): number {
   return size;
 }
 
-function addSeals(openFile: OpenFile, seals: number): number {
+/** A file that somebody may write through a shared mapping is not sealed against writes. */
+function addSeals(call: Call, openFile: OpenFile, seals: number): number {
   if (!openFile.canWrite) return -ERRNO.EPERM;
   if ((seals & ~0x1f) !== 0 || openFile.inode.kind !== 'file' || openFile.inode.seals === undefined) return -ERRNO.EINVAL;
   const inode: FileInode = openFile.inode;
   if ((openFile.inode.seals & SEAL.SEAL) !== 0) return -ERRNO.EPERM;
+  const isMapped = (process: Process): boolean => !process.isOver && process.image.space.map.mappings.some(({ isShared, backing }) => isShared && backing?.key === inode.ino && backing.isWritable);
+  if ((seals & ~openFile.inode.seals & SEAL.WRITE) !== 0 && call.kernel.processes.some(isMapped)) return -ERRNO.EBUSY;
   inode.seals = openFile.inode.seals | seals;
   return 0;
 }

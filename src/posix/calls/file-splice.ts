@@ -13,7 +13,7 @@ import { IN } from '../files/watches.ts';
 import type { OpenFile } from '../open-file.ts';
 import { SIGNAL } from '../signal-actions.ts';
 import { gather, openFileArgument, reachableLength, scatter, totalLength, vectorArgument, type FileCall } from './file-arguments.ts';
-import { offsetPointer, transferOf } from './file-transfer.ts';
+import { offsetPointer, refusal, transferOf } from './file-transfer.ts';
 
 const FLAGS_KNOWN = 0xf; // MOVE, NONBLOCK, MORE, GIFT.
 const NONBLOCK = 2;
@@ -87,8 +87,7 @@ function pour(call: Call, { from, to }: Ends, what: { readonly pipe: Pipe; reado
   if (into?.room === 0) return wait(call, to, 5);
   const bytes = pipe.bytes().subarray(0, Math.min(what.length, into?.room ?? what.length));
   const taken = writeOpenFile(transferOf(call, to, position), bytes);
-  if (taken === -ERRNO.EPIPE) return broken(call);
-  if (taken === BLOCKED || taken < 0) return taken;
+  if (taken === BLOCKED || taken < 0) return taken === BLOCKED ? taken : refusal(call, taken);
   pipe.shift(taken);
   tellFile(call.kernel.files, IN.MODIFY, to);
   if (position !== undefined) call.memory.writeU64(call.size(3), BigInt(position + taken));

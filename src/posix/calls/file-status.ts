@@ -14,7 +14,9 @@ import { encodeStatfs } from '../files/statfs.ts';
 import { tellFile } from '../files/tell.ts';
 import { IN } from '../files/watches.ts';
 import { SEAL } from '../open-file-io.ts';
+import { fileSizeLimit } from '../resource-limits.ts';
 import { inodeArgument, openFileArgument, pathArgument, store, targetArgument, targetOf, walkPath, type FileCall, type Target } from './file-arguments.ts';
+import { tooLong } from './file-transfer.ts';
 
 const STATX_RESERVED = 0x8000_0000;
 const UTIME_NOW = 0x3fff_ffffn;
@@ -160,6 +162,11 @@ function openTarget(call: Call): Target | number {
   return openFileArgument(call, 0);
 }
 
+/** A file may be longer than the limit already, and shrink; it does not grow beyond. */
+function isBeyondLimit(call: Call, inode: FileInode, size: number): boolean {
+  return size > inode.content.size && size > (fileSizeLimit(call.process) ?? size);
+}
+
 function resize(call: Call, target: Target, size: number): CallResult {
   const { inode } = target;
   if (inode.kind === 'channel') {
@@ -169,7 +176,7 @@ function resize(call: Call, target: Target, size: number): CallResult {
     return channel.truncate(size) === 'blocked' ? BLOCKED : 0;
   }
   if (inode.kind !== 'file') return inode.kind === 'directory' ? -ERRNO.EISDIR : -ERRNO.EINVAL;
-  if (size > limits.GUEST_FILE_BYTES_MAX) return -ERRNO.EFBIG;
+  if (size > limits.GUEST_FILE_BYTES_MAX || isBeyondLimit(call, inode, size)) return tooLong(call);
   const seals = inode.seals ?? 0;
   if ((seals & SEAL.WRITE) !== 0 || ((seals & SEAL.SHRINK) !== 0 && size < inode.content.size) || ((seals & SEAL.GROW) !== 0 && size > inode.content.size)) return -ERRNO.EPERM;
   truncateFile(call.kernel.files, inode, size);
@@ -207,7 +214,7 @@ function fallocate(call: Call): CallResult {
   if (inode.kind === 'fifo') return -ERRNO.ESPIPE;
   if (inode.kind === 'directory') return -ERRNO.EISDIR;
   if (inode.kind !== 'file') return inode.kind === 'channel' ? -ERRNO.EOPNOTSUPP : -ERRNO.ENODEV;
-  if (offset + length > limits.GUEST_FILE_BYTES_MAX) return -ERRNO.EFBIG;
+  if (offset + length > limits.GUEST_FILE_BYTES_MAX || ((mode & FALLOC.KEEP_SIZE) === 0 && isBeyondLimit(call, inode, offset + length))) return tooLong(call);
   const answer = allocate(call, inode, { offset, length, mode });
   if (answer === 0) tellFile(call.kernel.files, IN.MODIFY, openFile);
   return answer;

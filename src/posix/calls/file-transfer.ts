@@ -11,6 +11,7 @@ import { PIPE_ATOMIC_BYTES, type Pipe } from '../files/pipe.ts';
 import { tellFile } from '../files/tell.ts';
 import { IN } from '../files/watches.ts';
 import type { OpenFile } from '../open-file.ts';
+import { fileSizeLimit } from '../resource-limits.ts';
 import { SIGNAL } from '../signal-actions.ts';
 import {
   bufferArgument, gather, openFileArgument, reachableLength, scatter, totalLength, vectorArgument, type FileCall, type Segment,
@@ -26,7 +27,19 @@ const RWF_KNOWN = 0x1f; // HIPRI DSYNC SYNC NOWAIT APPEND.
 const RWF_APPEND = 0x10;
 
 export function transferOf(call: Call, openFile: OpenFile, position: number | undefined): Transfer {
-  return { files: call.kernel.files, context: call.process.files, host: call.kernel.entropy, openFile, position };
+  return { files: call.kernel.files, context: call.process.files, host: call.kernel.entropy, openFile, position, fileBytesMax: fileSizeLimit(call.process) };
+}
+
+/** A refusal as the caller sees it, with the signal that goes with it. */
+export function refusal(call: Call, answer: number): number {
+  if (answer === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGNAL.PIPE);
+  return answer === -ERRNO.EFBIG ? tooLong(call) : answer;
+}
+
+/** EFBIG, with SIGXFSZ where the process has set itself a limit. */
+export function tooLong(call: Call): number {
+  if (fileSizeLimit(call.process) !== undefined) call.kernel.raise(call.thread, SIGNAL.XFSZ);
+  return -ERRNO.EFBIG;
 }
 
 /** Whether a read gives the end without touching the buffer, so that a bad one does not matter. */
@@ -94,7 +107,7 @@ function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): Call
   }
   const bytes = reach === 0 ? ANY_BYTE : gather(call, segments, reach);
   const answer = openFile.inode.kind === 'fifo' && !openFile.isNonblocking ? writeWaiting(call, openFile.inode.pipe, bytes) : writeOpenFile(at, bytes);
-  if (answer === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGNAL.PIPE);
+  if (answer !== BLOCKED && answer < 0) refusal(call, answer);
   if (answer !== BLOCKED && answer > 0) tellFile(at.files, IN.MODIFY, openFile);
   return openFile.inode.kind === 'socket' ? waitOnSocket(call, openFile.inode.socket, { direction: 'send', answer }) : answer;
 }
@@ -218,10 +231,7 @@ function copyChunk(call: Call, chunk: Chunk): CallResult {
   const bytes = from.inode.content.readAt(position, chunk.room);
   if (bytes.length === 0) return 0;
   const taken = writeOpenFile(transferOf(call, to, chunk.targetAt), bytes);
-  if (taken === BLOCKED || taken < 0) {
-    if (taken === -ERRNO.EPIPE) call.kernel.raise(call.thread, SIGNAL.PIPE);
-    return taken;
-  }
+  if (taken === BLOCKED || taken < 0) return taken === BLOCKED ? taken : refusal(call, taken);
   if (chunk.sourceAt === undefined) from.offset = position + taken;
   touchAccess(call.kernel.files, from.inode); // Only now: a blocked call has no effect.
   return taken;

@@ -5,7 +5,7 @@
 import { limits } from '../../core/index.ts';
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
-import { touchAccess } from '../open-file-io.ts';
+import { SEAL, touchAccess } from '../open-file-io.ts';
 import { PROT, roundUp, type Backing } from '../memory-map.ts';
 import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
@@ -70,8 +70,10 @@ function backingOf(call: Call, wanted: { readonly protection: number; readonly i
   const { inode } = openFile;
   if (inode.kind === 'device' && inode.device === 'zero') return undefined;
   if (inode.kind !== 'file') return -ERRNO.ENODEV;
+  const isSealed = wanted.isShared && ((inode.seals ?? 0) & (SEAL.WRITE | SEAL.FUTURE_WRITE)) !== 0;
+  if (isSealed && (wanted.protection & PROT.write) !== 0) return -ERRNO.EPERM;
   touchAccess(call.kernel.files, inode);
-  return { key: inode.ino, path: openFile.path, isWritable: openFile.canWrite, offset: wanted.offset };
+  return { key: inode.ino, path: openFile.path, isWritable: openFile.canWrite && !isSealed, offset: wanted.offset };
 }
 
 function munmap(call: Call): CallResult {

@@ -112,7 +112,7 @@ export class FileMachine {
     const value = (index: number): number => args[index] ?? 0;
     const call = {
       kernel: { files: this.files, processes: [], entropy: { take: (length: number) => new Uint8Array(length).fill(7) }, clock: { hidden: this.hidden }, raise: (_thread: unknown, signal: number) => this.signals.push(signal), lookAgain: () => undefined },
-      process: { pid: 2, group: 2, files: this.context, memory: this.memory }, thread: this.thread, memory: this.memory,
+      process: { pid: 2, group: 2, files: this.context, limits: new Map(), memory: this.memory }, thread: this.thread, memory: this.memory,
       int: (index: number) => value(index) | 0, unsigned: (index: number) => value(index) >>> 0, size: value, offset: value,
       wide: (index: number) => BigInt.asUintN(64, BigInt(value(index))),
     } as unknown as Call; // The parts of a call that files use.
