@@ -178,7 +178,7 @@ function threadState(kernel: Kernel, thread: Thread): Canonical {
     tid: thread.tid, name: thread.name, registers: thread === kernel.current ? thread.process.cpu.save() : thread.registers, mask: thread.mask,
     savedMask: thread.savedMask ?? null, pending: thread.pending.encode(), alternateStack: { ...thread.alternateStack },
     wait: waitState(thread.wait), waitOrder: thread.waitOrder, wakeResult: thread.wakeResult ?? null, retryDeadline: thread.retryDeadline ?? null, ...(thread.moved === 0 ? {} : { moved: thread.moved }),
-    clearTidAddress: thread.clearTidAddress, robustList: thread.robustList, used: thread.used, hasEnded: thread.hasEnded,
+    clearTidAddress: thread.clearTidAddress, robustList: thread.robustList, used: thread.used, hasEnded: thread.hasEnded, ...(thread.policy === 0 ? {} : { policy: thread.policy }),
     ...(BigInt(thread.executed) === kernel.retired ? {} : { executed: thread.executed }), // Machines of one thread have nothing to say.
   };
 }
@@ -200,7 +200,7 @@ interface ThreadRecord {
   readonly tid: number; readonly name: string; readonly registers: Uint8Array; readonly mask: bigint; readonly savedMask: bigint | null;
   readonly pending: readonly SignalInfo[]; readonly alternateStack: AlternateStack; readonly wait: Wait; readonly waitOrder: number;
   readonly wakeResult: number | null; readonly retryDeadline: bigint | null; readonly moved?: number; readonly clearTidAddress: number; readonly robustList: number;
-  readonly used: number; readonly hasEnded: boolean; readonly executed?: number;
+  readonly used: number; readonly hasEnded: boolean; readonly executed?: number; readonly policy?: number;
 }
 type MappingRecord = Omit<Mapping, 'backing'> & { readonly backing: Mapping['backing'] | null };
 interface ImageRecord {
@@ -313,6 +313,7 @@ function restoreThread(process: Process, record: ThreadRecord): Thread {
   thread.clearTidAddress = record.clearTidAddress;
   thread.robustList = record.robustList;
   thread.used = record.used;
+  thread.policy = record.policy ?? 0;
   thread.hasEnded = record.hasEnded;
   return thread;
 }

@@ -34,6 +34,8 @@ export const SS_ONSTACK = 1;
 export const SS_DISABLE = 2;
 export const SS_AUTODISARM = 0x8000_0000;
 
+export const SCHED_RESET_ON_FORK = 0x4000_0000;
+
 export class Thread {
   readonly tid: number;
   readonly process: Process;
@@ -60,6 +62,8 @@ export class Thread {
   robustList = 0;
   /** prctl(PR_SET_NAME): at most 15 bytes. */
   name: string;
+  /** Scheduling policy, with SCHED_RESET_ON_FORK: remembered, and without effect. */
+  policy = 0;
   /** Instructions since it got the processor; a spinner is switched at QUANTUM. */
   used = 0;
   /** Instructions in all: its CPU time. */
@@ -67,6 +71,11 @@ export class Thread {
 
   /** The view that handlers get; made once, because there may be millions of calls. */
   call: Call | undefined = undefined;
+
+  /** Of a thread or process that it makes: what is reset is real-time policies, which nobody has. */
+  get inheritedPolicy(): number {
+    return this.policy & ~SCHED_RESET_ON_FORK;
+  }
 
   constructor(process: Process, tid: number, name: string) {
     this.process = process;
@@ -76,7 +85,7 @@ export class Thread {
 
   /** Everything but what is on the processor. */
   mark(): Undo {
-    const { registers, mask, savedMask, alternateStack, wait, waitOrder, hasEnded, retryDeadline, moved, wakeResult, clearTidAddress, robustList, name, used, executed } = this;
+    const { registers, mask, savedMask, alternateStack, wait, waitOrder, hasEnded, retryDeadline, moved, wakeResult, clearTidAddress, robustList, name, policy, used, executed } = this;
     const pending = this.pending.mark();
     return () => {
       this.registers = registers;
@@ -92,6 +101,7 @@ export class Thread {
       this.clearTidAddress = clearTidAddress;
       this.robustList = robustList;
       this.name = name;
+      this.policy = policy;
       this.used = used;
       this.executed = executed;
       pending();

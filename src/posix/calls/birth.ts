@@ -87,6 +87,7 @@ function makeChild(call: Call, request: CloneRequest, image: ProcessImage): Proc
   armCpuLimit(child);
   const thread = new Thread(child, pid, maker.name);
   thread.mask = maker.mask;
+  thread.policy = maker.inheritedPolicy;
   // A child on the same memory and another stack must not use the maker's signal stack.
   thread.alternateStack = (flags & (CLONE.VM | CLONE.VFORK)) === CLONE.VM ? { address: 0, size: 0, flags: SS_DISABLE } : maker.alternateStack;
   if ((flags & CLONE.CHILD_CLEARTID) !== 0) thread.clearTidAddress = request.childTid;
@@ -163,6 +164,7 @@ function enterImage(call: Call, image: ProcessImage, identity: Identity): void {
   for (const thread of process.threads) thread.hasEnded = true;
   const thread = new Thread(process, process.pid, identity.name);
   thread.mask = caller.mask;
+  thread.policy = caller.policy;
   thread.used = caller.used;
   thread.executed = caller.executed;
   process.endedTime = executedBy(process) - caller.executed;

@@ -1,21 +1,22 @@
 /**
- * The calls about scheduling policies and processors: there is one processor, every thread has SCHED_OTHER with priority 0, and asking for a real-time
+ * The calls about scheduling policies and processors: there is one processor, a policy that was set is told and nothing else, and asking for a real-time
  * policy needs rights that nobody has here. Arguments are checked as Linux checks them, in its order.
- * What this does NOT do: schedule (scheduler.ts), remember a policy that was set.
+ * What this does NOT do: schedule (scheduler.ts).
  */
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { maySignal } from '../files/identity.ts';
 import { INIT } from '../proc-process.ts';
-import type { Thread } from '../thread.ts';
+import { SCHED_RESET_ON_FORK, type Thread } from '../thread.ts';
 import type { CallEntry } from './entry.ts';
 
 const POLICY = { OTHER: 0, FIFO: 1, RR: 2, BATCH: 3, IDLE: 5, DEADLINE: 6 } as const;
-const RESET_ON_FORK = 0x4000_0000;
 const REAL_TIME = { min: 1, max: 99 } as const;
 /** struct sched_attr of its first version, and the one with the clamps of utilisation. */
 const ATTR_BYTES_FIRST = 48;
 const ATTR_BYTES = 56;
+const ATTR_FLAGS_OFFSET = 8;
+const FLAG_RESET_ON_FORK = 1;
 const ATTR_NICE_OFFSET = 16;
 const ATTR_PRIORITY_OFFSET = 20;
 const PAGE_BYTES = 4096;
@@ -65,21 +66,27 @@ function setParameter(call: Call, policy: number | undefined, address: number): 
   const priority = call.memory.readU32(address);
   if (priority === undefined) return -ERRNO.EFAULT;
   const thread = threadArgument(call, { refusesNegative: true });
-  return typeof thread === 'number' ? thread : change(call, thread, { policy: policy ?? POLICY.OTHER, priority });
+  if (typeof thread === 'number') return thread;
+  const answer = checkChange(call, thread, { policy: policy ?? thread.policy, priority });
+  if (answer === 0) thread.policy = policy ?? thread.policy;
+  return answer;
 }
 
-function change(call: Call, thread: Thread, wanted: { readonly policy: number; readonly priority: number }): number {
-  const policy = wanted.policy & ~RESET_ON_FORK;
+/** 0 where the caller may give the thread this policy. Leaving SCHED_IDLE, and no longer being reset on fork, are for a privileged user. */
+function checkChange(call: Call, thread: Thread, wanted: { readonly policy: number; readonly priority: number }): number {
+  const policy = wanted.policy & ~SCHED_RESET_ON_FORK;
   const isRealTime = policy === POLICY.FIFO || policy === POLICY.RR;
   if (!isRealTime && policy !== POLICY.OTHER && policy !== POLICY.BATCH && policy !== POLICY.IDLE) return -ERRNO.EINVAL;
   const { priority } = wanted;
   if (isRealTime ? priority < REAL_TIME.min || priority > REAL_TIME.max : priority !== 0) return -ERRNO.EINVAL;
-  return isRealTime || !mayChange(call, thread) ? -ERRNO.EPERM : 0;
+  if (isRealTime || !mayChange(call, thread)) return -ERRNO.EPERM;
+  const leaves = ((thread.policy & ~SCHED_RESET_ON_FORK) === POLICY.IDLE && policy !== POLICY.IDLE) || (thread.policy & ~wanted.policy & SCHED_RESET_ON_FORK) !== 0;
+  return leaves && call.process.files.credentials.uid !== 0 ? -ERRNO.EPERM : 0;
 }
 
 function getScheduler(call: Call): CallResult {
   const thread = threadArgument(call, { refusesNegative: true });
-  return typeof thread === 'number' ? thread : POLICY.OTHER;
+  return typeof thread === 'number' ? thread : thread.policy;
 }
 
 function interval(call: Call): CallResult {
@@ -97,7 +104,8 @@ function getAttributes(call: Call): CallResult {
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, Math.min(size, ATTR_BYTES), true);
-  view.setUint32(4, POLICY.OTHER, true);
+  view.setUint32(4, thread.policy & ~SCHED_RESET_ON_FORK, true);
+  view.setUint32(ATTR_FLAGS_OFFSET, (thread.policy & SCHED_RESET_ON_FORK) === 0 ? 0 : FLAG_RESET_ON_FORK, true);
   view.setInt32(ATTR_NICE_OFFSET, thread.process.nice, true);
   if (size >= ATTR_BYTES) view.setUint32(ATTR_BYTES - 4, 1024, true); // The upper clamp of utilisation: none.
   return call.memory.write(address, bytes) ? 0 : -ERRNO.EFAULT;
@@ -116,12 +124,14 @@ function setAttributes(call: Call): CallResult {
   const view = new DataView(bytes.buffer, bytes.byteOffset, size);
   const thread = threadArgument(call, { refusesNegative: true });
   if (typeof thread === 'number') return thread;
-  const [policy, nice] = [view.getInt32(4, true), Math.min(NICE.max, Math.max(NICE.min, view.getInt32(ATTR_NICE_OFFSET, true)))];
-  if (policy === POLICY.DEADLINE) return -ERRNO.EPERM;
-  const answer = change(call, thread, { policy, priority: view.getUint32(ATTR_PRIORITY_OFFSET, true) });
+  const reset = (view.getUint32(ATTR_FLAGS_OFFSET, true) & FLAG_RESET_ON_FORK) === 0 ? 0 : SCHED_RESET_ON_FORK;
+  const [policy, nice] = [view.getInt32(4, true) | reset, Math.min(NICE.max, Math.max(NICE.min, view.getInt32(ATTR_NICE_OFFSET, true)))];
+  if ((policy & ~SCHED_RESET_ON_FORK) === POLICY.DEADLINE) return -ERRNO.EPERM;
+  const answer = checkChange(call, thread, { policy, priority: view.getUint32(ATTR_PRIORITY_OFFSET, true) });
   if (answer < 0) return answer;
   if (nice < thread.process.nice && call.process.files.credentials.uid !== 0) return -ERRNO.EPERM;
   thread.process.nice = nice;
+  thread.policy = policy;
   return 0;
 }
 

@@ -56,7 +56,7 @@ function writeLimit(memory: GuestMemory, address: number, limit: readonly [bigin
   return memory.readable(address, 16) !== undefined && memory.writeU64(address, limit[0]) && memory.writeU64(address + 8, limit[1]);
 }
 
-/** Lowering is remembered and, for descriptors, obeyed; raising beyond the hard limit is refused. */
+/** Lowering is remembered (who obeys looks there), for descriptors in their table; raising beyond the hard limit is refused. */
 function setLimit(call: Call, resource: number, address: number): number {
   const soft = call.memory.readU64(address);
   const hard = call.memory.readU64(address + 8);
@@ -88,14 +88,36 @@ function getrlimit(call: Call): CallResult {
 
 /** Effective, permitted, inheritable; the upper halves behind the lower ones. */
 function capget(call: Call): CallResult {
+  const words = capabilityWords(call);
+  if (words < 0) return words === -ERRNO.EINVAL && call.size(1) === 0 ? 0 : words;
+  return call.size(1) === 0 || call.memory.write(call.size(1), capabilitySets(call, words)) ? 0 : -ERRNO.EFAULT;
+}
+
+/** Sets that are those there are change nothing. Nobody has others: fewer are refused as well as more. */
+function capset(call: Call): CallResult {
+  const words = capabilityWords(call);
+  if (words < 0) return words;
+  const pid = call.memory.readU32(call.size(0) + 4);
+  if (pid === undefined) return -ERRNO.EFAULT;
+  if (pid !== 0 && pid !== call.thread.tid) return -ERRNO.EPERM;
+  const wanted = call.memory.readable(call.size(1), words * 4);
+  if (wanted === undefined) return -ERRNO.EFAULT;
+  return capabilitySets(call, words).every((byte, index) => byte === wanted[index]) ? 0 : -ERRNO.EPERM;
+}
+
+/** 32-bit words of the sets in the version that the header names; -EINVAL (the header then tells the version that is known) or -EFAULT. */
+function capabilityWords(call: Call): number {
   const version = call.memory.readU32(call.size(0));
   if (version === undefined) return -ERRNO.EFAULT;
-  const words = version === 0x1998_0330 ? 3 : version === 0x2007_1026 || version === 0x2008_0522 ? 6 : 0;
-  if (words === 0) return call.memory.writeU32(call.size(0), 0x2008_0522) && call.size(1) !== 0 ? -ERRNO.EINVAL : 0;
-  if (call.size(1) === 0) return 0;
+  if (version === 0x1998_0330) return 3;
+  if (version === 0x2007_1026 || version === 0x2008_0522) return 6;
+  return call.memory.writeU32(call.size(0), 0x2008_0522) ? -ERRNO.EINVAL : -ERRNO.EFAULT;
+}
+
+function capabilitySets(call: Call, words: number): Uint8Array {
   const sets = new DataView(new ArrayBuffer(words * 4));
   if (isPrivileged(call.process.files.identity)) for (const at of [0, 4]) sets.setUint32(at, Number(CAPABILITIES), true);
-  return call.memory.write(call.size(1), new Uint8Array(sets.buffer)) ? 0 : -ERRNO.EFAULT;
+  return new Uint8Array(sets.buffer);
 }
 
 /** MEMBARRIER_CMD_QUERY answers the commands; with one processor every barrier has happened. */
@@ -153,18 +175,26 @@ function getcpu(call: Call): CallResult {
 }
 
 export const systemCalls: readonly CallEntry[] = [
+  { number: 89, name: 'acct', handle: () => -ERRNO.EPERM },
   { number: 90, name: 'capget', handle: capget },
-  { number: 91, name: 'capset', handle: () => -ERRNO.EPERM },
+  { number: 91, name: 'capset', handle: capset },
   { number: 92, name: 'personality', handle: personality },
+  { number: 104, name: 'kexec_load', handle: () => -ERRNO.EPERM },
+  { number: 105, name: 'init_module', handle: () => -ERRNO.EPERM },
+  { number: 106, name: 'delete_module', handle: () => -ERRNO.EPERM },
   { number: 140, name: 'setpriority', handle: setpriority },
   { number: 141, name: 'getpriority', handle: getpriority },
+  { number: 142, name: 'reboot', handle: () => -ERRNO.EPERM },
   { number: 160, name: 'uname', handle: uname },
   { number: 161, name: 'sethostname', handle: () => -ERRNO.EPERM },
+  { number: 162, name: 'setdomainname', handle: () => -ERRNO.EPERM },
   { number: 163, name: 'getrlimit', handle: getrlimit },
   { number: 164, name: 'setrlimit', handle: (call) => setLimit(call, call.int(0), call.size(1)) },
   ...controlCalls,
   { number: 168, name: 'getcpu', handle: getcpu },
   { number: 179, name: 'sysinfo', handle: sysinfo },
+  { number: 224, name: 'swapon', handle: () => -ERRNO.EPERM },
+  { number: 225, name: 'swapoff', handle: () => -ERRNO.EPERM },
   { number: 258, name: 'riscv_hwprobe', handle: () => -ERRNO.ENOSYS },
   { number: 259, name: 'riscv_flush_icache', handle: () => 0 },
   { number: 261, name: 'prlimit64', handle: prlimit64 },

@@ -29,6 +29,7 @@ function start(call: Call, request: CloneRequest): CallResult {
   if ((flags & CLONE.CHILD_SETTID) !== 0) call.memory.writeU32(request.childTid, tid);
   const thread = new Thread(process, tid, maker.name);
   thread.mask = maker.mask;
+  thread.policy = maker.inheritedPolicy;
   thread.alternateStack = { address: 0, size: 0, flags: SS_DISABLE };
   if ((flags & CLONE.CHILD_CLEARTID) !== 0) thread.clearTidAddress = request.childTid;
   thread.registers = startedRegisters(call, request);
