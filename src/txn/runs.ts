@@ -4,7 +4,7 @@
  * last commit; a run with a live owner is not removed.
  * What this does NOT do: execute, recover (recovery.ts), sweep content that no run needs any more (collector.ts does).
  */
-import { assert, StillpointError, type InstructionCount } from '../core/index.ts';
+import { assert, counted, StillpointError, type InstructionCount } from '../core/index.ts';
 import { allEntriesRange, blobKey, emptyTail, encodeFrame, entryIndexOfKey, entryKey, JournalReader, JournalWriter, runKey, type GenesisFrame, type RunId } from '../journal/index.ts';
 import type { StoreBatch, StoreDelete, StoreExpectation } from '../store/index.ts';
 import { decodeCheckpointRecord, type CheckpointRecord } from './checkpoint-record.ts';
@@ -96,10 +96,18 @@ export function readRun(context: StoreContext, name: string): RunRecord {
 }
 
 /** The record with its stored bytes, for a commit that expects them. */
-export function readStoredRun({ store, digests }: StoreContext, name: string): { readonly record: RunRecord; readonly bytes: Uint8Array } {
+export function readStoredRun(context: StoreContext, name: string): { readonly record: RunRecord; readonly bytes: Uint8Array } {
+  const { store, digests } = context;
   const bytes = store.get('runs', nameKey(name));
-  if (bytes === undefined) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run named ${name}`, { data: { run: name } });
+  if (bytes === undefined) throw unknownRun(context, name);
   return { record: decodeRunRecord(digests, name, bytes), bytes };
+}
+
+/** A cluster is no run, its nodes are. */
+function unknownRun(context: StoreContext, name: string): StillpointError {
+  const [first, ...others] = runNames(context).filter((run) => run.startsWith(`${name}.`));
+  const nodes = first === undefined ? '' : `, but ${first}${others.length === 0 ? '' : ` and ${counted(others.length, 'other')}`}`;
+  return new StillpointError('E_RUN_UNKNOWN', `the store holds no run named ${name}${nodes}`, { data: { run: name } });
 }
 
 /** What `ls` shows as state: a run whose record says running but whose owner is dead was interrupted. */

@@ -73,6 +73,7 @@ describe('a checkpoint of a running cluster', () => {
     expect([again.status, linesOfAll(again.stdout)]).toEqual([0, linesOfAll(first.output)]); // They come again, too.
     expect(fingerprint(rig.report())).toBe(fingerprint(first));
     expect((await rig.stillpoint(['rollback', 'pipeline', '--to', 'never'], first.store)).stderr).toMatch(/E_CHECKPOINT_UNKNOWN: cluster pipeline has no checkpoint called "never"/);
+    expect((await rig.stillpoint(['show', 'pipeline'], first.store)).stderr).toMatch(/E_RUN_UNKNOWN: the store holds no run named pipeline, but pipeline.first-0 and 2 others$/m);
     expect((await rig.stillpoint(['fork', 'pipeline', '--name', 'x.y'], first.store)).stderr).toMatch(/E_USAGE: option --name/);
     expect((await rig.stillpoint(['replay', 'pipeline', '--jobs', '2'], first.store)).stderr).toMatch(/E_USAGE: option --jobs/);
     // Another job under the name of the second stage: its own journal is sound, but it is not what the third stage has read of it.

@@ -4,12 +4,12 @@
  * ended. The resume gives the bits of the undisturbed run, in any number of processes. Nothing may hang: every case is bounded by its test.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readClusterPlan, upCluster, type ClusterPlan, type ClusterStatus, type UpResult } from '../../src/index.ts';
 import { Coordinator } from '../../src/cluster/live/coordinator.ts';
 import type { NodeEnd } from '../../src/cluster/node-end.ts';
-import { CLI, ClusterRig, isRunning } from './rig.ts';
+import { CLI, ClusterRig, isRunning, until } from './rig.ts';
 
 const rig = new ClusterRig();
 let pipe: number | undefined;
@@ -141,6 +141,26 @@ describe('a stop', () => {
     expect([late.kind, late.reason]).toEqual(['ended', undefined]);
     makePipe();
     expect(await lastLife('held at its end', { isResume: true, processes: 2 })).toBe(undisturbed.get('held at its end'));
+  }, BOUND_MS);
+});
+
+describe('a coordinator that is killed', () => {
+  it.each<[string, (sockets: number) => boolean]>([
+    ['before its processes have begun', () => true],
+    ['when they can hear each other', (sockets) => sockets === 2],
+  ])('%s, leaves no sockets', async (_, isTime) => {
+    begin();
+    rig.write('two.yaml', MANIFESTS['held at its beginning']);
+    const temporary = rig.path('temporary');
+    mkdirSync(temporary, { recursive: true });
+    const { child, ended } = rig.start(['up', 'two.yaml', '--processes', '2'], 'store', ['env', `TMPDIR=${temporary}`]);
+    const sockets = (): number => readdirSync(temporary).flatMap((name) => readdirSync(`${temporary}/${name}`)).length;
+    let pids: readonly number[] = [];
+    await until(() => (pids = rig.processesOf(child.pid!)).length === 2 && isTime(sockets()), 'the moment');
+    child.kill('SIGKILL');
+    await ended;
+    await until(() => !pids.some(isRunning), 'the end of the processes');
+    expect(readdirSync(temporary)).toEqual([]);
   }, BOUND_MS);
 });
 

@@ -13,7 +13,7 @@
  * What this does NOT do: touch the nodes' bytes, hold the store open.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { counted, StillpointError, type ErrorCode } from '../../core/index.ts';
@@ -84,7 +84,8 @@ const LAST_LINES = 5;
 export class Coordinator {
   readonly #parts: CoordinatorParts;
   readonly #clusterId = new Uint8Array(randomBytes(CLUSTER_ID_BYTES));
-  readonly #directory = mkdtempSync(join(tmpdir(), 'stillpoint-'));
+  /** Of the sockets. Processes make it (node-process.ts), and remove it when the coordinator was killed. */
+  readonly #directory = join(tmpdir(), `stillpoint-${randomBytes(6).toString('base64url')}`);
   /** By number: the processes with nodes that had not ended when it began. */
   readonly #members = new Map<number, Member>();
   readonly #nodes: ReadonlyMap<string, NodeStatus>;
@@ -147,8 +148,9 @@ export class Coordinator {
     const handle = host === undefined ? new ChildHandle(entry, events) : hosts.hosts.get(host)!.spawn(number, life, events);
     const member: Member = { number, life, handle, endpoint: undefined, open: new Set(open) };
     this.#members.set(number, member);
-    const bind = plan.processes === 1 ? undefined : plan.transport === 'tcp' ? `tcp://${hosts.addressOf(host)}:*` : `ipc://${join(this.#directory, `${number}-${life}`)}`;
-    this.#tell(member, { kind: 'start', plan, store, process: number, clusterId: this.#clusterId, bind, keys: this.#keys, ended: this.#ended });
+    const sockets = plan.processes === 1 || plan.transport === 'tcp' ? undefined : this.#directory;
+    const bind = plan.processes === 1 ? undefined : sockets === undefined ? `tcp://${hosts.addressOf(host)}:*` : `ipc://${join(sockets, `${number}-${life}`)}`;
+    this.#tell(member, { kind: 'start', plan, store, process: number, clusterId: this.#clusterId, bind, sockets, keys: this.#keys, ended: this.#ended });
     if (this.#stopReason !== undefined) this.#tell(member, { kind: 'stop', reason: this.#stopReason });
     if (handle.pid !== undefined) onSpawn?.(number, handle.pid);
   }

@@ -7,6 +7,7 @@
  * Invariants: nothing runs before the coordinator says where everybody is; a process whose coordinator is gone stops by itself.
  * What this does NOT do: start processes again, decide what a failure means (coordinator.ts).
  */
+import { mkdirSync, rmSync } from 'node:fs';
 import { createNodeDigests } from '../../core/live/digest.ts';
 import { StillpointError, type Digests } from '../../core/index.ts';
 import type { HostPort } from '../../channel/index.ts';
@@ -68,13 +69,16 @@ class ClusterProcess {
       say({ kind: 'listening', endpoint: this.#transport?.endpoint ?? '' });
       await Promise.race([this.#inbox.next('peers'), this.#inbox.next('stop')]); // Who is stopped before all are there needs nobody.
       const isEnded = new Set(ended.map(({ node }) => node));
-      const mine = plan.nodes.filter((node) => node.process === this.#start.process && !isEnded.has(node.name));
+      // Without a coordinator nobody begins: who resumes would find nothing yet, and who starts again a moment later would find runs.
+      const mine = process.connected ? plan.nodes.filter((node) => node.process === this.#start.process && !isEnded.has(node.name)) : [];
       await this.#withContext(mine, digests, (execute) => Promise.all(mine.map((node) => this.#runNode(node, execute))));
       say({ kind: 'counters', counters: this.#hub.counters });
       await this.#inbox.next('leave');
     } finally {
       clearInterval(ticking);
       await this.#transport?.close();
+      const { sockets } = this.#start;
+      if (sockets !== undefined && !process.connected) rmSync(sockets, { recursive: true, force: true }); // Else the coordinator does.
     }
   }
 
@@ -88,7 +92,8 @@ class ClusterProcess {
   }
 
   async #openHub(digests: Digests): Promise<void> {
-    const { plan, bind, keys, clusterId } = this.#start;
+    const { plan, bind, sockets, keys, clusterId } = this.#start;
+    if (sockets !== undefined) mkdirSync(sockets, { recursive: true, mode: 0o700 }); // A name that nobody can guess.
     let transport: Transport = { send: () => {} };
     if (bind !== undefined) {
       // Loaded on demand: a cluster in one process needs no sockets.

@@ -18,6 +18,8 @@ export type ToProcess =
     readonly clusterId: Uint8Array;
     /** Undefined: one process, nothing leaves it. */
     readonly bind: string | undefined;
+    /** The directory of the cluster's sockets, where it has some. */
+    readonly sockets: string | undefined;
     readonly keys: ClusterKeys | undefined;
     readonly ended: readonly NodeEnd[];
   }
