@@ -11,7 +11,7 @@
  */
 import { StillpointError } from '../core/index.ts';
 import type { StoreDelete } from '../store/index.ts';
-import { forkMany, peersOfRun, removeRuns, rollbackMany, wallClockMs, withStore } from '../session/index.ts';
+import { forkMany, peersOfRun, removeRuns, rollbackMany, wallClockMs, withRollbackMany, withStore, type ForkWish } from '../session/index.ts';
 import { cutDelete, keepCut, listCuts, readCut, readParts, readRun, type BranchPoint, type Cut, type CutPart, type StoreContext } from '../txn/index.ts';
 import { CLUSTER_NAME, clusterMembers, membersOf } from './members.ts';
 import { runNameOf } from './plan.ts';
@@ -33,31 +33,39 @@ export async function clusterCheckpoints(cluster: string, store: string | undefi
   return withStore(store, 'read-only', async (context) => listCuts(context, cluster).map(factsOf));
 }
 
-/** Puts all nodes back. `keep`: a fork of where they are now first. Throws E_CHECKPOINT_UNKNOWN, E_RUN_OWNED; then nothing has changed. */
+/** Puts all nodes back. `keep`: a fork of where they are now, in the same commit. Throws E_CHECKPOINT_UNKNOWN, E_RUN_OWNED; then nothing has changed. */
 export async function rollbackCluster(cluster: string, { to, keep, store }: { readonly to: string; readonly keep?: string | undefined; readonly store?: string | undefined }): Promise<ClusterBranch> {
-  if (keep !== undefined) await forkCluster(cluster, { name: keep, store });
   return withStore(store, 'existing', async (context) => {
     const { parts } = to === '0' ? { parts: new Map<string, CutPart>() } : readCut(context, cluster, to);
     const now = readParts(context, mustHaveMembers(context, cluster));
     for (const [name, { run }] of parts) if (now.get(name)?.run !== run) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${name} is gone, or another one than when checkpoint ${to} was taken`, { data: { cluster, run: name } });
     const wishes = [...now.keys()].map((name) => ({ name, at: pointOf(parts.get(name)) }));
-    const records = await rollbackMany(context, wishes, cutsBehind(context, cluster, parts));
-    return { cluster, from: cluster, checkpoint: to, nodes: records.length, instructions: records.reduce((sum, { instructions }) => sum + instructions, 0n), files: [] };
+    const deletes = cutsBehind(context, cluster, parts);
+    if (keep === undefined) await rollbackMany(context, wishes, deletes);
+    else {
+      const forks = forkWishes(context, cluster, { at: undefined, name: keep });
+      await withRollbackMany(context, wishes, (batch) => forkMany(context, forks, { suffix: keep, bind: [], also: { ...batch, deletes: [...batch.deletes ?? [], ...deletes] } }));
+    }
+    const instructions = wishes.reduce((sum, { name }) => sum + readRun(context, name).instructions, 0n);
+    return { cluster, from: cluster, checkpoint: to, nodes: wishes.length, instructions, files: [] };
   });
 }
 
 /** A cluster of its own that begins where another one was (or is now). Throws E_RUN_EXISTS, E_CHECKPOINT_UNKNOWN; then nothing was made. */
 export async function forkCluster(cluster: string, { at, name, store }: { readonly at?: string | undefined; readonly name: string; readonly store?: string | undefined }): Promise<ClusterBranch> {
-  mustBeClusterName(name);
   return withStore(store, 'existing', async (context) => {
-    const members = mustHaveMembers(context, cluster);
-    const taken = membersOf(context, name);
-    if (taken.length > 0) throw new StillpointError('E_RUN_EXISTS', `the store holds runs of cluster ${name} already; choose another name or remove it`, { data: { cluster: name } });
-    const parts = at === undefined ? readParts(context, members) : readCut(context, cluster, at).parts;
-    const wishes = [...parts].map(([run, part]) => ({ from: run, name: runNameOf(name, run.slice(cluster.length + 1)), at: pointOf(part) }));
-    const { records, files } = await forkMany(context, wishes, { suffix: name, bind: [] });
+    const { records, files } = await forkMany(context, forkWishes(context, cluster, { at, name }), { suffix: name, bind: [] });
     return { cluster: name, from: cluster, checkpoint: at, nodes: records.length, instructions: records.reduce((sum, { instructions }) => sum + instructions, 0n), files };
   });
+}
+
+function forkWishes(context: StoreContext, cluster: string, { at, name }: { readonly at: string | undefined; readonly name: string }): readonly ForkWish[] {
+  mustBeClusterName(name);
+  const members = mustHaveMembers(context, cluster);
+  const taken = membersOf(context, name);
+  if (taken.length > 0) throw new StillpointError('E_RUN_EXISTS', `the store holds runs of cluster ${name} already; choose another name or remove it`, { data: { cluster: name } });
+  const parts = at === undefined ? readParts(context, members) : readCut(context, cluster, at).parts;
+  return [...parts].map(([run, part]) => ({ from: run, name: runNameOf(name, run.slice(cluster.length + 1)), at: pointOf(part) }));
 }
 
 /** Removes runs and clusters. Throws as removeRuns(). */

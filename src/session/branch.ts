@@ -18,6 +18,7 @@ import { withStore } from './context.ts';
 import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
 import { finishMoves, planMoves } from './output-moves.ts';
 import { parseReference, resolveCheckpoint } from './run-reference.ts';
+import { asideOf, finish, syncFile } from './whole-file.ts';
 
 const SEED_BYTES = 32;
 
@@ -57,8 +58,8 @@ function mustRest(context: StoreContext, { id, name }: RunRecord): void {
 
 export interface ForkWish { readonly from: string; readonly name: string; readonly at: BranchPoint; readonly seed?: Uint8Array | undefined; /** Of the new run. */ readonly id?: RunId; /** CHANNEL=FILE, beside those of all. */ readonly bind?: readonly string[] }
 
-/** Several forks, all or none, with copies of their output files so far as FILE.SUFFIX. */
-export async function forkMany(context: StoreContext, wishes: readonly ForkWish[], { suffix, bind }: { readonly suffix: string; readonly bind: readonly string[] }): Promise<{ readonly records: readonly RunRecord[]; readonly files: readonly string[] }> {
+/** Several forks, all or none, with copies of their output files so far as FILE.SUFFIX; `also` goes in the same commit. */
+export async function forkMany(context: StoreContext, wishes: readonly ForkWish[], { suffix, bind, also }: { readonly suffix: string; readonly bind: readonly string[]; readonly also?: StoreBatch }): Promise<{ readonly records: readonly RunRecord[]; readonly files: readonly string[] }> {
   const made: string[] = [];
   try {
     const forks = wishes.map(({ from, name, at, seed, id, bind: own = [] }) => {
@@ -70,7 +71,7 @@ export async function forkMany(context: StoreContext, wishes: readonly ForkWish[
       for (const copy of plan.copies) copyPrefix(copy, made);
       return { parent, request: { name, id: id ?? newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(plan.bindings), at, seed } };
     });
-    return { records: await forkRuns(context, forks), files: made };
+    return { records: await forkRuns(context, forks, also), files: made };
   } catch (error) {
     for (const path of made) rmSync(path, { force: true });
     throw error;
@@ -136,27 +137,36 @@ function copyPrefix({ channel, from, to, sizeBytes }: Copy, made: string[]): voi
   if (there !== undefined) throw new StillpointError('E_CHANNEL_OPEN', `channel ${channel} (${to}): the file of the fork is there already; name another with --bind ${channel}=FILE`, { data: { channel, path: to } });
   const facts = statSync(from, { throwIfNoEntry: false });
   if (facts === undefined || !facts.isFile() || facts.size < sizeBytes) return;
+  const aside = asideOf(to);
   try {
+    copyFileSync(from, aside);
+    truncateSync(aside, sizeBytes);
+    syncFile(aside);
     made.push(to);
-    copyFileSync(from, to);
-    truncateSync(to, sizeBytes);
+    finish(aside, to);
   } catch (cause) {
-    throw new StillpointError('E_HOST_FILE', `${from} cannot be copied to ${to}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, data: { channel } });
+    rmSync(aside, { force: true });
+    const isFull = cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
+    throw new StillpointError(isFull ? 'E_DISK_FULL' : 'E_HOST_FILE', `${from} cannot be copied to ${to}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, data: { channel } });
   }
 }
 
 export interface RollbackOptions { readonly name: string; readonly to: string; readonly store?: string | undefined; readonly keep?: string | undefined; readonly freshEntropy: boolean }
 
-/** Puts a run back in place; `keep` makes a fork of where it was first. */
+/** Puts a run back in place; `keep` makes a fork of where it was, in the same commit. */
 export async function rollback(options: RollbackOptions): Promise<BranchResult> {
   const { name, keep } = options;
-  if (keep !== undefined) await forkFrom({ from: name, name: keep, store: options.store, bind: [], freshEntropy: false });
+  if (keep !== undefined) checkRunName(keep);
   return withStore(options.store, 'existing', async (context) => {
     const before = readRun(context, name);
     const checkpoint = resolveCheckpoint(context, before, options.to);
     const seed = seedFor(decodeManifest(openJournal(context, before).genesis().manifest), options.freshEntropy);
-    const record = await rollbackRun(context, { name, owner: thisOwner(), isAlive, at: checkpoint, seed });
-    return { name, from: name, checkpoint, instructions: record.instructions, files: [] };
+    const request = { name, owner: thisOwner(), isAlive, at: checkpoint, seed };
+    if (keep === undefined) return { name, from: name, checkpoint, instructions: (await rollbackRun(context, request)).instructions, files: [] };
+    return withRollback(context, [request], async (batch, [record]) => {
+      await forkMany(context, [{ from: name, name: keep, at: before.lastCheckpoint ?? 0 }], { suffix: keep, bind: [], also: batch });
+      return { name, from: name, checkpoint, instructions: record!.instructions, files: [] }; // One request, one record.
+    });
   });
 }
 

@@ -6,6 +6,7 @@ import * as fs from 'node:fs';
 import { StillpointError } from '../core/index.ts';
 import { writeLayer, type LayerDirectory, type ReadLayerFile } from '../image/index.ts';
 import { layerOfChanges, type Guest } from '../posix/index.ts';
+import { asideOf, finish } from './whole-file.ts';
 
 /** `before`: the same machine before its first instruction. Throws E_HOST_FILE, E_DISK_FULL, E_IMAGE_UNSUPPORTED. */
 export function exportChanges(file: string, { before, after }: { readonly before: Guest; readonly after: Guest }): void {
@@ -18,7 +19,7 @@ export function exportChanges(file: string, { before, after }: { readonly before
 /** Throws E_HOST_FILE, E_DISK_FULL. */
 export function writeArchive(file: string, layer: LayerDirectory, read: ReadLayerFile): void {
   const isPlain = fs.statSync(file, { throwIfNoEntry: false })?.isFile() !== false;
-  const target = isPlain ? `${file}.new-${process.pid}` : file;
+  const target = isPlain ? asideOf(file) : file;
   try {
     const fd = fs.openSync(target, isPlain ? 'w' : 'a', 0o644);
     try {
@@ -27,7 +28,7 @@ export function writeArchive(file: string, layer: LayerDirectory, read: ReadLaye
     } finally {
       fs.closeSync(fd);
     }
-    if (isPlain) fs.renameSync(target, file);
+    if (isPlain) finish(target, file);
   } catch (cause) {
     if (isPlain) fs.rmSync(target, { force: true });
     throw writeTrouble(file, cause);

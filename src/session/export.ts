@@ -6,18 +6,19 @@
  * Invariants: every byte was verified by hash when it was read, so damage is exported nowhere; a file appears whole or not at all.
  * What this does NOT do: read the receiver's store: whoever says `have` promises that it is there, and the import looks.
  */
-import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import { createWriteStream, rmSync, statSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import { blobKey, encodeFrame, entryKey, JournalReader, type IndexedFrame } from '../journal/index.ts';
 import { exportSnapshots, type Root } from '../snapshot/index.ts';
-import { answerRecords, encodeMark, encodeRunRecord, listCheckpoints, listMarks, openJournal, readCheckpoint, readRun, recordAt, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { answerRecords, encodeMark, encodeRunRecord, listCheckpoints, listMarks, openJournal, readCheckpoint, readRun, recordAt, runNames, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { withStore } from './context.ts';
 import { EXPORT_VERSION, EXPORT_VERSION_PLAIN, ExportWriter, numbered } from './export-format.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
 import { toLayout, type OciAnnotations } from './oci-run.ts';
 import { parseReference, resolveCheckpoint } from './run-reference.ts';
+import { asideOf, finish } from './whole-file.ts';
 
 export interface ExportRequest {
   /** RUN, or RUN@CHECKPOINT: the history up to there and the state of that checkpoint alone. */
@@ -44,7 +45,26 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
 
 /** The same into any stream. */
 export async function exportStream(context: StoreContext, request: Pick<ExportRequest, 'run' | 'have' | 'onProgress'>, write: (bytes: Uint8Array) => Promise<void>): Promise<ExportResult> {
-  return writeRun(context, { selected: select(context, request.run), have: request.have.map((text) => select(context, text)), write, onProgress: request.onProgress });
+  const selected = select(context, request.run);
+  const have = request.have.map((text) => select(context, text));
+  try {
+    return await writeRun(context, { selected, have, write, onProgress: request.onProgress });
+  } catch (error) {
+    // What is read is held by nobody: an export may take hours, and LMDB could use no page again meanwhile.
+    if (error instanceof StillpointError) for (const each of [selected, ...have]) mustBeThere(context, each, error);
+    throw error;
+  }
+}
+
+/** Throws E_RUN_UNKNOWN, E_CHECKPOINT_UNKNOWN when a run, or a checkpoint of it, went away since it was selected. */
+function mustBeThere(context: StoreContext, { record, checkpoints }: Selected, cause: StillpointError): void {
+  const { name } = record;
+  if (!runNames(context).includes(name) || readRun(context, name).id !== record.id) throw new StillpointError('E_RUN_UNKNOWN', `run ${name} was removed while it was exported`, { cause, data: { run: name } });
+  const now = readRun(context, name);
+  const there = new Map(listCheckpoints(context, now).map(({ number, root }) => [number, root]));
+  const gone = checkpoints.find(({ number, root }) => there.get(number) !== root)?.number;
+  if (gone !== undefined) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `checkpoint ${gone} of run ${name} was dropped while it was exported; export what is there now`, { cause, data: { run: name, checkpoint: gone } });
+  if (now.tail.count < record.tail.count) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${name} was rolled back while it was exported; export what is there now`, { cause, data: { run: name } });
 }
 
 interface Selected { readonly record: RunRecord; readonly checkpoints: readonly { readonly number: number; readonly root: Root }[] }
@@ -129,8 +149,11 @@ function readBlob({ store, digests }: { readonly store: StoreContext['store']; r
 /** Gives `work` a way to write; the file takes its name when all is written. */
 async function toFile<Result>(file: string, work: (write: (bytes: Uint8Array) => Promise<void>) => Promise<Result>): Promise<Result> {
   if (file === '-') return work((bytes) => writeAll(process.stdout, bytes));
-  const aside = `${file}.${process.pid}.part`;
-  const stream = createWriteStream(aside, { flags: 'wx' });
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there?.isDirectory() === true) throw new StillpointError('E_HOST_FILE', `${file} is a directory; name a file, or say --oci and a directory that is not there yet`);
+  const isPlain = there === undefined || there.isFile();
+  const aside = isPlain ? asideOf(file) : file; // Pipes and devices take the stream as it comes.
+  const stream = createWriteStream(aside, isPlain ? { flags: 'wx', flush: true } : { flags: 'a' });
   let failure: unknown;
   stream.on('error', (cause) => { failure ??= cause; });
   try {
@@ -140,11 +163,11 @@ async function toFile<Result>(file: string, work: (write: (bytes: Uint8Array) =>
     });
     stream.end();
     await finished(stream);
-    renameSync(aside, file);
+    if (isPlain) finish(aside, file);
     return result;
   } catch (cause) {
     stream.destroy();
-    rmSync(aside, { force: true });
+    if (isPlain) rmSync(aside, { force: true });
     throw cause instanceof StillpointError ? cause : new StillpointError(isFull(cause) ? 'E_DISK_FULL' : 'E_HOST_FILE', `${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }

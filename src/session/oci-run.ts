@@ -9,9 +9,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { StillpointError, type BlobHash } from '../core/index.ts';
 import { OCI_DOCUMENT_BYTES_MAX, ociDescriptors, type OciDescriptor } from '../image/index.ts';
+import { asideOf, finish, syncFile } from './whole-file.ts';
 
 const RUN_TYPE = 'application/vnd.stillpoint.run.v1';
 const PART_TYPE = 'application/vnd.stillpoint.export.v1';
@@ -27,13 +28,15 @@ export type OciAnnotations = Readonly<Record<string, string>>;
 /** Gives `work` a way to write the stream; the layout takes its name when all is written. Throws E_HOST_FILE, E_DISK_FULL. */
 export async function toLayout<Result>(directory: string, work: (write: (bytes: Uint8Array) => Promise<void>) => Promise<{ readonly result: Result; readonly annotations: OciAnnotations }>): Promise<Result> {
   if (existsSync(directory)) throw new StillpointError('E_HOST_FILE', `${directory} is there already; an OCI layout is written into a directory of its own`);
-  const aside = `${directory}.${process.pid}.part`;
+  const target = resolve(directory); // A name with a slash at its end is that of the directory, too.
+  const aside = asideOf(target);
   try {
     mkdirSync(join(aside, 'blobs', 'sha256'), { recursive: true });
     const parts = new PartWriter(join(aside, 'blobs', 'sha256'));
     const { result, annotations } = await work((bytes) => parts.write(bytes));
     await writeDocuments(aside, { layers: await parts.end(), annotations });
-    renameSync(aside, directory);
+    for (const made of [join(aside, 'blobs', 'sha256'), join(aside, 'blobs'), aside]) syncFile(made);
+    finish(aside, target);
     return result;
   } catch (cause) {
     rmSync(aside, { recursive: true, force: true });
@@ -82,7 +85,7 @@ async function writeDocuments(directory: string, { layers, annotations }: { read
   const put = async (mediaType: string, value: unknown): Promise<{ mediaType: string; digest: string; size: number }> => {
     const text = JSON.stringify(value);
     const digest = createHash('sha256').update(text).digest('hex');
-    await writeFile(join(directory, 'blobs', 'sha256', digest), text);
+    await writeSynced(join(directory, 'blobs', 'sha256', digest), text);
     return { mediaType, digest: `sha256:${digest}`, size: Buffer.byteLength(text) };
   };
   const manifest = await put(MANIFEST_TYPE, {
@@ -90,8 +93,12 @@ async function writeDocuments(directory: string, { layers, annotations }: { read
     layers: layers.map(({ digest, size }) => ({ mediaType: PART_TYPE, digest: `sha256:${digest}`, size })), annotations,
   });
   const index = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [{ ...manifest, artifactType: RUN_TYPE, annotations }] };
-  await writeFile(join(directory, 'index.json'), JSON.stringify(index));
-  await writeFile(join(directory, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+  await writeSynced(join(directory, 'index.json'), JSON.stringify(index));
+  await writeSynced(join(directory, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+}
+
+function writeSynced(path: string, text: string): Promise<void> {
+  return writeFile(path, text, { flush: true });
 }
 
 /** The export stream of a layout. Throws E_EXPORT_FORMAT, E_EXPORT_DAMAGED, E_IMAGE_FORMAT, E_IMAGE_UNSUPPORTED, E_IMAGE_LIMIT, and what the host says. */

@@ -7,13 +7,14 @@
  * Invariants: what can be refused is refused before the commit; at every moment each place holds a whole file of one of the two; doing it twice is doing it once.
  * What this does NOT do: move names of runs (txn/promote.ts).
  */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { StillpointError } from '../core/index.ts';
 import { decodeManifest } from '../manifest/index.ts';
 import type { RunId } from '../journal/index.ts';
 import { movesDelete, openJournal, readMoves, type OutputMove, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings } from './bindings-codec.ts';
+import { syncFile } from './whole-file.ts';
 
 export interface MovePlan { readonly moves: readonly OutputMove[]; readonly bindings: string; readonly keptBindings: string }
 
@@ -46,7 +47,7 @@ export async function finishMoves(context: StoreContext, run: RunId): Promise<vo
     try {
       if (aside !== undefined && existsSync(to)) renameSync(to, aside);
       renameSync(from, to);
-      for (const directory of new Set([dirname(from), dirname(to)])) syncDirectory(directory);
+      for (const directory of new Set([dirname(from), dirname(to)])) syncFile(directory);
     } catch (cause) {
       throw new StillpointError('E_HOST_FILE', `${from} cannot take the place of ${to}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
@@ -57,13 +58,4 @@ export async function finishMoves(context: StoreContext, run: RunId): Promise<vo
 function isFileOrAbsent(path: string): boolean {
   const facts = statSync(path, { throwIfNoEntry: false });
   return facts === undefined || facts.isFile();
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
 }

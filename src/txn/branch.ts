@@ -72,11 +72,11 @@ export function mustBeFree({ store }: StoreContext, name: string): void {
   if (store.has('runs', nameKey(name))) throw exists(name);
 }
 
-/** Several forks, all or none. Throws as forkRun(). */
-export async function forkRuns(context: StoreContext, forks: readonly { readonly parent: RunRecord; readonly request: ForkRequest }[]): Promise<readonly RunRecord[]> {
+/** Several forks, all or none; `also` goes in the same commit. Throws as forkRun(). */
+export async function forkRuns(context: StoreContext, forks: readonly { readonly parent: RunRecord; readonly request: ForkRequest }[], also: StoreBatch = {}): Promise<readonly RunRecord[]> {
   const { store } = context;
   const branches = forks.map(({ parent, request }) => forkOf(context, parent, request));
-  if (await store.commit({ expect: branches.flatMap(({ expect }) => expect), puts: branches.flatMap(({ puts }) => puts) }) === 'done') return branches.map(({ record }) => record);
+  if (await store.commit({ expect: [...branches.flatMap(({ expect }) => expect), ...also.expect ?? []], deletes: also.deletes ?? [], puts: [...branches.flatMap(({ puts }) => puts), ...also.puts ?? []] }) === 'done') return branches.map(({ record }) => record);
   for (const { request } of forks) if (store.has('runs', nameKey(request.name))) throw exists(request.name);
   throw new StillpointError('E_CHECKPOINT_UNKNOWN', `a checkpoint of run ${forks[0]!.parent.name} went away meanwhile; try again`, { data: { run: forks[0]!.parent.name } });
 }

@@ -1,7 +1,9 @@
 /** export and import as a user sees them: through a file, through a pipe, on from there; what is refused. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { asideOf } from '../../src/session/whole-file.ts';
 import { Bench, CLI, complaint } from './command.ts';
 
 const bench = new Bench();
@@ -42,6 +44,50 @@ describe('export and import', () => {
     expect(pipe('base -', `--name theirs ${third!.join(' ')}`)).toContain('theirs: imported');
     expect(pipe('sum - --have base', third!.join(' '))).toContain('sum: imported');
     expect(ok(['fsck', ...third!])).toContain('2 runs');
+  });
+
+  it('what a killed export left goes with the next one into the same directory; what a living one writes, and what is somebody else\'s, stays', async () => {
+    const place = bench.makeDirectory('killed');
+    const parts = (): readonly string[] => readdirSync(place).filter((name) => name.endsWith('.part'));
+    for (let tries = 0; parts().length === 0 && tries < 20; tries++) {
+      const child = bench.start(['export', 'sum', join(place, 'killed.stillpoint'), '--no-progress']);
+      let isOver = false;
+      void child.ended.then(() => { isOver = true; });
+      await bench.until(() => isOver || parts().length > 0);
+      child.kill('SIGKILL');
+      await child.ended;
+    }
+    expect(parts().length).toBe(1);
+    const mine = asideOf(join(place, 'x')); // Removes it.
+    expect(parts()).toEqual([]);
+    const dead = mine.replace(/-[0-9]+-([0-9]+)-[0-9]+\.part$/, '-4194304-$1-1.part');
+    const others = [mine, join(place, 'video.4194304.part'), mine.replace(/aside-[0-9a-f]{8}/, 'aside-00000000')];
+    for (const path of [dead, ...others]) writeFileSync(path, 'bytes');
+    mkdirSync(dead.replace('-1.part', '-2.part'));
+    ok(['export', '--oci', 'sum', join(place, 'sum.oci')]);
+    expect(readdirSync(place).sort()).toEqual([...others.map((path) => basename(path)), 'sum.oci'].sort());
+  });
+
+  it('beside the removal of its run says that the run was removed', async () => {
+    ok(['import', 'sum.stillpoint', '--name', 'doomed', '--store', bench.path('doomed-store')]);
+    execFileSync('mkfifo', [bench.path('slow')]);
+    const child = bench.start(['export', 'doomed', 'slow', '--store', bench.path('doomed-store'), '--no-progress']);
+    const pipe = openSync(bench.path('slow'), 'r');
+    readSync(pipe, new Uint8Array(1000)); // It is on its way, and waits.
+    expect(bench.stillpoint(['rm', 'doomed', '--store', bench.path('doomed-store')]).status).toBe(0);
+    const rest = createReadStream('', { fd: pipe }).resume();
+    const seen = await child.ended;
+    rest.destroy();
+    expect([complaint(seen), seen.status, seen.stdout]).toEqual(['E_RUN_UNKNOWN', 125, '']);
+    expect(seen.stderr).toContain('was removed while it was exported');
+  });
+
+  it('into a device or a directory replaces neither', () => {
+    execFileSync('mknod', [bench.path('null'), 'c', '1', '3']);
+    ok(['export', 'sum', 'null']);
+    expect(statSync(bench.path('null')).isCharacterDevice()).toBe(true);
+    const seen = bench.stillpoint(['export', 'sum', bench.directory]);
+    expect([complaint(seen), seen.status]).toEqual(['E_HOST_FILE', 125]);
   });
 
   it.each<[string, () => string[], string]>([
