@@ -2,11 +2,15 @@
  * struct linux_dirent64: ino(8) off(8) reclen(2) type(1) name NUL, padded to 8. The order is the order of creation; `off` is a cookie
  * that stays good when entries come and go during an iteration.
  */
+import { assert } from '../../core/index.ts';
+import { FIRST_COOKIE } from './directory-entries.ts';
 import type { FileSystem } from './file-system.ts';
 import { direntType } from './flags.ts';
 import type { DirectoryInode, Inode, VirtualInode } from './inode.ts';
 
 const HEADER_BYTES = 19;
+/** Of number 0 in a directory of /proc; below it are names (Linux begins there too, fs/proc/base.c). */
+const NUMBERED_COOKIE = 256;
 
 interface Listed { readonly name: string; readonly inode: Inode; readonly cookie: number }
 
@@ -14,14 +18,21 @@ function* listing(files: FileSystem, directory: DirectoryInode | VirtualInode, a
   if (after < 1) yield { name: '.', inode: directory, cookie: 1 };
   if (after < 2) yield { name: '..', inode: files.parentOf(directory), cookie: 2 };
   if (directory.kind === 'virtual') {
-    const listed = files.proc.list(directory.path);
-    for (let index = 0; index < listed.length; index++) {
-      const inode = listed[index]!;
-      if (index + 3 > after) yield { name: inode.path.slice(inode.path.lastIndexOf('/') + 1), inode, cookie: index + 3 };
-    }
+    yield* virtualListing(files, directory).filter(({ cookie }) => cookie > after);
     return;
   }
   for (const [name, entry] of directory.entries) if (entry.cookie > after) yield { name, inode: entry.inode, cookie: entry.cookie };
+}
+
+/** Processes, threads and descriptors come and go while somebody walks through them: their cookies are made of their numbers, as on Linux, and those of the others, which stay, of their places. */
+function virtualListing(files: FileSystem, directory: VirtualInode): Listed[] {
+  const listed = files.proc.list(directory.path).map((inode, index) => {
+    const name = inode.path.slice(inode.path.lastIndexOf('/') + 1);
+    const isNumbered = /^[0-9]+$/.test(name);
+    assert(isNumbered || FIRST_COOKIE + index < NUMBERED_COOKIE, 'names in /proc come before numbers');
+    return { name, inode, cookie: isNumbered ? NUMBERED_COOKIE + Number(name) : FIRST_COOKIE + index };
+  });
+  return listed.sort((a, b) => a.cookie - b.cookie);
 }
 
 /** Entries after cookie `after` that fit in `room` bytes. `isCut`: the first one did not fit. */
