@@ -1,7 +1,7 @@
 /**
  * The verbs of clusters: plan shows what a cluster manifest would run, up runs it, pipe runs a line of programs; cluster-process is what `up` starts.
  */
-import { createWriteStream, fstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream, fstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -10,9 +10,10 @@ import { counted, readClusterPlan, readPipePlan, runClusterProcess, upCluster, t
 import { StatusLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson, scaled, table, toJson, writeReport } from '../terminal.ts';
+import { collect } from './run.ts';
 
 interface UpFlags { readonly store?: string; readonly name?: string; readonly processes?: number; readonly resume?: boolean; readonly report?: string; readonly ephemeral?: boolean; readonly keys?: string; readonly json?: boolean; readonly progress: boolean; readonly logs: boolean }
-interface PipeFlags { readonly store?: string; readonly name?: string; readonly in?: string; readonly out?: string; readonly processes?: number; readonly progress: boolean }
+interface PipeFlags { readonly image: string[]; readonly store?: string; readonly name?: string; readonly in?: string; readonly out?: string; readonly processes?: number; readonly progress: boolean }
 
 interface PlanFlags { readonly json?: boolean; readonly processes?: number }
 
@@ -62,33 +63,37 @@ function addPipe(program: Command): void {
     .argument('<stages...>', "'PROGRAM ARG…' for each")
     .option('--store <dir>', 'the store')
     .option('--name <name>', 'keep the runs under this name (default: keep nothing)')
+    .option('--image <source[:mount]>', 'an image below the files of every stage (repeatable, the last on top): a name of the store, or a path with a slash; programs without a slash are looked up there', collect, [])
     .option('--in <file>', "the first program's standard input (default: this command's)")
     .option('--out <file>', "the last program's standard output (default: this command's, when all have ended)")
     .option('--processes <n>', 'number of processes (default: one for each processor)', parseProcesses)
     .option('--no-progress', 'no progress line')
     .addHelpText('after', `
-Example:
-  stillpoint pipe 'gen.elf 1000' 'sort.elf -n' 'uniq.elf -c' > counts`)
+Examples:
+  stillpoint pipe 'gen.elf 1000' 'sort.elf -n' 'uniq.elf -c' > counts
+  stillpoint pipe --image ./debian.tar 'grep -v ^#' 'sort -u' < hosts`)
     .action(async (stages: string[], flags: PipeFlags) => {
       const directory = mkdtempSync(join(tmpdir(), 'stillpoint-pipe-'));
-      try {
-        await runPipe(stages, flags, directory);
-      } finally {
-        rmSync(directory, { recursive: true, force: true });
-      }
+      process.once('exit', () => { rmSync(directory, { recursive: true, force: true }); }); // Also when nobody reads our output any more.
+      await runPipe(stages, flags, directory);
     });
 }
 
 async function runPipe(stages: readonly string[], flags: PipeFlags, directory: string): Promise<void> {
   const name = flags.name ?? 'pipe';
-  const store = flags.name === undefined ? join(directory, 'store') : flags.store;
+  const { store } = flags;
   const logs = flags.name === undefined ? join(directory, 'logs') : `${name}.logs`;
   const input = flags.in ?? await ownInput(directory);
   const output = flags.out ?? join(directory, 'output');
-  const plan = readPipePlan({ stages, name, logs, input, output, processes: flags.processes, store });
+  const plan = await readPipePlan({ stages, images: flags.image, name, logs, input, output, processes: flags.processes, store, isEphemeral: flags.name === undefined });
   const result = await drive(plan, { store, isResume: false, progress: flags.progress, logs: true, linesTo: process.stderr });
-  if (flags.out === undefined) process.stdout.write(readFileSync(output));
+  if (flags.out === undefined) await sayFile(output);
   if (result.kind === 'stopped') finish(plan, result, undefined);
+}
+
+/** However large it is. A reader that goes away ends the process (main.ts). */
+async function sayFile(path: string): Promise<void> {
+  for await (const bytes of createReadStream(path)) if (!process.stdout.write(bytes)) await new Promise((resolve) => { process.stdout.once('drain', resolve); });
 }
 
 /** Standard input as a file that a machine can read again: the file it is, or all that a pipe gives. */

@@ -237,6 +237,7 @@ function toNode(member: Member, context: { readonly process: number; readonly ho
   const whole: RunManifest = { ...manifest, arguments: [draft.name, ...manifest.arguments.slice(1)], channels };
   if (channels.length > limits.CHANNELS_MAX) throw complain(settings.place(['channels']), `node ${draft.name} has ${channels.length} channels, at most ${limits.CHANNELS_MAX} are possible`);
   checkManifest(whole);
+  refuseMissingInput(draft, settings, inspector);
   const standard: readonly [string, HostBinding][] = [
     ['stdin', draft.stdin === undefined ? { kind: 'empty' } : { kind: 'file', path: draft.stdin }],
     ['stdout', { kind: 'file', path: draft.stdout ?? `${settings.logs}/${member.name}.out` }],
@@ -244,6 +245,10 @@ function toNode(member: Member, context: { readonly process: number; readonly ho
   ];
   const bound = new Map<string, HostBinding>([...bindings.channels, ...standard, ...peers.map(({ spec, binding }): [string, HostBinding] => [spec.name, binding])]);
   return { name: member.name, of: draft.name, replicas: draft.group.replicas, group: draft.group.name, index: draft.index, host: context.host, process: context.process, manifest: whole, bindings: { ...bindings, channels: bound }, images: draft.group.images };
+}
+
+function refuseMissingInput({ group, stdin }: NodeDraft, { place }: ClusterSettings, host: ClusterHost): void {
+  if (stdin !== undefined && host.file(stdin) === undefined) throw complain(place(['groups', group.name, 'stdin']), `there is no file ${stdin}`);
 }
 
 /** Each replica writes files of its own, FILE.rN; the winner's becomes FILE when the cluster has ended. */

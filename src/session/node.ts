@@ -50,7 +50,6 @@ export async function runNode(request: NodeRequest): Promise<SessionResult> {
 export async function runEphemeralNode({ manifest, bindings, images, engine, hooks, digests, openPeer, context }: EphemeralNode): Promise<SessionResult> {
   const image = await openImages(images, context);
   try {
-    if (image.image !== undefined && image.image.tree.digest !== manifest.image) throw imagesChanged(manifest.programName);
     const program = image.image !== undefined && manifest.programPath !== undefined ? programAt(image.image.tree, manifest.programPath) : readProgram(bindings.program, image.image !== undefined);
     const saved: SavedBindings = { ...bindings, standardFiles: new Map() };
     return await ephemeralSession({ manifest, bindings: saved, hooks, openPeer, ...bootGuest(manifest, { program, digests: unsavable(digests), engine: engine ?? ENGINE_DEFAULT, image: image.image?.tree }) });
@@ -92,12 +91,8 @@ async function begin({ context, name, manifest, engine }: NodeRequest, bindings:
 /** The image that was planned with: it may have been collected since, or its source may have changed. */
 async function imageOf({ context, images, manifest, name }: NodeRequest): Promise<ImageTree> {
   const { tree: image } = await importImages(context, images);
-  if (image.digest !== manifest.image) throw imagesChanged(name);
+  if (image.digest !== manifest.image) throw new StillpointError('E_CLUSTER_CHANGED', `the images of ${name} have changed since the cluster was planned; start again`, { data: { run: name } });
   return image;
-}
-
-function imagesChanged(name: string): StillpointError {
-  return new StillpointError('E_CLUSTER_CHANGED', `the images of ${name} have changed since the cluster was planned; start again`, { data: { run: name } });
 }
 
 async function resumeNode(request: NodeRequest): Promise<SessionResult> {

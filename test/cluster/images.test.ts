@@ -39,6 +39,24 @@ it('programs and data come from the images of their group, again after a rollbac
   rig.write('image/etc/data', 'from the image;');
 });
 
+it('a cluster that keeps nothing has them, too', async () => {
+  await rig.up('images.yaml', ['--ephemeral', '--processes', '2']);
+  expect(rig.read('build/kept').toString()).toBe('from the image;/homefrom the image;');
+});
+
+it('a line of programs has them below each, kept or not', async () => {
+  rig.compile('copy-lines', '#include <stdio.h>\n#include <stdlib.h>\nint main(int c, char **v) { int k; while ((k = getchar()) != EOF) putchar(k); FILE *f = fopen("/etc/data", "r"); while ((k = fgetc(f)) != EOF) putchar(k); return 0; }\n');
+  writeFileSync(rig.path('image/bin/add'), rig.read('build/copy-lines.elf'), { mode: 0o755 });
+  rig.write('text', 'text;');
+  for (const name of [[], ['--name', 'kept']]) {
+    const { status, stdout, stderr } = await rig.stillpoint(['pipe', ...name, '--no-progress', '--image', './image', '--in', 'text', 'add', '/bin/add'], 'line');
+    expect([status, stdout, stderr]).toEqual([0, 'text;from the image;from the image;', '']);
+  }
+  expect((await rig.stillpoint(['replay', 'kept'], 'line')).status).toBe(0);
+  expect((await rig.stillpoint(['pipe', '--image', './image', '--in', 'text', 'nothing'], 'line')).stderr).toMatch(/^stillpoint: E_PROGRAM_NOT_FOUND: node nothing-0 of cluster pipe: .*none of that name in the image$/m);
+  expect((await rig.stillpoint(['pipe', '--image', './missing.tar', 'add'], 'line')).stderr).toMatch(/^stillpoint: E_IMAGE_OPEN: there is no image .*missing\.tar$/m);
+});
+
 it('a user that the image does not know, and what is no user, is refused', async () => {
   const says = async (user: string): Promise<string> => {
     rig.write('users.yaml', rig.read('images.yaml').toString().replace('user: worker', `user: ${user}`));

@@ -2,9 +2,10 @@
  * `up` as a user runs it: the same bits whatever the processes and transport, a node that fails, Ctrl-C and resume, a coordinator that is killed,
  * replay of one node alone, and `pipe`.
  */
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ClusterRig, fingerprint, isRunning, until, type ClusterReport } from './rig.ts';
+import { CLI, ClusterRig, fingerprint, isRunning, until, type ClusterReport } from './rig.ts';
 import { randomBytes } from './link-conformance.ts';
 
 const rig = new ClusterRig();
@@ -137,8 +138,18 @@ describe('pipe', () => {
     expect((await rig.stillpoint(['replay', 'kept.count-0'], 'kept')).status).toBe(0);
   });
 
+  it('leaves nothing behind when its reader goes away', () => {
+    rig.write('much', Buffer.alloc(3_000_000));
+    const temporary = rig.path('temporary');
+    mkdirSync(temporary, { recursive: true });
+    const command = `${process.execPath} ${CLI} pipe --in much build/twice.elf | head -c 1; echo "\${PIPESTATUS[*]}"`;
+    expect(execFileSync('bash', ['-c', command], { cwd: rig.directory, encoding: 'latin1', env: { ...process.env, TMPDIR: temporary } })).toBe('\x00141 0\n');
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
   it('says what is wrong', async () => {
     expect((await rig.stillpoint(['pipe', "a.elf 'open"])).stderr).toMatch(/E_USAGE: a.elf 'open: a quote is not closed/);
+    expect((await rig.stillpoint(['pipe', '--in', 'nothing', 'build/twice.elf'])).stderr).toMatch(/E_USAGE: stage twice: there is no file .*nothing$/m);
     expect((await rig.stillpoint(['pipe', 'build/fails.elf'])).stderr).toMatch(/E_CLUSTER_FAILED: node fails-0 of cluster pipe: it ended with status 7/);
   });
 });

@@ -3,10 +3,10 @@
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { ClusterGroup } from '../../manifest/index.ts';
+import type { ClusterGroup, ClusterSettings } from '../../manifest/index.ts';
 import { defaultStoreDirectory, importImages, importLease, openImages, withStore, type RunImage } from '../../session/index.ts';
 import { underLease, type StoreContext } from '../../txn/index.ts';
-import { planPipe, type PipeRequest } from '../pipe-plan.ts';
+import { pipeSettings, planPipe, type PipeRequest } from '../pipe-plan.ts';
 import { planCluster, type ClusterPlan } from '../plan.ts';
 import { NodeClusterHost } from './cluster-host.ts';
 
@@ -26,19 +26,21 @@ export async function readClusterPlan({ file, processes, name, isForRun, store, 
   // Loaded on demand: the YAML and schema packages would add a fifth to the start of every command.
   const { readClusterFile } = await import('../../manifest/live/cluster-file.ts');
   const settings = readClusterFile(file, name);
-  const plan = (images: ReadonlyMap<string, RunImage>): ClusterPlan => planCluster(settings, new NodeClusterHost(), { processes, images, isEphemeral });
+  return withImages(settings, { isForRun: isForRun === true && isEphemeral !== true, store }, (images) => planCluster(settings, new NodeClusterHost(), { processes, images, isEphemeral }));
+}
+
+/** Plans with the images of the groups: brought to the store for a run that is kept, else looked at. */
+async function withImages(settings: ClusterSettings, { isForRun, store }: { readonly isForRun: boolean; readonly store: string | undefined }, plan: (images: ReadonlyMap<string, RunImage>) => ClusterPlan): Promise<ClusterPlan> {
   const groups = settings.groups.filter((group) => group.images.length > 0);
   if (groups.length === 0) return plan(new Map());
   const directory = store ?? settings.store;
-  if (isForRun === true && isEphemeral !== true) {
-    if (!existsSync(directory ?? defaultStoreDirectory())) await lookAt(groups, directory, plan); // What can be refused is refused before there is a store.
-    return withStore(directory, 'create', (context) => underLease(context, importLease(), async () => {
-      const images = new Map<string, RunImage>();
-      for (const group of groups) images.set(group.name, await importImages(context, group.images));
-      return plan(images);
-    }));
-  }
-  return lookAt(groups, directory, plan);
+  if (!isForRun) return lookAt(groups, directory, plan);
+  if (!existsSync(directory ?? defaultStoreDirectory())) await lookAt(groups, directory, plan); // What can be refused is refused before there is a store.
+  return withStore(directory, 'create', (context) => underLease(context, importLease(), async () => {
+    const images = new Map<string, RunImage>();
+    for (const group of groups) images.set(group.name, await importImages(context, group.images));
+    return plan(images);
+  }));
 }
 
 /** Without bringing anything anywhere. */
@@ -61,8 +63,11 @@ export async function convertCluster(files: readonly string[], name: string | un
   return (await import('../../manifest/live/convert.ts')).convertToCluster(files, name);
 }
 
-/** Throws E_USAGE, E_CHANNEL_*. */
-export function readPipePlan(request: PipeRequest): ClusterPlan {
+/** Throws E_USAGE, E_CHANNEL_*, E_IMAGE_*. */
+export async function readPipePlan(request: PipeRequest): Promise<ClusterPlan> {
+  const host = new NodeClusterHost();
   const absolute = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));
-  return planPipe({ ...request, logs: resolve(request.logs), input: absolute(request.input), output: absolute(request.output) }, new NodeClusterHost());
+  const { processes, store, isEphemeral } = request;
+  const settings = pipeSettings({ ...request, logs: resolve(request.logs), input: absolute(request.input), output: absolute(request.output) }, host);
+  return withImages(settings, { isForRun: !isEphemeral, store }, (images) => planPipe(settings, host, { processes, images, isEphemeral }));
 }
