@@ -108,10 +108,10 @@ function openExisting(context: FileContext, { found, inode, flags, hasPartner }:
   return openFile;
 }
 
-/** A FIFO has nobody at the other end; who opens both ends never lacks one. */
-function lacksEnd({ pipe }: FifoInode, flags: number): boolean {
+/** A FIFO has nobody at the other end; who opens both ends never lacks one, and nobody waits at a pipe without a name (/dev/stdin). */
+function lacksEnd({ pipe, nlink }: FifoInode, flags: number): boolean {
   const access = flags & O.ACCMODE;
-  return (access === O.WRONLY && pipe.readers === 0) || (access === O.RDONLY && pipe.writers === 0);
+  return nlink > 0 && ((access === O.WRONLY && pipe.readers === 0) || (access === O.RDONLY && pipe.writers === 0));
 }
 
 /** /dev/ptmx makes a terminal, /dev/tty is the one of the caller's session. */

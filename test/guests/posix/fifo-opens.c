@@ -87,5 +87,7 @@ int main(void) {
   setvbuf(stdout, 0, _IONBF, 0);
   mkfifo("fifo", 0600); mkdir("box", 0700); symlink("fifo", "link");
   threads(); processes(); others();
+  int pair[2]; char path[40], byte = '-'; pipe(pair); write(pair[1], "p", 1); snprintf(path, 40, "/proc/self/fd/%d", pair[0]); close(pair[1]);
+  int again = open(path, O_RDONLY); printf("a pipe without a writer: %s", again >= 0 && read(again, &byte, 1) == 1 ? "opened" : "not opened"); printf(" %c %d\n", byte, (int) read(again, &byte, 1));
   return 0;
 }
