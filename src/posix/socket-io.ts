@@ -277,7 +277,7 @@ export function receive(socket: Socket, want: Receive): Received | number | type
     }
     if (socket.type === 'seqpacket' && socket.status !== 'connected') return -ERRNO.ENOTCONN;
   }
-  if (socket.error !== 0) return -takeError(socket);
+  if (socket.error !== 0 && socket.error !== ERRNO.EPIPE) return -takeError(socket); // EPIPE is for who sends (sendToNobody): here it has ended.
   if (socket.isEnded || socket.isReadShut) return { bytes: new Uint8Array(0), from: '', length: 0, files: [] };
   return want.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
 }
@@ -289,9 +289,12 @@ export interface Send { readonly bytes: Uint8Array; readonly to: string | undefi
 export function send(context: FileContext, inode: SocketInode, what: Send): number | typeof BLOCKED {
   const { socket } = inode;
   if (socket.type === 'datagram') return sendDatagram(context, inode, what);
-  if (what.to !== undefined && what.to !== '') return socket.status === 'connected' ? -ERRNO.EISCONN : -ERRNO.EOPNOTSUPP;
-  if (socket.status !== 'connected') return socket.domain === 'unix' ? -ERRNO.ENOTCONN : -ERRNO.EPIPE;
+  const isUnix = socket.domain === 'unix';
+  if (isUnix && socket.type === 'stream' && what.to !== undefined && what.to !== '') return socket.status === 'connected' ? -ERRNO.EISCONN : -ERRNO.EOPNOTSUPP;
+  if (socket.status !== 'connected') return isUnix ? -ERRNO.ENOTCONN : -ERRNO.EPIPE;
+  if (!isUnix && socket.error !== 0) return -takeError(socket);
   const peer = peerOf(context.files, socket);
+  if (!isUnix && !socket.isWriteShut && peer === undefined) return sendToNobody(socket, what.bytes.length);
   if (socket.isWriteShut || peer === undefined || peer.isReadShut) return -ERRNO.EPIPE;
   if (socket.type === 'seqpacket') {
     if (what.bytes.length > SOCKET_BYTES) return -ERRNO.EMSGSIZE;
@@ -309,6 +312,14 @@ export function send(context: FileContext, inode: SocketInode, what: Send): numb
   const taken = stream.room;
   peer.pushStream(what.bytes.subarray(0, taken), what.files);
   return taken;
+}
+
+/** The other end of a connection of the internet has closed. What is sent first is taken, and answered by a reset, of which the next call hears. */
+function sendToNobody(socket: Socket, length: number): number {
+  socket.error = ERRNO.EPIPE;
+  socket.isWriteShut = true;
+  socket.changed();
+  return length;
 }
 
 function sendDatagram(context: FileContext, inode: SocketInode, what: Send): number | typeof BLOCKED {

@@ -52,7 +52,10 @@ function closeSocket(files: FileSystem, { socket }: SocketInode): void {
   if (peer?.kind === 'socket' && socket.type !== 'datagram' && socket.peer !== 0) {
     peer.socket.peer = 0;
     peer.socket.isEnded = true;
-    if (socket.hasInput || isReset(socket)) peer.socket.error = ERRNO.ECONNRESET;
+    if (socket.hasInput || isReset(socket)) {
+      peer.socket.error = ERRNO.ECONNRESET;
+      peer.socket.isWriteShut = true;
+    }
     peer.socket.changed();
   }
   for (const ino of socket.backlog) {
