@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { blobHash, type BlobHash } from '../../src/core/index.ts';
 import { collect, exportSnapshots, openSnapshot, readHash, salvagePack, SnapshotChecker, SnapshotHealer, SnapshotImporter, SnapshotWriter, storedPages, type Root } from '../../src/snapshot/index.ts';
+import { decodeList } from '../../src/snapshot/location-list.ts';
 import { PackArena } from '../../src/snapshot/pack-arena.ts';
 import { decodeLocation, decodePack, encodePack, encodePagePack, isSoundSlot, PACK_BYTES_MAX, type PackSlot } from '../../src/snapshot/pack-format.ts';
 import { MemoryStore, type StorePut, type Table } from '../../src/store/index.ts';
@@ -145,6 +146,7 @@ describe('packs of a large capture', () => {
     expect([plain(openSnapshot(store, kept.at(-1)!, digests)), await trouble(store)]).toEqual([last, []]);
     expect(await collect(store, kept, digests)).toEqual({ nodes: 0, pages: 0, packs: 0 });
     const named = new Set(rows(store, 'pages').map(({ value }) => Buffer.from(decodeLocation(value)!.pack).toString('hex')));
+    for (const { value } of rows(store, 'locations')) for (const { at } of decodeList(value)!) named.add(Buffer.from(value).toString('hex', at, at + 8)); // Lists of which all lives stay.
     expect(rows(store, 'packs').every(({ key }) => named.has(Buffer.from(key).toString('hex', 0, 8)))).toBe(true);
     const left = storedPages(store);
     expect((await collect(store, [], digests)).pages).toBe(left);

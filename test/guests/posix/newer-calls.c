@@ -84,7 +84,8 @@ static void schedules(void) {
   printf("policy %d %s %s\n", sched_getscheduler(0), word(sched_getscheduler(-1)), word(sched_getscheduler(gone)));
   printf("%s %s %s %s\n", word(sched_getparam(0, &p)), word(sched_getparam(-1, &p)), word(sched_getparam(0, 0)), word(sched_getparam(gone, &p)));
   printf("%s %s %s %s\n", word(sched_setparam(0, &p)), word(sched_setparam(0, &p1)), word(sched_setparam(-1, &p)), word(sched_setparam(gone, &p)));
-  for (int policy = -1; policy < 9; policy++) printf("%s/%s ", word(policy == 1 || policy == 2 ? 0 : sched_setscheduler(0, policy, &p)), word(sched_setscheduler(0, policy, policy == 1 || policy == 2 ? &p : &p1)));
+  /* Real time is for root, and so is the way back from SCHED_IDLE (user-rights.c). */
+  for (int policy = -1; policy < 9; policy++) printf("%s/%s ", word(policy == 1 || policy == 2 || policy == SCHED_IDLE ? 0 : sched_setscheduler(0, policy, &p)), word(sched_setscheduler(0, policy, policy == 1 || policy == 2 ? &p : &p1)));
   sched_setscheduler(0, SCHED_OTHER, &p);
   printf("\n%s ", word(sched_rr_get_interval(0, &t))); printf("%s %s %d %d\n", word(sched_rr_get_interval(-1, &t)), word(sched_rr_get_interval(gone, &t)), (int)t.tv_sec, t.tv_nsec >= 0 && t.tv_nsec < 1000000000);
   printf("max %d %d %d %s\n", sched_get_priority_max(0), sched_get_priority_max(2), sched_get_priority_min(1), word(sched_get_priority_max(77)));
