@@ -47,9 +47,9 @@ function digits(text: string): string {
 }
 
 function removeLeftovers(directory: string): void {
+  const [ourHost, ourBoot] = hostDigits();
   for (const name of namesIn(directory)) {
     const [, host, boot, pid, started] = ASIDE.exec(name) ?? [];
-    const [ourHost, ourBoot] = hostDigits();
     if (host !== ourHost || started === undefined) continue;
     if (boot === ourBoot && isAlive({ ...thisOwner(), pid: Number(pid), started })) continue;
     const path = join(directory, basename(name));
