@@ -1,4 +1,4 @@
-/** The other process of lmdb-store.test.ts: child.ts open|scan|count|write DIRECTORY …. Prints a code, never a stack, for operating errors. */
+/** The other process of lmdb-store.test.ts and lmdb-counter.test.ts: child.ts open|scan|count|reopen|write DIRECTORY …. Prints a code, never a stack, for operating errors. */
 import { StillpointError } from '../../src/core/index.ts';
 import { TABLES } from '../../src/store/index.ts';
 import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
@@ -26,6 +26,23 @@ async function count(): Promise<void> {
   await store.close();
 }
 
+/** Opens the store, commits a few times and closes it, over and over; says what became of a commit that was done. */
+async function reopen(): Promise<void> {
+  const own = key(`own ${name}`);
+  const bytes = (number: number): Uint8Array | undefined => (number === 0 ? undefined : key(String(number)));
+  let last = 0;
+  for (let round = 0; round < Number(times); round++) {
+    const store = await openLmdbStore({ directory, mode: 'existing', isChecked: true });
+    for (let more = round % 4; more >= 0; more--) {
+      if (await store.commit({ expect: [{ table: 'runs', key: own, value: bytes(last) }], puts: [{ table: 'runs', key: own, value: bytes(last + 1)! }, { table: 'blobs', key: key(`${name} ${last % 50}`), value: new Uint8Array(3000) }] }) !== 'done') throw new Error(`commit ${last} of ${name} was lost`);
+      const stored = store.get('runs', own);
+      if (stored === undefined || new TextDecoder().decode(stored) !== String(++last)) throw new Error(`commit ${last} of ${name} is not seen`);
+    }
+    await store.close();
+  }
+  console.log(last);
+}
+
 async function write(): Promise<void> {
   const store = await openLmdbStore({ directory, mode: 'existing' });
   for (let index = 0; ; index++) {
@@ -40,6 +57,7 @@ try {
   if (verb === 'open') await (await openLmdbStore({ directory, mode: 'create' })).close();
   else if (verb === 'scan') await scan();
   else if (verb === 'count') await count();
+  else if (verb === 'reopen') await reopen();
   else await write();
 } catch (error) {
   if (!(error instanceof StillpointError)) throw error;

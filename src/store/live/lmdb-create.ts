@@ -1,29 +1,16 @@
 /**
- * Makes a store where there is none, and opens LMDB's environment of one.
+ * Makes a store where there is none.
  * Invariant: a directory is either not a store or a whole one: it is built aside and linked into place. What this does NOT do: look at what is there (lmdb-files.ts, lmdb-store.ts).
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
 import { assert } from '../../core/index.ts';
 import { encodeStoreMeta, META_KEY, STORE_ID_BYTES, STORE_VERSION } from '../format.ts';
 import { TABLES } from '../store.ts';
+import { Environment } from './lmdb-environment.ts';
 import { engineError } from './lmdb-errors.ts';
 import { buildName, DATA_FILE, isErrno, prepareLockFile, syncDirectory } from './lmdb-files.ts';
-
-export type Root = RootDatabase<Uint8Array, Uint8Array>;
-
-/** Databases an environment can name; the tables of today and of some later versions. */
-const DATABASES_MAX = 32;
-
-export function openEnvironment(directory: string, readOnly: boolean): Root {
-  try {
-    return open<Uint8Array, Uint8Array>(directory, { noSubdir: false, overlappingSync: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: DATABASES_MAX, readOnly });
-  } catch (cause) {
-    throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
-  }
-}
 
 /** Throws E_STORE_OPEN, E_DISK_FULL; then nothing is left. */
 export async function createStore(directory: string, found: 'absent' | 'empty'): Promise<void> {
@@ -52,13 +39,12 @@ export async function createStore(directory: string, found: 'absent' | 'empty'):
 
 async function buildStore(build: string): Promise<void> {
   prepareLockFile(build);
-  const root = openEnvironment(build, false);
+  const environment = await Environment.open(build, false);
   try {
-    for (const table of TABLES) root.openDB(table, { encoding: 'binary', keyEncoding: 'binary' });
-    const meta = root.openDB<Uint8Array, Uint8Array>('meta', { encoding: 'binary', keyEncoding: 'binary' });
-    root.transactionSync(() => meta.putSync(META_KEY, encodeStoreMeta({ version: STORE_VERSION, id: randomBytes(STORE_ID_BYTES) })));
+    const tables = new Map(TABLES.map((table) => [table, environment.table(table, true)!])); // They are made.
+    environment.transact(() => tables.get('meta')!.putSync(META_KEY, encodeStoreMeta({ version: STORE_VERSION, id: randomBytes(STORE_ID_BYTES) })));
   } finally {
-    await root.close();
+    await environment.close();
   }
 }
 

@@ -11,26 +11,22 @@
  */
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Database, TransactionFlags } from 'lmdb';
 import { assert, StillpointError } from '../../core/index.ts';
 import { decodeStoreMeta, encodeStoreMeta, KEY_BYTES_MAX, META_KEY, STORE_VERSION } from '../format.ts';
 import { TABLES, type Store, type StoreBatch, type StorePut, type Table } from '../store.ts';
 import { checkPages, troubleError, type PageCheck } from './lmdb-check.ts';
-import { createStore, openEnvironment, type Root } from './lmdb-create.ts';
+import { createStore } from './lmdb-create.ts';
+import { Environment, LMDB_SYNCS, NOBODY_SYNCS, type Cells } from './lmdb-environment.ts';
 import { engineError, numericCode, orStoreError } from './lmdb-errors.ts';
 import { checkDataFile, DATA_FILE, extendDataFile, inspectDirectory, prepareLockFile } from './lmdb-files.ts';
 import { keepReserve, takeFromReserve } from './lmdb-reserve.ts';
 import { encodeBatch, Seals } from './lmdb-seal.ts';
 import { expandPack, shrinkPack } from './pack-codec.ts';
 
-type Cells = Database<Uint8Array, Uint8Array>;
 type RangeBounds = Parameters<Store['range']>[1];
 /** A table is absent only in a store of an older version that is open for reading. */
 type Tables = Readonly<Record<Table, Cells | undefined>>;
 
-/** Of the package's transactionSync(), which waits for the commit either way. */
-const LMDB_SYNCS = 3 as TransactionFlags; // The package's types do not name combinations.
-const NOBODY_SYNCS = 0x1_0003 as TransactionFlags; // MDB_NOSYNC.
 /** Entries that range() copies out at a time: no read transaction stays open while the caller works. */
 const RANGE_CHUNK = 64;
 /**
@@ -61,22 +57,22 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false }
   await rollBackUnfinished(directory, mode);
   const { shortBytes } = checkDataFile(directory);
   if (mode !== 'read-only' || shortBytes > 0) prepareLockFile(directory);
-  const root = openEnvironment(directory, mode === 'read-only' && shortBytes === 0);
+  const environment = await Environment.open(directory, mode === 'read-only' && shortBytes === 0);
   let seals: Seals | undefined;
   try {
-    if (shortBytes > 0) root.transactionSync(() => extendDataFile(directory));
-    if (!isChecked) mustHaveSoundPages(directory, root, mode);
+    if (shortBytes > 0) environment.transact(() => extendDataFile(directory));
+    if (!isChecked) mustHaveSoundPages(environment, mode);
     if (mode !== 'read-only') seals = Seals.open(directory);
     // Raising the version is a transaction, and would take the place of the one that is still to be finished.
     const mustFinish = seals?.mustRecover === true;
-    const { tables, isOld } = openTables(directory, { root, raises: mode !== 'read-only' && !mustFinish });
-    const store = new LmdbStore(directory, { root, tables, seals });
+    const { tables, isOld } = openTables(environment, { raises: mode !== 'read-only' && !mustFinish });
+    const store = new LmdbStore(environment, { tables, seals });
     if (mode !== 'read-only') keepReserve(directory);
     if (!isOld || !mustFinish) return store;
     await store.close();
   } catch (cause) {
     seals?.close();
-    await root.close();
+    await environment.close();
     throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
   }
   return openLmdbStore({ directory, mode, isChecked: true });
@@ -87,13 +83,13 @@ async function rollBackUnfinished(directory: string, mode: LmdbStoreOptions['mod
   if (!orStoreError(directory, () => Seals.mustRecover(directory))) return;
   if (mode === 'read-only') return (await openLmdbStore({ directory, mode: 'existing' })).close();
   prepareLockFile(directory);
-  const root = openEnvironment(directory, false);
+  const environment = await Environment.open(directory, false);
   const seals = orStoreError(directory, () => Seals.open(directory));
   try {
-    root.transactionSync(() => { if (seals?.mustRecover === true) seals.rollBack(); });
+    environment.transact(() => { if (seals?.mustRecover === true) seals.rollBack(); });
   } finally {
     seals?.close();
-    await root.close();
+    await environment.close();
   }
 }
 
@@ -104,46 +100,37 @@ export async function lookAtPages(path: string): Promise<PageCheck> {
   await rollBackUnfinished(directory, 'existing');
   const { shortBytes } = checkDataFile(directory);
   if (shortBytes > 0) prepareLockFile(directory);
-  const root = openEnvironment(directory, shortBytes === 0);
+  const environment = await Environment.open(directory, shortBytes === 0);
   try {
-    if (shortBytes > 0) root.transactionSync(() => extendDataFile(directory));
-    return beneathReader(root, () => checkPages(directory));
+    if (shortBytes > 0) environment.transact(() => extendDataFile(directory));
+    return environment.beneathReader(() => checkPages(directory));
   } finally {
-    await root.close();
+    await environment.close();
   }
 }
 
-function mustHaveSoundPages(directory: string, root: Root, mode: LmdbStoreOptions['mode']): void {
-  const { troubles } = beneathReader(root, () => checkPages(directory, { pagesMax: PAGES_CHECKED_MAX, isForReading: mode === 'read-only' }));
+function mustHaveSoundPages(environment: Environment, mode: LmdbStoreOptions['mode']): void {
+  const { directory } = environment;
+  const { troubles } = environment.beneathReader(() => checkPages(directory, { pagesMax: PAGES_CHECKED_MAX, isForReading: mode === 'read-only' }));
   if (troubles.length > 0) throw troubleError(directory, troubles);
-}
-
-/** Holds a read transaction: no page of a state from now on is used again before it ends. */
-function beneathReader<Result>(root: Root, action: () => Result): Result {
-  const reader = root.useReadTransaction() as { done(): void }; // Not in the package's types in full.
-  try {
-    return action();
-  } finally {
-    reader.done();
-  }
 }
 
 /**
  * Opens every table; the meta record first, and nothing is made in a database that is not ours. A store of an older version lacks tables: they are
  * made, and the version raised, in one transaction; who only reads finds them empty.
  */
-function openTables(directory: string, { root, raises }: { readonly root: Root; readonly raises: boolean }): { readonly tables: Tables; readonly isOld: boolean } {
-  const openTable = (table: Table): Cells | undefined => root.openDB<Uint8Array, Uint8Array>(table, { encoding: 'binary', keyEncoding: 'binary', ...{ create: false } });
-  const meta = openTable('meta');
+function openTables(environment: Environment, { raises }: { readonly raises: boolean }): { readonly tables: Tables; readonly isOld: boolean } {
+  const { directory } = environment;
+  const meta = environment.table('meta', false);
   const { version, id } = decodeStoreMeta(meta?.get(META_KEY), directory);
   if (version < STORE_VERSION && raises) {
-    root.transactionSync(() => {
-      for (const table of TABLES) root.openDB(table, { encoding: 'binary', keyEncoding: 'binary' });
+    environment.transact(() => {
+      for (const table of TABLES) environment.table(table, true);
       meta!.putSync(META_KEY, encodeStoreMeta({ version: STORE_VERSION, id }));
     });
   }
   const tables = TABLES.map((table): [Table, Cells | undefined] => {
-    const cells = table === 'meta' ? meta : openTable(table);
+    const cells = table === 'meta' ? meta : environment.table(table, false);
     if (cells === undefined && version === STORE_VERSION) throw new StillpointError('E_STORE_CORRUPT', `${directory}: the store has no table ${table}`);
     return [table, cells];
   });
@@ -163,7 +150,7 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolea
 
 export class LmdbStore implements Store {
   readonly directory: string;
-  readonly #root: Root;
+  readonly #environment: Environment;
   readonly #tables: Tables;
   readonly #seals: Seals | undefined;
   /** The last transaction that this object committed and saw on disk, and whether LMDB synced it its way. */
@@ -171,15 +158,15 @@ export class LmdbStore implements Store {
   #isClosed = false;
 
   /** Use openLmdbStore(). Commits again what a power cut left unfinished. */
-  constructor(directory: string, parts: { readonly root: Root; readonly tables: Tables; readonly seals: Seals | undefined }) {
-    this.directory = directory;
-    this.#root = parts.root;
+  constructor(environment: Environment, parts: { readonly tables: Tables; readonly seals: Seals | undefined }) {
+    this.directory = environment.directory;
+    this.#environment = environment;
     this.#tables = parts.tables;
     this.#seals = parts.seals;
     const { seals } = parts;
     if (seals === undefined) return;
     if (seals.mustRecover) this.#inTwoSyncs(() => (seals.mustRecover ? this.#apply({ ...seals.unfinished, puts: [...seals.unfinished.puts ?? [], this.#formatAgain()] }) : 'conflict'));
-    this.#root.transactionSync(() => seals.mark());
+    this.#environment.transact(() => seals.mark());
   }
 
   get(table: Table, key: Uint8Array): Uint8Array | undefined {
@@ -241,8 +228,8 @@ export class LmdbStore implements Store {
   #inOneSync(work: () => 'done' | 'nothing' | 'conflict', record: Uint8Array): 'done' | 'conflict' | undefined {
     const seals = this.#seals!; // Who owns a transaction has sealed it.
     let sealed = 0;
-    const answer = this.#root.transactionSync(() => {
-      const transaction = this.#root.getWriteTxnId();
+    const answer = this.#environment.transact(() => {
+      const transaction = this.#environment.transaction;
       if (transaction - 1 !== this.#own?.transaction || !seals.isFree(transaction)) return undefined;
       const done = work();
       if (done === 'done') seals.seal(sealed = transaction, record);
@@ -258,10 +245,10 @@ export class LmdbStore implements Store {
   /** Pages, sync, header, sync. */
   #inTwoSyncs(work: () => 'done' | 'nothing' | 'conflict'): 'done' | 'conflict' {
     let sealed = 0;
-    const answer = this.#root.transactionSync(() => {
+    const answer = this.#environment.transact(() => {
       const done = work();
       if (done !== 'done' || this.#seals === undefined) return done;
-      sealed = this.#root.getWriteTxnId();
+      sealed = this.#environment.transaction;
       if (sealed - 1 !== this.#own?.transaction) this.#seals.settle(); // Two commits on their way at once could not be told from each other.
       this.#seals.seal(sealed, undefined);
       return done;
@@ -272,7 +259,7 @@ export class LmdbStore implements Store {
 
   /** Makes reads see what another thread has committed. */
   refresh(): void {
-    (this.#root as unknown as { resetReadTxn(): void }).resetReadTxn(); // In the package, not in its types.
+    this.#environment.refresh();
   }
 
   /** Nobody commits while `work` runs. When this returns, everything that was committed before is on disk. */
@@ -298,7 +285,7 @@ export class LmdbStore implements Store {
     this.finish();
     this.#isClosed = true;
     this.#seals?.close();
-    await this.#root.close();
+    await this.#environment.close();
   }
 
   /** What comes before a close: a store at rest needs nobody to finish a commit, it can be read where nothing can be written. */
