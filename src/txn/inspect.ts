@@ -230,7 +230,8 @@ class RunInspector {
       if (journal.tailAfter(count).link !== link) throw new StillpointError('E_SNAPSHOT_FORMAT', `checkpoint ${number} of run ${record.name} belongs to another journal`);
     } catch (error) {
       if (!(error instanceof StillpointError)) throw error;
-      if (error.code === 'E_SNAPSHOT_FORMAT') this.#findings.push({ code: error.code, says: error.message, run: record.name, remedy: { kind: 'drop-checkpoint', name: record.name, number } });
+      const isOfRecord = error.code === 'E_SNAPSHOT_FORMAT' || error.data['checkpoint'] === number; // Also one that ends where this journal never was.
+      if (isOfRecord) this.#findings.push({ code: error.code, says: error.message, run: record.name, remedy: { kind: 'drop-checkpoint', name: record.name, number } });
     }
   }
 

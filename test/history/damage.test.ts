@@ -8,7 +8,7 @@ import { StillpointError, type BlobHash } from '../../src/core/index.ts';
 import { checkOpenStore, type FsckResult } from '../../src/session/fsck.ts';
 import { openSnapshot } from '../../src/snapshot/index.ts';
 import { MemoryStore, TABLES, type Table } from '../../src/store/index.ts';
-import { listCheckpoints, listMarks, listRuns, openJournal, openRun, recover, runNames, type StoreContext } from '../../src/txn/index.ts';
+import { encodeCheckpointRecord, listCheckpoints, listMarks, listRuns, openJournal, openRun, recover, runNames, type StoreContext } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
 import { plain } from '../snapshot/machines.ts';
 import { generator, owner } from '../txn/support.ts';
@@ -155,6 +155,18 @@ describe(`damage (STILLPOINT_SEED=${SEED})`, () => {
       expect([repaired.isSound, repaired.findings.length > 0, repaired.repairs.filter((line) => !line.startsWith('mended'))], `case ${index}\n${show(repaired)}`).toEqual([true, true, []]);
       expect(restoredRuns(context), `case ${index}`).toEqual(restoredRuns(copy));
     }
+  });
+
+  it('checkpoints: one that ends behind the end of its journal is found', async () => {
+    const copy = await storeOf(rows);
+    const [run] = [...listRuns(copy)].filter((record) => listCheckpoints(copy, record).length > 1);
+    const row = rows.find(({ table, key }) => table === 'checkpoints' && Buffer.from(key).toString('hex').startsWith(run!.id))!;
+    const [checkpoint] = listCheckpoints(copy, run!);
+    const value = encodeCheckpointRecord(digests, { ...checkpoint!, tail: { ...checkpoint!.tail, count: run!.tail.count + 2 } });
+    const context = await storeOf(rows.map((each) => (each === row ? { ...row, value } : each)));
+    expect((await checkOpenStore(context, { repairs: false })).findings.map(({ code }) => code)).toEqual(['E_JOURNAL_CUT']);
+    expect((await checkOpenStore(context, { repairs: true, copy: copy.store })).isSound).toBe(true);
+    expect(restoredRuns(context)).toEqual(restoredRuns(copy));
   });
 
   it('packs that a killed checkpoint left are no damage', async () => {
