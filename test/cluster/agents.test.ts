@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createWriteStream, existsSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ControlLink, type ControlFrame } from '../../src/cluster/control-link.ts';
+import { ChildHandle } from '../../src/cluster/live/process-handle.ts';
 import { AgentRig, pipelineOn } from './agent-rig.ts';
 import { randomBytes } from './link-conformance.ts';
 import { ClusterRig, fingerprint, isRunning, randomFrom, until } from './rig.ts';
@@ -132,6 +133,21 @@ async function unread(store: string): Promise<Uint8Array> {
   const held = Math.max(0, ...[...stdout.matchAll(/data: bytes \d+\.\.(\d+)/g)].map(([, end]) => Number(end)));
   return DATA.subarray(held);
 }
+
+describe('a process that is abandoned', () => {
+  it.each([
+    ['ends when it notices', "process.on('disconnect', () => { console.error('last words'); process.exit(3); }); process.send('here');"],
+    ['has ended already', "process.send('here', () => { console.error('last words'); process.exit(3); });"],
+  ])('is gone when it is over, with how and its last words: one that %s', async (_, program) => {
+    const gone: string[] = [];
+    const handle: ChildHandle<object, string> = new ChildHandle(['-e', program], {
+      onMessage: () => { handle.abandon(); },
+      onGone: (how, errors) => { gone.push(`${how}: ${errors}`); },
+    });
+    await until(() => gone.length > 0, 'its end');
+    expect([gone, handle.isGone]).toEqual([['status 3: last words\n'], true]);
+  });
+});
 
 describe('messages to an agent', () => {
   it.each([1, 2, 3, 4, 5])('come once and in order, whatever frames are lost, doubled or late (seed %i)', (seed) => {

@@ -28,6 +28,10 @@ const NODE_OPTIONS = ['--no-incremental-marking', '--single-threaded-gc', '--exp
 export class ChildHandle<Outgoing extends object = ToProcess, Incoming = FromProcess> implements ProcessHandle<Outgoing> {
   readonly #child: ReturnType<typeof spawn>;
   #isGone = false;
+  #isAbandoned = false;
+  /** How the process ended, when nothing comes on its standard error any more. */
+  #end: string | undefined;
+  readonly #gone: (how: string) => void;
 
   /** `entry`: arguments of node that make a process of a cluster. */
   constructor(entry: readonly string[], { onMessage, onGone }: ProcessEvents<Incoming>) {
@@ -35,13 +39,18 @@ export class ChildHandle<Outgoing extends object = ToProcess, Incoming = FromPro
     let errors = '';
     child.stderr!.on('data', (bytes: Buffer) => { errors = (errors + bytes.toString()).slice(-ERRORS_MAX); });
     child.on('message', (message) => { onMessage(message as Incoming); }); // Only our process has the other end.
-    const gone = (how: string): void => {
+    const gone = this.#gone = (how: string): void => {
       if (this.#isGone) return;
       this.#isGone = true;
       onGone(how, errors);
     };
     child.on('error', (error) => { if (child.pid === undefined) gone(error.message); }); // One that could not be told something ends by itself.
     child.on('close', (code, signal) => { gone(signal ?? `status ${code}`); });
+    const ended = Promise.all([new Promise<string>((done) => { child.on('exit', (code, signal) => { done(signal ?? `status ${code}`); }); }), new Promise((done) => { child.stderr!.on('close', done); })]);
+    void ended.then(([how]) => {
+      this.#end = how;
+      if (this.#isAbandoned) gone(how);
+    });
   }
 
   get pid(): number | undefined {
@@ -62,6 +71,9 @@ export class ChildHandle<Outgoing extends object = ToProcess, Incoming = FromPro
 
   /** Nobody tells it anything any more: it stops by itself, at a resumable point. */
   abandon(): void {
-    if (this.#child.connected) this.#child.disconnect();
+    if (!this.#child.connected) return;
+    this.#isAbandoned = true; // Node emits no 'close' of a child whose channel was closed at this end.
+    this.#child.disconnect();
+    if (this.#end !== undefined) this.#gone(this.#end);
   }
 }
