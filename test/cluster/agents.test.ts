@@ -2,9 +2,9 @@
  * Clusters over several hosts: two agents with stores and directories of their own on the loopback, and `up` as a third host. The same outputs and roots as on
  * one host, also when processes there are killed, on Ctrl-C, and when an agent dies. STILLPOINT_SLOW=1: hosts in network namespaces (hosts.test.ts).
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, existsSync, statSync, writeFileSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, rmSync, statSync, writeFileSync, type WriteStream } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ControlLink, type ControlFrame } from '../../src/cluster/control-link.ts';
 import { ChildHandle } from '../../src/cluster/live/process-handle.ts';
@@ -74,31 +74,55 @@ describe('nodes on two other hosts', () => {
     expect([again.status, again.stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_RUN_EXISTS: the stores of its hosts hold 2 runs of cluster placed already/)]);
   });
 
-  it.each<[string, () => Promise<void> | void]>([
-    ['Ctrl-C', () => {}],
+  it.each<[string, (up: ChildProcess) => Promise<void> | void, number | null, RegExp]>([
+    ['Ctrl-C', (up) => { up.kill('SIGINT'); }, 130, /go on with: stillpoint up placed.yaml --keys keys --resume/],
     ['the death of an agent', async () => {
       process.kill(agents.pid('west'), 'SIGKILL');
       await agents.start('west');
-    }],
-  ])('%s leaves everything resumable, nothing running, and the resume gives the same bits', async (what, disturb) => {
+    }, 125, /^stillpoint: E_CLUSTER_FAILED: cluster placed: host west \(127\.0\.0\.1:\d+\) has another agent than before/m],
+    ['an output that cannot be written here', () => {
+      rig.remove('build/copy');
+      mkdirSync(rig.path('build/copy'));
+    }, 125, /^stillpoint: E_CLUSTER_FAILED: cluster placed: E_HOST_FILE: .*build\/copy: (EISDIR|somebody has changed the file)/m],
+    ['an output that somebody takes away', () => { rig.remove('build/copy'); }, 125, /^stillpoint: E_CLUSTER_FAILED: cluster placed: E_HOST_FILE: .*build\/copy: somebody has changed the file: it has 0 of the \d+ bytes/m],
+  ])('%s leaves everything resumable, nothing running, and the resume gives the same bits', async (what, disturb, status, says) => {
+    const { up, processes, stream } = await half(`stopped by ${what}`);
+    await disturb(up.child);
+    if (what.startsWith('an output')) stream.write(DATA.subarray(700_000, 900_000));
+    expect([(await up.ended).status, (await up.ended).stderr]).toEqual([status, expect.stringMatching(says)]);
+    stream.destroy();
+    if (what === 'the death of an agent') await until(() => !processes.some(isRunning), 'the end of all processes');
+    else expect(processes.filter(isRunning)).toEqual([]);
+    rmSync(rig.path('build/copy'), { recursive: true, force: true });
+    await expectResumed(`stopped by ${what}`);
+  });
+
+  it('the death of up is waited for by the resume: the processes there learn of it when ten seconds are over', async () => {
+    const { up, processes, stream } = await half('killed');
+    const [here = 0, ...there] = processes;
+    up.child.kill('SIGKILL');
+    await until(() => !isRunning(here), 'the end of the process here');
+    stream.destroy();
+    expect(there.every(isRunning)).toBe(true);
+    await expectResumed('killed');
+    expect(there.some(isRunning)).toBe(false);
+  });
+
+  /** A cluster that has got and written a part, and its processes: here, east, west. */
+  async function half(store: string): Promise<{ readonly up: ReturnType<ClusterRig['start']>; readonly processes: readonly number[]; readonly stream: WriteStream }> {
     agents.forget();
     rig.write('build/copy', '');
-    const store = `stopped by ${what}`;
-    const { child, ended } = rig.start(['up', 'placed.yaml', '--keys', 'keys'], store);
-    const processes: number[] = [];
+    const up = rig.start(['up', 'placed.yaml', '--keys', 'keys'], store);
     const stream = createWriteStream(rig.path('build/source'));
     stream.on('error', () => {}); // Its reader goes away.
     stream.write(DATA.subarray(0, 700_000));
     await hasOutput();
-    processes.push(...[child.pid!, agents.pid('east'), agents.pid('west')].flatMap((parent) => rig.processesOf(parent)));
+    const processes = [up.child.pid!, agents.pid('east'), agents.pid('west')].flatMap((parent) => rig.processesOf(parent));
     expect(processes.length).toBe(3);
-    await disturb();
-    if (what === 'Ctrl-C') child.kill('SIGINT');
-    const { status, stderr } = await ended;
-    if (what === 'Ctrl-C') expect([status, stderr]).toEqual([130, expect.stringContaining('go on with: stillpoint up placed.yaml --keys keys --resume')]);
-    else expect([status, stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_CLUSTER_FAILED: cluster placed: host west \(127\.0\.0\.1:\d+\) has another agent than before/m)]);
-    stream.destroy();
-    await until(() => !processes.some(isRunning), 'the end of all processes');
+    return { up, processes, stream };
+  }
+
+  async function expectResumed(store: string): Promise<void> {
     const rest = await unread(store);
     const resumed = rig.start(['up', 'placed.yaml', '--keys', 'keys', '--resume', '--report', 'report.json'], store);
     const again = createWriteStream(rig.path('build/source'));
@@ -106,7 +130,7 @@ describe('nodes on two other hosts', () => {
     await once(again, 'close');
     expect([(await resumed.ended).status, (await resumed.ended).stderr]).toEqual([0, expect.stringContaining('3 nodes ended')]);
     expectTheSame();
-  });
+  }
 
   it('what is wrong is said in one line', async () => {
     const says = async (manifest: string, options: readonly string[]): Promise<string> => {

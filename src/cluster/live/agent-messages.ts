@@ -62,6 +62,7 @@ export const AGENT_FRAME_MAX = 64 * 1024 * 1024;
 /** How often each end says something, and how many silent ticks make a lost host: ten seconds. */
 export const AGENT_TICK_MS = 200;
 export const SILENT_TICKS_MAX = 50;
+export const SILENCE_MS = AGENT_TICK_MS * SILENT_TICKS_MAX;
 
 export function encodeControl(frame: ControlFrame<ToAgent | FromAgent>): Uint8Array {
   return serialize(frame);

@@ -8,14 +8,15 @@
  * that the process wrote. What this does NOT do: decide what a failure means (coordinator.ts at up's host).
  */
 import { counted, StillpointError } from '../../core/index.ts';
-import { isAlive, nodeRecord, RECORDER, withStore } from '../../session/index.ts';
-import { readOwnerRecord, type StoreContext } from '../../txn/index.ts';
+import { nodeRecord, RECORDER, withStore } from '../../session/index.ts';
+import type { StoreContext } from '../../txn/index.ts';
 import { ControlLink } from '../control-link.ts';
 import { nodeEnd } from '../node-end.ts';
 import { runNameOf, type PlannedNode } from '../plan.ts';
 import { AgentFiles, writtenFiles, type WrittenFile } from './agent-files.ts';
-import { AGENT_PROTOCOL, decodeControl, encodeControl, SILENT_TICKS_MAX, type FromAgent, type ToAgent } from './agent-messages.ts';
+import { AGENT_PROTOCOL, decodeControl, encodeControl, SILENCE_MS, SILENT_TICKS_MAX, type FromAgent, type ToAgent } from './agent-messages.ts';
 import { DeskChild, failureOf } from './desk-process.ts';
+import { ORPHANS_MS, waitForOrphans } from './orphans.ts';
 import { ChildHandle } from './process-handle.ts';
 import type { ToProcess } from './process-messages.ts';
 
@@ -126,6 +127,7 @@ export class AgentSession {
     this.#files = new AgentFiles(work, hello.cluster);
     const { known, ended } = hello.isEphemeral ? { known: [], ended: [] } : await withStore(store, 'create', async (context) => {
       const names = hello.nodes.filter((node) => nodeRecord(context, runNameOf(hello.cluster, node.name)) !== undefined).map(({ name }) => name);
+      if (hello.isResume) await waitForOrphans(context, names.map((name) => runNameOf(hello.cluster, name)), SILENCE_MS + ORPHANS_MS);
       if (hello.isResume) for (const node of hello.nodes) this.#shortenWritten(context, node);
       return { known: names, ended: hello.nodes.flatMap((node) => nodeEnd(context, { name: hello.cluster, links: hello.links }, node) ?? []) };
     });
@@ -142,8 +144,7 @@ export class AgentSession {
   /** What a rollback took back goes now, not when its node gets there: what is sent is what the node goes on behind. */
   #shortenWritten(context: StoreContext, node: PlannedNode): void {
     const record = nodeRecord(context, runNameOf(this.#files!.cluster, node.name));
-    const owner = record === undefined ? undefined : readOwnerRecord(context, record.id)?.owner;
-    if (record === undefined || record.status === 'ended' || (owner !== undefined && isAlive(owner))) return;
+    if (record === undefined || record.status === 'ended') return;
     for (const { channel, path, isStream } of writtenFiles(node)) if (isStream) this.#files!.shorten(path, record.outputs.get(channel)?.intended ?? 0);
   }
 

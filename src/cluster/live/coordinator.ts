@@ -120,7 +120,7 @@ export class Coordinator {
     const clean = (): void => { rmSync(this.#directory, { recursive: true, force: true }); };
     process.once('exit', clean); // A second Ctrl-C.
     try {
-      for (const host of this.#parts.hosts.hosts.values()) host.onLost((error) => { this.#fail({ node: undefined, code: error.code, message: error.message }); });
+      for (const host of this.#parts.hosts.hosts.values()) host.onTrouble((error) => { this.#fail({ node: undefined, code: error.code, message: error.message }); });
       for (const end of this.#parts.ended) this.#judge(end);
       for (const number of this.#failure === undefined ? openProcesses(plan, this.#nodes) : []) this.#spawn(number, 0);
       if (this.#members.size === 0) this.#settle();
@@ -299,7 +299,7 @@ export class Coordinator {
     const lines = ['stderr', 'stdout'].map((stream) => planned?.bindings.channels.get(stream)).map((binding) => (binding?.kind === 'file' ? lastLines(binding.path, LAST_LINES) : [])).find((found) => found.length > 0) ?? [];
     const said = lines.length === 0 ? '' : `; its last lines: ${lines.join(' | ')}`;
     const what = code === 'E_CLUSTER_FAILED' ? message : `${code}: ${message}`;
-    return new StillpointError('E_CLUSTER_FAILED', `${node === undefined ? '' : `node ${node} of `}cluster ${this.#parts.plan.name}: ${what}${said}`, { data: { node, code } });
+    return new StillpointError('E_CLUSTER_FAILED', `${node === undefined ? '' : `node ${node}${planned?.host === undefined ? '' : ` on host ${planned.host}`} of `}cluster ${this.#parts.plan.name}: ${what}${said}`, { data: { node, code } });
   }
 }
 

@@ -1,9 +1,10 @@
 /**
  * Another host of a cluster as `up` sees it: its agent, the processes it runs there, the files that go there and come back.
- * Invariants: a host that is not heard of for ten seconds, or whose agent has forgotten this start, is lost, and so are its processes, once;
- * what a process wrote has arrived here before it is told to be gone. What this does NOT do: decide what a loss means (coordinator.ts).
+ * Invariants: a host that is not heard of for ten seconds, or whose agent has forgotten this start, is lost, and so are its processes, once; with one that refuses something, and after
+ * trouble with files here, it is spoken to until its processes have stopped. What a process wrote has arrived here before it is told to be gone. What this does NOT do: decide what
+ * trouble means (coordinator.ts).
  */
-import { truncateSync } from 'node:fs';
+import { statSync, truncateSync } from 'node:fs';
 import { StillpointError } from '../../core/index.ts';
 import type { ClusterHostSetting } from '../../manifest/index.ts';
 import { Signal } from '../signal.ts';
@@ -22,16 +23,20 @@ export class RemoteHost {
   readonly #changed = new Signal();
   readonly #processes = new Map<string, RemoteProcess>();
   #ready: Ready | undefined;
-  #lost: StillpointError | undefined;
-  #onLost: (error: StillpointError) => void = () => {};
+  /** Files here that lack something of what was written there. */
+  readonly #unwritten = new Set<string>();
+  /** Why the cluster cannot go on with it. */
+  #trouble: StillpointError | undefined;
+  #isLost = false;
+  #onTrouble: (error: StillpointError) => void = () => {};
 
   constructor(setting: ClusterHostSetting, keys: ClusterKeys) {
     this.setting = setting;
     this.#agent = new AgentConnection(setting, keys, {
       onMessage: (message) => { this.#hear(message); },
-      onForgotten: () => { this.#lose(this.#trouble('has another agent than before: the old one ended and left its nodes at a resumable point')); },
-      onTick: (isSilent) => { if (isSilent) this.#lose(this.#trouble(this.#ready === undefined ? 'does not answer: is stillpoint agent running there, with the same keys?' : 'was not heard of for ten seconds')); },
-      isLost: () => this.#lost !== undefined,
+      onForgotten: () => { this.#lose(this.#error('has another agent than before: the old one ended and left its nodes at a resumable point')); },
+      onTick: (isSilent) => { if (isSilent) this.#lose(this.#error(this.#ready === undefined ? 'does not answer: is stillpoint agent running there, with the same keys?' : 'was not heard of for ten seconds')); },
+      isLost: () => this.#isLost,
     });
   }
 
@@ -44,7 +49,7 @@ export class RemoteHost {
   async begin(hello: Extract<ToAgent, { kind: 'hello' }>): Promise<Ready> {
     this.#agent.send(hello);
     while (this.#ready === undefined) {
-      if (this.#lost !== undefined) throw this.#lost;
+      if (this.#trouble !== undefined) throw this.#trouble;
       await this.#changed.wait();
     }
     return this.#ready;
@@ -54,26 +59,26 @@ export class RemoteHost {
   async ship(): Promise<void> {
     for (const path of this.#ready!.missing) {
       for (let offset = 0, isLast = false; !isLast;) {
-        if (!await this.#agent.room()) throw this.#lost ?? this.#trouble('was left');
+        if (this.#trouble !== undefined || !await this.#agent.room()) throw this.#trouble ?? this.#error('was left');
         const bytes = readPiece(path, offset);
         isLast = readPiece(path, offset + bytes.length).length === 0;
         this.#agent.send({ kind: 'file', path, offset, bytes, isLast }, bytes.length);
         offset += bytes.length;
       }
     }
-    if (this.#lost !== undefined) throw this.#lost;
+    if (this.#trouble !== undefined) throw this.#trouble;
   }
 
-  /** Called once, when the host is lost. */
-  onLost(listener: (error: StillpointError) => void): void {
-    this.#onLost = listener;
-    if (this.#lost !== undefined) listener(this.#lost);
+  /** Called once, with why the cluster cannot go on. */
+  onTrouble(listener: (error: StillpointError) => void): void {
+    this.#onTrouble = listener;
+    if (this.#trouble !== undefined) listener(this.#trouble);
   }
 
   spawn(process: number, life: number, events: ProcessEvents): ProcessHandle {
     const remote = new RemoteProcess((message) => { this.#agent.send(message); }, { process, life, events });
     this.#processes.set(`${process} ${life}`, remote);
-    if (this.#lost === undefined) this.#agent.send({ kind: 'spawn', process, life });
+    if (!this.#isLost) this.#agent.send({ kind: 'spawn', process, life });
     else setImmediate(() => { remote.end('the loss of its host', ''); });
     return remote;
   }
@@ -88,12 +93,12 @@ export class RemoteHost {
       case 'ready':
         this.#ready = message;
         return this.#changed.wake();
-      case 'refused': return this.#lose(new StillpointError(message.code, `${this.#name}: ${message.message}`, { data: { host: this.setting.name } }));
-      case 'closing': return this.#lose(this.#trouble('was left: its agent is being stopped'));
+      case 'refused': return this.#fail(new StillpointError(message.code, `${this.#name}: ${message.message}`, { data: { host: this.setting.name } }));
+      case 'closing': return this.#lose(this.#error('was left: its agent is being stopped'));
       case 'heard': return this.#processes.get(`${message.process} ${message.life}`)?.hear(message.message);
       case 'gone': return this.#processes.get(`${message.process} ${message.life}`)?.end(message.how, message.errors);
-      case 'output': return this.#write(message.path, () => { writeAt(message.path, { ...message, isNew: false }); });
-      case 'whole': return this.#write(message.path, () => { truncateSync(message.path, message.size); });
+      case 'output': return this.#write(message.path, () => { goOn(message.path, message); });
+      case 'whole': return this.#write(message.path, () => { endAt(message.path, message.size); });
       case 'answer':
       case 'declined': return; // Nothing was asked.
       default: return message satisfies never;
@@ -101,26 +106,52 @@ export class RemoteHost {
   }
 
   #write(path: string, action: () => void): void {
+    if (this.#unwritten.has(path)) return; // What comes behind a gap would be bytes at a wrong place for whoever reads the file; a resume gets it all.
     try {
       action();
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return writeAt(path, { offset: 0, bytes: new Uint8Array(0), isNew: true }); // An empty file: nothing of it came before its end.
-      this.#lose(trouble(path, cause));
+      this.#unwritten.add(path);
+      this.#fail(trouble(path, cause));
     }
   }
 
-  #lose(error: StillpointError): void {
-    if (this.#lost !== undefined) return;
-    this.#lost = error;
-    this.#agent.silence();
+  #fail(error: StillpointError): void {
+    if (this.#trouble !== undefined) return;
+    this.#trouble = error;
     this.#changed.wake();
-    this.#onLost(error);
+    this.#onTrouble(error);
+  }
+
+  #lose(error: StillpointError): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#agent.silence();
+    this.#fail(error);
     for (const process of this.#processes.values()) process.end('the loss of its host', '');
   }
 
-  #trouble(what: string): StillpointError {
+  #error(what: string): StillpointError {
     return new StillpointError('E_CLUSTER_FAILED', `${this.#name} ${what}`, { data: { host: this.setting.name } });
   }
+}
+
+/** Bytes of a file that is written elsewhere, behind those that have come. */
+function goOn(path: string, { offset, bytes }: Pick<Extract<FromAgent, { kind: 'output' }>, 'offset' | 'bytes'>): void {
+  mustHave(path, offset);
+  writeAt(path, { offset, bytes, isNew: false });
+}
+
+/** Such a file ends here; one that is empty is not there yet. */
+function endAt(path: string, size: number): void {
+  if (mustHave(path, size) > 0) truncateSync(path, size);
+  else writeAt(path, { offset: 0, bytes: new Uint8Array(0), isNew: true });
+}
+
+/** How long the file is: as much as has come, or more of an earlier start. */
+function mustHave(path: string, size: number): number {
+  const found = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (found < size) throw new StillpointError('E_HOST_FILE', `${path}: somebody has changed the file: it has ${found} of the ${size} bytes that were written`, { data: { path } });
+  return found;
 }
 
 class RemoteProcess implements ProcessHandle {

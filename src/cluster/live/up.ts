@@ -3,13 +3,12 @@
  * Invariants: everything that can be refused is refused before anything on the host is created. What this does NOT do: run nodes (node-process.ts).
  */
 import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, truncateSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { counted, StillpointError } from '../../core/index.ts';
 import { riscv64 } from '../../isa/index.ts';
 import { isTooLarge, parseElf, tooLarge } from '../../posix/index.ts';
-import { bindingsOfRun, defaultStoreDirectory, isAlive, monotonicMs, nodeRecord, readProgram, withStore } from '../../session/index.ts';
+import { bindingsOfRun, defaultStoreDirectory, nodeRecord, readProgram, withStore } from '../../session/index.ts';
 import type { HostBinding } from '../../manifest/index.ts';
-import { clusterPut, owned, readClusterRecord, readOwnerRecord, type ClusterRecord, type StoreContext } from '../../txn/index.ts';
+import { clusterPut, readClusterRecord, type ClusterRecord, type StoreContext } from '../../txn/index.ts';
 import { nodeEnd, type NodeEnd } from '../node-end.ts';
 import { runNameOf, type ClusterPlan, type PlannedNode } from '../plan.ts';
 import { VOTERS_MIN } from '../voting.ts';
@@ -17,6 +16,7 @@ import { travelling } from './agent-files.ts';
 import { badEnd, Coordinator, type ClusterEnd, type ClusterStatus } from './coordinator.ts';
 import { LogTail, type OnLine } from './log-tail.ts';
 import type { OpenHosts } from './open-hosts.ts';
+import { ORPHANS_MS, waitForOrphans } from './orphans.ts';
 
 export interface UpRequest {
   readonly plan: ClusterPlan;
@@ -36,10 +36,6 @@ export interface UpRequest {
 }
 
 export interface UpResult extends ClusterEnd { readonly milliseconds: number }
-
-/** How long a resume waits for processes whose coordinator was killed: as long as a coordinator gives its processes to stop, and a store that is slow to write. */
-const ORPHANS_MS = 15_000;
-const LOOK_MS = 50;
 
 /** Runs a cluster to its end or a stop. Throws E_PROGRAM_*, E_ELF_*, E_RUN_EXISTS, E_RUN_OWNED, E_RUN_FINISHED, E_CLUSTER_FAILED, what the store throws and what other hosts refuse with. */
 export async function upCluster(request: UpRequest): Promise<UpResult> {
@@ -91,7 +87,7 @@ async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts:
     const known = [...here.map(({ name }) => name).filter((name) => nodeRecord(context, runNameOf(plan.name, name)) !== undefined), ...hosts.known];
     if (!isResume && known.length > 0) throw exists(plan, known.map((name) => runNameOf(plan.name, name)), hosts.known.length > 0);
     if (isResume && known.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${plan.name}; start it without --resume`, { data: { cluster: plan.name } });
-    if (isResume) await waitForOrphans(context, known.map((name) => runNameOf(plan.name, name)));
+    if (isResume) await waitForOrphans(context, here.map(({ name }) => runNameOf(plan.name, name)), ORPHANS_MS);
     const ended = [...here.flatMap((node) => nodeEnd(context, plan, node) ?? []), ...hosts.ended];
     refuseFinished(plan, ended);
     if (plan.hosts.length > 0) await context.store.commit({ puts: [clusterPut(context, recordOf(plan))] });
@@ -118,20 +114,6 @@ function recordOf(plan: ClusterPlan): ClusterRecord {
     return path === undefined ? [] : [[name, { path, isWritten: writes }] as const];
   })) });
   return { name: plan.name, hosts: new Map(plan.hosts.map(({ name, address, port }) => [name, { address, port }])), nodes: new Map(plan.nodes.map((node) => [node.name, filesOf(node)])) };
-}
-
-/** Processes of an earlier life whose coordinator is gone are still on their way to a point to stop at. Throws E_RUN_OWNED: somebody else goes on with the runs. */
-async function waitForOrphans(context: StoreContext, names: readonly string[]): Promise<void> {
-  const until = monotonicMs() + ORPHANS_MS;
-  for (const name of names) {
-    for (;;) {
-      const record = nodeRecord(context, name);
-      const owner = record === undefined ? undefined : readOwnerRecord(context, record.id)?.owner;
-      if (owner === undefined || !isAlive(owner)) break;
-      if (monotonicMs() >= until) throw owned(name, owner);
-      await sleep(LOOK_MS);
-    }
-  }
 }
 
 async function drive(request: UpRequest, { plan, store, ended, hosts, tail }: Begun & { readonly store: string; readonly hosts: OpenHosts; readonly tail: LogTail }): Promise<ClusterEnd> {
