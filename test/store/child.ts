@@ -1,4 +1,4 @@
-/** The other process of lmdb-store.test.ts and lmdb-counter.test.ts: child.ts open|scan|count|reopen|write DIRECTORY …. Prints a code, never a stack, for operating errors. */
+/** The other process of lmdb-store.test.ts, lmdb-counter.test.ts and lmdb-environment.test.ts: child.ts open|scan|count|reopen|hold|write DIRECTORY …. Prints a code, never a stack, for operating errors. */
 import { StillpointError } from '../../src/core/index.ts';
 import { TABLES } from '../../src/store/index.ts';
 import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
@@ -43,6 +43,14 @@ async function reopen(): Promise<void> {
   console.log(last);
 }
 
+/** Has the store open until its standard input ends. */
+async function hold(): Promise<void> {
+  const store = await openLmdbStore({ directory, mode: 'existing' });
+  console.log('open');
+  for await (const _ of process.stdin);
+  await store.close();
+}
+
 async function write(): Promise<void> {
   const store = await openLmdbStore({ directory, mode: 'existing' });
   for (let index = 0; ; index++) {
@@ -58,6 +66,7 @@ try {
   else if (verb === 'scan') await scan();
   else if (verb === 'count') await count();
   else if (verb === 'reopen') await reopen();
+  else if (verb === 'hold') await hold();
   else await write();
 } catch (error) {
   if (!(error instanceof StillpointError)) throw error;

@@ -4,19 +4,38 @@
  * Invariant: a write transaction follows the newest one in the data file, whatever others do to LMDB's counter (lmdb-counter.ts). What this does NOT do: know tables, or what a commit needs.
  */
 import type { EventEmitter } from 'node:events';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import * as lmdb from 'lmdb';
-import { open, type Database, type RootDatabase, type TransactionFlags } from 'lmdb';
+import { openAsClass, type Database, type RootDatabase, type TransactionFlags } from 'lmdb';
 import { StillpointError } from '../../core/index.ts';
 import { TransactionCounter } from './lmdb-counter.ts';
-import { engineError } from './lmdb-errors.ts';
+import { engineError, ERRNO, numericCode } from './lmdb-errors.ts';
+import { DATA_FILE, LOCK_FILE } from './lmdb-files.ts';
 import type { Table } from '../store.ts';
 
 type Root = RootDatabase<Uint8Array, Uint8Array>;
+/** Of the package's openAsClass(), whose types are those of another class. */
+type RootClass = new (name: null, options: object) => Root;
 /** One named database. */
 export type Cells = Database<Uint8Array, Uint8Array>;
 
 /** Databases an environment can name; the tables of today and of some later versions. */
 const DATABASES_MAX = 32;
+/**
+ * Addresses that are set aside for the data file: at least so many, and so many times its size. LMDB maps a file anew that outgrows them; when another process made it grow, each thread of this one may
+ * do so at the same time, and in closing LMDB then unmaps what is not its own. Addresses that are not used cost nothing.
+ */
+const MAP_BYTES_MIN = 2 ** 36;
+const MAP_GROWTH = 2;
+/** Where addresses are rationed: what the package starts with. LMDB takes what the file needs. */
+const MAP_BYTES_RATIONED = 128 * 1024;
+const UNLIMITED = /^Max address space +unlimited/m;
+/** Descriptors that LMDB and the counter need at once. Where an open fails half way lmdb 3.5 frees its memory twice: what can be known before is looked at before. */
+const FILES_MIN = 6;
+/** Opens that closes are in the way of, and the longest pause between two: several who wait for one moment at which nobody has it open. */
+const OPENS_MAX = 30;
+const PAUSE_MS_MAX = 500;
 /** Each lost race is an open beside this very transaction; so many in a row are none. */
 const ATTEMPTS_MAX = 1000;
 /** Emitted by the package when a transaction begins: of a read that has read nothing yet, or a write. */
@@ -30,30 +49,59 @@ const ANY_TABLE = Buffer.from('meta\0');
 export const LMDB_SYNCS = 3 as TransactionFlags; // The package's types do not name combinations.
 export const NOBODY_SYNCS = 0x1_0003 as TransactionFlags; // MDB_NOSYNC.
 
+/** Data files that this thread has open, by device and number. */
+const opened = new Map<string, { readonly isReadOnly: boolean; count: number }>();
+
 export class Environment {
   readonly directory: string;
   readonly #root: Root;
   readonly #counter: TransactionCounter;
+  readonly #file: string;
+  readonly #isReadOnly: boolean;
   /** A write is under way, or a read that begins is looked at. */
   #isBusy = false;
+  #isClosed = false;
 
-  private constructor(directory: string, root: Root) {
+  private constructor(directory: string, { root, isReadOnly }: { readonly root: Root; readonly isReadOnly: boolean }) {
     this.directory = directory;
     this.#root = root;
+    this.#file = fileOf(directory);
+    this.#isReadOnly = isReadOnly;
     this.#counter = new TransactionCounter(directory);
     this.#counter.raise();
     this.#keepUpWith(root);
+    const others = opened.get(this.#file);
+    if (others === undefined) opened.set(this.#file, { isReadOnly, count: 1 });
+    else others.count++;
   }
 
   /** Throws StillpointError. */
-  static async open(directory: string, readOnly: boolean): Promise<Environment> {
-    let root: Root | undefined;
+  static async open(directory: string, isReadOnly: boolean): Promise<Environment> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await Environment.#openOnce(directory, isReadOnly);
+      } catch (cause) {
+        // The last one that had it open was just closing it, which ends its locks, and this process took it for open still. When all who did so have closed it, the next one makes new locks.
+        if (numericCode(cause) !== ERRNO.EINVAL || attempt === OPENS_MAX) throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
+      }
+      await new Promise((done) => { setTimeout(done, Math.random() * Math.min(PAUSE_MS_MAX, 2 ** attempt)); });
+    }
+  }
+
+  static async #openOnce(directory: string, isReadOnly: boolean): Promise<Environment> {
+    mustBeLockable(directory);
+    // The package has all in one process share what the first one opened.
+    if (!isReadOnly && opened.get(fileOf(directory))?.isReadOnly === true) throw new StillpointError('E_STORE_OPEN', `${directory}: this process has the store open for reading only; close it there first`);
+    const options = { path: directory, noSubdir: false, overlappingSync: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: DATABASES_MAX, mapSize: mapBytes(directory), readOnly: isReadOnly, isRoot: true } as const;
+    // In two steps: where the locks are gone the second one fails, and what the first one opened must be closed again.
+    const RootOf = openAsClass<Uint8Array, Uint8Array>(options) as unknown as RootClass;
+    let root: Root = Object.assign(Object.create(RootOf.prototype) as Root, { isRoot: true });
     try {
-      root = open<Uint8Array, Uint8Array>(directory, { noSubdir: false, overlappingSync: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: DATABASES_MAX, readOnly });
-      return new Environment(directory, root);
+      root = new RootOf(null, options);
+      return new Environment(directory, { root, isReadOnly });
     } catch (cause) {
-      await root?.close();
-      throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
+      await root.close();
+      throw cause;
     }
   }
 
@@ -71,6 +119,7 @@ export class Environment {
 
   /** One write transaction. Nobody else writes meanwhile; when this returns it is committed, if anything was written. Throws what `work` throws and LMDB's errors; then nothing is. */
   transact<Answer>(work: () => Answer, flags: TransactionFlags = LMDB_SYNCS): Answer {
+    if (this.#isReadOnly) throw new StillpointError('E_STORE_WRITE', `${this.directory} is open for reading only`);
     for (let attempt = 1; ; attempt++) {
       this.#isBusy = true;
       try {
@@ -99,7 +148,10 @@ export class Environment {
 
   async close(): Promise<void> {
     await this.#root.close();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#counter.close();
+    if (--opened.get(this.#file)!.count === 0) opened.delete(this.#file); // It is there from the constructor on.
   }
 
   #keepUpWith(cells: Cells): void {
@@ -134,5 +186,38 @@ export class Environment {
     if (this.transaction === newest + 1) return true;
     if (attempt < ATTEMPTS_MAX && this.#counter.set(newest)) return false;
     throw new StillpointError('E_STORE_WRITE', `${this.directory}: another process opened the store in the middle of a commit, which LMDB cannot bear here; nothing was written, try again`);
+  }
+}
+
+/** Throws E_STORE_OPEN. Never opens the lock file: to close it again would end LMDB's locks of this process. */
+function mustBeLockable(directory: string): void {
+  const path = join(directory, LOCK_FILE);
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new StillpointError('E_STORE_OPEN', `${path} is not a file; remove it when nobody uses the store`);
+  const files: number[] = [];
+  try {
+    while (files.length < FILES_MIN) files.push(openSync(directory, 'r'));
+  } finally {
+    files.forEach(closeSync);
+  }
+}
+
+/** Empty: there is none yet. */
+function fileOf(directory: string): string {
+  const facts = statSync(join(directory, DATA_FILE), { bigint: true, throwIfNoEntry: false });
+  return facts === undefined ? '' : `${facts.dev} ${facts.ino}`;
+}
+
+function mapBytes(directory: string): number {
+  if (isRationed()) return MAP_BYTES_RATIONED;
+  return Math.max(MAP_BYTES_MIN, MAP_GROWTH * (statSync(join(directory, DATA_FILE), { throwIfNoEntry: false })?.size ?? 0));
+}
+
+/** Whether this process may only use so many addresses. */
+function isRationed(): boolean {
+  try {
+    return !UNLIMITED.test(readFileSync('/proc/self/limits', 'latin1'));
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause)) throw cause;
+    return true; // No /proc to ask.
   }
 }

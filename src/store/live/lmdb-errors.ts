@@ -7,7 +7,7 @@ import { fileError } from './lmdb-files.ts';
 
 /** Free space below which an I/O error of LMDB is a full disk: it reports a short write as EIO. */
 const FULL_SLACK_BYTES = 64 * 1024;
-const ERRNO = { EIO: 5, ENOSPC: 28, EDQUOT: 122 } as const;
+export const ERRNO = { EIO: 5, EINVAL: 22, ENOSPC: 28, EDQUOT: 122 } as const;
 /** MDB_INVALID, MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_PANIC. */
 const DAMAGE_CODES: readonly number[] = [-30793, -30797, -30796, -30795];
 
