@@ -24,7 +24,7 @@ let rows: Row[] = [];
 const states = new Map<BlobHash, string>();
 
 beforeAll(async () => {
-  const world = new World(SEED);
+  const world = new World(SEED, { hasLists: true });
   for (let step = 0; step < 120 || world.names.length < 3; step++) await world.step(OPERATIONS);
   await world.mark();
   await world.mark();

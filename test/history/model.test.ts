@@ -30,7 +30,7 @@ describe('a store and its model', () => {
   }, 3_600_000);
 
   it('disagree when a capture trusts what it saw instead of expecting it (a canary)', async () => {
-    const outcomes = await Promise.all(Array.from({ length: 12 }, (_, index) => index + 1).map((seed) => live(new World(seed, true)).then(() => 'agree', () => 'disagree')));
+    const outcomes = await Promise.all(Array.from({ length: 12 }, (_, index) => index + 1).map((seed) => live(new World(seed, { isTrusting: true })).then(() => 'agree', () => 'disagree')));
     expect(outcomes).toContain('disagree');
   });
 });

@@ -97,10 +97,11 @@ export class World {
   /** Most worlds have lists of a few pages, and settle them often. */
   readonly #lists: ListLimits | undefined;
 
-  /** `isTrusting`: a wrong protocol on purpose: what a capture saw in the store is not expected by its commit. */
-  constructor(seed: number, isTrusting = false) {
+  /** `isTrusting`: a wrong protocol on purpose: what a capture saw in the store is not expected by its commit. `hasLists`: whatever the seed. */
+  constructor(seed: number, { isTrusting = false, hasLists = false }: { readonly isTrusting?: boolean; readonly hasLists?: boolean } = {}) {
     this.#isTrusting = isTrusting;
-    if (seed % 4 !== 0) this.#lists = { pagesMin: seed % 4, pagesMax: 12 * (seed % 4) };
+    const pages = seed % 4 === 0 && hasLists ? 4 : seed % 4;
+    if (pages !== 0) this.#lists = { pagesMin: pages, pagesMax: 12 * pages };
     this.#random = generator(seed);
     this.#store = new MortalStore(new MemoryStore());
   }
