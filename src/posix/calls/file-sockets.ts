@@ -24,6 +24,7 @@ function kindArgument(call: Call): Kind | number {
   if ((flags & ~(O.CLOEXEC | O.NONBLOCK)) !== 0) return -ERRNO.EINVAL;
   const kind = KINDS.get(type & TYPE.MASK);
   if (family === FAMILY.UNIX) {
+    if ((type & TYPE.MASK) === TYPE.RAW && protocol === 0) return { domain: 'unix', type: 'datagram', flags };
     if (kind === undefined) return -ERRNO.ESOCKTNOSUPPORT;
     return protocol === 0 || protocol === FAMILY.UNIX ? { domain: 'unix', type: kind, flags } : -ERRNO.EPROTONOSUPPORT;
   }

@@ -1,7 +1,7 @@
 /**
  * sendto, sendmsg, recvfrom, recvmsg and their forms for many messages.
  * Invariants: open files that a message takes along (SCM_RIGHTS) are counted when it has gone; those that nobody gets are closed.
- * What this does NOT do: control messages' bytes (control-messages.ts), MSG_OOB and MSG_ERRQUEUE.
+ * What this does NOT do: control messages' bytes (control-messages.ts), urgent data (MSG_OOB) and MSG_ERRQUEUE.
  */
 import { limits } from '../../core/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
@@ -15,7 +15,7 @@ import { receive, send, socketAt } from '../socket-io.ts';
 import { bufferArgument, gather, reachableLength, scatter, totalLength, vectorArgument, type FileCall, type Segment } from './file-arguments.ts';
 import { addressAt, socketArgument, storeAddress, waitOnSocket, type Opened } from './socket-arguments.ts';
 
-const MSG = { PEEK: 2, CTRUNC: 8, TRUNC: 0x20, DONTWAIT: 0x40, EOR: 0x80, WAITALL: 0x100, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x4000_0000 } as const;
+const MSG = { OOB: 1, PEEK: 2, CTRUNC: 8, TRUNC: 0x20, DONTWAIT: 0x40, EOR: 0x80, WAITALL: 0x100, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x4000_0000 } as const;
 /** struct msghdr: name 8, namelen 4 (+4), iov 8, iovlen 8, control 8, controllen 8, flags 4 (+4). */
 const HEADER = { name: 0, nameLength: 8, vector: 16, count: 24, control: 32, controlLength: 40, flags: 48, bytes: 56 } as const;
 /** net.core.optmem_max. */
@@ -55,6 +55,7 @@ interface Got { readonly count: number; readonly from: string; readonly flags: n
 
 function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLOCKED {
   const { opened: { socket: from }, segments, flags } = transfer;
+  if ((flags & MSG.OOB) !== 0 && from.type === 'stream') return -ERRNO.EINVAL; // Nothing is ever urgent.
   const reach = reachableLength(call, segments, 'write');
   const total = totalLength(segments);
   if (total > 0 && reach === 0 && from.hasInput) return -ERRNO.EFAULT;

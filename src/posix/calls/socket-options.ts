@@ -8,6 +8,7 @@ import { LINGER_NOTHING, optionKey, SO, SOCKET_BYTES, SOL_SOCKET, type Socket } 
 import { FAMILY } from '../socket-address.ts';
 import { socketAt } from '../socket-io.ts';
 import type { FileCall } from './file-arguments.ts';
+import { absentOption, hasOption, initialOption, isByteOption, settledOption } from './socket-option-rules.ts';
 import { PROTOCOL, socketArgument, TYPE, type Opened } from './socket-arguments.ts';
 
 const TIMEVAL_BYTES = 16;
@@ -20,12 +21,15 @@ function setsockopt(call: Call): CallResult {
   const [level, name, address, length] = [call.int(1), call.int(2), call.size(3), call.int(4)];
   if (level === SOL_SOCKET && (name === SO.RCVTIMEO || name === SO.SNDTIMEO)) return setWaitTime(call, opened.socket, { name, address, length });
   if (level === SOL_SOCKET && name === SO.LINGER) return setLinger(call, opened.socket, { address, length });
-  if (length < 4) return -ERRNO.EINVAL;
-  const value = call.memory.readU32(address);
+  const isByte = isByteOption(level, length);
+  if (length < 4 && !isByte) return -ERRNO.EINVAL;
+  const value = isByte ? call.memory.readable(address, 1)?.[0] : call.memory.readU32(address);
   if (value === undefined) return -ERRNO.EFAULT;
   if (level === SOL_SOCKET && (name === SO.TYPE || name === SO.ERROR || name === SO.DOMAIN || name === SO.PROTOCOL || name === SO.ACCEPTCONN)) return -ERRNO.ENOPROTOOPT;
-  if (level < 0 || name < 0 || name >= 65_536) return -ERRNO.ENOPROTOOPT;
-  opened.socket.options.set(optionKey(level, name), value | 0);
+  if (!hasOption(opened.socket, level, name)) return absentOption(opened.socket, level, false);
+  const settled = settledOption(level, name, value | 0);
+  if ('errno' in settled) return -settled.errno;
+  opened.socket.options.set(optionKey(level, name), settled.value);
   return 0;
 }
 
@@ -55,7 +59,7 @@ function setWaitTime(call: Call, of: Socket, option: { readonly name: number; re
 function optionBytes(call: Call, { socket: of, inode }: Opened, option: { readonly level: number; readonly name: number }): Uint8Array {
   const word = (...values: number[]): Uint8Array => new Uint8Array(Int32Array.from(values).buffer);
   const set = of.options.get(optionKey(option.level, option.name));
-  if (option.level !== SOL_SOCKET) return word(set ?? 0);
+  if (option.level !== SOL_SOCKET) return word(set ?? initialOption(option.level, option.name));
   switch (option.name) {
     case SO.TYPE: return word(of.type === 'stream' ? TYPE.STREAM : of.type === 'datagram' ? TYPE.DGRAM : TYPE.SEQPACKET);
     case SO.DOMAIN: return word(of.domain === 'unix' ? FAMILY.UNIX : of.domain === 'inet' ? FAMILY.INET : of.domain === 'inet6' ? FAMILY.INET6 : FAMILY.NETLINK);
@@ -78,10 +82,15 @@ function optionBytes(call: Call, { socket: of, inode }: Opened, option: { readon
       const peer = socketAt(call.kernel.files, of.peer);
       return word(peer?.socket.owner ?? 0, peer === undefined ? -1 : inode.uid, peer === undefined ? -1 : inode.gid);
     }
-    case SO.SNDBUF:
-    case SO.RCVBUF: return word(set === undefined ? SOCKET_BYTES : Math.max(set * 2, 2304));
-    default: return word(set ?? 0);
+    case SO.SNDBUF: return word(bufferBytes(set, 4608));
+    case SO.RCVBUF: return word(bufferBytes(set, 2304));
+    default: return word(set ?? initialOption(option.level, option.name));
   }
+}
+
+/** What SO_SNDBUF and SO_RCVBUF tell: twice what was asked for, up to net.core.wmem_max. */
+function bufferBytes(asked: number | undefined, least: number): number {
+  return asked === undefined ? SOCKET_BYTES : Math.max(2 * Math.min(asked >>> 0, SOCKET_BYTES), least);
 }
 
 function getsockopt(call: Call): CallResult {
@@ -91,6 +100,7 @@ function getsockopt(call: Call): CallResult {
   if (room === undefined) return -ERRNO.EFAULT;
   if ((room | 0) < 0) return -ERRNO.EINVAL;
   if (call.memory.writable(call.size(3), Math.min(room, 4)) === undefined) return -ERRNO.EFAULT;
+  if (!hasOption(opened.socket, call.int(1), call.int(2))) return absentOption(opened.socket, call.int(1), true);
   const bytes = optionBytes(call, opened, { level: call.int(1), name: call.int(2) }).subarray(0, room);
   return call.memory.write(call.size(3), bytes) && call.memory.writeU32(call.size(4), bytes.length) ? 0 : -ERRNO.EFAULT;
 }
