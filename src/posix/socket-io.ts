@@ -135,6 +135,7 @@ function findTarget(context: FileContext, socket: Socket, address: string): Sock
     if (found.inode === undefined) return -ERRNO.ENOENT;
     if (found.inode.kind !== 'socket') return -ERRNO.ECONNREFUSED;
     if (!permits(found.inode, context.credentials, RIGHT.write)) return -ERRNO.EACCES;
+    if (found.inode.socket.status === 'closed') return -ERRNO.ECONNREFUSED;
     return found.inode.socket.type === socket.type ? found.inode : -ERRNO.EPROTOTYPE;
   }
   const matches = [...sockets(files)].filter((inode) => inode.socket.type === socket.type && (inode.socket.domain === 'unix') === (socket.domain === 'unix'));

@@ -26,9 +26,12 @@ const PIPE_BYTES_MAX = 1 << 20;
 const PIPE_BYTES_LARGEST = 2 ** 31;
 /** Status flags that F_SETFL may change. */
 const SETTABLE = O.APPEND | O.NONBLOCK | O.NOATIME | O.ASYNC | O.DIRECT;
+/** SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE and _WAIT_AFTER. */
+const SYNC_FLAGS = 7;
 const IOCTL = {
   TCGETS: 0x5401, TCSETS: 0x5402, TCSETSW: 0x5403, TCSETSF: 0x5404, TIOCGPGRP: 0x540f, TIOCSPGRP: 0x5410, TIOCGWINSZ: 0x5413,
   TIOCSWINSZ: 0x5414, FIONREAD: 0x541b, FIONBIO: 0x5421, FIOASYNC: 0x5452, FIONCLEX: 0x5450, FIOCLEX: 0x5451,
+  FIGETBSZ: 2, FICLONE: 0x4004_9409, FICLONERANGE: 0x4020_940d,
 } as const;
 
 function lseek(call: Call): CallResult {
@@ -71,7 +74,7 @@ function fcntl(call: Call): CallResult {
     case F.DUPFD_CLOEXEC: return duplicateFrom(call, openFile, { least: call.int(2), closesOnExec: command === F.DUPFD_CLOEXEC });
     case F.GETFD: return descriptors.closesOnExec(call.int(0)) ? FD_CLOEXEC : 0;
     case F.SETFD: descriptors.setClosesOnExec(call.int(0), (call.unsigned(2) & FD_CLOEXEC) !== 0); return 0;
-    case F.GETFL: return openFile.flags | O.LARGEFILE;
+    case F.GETFL: return (openFile.flags & O.PATH) !== 0 ? openFile.flags : openFile.flags | O.LARGEFILE;
     case F.SETFL: openFile.flags = (openFile.flags & ~SETTABLE) | (call.unsigned(2) & SETTABLE); return 0;
     case F.GETLK:
     case F.OFD_GETLK: return getLock(call, openFile, command === F.OFD_GETLK);
@@ -210,6 +213,9 @@ function ioctl(call: Call): CallResult {
       return 0;
     }
     case IOCTL.FIONREAD: return pseudo === undefined ? bytesToRead(call, openFile) : terminalControl(call, openFile, pseudo);
+    case IOCTL.FIGETBSZ: return call.memory.writeU32(call.size(2), limits.PAGE_BYTES) ? 0 : -ERRNO.EFAULT;
+    case IOCTL.FICLONE:
+    case IOCTL.FICLONERANGE: return openFile.inode.kind === 'file' ? -ERRNO.EOPNOTSUPP : -ERRNO.ENOTTY;
     default:
       if (pseudo !== undefined) return terminalControl(call, openFile, pseudo);
       return openFile.inode.kind === 'channel' && (openFile.inode.mode & S_IF.mask) === S_IF.character ? terminal(call, request) : -ERRNO.ENOTTY;
@@ -257,6 +263,14 @@ function advise(call: Call): CallResult {
   return call.unsigned(3) <= 5 && call.offset(2) >= 0 ? 0 : -ERRNO.EINVAL;
 }
 
+/** sync_file_range: nothing to do either. */
+function syncRange(call: Call): CallResult {
+  const openFile = openFileArgument(call, 0);
+  if (typeof openFile === 'number') return openFile;
+  if (call.unsigned(3) > SYNC_FLAGS || call.offset(1) < 0 || call.offset(2) < 0) return -ERRNO.EINVAL;
+  return isSeekable(call.kernel.files, openFile.inode) && !isAnonymous(openFile.inode) ? 0 : -ERRNO.ESPIPE;
+}
+
 function present(call: Call): CallResult {
   const openFile = openFileArgument(call, 0);
   return typeof openFile === 'number' ? openFile : 0;
@@ -270,7 +284,7 @@ export const descriptorCalls: readonly FileCall[] = [
   { number: 81, name: 'sync', handle: () => 0 },
   { number: 82, name: 'fsync', handle: sync },
   { number: 83, name: 'fdatasync', handle: sync },
-  { number: 84, name: 'sync_file_range', handle: present },
+  { number: 84, name: 'sync_file_range', handle: syncRange },
   { number: 213, name: 'readahead', handle: present },
   { number: 223, name: 'fadvise64', handle: advise },
   { number: 267, name: 'syncfs', handle: present },

@@ -45,7 +45,7 @@ export function makeDirectory(maker: Maker, at: Walked, mode: number): number {
   return 0;
 }
 
-/** mknod: regular files and FIFOs; devices and directories are not for an ordinary user. */
+/** mknod: regular files, FIFOs and names of sockets that nobody is at; devices and directories are not for an ordinary user. */
 export function makeNode(maker: Maker, at: Walked, mode: number): number {
   const type = mode & S_IF.mask;
   if (type === S_IF.directory) return -ERRNO.EPERM;
@@ -56,9 +56,14 @@ export function makeNode(maker: Maker, at: Walked, mode: number): number {
     case 0:
     case S_IF.file: attachNew(maker.files, directory, { name: at.name, inode: maker.files.makeFile(owner) }); return 0;
     case S_IF.fifo: attachNew(maker.files, directory, { name: at.name, inode: maker.files.makeFifo(owner) }); return 0;
+    case S_IF.socket: {
+      const inode = maker.files.makeSocket({ domain: 'unix', type: 'stream', owner: 0 }, owner);
+      inode.socket.status = 'closed'; // As the name of a socket that has gone: it can be stated and taken away.
+      attachNew(maker.files, directory, { name: at.name, inode });
+      return 0;
+    }
     case S_IF.character:
-    case S_IF.block:
-    case S_IF.socket: return -ERRNO.EPERM;
+    case S_IF.block: return -ERRNO.EPERM;
     default: return -ERRNO.EINVAL;
   }
 }
