@@ -7,7 +7,7 @@ import { ERRNO } from '../errno.ts';
 import { AT, RIGHT, S_IF, S_ISGID } from '../files/flags.ts';
 import type { FileInode } from '../files/inode.ts';
 import { realCredentials } from '../files/identity.ts';
-import { truncateFile } from '../files/open.ts';
+import { dropPrivileges, truncateFile } from '../files/open.ts';
 import { isMember, owns, permits } from '../files/permission.ts';
 import { encodeStat, encodeStatx } from '../files/stat.ts';
 import { encodeStatfs } from '../files/statfs.ts';
@@ -229,6 +229,7 @@ function allocate(call: Call, inode: FileInode, range: { readonly offset: number
     if ((range.mode & FALLOC.KEEP_SIZE) === 0 && end > inode.content.size) inode.content.extend(end);
   }
   inode.mtime = inode.ctime = call.kernel.files.now();
+  dropPrivileges(inode);
   return 0;
 }
 

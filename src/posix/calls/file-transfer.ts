@@ -141,23 +141,20 @@ function wholeChunks(openFile: OpenFile, { reach, total }: { readonly reach: num
   return openFile.inode.kind === 'fifo' && reach < total ? reach - reach % limits.PAGE_BYTES : reach;
 }
 
-/** A positioned call: the position argument checked, or -errno. */
-function positionArgument(call: Call, openFile: OpenFile, index: number): number {
-  const position = call.offset(index);
-  if (position < 0) return -ERRNO.EINVAL;
+/** Where a positioned call begins, or -errno. */
+function positionIn(call: Call, openFile: OpenFile, position: number): number {
   return isSeekable(call.kernel.files, openFile.inode) ? position : -ERRNO.ESPIPE;
 }
 
 type Direction = 'read' | 'write';
 
 function move(call: Call, direction: Direction, how: { readonly isVector: boolean; readonly isPositioned: boolean }): CallResult {
+  let position = how.isPositioned ? call.offset(3) : undefined;
+  if (position !== undefined && position < 0) return -ERRNO.EINVAL; // Before the descriptor is looked at.
   const openFile = openFileArgument(call, 0);
   if (typeof openFile === 'number') return openFile;
-  let position: number | undefined;
-  if (how.isPositioned) {
-    position = positionArgument(call, openFile, 3);
-    if (position < 0) return position;
-  }
+  if (position !== undefined) position = positionIn(call, openFile, position);
+  if (position !== undefined && position < 0) return position;
   return run(call, direction, { openFile, position, isVector: how.isVector });
 }
 
@@ -173,12 +170,14 @@ function run(call: Call, direction: Direction, how: { readonly openFile: OpenFil
 
 /** preadv2 and pwritev2: position -1 is the shared offset; RWF flags are accepted where they change nothing. */
 function moveWithFlags(call: Call, direction: Direction): CallResult {
+  let position = call.offset(3) === -1 ? undefined : call.offset(3);
+  if (position !== undefined && position < 0) return -ERRNO.EINVAL;
   const openFile = openFileArgument(call, 0);
   if (typeof openFile === 'number') return openFile;
+  if (position !== undefined) position = positionIn(call, openFile, position);
+  if (position !== undefined && position < 0) return position;
   const flags = call.unsigned(5);
   if ((flags & ~RWF_KNOWN) !== 0) return -ERRNO.EOPNOTSUPP;
-  let position: number | undefined = call.offset(3) === -1 ? undefined : positionArgument(call, openFile, 3);
-  if (position !== undefined && position < 0) return position;
   if ((flags & RWF_APPEND) !== 0 && direction === 'write' && openFile.inode.kind === 'file') position = openFile.inode.content.size;
   return run(call, direction, { openFile, position, isVector: true });
 }

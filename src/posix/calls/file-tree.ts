@@ -9,7 +9,7 @@ import { encodeDirents } from '../files/dirents.ts';
 import { AT, RIGHT } from '../files/flags.ts';
 import { isDirectory, type DirectoryInode, type Inode, type VirtualInode } from '../files/inode.ts';
 import { permits } from '../files/permission.ts';
-import { rename } from '../files/rename.ts';
+import { areRenameFlags, rename } from '../files/rename.ts';
 import { tellFile } from '../files/tell.ts';
 import { makeDirectory, makeLink, makeNode, makeSymlink, removeDirectory, unlink } from '../files/tree.ts';
 import { IN } from '../files/watches.ts';
@@ -54,6 +54,7 @@ function linkat(call: Call): CallResult {
 
 function renameat2(call: Call): CallResult {
   const flags = call.unsigned(4);
+  if (!areRenameFlags(flags)) return -ERRNO.EINVAL;
   const from = walkArgument(call, 0, 'parent');
   if (typeof from === 'number') return from;
   const to = walkArgument(call, 2, 'parent');

@@ -15,7 +15,7 @@ export const GUEST: Credentials = { uid: 1000, gid: 1000 };
 /** Whether all RIGHT bits in `wanted` are granted. */
 export function permits(inode: Inode, who: Credentials, wanted: number): boolean {
   if (who.uid === 0) {
-    const needsExecute = (wanted & RIGHT.execute) !== 0 && (inode.mode & S_IF.mask) === S_IF.file;
+    const needsExecute = (wanted & RIGHT.execute) !== 0 && (inode.mode & S_IF.mask) !== S_IF.directory;
     return !needsExecute || (inode.mode & 0o111) !== 0;
   }
   const shift = inode.uid === who.uid ? 6 : isMember(who, inode.gid) ? 3 : 0;

@@ -15,7 +15,12 @@ import { IN } from './watches.ts';
 interface Names { readonly from: Walked; readonly to: Walked; readonly flags: number }
 interface Checked { readonly source: Inode; readonly target: Inode | undefined; readonly oldParent: DirectoryInode; readonly newParent: DirectoryInode }
 
-/** Both walks are in 'parent' mode. 0 or -errno; on error nothing has changed. */
+/** Known, and not two that contradict each other. */
+export function areRenameFlags(flags: number): boolean {
+  return (flags & ~(RENAME.NOREPLACE | RENAME.EXCHANGE)) === 0 && flags !== (RENAME.NOREPLACE | RENAME.EXCHANGE);
+}
+
+/** Both walks are in 'parent' mode, the flags are some that go together. 0 or -errno; on error nothing has changed. */
 export function rename(maker: Maker, names: Names): number {
   const checked = checkNames(names);
   if (typeof checked === 'number') return checked;
@@ -40,7 +45,6 @@ export function rename(maker: Maker, names: Names): number {
 }
 
 function checkNames({ from, to, flags }: Names): Checked | number {
-  if ((flags & ~(RENAME.NOREPLACE | RENAME.EXCHANGE)) !== 0 || flags === (RENAME.NOREPLACE | RENAME.EXCHANGE)) return -ERRNO.EINVAL;
   if (from.last !== 'name') return -ERRNO.EBUSY;
   if (to.last !== 'name') return (flags & RENAME.NOREPLACE) !== 0 ? -ERRNO.EEXIST : -ERRNO.EBUSY;
   const source = from.inode;
