@@ -87,6 +87,7 @@ export async function checkOpenStore(context: StoreContext, request: OpenRequest
     if (first.findings.length > 0) {
       await settleLists(context.store, context.digests); // What is wrong with a pack is then wrong with its pages, not with a list.
       last = await look(context, request, 1);
+      repairs.push(...settled(first, last));
     }
     for (let pass = 2; pass <= PASSES_MAX && last.findings.some((finding) => isMendable(finding) || copy?.mayRestore(finding) === true); pass++) {
       // What this store still has itself needs no copy.
@@ -98,6 +99,12 @@ export async function checkOpenStore(context: StoreContext, request: OpenRequest
     }
     return result(first, repairs, last);
   });
+}
+
+/** A list knows where a page is whose record was wrong: settled, it puts that right. */
+function settled(before: Inspection, after: Inspection): readonly string[] {
+  const left = new Set(after.findings.map(({ says }) => says));
+  return before.findings.flatMap(({ remedy, says }) => (remedy.kind === 'put' && !left.has(says) ? [`mended: ${says}`] : []));
 }
 
 interface Look extends Inspection { readonly bytes: number }

@@ -143,7 +143,7 @@ export class SnapshotChecker {
       }
     } catch (error) {
       if (error instanceof StillpointError) this.#badNodes.set(hash, error);
-      if (this.#elsewhere.has(hash)) this.#needsElsewhere = true;
+      if (this.#isOnlyElsewhere(hash)) this.#needsElsewhere = true;
       throw error;
     }
     this.#soundNodes.add(hash);
@@ -153,9 +153,14 @@ export class SnapshotChecker {
     try {
       reader.page(hash, place);
     } catch (error) {
-      if (error instanceof StillpointError && this.#elsewhere.has(hash)) this.#needsElsewhere = true;
+      if (error instanceof StillpointError && this.#isOnlyElsewhere(hash)) this.#needsElsewhere = true;
       throw error;
     }
+  }
+
+  /** A record that is wrong is a finding of its own. */
+  #isOnlyElsewhere(hash: BlobHash): boolean {
+    return this.#elsewhere.has(hash) && !this.#store.has('pages', hashBytes(hash));
   }
 
   #packTrouble(key: Uint8Array, value: Uint8Array): string | undefined {
@@ -176,9 +181,9 @@ export class SnapshotChecker {
 
   /** Notes where a sound slot is, and whether its record or list says so. */
   #locate({ hash }: PackSlot, place: PageLocation, location: Uint8Array): void {
-    const isTold = isAt(this.#store.get('pages', hash), place);
-    if (!isTold) this.#elsewhere.set(readHash(hash), location);
-    if (isTold || isAt(this.#listedLocation(hash), place)) this.#located.add(readHash(hash));
+    const told = this.#store.get('pages', hash);
+    if (!isAt(told, place)) this.#elsewhere.set(readHash(hash), location);
+    if (isAt(told ?? this.#listedLocation(hash), place)) this.#located.add(readHash(hash)); // A record counts before a list, as for readers.
   }
 
   #listedLocation(hash: Uint8Array): Uint8Array | undefined {

@@ -7,6 +7,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { StillpointError, type BlobHash } from '../../src/core/index.ts';
 import { checkOpenStore, type FsckResult } from '../../src/session/fsck.ts';
 import { openSnapshot } from '../../src/snapshot/index.ts';
+import { decodeList, listedHashAt } from '../../src/snapshot/location-list.ts';
+import { encodeLocations } from '../../src/snapshot/pack-format.ts';
 import { MemoryStore, TABLES, type Table } from '../../src/store/index.ts';
 import { encodeCheckpointRecord, listCheckpoints, listMarks, listRuns, openJournal, openRun, recover, runNames, type StoreContext } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
@@ -155,6 +157,19 @@ describe(`damage (STILLPOINT_SEED=${SEED})`, () => {
       expect([repaired.isSound, repaired.findings.length > 0, repaired.repairs.filter((line) => !line.startsWith('mended'))], `case ${index}\n${show(repaired)}`).toEqual([true, true, []]);
       expect(restoredRuns(context), `case ${index}`).toEqual(restoredRuns(copy));
     }
+  });
+
+  it('pages: a record that leads to a pack that is gone is found and mended, also where a list knows the place', async () => {
+    const copy = await storeOf(rows);
+    const list = rows.find(({ table }) => table === 'locations')!.value;
+    const [pack] = decodeList(list)!;
+    const key = list.slice(listedHashAt(pack!, 0), listedHashAt(pack!, 1));
+    const value = encodeLocations(new Uint8Array(32).fill(0xee), [false])[0]!;
+    const context = await storeOf([...rows.filter((row) => row.table !== 'pages' || !Buffer.from(row.key).equals(key)), { table: 'pages', key, value }]);
+    expect((await checkOpenStore(context, { repairs: false })).findings.length).toBeGreaterThan(0);
+    const repaired = await checkOpenStore(context, { repairs: true });
+    expect([repaired.isSound, repaired.repairs.length > 0, repaired.repairs.filter((line) => !line.startsWith('mended'))], show(repaired)).toEqual([true, true, []]);
+    expect(restoredRuns(context)).toEqual(restoredRuns(copy));
   });
 
   it('checkpoints: one that ends behind the end of its journal is found', async () => {
