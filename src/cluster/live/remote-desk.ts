@@ -1,6 +1,6 @@
 /**
  * The store of another host, asked through its agent: a desk (desk.ts) at the other end of a control connection.
- * Invariants: each question is answered once, or fails with the host's name: one that is not heard of for ten seconds, or whose agent was started anew, answers nothing any more.
+ * Invariants: each question is answered once, or fails with the host's name: one that is not heard of for ten seconds, does not answer the greeting for a minute, or whose agent was started anew, answers nothing any more.
  * What this does NOT do: know what is asked.
  */
 import { StillpointError } from '../../core/index.ts';
@@ -10,6 +10,9 @@ import { AgentConnection } from './agent-connection.ts';
 import { AGENT_PROTOCOL, SILENT_TICKS_MAX, type FromAgent } from './agent-messages.ts';
 import type { ClusterKeys } from './curve.ts';
 import type { AnswerTo, DeskAnswer, DeskRequest } from './desk-messages.ts';
+
+/** An agent that is heard may take long to start the process that answers for its store, on a host that is busy. */
+const GREETING_TICKS_MAX = 6 * SILENT_TICKS_MAX;
 
 interface Waiting { readonly resolve: (answer: DeskAnswer) => void; readonly reject: (error: StillpointError) => void }
 
@@ -57,7 +60,7 @@ export class RemoteDesk {
 
   #tick(isSilent: boolean): void {
     if (isSilent) return this.#lose(this.#ticksUntilGreeted === undefined ? 'was not heard of for ten seconds' : 'does not answer: is stillpoint agent running there, with the same keys?');
-    if (this.#ticksUntilGreeted !== undefined && ++this.#ticksUntilGreeted > SILENT_TICKS_MAX) this.#lose('does not answer: its agent is of another version');
+    if (this.#ticksUntilGreeted !== undefined && ++this.#ticksUntilGreeted > GREETING_TICKS_MAX) this.#lose('was heard, but has not answered for a minute: it is busy, or its agent is of another version');
   }
 
   #hear(message: FromAgent): void {
