@@ -232,3 +232,12 @@ describe('fsck of damaged pages', () => {
     expect(await rowsAt(path)).toEqual(written);
   });
 });
+
+it('a whole page of the table of tables that is gone is a finding, not an error of LMDB', async () => {
+  const path = copyOf('tables-gone', (bytes) => {
+    const [newest] = [0, 4096].sort((a, b) => Number(bytes.readBigUInt64LE(b + TRANSACTION_OFFSET) - bytes.readBigUInt64LE(a + TRANSACTION_OFFSET)));
+    const root = Number(bytes.readBigUInt64LE(newest! + 136));
+    bytes.fill(7, root * 4096, (root + 1) * 4096);
+  });
+  expect((await lookAtPages(path)).troubles.length).toBeGreaterThan(0);
+});

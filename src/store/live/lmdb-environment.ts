@@ -165,7 +165,8 @@ export class Environment {
     try {
       for (let attempt = 1; attempt <= READS_MAX; attempt++) {
         const { newest } = this.#counter;
-        if (((this.#snapshot() - newest) | 0) >= 0) return; // Of both the low half.
+        const seen = this.#snapshot();
+        if (seen === undefined || ((seen - newest) | 0) >= 0) return; // Of both the low half.
         this.#counter.raise();
         this.refresh();
       }
@@ -174,9 +175,14 @@ export class Environment {
     }
   }
 
-  /** Low half of the number of the newest transaction that reads see: each writes the page anew where LMDB keeps its tables. */
-  #snapshot(): number {
-    this.#root.getBinaryFast(ANY_TABLE);
+  /** Low half of the number of the newest transaction that reads see: each writes the page anew where LMDB keeps its tables. Undefined: that page is damaged, which the reads themselves will say. */
+  #snapshot(): number | undefined {
+    try {
+      this.#root.getBinaryFast(ANY_TABLE);
+    } catch (cause) {
+      if (numericCode(cause) === undefined) throw cause; // Not LMDB's.
+      return undefined;
+    }
     return (lmdb as unknown as { getLastTxnId(): number }).getLastTxnId(); // In the package, not in its types: of the page that was read last.
   }
 
