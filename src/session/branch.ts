@@ -7,7 +7,7 @@
  * Invariants: a fork or rollback that fails leaves files as they were. Nothing here executes a guest.
  */
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { StillpointError } from '../core/index.ts';
 import { decodeManifest, parseBinding, type RunManifest } from '../manifest/index.ts';
 import type { RunId } from '../journal/index.ts';
@@ -15,10 +15,10 @@ import type { StoreBatch, StoreDelete } from '../store/index.ts';
 import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, mustBeFree, openJournal, owned, readCheckpoint, readOwnerRecord, promoteRun, readRun, rollbackRun, rollbackRuns, withRollback, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
+import { withForkFiles, type ForkCopy } from './fork-files.ts';
 import { isAlive, newRunId, thisOwner, wallClockMs } from './host.ts';
 import { finishMoves, planMoves } from './output-moves.ts';
 import { parseReference, resolveCheckpoint } from './run-reference.ts';
-import { asideOf, finish, syncFile } from './whole-file.ts';
 
 const SEED_BYTES = 32;
 
@@ -60,22 +60,19 @@ export interface ForkWish { readonly from: string; readonly name: string; readon
 
 /** Several forks, all or none, with copies of their output files so far as FILE.SUFFIX; `also` goes in the same commit. */
 export async function forkMany(context: StoreContext, wishes: readonly ForkWish[], { suffix, bind, also }: { readonly suffix: string; readonly bind: readonly string[]; readonly also?: StoreBatch }): Promise<{ readonly records: readonly RunRecord[]; readonly files: readonly string[] }> {
-  const made: string[] = [];
-  try {
-    const forks = wishes.map(({ from, name, at, seed, id, bind: own = [] }) => {
-      mustBeFree(context, name);
-      const parent = readRun(context, from);
-      const checkpoint = typeof at === 'number' ? at : listCheckpoints(context, parent).findLast(({ tail }) => tail.count <= at.frames)?.number ?? 0;
-      const manifest = decodeManifest(openJournal(context, parent).genesis().manifest);
-      const plan = planFiles(context, parent, { checkpoint, manifest, name: suffix, bind: [...bind, ...own] });
-      for (const copy of plan.copies) copyPrefix(copy, made);
-      return { parent, request: { name, id: id ?? newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(plan.bindings), at, seed } };
-    });
-    return { records: await forkRuns(context, forks, also), files: made };
-  } catch (error) {
-    for (const path of made) rmSync(path, { force: true });
-    throw error;
-  }
+  const copies: ForkCopy[] = [];
+  const forks = wishes.map(({ from, name, at, seed, id, bind: own = [] }) => {
+    mustBeFree(context, name);
+    const parent = readRun(context, from);
+    const checkpoint = typeof at === 'number' ? at : listCheckpoints(context, parent).findLast(({ tail }) => tail.count <= at.frames)?.number ?? 0;
+    const manifest = decodeManifest(openJournal(context, parent).genesis().manifest);
+    const plan = planFiles(context, parent, { checkpoint, manifest, name: suffix, bind: [...bind, ...own] });
+    copies.push(...plan.copies);
+    return { parent, request: { name, id: id ?? newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(plan.bindings), at, seed } };
+  });
+  return withForkFiles(context, { run: forks[0]?.request.id ?? newRunId(), copies }, async ({ expect, deletes }, files) => ({
+    records: await forkRuns(context, forks, { ...also, expect: [...also?.expect ?? [], ...expect], deletes: [...also?.deletes ?? [], ...deletes] }), files,
+  }));
 }
 
 /** Puts several runs back, all or none; `deletes` go in the same commit. Throws E_RUN_OWNED when one of them is being executed. */
@@ -94,14 +91,12 @@ function seedFor(manifest: RunManifest, isFresh: boolean): Uint8Array | undefine
   return new Uint8Array(randomBytes(SEED_BYTES));
 }
 
-interface Copy { readonly channel: string; readonly from: string; readonly to: string; readonly sizeBytes: number }
-
-function planFiles(context: StoreContext, parent: RunRecord, at: { readonly checkpoint: number; readonly manifest: RunManifest; readonly name: string; readonly bind: readonly string[] }): { readonly bindings: SavedBindings; readonly copies: readonly Copy[] } {
+function planFiles(context: StoreContext, parent: RunRecord, at: { readonly checkpoint: number; readonly manifest: RunManifest; readonly name: string; readonly bind: readonly string[] }): { readonly bindings: SavedBindings; readonly copies: readonly ForkCopy[] } {
   const saved = decodeBindings(parent.bindings, parent.name);
   const wanted = new Map(at.bind.map((text) => parseBinding(text, { code: 'E_USAGE', where: 'option --bind' })).map(({ name, file }) => [name, file]));
   const marks = at.checkpoint === 0 ? undefined : readCheckpoint(context, parent, at.checkpoint).channels;
   const channels = new Map(saved.channels);
-  const copies: Copy[] = [];
+  const copies: ForkCopy[] = [];
   for (const spec of at.manifest.channels) {
     const binding = channels.get(spec.name);
     const bound = wanted.get(spec.name);
@@ -128,27 +123,6 @@ function planFiles(context: StoreContext, parent: RunRecord, at: { readonly chec
 function isDevice(path: string): boolean {
   const facts = statSync(path, { throwIfNoEntry: false });
   return facts !== undefined && !facts.isFile();
-}
-
-/** The beginning of an output file, as the checkpoint knows it. A parent's file that is gone or shorter is no reason to refuse a fork: its resume will say so. */
-function copyPrefix({ channel, from, to, sizeBytes }: Copy, made: string[]): void {
-  const there = statSync(to, { throwIfNoEntry: false });
-  if (there !== undefined && !there.isFile()) return; // A device or pipe takes what comes from here on.
-  if (there !== undefined) throw new StillpointError('E_CHANNEL_OPEN', `channel ${channel} (${to}): the file of the fork is there already; name another with --bind ${channel}=FILE`, { data: { channel, path: to } });
-  const facts = statSync(from, { throwIfNoEntry: false });
-  if (facts === undefined || !facts.isFile() || facts.size < sizeBytes) return;
-  const aside = asideOf(to);
-  try {
-    copyFileSync(from, aside);
-    truncateSync(aside, sizeBytes);
-    syncFile(aside);
-    made.push(to);
-    finish(aside, to);
-  } catch (cause) {
-    rmSync(aside, { force: true });
-    const isFull = cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
-    throw new StillpointError(isFull ? 'E_DISK_FULL' : 'E_HOST_FILE', `${from} cannot be copied to ${to}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, data: { channel } });
-  }
 }
 
 export interface RollbackOptions { readonly name: string; readonly to: string; readonly store?: string | undefined; readonly keep?: string | undefined; readonly freshEntropy: boolean }

@@ -19,6 +19,7 @@ import { Guest, type BootOptions, type RestoredImage } from '../posix/index.ts';
 import { openLmdbStore, type LmdbStore } from '../store/live/lmdb-store.ts';
 import { StillpointError } from '../core/index.ts';
 import type { StoreContext } from '../txn/index.ts';
+import { removeFilesOfKilledForks } from './fork-files.ts';
 
 export type { EngineName } from '../manifest/index.ts';
 
@@ -37,6 +38,7 @@ export async function withStore<Result>(directory: string | undefined, mode: 'cr
   const digests = await createNodeDigests();
   const store = await openLmdbStore({ directory: path, mode });
   try {
+    if (mode !== 'read-only') await removeFilesOfKilledForks({ store, digests });
     return await use({ store, digests });
   } finally {
     await store.close();
@@ -53,6 +55,7 @@ export async function openStoreAt(directory: string, mode: 'create' | 'existing'
 export async function openDeskStore(directory: string): Promise<StoreContext & { readonly store: LmdbStore; readonly identity: string }> {
   const digests = await createNodeDigests();
   const store = await openLmdbStore({ directory, mode: 'create' });
+  await removeFilesOfKilledForks({ store, digests });
   return { store, digests, identity: Buffer.from(store.get('meta', new TextEncoder().encode('format'))!).toString('hex') }; // Every store has it.
 }
 

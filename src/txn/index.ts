@@ -18,6 +18,7 @@ export { referencesPut } from './references.ts';
 export { inspectStore, type Finding, type Inspection, type Remedy } from './inspect.ts';
 export { ChangeLog, firstOverlap, unionOf, type ChangeSet, type Place } from './conflict.ts';
 export { answerDelete, answerPut, answerRecords, answersOf, decodeAnswer, importedAnswer, readAnswer, type RememberedAnswer } from './answers.ts';
+export { decodeForkFiles, forkFilesDelete, forkFilesPut, forkFilesWords, type ForkFile, type ForkFiles } from './fork-files.ts';
 export { decodeMoves, movesDelete, movesPut, readMoves, type OutputMove } from './output-moves.ts';
 export { decodePrepared, encodePrepared, preparedDelete, preparedPut, readPrepared, type PreparedTransaction } from './prepared.ts';
 export { nextState, type TransactionState, type TransactionStep } from './transaction-state.ts';

@@ -16,6 +16,7 @@ import { inspectCoordinatorWord } from './coordinator-record.ts';
 import { inspectClusterRecordWord } from './cluster-record.ts';
 import { inspectCutWord } from './cuts.ts';
 import { inspectFenceWord } from './fence.ts';
+import { inspectForkFilesWord } from './fork-files.ts';
 import { inspectImageWord } from './image-records.ts';
 import { decodeMark } from './marks.ts';
 import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
@@ -93,7 +94,7 @@ function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
     const name = new TextDecoder().decode(key);
     const remedy: Remedy = { kind: 'delete', table: 'meta', key };
     if (/^(cut|cluster|forking) /.test(name)) findings.push(...inspectClusterWord(context, { name, value, remedy }));
-    else if (/^(answer|moves) /.test(name)) findings.push(...inspectRunWord(context, { name, value, remedy }));
+    else if (/^(answer|moves|files) /.test(name)) findings.push(...inspectRunWord(context, { name, value, remedy }));
     else if (name.startsWith('image')) findings.push(...inspectImage(context, parts, { name, value, remedy }));
     else if (/^(coordinator |decision |fence |batch|back )/.test(name)) findings.push(...inspectCoordinator(context, { name, value }));
     else if (!META_KEYS.test(name)) findings.push({ code: 'E_STORE_CORRUPT', says: `the table meta has a foreign key of ${key.length} bytes`, remedy });
@@ -111,7 +112,7 @@ function inspectClusterWord(context: StoreContext, { name, value, remedy }: { re
 
 function inspectRunWord(context: StoreContext, { name, value, remedy }: { readonly name: string; readonly value: Uint8Array; readonly remedy: Remedy }): Finding[] {
   return troubleOf(() => {
-    if (!inspectAnswerWord(context, name, value) && !inspectMovesWord(context, name, value)) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
+    if (![inspectAnswerWord, inspectMovesWord, inspectForkFilesWord].some((inspect) => inspect(context, name, value))) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
   }, { remedy });
 }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeCanonical, StillpointError, type ErrorCode } from '../../src/core/index.ts';
 import { runId, type JournalTail } from '../../src/journal/index.ts';
-import { answerPut, checkRunName, decodeAnswer, decodeMoves, movesPut, type OutputMove, type RememberedAnswer, decodeCheckpointRecord, decodeMark, decodePrepared, encodeMark, encodePrepared, decodeOwnerRecord, decodeRunRecord, encodeCheckpointRecord, encodeOwnerRecord, encodeRunRecord, type CheckpointRecord, type Mark, type OwnerRecord, type PreparedTransaction, type RunRecord } from '../../src/txn/index.ts';
+import { answerPut, checkRunName, decodeAnswer, decodeForkFiles, decodeMoves, forkFilesPut, type ForkFiles, movesPut, type OutputMove, type RememberedAnswer, decodeCheckpointRecord, decodeMark, decodePrepared, encodeMark, encodePrepared, decodeOwnerRecord, decodeRunRecord, encodeCheckpointRecord, encodeOwnerRecord, encodeRunRecord, type CheckpointRecord, type Mark, type OwnerRecord, type PreparedTransaction, type RunRecord } from '../../src/txn/index.ts';
 import { at, codeOf, digests, errorOf, RUN, someHash } from '../journal/support.ts';
 import { expectDamageFound, expectGolden, type RecordSample } from './record-samples.ts';
 
@@ -51,6 +51,7 @@ const PREPARED_SAMPLE: PreparedTransaction = {
 
 const ANSWER_SAMPLE: RememberedAnswer = { key: 'key-93', request: someHash(4), at: at(77n), response: Uint8Array.of(111, 107, 10) };
 const MOVES_SAMPLE: readonly OutputMove[] = [{ from: '/data/log.try', to: '/data/log', aside: '/data/log.old' }, { from: '/data/b.try', to: '/data/b', aside: undefined }];
+const FILES_SAMPLE: ForkFiles = { owner: OWNER_SAMPLE.owner!, files: [{ path: '/data/log.try', device: 1n << 40n, inode: 12n, sizeBytes: 5, modifiedNanoseconds: 1_700_000_000_000_000_001n }] };
 
 const SAMPLES: readonly RecordSample[] = [
   ['run', encodeRunRecord(digests, RUN_SAMPLE), runDecoder, 'E_STORE_CORRUPT', RUN_SAMPLE],
@@ -59,6 +60,7 @@ const SAMPLES: readonly RecordSample[] = [
   ['mark', encodeMark(digests, { run: RUN, number: 2 }, MARK_SAMPLE), (bytes) => decodeMark(digests, { run: RUN, number: 2 }, bytes), 'E_STORE_CORRUPT', MARK_SAMPLE],
   ['answer', answerPut({ digests }, RUN, ANSWER_SAMPLE).value, (bytes) => decodeAnswer(digests, RUN, bytes), 'E_STORE_CORRUPT', ANSWER_SAMPLE],
   ['moves', movesPut({ digests }, RUN, MOVES_SAMPLE).value, (bytes) => decodeMoves(digests, RUN, bytes), 'E_STORE_CORRUPT', MOVES_SAMPLE],
+  ['files', forkFilesPut({ digests }, RUN, FILES_SAMPLE).value, (bytes) => decodeForkFiles(digests, RUN, bytes), 'E_STORE_CORRUPT', FILES_SAMPLE],
   ['prepared', encodePrepared(digests, RUN, PREPARED_SAMPLE), (bytes) => decodePrepared(digests, RUN, bytes), 'E_STORE_CORRUPT', PREPARED_SAMPLE],
 ];
 

@@ -192,8 +192,7 @@ async function forkOf(spread: Spread, { at, name }: { readonly at?: string | und
     const made = new Map(orders.map(({ order }) => [order.name, order.id]));
     for (const [host, desk] of hosts) await desk.answer({ kind: 'fork', cluster: name, made, orders: orders.filter((wish) => wish.host === host).map(({ order }) => order) });
     const mine = orders.filter(({ host }) => host === undefined).map(({ order }) => ({ from: order.from, name: order.name, id: order.id, at: pointOf(order.part) }));
-    const { files } = await forkMany(context, mine, { suffix: name, bind: [] });
-    await context.store.commit({ deletes: [forkingDelete(name)] });
+    const { files } = await forkMany(context, mine, { suffix: name, bind: [], also: { deletes: [forkingDelete(name)] } });
     return { cluster: name, from: cluster, checkpoint: at, nodes: orders.length, instructions: instructionsOf(parts), files };
   } catch (error) {
     await undoFork({ cluster: name, context, here, hosts }).catch((left: unknown) => { if (!(left instanceof StillpointError)) throw left; }); // The next command for it goes on.
