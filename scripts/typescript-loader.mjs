@@ -3,17 +3,19 @@
  * Strips types with the compiler's own transpiler; does no type checking (npm run typecheck does).
  */
 import { readFileSync } from 'node:fs';
-import { register } from 'node:module';
+import * as nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 if (globalThis.stillpointLoader !== true) {
   globalThis.stillpointLoader = true;
-  register(import.meta.url);
+  if (nodeModule.registerHooks === undefined) nodeModule.register(import.meta.url);
+  else nodeModule.registerHooks({ load }); // From Node 26 on, register warns on stderr.
 }
 
-export async function load(url, context, next) {
+/** For both: hooks that `register` calls may answer at once. */
+export function load(url, context, next) {
   if (!url.endsWith('.ts')) return next(url, context);
-  const { default: ts } = await import('typescript');
+  const ts = nodeModule.createRequire(import.meta.url)('typescript');
   const options = { target: 'ES2022', module: 'ESNext', verbatimModuleSyntax: true };
   const source = ts.transpileModule(readFileSync(fileURLToPath(url), 'utf8'), { compilerOptions: options }).outputText;
   return { format: 'module', source, shortCircuit: true };

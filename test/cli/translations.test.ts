@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench } from './command.ts';
 
+/** V8 14 (Node 26) has no function that gives machine code. */
+const hasMachineCode = Number.parseInt(process.versions.v8, 10) < 14;
 const bench = new Bench();
 const cache = bench.path('cache');
 let program = '';
@@ -71,7 +73,8 @@ describe('the translation cache', () => {
     const expected = run(long, 'off');
     for (let index = 0; index < 3; index++) expect({ ...run(long, optimised), kept: 0 }).toEqual(expected);
     const { translations } = JSON.parse(bench.stillpoint(['stats', '--json'], '', { STILLPOINT_TRANSLATIONS: optimised }).stdout) as { translations: { machineCodeBytes: number } };
-    expect(translations.machineCodeBytes).toBeGreaterThan(1000);
+    if (hasMachineCode) expect(translations.machineCodeBytes).toBeGreaterThan(1000);
+    else expect(translations.machineCodeBytes).toBe(0);
   });
 
   it('is told by stats, as it stands in its files', () => {
@@ -91,7 +94,7 @@ describe('the translation cache', () => {
     expect(run(program, cache).kept).toBeGreaterThan(0);
   });
 
-  it('begins with an engine of its own where the kept one is damaged', () => {
+  it.skipIf(!hasMachineCode)('begins with an engine of its own where the kept one is damaged', () => {
     for (const damage of damages(engineFile())) {
       damage();
       expect({ ...run(program, optimised), kept: 0 }).toEqual(plain);
