@@ -34,7 +34,7 @@ History and state are shared with the first run; nothing that one of them does l
       const [cluster = from, at] = from.split('@');
       if ((await clusterMembers(cluster, flags.store)).length > 0) {
         refuseForClusters({ bind: flags.bind.length > 0, 'fresh-entropy': flags.freshEntropy === true });
-        const result = await forkCluster(cluster, { at, name: flags.name, store: flags.store, keys: flags.keys });
+        const result = await forkCluster(cluster, { at, name: flags.name, store: flags.store, keys: flags.keys, onNote: note });
         return flags.json === true ? sayJson(result) : say(`${branchText(result)}${copies(result)}`);
       }
       const result = await forkFrom({ from, name: flags.name, store: flags.store, bind: flags.bind, freshEntropy: flags.freshEntropy ?? false });
@@ -69,7 +69,7 @@ The output files are put back when the run is resumed.`)
     .action(async (name: string, flags: Flags & { readonly to: string; readonly keep?: string; readonly freshEntropy?: boolean }) => {
       if ((await clusterMembers(name, flags.store)).length > 0) {
         refuseForClusters({ 'fresh-entropy': flags.freshEntropy === true });
-        const result = await rollbackCluster(name, { to: flags.to, keep: flags.keep, store: flags.store, keys: flags.keys });
+        const result = await rollbackCluster(name, { to: flags.to, keep: flags.keep, store: flags.store, keys: flags.keys, onNote: note });
         for (const host of result.unresolved ?? []) note(`host ${host} has not confirmed: its nodes go back before anything else is done with them`);
         return flags.json === true ? sayJson(result) : say(`${branchText(result)}${flags.keep === undefined ? '' : `; kept as ${flags.keep}`}`);
       }
@@ -90,7 +90,7 @@ function addCheckpoint(program: Command): void {
     .action(async (reference: string, flags: Flags & { readonly name?: string; readonly note?: string }) => {
       if ((await clusterMembers(reference, flags.store)).length > 0) {
         if (flags.name === undefined) throw new StillpointError('E_USAGE', 'give the checkpoint of the cluster a --name');
-        const cut = await checkpointCluster(reference, { name: flags.name, note: flags.note, store: flags.store, keys: flags.keys });
+        const cut = await checkpointCluster(reference, { name: flags.name, note: flags.note, store: flags.store, keys: flags.keys, onNote: note });
         return flags.json === true ? sayJson(cut) : say(`${cut.cluster}@${cut.name}: ${counted(cut.nodes, 'node')}, ${scaled(Number(cut.instructions))} instructions`);
       }
       if (flags.name === undefined && flags.note === undefined) throw new StillpointError('E_USAGE', 'give the checkpoint a --name or a --note; machines take checkpoints by themselves (run --checkpoint-every)');

@@ -114,6 +114,7 @@ async function drive(plan: ClusterPlan, how: { readonly store: string | undefine
   const request: UpRequest = {
     plan, store: how.store, keys: how.keys, isResume: how.isResume, entry: [process.argv[1]!, 'cluster-process'], stopRequested: stop.requested,
     onStatus: (status) => { line.update(statusText(status)); },
+    onNote: note,
     onLine: (node, stream, text) => {
       if (!how.logs) return;
       line.end();

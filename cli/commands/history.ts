@@ -60,7 +60,7 @@ function addCheckpoints(program: Command): void {
     .addHelpText('after', '\nExample:\n  stillpoint checkpoints sort')
     .action(async (name: string, flags: Flags) => {
       if ((await clusterMembers(name, flags.store)).length > 0) {
-        const cuts = await clusterCheckpoints(name, { store: flags.store, keys: flags.keys });
+        const cuts = await clusterCheckpoints(name, { store: flags.store, keys: flags.keys, onNote: note });
         if (flags.json === true) return sayJson(cuts);
         const isAsked = cuts.some(({ broken }) => broken !== undefined);
         const stateOf = ({ broken = [] }: CutFacts): string => (broken.length === 0 ? 'whole' : `broken: ${broken.slice(0, 3).join(' ')}${broken.length > 3 ? ' …' : ''}`);
@@ -76,7 +76,7 @@ function addRm(program: Command): void {
   program.command('rm').description('remove runs and what only they needed').argument('<runs...>', 'names of runs or clusters').option('--store <dir>', 'the store').option('--keys <file>', KEYS_SAYS)
     .addHelpText('after', '\nExample:\n  stillpoint rm sort\n  stillpoint rm $(stillpoint ls -q)')
     .action(async (names: string[], flags: Flags) => {
-      const { removedRecords } = await removeAll(names, { store: flags.store, keys: flags.keys });
+      const { removedRecords } = await removeAll(names, { store: flags.store, keys: flags.keys, onNote: note });
       note(`removed ${names.join(', ')} and ${removedRecords} records that no other run needs`);
     });
 }

@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import { clusterMembers, counted, replayCluster, replayRun, StillpointError, type ClusterReplay, type EngineName, type ReplayResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
-import { KEYS_SAYS, say, sayJson } from '../terminal.ts';
+import { KEYS_SAYS, note, say, sayJson } from '../terminal.ts';
 import { parseEngine } from './run.ts';
 
 interface ReplayFlags {
@@ -52,7 +52,7 @@ async function replayWhole(cluster: string, flags: ReplayFlags): Promise<void> {
   for (const option of ['from', 'to', 'jobs'] as const) if (flags[option] !== undefined) throw new StillpointError('E_USAGE', `option --${option}: it is for one run, not for a whole cluster`);
   let progress: ProgressLine | undefined;
   try {
-    const result = await replayCluster({ cluster, store: flags.store, keys: flags.keys, engine: flags.engine, comparesFiles: flags.outputs }, (node) => {
+    const result = await replayCluster({ cluster, store: flags.store, keys: flags.keys, onNote: note, engine: flags.engine, comparesFiles: flags.outputs }, (node) => {
       progress?.end();
       progress = new ProgressLine(`replay ${node}`, flags.progress);
       return { onProgress: progress.update };

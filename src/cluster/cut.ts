@@ -11,7 +11,7 @@
  */
 import { StillpointError } from '../core/index.ts';
 import type { StoreDelete } from '../store/index.ts';
-import { forkMany, peersOfRun, removeRuns, rollbackMany, wallClockMs, withRollbackMany, withStore, type ForkWish } from '../session/index.ts';
+import { forkMany, peersOfRun, removeRuns, rollbackMany, together, wallClockMs, withRollbackMany, withStore, type ForkWish } from '../session/index.ts';
 import { cutDelete, keepCut, listCuts, readCut, readParts, readRun, type BranchPoint, type Cut, type CutPart, type StoreContext } from '../txn/index.ts';
 import { CLUSTER_NAME, clusterMembers, membersOf } from './members.ts';
 import { runNameOf } from './plan.ts';
@@ -44,7 +44,7 @@ export async function rollbackCluster(cluster: string, { to, keep, store }: { re
     if (keep === undefined) await rollbackMany(context, wishes, deletes);
     else {
       const forks = forkWishes(context, cluster, { at: undefined, name: keep });
-      await withRollbackMany(context, wishes, (batch) => forkMany(context, forks, { suffix: keep, bind: [], also: { ...batch, deletes: [...batch.deletes ?? [], ...deletes] } }));
+      await withRollbackMany(context, wishes, (batch) => forkMany(context, forks, { suffix: keep, bind: [], commit: together(context, { ...batch, deletes: [...batch.deletes ?? [], ...deletes] }) }));
     }
     const instructions = wishes.reduce((sum, { name }) => sum + readRun(context, name).instructions, 0n);
     return { cluster, from: cluster, checkpoint: to, nodes: wishes.length, instructions, files: [] };

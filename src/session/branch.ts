@@ -12,7 +12,7 @@ import { StillpointError } from '../core/index.ts';
 import { decodeManifest, parseBinding, type RunManifest } from '../manifest/index.ts';
 import type { RunId } from '../journal/index.ts';
 import type { StoreBatch, StoreDelete } from '../store/index.ts';
-import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, mustBeFree, openJournal, owned, readCheckpoint, readOwnerRecord, promoteRun, readRun, rollbackRun, rollbackRuns, withRollback, type BranchPoint, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { checkRunName, forkRuns, listCheckpoints, markCheckpoint, mustBeFree, openJournal, owned, readCheckpoint, readOwnerRecord, promoteRun, readRun, rollbackRun, rollbackRuns, withRollback, type BranchPoint, type CommitForks, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
 import { withForkFiles, type ForkCopy } from './fork-files.ts';
@@ -58,8 +58,8 @@ function mustRest(context: StoreContext, { id, name }: RunRecord): void {
 
 export interface ForkWish { readonly from: string; readonly name: string; readonly at: BranchPoint; readonly seed?: Uint8Array | undefined; /** Of the new run. */ readonly id?: RunId; /** CHANNEL=FILE, beside those of all. */ readonly bind?: readonly string[] }
 
-/** Several forks, all or none, with copies of their output files so far as FILE.SUFFIX; `also` goes in the same commit. */
-export async function forkMany(context: StoreContext, wishes: readonly ForkWish[], { suffix, bind, also }: { readonly suffix: string; readonly bind: readonly string[]; readonly also?: StoreBatch }): Promise<{ readonly records: readonly RunRecord[]; readonly files: readonly string[] }> {
+/** Several forks, all or none, with copies of their output files so far as FILE.SUFFIX; `commit` may add to the commit that makes them. */
+export async function forkMany(context: StoreContext, wishes: readonly ForkWish[], { suffix, bind, commit = together(context, {}) }: { readonly suffix: string; readonly bind: readonly string[]; readonly commit?: CommitForks }): Promise<{ readonly records: readonly RunRecord[]; readonly files: readonly string[] }> {
   const copies: ForkCopy[] = [];
   const forks = wishes.map(({ from, name, at, seed, id, bind: own = [] }) => {
     mustBeFree(context, name);
@@ -71,7 +71,7 @@ export async function forkMany(context: StoreContext, wishes: readonly ForkWish[
     return { parent, request: { name, id: id ?? newRunId(), createdMs: wallClockMs(), bindings: encodeBindings(plan.bindings), at, seed } };
   });
   return withForkFiles(context, { run: forks[0]?.request.id ?? newRunId(), copies }, async ({ expect, deletes }, files) => ({
-    records: await forkRuns(context, forks, { ...also, expect: [...also?.expect ?? [], ...expect], deletes: [...also?.deletes ?? [], ...deletes] }), files,
+    records: await forkRuns(context, forks, (batch) => commit({ expect: [...batch.expect, ...expect], deletes: [...batch.deletes, ...deletes], puts: batch.puts })), files,
   }));
 }
 
@@ -138,10 +138,15 @@ export async function rollback(options: RollbackOptions): Promise<BranchResult> 
     const request = { name, owner: thisOwner(), isAlive, at: checkpoint, seed };
     if (keep === undefined) return { name, from: name, checkpoint, instructions: (await rollbackRun(context, request)).instructions, files: [] };
     return withRollback(context, [request], async (batch, [record]) => {
-      await forkMany(context, [{ from: name, name: keep, at: before.lastCheckpoint ?? 0 }], { suffix: keep, bind: [], also: batch });
+      await forkMany(context, [{ from: name, name: keep, at: before.lastCheckpoint ?? 0 }], { suffix: keep, bind: [], commit: together(context, batch) });
       return { name, from: name, checkpoint, instructions: record!.instructions, files: [] }; // One request, one record.
     });
   });
+}
+
+/** Forks and what else is done in the same commit. */
+export function together(context: StoreContext, also: StoreBatch): CommitForks {
+  return ({ expect, deletes, puts }) => context.store.commit({ expect: [...expect, ...also.expect ?? []], deletes: [...deletes, ...also.deletes ?? []], puts: [...puts, ...also.puts ?? []] });
 }
 
 export interface PromoteOptions { readonly branch: string; readonly onto?: string | undefined; readonly keep?: string | undefined; readonly store?: string | undefined; /** Its output files take the places of the replaced run's. */ readonly takesFiles?: boolean | undefined }

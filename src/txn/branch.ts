@@ -72,12 +72,14 @@ export function mustBeFree({ store }: StoreContext, name: string): void {
   if (store.has('runs', nameKey(name))) throw exists(name);
 }
 
-/** Several forks, all or none; `also` goes in the same commit. Throws as forkRun(). */
-export async function forkRuns(context: StoreContext, forks: readonly { readonly parent: RunRecord; readonly request: ForkRequest }[], also: StoreBatch = {}): Promise<readonly RunRecord[]> {
-  const { store } = context;
+/** What makes forks part of a commit: 'conflict' when what they share, or their names, are no longer as they were. */
+export type CommitForks = (batch: Required<Pick<StoreBatch, 'expect' | 'deletes' | 'puts'>>) => Promise<'done' | 'conflict'>;
+
+/** Several forks, all or none; `commit` may add to the commit that makes them. Throws as forkRun(), and what `commit` throws. */
+export async function forkRuns(context: StoreContext, forks: readonly { readonly parent: RunRecord; readonly request: ForkRequest }[], commit: CommitForks = (batch) => context.store.commit(batch)): Promise<readonly RunRecord[]> {
   const branches = forks.map(({ parent, request }) => forkOf(context, parent, request));
-  if (await store.commit({ expect: [...branches.flatMap(({ expect }) => expect), ...also.expect ?? []], deletes: also.deletes ?? [], puts: [...branches.flatMap(({ puts }) => puts), ...also.puts ?? []] }) === 'done') return branches.map(({ record }) => record);
-  for (const { request } of forks) if (store.has('runs', nameKey(request.name))) throw exists(request.name);
+  if (await commit({ expect: branches.flatMap(({ expect }) => expect), deletes: [], puts: branches.flatMap(({ puts }) => puts) }) === 'done') return branches.map(({ record }) => record);
+  for (const { request } of forks) mustBeFree(context, request.name);
   throw new StillpointError('E_CHECKPOINT_UNKNOWN', `a checkpoint of run ${forks[0]!.parent.name} went away meanwhile; try again`, { data: { run: forks[0]!.parent.name } });
 }
 

@@ -2,7 +2,7 @@
  * What the store of the host where `up` runs knows of a cluster over several hosts: where each node's run is, so that a command for the whole cluster finds all of it.
  *
  *   "cluster NAME"    hosts with their addresses, nodes with their hosts and files      written by each `up`
- *   "forking NAME"    the runs that a fork under way makes, by host: whoever finds it undoes it and removes both words
+ *   "forking NAME"    the cluster whose fork is under way, and the runs that it makes, by host: the next command for that cluster undoes it and removes both words
  *
  * Both in the table `meta`. Invariants: "forking NAME" is put with "cluster NAME" before the first run of a fork is made, and goes when all are there; paths are those of up's host.
  * What this does NOT do: know whether a host is there, or what its store holds.
@@ -28,11 +28,11 @@ export interface ClusterRecord {
   readonly nodes: ReadonlyMap<string, ClusterRecordNode>;
 }
 
-/** A fork under way: names of its runs, with their ids and hosts. */
-export interface ForkingRecord { readonly name: string; readonly runs: ReadonlyMap<string, { readonly host: string | undefined; readonly id: RunId }> }
+/** A fork under way: names of its runs, with their ids and hosts. `from`: whose coordinator makes it, or undoes it; of version 1 its own name. */
+export interface ForkingRecord { readonly name: string; readonly from: string; readonly runs: ReadonlyMap<string, { readonly host: string | undefined; readonly id: RunId }> }
 
 const CLUSTER: RecordKind = { format: 'stillpoint-cluster', version: 1, damaged: 'E_STORE_CORRUPT' };
-const FORKING: RecordKind = { format: 'stillpoint-forking', version: 1, damaged: 'E_STORE_CORRUPT' };
+const FORKING: RecordKind = { format: 'stillpoint-forking', version: 2, oldest: 1, damaged: 'E_STORE_CORRUPT' };
 const NAME_MAX = 64;
 const TEXT_MAX = 256;
 const PATH_MAX = 4096;
@@ -57,6 +57,12 @@ export function clusterDelete(name: string): StoreDelete {
 export function readForking({ store, digests }: StoreContext, name: string): ForkingRecord | undefined {
   const bytes = name.length > NAME_MAX ? undefined : store.get('meta', keyOf('forking', name));
   return bytes === undefined ? undefined : decodeForking(digests, name, bytes);
+}
+
+/** The forks of a cluster that are under way, or that a command which died has left. */
+export function forkingsFrom({ store, digests }: StoreContext, from: string): readonly ForkingRecord[] {
+  const words = [...store.range('meta', { from: keyOf('forking', ''), to: new TextEncoder().encode('forking!') })];
+  return words.map(({ key, value }) => decodeForking(digests, new TextDecoder().decode(key).slice('forking '.length), value)).filter((forking) => forking.from === from);
 }
 
 export function forkingPut({ digests }: StoreContext, record: ForkingRecord): StorePut {
@@ -96,20 +102,21 @@ export function decodeClusterRecord(digests: Digests, name: string, bytes: Uint8
   return { name, hosts, nodes };
 }
 
-export function encodeForking(digests: Digests, { name, runs }: ForkingRecord): Uint8Array {
-  return encodeRecord(digests, FORKING, { name, runs: canonicalMap(runs, ({ host, id }) => ({ host: host ?? '', id })) });
+export function encodeForking(digests: Digests, { name, from, runs }: ForkingRecord): Uint8Array {
+  return encodeRecord(digests, FORKING, { name, from, runs: canonicalMap(runs, ({ host, id }) => ({ host: host ?? '', id })) });
 }
 
 export function decodeForking(digests: Digests, name: string, bytes: Uint8Array): ForkingRecord {
   const fields = decodeRecord(digests, FORKING, { bytes, subject: { cluster: name } });
   if (fields.text('name', NAME_MAX) !== name) throw fields.fail('is the record of another cluster');
+  const from = fields.version === 1 ? name : fields.text('from', NAME_MAX);
   const runs = fields.map('runs', NODES_MAX, (entry) => {
     const [host, id] = [entry.text('host', NAME_MAX), entry.text('id', 32)];
     if (!/^[0-9a-f]{32}$/.test(id)) throw fields.fail('has a run that none can be');
     return whole(entry, { host: host === '' ? undefined : host, id: id as RunId }); // 32 digits.
   });
   fields.end();
-  return { name, runs };
+  return { name, from, runs };
 }
 
 /** Nothing else is in the entry. */

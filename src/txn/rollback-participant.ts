@@ -18,8 +18,8 @@ import { canonicalMap, decodeRecord, encodeRecord, type RecordKind } from './rec
 import { readStoredRun } from './runs.ts';
 import { nameKey } from './run-record.ts';
 
-/** A run and where it goes back to: a place in its journal, or its first instruction. */
-export interface RollbackWish { readonly run: RunId; readonly place: { readonly frames: number; readonly link: BlobHash } | undefined }
+/** A run and where it goes back to: a place in its journal, or its first instruction. `frames`: how far its journal must go now, when that matters. */
+export interface RollbackWish { readonly run: RunId; readonly place: { readonly frames: number; readonly link: BlobHash } | undefined; readonly frames?: number | undefined }
 /** By name of the run. */
 export type RollbackWishes = ReadonlyMap<string, RollbackWish>;
 
@@ -87,6 +87,7 @@ export class RollbackParticipant implements Participant {
     const { store, digests } = this.#context;
     const { record, bytes } = readStoredRun(this.#context, name);
     if (record.id !== wish.run) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${name} is another one than when the checkpoint was taken`, { data: { run: name } });
+    if (wish.frames !== undefined && record.tail.count !== wish.frames) throw new StillpointError('E_RUN_OWNED', `run ${name} has gone on while it was to be put back; try again`, { data: { run: name } });
     const key = runKey(record.id);
     const before = store.get('owners', key);
     if (before === undefined) throw new StillpointError('E_RUN_UNKNOWN', `run ${name} is no longer in the store`, { data: { run: name } });

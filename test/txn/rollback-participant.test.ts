@@ -1,4 +1,5 @@
 /** Rollback as a participant: the suite of participants, with runs as cells, and the records that clusters over several hosts add. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { StillpointError } from '../../src/core/index.ts';
 import { MemoryStore, type Store } from '../../src/store/index.ts';
@@ -107,15 +108,21 @@ describe('records of clusters over several hosts', () => {
     name: 'words', hosts: new Map([['east', { address: '10.0.0.2', port: 7410 }]]),
     nodes: new Map([['map-0', { host: 'east', files: new Map([['in/text', { path: '/data/a', isWritten: false }], ['out/counts', { path: '/data/b', isWritten: true }]]) }], ['reduce-0', { host: undefined, files: new Map() }]]),
   };
-  const FORKING: ForkingRecord = { name: 'other', runs: new Map([['other.map-0', { host: 'east', id: RUN }], ['other.reduce-0', { host: undefined, id: RUN }]]) };
+  const FORKING: ForkingRecord = { name: 'other', from: 'words', runs: new Map([['other.map-0', { host: 'east', id: RUN }], ['other.reduce-0', { host: undefined, id: RUN }]]) };
   const SAMPLES: readonly RecordSample[] = [
     ['back', encodeBack(digests, ID, BACK), (bytes) => decodeBack(digests, ID, bytes), 'E_STORE_CORRUPT', BACK],
     ['cluster', encodeClusterRecord(digests, CLUSTER), (bytes) => decodeClusterRecord(digests, 'words', bytes), 'E_STORE_CORRUPT', CLUSTER],
     ['forking', encodeForking(digests, FORKING), (bytes) => decodeForking(digests, 'other', bytes), 'E_STORE_CORRUPT', FORKING],
   ];
-  const GOLDEN = new URL('./golden/spread-v1.json', import.meta.url);
+  const GOLDEN = new URL('./golden/spread-v2.json', import.meta.url);
+  const GOLDEN_1 = new URL('./golden/spread-v1.json', import.meta.url);
 
   it('the written version is what the golden file says, in both directions', () => { expectGolden(SAMPLES, GOLDEN); });
+
+  it('version 1 is read: a fork under way was known by its own name only', () => {
+    const { forking } = JSON.parse(readFileSync(GOLDEN_1, 'utf8')) as { readonly forking: string };
+    expect(decodeForking(digests, 'other', Buffer.from(forking, 'hex'))).toEqual({ ...FORKING, from: 'other' });
+  });
 
   it.each(SAMPLES)('every flipped byte and every truncation of a %s record is E_STORE_CORRUPT', (_name, bytes, decode, code) => { expectDamageFound(bytes, decode, code); });
 

@@ -5,11 +5,11 @@
  * Invariants: each request is all or nothing in this store; a prepared rollback outlives this process, everything else that was begun ends with close().
  * What this does NOT do: know other hosts, decide anything (spread.ts).
  */
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
-import { forkMany, isAlive, openDeskStore, RECORDER, removeRuns, StoreHold, type SessionHooks } from '../../session/index.ts';
-import { fenceDelete, readParts, readRun, removeRun, RollbackParticipant, runNames, stillHolds, type StoreContext } from '../../txn/index.ts';
+import { forkMany, isAlive, openDeskStore, RECORDER, removeRuns, StoreHold, together, type SessionHooks } from '../../session/index.ts';
+import { fenceDelete, readFence, readParts, readRun, removeRun, RollbackParticipant, runNames, stillHolds, type StoreContext } from '../../txn/index.ts';
 import { membersOf } from '../members.ts';
 import { blockOf, channelEnds, readingsOf } from '../readings.ts';
 import { replayMembers } from '../replay.ts';
@@ -72,7 +72,7 @@ export class Desk {
       case 'abort': return void await participant(opened).abort(request.id);
       case 'in doubt': return participant(opened).inDoubt(request.coordinator);
       case 'fork': return this.#fork(opened, request);
-      case 'undo fork': return this.#undoFork(opened, request.runs);
+      case 'undo fork': return this.#undoFork(opened, request);
       case 'remove': return this.#remove(opened, request.cluster);
       case 'forget': return void await opened.store.commit({ deletes: [fenceDelete(request.coordinator)] });
       case 'ends': return channelEnds(opened, membersOf(opened, request.cluster));
@@ -90,11 +90,13 @@ export class Desk {
     return readParts(opened, membersOf(opened, cluster));
   }
 
-  async #fork(opened: OpenStore, { cluster, made, orders }: Extract<DeskRequest, { kind: 'fork' }>): Promise<undefined> {
+  async #fork(opened: OpenStore, { coordinator, cluster, made, orders }: Extract<DeskRequest, { kind: 'fork' }>): Promise<undefined> {
+    const fence = readFence(opened, coordinator.id);
+    if (fence.epoch > coordinator.epoch) throw new StillpointError('E_COORDINATOR_FENCED', `another command for the cluster of which ${cluster} is to be a fork has begun meanwhile`, { data: { cluster } });
     const taken = membersOf(opened, cluster).filter((name) => made.get(name) !== readRun(opened, name).id);
     if (taken.length > 0) throw new StillpointError('E_RUN_EXISTS', `the store holds runs of cluster ${cluster} already; choose another name or remove it`, { data: { cluster } });
     const wishes = orders.map((order) => ({ from: order.from, name: order.name, id: order.id, at: order.part === undefined ? 0 : { frames: order.part.frames, link: order.part.link }, bind: this.#places(cluster, order) }));
-    await forkMany(opened, wishes, { suffix: cluster, bind: [] });
+    await forkMany(opened, wishes, { suffix: cluster, bind: [], commit: together(opened, { expect: [fence.expectation] }) });
     return undefined;
   }
 
@@ -111,8 +113,13 @@ export class Desk {
     });
   }
 
-  async #undoFork(opened: OpenStore, runs: Extract<DeskRequest, { kind: 'undo fork' }>['runs']): Promise<undefined> {
+  async #undoFork(opened: OpenStore, { cluster, runs, files }: Extract<DeskRequest, { kind: 'undo fork' }>): Promise<undefined> {
     for (const [name, id] of runs) if (runNames(opened).includes(name) && readRun(opened, name).id === id) await removeRun(opened, { name, isAlive });
+    const { work } = this.#parts;
+    if (work === undefined || !existsSync(join(work, cluster)) || membersOf(opened, cluster).length > 0) return undefined; // Those of another cluster of that name stay.
+    const here = new AgentFiles(work, cluster);
+    for (const path of files) here.clear(path);
+    if (readdirSync(join(work, cluster)).length === 0) rmdirSync(join(work, cluster));
     return undefined;
   }
 

@@ -3,17 +3,18 @@
  *
  *   checkpoint   all stores held at one moment (moment.ts) ─► one record here                                     nothing is written elsewhere
  *   rollback     every store prepares ─► decided here, in the commit that puts the runs here back ─► every store   txn/coordinator.ts
- *   fork         "forking" here ─► every store makes its runs ─► "forking" gone                                    found there: undone
+ *   fork         "forking" here ─► every other store makes its runs ─► those here, and "forking" gone: one commit       found there: undone
+ *   rollback --keep: the fork, whose last commit is the rollback's decision
  *
  * Invariants: what a command that died has left is ended before anything else is done; a command either happens everywhere or nowhere, but for `remove`, which goes on when it is given
  * again. What this does NOT do: run nodes, work in stores (desk.ts).
  */
 import { assert, StillpointError } from '../../core/index.ts';
-import type { StoreDelete } from '../../store/index.ts';
+import type { StoreBatch, StoreDelete } from '../../store/index.ts';
 import { defaultStoreDirectory, forkMany, newRunId, wallClockMs, withCoordinator, withRollbackMany, withStore, type SessionHooks } from '../../session/index.ts';
 import {
-  clusterDelete, clusterPut, cutDelete, forkingDelete, forkingPut, keepCut, listCuts, readClusterRecord, readCut, readForking, readRun,
-  type Branch, type ClusterRecord, type Coordinator, type CutPart, type Participant, type RollbackWish, type StoreContext,
+  clusterDelete, clusterPut, cutDelete, forkingDelete, forkingPut, forkingsFrom, keepCut, listCuts, readClusterRecord, readCut, readForking, readRun,
+  type Branch, type ClusterRecord, type Coordinator, type CutPart, type ForkingRecord, type Participant, type RollbackWish, type StoreContext,
 } from '../../txn/index.ts';
 import { cutsBehind, factsOf, instructionsOf, mustBeClusterName, type ClusterBranch, type CutFacts } from '../cut.ts';
 import { membersOf } from '../members.ts';
@@ -32,6 +33,8 @@ export interface SpreadRequest {
   readonly keys: string | undefined;
   /** For nodes that are executed again here. */
   readonly hooks?: ((node: string) => SessionHooks) | undefined;
+  /** What was found of an earlier command, and done with it: a sentence. */
+  readonly onNote?: ((text: string) => void) | undefined;
 }
 
 export interface Spread {
@@ -70,27 +73,38 @@ export async function listSpread(request: SpreadRequest): Promise<readonly CutFa
   });
 }
 
-/** Puts all nodes back, or none. Throws E_CHECKPOINT_UNKNOWN, E_RUN_OWNED, E_CLUSTER_HOST; then nothing has changed. */
+/** Puts all nodes back, or none. `keep`: a fork of where they are now, which is there when they have gone back, and else not. Throws E_CHECKPOINT_UNKNOWN, E_RUN_OWNED, E_RUN_EXISTS, E_CLUSTER_HOST; then nothing has changed. */
 export async function rollbackSpread(request: SpreadRequest, { to, keep }: { readonly to: string; readonly keep?: string | undefined }): Promise<ClusterBranch> {
   return withSpread(request, async (spread) => {
     const { cluster, context, coordinator, others } = spread;
-    if (keep !== undefined) await forkOf(spread, { at: undefined, name: keep });
     const parts = to === '0' ? new Map<string, CutPart>() : readCut(context, cluster, to).parts;
     const members = await membersEverywhere(spread);
     for (const [name, { run }] of parts) if (members.get(name)?.id !== run) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${name} is gone, or another one than when checkpoint ${to} was taken`, { data: { cluster, run: name } });
-    const branches = [...others].map(([host, desk]): Branch => {
-      const wishes = new Map([...members].filter(([, member]) => member.host === host).map(([name, { id }]): [string, RollbackWish] => [name, { run: id, place: parts.get(name) }]));
+    const branchesFrom = (now: ReadonlyMap<string, CutPart> | undefined): readonly Branch[] => [...others].map(([host, desk]) => {
+      const wishes = new Map([...members].filter(([, member]) => member.host === host).map(([name, { id }]): [string, RollbackWish] => [name, { run: id, place: parts.get(name), frames: now?.get(name)?.frames }]));
       return { participant: participantOf(host, desk), prepare: (id) => desk.answer({ kind: 'prepare', id, wishes }), abort: (id) => desk.answer({ kind: 'abort', id }) };
     });
     const mine = [...members].filter(([, { host }]) => host === undefined).map(([name]) => ({ name, at: pointOf(parts.get(name)) }));
-    const { unresolved } = await withRollbackMany(context, mine, (batch) => coordinator.commit({ branches, local: [batch, { deletes: cutsBehind(context, cluster, parts) }] }));
+    const { unresolved } = await withRollbackMany(context, mine, async (batch) => {
+      const local = [batch, { deletes: cutsBehind(context, cluster, parts) }];
+      if (keep === undefined) return coordinator.commit({ branches: branchesFrom(undefined), local });
+      const now = await momentOf(spread);
+      return (await forkOf(spread, { parts: now, name: keep }, (fork) => coordinator.commit({ branches: branchesFrom(now), local: [...local, fork] }))).decided;
+    }).catch((error: unknown) => { throw isLost(error) ? adding(error, `no node has gone back; what a host has prepared for it is taken back by the next command for cluster ${cluster}`) : error; });
     return { cluster, from: cluster, checkpoint: to, nodes: members.size, instructions: instructionsOf(parts), files: [], unresolved };
   });
 }
 
 /** A cluster of its own on the same hosts, that begins where another one was (or is now). Throws E_RUN_EXISTS, E_CHECKPOINT_UNKNOWN, E_CLUSTER_HOST; then nothing was made. */
 export async function forkSpread(request: SpreadRequest, fork: { readonly at?: string | undefined; readonly name: string }): Promise<ClusterBranch> {
-  return withSpread(request, (spread) => forkOf(spread, fork));
+  return withSpread(request, async (spread) => {
+    const { context, cluster, coordinator } = spread;
+    const { at, name } = fork;
+    mustBeClusterName(name);
+    const parts = at === undefined ? await momentOf(spread) : readCut(context, cluster, at).parts;
+    const { files } = await forkOf(spread, { parts, name }, (batch) => coordinator.commit({ local: [batch] }));
+    return { cluster: name, from: cluster, checkpoint: at, nodes: parts.size, instructions: instructionsOf(parts), files };
+  });
 }
 
 /** Removes the runs of all hosts and what is known of the cluster. Throws E_RUN_OWNED, E_CLUSTER_HOST; given again, it goes on. */
@@ -116,8 +130,9 @@ export async function settleSpread(request: SpreadRequest): Promise<void> {
 }
 
 /** Connects to all stores of a cluster, ends what was left in doubt, calls `use`. */
-export async function withSpread<Result>({ cluster, store = defaultStoreDirectory(), keys, hooks }: SpreadRequest, use: (spread: Spread) => Promise<Result>): Promise<Result> {
-  const record = await withStore(store, 'existing', async (context) => readClusterRecord(context, cluster));
+export async function withSpread<Result>(request: SpreadRequest, use: (spread: Spread) => Promise<Result>): Promise<Result> {
+  const { cluster, store = defaultStoreDirectory(), keys, hooks, onNote = () => {} } = request;
+  const record = await withWholeRecord(request, store);
   if (record === undefined) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${cluster}`, { data: { cluster } });
   if (keys === undefined) throw new StillpointError('E_USAGE', `nodes of ${cluster} are on other hosts (${[...record.hosts.keys()].join(', ')}); --keys FILE names the key file that their agents have, too`, { data: { cluster } });
   const pair = readKeyFile(keys);
@@ -131,15 +146,32 @@ export async function withSpread<Result>({ cluster, store = defaultStoreDirector
       const [left] = recovered.unresolved;
       if (left !== undefined) throw new StillpointError('E_CLUSTER_HOST', `host ${left.participant} has not answered whether an earlier command for cluster ${cluster} left something to be ended; give the command again`, { data: { cluster, host: left.participant } });
       const spread = { cluster, record, context, coordinator, here, hosts: new Map(desks.map((desk) => [desk.name, desk])), others };
-      if (await undoFork(spread)) {
-        await retire(spread, []);
-        throw new StillpointError('E_RUN_UNKNOWN', `the fork ${cluster} was not made whole, and is undone; the store holds no run of cluster ${cluster}`, { data: { cluster } });
+      for (const forking of forkingsFrom(context, cluster)) {
+        await undoFork(spread, forking);
+        if (forking.name !== cluster) onNote(`the fork ${forking.name} of cluster ${cluster} was not made whole, and is undone`);
       }
-      return use(spread);
+      if (readClusterRecord(context, cluster) !== undefined) return use(spread);
+      await retire(spread, []); // A fork that was under way in a store of an older version.
+      throw wasUndone(cluster);
     });
   } finally {
     await Promise.all([here, ...desks].map((desk) => desk.close()));
   }
+}
+
+/** What the store knows of a cluster, when the command that made it has ended. Throws E_RUN_UNKNOWN: it was a fork that was not made whole. */
+async function withWholeRecord({ cluster, keys, onNote }: SpreadRequest, store: string): Promise<ClusterRecord | undefined> {
+  const read = (): Promise<readonly [ClusterRecord | undefined, string]> => withStore(store, 'existing', async (context) => [readClusterRecord(context, cluster), readForking(context, cluster)?.from ?? cluster]);
+  const [record, from] = await read();
+  if (from === cluster) return record;
+  await settleSpread({ cluster: from, store, keys, onNote });
+  const [whole] = await read();
+  if (whole === undefined) throw wasUndone(cluster);
+  return whole;
+}
+
+function wasUndone(cluster: string): StillpointError {
+  return new StillpointError('E_RUN_UNKNOWN', `the fork ${cluster} was not made whole, and is undone; the store holds no run of cluster ${cluster}`, { data: { cluster } });
 }
 
 /** One desk for each store: agents may share one. */
@@ -156,7 +188,16 @@ async function distinct(here: Desk, desks: readonly RemoteDesk[]): Promise<Reado
 }
 
 function unchanged(error: unknown): unknown {
-  return error instanceof StillpointError ? new StillpointError(error.code, `${error.message}; nothing was changed`, { data: error.data, cause: error }) : error;
+  return adding(error, 'nothing was changed');
+}
+
+function adding(error: unknown, what: string): unknown {
+  return error instanceof StillpointError ? new StillpointError(error.code, `${error.message}; ${what}`, { data: error.data, cause: error }) : error;
+}
+
+/** A host that had something to do has not said whether it did. */
+function isLost(error: unknown): boolean {
+  return error instanceof StillpointError && error.code === 'E_CLUSTER_HOST';
 }
 
 function participantOf(name: string, desk: RemoteDesk): Participant {
@@ -178,26 +219,45 @@ async function membersEverywhere({ cluster, context, others }: Spread): Promise<
   return found;
 }
 
-async function forkOf(spread: Spread, { at, name }: { readonly at?: string | undefined; readonly name: string }): Promise<ClusterBranch> {
-  const { cluster, context, record, here, hosts } = spread;
+/** A fork with its runs at `parts`: everywhere else first. `decide` commits what makes those here and the fork whole; when that, or anything before it, fails, the fork is undone. */
+async function forkOf<Decided>(spread: Spread, { parts, name }: { readonly parts: ReadonlyMap<string, CutPart>; readonly name: string }, decide: (batch: StoreBatch) => Promise<Decided>): Promise<{ readonly files: readonly string[]; readonly decided: Decided }> {
+  const { cluster, context, record, coordinator, hosts } = spread;
   mustBeClusterName(name);
-  const parts = at === undefined ? await momentOf(spread) : readCut(context, cluster, at).parts;
-  const fork: ClusterRecord = { ...record, name, nodes: new Map([...record.nodes].map(([node, { host, files }]) => [node, { host, files: new Map([...files].map(([channel, { path, isWritten }]) => [channel, { path: isWritten ? `${path}.${name}` : path, isWritten }])) }])) };
+  const fork = recordOfFork(record, name);
   const orders = [...parts].map(([from, part]) => ({ host: record.nodes.get(from.slice(cluster.length + 1))?.host, order: orderOf(fork, { from, part, node: from.slice(cluster.length + 1) }) }));
-  const forking = { name, runs: new Map(orders.map(({ host, order }) => [order.name, { host, id: order.id }])) };
-  const words = [clusterPut(context, fork), forkingPut(context, forking)];
+  const forking: ForkingRecord = { name, from: cluster, runs: new Map(orders.map(({ host, order }) => [order.name, { host, id: order.id }])) };
+  const word = forkingPut(context, forking);
+  const words = [clusterPut(context, fork), word];
   const isFree = membersOf(context, name).length === 0 && await context.store.commit({ expect: words.map(({ table, key }) => ({ table, key, value: undefined })), puts: words }) === 'done';
   if (!isFree) throw new StillpointError('E_RUN_EXISTS', `the store holds runs of cluster ${name} already; choose another name or remove it`, { data: { cluster: name } });
   try {
     const made = new Map(orders.map(({ order }) => [order.name, order.id]));
-    for (const [host, desk] of hosts) await desk.answer({ kind: 'fork', cluster: name, made, orders: orders.filter((wish) => wish.host === host).map(({ order }) => order) });
+    for (const [host, desk] of hosts) await desk.answer({ kind: 'fork', coordinator: coordinator.identity, cluster: name, made, orders: orders.filter((wish) => wish.host === host).map(({ order }) => order) });
     const mine = orders.filter(({ host }) => host === undefined).map(({ order }) => ({ from: order.from, name: order.name, id: order.id, at: pointOf(order.part) }));
-    const { files } = await forkMany(context, mine, { suffix: name, bind: [], also: { deletes: [forkingDelete(name)] } });
-    return { cluster: name, from: cluster, checkpoint: at, nodes: orders.length, instructions: instructionsOf(parts), files };
+    const decided: Decided[] = [];
+    const { files } = await forkMany(context, mine, { suffix: name, bind: [], commit: async ({ expect, deletes, puts }) => {
+      decided.push(await decide({ expect: [...expect, word], deletes: [...deletes, forkingDelete(name)], puts }));
+      return 'done';
+    } });
+    return { files, decided: decided[0]! }; // forkMany() commits once.
   } catch (error) {
-    await undoFork({ cluster: name, context, here, hosts }).catch((left: unknown) => { if (!(left instanceof StillpointError)) throw left; }); // The next command for it goes on.
-    throw error;
+    throw adding(error, await undone(spread, forking));
   }
+}
+
+/** Undoes a fork whose making has failed; what is said of it. */
+async function undone(spread: Spread, forking: ForkingRecord): Promise<string> {
+  try {
+    await undoFork(spread, forking);
+    return 'nothing was changed';
+  } catch (left) {
+    if (!(left instanceof StillpointError)) throw left;
+    return `what was made of fork ${forking.name} is taken back by the next command for cluster ${spread.cluster}`;
+  }
+}
+
+function recordOfFork(record: ClusterRecord, name: string): ClusterRecord {
+  return { ...record, name, nodes: new Map([...record.nodes].map(([node, { host, files }]) => [node, { host, files: new Map([...files].map(([channel, { path, isWritten }]) => [channel, { path: isWritten ? `${path}.${name}` : path, isWritten }])) }])) };
 }
 
 function orderOf(fork: ClusterRecord, { from, part, node }: { readonly from: string; readonly part: CutPart; readonly node: string }): ForkOrder {
@@ -205,16 +265,15 @@ function orderOf(fork: ClusterRecord, { from, part, node }: { readonly from: str
   return { from, name: runNameOf(fork.name, node), id: newRunId(), part, files: new Map([...files].map(([channel, { path }]) => [channel, path])) };
 }
 
-/** A fork that was not made whole goes; false: there is none. */
-async function undoFork({ cluster, context, here, hosts }: Pick<Spread, 'cluster' | 'context' | 'here' | 'hosts'>): Promise<boolean> {
-  const forking = readForking(context, cluster);
-  if (forking === undefined) return false;
-  const runsOf = (host: string | undefined): ReadonlyMap<string, CutPart['run']> => new Map([...forking.runs].filter(([, run]) => run.host === host).map(([name, { id }]) => [name, id]));
-  for (const [host, desk] of hosts) await desk.answer({ kind: 'undo fork', runs: runsOf(host) });
-  await here.answer({ kind: 'undo fork', runs: runsOf(undefined) });
-  await context.store.commit({ deletes: [clusterDelete(cluster), forkingDelete(cluster)] });
-  assert(readForking(context, cluster) === undefined, 'a fork that was undone is not there');
-  return true;
+/** A fork that was not made whole goes, with the copies of files on other hosts. */
+async function undoFork({ context, here, hosts }: Pick<Spread, 'context' | 'here' | 'hosts'>, { name, runs }: ForkingRecord): Promise<void> {
+  const record = readClusterRecord(context, name);
+  const runsOf = (host: string | undefined): ReadonlyMap<string, CutPart['run']> => new Map([...runs].filter(([, run]) => run.host === host).map(([run, { id }]) => [run, id]));
+  const filesOf = (host: string): readonly string[] => [...record?.nodes.values() ?? []].filter((node) => node.host === host).flatMap(({ files }) => [...files.values()]).filter(({ isWritten }) => isWritten).map(({ path }) => path);
+  for (const [host, desk] of hosts) await desk.answer({ kind: 'undo fork', cluster: name, runs: runsOf(host), files: filesOf(host) });
+  await here.answer({ kind: 'undo fork', cluster: name, runs: runsOf(undefined), files: [] });
+  await context.store.commit({ deletes: [clusterDelete(name), forkingDelete(name)] });
+  assert(readForking(context, name) === undefined, 'a fork that was undone is not there');
 }
 
 /** A node that is not in a cut had not begun. */

@@ -30,6 +30,8 @@ export interface UpRequest {
   readonly entry: readonly string[];
   readonly onStatus: (status: ClusterStatus) => void;
   readonly onLine: OnLine;
+  /** Hears what was done with what an earlier command had left. */
+  readonly onNote?: ((text: string) => void) | undefined;
   readonly stopRequested: () => string | undefined;
   /** Number and process id of every process that starts. */
   readonly onSpawn?: ((process: number, pid: number) => void) | undefined;
@@ -96,10 +98,10 @@ async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts:
 }
 
 /** Ends what a command for the whole cluster left, and takes the files of nodes elsewhere as the cluster's record has them: those of a fork have other names than the manifest's. */
-async function withRecordedFiles({ plan, keys }: UpRequest, store: string): Promise<ClusterPlan> {
+async function withRecordedFiles({ plan, keys, onNote }: UpRequest, store: string): Promise<ClusterPlan> {
   const read = async (): Promise<ClusterRecord | undefined> => (existsSync(store) ? withStore(store, 'read-only', async (context) => readClusterRecord(context, plan.name)) : undefined);
   if (await read() === undefined) return plan;
-  await (await import('./spread.ts')).settleSpread({ cluster: plan.name, store, keys });
+  await (await import('./spread.ts')).settleSpread({ cluster: plan.name, store, keys, onNote });
   const record = await read(); // A fork that was not made whole is gone now.
   return { ...plan, nodes: plan.nodes.map((node) => {
     const written = [...record?.nodes.get(node.name)?.files ?? []].filter(([, { isWritten }]) => isWritten);

@@ -9,7 +9,7 @@ import { CLUSTER_NAME } from '../members.ts';
 import { replayCluster as replayHere, type ClusterReplay, type ClusterReplayRequest } from '../replay.ts';
 import type { SpreadRequest } from './spread.ts';
 
-interface Where { readonly store?: string | undefined; /** The key file that agents of other hosts have, too. */ readonly keys?: string | undefined }
+interface Where { readonly store?: string | undefined; /** The key file that agents of other hosts have, too. */ readonly keys?: string | undefined; /** Hears what was done with what an earlier command had left. */ readonly onNote?: ((text: string) => void) | undefined }
 
 /** Keeps where a cluster is now under a name, running or not. Throws E_USAGE, E_CLUSTER_HOST. */
 export async function checkpointCluster(cluster: string, wish: Where & { readonly name: string; readonly note?: string | undefined }): Promise<one.CutFacts> {
@@ -36,7 +36,7 @@ export async function forkCluster(cluster: string, wish: Where & { readonly at?:
 }
 
 /** Verifies a cluster; hosts replay their own nodes. Throws as replay.ts, and E_CLUSTER_HOST. */
-export async function replayCluster(request: ClusterReplayRequest & { readonly keys?: string | undefined }, hooks: (node: string) => SessionHooks): Promise<ClusterReplay> {
+export async function replayCluster(request: ClusterReplayRequest & Where, hooks: (node: string) => SessionHooks): Promise<ClusterReplay> {
   const spread = await spreadOf(request.cluster, request);
   return spread === undefined ? replayHere(request, hooks) : (await import('./spread-replay.ts')).replaySpread(spread, request, hooks);
 }
@@ -54,8 +54,8 @@ export async function removeAll(names: readonly string[], where: Where): Promise
 }
 
 /** Undefined: everything that this store knows of the name is in it. */
-async function spreadOf(cluster: string, { store, keys }: Where): Promise<SpreadRequest | undefined> {
+async function spreadOf(cluster: string, { store, keys, onNote }: Where): Promise<SpreadRequest | undefined> {
   if (!CLUSTER_NAME.test(cluster)) return undefined;
   const record = await withStore(store, 'read-only', async (context) => readClusterRecord(context, cluster));
-  return record === undefined ? undefined : { cluster, store, keys };
+  return record === undefined ? undefined : { cluster, store, keys, onNote };
 }
