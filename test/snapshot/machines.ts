@@ -81,13 +81,13 @@ export class TestMachine implements MachineState {
 
 /** A state as plain data that can be compared: zero pages left out, names sorted. */
 export function plain(state: MachineState | RestoredState): unknown {
-  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
   const pages = (object: TestObject | RestoredState['objects'][number]): [number, string][] => {
     const all = object instanceof TestObject ? [...object.content].map(([index, bytes]) => ({ index, bytes })) : [...object.pages()];
-    return all.filter(({ bytes }) => bytes.some((byte) => byte !== 0)).map(({ index, bytes }): [number, string] => [index, hex(bytes)]).sort(([a], [b]) => a - b);
+    return all.filter(({ bytes }) => bytes.some((byte) => byte !== 0)).map(({ index, bytes }): [number, string] => [index, text(bytes)]).sort(([a], [b]) => a - b);
   };
   return {
-    sections: [...state.sections].map(([name, bytes]) => [name, hex(bytes)]).sort(),
+    sections: [...state.sections].map(([name, bytes]) => [name, text(bytes)]).sort(),
     objects: (state.objects as readonly (TestObject | RestoredState['objects'][number])[]).map((object) => [object.name, pages(object)]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
   };
 }
