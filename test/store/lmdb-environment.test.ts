@@ -1,11 +1,12 @@
 /** LMDB's environment among others who open and close it: locks that ended with a close, a file that others make grow, a lock file that is none, modes in one process. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { openLmdbStore, type LmdbStore } from '../../src/store/live/lmdb-store.ts';
+import { generator } from '../txn/support.ts';
 import { compileFor } from './compile.ts';
 import { key } from './conformance.ts';
 
@@ -79,6 +80,38 @@ it('a lock file that is none is an error, not a signal', async () => {
     expect([stdout, stderr, signal]).toEqual(['E_STORE_OPEN\n', '', null]);
   }
 });
+
+const garbage = generator(8);
+const word = (offset: number, value: number) => (bytes: Buffer): Buffer => {
+  bytes.writeUInt32LE(value, offset);
+  return bytes;
+};
+
+it.each<[string, (bytes: Buffer) => Buffer]>([
+  ['random bytes', (bytes) => bytes.map(() => garbage() * 256) as Buffer], ['zeros', (bytes) => bytes.fill(0)], ['nothing', () => Buffer.alloc(0)], ['half a header', (bytes) => bytes.subarray(0, 100)],
+  ['a flipped bit of its magic', word(0, 0xbeefc0df)], ['another format', word(4, 7)], ['more readers than it has room for', word(16, 254)], ['a lock that nobody can hold', word(64, 0x3fff_fff0)],
+])('a lock file of %s is refused by all who open the store while it is in use, and made anew afterwards', async (_, damage) => {
+  const directory = await fresh();
+  const path = join(directory, 'lock.mdb');
+  const holder = spawn(process.execPath, [CHILD, 'hold', directory], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(holder.stdout, 'data');
+  const before = readFileSync(path);
+  const bytes = damage(Buffer.from(before));
+  writeFileSync(path, bytes, { flag: 'r+' }); // In place, as long as it was.
+  truncateSync(path, bytes.length);
+  const opened = await Promise.all(['open', 'scan', 'scan'].map(async (verb) => {
+    const child = spawn(process.execPath, [CHILD, verb, directory]);
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => { said += text.toString(); });
+    const [, signal] = await once(child, 'close') as [number | null, NodeJS.Signals | null];
+    return [said, signal];
+  }));
+  expect(opened).toEqual(Array.from({ length: 3 }, () => ['E_STORE_OPEN\n', null]));
+  holder.kill('SIGKILL');
+  await once(holder, 'close');
+  expect(spawnSync(process.execPath, [CHILD, 'count', directory, 'after', '3'], { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '', stderr: '' });
+  expect(spawnSync(process.execPath, [CHILD, 'scan', directory], { encoding: 'utf8' }).stdout).toMatch(/^3 entries/);
+}, 30_000);
 
 it('who has a store open for reading only writes nothing, and lets nobody else in the process write', async () => {
   const directory = await fresh();

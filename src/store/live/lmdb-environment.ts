@@ -12,6 +12,7 @@ import { StillpointError } from '../../core/index.ts';
 import { TransactionCounter } from './lmdb-counter.ts';
 import { engineError, ERRNO, numericCode } from './lmdb-errors.ts';
 import { DATA_FILE, LOCK_FILE } from './lmdb-files.ts';
+import { mustHaveSoundLocks } from './lmdb-locks.ts';
 import type { Table } from '../store.ts';
 
 type Root = RootDatabase<Uint8Array, Uint8Array>;
@@ -195,10 +196,11 @@ export class Environment {
   }
 }
 
-/** Throws E_STORE_OPEN. Never opens the lock file: to close it again would end LMDB's locks of this process. */
+/** Throws E_STORE_OPEN. Never closes the lock file: that would end LMDB's locks of this process. */
 function mustBeLockable(directory: string): void {
   const path = join(directory, LOCK_FILE);
   if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new StillpointError('E_STORE_OPEN', `${path} is not a file; remove it when nobody uses the store`);
+  mustHaveSoundLocks(directory);
   const files: number[] = [];
   try {
     while (files.length < FILES_MIN) files.push(openSync(directory, 'r'));
