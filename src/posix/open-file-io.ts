@@ -209,7 +209,7 @@ function writeFile(at: Transfer, inode: FileInode, bytes: Uint8Array): number {
   if (done === 0) return -ERRNO.ENOSPC;
   if (at.position === undefined) openFile.offset = position + done;
   inode.mtime = inode.ctime = files.now();
-  dropPrivileges(inode);
+  dropPrivileges(inode, at.context.credentials);
   return done;
 }
 

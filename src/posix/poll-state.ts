@@ -98,6 +98,7 @@ function socketEvents(files: FileSystem, { socket }: SocketInode): number {
   if (socket.hasInput || (isStream && socket.error !== 0) || socket.backlog.length > 0 || socket.isEnded || socket.isReadShut) events |= READABLE;
   if (socket.isEnded || socket.isReadShut) events |= POLL.RDHUP;
   if (isStream && (socket.status === 'new' || (socket.isEnded && (socket.isWriteShut || (peer === undefined && socket.domain === 'unix'))))) events |= POLL.HUP;
+  if (socket.isReadShut && socket.isWriteShut) events |= POLL.HUP;
   if (socket.status === 'listening') return events;
   const hasRoom = !isStream || peer === undefined || (socket.type === 'stream' ? peer.stream.room > 0 : peer.hasRoom(1));
   return hasRoom ? events | WRITABLE : events;

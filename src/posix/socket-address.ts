@@ -1,7 +1,7 @@
 /**
  * struct sockaddr in guest memory ↔ canonical address texts:
  *
- *   u:PATH  a path of the file system, as given      @:NAME  an abstract name (byte string)      i:A.B.C.D:PORT, i:[32 hex digits]:PORT      ''  none
+ *   u:PATH  a path of the file system, as given      @:NAME  an abstract name (byte string)      @  one that bind chooses      i:A.B.C.D:PORT, i:[32 hex digits]:PORT      ''  none
  *
  * A mapped IPv4 address (::ffff:A.B.C.D) is that IPv4 address; what family it was given with is the socket's business.
  * Little-endian families, big-endian ports and addresses. What this does NOT do: look anything up.
@@ -18,6 +18,8 @@ const NETLINK_BYTES = 12;
 const INET6_BYTES = 28;
 const INET6_BYTES_LEAST = 24;
 const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255] as const;
+/** An address of AF_UNIX without a name. */
+export const CHOSEN_NAME = '@';
 /** Bytes of an internet address: 4 or 16. */
 export type Host = readonly number[];
 const ANY: Host = [0, 0, 0, 0];
@@ -40,7 +42,7 @@ export function decodeAddress(bytes: Uint8Array, domain: SocketDomain): string |
 
 function decodeUnix(name: Uint8Array): string | number {
   if (name.length > UNIX_PATH_BYTES) return -ERRNO.EINVAL;
-  if (name.length === 0) return '';
+  if (name.length === 0) return CHOSEN_NAME;
   if (name[0] === 0) return `@:${String.fromCharCode(...name.subarray(1))}`;
   const end = name.indexOf(0);
   return `u:${String.fromCharCode(...(end < 0 ? name : name.subarray(0, end)))}`;

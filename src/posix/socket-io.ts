@@ -13,9 +13,10 @@ import type { FileSystem } from './files/file-system.ts';
 import type { SocketInode } from './files/inode.ts';
 import { permits } from './files/permission.ts';
 import { BACKLOG_MAX, optionKey, SOCKET_BYTES, type Socket } from './files/socket.ts';
+import { leaveOthers } from './files/ends.ts';
 import { attachNew, newName } from './files/tree.ts';
 import { walk } from './files/walk.ts';
-import { anyHost, inetAddress, inetParts, isAnyHost, isLoopbackHost, loopbackHost, type Host } from './socket-address.ts';
+import { CHOSEN_NAME, anyHost, inetAddress, inetParts, isAnyHost, isLoopbackHost, loopbackHost, type Host } from './socket-address.ts';
 
 const EPHEMERAL = { first: 32768, last: 60999 } as const;
 /** IPV6_V6ONLY, of level IPPROTO_IPV6. */
@@ -41,7 +42,8 @@ export function peerOf(files: FileSystem, socket: Socket): Socket | undefined {
 export function bindSocket(context: FileContext, inode: SocketInode, address: string): number {
   const { socket } = inode;
   if (socket.address !== '') return -ERRNO.EINVAL;
-  if (address === '' && socket.domain === 'unix') {
+  if (address === '' && socket.domain === 'unix') return -ERRNO.EINVAL;
+  if (address === CHOSEN_NAME) {
     socket.address = freeAbstractName(context.files);
     return 0;
   }
@@ -129,6 +131,7 @@ export function joinSockets(a: SocketInode, b: SocketInode): void {
 /** The socket that a name leads to for connect and sendto, or -errno. */
 function findTarget(context: FileContext, socket: Socket, address: string): SocketInode | number {
   const { files } = context;
+  if (address === CHOSEN_NAME) return -ERRNO.EINVAL;
   if (address.startsWith('u:')) {
     const found = walk(files, context, { start: context.cwd, path: address.slice(2) }, 'follow');
     if (typeof found === 'number') return found;
@@ -167,7 +170,7 @@ export function connectSocket(context: FileContext, inode: SocketInode, how: Con
 
 function connectNow(context: FileContext, inode: SocketInode, how: Connect): number | typeof BLOCKED {
   const { socket } = inode;
-  if (how.address === '') return disconnect(socket);
+  if (how.address === '') return disconnect(context.files, inode);
   if (socket.status === 'listening') return -ERRNO.EINVAL;
   if (socket.type !== 'datagram' && socket.status !== 'new') return -ERRNO.EISCONN;
   const target = findTarget(context, socket, how.address);
@@ -180,7 +183,7 @@ function connectNow(context: FileContext, inode: SocketInode, how: Connect): num
     return 0;
   }
   const listener = target.socket;
-  if (listener.status !== 'listening') return -ERRNO.ECONNREFUSED;
+  if (listener.status !== 'listening' || listener.isReadShut) return -ERRNO.ECONNREFUSED;
   if (listener.backlog.length >= listener.backlogMax) return how.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
   nameSocket(context, socket, how.address);
   const { files } = context;
@@ -213,11 +216,32 @@ function connectNowhere(context: FileContext, socket: Socket, address: string): 
   return 0;
 }
 
-function disconnect(socket: Socket): number {
-  if (socket.type !== 'datagram') return -ERRNO.EAFNOSUPPORT;
+/** AF_UNSPEC: a datagram socket forgets its peer, a connection of the internet is reset. */
+function disconnect(files: FileSystem, inode: SocketInode): number {
+  const { socket } = inode;
+  if (socket.type !== 'datagram') return socket.domain === 'unix' ? -ERRNO.EINVAL : resetConnection(files, inode);
   socket.status = 'new';
   socket.peer = 0;
   socket.peerAddress = '';
+  return 0;
+}
+
+/** The other end, and whoever waits to be accepted, is told of a reset. The socket may connect or listen again, from the same port. */
+function resetConnection(files: FileSystem, inode: SocketInode): number {
+  const { socket } = inode;
+  const isOpen = socket.status === 'connected' && (socket.peer !== 0 || (socket.isEnded && !socket.isWriteShut));
+  leaveOthers(files, socket, true);
+  if (socket.status === 'connected') {
+    const { host, port } = inetParts(socket.address);
+    if (isLoopbackHost(host)) socket.address = inetAddress(anyHost(socket.domain), port);
+  }
+  socket.status = 'new';
+  socket.peer = 0;
+  socket.peerAddress = '';
+  socket.isReadShut = socket.isWriteShut = socket.isEnded = false;
+  socket.error = isOpen ? ERRNO.ECONNRESET : 0;
+  socket.stream.shift(socket.stream.length);
+  socket.changed();
   return 0;
 }
 
@@ -235,14 +259,16 @@ function nameSocket(context: FileContext, socket: Socket, peer: string): void {
 export function acceptSocket(files: FileSystem, listener: Socket): SocketInode | typeof BLOCKED | number {
   if (listener.status !== 'listening') return listener.type === 'datagram' ? -ERRNO.EOPNOTSUPP : -ERRNO.EINVAL;
   const ino = listener.backlog.shift();
-  if (ino === undefined) return BLOCKED;
+  if (ino === undefined) return listener.isReadShut ? -ERRNO.EINVAL : BLOCKED;
   listener.changed();
   return socketAt(files, ino) ?? -ERRNO.ECONNABORTED;
 }
 
-/** shutdown(2). */
-export function shutSocket(files: FileSystem, socket: Socket, how: { readonly reading: boolean; readonly writing: boolean }): number {
-  if (socket.status !== 'connected') return -ERRNO.ENOTCONN;
+/** shutdown(2). What is shut without a connection stays shut, whatever the answer; a listener on the internet listens no longer. */
+export function shutSocket(files: FileSystem, inode: SocketInode, how: { readonly reading: boolean; readonly writing: boolean }): number {
+  const { socket } = inode;
+  const isUnix = socket.domain === 'unix';
+  if (socket.status === 'listening' && !isUnix) return how.reading ? resetConnection(files, inode) : 0;
   const peer = peerOf(files, socket);
   if (how.reading) socket.isReadShut = true;
   if (how.writing) {
@@ -253,7 +279,7 @@ export function shutSocket(files: FileSystem, socket: Socket, how: { readonly re
     }
   }
   socket.changed();
-  return 0;
+  return socket.status === 'new' && !isUnix ? -ERRNO.ENOTCONN : 0;
 }
 
 // Bytes and messages.
@@ -265,7 +291,8 @@ export interface Received { readonly bytes: Uint8Array; readonly from: string; /
 /** Takes what is there: a part of the stream, or one message cut to `length`. */
 export function receive(socket: Socket, want: Receive): Received | number | typeof BLOCKED {
   if (socket.type === 'stream') {
-    if (socket.status !== 'connected') return socket.status === 'new' && socket.domain === 'unix' ? -ERRNO.EINVAL : -ERRNO.ENOTCONN;
+    if (socket.status !== 'connected' && socket.domain === 'unix') return socket.status === 'new' ? -ERRNO.EINVAL : -ERRNO.ENOTCONN;
+    if (socket.status !== 'connected' && socket.error === 0 && !socket.isReadShut) return -ERRNO.ENOTCONN;
     if (socket.stream.length > 0) {
       const { bytes, files } = want.isPeek ? { bytes: socket.stream.bytes().subarray(0, Math.min(want.length, socket.streamReach)), files: [] } : socket.shiftStream(want.length);
       return { bytes, from: socket.peerAddress, length: bytes.length, files };
@@ -279,7 +306,7 @@ export function receive(socket: Socket, want: Receive): Received | number | type
     if (socket.type === 'seqpacket' && socket.status !== 'connected') return -ERRNO.ENOTCONN;
   }
   if (socket.error !== 0 && socket.error !== ERRNO.EPIPE) return -takeError(socket); // EPIPE is for who sends (sendToNobody): here it has ended.
-  if (socket.isEnded || socket.isReadShut) return { bytes: new Uint8Array(0), from: '', length: 0, files: [] };
+  if (socket.isEnded || (socket.isReadShut && (socket.type !== 'datagram' || !want.isNonblocking))) return { bytes: new Uint8Array(0), from: '', length: 0, files: [] };
   return want.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
 }
 
@@ -292,7 +319,7 @@ export function send(context: FileContext, inode: SocketInode, what: Send): numb
   if (socket.type === 'datagram') return sendDatagram(context, inode, what);
   const isUnix = socket.domain === 'unix';
   if (isUnix && socket.type === 'stream' && what.to !== undefined && what.to !== '') return socket.status === 'connected' ? -ERRNO.EISCONN : -ERRNO.EOPNOTSUPP;
-  if (socket.status !== 'connected') return isUnix ? -ERRNO.ENOTCONN : -ERRNO.EPIPE;
+  if (socket.status !== 'connected') return isUnix ? -ERRNO.ENOTCONN : socket.error === 0 ? -ERRNO.EPIPE : -takeError(socket);
   if (!isUnix && socket.error !== 0) return -takeError(socket);
   const peer = peerOf(context.files, socket);
   if (!isUnix && !socket.isWriteShut && peer === undefined) return sendToNobody(socket, what.bytes.length);
@@ -338,7 +365,7 @@ function sendDatagram(context: FileContext, inode: SocketInode, what: Send): num
   if (isRefused) return -ERRNO.ECONNREFUSED;
   const target = found.socket;
   if (target.status === 'connected' && target.peer !== inode.ino && target.peerAddress !== sentFrom(socket, target)) return socket.domain === 'unix' ? -ERRNO.EPERM : what.bytes.length;
-  if (target.isReadShut) return -ERRNO.EPIPE;
+  if (target.isReadShut && socket.domain === 'unix') return -ERRNO.EPIPE;
   if (!target.hasRoom(what.bytes.length)) {
     if (socket.domain !== 'unix') return what.bytes.length;
     return what.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;

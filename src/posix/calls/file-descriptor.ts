@@ -13,6 +13,7 @@ import { sizeOf } from '../files/stat.ts';
 import { isSeekable, SEAL } from '../open-file-io.ts';
 import type { Process } from '../process.ts';
 import type { OpenFile } from '../open-file.ts';
+import { SIGNALS_MAX } from '../signal-actions.ts';
 import { openFileArgument, store, type FileCall } from './file-arguments.ts';
 import { duplicateFrom } from './file-open.ts';
 import { terminalControl, terminalInode } from './terminal.ts';
@@ -21,6 +22,7 @@ const FD_CLOEXEC = 1;
 const LOCK_TYPE = { READ: 0, WRITE: 1, UNLOCK: 2 } as const;
 const LOCK_OPERATION = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 const FLOCK_BYTES = 32;
+const OWNER_BYTES = 8;
 /** /proc/sys/fs/pipe-max-size, and what no pipe may have. */
 const PIPE_BYTES_MAX = 1 << 20;
 const PIPE_BYTES_LARGEST = 2 ** 31;
@@ -82,8 +84,10 @@ function fcntl(call: Call): CallResult {
     case F.OFD_SETLK: return setLock(call, openFile, { isOfd: command === F.OFD_SETLK, waits: false });
     case F.SETLKW:
     case F.OFD_SETLKW: return setLock(call, openFile, { isOfd: command === F.OFD_SETLKW, waits: true });
-    case F.SETOWN:
-    case F.SETSIG: return 0;
+    case F.SETOWN: return checkOwner(call, call.int(2));
+    case F.SETOWN_EX: return checkOwnerArgument(call);
+    case F.GETOWN_EX: return store(call, call.size(2), new Uint8Array(OWNER_BYTES));
+    case F.SETSIG: return call.unsigned(2) > SIGNALS_MAX ? -ERRNO.EINVAL : 0;
     case F.GETOWN:
     case F.GETSIG: return 0;
     case F.SETPIPE_SZ: return openFile.inode.kind === 'fifo' ? resizePipe(call, openFile.inode.pipe, call.unsigned(2)) : -ERRNO.EBADF;
@@ -92,6 +96,20 @@ function fcntl(call: Call): CallResult {
     case F.GET_SEALS: return openFile.inode.kind === 'file' && openFile.inode.seals !== undefined ? openFile.inode.seals : -ERRNO.EINVAL;
     default: return -ERRNO.EINVAL;
   }
+}
+
+/** Whom the signals of a file are for: a process, or a group below zero; nobody is 0. */
+function checkOwner({ kernel: { processes } }: Call, owner: number): number {
+  if (owner === -0x8000_0000) return -ERRNO.EINVAL;
+  return owner === 0 || processes.some(({ pid, group }) => (owner > 0 ? pid === owner : group === -owner)) ? 0 : -ERRNO.ESRCH;
+}
+
+/** struct f_owner_ex: type (0 a thread, 1 a process, 2 a group), number. */
+function checkOwnerArgument(call: Call): number {
+  const [type, owner] = [call.memory.readU32(call.size(2)), call.memory.readU32(call.size(2) + 4)];
+  if (type === undefined || owner === undefined) return -ERRNO.EFAULT;
+  if (type > 2) return -ERRNO.EINVAL;
+  return type === 0 ? (owner === 0 || call.kernel.processes.some(({ threads }) => threads.some(({ tid }) => tid === owner)) ? 0 : -ERRNO.ESRCH) : checkOwner(call, type === 1 ? owner : -owner);
 }
 
 /** Whole pages, a power of two of them; more than usual is for a privileged user, less than what it holds for nobody. */

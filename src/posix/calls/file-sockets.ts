@@ -135,7 +135,7 @@ function shutdown(call: Call): CallResult {
   if (typeof opened === 'number') return opened;
   const how = call.int(1);
   if (how < 0 || how > 2) return -ERRNO.EINVAL;
-  return shutSocket(call.kernel.files, opened.socket, { reading: how !== 1, writing: how !== 0 });
+  return shutSocket(call.kernel.files, opened.inode, { reading: how !== 1, writing: how !== 0 });
 }
 
 export const socketCalls: readonly FileCall[] = [

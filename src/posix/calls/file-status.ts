@@ -179,7 +179,7 @@ function resize(call: Call, target: Target, size: number): CallResult {
   if (size > limits.GUEST_FILE_BYTES_MAX || isBeyondLimit(call, inode, size)) return tooLong(call);
   const seals = inode.seals ?? 0;
   if ((seals & SEAL.WRITE) !== 0 || ((seals & SEAL.SHRINK) !== 0 && size < inode.content.size) || ((seals & SEAL.GROW) !== 0 && size > inode.content.size)) return -ERRNO.EPERM;
-  truncateFile(call.kernel.files, inode, size);
+  truncateFile(call.process.files, inode, size);
   tellFile(call.kernel.files, IN.MODIFY, target);
   return 0;
 }
@@ -229,7 +229,7 @@ function allocate(call: Call, inode: FileInode, range: { readonly offset: number
     if ((range.mode & FALLOC.KEEP_SIZE) === 0 && end > inode.content.size) inode.content.extend(end);
   }
   inode.mtime = inode.ctime = call.kernel.files.now();
-  dropPrivileges(inode);
+  dropPrivileges(inode, call.process.files.credentials);
   return 0;
 }
 

@@ -12,6 +12,7 @@ import type { CallEntry } from './entry.ts';
 
 const { PAGE_BYTES } = limits;
 const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, TYPE: 15, FIXED: 0x10, ANONYMOUS: 0x20, FIXED_NOREPLACE: 0x10_0000 } as const;
+const MLOCK_ONFAULT = 1;
 const MCL = { ONFAULT: 4, KNOWN: 7 } as const;
 const MREMAP = { MAYMOVE: 1, FIXED: 2 } as const;
 /** Requests beyond this are out of any address space (and would not be exact numbers). */
@@ -139,6 +140,11 @@ function mlock(call: Call): CallResult {
   return call.process.space.map.covers(start, roundUp(call.size(0) + call.size(1))) ? 0 : -ERRNO.ENOMEM;
 }
 
+/** Besides locking, pages may be locked as they are first touched (MLOCK_ONFAULT), which is the same here. */
+function mlock2(call: Call): CallResult {
+  return (call.unsigned(2) & ~MLOCK_ONFAULT) !== 0 ? -ERRNO.EINVAL : mlock(call);
+}
+
 function mlockall(call: Call): CallResult {
   const flags = call.unsigned(0);
   return flags === 0 || flags === MCL.ONFAULT || (flags & ~MCL.KNOWN) !== 0 ? -ERRNO.EINVAL : 0;
@@ -157,5 +163,5 @@ export const memoryCalls: readonly CallEntry[] = [
   { number: 231, name: 'munlockall', handle: () => 0 },
   { number: 232, name: 'mincore', handle: mincore },
   { number: 233, name: 'madvise', handle: madvise },
-  { number: 284, name: 'mlock2', handle: mlock },
+  { number: 284, name: 'mlock2', handle: mlock2 },
 ];

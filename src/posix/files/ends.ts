@@ -46,13 +46,23 @@ function isReset({ domain, type, options }: Socket): boolean {
   return (domain === 'inet' || domain === 'inet6') && type === 'stream' && options.get(optionKey(SOL_SOCKET, SO.LINGER)) === LINGER_NOTHING;
 }
 
-/** The last open file of a socket is gone: its peer is told, and so are those that nobody will accept any more. */
+/** The last open file of a socket is gone. */
 function closeSocket(files: FileSystem, { socket }: SocketInode): void {
+  leaveOthers(files, socket, socket.hasInput || isReset(socket));
+  socket.status = 'closed';
+  const unread = socket.filesOnTheirWay;
+  socket.streamFiles = [];
+  socket.messages = socket.messages.map((message) => ({ ...message, files: [] }));
+  files.releaseFiles(unread);
+}
+
+/** The peer of a connection is told of its end, and so are those that nobody will accept any more. */
+export function leaveOthers(files: FileSystem, socket: Socket, isReset: boolean): void {
   const peer = files.inodes.get(socket.peer);
   if (peer?.kind === 'socket' && socket.type !== 'datagram' && socket.peer !== 0) {
     peer.socket.peer = 0;
     peer.socket.isEnded = true;
-    if (socket.hasInput || isReset(socket)) {
+    if (isReset) {
       peer.socket.error = ERRNO.ECONNRESET;
       peer.socket.isWriteShut = true;
     }
@@ -61,13 +71,9 @@ function closeSocket(files: FileSystem, { socket }: SocketInode): void {
   for (const ino of socket.backlog) {
     const end = files.inodes.get(ino);
     if (end?.kind !== 'socket') continue;
+    leaveOthers(files, end.socket, true);
     closeSocket(files, end);
     files.release(end);
   }
   socket.backlog = [];
-  socket.status = 'closed';
-  const unread = socket.filesOnTheirWay;
-  socket.streamFiles = [];
-  socket.messages = socket.messages.map((message) => ({ ...message, files: [] }));
-  files.releaseFiles(unread);
 }

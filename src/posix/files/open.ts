@@ -10,7 +10,7 @@ import type { OpenFile } from '../open-file.ts';
 import type { FileSystem } from './file-system.ts';
 import { O, RIGHT, S_IF } from './flags.ts';
 import { isAnonymous, isDirectory, type FifoInode, type FileInode, type Inode } from './inode.ts';
-import { mayCreateIn, owns, permits } from './permission.ts';
+import { mayCreateIn, owns, permits, type Credentials } from './permission.ts';
 import { attachNew, newName, ownerIn, type Maker } from './tree.ts';
 import { tellFile } from './tell.ts';
 import { walk, type Resolve, type Walked } from './walk.ts';
@@ -101,7 +101,7 @@ function openExisting(context: FileContext, { found, inode, flags, hasPartner }:
     if (((rights & RIGHT.read) !== 0 && !channel.spec.reads) || ((rights & RIGHT.write) !== 0 && !channel.spec.writes)) return -ERRNO.EACCES;
     if (isTruncating && channel.spec.access === 'random' && channel.truncate(0) === 'blocked') return BLOCKED;
   }
-  if (inode.kind === 'file' && isTruncating) truncateFile(files, inode, 0);
+  if (inode.kind === 'file' && isTruncating) truncateFile(context, inode, 0);
   const openFile = files.open(inode, flags, pathOfWalk(files, found));
   tellFile(files, IN.OPEN, openFile);
   if (inode.kind === 'file' && isTruncating) tellFile(files, IN.MODIFY, openFile);
@@ -123,15 +123,15 @@ function openTerminal(context: FileContext, device: 'tty' | 'ptmx', flags: numbe
 }
 
 /** Sets a file's size; its times follow even when the size stays. */
-export function truncateFile(files: FileSystem, inode: FileInode, size: number): void {
+export function truncateFile({ files, credentials }: FileContext, inode: FileInode, size: number): void {
   inode.content.truncate(size);
   inode.mtime = inode.ctime = files.now();
-  dropPrivileges(inode);
+  dropPrivileges(inode, credentials);
 }
 
-/** Content changed: set-user-id goes, set-group-id too when the group may execute. */
-export function dropPrivileges(inode: Inode): void {
-  if ((inode.mode & 0o6000) === 0) return;
+/** Content changed: set-user-id goes, set-group-id too when the group may execute; not where root changed it. */
+export function dropPrivileges(inode: Inode, { uid }: Credentials): void {
+  if ((inode.mode & 0o6000) === 0 || uid === 0) return;
   inode.mode &= ~0o4000;
   if ((inode.mode & 0o010) !== 0) inode.mode &= ~0o2000;
 }
