@@ -40,4 +40,5 @@ export { checkCommand } from './service/live/check-command.ts';
 export { openDoor, type Address, type Door } from './service/live/open-door.ts';
 export { openService, parseServiceOptions, savepointRun, transactOnce, type OnceResult, type SavepointResult, type Service, type ServiceOptions, type ServiceRequest, type Validator } from './service/index.ts';
 export { storeStats, type RunUsage, type StoreStats } from './session/stats.ts';
+export { temporaryDirectory } from './session/temporary.ts';
 export { VERSION } from './session/version.ts';

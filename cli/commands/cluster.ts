@@ -1,12 +1,11 @@
 /**
  * The verbs of clusters: plan shows what a cluster manifest would run, up runs it, pipe runs a line of programs; cluster-process is what `up` starts.
  */
-import { createReadStream, createWriteStream, fstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createReadStream, createWriteStream, fstatSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError, type Command } from 'commander';
-import { counted, readClusterPlan, readPipePlan, runClusterProcess, upCluster, type ClusterPlan, type ClusterStatus, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
+import { counted, readClusterPlan, readPipePlan, runClusterProcess, temporaryDirectory, upCluster, type ClusterPlan, type ClusterStatus, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
 import { StatusLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson, scaled, table, toJson, writeReport } from '../terminal.ts';
@@ -73,7 +72,7 @@ Examples:
   stillpoint pipe 'gen.elf 1000' 'sort.elf -n' 'uniq.elf -c' > counts
   stillpoint pipe --image ./debian.tar 'grep -v ^#' 'sort -u' < hosts`)
     .action(async (stages: string[], flags: PipeFlags) => {
-      const directory = mkdtempSync(join(tmpdir(), 'stillpoint-pipe-'));
+      const directory = temporaryDirectory();
       process.once('exit', () => { rmSync(directory, { recursive: true, force: true }); }); // Also when nobody reads our output any more.
       await runPipe(stages, flags, directory);
     });
@@ -102,7 +101,6 @@ async function ownInput(directory: string): Promise<string | undefined> {
   if (facts.isFile()) return realpathSync('/proc/self/fd/0');
   if (!facts.isFIFO() && !facts.isSocket()) return undefined;
   const path = join(directory, 'input');
-  mkdirSync(directory, { recursive: true });
   await pipeline(process.stdin, createWriteStream(path));
   return path;
 }

@@ -3,13 +3,13 @@
  * Invariants: the copy is only read; an exported run is verified as every import is. What this does NOT do: take anything from it (txn/other-copy.ts).
  */
 import { existsSync, realpathSync, statSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StillpointError } from '../core/index.ts';
 import type { Store } from '../store/index.ts';
 import { defaultStoreDirectory, withStore } from './context.ts';
 import { importRun } from './import.ts';
+import { temporaryDirectory } from './temporary.ts';
 
 /** Runs `use` with the copy at `path`. Throws E_HOST_FILE, E_USAGE, and what opening a store or importing a run throws. */
 export async function withOtherCopy<Result>({ path, store }: { readonly path: string; readonly store: string | undefined }, use: (copy: Store) => Promise<Result>): Promise<Result> {
@@ -19,7 +19,7 @@ export async function withOtherCopy<Result>({ path, store }: { readonly path: st
     if (existsSync(own) && realpathSync(own) === realpathSync(path)) throw new StillpointError('E_USAGE', 'option --from: this is the store that is repaired; name another copy');
     return withStore(path, 'read-only', ({ store: copy }) => use(copy));
   }
-  const directory = await mkdtemp(join(tmpdir(), 'stillpoint-copy-'));
+  const directory = temporaryDirectory();
   try {
     await importRun({ file: path, store: join(directory, 'store') });
     return await withStore(join(directory, 'store'), 'read-only', ({ store: copy }) => use(copy));

@@ -14,11 +14,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { counted, StillpointError, type ErrorCode } from '../../core/index.ts';
 import type { Outcome } from '../../journal/index.ts';
-import type { Report } from '../../session/index.ts';
+import { temporaryDirectory, type Report } from '../../session/index.ts';
 import type { HubCounters, NodeWait } from '../hub.ts';
 import { CLUSTER_ID_BYTES } from '../wire.ts';
 import type { ClusterPlan } from '../plan.ts';
@@ -84,8 +83,8 @@ const LAST_LINES = 5;
 export class Coordinator {
   readonly #parts: CoordinatorParts;
   readonly #clusterId = new Uint8Array(randomBytes(CLUSTER_ID_BYTES));
-  /** Of the sockets. Processes make it (node-process.ts), and remove it when the coordinator was killed. */
-  readonly #directory = join(tmpdir(), `stillpoint-${randomBytes(6).toString('base64url')}`);
+  /** Of the sockets, where processes need some; they remove it when the coordinator was killed (node-process.ts). */
+  #directory: string | undefined;
   /** By number: the processes with nodes that had not ended when it began. */
   readonly #members = new Map<number, Member>();
   readonly #nodes: ReadonlyMap<string, NodeStatus>;
@@ -117,7 +116,8 @@ export class Coordinator {
     if (plan.isEncrypted && plan.processes > 1) this.#keys = (await import('./curve.ts')).newClusterKeys();
     const over = new Promise<void>((resolve) => { this.#settle = resolve; });
     const polling = setInterval(() => { this.#poll(); }, POLL_MS);
-    const clean = (): void => { rmSync(this.#directory, { recursive: true, force: true }); };
+    if (plan.processes > 1 && plan.transport !== 'tcp') this.#directory = temporaryDirectory();
+    const clean = (): void => { if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true }); };
     process.once('exit', clean); // A second Ctrl-C.
     try {
       for (const host of this.#parts.hosts.hosts.values()) host.onTrouble((error) => { this.#fail({ node: undefined, code: error.code, message: error.message }); });
@@ -148,7 +148,7 @@ export class Coordinator {
     const handle = host === undefined ? new ChildHandle(entry, events) : hosts.hosts.get(host)!.spawn(number, life, events);
     const member: Member = { number, life, handle, endpoint: undefined, open: new Set(open) };
     this.#members.set(number, member);
-    const sockets = plan.processes === 1 || plan.transport === 'tcp' ? undefined : this.#directory;
+    const sockets = this.#directory;
     const bind = plan.processes === 1 ? undefined : sockets === undefined ? `tcp://${hosts.addressOf(host)}:*` : `ipc://${join(sockets, `${number}-${life}`)}`;
     this.#tell(member, { kind: 'start', plan, store, process: number, clusterId: this.#clusterId, bind, sockets, keys: this.#keys, ended: this.#ended });
     if (this.#stopReason !== undefined) this.#tell(member, { kind: 'stop', reason: this.#stopReason });

@@ -4,9 +4,9 @@
  * Invariant: it ends, or is ended, within its time. What this does NOT do: reach the guest.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryDirectory } from '../../session/index.ts';
 import type { Validator } from '../service.ts';
 
 /** What is kept of the command's remarks. */
@@ -14,7 +14,7 @@ const REMARK_BYTES_MAX = 4096;
 
 export function checkCommand(command: string, timeoutMs: number): Validator {
   return async ({ request, response }) => {
-    const directory = mkdtempSync(join(tmpdir(), 'stillpoint-check-'));
+    const directory = temporaryDirectory();
     try {
       const file = join(directory, 'request');
       writeFileSync(file, request, { mode: 0o600 });
