@@ -1,7 +1,7 @@
 /**
  * Temporary directories that a killed process does not leave for ever.
  *
- *   $TMPDIR/stillpoint-HOST-BOOT-PID-STARTED-XXXXXX         mode 0700, XXXXXX random
+ *   DIR/stillpoint-HOST-BOOT-PID-STARTED-XXXXXX         DIR: $TMPDIR, or one that is given; mode 0700, XXXXXX random
  *
  * Invariant: whoever makes one removes those of processes that are gone (leftovers.ts). What this does NOT do: remove it when its process ends as it should.
  */
@@ -13,7 +13,7 @@ import { OWNER_PATTERN, ownerInName, removeLeftovers } from './leftovers.ts';
 const TEMPORARY = new RegExp(`^stillpoint-${OWNER_PATTERN}-[A-Za-z0-9]{6}$`);
 
 /** A new, empty directory of this process. */
-export function temporaryDirectory(): string {
-  removeLeftovers(tmpdir(), TEMPORARY);
-  return mkdtempSync(join(tmpdir(), `stillpoint-${ownerInName()}-`));
+export function temporaryDirectory(below = tmpdir()): string {
+  removeLeftovers(below, TEMPORARY);
+  return mkdtempSync(join(below, `stillpoint-${ownerInName()}-`));
 }

@@ -4,7 +4,7 @@
  */
 import { execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, existsSync, mkdirSync, rmSync, statSync, writeFileSync, type WriteStream } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync, type WriteStream } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ControlLink, type ControlFrame } from '../../src/cluster/control-link.ts';
 import { ChildHandle } from '../../src/cluster/live/process-handle.ts';
@@ -131,6 +131,28 @@ describe('nodes on two other hosts', () => {
     expect([(await resumed.ended).status, (await resumed.ended).stderr]).toEqual([0, expect.stringContaining('3 nodes ended')]);
     expectTheSame();
   }
+
+  it('of a cluster that is not kept, nothing is left on other hosts: when it has ended, and of a killed agent when the next one begins', async () => {
+    const files = (): readonly string[] => ['east', 'west'].flatMap((host) => readdirSync(rig.path(`${host}.files`)).filter((name) => name !== 'placed'));
+    rig.write('build/copy', '');
+    const once = ['up', 'placed.yaml', '--keys', 'keys', '--ephemeral', '--no-logs'];
+    const disturbed = rig.start(once, 'once');
+    const stream = createWriteStream(rig.path('build/source'));
+    stream.on('error', () => {}); // Its reader goes away.
+    stream.write(DATA.subarray(0, 700_000));
+    await hasOutput();
+    expect(files()).toHaveLength(2);
+    process.kill(agents.pid('west'), 'SIGKILL');
+    await agents.start('west');
+    expect((await disturbed.ended).status).toBe(125);
+    stream.destroy();
+    await until(() => files().length === 1, 'the end of the session at east');
+    const again = rig.start(once, 'once');
+    await feed(async () => {});
+    expect(await again.ended).toMatchObject({ status: 0 });
+    expect(Buffer.compare(rig.read('build/copy'), DATA)).toBe(0);
+    await until(() => files().length === 0, 'the end of both sessions');
+  });
 
   it('what is wrong is said in one line', async () => {
     const says = async (manifest: string, options: readonly string[]): Promise<string> => {

@@ -3,7 +3,8 @@
  *
  *   up's host /data/part-a.txt  ──►  WORK/CLUSTER/1f0c…-part-a.txt      up's host /data/counts-0.txt  ◄──  WORK/CLUSTER/93aa…-counts-0.txt
  *
- * Invariants: one path of up's host has one place here, in every start; a place is filled whole or not at all. Devices (/dev/…) are each host's own.
+ * Invariants: one path of up's host has one place here, in every start of a cluster that is kept; one that is not has a directory of its own below WORK, which goes when it ends, or when the
+ * agent was killed, with the next one's start. A place is filled whole or not at all. Devices (/dev/…) are each host's own.
  * What this does NOT do: send anything.
  */
 import { createHash } from 'node:crypto';
@@ -12,6 +13,7 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { StillpointError } from '../../core/index.ts';
 import type { HostBinding } from '../../manifest/index.ts';
+import { temporaryDirectory } from '../../session/index.ts';
 import type { PlannedNode } from '../plan.ts';
 import { PIECE_BYTES } from './agent-messages.ts';
 
@@ -38,6 +40,16 @@ export function writtenFiles({ manifest, bindings }: PlannedNode): readonly Writ
 /** Whether the file of a binding goes from host to host. */
 export function travelling(binding: HostBinding | undefined): string | undefined {
   return binding?.kind === 'file' && !binding.path.startsWith('/dev/') ? binding.path : undefined;
+}
+
+/** In place of WORK for a cluster of which nothing is kept. Throws E_HOST_FILE. */
+export function workForOnce(work: string): string {
+  try {
+    mkdirSync(work, { recursive: true, mode: 0o700 });
+    return temporaryDirectory(work);
+  } catch (cause) {
+    throw trouble(work, cause);
+  }
 }
 
 export class AgentFiles {

@@ -7,13 +7,14 @@
  * Invariants: when `up` is not heard of any more, every process stops at a resumable point, as if it had run beside `up`; 'gone' follows the last byte
  * that the process wrote. What this does NOT do: decide what a failure means (coordinator.ts at up's host).
  */
+import { rmSync } from 'node:fs';
 import { counted, StillpointError } from '../../core/index.ts';
 import { nodeRecord, RECORDER, withStore } from '../../session/index.ts';
 import type { StoreContext } from '../../txn/index.ts';
 import { ControlLink } from '../control-link.ts';
 import { nodeEnd } from '../node-end.ts';
 import { runNameOf, type PlannedNode } from '../plan.ts';
-import { AgentFiles, writtenFiles, type WrittenFile } from './agent-files.ts';
+import { AgentFiles, workForOnce, writtenFiles, type WrittenFile } from './agent-files.ts';
 import { AGENT_PROTOCOL, decodeControl, encodeControl, SILENCE_MS, SILENT_TICKS_MAX, type FromAgent, type ToAgent } from './agent-messages.ts';
 import { DeskChild, failureOf } from './desk-process.ts';
 import { ORPHANS_MS, waitForOrphans } from './orphans.ts';
@@ -45,6 +46,8 @@ export class AgentSession {
   #desk: DeskChild | undefined;
   #hello: Hello | undefined;
   #files: AgentFiles | undefined;
+  /** Of the files of a cluster of which nothing is kept. */
+  #once: string | undefined;
   /** How much of each written file was sent. */
   readonly #sent = new Map<string, number>();
   /** One file is sent at a time. */
@@ -73,7 +76,9 @@ export class AgentSession {
       this.#end();
     }
     if (!this.#isSending && this.#hello !== undefined) this.#sendWritten(this.#hello.nodes.flatMap(writtenFiles).filter(({ isStream }) => isStream));
-    if (this.#state === 'ending' && this.#running.size === 0) this.#state = 'over';
+    if (this.#state !== 'ending' || this.#running.size > 0) return;
+    this.#state = 'over';
+    if (this.#once !== undefined) rmSync(this.#once, { recursive: true, force: true });
   }
 
   /** The agent is being stopped. */
@@ -124,7 +129,8 @@ export class AgentSession {
   async #begin(hello: Hello): Promise<void> {
     const { store, work, onRemark } = this.#parts;
     if (hello.protocol !== AGENT_PROTOCOL || hello.version !== RECORDER) throw new StillpointError('E_CLUSTER_FAILED', `the agent is ${RECORDER} (protocol ${AGENT_PROTOCOL}), up is ${hello.version} (protocol ${hello.protocol}); install the same on both hosts`);
-    this.#files = new AgentFiles(work, hello.cluster);
+    if (hello.isEphemeral) this.#once = workForOnce(work);
+    this.#files = new AgentFiles(this.#once ?? work, hello.cluster);
     const { known, ended } = hello.isEphemeral ? { known: [], ended: [] } : await withStore(store, 'create', async (context) => {
       const names = hello.nodes.filter((node) => nodeRecord(context, runNameOf(hello.cluster, node.name)) !== undefined).map(({ name }) => name);
       if (hello.isResume) await waitForOrphans(context, names.map((name) => runNameOf(hello.cluster, name)), SILENCE_MS + ORPHANS_MS);
