@@ -1,4 +1,5 @@
-/** The other process of lmdb-store.test.ts, lmdb-counter.test.ts and lmdb-environment.test.ts: child.ts open|scan|count|reopen|hold|write DIRECTORY …. Prints a code, never a stack, for operating errors. */
+/** The other process of lmdb-store.test.ts, lmdb-counter.test.ts and lmdb-environment.test.ts: child.ts open|scan|count|reopen|hold|look|write DIRECTORY …. Prints a code, never a stack, for operating errors. */
+import { parentPort } from 'node:worker_threads';
 import { StillpointError } from '../../src/core/index.ts';
 import { TABLES } from '../../src/store/index.ts';
 import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
@@ -51,6 +52,13 @@ async function hold(): Promise<void> {
   await store.close();
 }
 
+/** A thread that has the store open for reading until it is told to close it. */
+async function look(): Promise<void> {
+  const store = await openLmdbStore({ directory, mode: 'read-only' });
+  parentPort!.once('message', () => void store.close()); // Only started as a thread.
+  console.log('open');
+}
+
 async function write(): Promise<void> {
   const store = await openLmdbStore({ directory, mode: 'existing' });
   for (let index = 0; ; index++) {
@@ -67,6 +75,7 @@ try {
   else if (verb === 'count') await count();
   else if (verb === 'reopen') await reopen();
   else if (verb === 'hold') await hold();
+  else if (verb === 'look') await look();
   else await write();
 } catch (error) {
   if (!(error instanceof StillpointError)) throw error;

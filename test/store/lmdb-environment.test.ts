@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { afterAll, expect, it } from 'vitest';
 import { openLmdbStore, type LmdbStore } from '../../src/store/live/lmdb-store.ts';
 import { generator } from '../txn/support.ts';
@@ -127,3 +128,16 @@ it('who has a store open for reading only writes nothing, and lets nobody else i
   await (await existing(directory)).close();
   await beside.close();
 });
+
+it('who would write waits for another thread that reads, and says so in the end', async () => {
+  const directory = await fresh();
+  const reader = new Worker(new URL(`file://${CHILD}`), { argv: ['look', directory], stdout: true });
+  await once(reader.stdout, 'data');
+  await expect(existing(directory)).rejects.toMatchObject({ code: 'E_STORE_OPEN', message: expect.stringContaining('another thread of this process has the store open for reading only') as string });
+  const opening = existing(directory);
+  reader.postMessage('close');
+  await once(reader, 'exit');
+  const store = await opening;
+  expect(await store.commit({ puts: [PUT] })).toBe('done');
+  await store.close();
+}, 60_000);

@@ -78,6 +78,13 @@ export class TransactionCounter {
   }
 }
 
+/** Whether a thread of this process has an environment with this lock file open, as far as /proc tells. */
+export function isMapped(lockFile: string): boolean {
+  const shared = reach(lockFile);
+  if (shared !== undefined) closeSync(shared.memory);
+  return shared !== undefined;
+}
+
 /** The memory of this process where it has mapped LMDB's lock file. */
 function reach(lockFile: string): { readonly memory: number; readonly address: number } | undefined {
   try {

@@ -4,12 +4,12 @@
  * Invariant: a write transaction follows the newest one in the data file, whatever others do to LMDB's counter (lmdb-counter.ts). What this does NOT do: know tables, or what a commit needs.
  */
 import type { EventEmitter } from 'node:events';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { openAsClass, type Database, type RootDatabase, type TransactionFlags } from 'lmdb';
 import { StillpointError } from '../../core/index.ts';
-import { TransactionCounter } from './lmdb-counter.ts';
+import { isMapped, TransactionCounter } from './lmdb-counter.ts';
 import { engineError, ERRNO, numericCode } from './lmdb-errors.ts';
 import { DATA_FILE, LOCK_FILE } from './lmdb-files.ts';
 import { mustHaveSoundLocks } from './lmdb-locks.ts';
@@ -83,7 +83,9 @@ export class Environment {
         return await Environment.#openOnce(directory, isReadOnly);
       } catch (cause) {
         // The last one that had it open was just closing it, which ends its locks, and this process took it for open still. When all who did so have closed it, the next one makes new locks.
-        if (numericCode(cause) !== ERRNO.EINVAL || attempt === OPENS_MAX) throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
+        const isWaitedFor = numericCode(cause) === ERRNO.EINVAL;
+        if (isWaitedFor && attempt === OPENS_MAX && !isReadOnly && isOpenInThread(directory)) throw openForReading(directory, 'another thread of this process');
+        if (!isWaitedFor || attempt === OPENS_MAX) throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
       }
       await new Promise((done) => { setTimeout(done, Math.random() * Math.min(PAUSE_MS_MAX, 2 ** attempt)); });
     }
@@ -92,7 +94,7 @@ export class Environment {
   static async #openOnce(directory: string, isReadOnly: boolean): Promise<Environment> {
     mustBeLockable(directory);
     // The package has all in one process share what the first one opened.
-    if (!isReadOnly && opened.get(fileOf(directory))?.isReadOnly === true) throw new StillpointError('E_STORE_OPEN', `${directory}: this process has the store open for reading only; close it there first`);
+    if (!isReadOnly && opened.get(fileOf(directory))?.isReadOnly === true) throw openForReading(directory, 'this process');
     const options = { path: directory, noSubdir: false, overlappingSync: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: DATABASES_MAX, mapSize: mapBytes(directory), readOnly: isReadOnly, isRoot: true } as const;
     // In two steps: where the locks are gone the second one fails, and what the first one opened must be closed again.
     const RootOf = openAsClass<Uint8Array, Uint8Array>(options) as unknown as RootClass;
@@ -207,6 +209,15 @@ function mustBeLockable(directory: string): void {
   } finally {
     files.forEach(closeSync);
   }
+}
+
+function openForReading(directory: string, who: string): StillpointError {
+  return new StillpointError('E_STORE_OPEN', `${directory}: ${who} has the store open for reading only; close it there first`);
+}
+
+/** Whether another thread of this process has it open: this one has not. */
+function isOpenInThread(directory: string): boolean {
+  return !opened.has(fileOf(directory)) && isMapped(join(realpathSync(directory), LOCK_FILE));
 }
 
 /** Empty: there is none yet. */
