@@ -241,3 +241,16 @@ it('a whole page of the table of tables that is gone is a finding, not an error 
   });
   expect((await lookAtPages(path)).troubles.length).toBeGreaterThan(0);
 });
+
+it('the table of tables is not read before it was looked at: LMDB says nothing of its own', () => {
+  const path = copyOf('words', (bytes) => {
+    const header = Number(bytes.readBigUInt64LE(152)) >= Number(bytes.readBigUInt64LE(4096 + 152)) ? 0 : 4096;
+    const leaf = Number(bytes.readBigUInt64LE(header + 136)) * 4096;
+    bytes.fill(0x33, leaf + 10, leaf + 4096);
+  });
+  const child = compileFor('test/store/child.ts', ['src/core', 'src/wasm', 'src/store'], join(base, 'words-js'));
+  for (const verb of ['open', 'scan']) {
+    const { stdout, stderr, signal } = spawnSync(process.execPath, [child, verb, path], { encoding: 'utf8' });
+    expect([stdout, stderr, signal]).toEqual(['E_STORE_CORRUPT\n', '', null]);
+  }
+});

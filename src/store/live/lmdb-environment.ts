@@ -61,6 +61,8 @@ export class Environment {
   readonly #isReadOnly: boolean;
   /** A write is under way, or a read that begins is looked at. */
   #isBusy = false;
+  /** LMDB's own pages were looked at: it may follow them. */
+  #isTrusted = false;
   #isClosed = false;
 
   private constructor(directory: string, { root, isReadOnly }: { readonly root: Root; readonly isReadOnly: boolean }) {
@@ -115,6 +117,11 @@ export class Environment {
     return cells;
   }
 
+  /** From here on reads see what was committed before they begin; until then LMDB is not asked to read anything. */
+  trust(): void {
+    this.#isTrusted = true;
+  }
+
   /** Number of the write transaction that is under way: in transact(). */
   get transaction(): number {
     return this.#root.getWriteTxnId();
@@ -163,7 +170,7 @@ export class Environment {
 
   /** A read that begins sees what was committed before: else it begins again. */
   #keepUp(): void {
-    if (this.#isBusy) return;
+    if (this.#isBusy || !this.#isTrusted) return;
     this.#isBusy = true;
     try {
       for (let attempt = 1; attempt <= READS_MAX; attempt++) {

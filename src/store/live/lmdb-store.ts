@@ -62,6 +62,7 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false }
   try {
     if (shortBytes > 0) environment.transact(() => extendDataFile(directory));
     if (!isChecked) mustHaveSoundPages(environment, mode);
+    environment.trust();
     if (mode !== 'read-only') seals = Seals.open(directory);
     // Raising the version is a transaction, and would take the place of the one that is still to be finished.
     const mustFinish = seals?.mustRecover === true;
