@@ -14,7 +14,8 @@ import type { UnitEmitter } from './emit-unit.ts';
 import { isCsrRead, isReturn, type Instruction } from './instruction.ts';
 import { HELPER, LOCAL } from './layout.ts';
 import { stepSpans } from './shared-checks.ts';
-import { emitNarrow, emitZeroExtension, narrowAfter, zeroExtensionAt } from './narrow.ts';
+import { emitNarrow, emitZeroExtension, zeroExtensionAt } from './narrow.ts';
+import { narrowAfter } from './narrow-rules.ts';
 
 export function emitInstruction(unit: UnitEmitter, instruction: Instruction): void {
   const { rd } = instruction;

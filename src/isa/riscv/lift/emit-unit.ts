@@ -37,8 +37,9 @@ export class UnitEmitter {
   readonly layout: UnitLayout;
   /** Registers in locals at the point of emission. */
   state: Registers;
-  /** Constants in integer registers, registers with narrow values (narrow.ts), and bytes ready for stores by base register, all of the block being emitted. */
+  /** Constants in integer registers, and bytes ready for stores by base register, both of the block being emitted. */
   readonly constants = new Map<number, number>();
+  /** Registers with narrow values (narrow.ts) at the point of emission. */
   narrow = 0;
   /** Position of a right shift in the block → the left shift before it that was put off (narrow.ts). */
   readonly extensions = new Map<number, Instruction>();
@@ -292,13 +293,13 @@ export class UnitEmitter {
 
   #begin(index: number): void {
     this.state = copyRegisters(this.context.before[index]!);
+    this.narrow = this.context.narrow[index]!;
     this.beginBlock();
   }
 
   /** Forgets what is known of the block before. */
   beginBlock(): void {
     this.constants.clear();
-    this.narrow = 0;
     this.ranges.clear();
     this.extensions.clear();
   }

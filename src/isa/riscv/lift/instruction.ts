@@ -7,6 +7,7 @@ import type { Decoded } from '../decode.ts';
 import { INSTRUCTIONS, type Format, type InstructionRow } from '../instruction-table.ts';
 import { CSR } from '../csr-numbers.ts';
 import { DYNAMIC, floatWay } from './float-needs.ts';
+import { NARROW, narrowRule } from './narrow-rules.ts';
 import { HIGH_PRODUCTS, LOADS, PURE, STORES, CONDITIONS } from '../lift-table.ts';
 
 /** One object of one shape for each instruction: made once, then shared by every region that holds it (code-cache.ts). */
@@ -28,6 +29,8 @@ export interface Instruction extends Readonly<Decoded> {
   readonly isSingle: boolean;
   /** Its emitted code may leave the unit before it. */
   readonly canLeave: boolean;
+  /** When its result is a sign-extended 32-bit number (narrow.ts). */
+  readonly narrowRule: number;
   /** Writes fcsr or a part of it. */
   readonly setsFcsr: boolean;
 }
@@ -71,6 +74,7 @@ export function instructionAt(address: number, { operation, compressed, length, 
     kind: classOf(row, imm), isLoad, isStore, size: (LOADS[mnemonic] ?? STORES[mnemonic])?.[1] ?? 0, isLimited: isLimitedFloat(row, rm),
     isSingle: floatWrites !== 0 && (mnemonic === 'flw' || (mnemonic.endsWith('.s') && mnemonic !== 'fcvt.d.s') || mnemonic === 'fmv.w.x' || mnemonic.startsWith('fcvt.s.')),
     canLeave: isLoad || isStore || canLeave(row, { rd, rs1, rm }), setsFcsr: format.startsWith('Csr') && !isCsrRead(row, rs1),
+    narrowRule: use.writes ? narrowRule(mnemonic, { rs1, rs2, imm }) : NARROW.never,
   };
 }
 

@@ -18,6 +18,7 @@ import { coveredLoads } from './shared-checks.ts';
 import { coveredInStrip, widenTight } from './strip-rounds.ts';
 import { freeIn } from './strips.ts';
 import type { PlacedMap, UnitContext } from './unit-context.ts';
+import { findNarrow } from './narrow.ts';
 import { LoadWindows } from './windows.ts';
 import type { CodeCache } from './code-cache.ts';
 
@@ -130,7 +131,7 @@ function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, fu
     return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]!, free };
   });
   return {
-    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows,
+    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, narrow: findNarrow(graph),
     checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, functionOf: (address) => functions.get(address),
   };
 }

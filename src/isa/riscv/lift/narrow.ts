@@ -4,51 +4,54 @@
  *
  *   srliw a, x, 7;  slliw b, x, 25;  or c, a, b     one rotation        slli a, x, 32;  srli a, a, 30     zero-extended x, times 4
  *
- * Invariants: known from the instructions of one block only; results are the same bits as without this.
+ * Invariants: results are the same bits as without this. What a register holds is the same wherever it is, so nothing depends on what is in locals.
  * What this does NOT do: keep values in 32-bit locals: the host's compiler drops an extension that is truncated again.
  */
 import { OP, type Opcode } from '../../../wasm/index.ts';
 import type { UnitEmitter } from './emit-unit.ts';
+import { isCalling, type Graph } from './graph.ts';
 import { bitOf, type Instruction } from './instruction.ts';
+import { narrowAfter } from './narrow-rules.ts';
 
-/** Instructions whose result is narrow whatever they read. */
-const NARROW_RESULTS: ReadonlySet<string> = new Set((
-  'addiw slliw srliw sraiw addw subw sllw srlw sraw mulw divw divuw remw remuw rolw rorw roriw clzw ctzw cpopw lb lbu lh lhu lw lui slti sltiu slt sltu '
-  + 'sext.b sext.h zext.h clz ctz cpop bext bexti fcvt.w.s fcvt.wu.s fcvt.w.d fcvt.wu.d fmv.x.w feq.s flt.s fle.s feq.d flt.d fle.d fclass.s fclass.d '
-  + 'lr.w sc.w sc.d amoswap.w amoadd.w amoxor.w amoand.w amoor.w amomin.w amomax.w amominu.w amomaxu.w'
-).split(' '));
 const LOGIC: Readonly<Record<string, Opcode>> = { and: OP.i32And, or: OP.i32Or, xor: OP.i32Xor };
 const LOGIC_IMMEDIATE: Readonly<Record<string, Opcode>> = { andi: OP.i32And, ori: OP.i32Or, xori: OP.i32Xor };
 const COMPARISONS: ReadonlyMap<Opcode, Opcode> = new Map([
   [OP.i64Eq, OP.i32Eq], [OP.i64Ne, OP.i32Ne], [OP.i64LtS, OP.i32LtS], [OP.i64LtU, OP.i32LtU], [OP.i64GeS, OP.i32GeS], [OP.i64GeU, OP.i32GeU],
 ]);
 const WORD_BITS = 32;
+/** Of a node that was not reached yet: the neutral element. */
+const ALL = -1;
 
-/** Narrow registers, as a bit set, after an instruction. x0 is narrow always. */
-export function narrowAfter(narrow: number, instruction: Instruction): number {
-  if (instruction.writes === 0) return narrow;
-  return isNarrowResult(narrow | 1, instruction) ? narrow | instruction.writes : narrow & ~instruction.writes;
-}
-
-function isNarrowResult(narrow: number, { row: { mnemonic }, rs1, rs2, imm }: Instruction): boolean {
-  const has = (register: number): boolean => (narrow & (1 << register)) !== 0;
-  if (NARROW_RESULTS.has(mnemonic)) return true;
-  switch (mnemonic) {
-    case 'addi': return rs1 === 0 || (imm === 0 && has(rs1));
-    case 'andi': return imm >= 0 || has(rs1);
-    case 'ori': case 'xori': return has(rs1);
-    case 'and': case 'or': case 'xor': return has(rs1) && has(rs2);
-    case 'srli': return imm > WORD_BITS;
-    case 'srai': return imm >= WORD_BITS || has(rs1);
-    default: return false;
+/** Narrow registers at the start of each node: on all ways to it. At the unit's entries and behind calls nothing is known. */
+export function findNarrow({ nodes }: Graph): Int32Array {
+  const before = new Int32Array(nodes.length).fill(ALL);
+  before[0] = 0;
+  const open = [0];
+  for (let index = open.pop(); index !== undefined; index = open.pop()) {
+    const node = nodes[index]!;
+    let narrow = before[index]!;
+    if (isCalling(node)) narrow = 0;
+    else for (const instruction of node.block?.instructions ?? []) narrow = narrowAfter(narrow, instruction);
+    for (const edge of node.edges) {
+      if (!('node' in edge)) continue;
+      const met = before[edge.node]! & narrow;
+      if (met === before[edge.node]) continue;
+      before[edge.node] = met;
+      open.push(edge.node);
+    }
   }
+  return before;
 }
 
-/** Emits a logical instruction on narrow values; false: it is none, nothing was emitted. */
+/** Emits a logical instruction on narrow values, and an extension of one; false: it is none, nothing was emitted. */
 export function emitNarrow(unit: UnitEmitter, instruction: Instruction): boolean {
   const { code } = unit;
   const { row: { mnemonic }, rd, rs1, rs2, imm } = instruction;
   const immediate = LOGIC_IMMEDIATE[mnemonic];
+  if (mnemonic === 'addiw' && imm === 0 && areNarrow(unit, rs1, 0)) { // sext.w of what is extended.
+    unit.get(rs1); unit.set(rd);
+    return true;
+  }
   const operation = immediate ?? LOGIC[mnemonic];
   if (operation === undefined || !areNarrow(unit, rs1, immediate === undefined ? rs2 : 0)) return false;
   low(unit, rs1);

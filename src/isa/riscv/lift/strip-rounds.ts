@@ -36,9 +36,15 @@ function widen({ bases }: Strip, { block }: GraphNode, windowAt: (position: numb
   });
 }
 
-/** Integer registers that need not be stored on an edge: on the way back in a tight strip, and to the full round behind it. */
+/** Integer registers that need not be stored on an edge: where nothing but the way back is left of a round of a tight strip, and to the full round behind it. */
 export function droppedBetween(nodes: readonly GraphNode[], from: number, to: number): number {
   const [source, target] = [nodes[from]!, nodes[to]!];
-  if (source.role === 'round' && target.role === 'test' && source.strip === target.strip) return source.strip!.dropped;
+  if (source.role === 'round') return source.strip === target.strip && isWayBack(nodes, target) ? source.strip!.dropped : 0;
   return source.role === 'test' && target.role === undefined ? source.strip!.dropped : 0;
+}
+
+/** The test of a strip, or a node of its copy behind which the loop cannot end before the test. */
+function isWayBack(nodes: readonly GraphNode[], { role, strip, edges }: GraphNode): boolean {
+  if (role === 'test') return true;
+  return role === 'round' && edges.every((edge) => 'node' in edge && nodes[edge.node]!.strip === strip && isWayBack(nodes, nodes[edge.node]!));
 }

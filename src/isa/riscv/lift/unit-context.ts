@@ -17,6 +17,8 @@ export interface UnitContext {
   readonly graph: Graph;
   readonly before: readonly Registers[];
   readonly windows: LoadWindows;
+  /** Registers with narrow values at the start of each node. */
+  readonly narrow: Int32Array;
   /** Of each node. */
   readonly codes: readonly BlockCode[];
   /** Nodes that look at the fuel first. */
