@@ -18,7 +18,9 @@ function randomLoop(random: Random): string {
   const any = (): string => REGISTERS[random.below(REGISTERS.length)]!;
   const of = (names: string): string => names.split(' ')[random.below(names.split(' ').length)]!;
   const computation = (): string => {
-    switch (random.below(4)) {
+    switch (random.below(6)) {
+      case 4: return `mv ${any()}, ${any()}`;
+      case 5: return `sext.w ${any()}, ${any()}`;
       case 0: return `${of('add sub xor or and addw subw sll srl mul')} ${any()}, ${any()}, ${any()}`;
       case 1: return `${of('slliw srliw sraiw')} ${any()}, ${any()}, ${1 + random.below(31)}`;
       case 2: return `${of('addi xori andi ori addiw')} ${any()}, ${any()}, ${random.below(4096) - 2048}`;
@@ -31,9 +33,11 @@ function randomLoop(random: Random): string {
   body.splice(random.below(body.length), 0, store);
   body.splice(random.below(2) === 0 ? body.length : random.below(body.length), 0, `addi a1, a1, ${of('4 8 8 16 64 -8')}`);
   if (random.below(3) === 0) body.splice(random.below(body.length), 0, `beq ${any()}, ${any()}, 3f`);
+  /** Behind the branch that ends the loop, too, something may be done. */
+  const wayBack = (): string => of('2b 1b 3f').replace('2b', 'bnez s8, 2b').replace('1b', 'bgtz s8, 1b').replace('3f', `beqz s8, 3f; ${computation()}; ${computation()}; j 2b`);
   const start = random.below(3) === 0 ? DATA_END - random.below(600) : DATA + 8 * random.below(900);
   return `li s7, 6; lui s6, ${DATA >>> 12}; 0: li a1, ${start}; li s5, ${random.below(5) === 0 ? DATA_END - 4 : DATA + 16}; li s8, ${1 + random.below(120)}; call 1f; addi s7, s7, -1; bnez s7, 0b; ecall
-1: ${random.below(3) === 0 ? 'j 2f;' : ''} ${computation()}\n2: ${body.join('; ')}; addi s8, s8, -1; ${random.below(2) === 0 ? 'bnez s8, 2b' : 'bgtz s8, 1b'}; 3: ld a0, 8(s6); add a0, a0, ${any()}; ret`;
+1: ${random.below(3) === 0 ? 'j 2f;' : ''} ${computation()}\n2: ${body.join('; ')}; addi s8, s8, -1; ${wayBack()}; 3: ld a0, 8(s6); add a0, a0, ${any()}; ret`;
 }
 
 /** A loop over memory: a1, a2 and s9 move, s5 stands still, t6 comes from memory. */
@@ -78,7 +82,7 @@ function randomKnot(random: Random): string {
   const any = (): string => of('a0 a2 a3 a4 a5 t0 t1');
   const blocks = 3 + random.below(8);
   const label = (): string => `${20 + random.below(blocks)}`;
-  const computation = (): string => of('sd ld add add') === 'sd' ? `sd ${any()}, ${8 * random.below(4)}(a1)` : random.below(4) === 0 ? `ld ${any()}, ${8 * random.below(4)}(a1)` : `${of('add sub xor addw mul srl')} ${any()}, ${any()}, ${any()}`;
+  const computation = (): string => random.below(3) === 0 ? `${of('mv sext.w not')} ${any()}, ${any()}` : of('sd ld add add') === 'sd' ? `sd ${any()}, ${8 * random.below(4)}(a1)` : random.below(4) === 0 ? `ld ${any()}, ${8 * random.below(4)}(a1)` : `${of('add sub xor and addw subw mul srl')} ${any()}, ${any()}, ${any()}`;
   const body = Array.from({ length: blocks }, (_, index) => {
     const work = Array.from({ length: random.below(4) }, computation).map((piece) => `${piece}; `).join('');
     const target = (): string => { const number = label(); return `${number}${Number(number) > 20 + index ? 'f' : 'b'}`; };
