@@ -33,6 +33,7 @@ function randomLoop(random: Random): string {
   body.splice(random.below(body.length), 0, store);
   body.splice(random.below(2) === 0 ? body.length : random.below(body.length), 0, `addi a1, a1, ${of('4 8 8 16 64 -8')}`);
   if (random.below(3) === 0) body.splice(random.below(body.length), 0, `beq ${any()}, ${any()}, 3f`);
+  if (random.below(3) === 0) body.splice(random.below(body.length), 0, 'j 5f; 5: nop');
   /** Behind the branch that ends the loop, too, something may be done. */
   const wayBack = (): string => of('2b 1b 3f').replace('2b', 'bnez s8, 2b').replace('1b', 'bgtz s8, 1b').replace('3f', `beqz s8, 3f; ${computation()}; ${computation()}; j 2b`);
   const start = random.below(3) === 0 ? DATA_END - random.below(600) : DATA + 8 * random.below(900);
