@@ -20,6 +20,6 @@ export type { Report } from './report.ts';
 export { startingPositions, type ResumePeers } from './resume.ts';
 export { abandon, freeName, readProgram, type SessionResult } from './run.ts';
 export { StoreHold } from './store-hold.ts';
-export { temporaryDirectory } from './temporary.ts';
+export { socketDirectory, temporaryDirectory } from './temporary.ts';
 export { withCoordinator } from './joint.ts';
 export { RECORDER } from './version.ts';

@@ -3,6 +3,7 @@
  *
  *   DIR/stillpoint-HOST-BOOT-PID-STARTED-XXXXXX         DIR: $TMPDIR, or one that is given; mode 0700, XXXXXX random
  *
+ * Sockets lie in one of $TMPDIR where its path is short enough for their names, else in one of /tmp.
  * Invariant: whoever makes one removes those of processes that are gone (leftovers.ts). What this does NOT do: remove it when its process ends as it should.
  */
 import { mkdtempSync } from 'node:fs';
@@ -12,8 +13,19 @@ import { OWNER_PATTERN, ownerInName, removeLeftovers } from './leftovers.ts';
 
 const TEMPORARY = new RegExp(`^stillpoint-${OWNER_PATTERN}-[A-Za-z0-9]{6}$`);
 
+/** Bytes of a socket's path: sockaddr_un has 108 with a zero at its end. */
+const SOCKET_PATH_MAX = 107;
+/** What a directory of ours adds to a path besides the name of its process: `/stillpoint-`, `-XXXXXX`. */
+const AROUND_OWNER = 12 + 7;
+
 /** A new, empty directory of this process. */
 export function temporaryDirectory(below = tmpdir()): string {
   removeLeftovers(below, TEMPORARY);
   return mkdtempSync(join(below, `stillpoint-${ownerInName()}-`));
+}
+
+/** The same for sockets with names of at most `nameBytes` bytes. */
+export function socketDirectory(nameBytes: number): string {
+  const needed = Buffer.byteLength(tmpdir()) + AROUND_OWNER + ownerInName().length + 1 + nameBytes;
+  return temporaryDirectory(needed <= SOCKET_PATH_MAX ? tmpdir() : '/tmp');
 }

@@ -84,4 +84,13 @@ describe('a temporary directory', () => {
     const next = temporaryDirectory().slice(tmpdir().length + 1);
     expect([...left()].sort()).toEqual([...stays, next].sort());
   });
+
+  it('may have a path that is too long for sockets', async () => {
+    const long = join(rig.path('tmp'), 'long'.repeat(20));
+    mkdirSync(long);
+    process.env['TMPDIR'] = long;
+    expect(await pipe('build/data', 'build/out').ended).toMatchObject({ status: 0 });
+    expect(rig.sha256('build/out')).toBe(undisturbed);
+    expect(left()).toEqual([]);
+  });
 });

@@ -17,7 +17,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { counted, StillpointError, type ErrorCode } from '../../core/index.ts';
 import type { Outcome } from '../../journal/index.ts';
-import { temporaryDirectory, type Report } from '../../session/index.ts';
+import { socketDirectory, type Report } from '../../session/index.ts';
 import type { HubCounters, NodeWait } from '../hub.ts';
 import { CLUSTER_ID_BYTES } from '../wire.ts';
 import type { ClusterPlan } from '../plan.ts';
@@ -78,6 +78,8 @@ interface Member { readonly number: number; readonly life: number; handle: Proce
 /** How long a process may take to reach a resumable point after it was asked to, or to leave when everything is over. */
 const STOP_GRACE_MS = 10_000;
 const POLL_MS = 50;
+/** Bytes of a socket's name: the number of a process, and how often it was started. */
+const SOCKET_NAME_MAX = 12;
 const LAST_LINES = 5;
 
 export class Coordinator {
@@ -116,7 +118,7 @@ export class Coordinator {
     if (plan.isEncrypted && plan.processes > 1) this.#keys = (await import('./curve.ts')).newClusterKeys();
     const over = new Promise<void>((resolve) => { this.#settle = resolve; });
     const polling = setInterval(() => { this.#poll(); }, POLL_MS);
-    if (plan.processes > 1 && plan.transport !== 'tcp') this.#directory = temporaryDirectory();
+    if (plan.processes > 1 && plan.transport !== 'tcp') this.#directory = socketDirectory(SOCKET_NAME_MAX);
     const clean = (): void => { if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true }); };
     process.once('exit', clean); // A second Ctrl-C.
     try {
