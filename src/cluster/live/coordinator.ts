@@ -85,7 +85,7 @@ const LAST_LINES = 5;
 export class Coordinator {
   readonly #parts: CoordinatorParts;
   readonly #clusterId = new Uint8Array(randomBytes(CLUSTER_ID_BYTES));
-  /** Of the sockets, where processes need some; they remove it when the coordinator was killed (node-process.ts). */
+  /** Of the sockets, where processes need some: they make it, and remove it when the coordinator was killed (node-process.ts). */
   #directory: string | undefined;
   /** By number: the processes with nodes that had not ended when it began. */
   readonly #members = new Map<number, Member>();

@@ -7,7 +7,7 @@
  * Invariants: nothing runs before the coordinator says where everybody is; a process whose coordinator is gone stops by itself.
  * What this does NOT do: start processes again, decide what a failure means (coordinator.ts).
  */
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createNodeDigests } from '../../core/live/digest.ts';
 import { StillpointError, type Digests } from '../../core/index.ts';
 import type { HostPort } from '../../channel/index.ts';
@@ -92,7 +92,8 @@ class ClusterProcess {
   }
 
   async #openHub(digests: Digests): Promise<void> {
-    const { plan, bind, keys, clusterId } = this.#start;
+    const { plan, bind, sockets, keys, clusterId } = this.#start;
+    if (sockets !== undefined) mkdirSync(sockets, { recursive: true, mode: 0o700 });
     let transport: Transport = { send: () => {} };
     if (bind !== undefined) {
       // Loaded on demand: a cluster in one process needs no sockets.
