@@ -144,9 +144,11 @@ function walkOff({ access, offset, step, start }: { readonly access: string; rea
 it.each(['ld a4, @', 'sd s8, @', 'sh s8, @', 'lbu a4, @; sb s8, @', 'lw a4, @; addi a5, a4, 1; sd a5, @', 'beqz a3, 4f; sw s8, @; 4: ld a4, @',
   'lbu t5, 0(a1); andi t5, t5, 255; slli t5, t5, 3; add t5, t5, a1; ld a4, @ ', 'andi t5, s8, 127; add t5, t5, a1; sd s8, -8(t5); lbu a4, 0(a1)', 'srli t5, s8, 54; add t5, a1, t5; mv t6, t5; ld a5, 64(t5); lbu a4, 0(a1)'])('walks off the pages exactly where the interpreter does: %s', (access) => {
   let translated = 0;
+  let count = 0;
   for (const step of [1, 4, 8, 16, 24, -1, -4, -8, -24]) {
     for (const offset of [0, 5, -7]) {
       for (const shift of [0, 1, 4]) {
+        if (!isSlow && count++ % 2 !== 0) continue;
         const start = DATA + 4096 + shift + (step > 0 ? 2000 : 1000);
         const pair = new LockstepPair(assemble(walkOff({ access, offset, step, start })), 1);
         pair.each((cpu) => {
@@ -162,5 +164,5 @@ it.each(['ld a4, @', 'sd s8, @', 'sh s8, @', 'lbu a4, @; sb s8, @', 'lw a4, @; a
       }
     }
   }
-  expect(translated).toBeGreaterThan(50_000);
+  expect(translated).toBeGreaterThan(20_000);
 });

@@ -1,6 +1,6 @@
 // Every small C program at one optimisation level, in every mode: the same stdout and the same end as under qemu-riscv64
 // and as built for the host; one instruction count and one root for all modes. STILLPOINT_PROGRAM=NAME runs one program
-// only. Code of -O2 runs in all modes, that of the other levels translated (STILLPOINT_SLOW=1: in all). Each level has a test file of its own (c-programs-o0.test.ts, …), so that they share the cores of a small machine.
+// only. Code of -O2 runs in all modes, that of the other levels translated, half of the programs of each (STILLPOINT_SLOW=1: all, in all). Each level has a test file of its own (c-programs-o0.test.ts, …), so that they share the cores of a small machine.
 // Does NOT say which levels there are (test/guests/build.ts).
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -19,6 +19,11 @@ function comparable(result: Pick<OracleResult | ModeResult, 'stdout' | 'end'>): 
 function modesOf(level: GuestLevel): readonly Mode[] {
   if (process.env['STILLPOINT_SLOW'] === '1') return modes;
   return { O0: ['translated'] as const, O2: modes, O3: ['translated'] as const }[level];
+}
+
+/** Whether the suite that everybody waits for leaves a program out at a level: -O0 and -O3 have half of them each. */
+function isLeftOut(index: number, level: GuestLevel): boolean {
+  return only === undefined && process.env['STILLPOINT_SLOW'] !== '1' && level !== 'O2' && (index % 2 === 0) !== (level === 'O0');
 }
 
 async function checkLevel(program: GuestProgram, level: GuestLevel): Promise<void> {
@@ -40,6 +45,6 @@ export function checkPrograms(level: GuestLevel): void {
   describe(`small C programs, ${level}`, () => {
     it('are more than seventy', () => expect(listPrograms().length).toBeGreaterThanOrEqual(70));
 
-    it.each(programs.map((program) => [program.name, program] as const))('%s', (_name, program) => checkLevel(program, level));
+    it.each(programs.filter((_, index) => !isLeftOut(index, level)).map((program) => [program.name, program] as const))('%s', (_name, program) => checkLevel(program, level));
   });
 }
