@@ -59,9 +59,9 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-it.skipIf(isToldByV8)('is done without where V8 does not give it', () => {
-  expect(machineCode()).toBeUndefined();
-  const kept = new KeptModule({ bytes: MODULE, code: new Uint8Array(64) }, machineCode());
+it('is given by the versions of V8 that were tried, and done without elsewhere', () => {
+  expect(machineCode() !== undefined).toBe(isToldByV8);
+  const kept = new KeptModule({ bytes: MODULE, code: new Uint8Array(64) }, isToldByV8 ? undefined : machineCode());
   expect(open(kept.module)(1000)).toBe(SUM_OF_1000);
 });
 
