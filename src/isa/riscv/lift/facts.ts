@@ -9,6 +9,7 @@
  * pointer is in a local: the call that follows reads it.
  * What this does NOT do: emit checks.
  */
+import { solveForward } from './forward.ts';
 import type { Graph } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import { bitOf } from './instruction.ts';
@@ -42,25 +43,12 @@ function frameAfter(frame: number, instruction: Instruction): number {
 }
 
 /** The frame at the start of each node. */
-export function findFrames({ nodes }: Graph): Int32Array {
-  const before = new Int32Array(nodes.length).fill(FRAME_ANY);
-  const events = nodes.map(({ block }) => (block?.instructions ?? []).filter((instruction) => (instruction.writes & SP_BIT) !== 0 || (instruction.isStore && instruction.rs1 === STACK_POINTER)));
-  before[0] = 0;
-  const open = [0];
-  for (let index = open.pop(); index !== undefined; index = open.pop()) {
-    const { block, edges } = nodes[index]!;
-    let frame = before[index]!;
-    for (const instruction of events[index]!) frame = frameAfter(frame, instruction);
-    if (block?.kind === 'step') frame = 0;
-    for (const edge of edges) {
-      if (!('node' in edge)) continue;
-      const met = meetFrames(before[edge.node]!, frame);
-      if (met === before[edge.node]) continue;
-      before[edge.node] = met;
-      open.push(edge.node);
-    }
-  }
-  return before;
+export function findFrames(graph: Graph): Int32Array {
+  const events = graph.nodes.map(({ block }) => (block?.instructions ?? []).filter((instruction) => (instruction.writes & SP_BIT) !== 0 || (instruction.isStore && instruction.rs1 === STACK_POINTER)));
+  return solveForward(graph, {
+    any: FRAME_ANY, meet: meetFrames,
+    after: (before, { block }, index) => (block?.kind === 'step' ? 0 : events[index]!.reduce(frameAfter, before)),
+  });
 }
 
 /** Whether a store is inside the frame, which has been checked or is about to be. */

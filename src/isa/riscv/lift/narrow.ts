@@ -9,6 +9,7 @@
  */
 import { OP, type Opcode } from '../../../wasm/index.ts';
 import type { UnitEmitter } from './emit-unit.ts';
+import { solveForward } from './forward.ts';
 import { isCalling, type Graph } from './graph.ts';
 import { bitOf, type Instruction } from './instruction.ts';
 import { narrowAfter } from './narrow-rules.ts';
@@ -19,28 +20,15 @@ const COMPARISONS: ReadonlyMap<Opcode, Opcode> = new Map([
   [OP.i64Eq, OP.i32Eq], [OP.i64Ne, OP.i32Ne], [OP.i64LtS, OP.i32LtS], [OP.i64LtU, OP.i32LtU], [OP.i64GeS, OP.i32GeS], [OP.i64GeU, OP.i32GeU],
 ]);
 const WORD_BITS = 32;
-/** Of a node that was not reached yet: the neutral element. */
+/** All registers. */
 const ALL = -1;
 
 /** Narrow registers at the start of each node: on all ways to it. At the unit's entries and behind calls nothing is known. */
-export function findNarrow({ nodes }: Graph): Int32Array {
-  const before = new Int32Array(nodes.length).fill(ALL);
-  before[0] = 0;
-  const open = [0];
-  for (let index = open.pop(); index !== undefined; index = open.pop()) {
-    const node = nodes[index]!;
-    let narrow = before[index]!;
-    if (isCalling(node)) narrow = 0;
-    else for (const instruction of node.block?.instructions ?? []) narrow = narrowAfter(narrow, instruction);
-    for (const edge of node.edges) {
-      if (!('node' in edge)) continue;
-      const met = before[edge.node]! & narrow;
-      if (met === before[edge.node]) continue;
-      before[edge.node] = met;
-      open.push(edge.node);
-    }
-  }
-  return before;
+export function findNarrow(graph: Graph): Int32Array {
+  return solveForward(graph, {
+    any: ALL, meet: (a, b) => a & b,
+    after: (before, node) => (isCalling(node) ? 0 : (node.block?.instructions ?? []).reduce(narrowAfter, before)),
+  });
 }
 
 /**
