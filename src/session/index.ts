@@ -23,3 +23,4 @@ export { StoreHold } from './store-hold.ts';
 export { socketDirectory, temporaryDirectory } from './temporary.ts';
 export { withCoordinator } from './joint.ts';
 export { RECORDER } from './version.ts';
+export { removeAsides } from './whole-file.ts';

@@ -15,8 +15,13 @@ let count = 0;
 
 /** A name beside `target` for what becomes it; nothing of this name is there. */
 export function asideOf(target: string): string {
-  removeLeftovers(dirname(target), ASIDE);
+  removeAsides(dirname(target));
   return join(dirname(target), `.stillpoint-aside-${ownerInName()}-${++count}.part`);
+}
+
+/** Removes from a directory what killed processes have left aside there. */
+export function removeAsides(directory: string): void {
+  removeLeftovers(directory, ASIDE);
 }
 
 /** The written and synced `aside` takes the name `target`. */

@@ -2,11 +2,12 @@
  * Fork and rollback --keep of a cluster over several hosts are made whole or not at all, also when a host refuses or dies between its part and another one's: two agents on the loopback, the
  * farther one behind a line that can be slow, so that a test can act when one host has done its part and the other has not heard of it.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { membersOf } from '../../src/cluster/members.ts';
 import { withRollbackMany, withStore } from '../../src/session/index.ts';
+import { ownerInName } from '../../src/session/leftovers.ts';
 import { readRun, runNames, type StoreContext } from '../../src/txn/index.ts';
 import { AgentRig, pipelineOn } from './agent-rig.ts';
 import { randomBytes } from './link-conformance.ts';
@@ -14,6 +15,8 @@ import { ClusterRig, type Ended } from './rig.ts';
 
 const LATENCY_MS = 400;
 const STORES = ['here', 'east', 'west'] as const;
+/** `near` shares the store of `east`. */
+const HOSTS = ['east', 'near', 'west'] as const;
 
 const rig = new ClusterRig();
 const agents = new AgentRig(rig);
@@ -50,19 +53,23 @@ beforeAll(async () => {
   rig.write('build/source', randomBytes(5, 100_000));
   expect(await rig.stillpoint(['keys', 'keys'])).toMatchObject({ status: 0 });
   await agents.start('east');
+  await agents.start('near', { store: 'east' });
   await agents.start('west');
   line = await openLine(Number(agents.hosts['west']!.split(':')[1]));
   const west = `127.0.0.1:${(line.address() as AddressInfo).port}`; // It listens on a port.
   rig.write('line.yaml', pipelineOn({ hosts: { east: agents.hosts['east']!, west }, placement: ['local', 'east', 'west'] }));
   expect(await here('up', 'line.yaml', '--no-logs')).toMatchObject({ status: 0 });
   expect(await here('checkpoint', 'line', '--name', 'end')).toMatchObject({ status: 0 });
+  const { east, near } = agents.hosts;
+  rig.write('trio.yaml', pipelineOn({ hosts: { east: east!, near: near!, west }, placement: ['west', 'near', 'east'] }).replace('build/copy }', 'build/trio }'));
+  expect(await here('up', 'trio.yaml')).toMatchObject({ status: 0 });
 });
 
 /** Names of all runs and how far their journals go, by store; the words of commands that have not ended; the agents' directories; copies of outputs here. */
 async function everything(): Promise<readonly unknown[]> {
   const ofStore = (name: string): Promise<unknown> => withStore(rig.path(name), 'read-only', async (context) => [runNames(context).map((run) => `${run} ${readRun(context, run).tail.count}`), wordsLeft(context)]);
-  const copies = ['build', 'line.logs'].flatMap((directory) => readdirSync(rig.path(directory))).filter((name) => /\.(dup|old)$/.test(name));
-  return [...await Promise.all(STORES.map(ofStore)), ...['east', 'west'].map((host) => readdirSync(rig.path(`${host}.files`)).sort()), copies];
+  const copies = ['build', 'line.logs', 'trio.logs'].flatMap((directory) => readdirSync(rig.path(directory))).filter((name) => /\.(dup|old)$/.test(name));
+  return [...await Promise.all(STORES.map(ofStore)), ...HOSTS.map((host) => readdirSync(rig.path(`${host}.files`), { recursive: true }).sort()), copies];
 }
 
 function wordsLeft({ store }: StoreContext): readonly string[] {
@@ -94,6 +101,19 @@ describe('a host refuses its part of', () => {
       expect(await everything()).toEqual(before);
     }
     expect(await rig.stillpoint(['rm', 'old.third-0'], 'west')).toMatchObject({ status: 0 });
+  });
+
+  it('a fork of nodes on hosts that share a store: their files go, too, and what a killed process had not finished', async () => {
+    expect(await rig.stillpoint(['fork', 'trio.first-0', '--name', 'old.first-0'], 'west')).toMatchObject({ status: 0 });
+    const before = await everything();
+    for (const host of ['east', 'near']) {
+      mkdirSync(rig.path(`${host}.files/old`));
+      rig.write(`${host}.files/old/.stillpoint-aside-${ownerInName().replace(/[0-9]+$/, '1')}-1.part`, 'half'); // Of a process with our number that began at another time.
+    }
+    const { status, stderr } = await here('fork', 'trio', '--name', 'old');
+    expect([status, stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_RUN_EXISTS: host west: .*; nothing was changed\n$/)]);
+    expect(await everything()).toEqual(before);
+    expect(await rig.stillpoint(['rm', 'old.first-0'], 'west')).toMatchObject({ status: 0 });
   });
 
   it('a rollback that keeps, because somebody has its node: nothing is changed anywhere, and the checkpoint need not be there', async () => {

@@ -26,7 +26,7 @@ export type DeskRequest =
   | { readonly kind: 'in doubt'; readonly coordinator: CoordinatorIdentity }
   /** `made`: all runs of the fork, some of which another host that shares the store may have made. Refused when the coordinator was replaced. */
   | { readonly kind: 'fork'; readonly coordinator: CoordinatorIdentity; readonly cluster: string; readonly made: ReadonlyMap<string, RunId>; readonly orders: readonly ForkOrder[] }
-  /** `files`: what its nodes on this host would write, as up's host calls them. */
+  /** `runs`: all of the fork, as in its making. `files`: what its nodes on this host would write, as up's host calls them. */
   | { readonly kind: 'undo fork'; readonly cluster: string; readonly runs: ReadonlyMap<string, RunId>; readonly files: readonly string[] }
   | { readonly kind: 'remove'; readonly cluster: string }
   /** The coordinator never comes again, and nothing of it is in doubt. */

@@ -8,7 +8,7 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
-import { forkMany, isAlive, openDeskStore, RECORDER, removeRuns, StoreHold, together, type SessionHooks } from '../../session/index.ts';
+import { forkMany, isAlive, openDeskStore, RECORDER, removeAsides, removeRuns, StoreHold, together, type SessionHooks } from '../../session/index.ts';
 import { fenceDelete, readFence, readParts, readRun, removeRun, RollbackParticipant, runNames, stillHolds, type StoreContext } from '../../txn/index.ts';
 import { membersOf } from '../members.ts';
 import { blockOf, channelEnds, readingsOf } from '../readings.ts';
@@ -116,10 +116,12 @@ export class Desk {
   async #undoFork(opened: OpenStore, { cluster, runs, files }: Extract<DeskRequest, { kind: 'undo fork' }>): Promise<undefined> {
     for (const [name, id] of runs) if (runNames(opened).includes(name) && readRun(opened, name).id === id) await removeRun(opened, { name, isAlive });
     const { work } = this.#parts;
-    if (work === undefined || !existsSync(join(work, cluster)) || membersOf(opened, cluster).length > 0) return undefined; // Those of another cluster of that name stay.
+    const directory = work === undefined ? undefined : join(work, cluster);
+    if (work === undefined || directory === undefined || !existsSync(directory) || membersOf(opened, cluster).length > 0) return undefined; // Those of another cluster of that name stay.
     const here = new AgentFiles(work, cluster);
     for (const path of files) here.clear(path);
-    if (readdirSync(join(work, cluster)).length === 0) rmdirSync(join(work, cluster));
+    removeAsides(directory);
+    if (readdirSync(directory).length === 0) rmdirSync(directory);
     return undefined;
   }
 

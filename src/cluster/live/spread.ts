@@ -265,13 +265,13 @@ function orderOf(fork: ClusterRecord, { from, part, node }: { readonly from: str
   return { from, name: runNameOf(fork.name, node), id: newRunId(), part, files: new Map([...files].map(([channel, { path }]) => [channel, path])) };
 }
 
-/** A fork that was not made whole goes, with the copies of files on other hosts. */
-async function undoFork({ context, here, hosts }: Pick<Spread, 'context' | 'here' | 'hosts'>, { name, runs }: ForkingRecord): Promise<void> {
+/** A fork that was not made whole goes, with the copies of files on other hosts. Each host removes all of its runs that it finds, so that none of another host's, in a store that both have, keeps its files. */
+async function undoFork({ context, here, hosts }: Pick<Spread, 'context' | 'here' | 'hosts'>, { name, runs: made }: ForkingRecord): Promise<void> {
   const record = readClusterRecord(context, name);
-  const runsOf = (host: string | undefined): ReadonlyMap<string, CutPart['run']> => new Map([...runs].filter(([, run]) => run.host === host).map(([run, { id }]) => [run, id]));
+  const runs = new Map([...made].map(([run, { id }]) => [run, id]));
   const filesOf = (host: string): readonly string[] => [...record?.nodes.values() ?? []].filter((node) => node.host === host).flatMap(({ files }) => [...files.values()]).filter(({ isWritten }) => isWritten).map(({ path }) => path);
-  for (const [host, desk] of hosts) await desk.answer({ kind: 'undo fork', cluster: name, runs: runsOf(host), files: filesOf(host) });
-  await here.answer({ kind: 'undo fork', cluster: name, runs: runsOf(undefined), files: [] });
+  for (const [host, desk] of hosts) await desk.answer({ kind: 'undo fork', cluster: name, runs, files: filesOf(host) });
+  await here.answer({ kind: 'undo fork', cluster: name, runs, files: [] });
   await context.store.commit({ deletes: [clusterDelete(name), forkingDelete(name)] });
   assert(readForking(context, name) === undefined, 'a fork that was undone is not there');
 }
