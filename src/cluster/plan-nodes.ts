@@ -17,7 +17,7 @@ export interface NodeDraft {
   readonly stderr: string | undefined;
 }
 
-/** Throws E_MANIFEST. */
+/** Throws E_MANIFEST, E_CHANNEL_OPEN. */
 export function groupNodes(group: ClusterGroup, settings: ClusterSettings, host: ClusterHost): readonly NodeDraft[] {
   const matches = matchesOf(group, settings, host);
   const count = group.count ?? matches?.length ?? 1;
@@ -37,6 +37,7 @@ function matchesOf(group: ClusterGroup, settings: ClusterSettings, host: Cluster
     return undefined;
   }
   const files = host.matches(first.file);
+  if (files === undefined) throw complain({ ...settings.place(['groups', group.name, 'files', first.name]), code: 'E_CHANNEL_OPEN' }, `the directory of ${first.file} cannot be read`);
   if (files.length === 0) throw complain(settings.place(['groups', group.name, 'files', first.name]), `no file matches ${first.file}`);
   const before = first.file.indexOf('*');
   const after = first.file.length - before - 1;

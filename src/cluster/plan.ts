@@ -18,8 +18,8 @@ import { groupNodes, type NodeDraft } from './plan-nodes.ts';
 
 /** What planning asks of the host. */
 export interface ClusterHost extends HostInspector {
-  /** Regular files whose path matches a pattern with one `*` in its last part, sorted. */
-  matches(pattern: string): readonly string[];
+  /** Regular files whose path matches a pattern with one `*` in its last part, sorted; undefined: its directory cannot be read. */
+  matches(pattern: string): readonly string[] | undefined;
   readonly processors: number;
 }
 
@@ -227,8 +227,10 @@ function toNode(member: Member, context: { readonly process: number; readonly ho
   const { settings, inspector } = context;
   const draft = ownOutputs(member);
   const wished = runSettings(draft, member.position, settings);
-  const resolved = resolveRun(wished, context.images?.get(draft.group.name));
-  const { manifest, bindings } = declareRun(resolved.settings, standardless(inspector), resolved.declared);
+  const { manifest, bindings } = withPlace(draft, settings, () => {
+    const resolved = resolveRun(wished, context.images?.get(draft.group.name));
+    return declareRun(resolved.settings, standardless(inspector), resolved.declared);
+  });
   const peers = peersOf(draft, context.channels);
   const paths = new Set(peers.map(({ spec }) => spec.path));
   const taken = manifest.channels.find(({ path }) => paths.has(path));
@@ -245,6 +247,23 @@ function toNode(member: Member, context: { readonly process: number; readonly ho
   ];
   const bound = new Map<string, HostBinding>([...bindings.channels, ...standard, ...peers.map(({ spec, binding }): [string, HostBinding] => [spec.name, binding])]);
   return { name: member.name, of: draft.name, replicas: draft.group.replicas, group: draft.group.name, index: draft.index, host: context.host, process: context.process, manifest: whole, bindings: { ...bindings, channels: bound }, images: draft.group.images };
+}
+
+/** Names of run manifests' fields that cluster manifests call otherwise. */
+const FIELDS: Readonly<Record<string, string>> = { memoryBytes: 'memory', programName: 'program', programPath: 'program' };
+
+/** What is refused of a node by what knows no cluster manifest, with the field of its group. */
+function withPlace<Result>({ group }: NodeDraft, { place }: ClusterSettings, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof StillpointError)) throw error;
+    const { code, message, data: { field } } = error;
+    const isOfManifest = code === 'E_MANIFEST' && typeof field === 'string';
+    const name = isOfManifest ? FIELDS[field] ?? field : code === 'E_USER_UNKNOWN' ? 'user' : message.startsWith('argument ') ? 'arguments' : undefined;
+    if (name === undefined) throw error;
+    throw complain({ ...place(['groups', group.name, name]), code }, isOfManifest ? message.replace(`run manifest: ${field} `, '') : message);
+  }
 }
 
 function refuseMissingInput({ group, stdin }: NodeDraft, { place }: ClusterSettings, host: ClusterHost): void {

@@ -15,7 +15,8 @@ class FakeClusterHost extends FakeHost implements ClusterHost {
     return path.startsWith('/w/parts/') ? { kind: 'file', size: 5, canRead: true, canWrite: true } : super.file(path);
   }
 
-  matches(pattern: string): readonly string[] {
+  matches(pattern: string): readonly string[] | undefined {
+    if (pattern.startsWith('/w/gone/')) return undefined;
     return pattern === '/w/parts/part-*.txt' ? ['/w/parts/part-a.txt', '/w/parts/part-b.txt', '/w/parts/part-c.txt'] : [];
   }
 }
@@ -149,6 +150,8 @@ describe('refusals name file, line and field', () => {
     ['a bad group name', 'groups:\n  "a b": { program: p }', /groups\.a b: 'a b' is not a group name/],
     ['a bad cluster name', 'name: "x.y"\ngroups:\n  a: { program: p }', /job\.yaml:2: name: 'x\.y' is not a cluster name/],
     ['a bad size', 'groups:\n  a: { program: p, memory: lots }', /job\.yaml:3: groups\.a\.memory/],
+    ['more memory than an address space', 'groups:\n  a: { program: p }\n  b: { program: p, memory: 8G }', /job\.yaml:4: groups\.b\.memory: must be from 2M to 4079M/],
+    ['arguments that are too long', `groups:\n  a: { program: p, arguments: [${'x'.repeat(3_000_000)}] }`, /job\.yaml:3: groups\.a\.arguments: must have at most/],
     ['a bad clock', 'groups:\n  a: { program: p, clock: noon }', /job\.yaml:3: groups\.a\.clock: 'noon' is not a clock/],
     ['replicas that read the host\'s clock', 'groups:\n  a: { program: p, replicas: 3, clock: recorded }', /job\.yaml:3: groups\.a\.clock: replicas that read the host's clock differ/],
     ['replicas with random numbers of the host', 'groups:\n  a: { program: p, replicas: 3, entropy: recorded }', /job\.yaml:3: groups\.a\.entropy: replicas that read the host's entropy differ/],
@@ -166,6 +169,14 @@ describe('refusals name file, line and field', () => {
 
   it('a quota of a channel that is not there is a wrong declaration', () => {
     expect(complaint(() => plan('groups:\n  a: { program: p, limits: { x: { puts: 1 } } }'))).toMatchObject({ code: 'E_CHANNEL_DECLARATION', message: expect.stringMatching(/groups\.a\.limits: there is no channel x/) as string });
+  });
+
+  it.each<[string, string, string, RegExp]>([
+    ['a directory of many files that is not there', '{ program: p, files: { t: { in: "gone/part-*" } } }', 'E_CHANNEL_OPEN', /^\/w\/job\.yaml:3: groups\.a\.files\.t: the directory of \/w\/gone\/part-\* cannot be read$/],
+    ['a file among the arguments that is not there', '{ program: p, arguments: ["@gone"] }', 'E_CHANNEL_OPEN', /^\/w\/job\.yaml:3: groups\.a\.arguments: argument @\/w\/gone: channel gone \(\/w\/gone\): there is no such file$/],
+    ['a user whom nobody knows', '{ program: p, user: ann }', 'E_USER_UNKNOWN', /^\/w\/job\.yaml:3: groups\.a\.user: "ann" is no user of the machine/],
+  ])('%s', (_name, group, code, message) => {
+    expect(complaint(() => plan(`groups:\n  a: ${group}`))).toMatchObject({ code, message: expect.stringMatching(message) as string });
   });
 
   it('a missing input file is a channel that cannot be opened', () => {
