@@ -5,7 +5,8 @@ import { createReadStream, createWriteStream, fstatSync, realpathSync, rmSync } 
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError, type Command } from 'commander';
-import { counted, readClusterPlan, readPipePlan, runClusterProcess, temporaryDirectory, upCluster, type ClusterPlan, type ClusterStatus, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
+import { counted, readClusterPlan, readPipePlan, runClusterProcess, temporaryDirectory, upCluster, type ClusterPlan, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
+import { statusDetails, statusText } from '../cluster-status.ts';
 import { StatusLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson, scaled, table, toJson, writeReport } from '../terminal.ts';
@@ -37,7 +38,7 @@ function addUp(program: Command): void {
     .option('--report <file>', 'write the reports of all nodes as JSON')
     .option('--json', 'print the reports of all nodes as JSON when the cluster ends')
     .option('--no-logs', 'do not show what the nodes print')
-    .option('--no-progress', 'no progress line')
+    .option('--no-progress', 'do not show nodes and channels on a terminal')
     .addHelpText('after', `
 Examples:
   stillpoint up words.yaml
@@ -111,7 +112,7 @@ async function drive(plan: ClusterPlan, how: { readonly store: string | undefine
   const line = new StatusLine(plan.name, how.progress);
   const request: UpRequest = {
     plan, store: how.store, keys: how.keys, isResume: how.isResume, entry: [process.argv[1]!, 'cluster-process'], stopRequested: stop.requested,
-    onStatus: (status) => { line.update(statusText(status)); },
+    onStatus: (status) => { line.update(() => statusText(status), (linesMax) => statusDetails(plan, status, linesMax)); },
     onNote: note,
     onLine: (node, stream, text) => {
       if (!how.logs) return;
@@ -125,18 +126,6 @@ async function drive(plan: ClusterPlan, how: { readonly store: string | undefine
     line.end();
     stop.end();
   }
-}
-
-/** `3 of 5 ended  1 waiting  812 M instructions  in 12 MB  out 3 MB`. */
-function statusText({ nodes, restarts }: ClusterStatus): string {
-  const count = (state: string): number => nodes.filter((node) => node.state === state).length;
-  const sum = (pick: (node: ClusterStatus['nodes'][number]) => number): number => nodes.reduce((total, node) => total + pick(node), 0);
-  const parts = [
-    `${count('ended')} of ${nodes.length} ended`, ...(count('waiting') > 0 ? [`${count('waiting')} waiting`] : []),
-    `${scaled(sum((node) => Number(node.instructions)))} instructions`, `in ${scaled(sum((node) => node.inputBytes))}B`, `out ${scaled(sum((node) => node.outputBytes))}B`,
-    ...(restarts > 0 ? [counted(restarts, 'restart')] : []),
-  ];
-  return parts.join('  ');
 }
 
 function reportOf(plan: ClusterPlan, { kind, reason, status, counters, milliseconds }: UpResult): object {

@@ -64,6 +64,8 @@ interface LinkState {
   heardReader: number;
   /** Durable position of the reader as it answered a query. */
   held: number | undefined;
+  /** What takeWritten() has given of the writing end here. */
+  told: number;
   isReaderGone: boolean;
   endsAt: number | undefined;
 }
@@ -82,7 +84,7 @@ export class LinkHub {
   constructor(parts: HubParts) {
     this.#parts = parts;
     this.#wire = { clusterId: parts.clusterId, links: parts.links.length, digests: parts.digests };
-    this.#states = parts.links.map(() => ({ output: undefined, input: undefined, writerEpoch: 0, readerEpoch: 0, heardWriter: 0, heardReader: 0, held: undefined, isReaderGone: false, endsAt: undefined }));
+    this.#states = parts.links.map(() => ({ output: undefined, input: undefined, writerEpoch: 0, readerEpoch: 0, heardWriter: 0, heardReader: 0, held: undefined, told: 0, isReaderGone: false, endsAt: undefined }));
   }
 
   /** The reading end of a link for a node's life `epoch`; `position` is what its journal holds. */
@@ -177,6 +179,18 @@ export class LinkHub {
       }
     }
     return { node, wait, peer, canGrow, progress };
+  }
+
+  /** How many bytes were written to each link by nodes of this process, where it is not what was told before. */
+  takeWritten(): ReadonlyMap<number, number> {
+    const found = new Map<number, number>();
+    for (const [link, state] of this.#states.entries()) {
+      const written = state.output?.written ?? state.told;
+      if (written === state.told) continue;
+      state.told = written;
+      found.set(link, written);
+    }
+    return found;
   }
 
   /** Nothing in the cluster can go on: writers that wait get twice the room. */

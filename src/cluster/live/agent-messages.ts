@@ -12,7 +12,7 @@ import type { DeskAnswer, DeskFailure, DeskRequest } from './desk-messages.ts';
 import type { FromProcess, ToProcess } from './process-messages.ts';
 
 /** Raised when a message changes its meaning. */
-export const AGENT_PROTOCOL = 4;
+export const AGENT_PROTOCOL = 5;
 
 /** A file that the nodes of a host need. */
 export interface NeededFile { readonly path: string; readonly size: number; readonly sha256: string; readonly isWritten: boolean }

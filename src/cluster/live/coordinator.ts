@@ -47,6 +47,8 @@ export interface NodeStatus {
 
 export interface ClusterStatus {
   readonly nodes: readonly NodeStatus[];
+  /** Bytes that were written to each link of the plan, by its id; after a kill they may be fewer for a while. */
+  readonly written: ReadonlyMap<number, number>;
   readonly restarts: number;
   /** Replicas that were outvoted, and why. */
   readonly dissents: readonly { readonly node: string; readonly what: string }[];
@@ -92,6 +94,7 @@ export class Coordinator {
   readonly #nodes: ReadonlyMap<string, NodeStatus>;
   readonly #ended: NodeEnd[];
   readonly #counters: HubCounters[] = [];
+  readonly #written = new Map<number, number>();
   #keys: ClusterKeys | undefined;
   #restarts = 0;
   readonly #standstill: Standstill;
@@ -106,6 +109,7 @@ export class Coordinator {
     this.#parts = parts;
     this.#standstill = new Standstill(parts.plan.hosts.length > 0 ? PATIENCE.severalHosts : PATIENCE.oneHost);
     this.#ended = [...parts.ended];
+    for (const end of parts.ended) this.#tellWritten(end);
     const ends = new Map(parts.ended.map((end) => [end.node, end]));
     this.#nodes = new Map(parts.plan.nodes.map(({ name }) => [name, {
       name, state: ends.has(name) ? 'ended' : 'waiting', instructions: ends.get(name)?.instructions ?? 0n, root: ends.get(name)?.root, checkpoints: 0, inputBytes: 0, outputBytes: 0, report: undefined,
@@ -139,7 +143,7 @@ export class Coordinator {
   }
 
   get #status(): ClusterStatus {
-    return { nodes: [...this.#nodes.values()], restarts: this.#restarts, dissents: [...this.#dissents].map(([node, what]) => ({ node, what })) };
+    return { nodes: [...this.#nodes.values()], written: this.#written, restarts: this.#restarts, dissents: [...this.#dissents].map(([node, what]) => ({ node, what })) };
   }
 
   #spawn(number: number, life: number): void {
@@ -161,6 +165,7 @@ export class Coordinator {
     if (message.kind === 'listening') return this.#introduce(member, message.endpoint);
     if (message.kind === 'dissent') return this.#dissent(message.node, message.what);
     if (message.kind === 'waiting') return this.#lookForStandstill(message.nodes);
+    if (message.kind === 'written') return message.links.forEach((bytes, link) => { this.#written.set(link, bytes); });
     if (message.kind === 'counters') return void this.#counters.push(message.counters);
     if (message.kind === 'failed' && message.node === undefined) return this.#fail(message, member);
     const status = this.#nodes.get(message.node!)!;
@@ -199,8 +204,13 @@ export class Coordinator {
     const end: NodeEnd = { node, outcome, instructions, root, written };
     Object.assign(status, { instructions, root });
     this.#ended.push(end);
+    this.#tellWritten(end);
     for (const other of this.#everyone) this.#tell(other, { kind: 'ended', ...end });
     this.#judge(end);
+  }
+
+  #tellWritten({ node, written }: NodeEnd): void {
+    for (const { id, from, fromChannel } of this.#parts.plan.links) if (from === node) this.#written.set(id, written.get(fromChannel) ?? 0);
   }
 
   /** What the end of a node means for the cluster. */

@@ -104,11 +104,13 @@ class ClusterProcess {
     this.#hub = new LinkHub({ clusterId, links: plan.links, digests, transport, process: this.#start.process, processOf: (node) => processes.get(node)! });
   }
 
-  /** Asks silent peers, and tells who waits for whom: the number counts slices of the guest, too. */
+  /** Asks silent peers, and tells how much was written and who waits for whom: the number counts slices of the guest, too. */
   #tick(): void {
     this.#hub.tick();
     const nodes = [...this.#slices.keys()].map((node) => this.#hub.waitOf(node)).map((wait) => ({ ...wait, progress: wait.progress + this.#slices.get(wait.node)! }));
     if (nodes.length > 0) say({ kind: 'waiting', nodes });
+    const links = this.#hub.takeWritten();
+    if (links.size > 0) say({ kind: 'written', links });
   }
 
   #hear(message: ToProcess): void {

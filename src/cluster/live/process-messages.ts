@@ -43,4 +43,6 @@ export type FromProcess =
   /** A replica that was outvoted by a reader. */
   | { readonly kind: 'dissent'; readonly node: string; readonly what: string }
   | { readonly kind: 'waiting'; readonly nodes: readonly NodeWait[] }
+  /** Bytes that its nodes have written, by link, where that has changed. */
+  | { readonly kind: 'written'; readonly links: ReadonlyMap<number, number> }
   | { readonly kind: 'counters'; readonly counters: HubCounters };
