@@ -46,6 +46,8 @@ A checkpoint with a name or a note, and the last one of a run, always stay. Mach
     });
 }
 
+/** Lines that differ in hashes only; --json has all. */
+const ALIKE_MAX = 5;
 /** Set in the child that does the work. */
 const CHILD_FLAG = 'STILLPOINT_FSCK_CHILD';
 
@@ -98,10 +100,23 @@ async function fsck(flags: Flags & { readonly repair?: boolean; readonly from?: 
   return result.isSound ? 0 : 1;
 }
 
+/** Of lines that differ in hashes only, the first few: a pack that is lost has thousands of pages behind it. */
+function brief(lines: readonly string[]): readonly string[] {
+  const groups = new Map<string, number>();
+  const kindOf = (line: string): string => line.replace(/[0-9a-f]{64}/g, '#');
+  const kept = lines.filter((line) => {
+    const seen = (groups.get(kindOf(line)) ?? 0) + 1;
+    groups.set(kindOf(line), seen);
+    return seen <= ALIKE_MAX;
+  });
+  const more = [...groups].filter(([, count]) => count > ALIKE_MAX).map(([kind, count]) => `${count - ALIKE_MAX} more: ${kind}`);
+  return [...kept, ...more];
+}
+
 function tell({ findings, repairs, remaining, runs, frames, checkpoints, bytes, isSound }: FsckResult, isRepair: boolean): void {
-  const list = (items: readonly FsckFinding[]): void => items.forEach(({ code, says }) => say(`${code}: ${says}`));
+  const list = (items: readonly FsckFinding[]): void => brief(items.map(({ code, says }) => `${code}: ${says}`)).forEach((line) => say(line));
   list(findings);
-  for (const lost of repairs) say(`repaired: ${lost}`);
+  for (const line of brief(repairs.map((lost) => `repaired: ${lost}`))) say(line);
   if (isRepair && findings.length > 0) list(remaining.map((finding) => ({ ...finding, says: `still: ${finding.says}` })));
   const sums = `${runs} runs, ${checkpoints} checkpoints, ${frames} frames, ${scaled(bytes)}B checked`;
   say(isSound ? `${sums}: ${findings.length === 0 ? 'sound' : 'sound now'}` : `${sums}: ${remaining.length} findings${isRepair ? ' that no repair can mend' : '; stillpoint fsck --repair drops what cannot be trusted'}`);

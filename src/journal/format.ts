@@ -162,6 +162,17 @@ export function decodeFrame(bytes: Uint8Array, context: FrameContext): Frame {
   }
 }
 
+/** Whether a record of the table `frames` has the form of one, at this place; the chain says whether it is the right one. */
+export function isStoredFrame(run: RunId, index: number, stored: Uint8Array): boolean {
+  const parts = splitStored(stored);
+  try {
+    return parts !== undefined && decodeFrame(parts.encoded, { run, frame: index, after: 0n }) !== undefined;
+  } catch (error) {
+    if (error instanceof StillpointError) return false;
+    throw error;
+  }
+}
+
 function decodeBody(kind: number, fields: FieldReader): Frame {
   const at: InstructionCount = instructionCount(fields.u64());
   switch (kind) {

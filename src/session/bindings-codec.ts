@@ -3,7 +3,7 @@
  * Invariant: decode(encode(x)) = x; foreign text is E_STORE_CORRUPT. What this does NOT do: open anything.
  */
 import { StillpointError } from '../core/index.ts';
-import type { CheckpointInterval, HostBinding, HostBindings, StandardStream } from '../manifest/index.ts';
+import type { CheckpointInterval, HostBinding, HostBindings, RunManifest, StandardStream } from '../manifest/index.ts';
 
 /** A regular file behind a standard stream: what the shell's redirection opened. */
 export interface StandardFile {
@@ -24,6 +24,12 @@ const STREAMS: readonly string[] = ['stdin', 'stdout', 'stderr'];
 
 export function encodeBindings(bindings: SavedBindings): string {
   return JSON.stringify({ program: bindings.program, channels: Object.fromEntries(bindings.channels), standardFiles: Object.fromEntries(bindings.standardFiles), checkpointEvery: encodeInterval(bindings.checkpointEvery) });
+}
+
+/** For a run whose bindings are lost: the channels it has, and files that only `--bind` can name. */
+export function lostBindings({ channels }: RunManifest): string {
+  const binding = (name: string): HostBinding => (STREAMS.includes(name) ? { kind: 'standard', stream: name as StandardStream } : { kind: 'file', path: '' }); // One of the list.
+  return encodeBindings({ program: '', channels: new Map(channels.map(({ name }) => [name, binding(name)])), standardFiles: new Map() });
 }
 
 export function decodeBindings(text: string, run: string): SavedBindings {

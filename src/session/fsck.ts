@@ -6,14 +6,21 @@
  * What this does NOT do: find damage of pages that are free. The command line looks from a child process all the same.
  */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError, type ErrorCode } from '../core/index.ts';
+import { createNodeDigests } from '../core/live/digest.ts';
+import type { GenesisFrame } from '../journal/index.ts';
+import { decodeManifest } from '../manifest/index.ts';
 import { settleLists, SnapshotChecker, type BadRecord } from '../snapshot/index.ts';
 import type { Store } from '../store/index.ts';
-import { asCollector, inspectStore, OtherCopy, putBack, readRun, repair, runNames, stateOfRun, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
+import { asCollector, findRun, idsWithoutRecord, inspectStore, OtherCopy, putBack, readRun, repair, runNames, stateOfRun, tableOf, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
 import type { PageTrouble } from '../store/live/lmdb-check.ts';
+import { DATA_FILE } from '../store/live/lmdb-files.ts';
 import { rebuildStore } from '../store/live/lmdb-rebuild.ts';
+import type { LooseRecord } from '../store/live/lmdb-salvage.ts';
 import { lookAtPages } from '../store/live/lmdb-store.ts';
+import { lostBindings } from './bindings-codec.ts';
 import { defaultStoreDirectory, withStore } from './context.ts';
 import { isAlive, monotonicMs, thisOwner } from './host.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
@@ -49,16 +56,42 @@ export async function checkStore(request: FsckRequest): Promise<FsckResult> {
   const { from, store } = request;
   if (from !== undefined && !request.repairs) throw new StillpointError('E_USAGE', 'option --from goes with --repair');
   const directory = store ?? defaultStoreDirectory();
-  const pages = existsSync(directory) ? (await lookAtPages(directory)).troubles : [];
-  if (pages.length > 0) return request.repairs ? repairPages(directory, request) : { ...NOTHING, isSound: false, findings: pages.map(pageFinding), remaining: pages.map(pageFinding) };
+  const pages = existsSync(directory) ? await lookAtStore(directory, request) : [];
+  if (pages.length > 0) return request.repairs ? repairPages(directory, request) : { ...NOTHING, isSound: false, findings: pages, remaining: pages };
   return checkRecords(request);
+}
+
+/** What is wrong with the database below the records. Throws when it is not known to be a store. */
+async function lookAtStore(directory: string, { repairs }: FsckRequest): Promise<readonly FsckFinding[]> {
+  try {
+    return (await lookAtPages(directory)).troubles.map(pageFinding);
+  } catch (error) {
+    // A repair finds out whether a file with such a header has records of ours.
+    const isDamage = error instanceof StillpointError && (error.code === 'E_STORE_CORRUPT' || (repairs && error.code === 'E_STORE_FOREIGN' && existsSync(join(directory, DATA_FILE))));
+    if (!isDamage) throw error;
+    return [{ code: error.code, says: error.message, run: undefined }];
+  }
 }
 
 /** Makes the database anew; then its records are checked, and repaired as far as they were lost. */
 async function repairPages(directory: string, request: FsckRequest): Promise<FsckResult> {
-  const { records, troubles } = await rebuildStore(directory);
+  const digests = await createNodeDigests();
+  const { records, loose, troubles } = await rebuildStore(directory, (key, value) => tableOf({ digests }, key, value));
+  const found = await withStore(request.store, 'existing', (context) => findRuns(context, loose));
   const rest = await checkRecords(request);
-  return { ...rest, findings: [...troubles.map(pageFinding), ...rest.findings], repairs: [`the database was made anew from the ${records} records that could be reached`, ...rest.repairs] };
+  const byThemselves = loose.length === 0 ? '' : `, ${loose.length} of which lay in pages that nothing leads to any more`;
+  return { ...rest, findings: [...troubles.map(pageFinding), ...rest.findings], repairs: [`the database was made anew from the ${records} records that could be reached${byThemselves}`, ...found, ...rest.repairs] };
+}
+
+/** Run records from pages by themselves may be older than the journals; and journals may have lost theirs. */
+async function findRuns(context: StoreContext, loose: readonly LooseRecord[]): Promise<readonly string[]> {
+  const lines: (string | undefined)[] = [];
+  for (const { key } of loose.filter(({ table }) => table === 'runs')) {
+    const older = readRun(context, new TextDecoder().decode(key));
+    lines.push(await findRun(context, { id: older.id, older, bindingsOf: bindingsForLost }));
+  }
+  for (const id of idsWithoutRecord(context, { hasOwner: false })) lines.push(await findRun(context, { id, bindingsOf: bindingsForLost }));
+  return lines.filter((line) => line !== undefined);
 }
 
 function pageFinding({ page, table, says }: PageTrouble): FsckFinding {
@@ -70,6 +103,8 @@ function checkRecords(request: FsckRequest): Promise<FsckResult> {
   const check = (copy?: Store): Promise<FsckResult> => withStore(store, request.repairs ? 'existing' : 'read-only', (context) => checkOpenStore(context, { ...request, copy }));
   return from === undefined ? check() : withOtherCopy({ path: from, store }, check);
 }
+
+const bindingsForLost = ({ manifest }: GenesisFrame): string => lostBindings(decodeManifest(manifest));
 
 const NOTHING = { repairs: [], runs: 0, frames: 0, checkpoints: 0, bytes: 0 } as const;
 
@@ -153,7 +188,7 @@ async function mend(context: StoreContext, findings: readonly Finding[]): Promis
   const chosen = content.length > 0 ? content : oneForEachRun(findings.filter(isMendable));
   const lost: string[] = [];
   for (const finding of chosen) {
-    const line = await repair(context, finding);
+    const line = await repair(context, finding, { bindingsOf: bindingsForLost });
     if (line !== undefined) lost.push(line);
   }
   return lost;

@@ -11,5 +11,6 @@ export { salvagePack, SnapshotChecker, type BadRecord } from './check.ts';
 export { SnapshotHealer } from './heal.ts';
 export { exportSnapshots, SnapshotImporter, type TransferRecord } from './transfer.ts';
 export { readHash } from './format.ts';
+export { snapshotTableOf } from './kind-of-record.ts';
 export { settleLists, storedPages } from './page-index.ts';
 export { HashSet, type Hashes } from './hash-set.ts';

@@ -4,31 +4,30 @@
  *   damaged record           deleted (of a pack: its sound pages are packed again)
  *   damaged journal frame    the journal ends before it; checkpoints behind it go; the run can be resumed from the last sound one
  *   damaged checkpoint       dropped; the run is resumed from the one before, through its journal
- *   damaged run record       the run goes: who it was can no longer be told from its frames
+ *   damaged run record       made again from the journal; host paths are lost, and the name where it is not known whose journal it was
  *
  * Invariants: each remedy is one commit that leaves every other run whole; a repair may be killed and run again. Nobody executes a run meanwhile.
  * What this does NOT do: find (inspect.ts), invent: nothing is guessed from damaged bytes.
  */
 import { assert, StillpointError, unreachable } from '../core/index.ts';
-import { allEntriesRange, entryIndexOfKey, entryKey, JournalReader, runKey } from '../journal/index.ts';
+import { allEntriesRange, entryIndexOfKey, entryKey, hexOfBytes, isRunId, JournalReader, runKey } from '../journal/index.ts';
 import { salvagePack } from '../snapshot/index.ts';
 import type { StoreBatch, StoreDelete, StorePut } from '../store/index.ts';
 import type { CheckpointRecord } from './checkpoint-record.ts';
+import { EPOCH_ANEW, findRun, idsWithoutRecord, type FoundRun } from './found-run.ts';
 import type { Finding } from './inspect.ts';
 import { encodeOwnerRecord, type StoreContext } from './ownership.ts';
-import { encodeRunRecord, nameKey, type RunRecord } from './run-record.ts';
+import { encodeRunRecord, isRunName, nameKey, type RunRecord } from './run-record.ts';
 import { readCheckpoint, readRun } from './runs.ts';
 
-/** An epoch that no run reached by being opened, for owner records that are made anew. */
-const EPOCH_ANEW = 2 ** 40;
 /** Records of one commit of putBack(). */
 const PUTS_MAX = 2000;
 
 /** Applies the remedy of one finding. Returns what was lost by it, one line; undefined when there was nothing to do any more. */
-export async function repair(context: StoreContext, finding: Finding): Promise<string | undefined> {
+export async function repair(context: StoreContext, finding: Finding, parts: Pick<FoundRun, 'bindingsOf'>): Promise<string | undefined> {
   const { remedy, says } = finding;
   switch (remedy.kind) {
-    case 'delete': return remedy.table === 'runs' ? dropName(context, remedy.key) : commit(context, { deletes: [{ table: remedy.table, key: remedy.key }] }, `dropped: ${says}`);
+    case 'delete': return remedy.table === 'runs' ? dropName(context, remedy.key, parts) : remedy.table === 'owners' ? findOrDrop(context, finding, remedy.key, parts) : commit(context, { deletes: [{ table: remedy.table, key: remedy.key }] }, `dropped: ${says}`);
     case 'put': return (await putBack(context, [finding]))[0];
     case 'salvage': {
       const { puts, saved, lost } = salvagePack(context.store, context.digests, remedy.key);
@@ -60,8 +59,19 @@ async function commit({ store }: StoreContext, batch: StoreBatch, lost: string):
   return lost;
 }
 
-async function dropName(context: StoreContext, key: Uint8Array): Promise<string> {
-  return commit(context, { deletes: [{ table: 'runs', key }] }, `run ${new TextDecoder().decode(key)} is lost: its record cannot be read`);
+/** A run record that cannot be read goes. The only journal without a record is that run's, and keeps the name. */
+async function dropName(context: StoreContext, key: Uint8Array, parts: Pick<FoundRun, 'bindingsOf'>): Promise<string> {
+  const name = new TextDecoder().decode(key);
+  await commit(context, { deletes: [{ table: 'runs', key }] }, '');
+  const [id, ...others] = idsWithoutRecord(context);
+  const found = id === undefined || others.length > 0 || !isRunName(name) ? undefined : await findRun(context, { id, name, ...parts });
+  return found ?? `the record of run ${name} is lost: it cannot be read`;
+}
+
+async function findOrDrop(context: StoreContext, { says }: Finding, key: Uint8Array, parts: Pick<FoundRun, 'bindingsOf'>): Promise<string> {
+  const id = hexOfBytes(key);
+  const found = isRunId(id) ? await findRun(context, { id, ...parts }) : undefined;
+  return found ?? commit(context, { deletes: [{ table: 'owners', key }] }, `dropped: ${says}`);
 }
 
 async function cut(context: StoreContext, { name, frame }: { readonly name: string; readonly frame: number }): Promise<string | undefined> {

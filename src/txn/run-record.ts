@@ -54,9 +54,13 @@ const BINDINGS_MAX = 4 * 1024 * 1024; // limits.CHANNELS_MAX paths of limits.PAT
 const STATUSES: readonly RunStatus[] = ['running', 'stopped', 'ended'];
 const CAP_NAME_MAX = 1024;
 
+export function isRunName(name: string): boolean {
+  return NAME_PATTERN.test(name);
+}
+
 /** The name, or E_RUN_NAME. */
 export function checkRunName(name: string): string {
-  if (NAME_PATTERN.test(name)) return name;
+  if (isRunName(name)) return name;
   throw new StillpointError('E_RUN_NAME', `${JSON.stringify(name.slice(0, 80))} is not a run name: use 1 to 64 of a-z A-Z 0-9 . _ - and start with a letter or digit`, { data: { name: name.slice(0, 80) } });
 }
 

@@ -14,7 +14,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
 import { TABLES } from '../store.ts';
-import { DATA_FILE, newestHeader } from './lmdb-files.ts';
+import { DATA_FILE, newestHeader, type HeaderRecord } from './lmdb-files.ts';
 import { PageKernel, type KernelFile } from './lmdb-kernel.ts';
 import { BadPage, checkHeader, compareKeys, compareNumbers, freeRuns, HEADER_BYTES, NODE_FLAGS, overflowPagesOf, tableRecord, TreePage, type Elsewhere, type Key, type TableRecord } from './lmdb-pages.ts';
 
@@ -33,11 +33,13 @@ export interface PageCheckOptions {
   /** The headers of data elsewhere are left out: only who writes follows them. */
   readonly isForReading?: boolean | undefined;
   /** Takes every record that can be reached through sound pages. */
-  readonly onRecord?: ((table: string, key: Uint8Array, value: Uint8Array) => void) | undefined;
+  readonly onRecord?: ((table: string, key: Uint8Array, value: Uint8Array, page: number) => void) | undefined;
+  /** Goes by this header record in place of the newest. */
+  readonly header?: HeaderRecord | undefined;
 }
 
 const FREE_LIST = 'free list';
-const TABLES_TABLE = 'table of tables';
+export const TABLES_TABLE = 'table of tables';
 /** Every store has it. */
 const OUR_TABLE = 'meta';
 const OUR_TABLES: ReadonlySet<string> = new Set(TABLES);
@@ -54,7 +56,7 @@ export function checkPages(directory: string, options: PageCheckOptions = {}): P
       if (quick !== undefined) return { troubles: [], pages: quick.pages, isQuick: true };
       const walk = new Walk(file, join(directory, DATA_FILE), options);
       walk.all();
-      if (walk.troubles.length === 0 || attempt === ATTEMPTS_MAX || !walk.isOutdated()) return { troubles: walk.troubles, pages: walk.pages, isQuick: false };
+      if (walk.troubles.length === 0 || attempt === ATTEMPTS_MAX || options.header !== undefined || !walk.isOutdated()) return { troubles: walk.troubles, pages: walk.pages, isQuick: false };
     }
   } finally {
     closeSync(file);
@@ -108,7 +110,7 @@ class Walk {
   #left: number;
 
   constructor(file: number, path: string, options: PageCheckOptions & { readonly isQuick?: boolean }) {
-    const { bytes, pageBytes, lastPage, transaction } = newestHeader(file, path);
+    const { bytes, pageBytes, lastPage, transaction } = options.header ?? newestHeader(file, path);
     this.#file = file;
     this.#path = path;
     this.#options = options;
@@ -139,7 +141,7 @@ class Walk {
     const { onRecord } = this.#options;
     // Small tables first: with a bound, the leaves of the largest are what is left out.
     for (const { name, record } of tables.sort((a, b) => this.#reads(a.record) - this.#reads(b.record))) {
-      const take: Take = (leaf, index, page) => this.#guarded(name, page, () => onRecord!(name, bytesOf(leaf.key(index)), this.#valueOf(leaf, index))); // Not called without.
+      const take: Take = (leaf, index, page) => this.#guarded(name, page, () => onRecord!(name, bytesOf(leaf.key(index)), this.#valueOf(leaf, index), page)); // Not called without.
       this.#guarded(name, record.root ?? 0, () => {
         if (record.flags !== 0 && OUR_TABLES.has(name)) throw new BadPage('has a table record of another kind');
         this.#tree(name, record, onRecord === undefined ? undefined : take);

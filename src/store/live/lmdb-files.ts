@@ -25,8 +25,12 @@ const META_FLAG = 0x08;
 export const LMDB_MAGIC = 0xbeefc0de;
 const LMDB_VERSION = 2;
 const NO_PAGE = 0xffff_ffff_ffff_ffffn;
+/** 8 TiB: a walk has a bit for each. */
+const LAST_PAGE_MAX = 0x7fff_ffffn;
 const PAGE_BYTES_MIN = 512;
 const PAGE_BYTES_MAX = 65536;
+/** The kernel's. */
+const PAGE_BYTES_USUAL = 4096;
 /** LMDB maps its lock file and writes to it; a sparse one on a full disk is a SIGBUS, so it is written out before. 126 readers take half of it. */
 const LOCK_BYTES = 16384;
 
@@ -93,15 +97,37 @@ function openRead<Result>(path: string, use: (file: number) => Result): Result {
   }
 }
 
-interface Meta { readonly bytes: Uint8Array; readonly pageBytes: number; readonly freeRoot: bigint; readonly mainRoot: bigint; readonly lastPage: bigint; readonly transaction: bigint }
+/** What a header page says. */
+export interface HeaderRecord { readonly bytes: Uint8Array; readonly pageBytes: number; readonly freeRoot: bigint; readonly mainRoot: bigint; readonly lastPage: bigint; readonly transaction: bigint }
+
+/** Whether there is a header of the version that we know. */
+function isLmdbVersion(file: number, offset: number): boolean {
+  const bytes = new Uint8Array(META.bytes);
+  const view = new DataView(bytes.buffer);
+  return readSync(file, bytes, 0, META.bytes, offset) === META.bytes && view.getUint32(META.magic, true) === LMDB_MAGIC && (view.getUint32(META.version, true) & 0xffff) === LMDB_VERSION;
+}
+
+/** The meta record at `offset` where it is one that a database may have, whatever its version. */
+export function soundHeader(file: number, offset: number): HeaderRecord | undefined {
+  try {
+    const meta = readMeta(file, offset);
+    if (meta === undefined || meta.pageBytes < PAGE_BYTES_MIN || meta.pageBytes > PAGE_BYTES_MAX || (meta.pageBytes & (meta.pageBytes - 1)) !== 0) return undefined;
+    checkMeta(meta, '', { size: 0, isNewest: false });
+    return meta;
+  } catch (error) {
+    if (error instanceof StillpointError) return undefined;
+    throw error;
+  }
+}
 
 /** The meta record at `offset`, or undefined when there is none. */
-function readMeta(file: number, offset: number): Meta | undefined {
+function readMeta(file: number, offset: number): HeaderRecord | undefined {
   const bytes = new Uint8Array(META.bytes);
   if (readSync(file, bytes, 0, META.bytes, offset) !== META.bytes) return undefined;
   const view = new DataView(bytes.buffer);
   if ((view.getUint16(META.flags, true) & META_FLAG) === 0 || view.getUint32(META.magic, true) !== LMDB_MAGIC) return undefined;
   const version = view.getUint32(META.version, true) & 0xffff;
+  if (version !== LMDB_VERSION && isLmdbVersion(file, offset === 0 ? PAGE_BYTES_USUAL : 0)) return undefined; // One of two headers: a flipped bit.
   if (version !== LMDB_VERSION) throw new StillpointError('E_STORE_VERSION', `the store's database file has LMDB format ${version}, this software knows ${LMDB_VERSION}`, { data: { found: version, known: LMDB_VERSION } });
   return {
     bytes,
@@ -121,6 +147,7 @@ export function checkDataFile(directory: string): { readonly shortBytes: number 
   const path = join(directory, DATA_FILE);
   return openRead(path, (file) => {
     const first = readMeta(file, 0);
+    if (first === undefined && isLmdbVersion(file, PAGE_BYTES_USUAL)) throw corrupt(path, 'its first header is damaged');
     if (first === undefined) throw new StillpointError('E_STORE_FOREIGN', `${path} is not a database of Stillpoint; choose another directory`);
     const { pageBytes } = first;
     if (pageBytes < PAGE_BYTES_MIN || pageBytes > PAGE_BYTES_MAX || (pageBytes & (pageBytes - 1)) !== 0) throw corrupt(path, 'its page size is impossible');
@@ -134,28 +161,28 @@ export function checkDataFile(directory: string): { readonly shortBytes: number 
 }
 
 /** The header record that LMDB goes by, with its bytes. Throws E_STORE_CORRUPT. */
-export function newestHeader(file: number, path: string): Meta {
+export function newestHeader(file: number, path: string): HeaderRecord {
   const [first, second] = headersOf(file, path);
   return first.transaction >= second.transaction ? first : second;
 }
 
 /** The two header records: of the last even and the last odd transaction, or both of none. Throws E_STORE_CORRUPT. */
-export function headersOf(file: number, path: string): readonly [Meta, Meta] {
+export function headersOf(file: number, path: string): readonly [HeaderRecord, HeaderRecord] {
   const first = readMeta(file, 0);
   const second = first === undefined ? undefined : readMeta(file, first.pageBytes);
   if (first === undefined || second === undefined) throw corrupt(path, 'its header is damaged');
   return [first, second];
 }
 
-function checkMeta(meta: Meta, path: string, file: { readonly size: number; readonly isNewest: boolean }): void {
+function checkMeta(meta: HeaderRecord, path: string, file: { readonly size: number; readonly isNewest: boolean }): void {
   const isPage = (page: bigint): boolean => page === NO_PAGE || (page > 1n && page <= meta.lastPage);
-  if (meta.lastPage < 1n || meta.lastPage > 0xffff_ffff_ffffn || !isPage(meta.freeRoot) || !isPage(meta.mainRoot)) throw corrupt(path, 'its header contradicts itself');
+  if (meta.lastPage < 1n || meta.lastPage > LAST_PAGE_MAX || !isPage(meta.freeRoot) || !isPage(meta.mainRoot)) throw corrupt(path, 'its header contradicts itself');
   const isInside = (page: bigint): boolean => page === NO_PAGE || Number(page + 1n) * meta.pageBytes <= file.size;
   if (file.isNewest && !(isInside(meta.freeRoot) && isInside(meta.mainRoot))) throw corrupt(path, 'it is cut');
 }
 
 function corrupt(path: string, what: string): StillpointError {
-  return new StillpointError('E_STORE_CORRUPT', `${path}: ${what}; restore the store from a copy`);
+  return new StillpointError('E_STORE_CORRUPT', `${path}: ${what}; stillpoint fsck --repair saves what can be read`);
 }
 
 /** Gives a short data file its full length, so that a page that was cut off reads as zeros (an error of LMDB's), not as SIGBUS. The caller holds LMDB's write lock. */

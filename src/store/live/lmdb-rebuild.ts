@@ -1,18 +1,21 @@
 /**
- * A data file with damaged tree pages, made anew from every record that can be reached through sound ones.
+ * A data file with damaged headers or tree pages, made anew from every record that can be reached through sound ones, and from those that lie in pages by themselves.
  *
- *   data.mdb ─ plain reads ─► records ─► new-<16 hex digits>/data.mdb ─ rename ─► data.mdb
+ *   data.mdb ─► the state that it holds (lmdb-states.ts) ─ trees ───────────────────────────────────────► records ┐
+ *           └─► what is missing of tables that are not whole, by its check sum (lmdb-salvage.ts) ─► records ───────┴─► new-<16 hex digits>/data.mdb ─ rename ─► data.mdb
  *
  * Invariants: nobody else has the store open (looked for in /proc before, and after the rename, when a new opener gets the new file); the old file stays until the new one is on disk
  * whole, and comes back when somebody used it meanwhile; LMDB never opens the old one. Records are taken as they lie there, good or bad: whoever owns them judges them afterwards.
- * What this does NOT do: say what was lost (a check of the new store does), or find pages that no sound page leads to.
+ * What this does NOT do: say what was lost (a check of the new store does).
  */
-import { closeSync, existsSync, linkSync, lstatSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, linkSync, lstatSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
 import { TABLES, type StorePut, type Table } from '../store.ts';
-import { checkPages, type PageTrouble } from './lmdb-check.ts';
-import { BUILD_PATTERN, buildName, DATA_FILE, headersOf, syncDirectory } from './lmdb-files.ts';
+import { checkPages, TABLES_TABLE, type PageTrouble } from './lmdb-check.ts';
+import { BUILD_PATTERN, buildName, DATA_FILE, syncDirectory, type HeaderRecord } from './lmdb-files.ts';
+import { salvage, Spans, type Judge, type LooseRecord, type SalvageOptions } from './lmdb-salvage.ts';
+import { statesOf } from './lmdb-states.ts';
 import { openLmdbStore, type LmdbStore } from './lmdb-store.ts';
 import { expandPack } from './pack-codec.ts';
 
@@ -20,26 +23,32 @@ import { expandPack } from './pack-codec.ts';
 const BATCH_BYTES = 16 * 1024 * 1024;
 const BATCH_RECORDS = 20_000;
 const FORMAT_KEY = 'format';
+/** Of files whose headers say nothing: LMDB's pages are those of the kernel. */
+const PAGE_BYTES = 4096;
+const MAX_TRANSACTION = 2n ** 52n;
+const NOTHING = new Uint8Array(0);
 /** The old data file, aside, until it is known that nobody uses it. */
 const OLD_FILE = 'old.mdb';
 
-export interface Rebuilt { readonly records: number; readonly troubles: readonly PageTrouble[] }
+/** `loose`: records that no tree led to; of those but runs without their values. */
+export interface Rebuilt { readonly records: number; readonly loose: readonly LooseRecord[]; readonly troubles: readonly PageTrouble[] }
 
-/** Throws E_STORE_BUSY when somebody has the store open, or opened it meanwhile, E_DISK_FULL; then everything is as it was. */
-export async function rebuildStore(directory: string): Promise<Rebuilt> {
+/** Throws E_STORE_BUSY when somebody has the store open, or opened it meanwhile, E_DISK_FULL, E_STORE_CORRUPT when there is nothing to save; then everything is as it was. */
+export async function rebuildStore(directory: string, judge: Judge): Promise<Rebuilt> {
   const path = join(directory, DATA_FILE);
   mustBeUnused(path, path);
   removeRemains(directory);
   const build = join(directory, buildName());
   try {
-    const before = transactionOf(path);
+    const before = headersOf(path);
     const store = await openLmdbStore({ directory: build, mode: 'create' });
     let rebuilt: Rebuilt;
     try {
-      rebuilt = copyRecords(directory, store);
+      rebuilt = new Copier(store).copy(directory, judge);
     } finally {
       await store.close();
     }
+    if (rebuilt.records === 0) throw new StillpointError('E_STORE_CORRUPT', `${path}: no record of a store can be read from it; restore the store from a copy`);
     mustBeUnused(path, path);
     const old = join(build, OLD_FILE);
     linkSync(path, old);
@@ -47,7 +56,7 @@ export async function rebuildStore(directory: string): Promise<Rebuilt> {
     try {
       // Who opened the old file before it lost its name has it open still, or has committed to it.
       mustBeUnused(old, path);
-      if (transactionOf(old) !== before) throw busy(path, undefined);
+      if (!headersOf(old).equals(before)) throw busy(path, undefined);
     } catch (error) {
       renameSync(old, path);
       throw error;
@@ -69,12 +78,12 @@ function removeRemains(directory: string): void {
   }
 }
 
-/** The newest transaction of a data file. */
-function transactionOf(path: string): bigint {
+/** The header pages of a data file, which every commit changes, whatever is in them. */
+function headersOf(path: string): Buffer {
   const file = openSync(path, 'r');
   try {
-    const [first, second] = headersOf(file, path);
-    return first.transaction > second.transaction ? first.transaction : second.transaction;
+    const bytes = Buffer.alloc(2 * PAGE_BYTES);
+    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0));
   } finally {
     closeSync(file);
   }
@@ -89,27 +98,85 @@ function busy(path: string, pid: number | undefined): StillpointError {
   return new StillpointError('E_STORE_BUSY', `${path} is open in ${pid === undefined ? 'another process' : `process ${pid}`}; this repair needs the store for itself`, { data: { pid } });
 }
 
-function copyRecords(directory: string, store: LmdbStore): Rebuilt {
-  let puts: StorePut[] = [];
-  let bytes = 0;
-  let records = 0;
-  const flush = (): void => {
-    store.commitNow({ puts });
-    puts = [];
-    bytes = 0;
-  };
-  const { troubles } = checkPages(directory, {
-    onRecord: (table, key, value) => {
-      // The new store has a format record of its own: this software's version, another id.
-      if (!isTable(table) || (table === 'meta' && new TextDecoder().decode(key) === FORMAT_KEY)) return;
-      puts.push({ table, key: key.slice(), value: table === 'packs' ? expandPack(value.slice()) : value.slice() });
-      records++;
-      bytes += value.length;
-      if (bytes > BATCH_BYTES || puts.length > BATCH_RECORDS) flush();
-    },
-  });
-  flush();
-  return { records, troubles };
+/** Puts every record into the new store that can be found: first what trees lead to, then, for tables that are not whole, what lies in pages by itself. */
+class Copier {
+  readonly #store: LmdbStore;
+  readonly #spans = new Spans();
+  readonly loose: LooseRecord[] = [];
+  records = 0;
+  #puts: StorePut[] = [];
+  #waiting = new Set<string>();
+  #bytes = 0;
+
+  constructor(store: LmdbStore) {
+    this.#store = store;
+  }
+
+  copy(directory: string, judge: Judge): Rebuilt {
+    const file = openSync(join(directory, DATA_FILE), 'r');
+    try {
+      const { states, troubles } = statesOf(file);
+      // A state without a header counts when it is whole; with one, its holes are filled.
+      const state = troubles.length === 0 ? states[0] : states.find((header) => checkPages(directory, { header }).troubles.length === 0) ?? states[0];
+      const all = state === undefined ? troubles : [...troubles, ...this.#walk(directory, state)];
+      this.#flush();
+      const broken = state === undefined ? new Set(TABLES) : brokenTables(all);
+      if (broken.size > 0) this.#search({ file, pageBytes: state?.pageBytes ?? PAGE_BYTES, transactionMax: Number(state?.transaction ?? MAX_TRANSACTION), judge }, broken);
+      this.#flush();
+      return { records: this.records, loose: this.loose, troubles: all };
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  #walk(directory: string, header: HeaderRecord): readonly PageTrouble[] {
+    return checkPages(directory, {
+      header,
+      onRecord: (table, key, value, page) => {
+        if (!isTable(table)) return;
+        const own = key.slice();
+        this.#spans.add(table, own, page);
+        this.#put({ table, key: own, value: table === 'packs' ? expandPack(value.slice()) : value.slice() });
+      },
+    }).troubles;
+  }
+
+  #search(where: Pick<SalvageOptions, 'file' | 'pageBytes' | 'transactionMax' | 'judge'>, broken: ReadonlySet<string>): void {
+    salvage({
+      ...where, spans: this.#spans,
+      isWanted: (table, key) => broken.has(table) && !this.#waiting.has(nameOf(table, key)) && !this.#store.has(table, key),
+      onRecord: (record) => {
+        // Content has no history.
+        this.loose.push(record.table === 'runs' ? record : { ...record, value: NOTHING });
+        this.#put(record);
+      },
+    });
+  }
+
+  #put({ table, key, value }: LooseRecord): void {
+    // The new store has a format record of its own: this software's version, another id.
+    if (table === 'meta' && new TextDecoder().decode(key) === FORMAT_KEY) return;
+    this.#puts.push({ table, key, value });
+    this.#waiting.add(nameOf(table, key));
+    this.records++;
+    this.#bytes += value.length;
+    if (this.#bytes > BATCH_BYTES || this.#puts.length > BATCH_RECORDS) this.#flush();
+  }
+
+  #flush(): void {
+    this.#store.commitNow({ puts: this.#puts });
+    this.#puts = [];
+    this.#waiting = new Set();
+    this.#bytes = 0;
+  }
+}
+
+const nameOf = (table: Table, key: Uint8Array): string => `${table} ${Buffer.from(key).toString('latin1')}`;
+
+/** Tables of which records may be missing. What is above them has all of them below. */
+function brokenTables(troubles: readonly PageTrouble[]): ReadonlySet<string> {
+  const tables = new Set(troubles.map(({ table }) => table));
+  return tables.has(TABLES_TABLE) ? new Set(TABLES) : tables;
 }
 
 function isTable(name: string): name is Table {

@@ -1,0 +1,176 @@
+/**
+ * Stores whose database is broken below the records: headers, table of tables, leaves of small tables, pages that were cut off, zeroed, swapped. A repair keeps what is whole: what a
+ * second header, an older copy of a page or a leaf without its branch still says. After it the store is sound, and what is told of restores exactly. STILLPOINT_SLOW=1 damages many more pages.
+ */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BlobHash } from '../../src/core/index.ts';
+import { checkStore, type FsckResult } from '../../src/session/fsck.ts';
+import { openSnapshot } from '../../src/snapshot/index.ts';
+import { TABLES } from '../../src/store/index.ts';
+import { checkPages } from '../../src/store/live/lmdb-check.ts';
+import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
+import { runId } from '../../src/journal/index.ts';
+import { decodeOwnerRecord, encodeOwnerRecord, listCheckpoints, listRuns, openRun, recover } from '../../src/txn/index.ts';
+import { digests } from '../journal/support.ts';
+import { plain } from '../snapshot/machines.ts';
+import { generator, owner } from '../txn/support.ts';
+import { OPERATIONS, rowsOf, World } from './world.ts';
+
+const CASES = process.env['STILLPOINT_SLOW'] === '1' ? 300 : 12;
+const SEED = Number(process.env['STILLPOINT_SEED'] ?? 6);
+const PAGE = 4096;
+const base = mkdtempSync(join(tmpdir(), 'stillpoint-salvage-'));
+const original = join(base, 'original');
+/** The state under every root that there ever was. */
+const states = new Map<BlobHash, string>();
+let bytes: Buffer;
+let runs: readonly string[];
+
+type Rows = ReadonlyMap<string, ReturnType<typeof rowsOf>[number]>;
+/** All of a world, with runs that nobody executes. */
+const rowsBy = (world: World): Rows => new Map(rowsOf(world.inner, TABLES).filter(({ table, key }) => table !== 'meta' || !/^(format|lease|collector)/.test(Buffer.from(key).toString())).map((row) => [`${row.table} ${Buffer.from(row.key).toString('hex')}`, row.table === 'owners' ? { ...row, value: unowned(row) } : row]));
+
+function unowned({ key, value }: ReturnType<typeof rowsOf>[number]): Uint8Array {
+  const id = runId(Buffer.from(key).toString('hex'));
+  return encodeOwnerRecord(digests, id, { epoch: decodeOwnerRecord(digests, id, value).epoch, owner: undefined });
+}
+
+/** A life in some forty commits, so that pages were written over, freed and used again. */
+beforeAll(async () => {
+  const world = new World(SEED, { hasLists: true });
+  const store = await openLmdbStore({ directory: original, mode: 'create' });
+  let before: Rows = new Map();
+  for (let step = 0; step < 160 || world.names.length < 3; step++) {
+    await world.step(OPERATIONS);
+    if (step % 4 !== 0 && step < 150) continue;
+    for (const record of listRuns(world.context)) for (const { root } of listCheckpoints(world.context, record)) if (!states.has(root)) states.set(root, JSON.stringify(plain(openSnapshot(world.inner, root, digests))));
+    const now = rowsBy(world);
+    await store.commit({
+      puts: [...now].filter(([name, { value }]) => !Buffer.from(before.get(name)?.value ?? []).equals(value)).map(([, row]) => row),
+      deletes: [...before].filter(([name]) => !now.has(name)).map(([, { table, key }]) => ({ table, key })),
+    });
+    before = now;
+  }
+  await store.close();
+  bytes = readFileSync(join(original, 'data.mdb'));
+  runs = await runsAt(original);
+  expect(runs.length).toBeGreaterThan(2);
+}, 120_000);
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+/** Each run as its users know it. */
+async function runsAt(directory: string): Promise<readonly string[]> {
+  const store = await openLmdbStore({ directory, mode: 'read-only' });
+  try {
+    return [...listRuns({ store, digests })].map((record) => [record.name, record.id, record.status, record.tail.count, ...listCheckpoints({ store, digests }, record).map(({ number, root }) => `${number} ${root}`)].join(' '));
+  } finally {
+    await store.close();
+  }
+}
+
+/** Repairs a damaged copy and holds the store to what every repaired store owes. */
+async function repaired(change: (copy: Buffer) => Buffer | void): Promise<{ readonly result: FsckResult; readonly runs: readonly string[]; readonly says: string }> {
+  const directory = join(base, 'copy');
+  rmSync(directory, { recursive: true, force: true });
+  cpSync(original, directory, { recursive: true });
+  const copy = Buffer.from(bytes);
+  writeFileSync(join(directory, 'data.mdb'), change(copy) ?? copy);
+  const result = await checkStore({ store: directory, repairs: true });
+  const says = [...result.findings.map((finding) => finding.says), ...result.repairs, ...result.remaining.map((finding) => `still ${finding.says}`)].join('\n');
+  expect([result.isSound, result.remaining], says).toEqual([true, []]);
+  expect(await checkStore({ store: directory, repairs: false }), says).toMatchObject({ isSound: true, findings: [] });
+  expect(checkPages(directory).troubles).toEqual([]);
+  const left = await runsAt(directory);
+  const store = await openLmdbStore({ directory, mode: 'existing' });
+  try {
+    for (const record of listRuns({ store, digests })) {
+      for (const { root } of listCheckpoints({ store, digests }, record)) expect(JSON.stringify(plain(openSnapshot(store, root, digests))), says).toBe(states.get(root));
+      const writer = await openRun({ store, digests }, { name: record.name, owner: owner('after'), isAlive: () => false });
+      expect([...recover({ store, digests }, writer.record).refeed()].length, says).toBeGreaterThanOrEqual(0);
+      await writer.close();
+    }
+  } finally {
+    await store.close();
+  }
+  return { result, says, runs: left };
+}
+
+const newestHeader = (): number => (bytes.readBigUInt64LE(152) >= bytes.readBigUInt64LE(PAGE + 152) ? 0 : PAGE);
+const tableLeaf = (): number => Number(bytes.readBigUInt64LE(newestHeader() + 136)) * PAGE;
+/** Root page of a table. */
+function rootOf(table: string): number {
+  const leaf = tableLeaf();
+  for (let index = 0; index < bytes.readUInt16LE(leaf + 20) / 2; index++) {
+    const node = leaf + 24 + bytes.readUInt16LE(leaf + 24 + 2 * index);
+    const data = node + 8 + bytes.readUInt16LE(node + 6);
+    if (bytes.toString('latin1', node + 8, data - 1) === table) return Number(bytes.readBigUInt64LE(data + 40)) * PAGE;
+  }
+  throw new Error(`no table ${table}`);
+}
+/** Names may change where they are lost. */
+const withoutNames = (lines: readonly string[]): readonly string[] => lines.map((line) => line.replace(/^\S+ (\S+) \S+/, '$1')).sort(); // And one that was running when its record was lost is stopped.
+
+describe(`a broken database (STILLPOINT_SEED=${SEED})`, () => {
+  it.each([['header of the transaction before', () => PAGE - newestHeader()], ['newest header', newestHeader]])('%s: nothing is lost', async (_name, header) => {
+    for (const length of [24, 168, 512, PAGE]) expect((await repaired((copy) => void copy.fill(0, header(), header() + length))).runs).toEqual(runs);
+    for (const at of [24, 28, 48, 145, 150, 158]) expect((await repaired((copy) => void (copy[header() + at]! ^= 0x80))).runs, `byte ${at}`).toEqual(runs);
+  });
+
+  it('both headers: nothing is lost', async () => {
+    expect((await repaired((copy) => void copy.fill(0, 0, 2 * PAGE))).runs).toEqual(runs);
+  });
+
+  it.each(TABLES.filter((table) => table !== 'meta' && table !== 'packs' && table !== 'blobs'))('the root page of table %s: no run is lost', async (table) => {
+    const { runs: left, says } = await repaired((copy) => void copy.fill(0, rootOf(table), rootOf(table) + PAGE));
+    expect(left.length, says).toBe(runs.length);
+  });
+
+  it('the table of tables: no run is lost', async () => {
+    const { runs: left, says } = await repaired((copy) => void copy.fill(0, tableLeaf(), tableLeaf() + PAGE));
+    expect(left.length, says).toBe(runs.length);
+  });
+
+  it('one number in the leaf of the runs: at most that run needs to be found again', async () => {
+    const leaf = rootOf('runs');
+    const { runs: left, says } = await repaired((copy) => void (copy[leaf + 24 + copy.readUInt16LE(leaf + 24) + 6]! ^= 0x40));
+    expect(withoutNames(left), says).toEqual(withoutNames(runs));
+    expect(left.filter((line) => runs.includes(line)).length, says).toBeGreaterThanOrEqual(runs.length - 1);
+  });
+
+  it(`${CASES} pages zeroed, swapped, flipped, cut off: sound afterwards, and what is told of is exact`, async () => {
+    const random = generator(SEED * 100);
+    const pages = bytes.length / PAGE;
+    const place = (): number => Math.floor(random() * pages) * PAGE;
+    let kept = 0;
+    for (let index = 0; index < CASES; index++) {
+      const left = await repaired((copy) => {
+        const [first, second] = [place(), place()];
+        switch (index % 4) {
+          case 0: return void copy.fill(0, first, first + PAGE);
+          case 1: {
+            copy.copyWithin(first, second, second + PAGE);
+            return void bytes.copy(copy, second, first, first + PAGE);
+          }
+          case 2: return void (copy[first + Math.floor(random() * 100)]! ^= 1 << Math.floor(random() * 8));
+          default: return copy.subarray(0, Math.floor(random() * copy.length / 3) + Math.floor(copy.length * 2 / 3));
+        }
+      }).catch((error: unknown) => { throw new Error(`case ${index}`, { cause: error }); });
+      kept += left.runs.length;
+    }
+    expect(kept).toBeGreaterThan(runs.length * CASES / 2);
+  });
+
+  it('a file without a record of a store is left as it is', async () => {
+    const directory = join(base, 'copy');
+    const nothing = Buffer.alloc(40 * PAGE, 7);
+    rmSync(directory, { recursive: true, force: true });
+    cpSync(original, directory, { recursive: true });
+    writeFileSync(join(directory, 'data.mdb'), nothing);
+    await expect(checkStore({ store: directory, repairs: true })).rejects.toMatchObject({ code: 'E_STORE_CORRUPT' });
+    await expect(checkStore({ store: directory, repairs: false })).rejects.toMatchObject({ code: 'E_STORE_FOREIGN' });
+    expect(readFileSync(join(directory, 'data.mdb')).equals(nothing)).toBe(true);
+  });
+});
