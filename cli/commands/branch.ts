@@ -35,7 +35,7 @@ History and state are shared with the first run; nothing that one of them does l
       if ((await clusterMembers(cluster, flags.store)).length > 0) {
         refuseForClusters({ bind: flags.bind.length > 0, 'fresh-entropy': flags.freshEntropy === true });
         const result = await forkCluster(cluster, { at, name: flags.name, store: flags.store, keys: flags.keys, onNote: note });
-        return flags.json === true ? sayJson(result) : say(`${branchText(result)}${copies(result)}`);
+        return flags.json === true ? sayJson(result) : say(`${branchText(result, flags.keys)}${copies(result)}`);
       }
       const result = await forkFrom({ from, name: flags.name, store: flags.store, bind: flags.bind, freshEntropy: flags.freshEntropy ?? false });
       if (flags.json === true) return sayJson(result);
@@ -47,9 +47,9 @@ function copies({ files }: { readonly files: readonly string[] }): string {
   return files.map((file) => `\n  ${file}: a copy of the output so far`).join('');
 }
 
-function branchText({ cluster, from, checkpoint, nodes }: ClusterBranch): string {
+function branchText({ cluster, from, checkpoint, nodes }: ClusterBranch, keys: string | undefined): string {
   const place = checkpoint === undefined ? 'where it is now' : checkpoint === '0' ? 'the first instruction' : `checkpoint ${checkpoint}`;
-  return cluster === from ? `${cluster}: ${counted(nodes, 'node')} back at ${place}` : `${cluster}: a fork of ${from} at ${place}, ${counted(nodes, 'node')}; go on with up MANIFEST --name ${cluster} --resume`;
+  return cluster === from ? `${cluster}: ${counted(nodes, 'node')} back at ${place}` : `${cluster}: a fork of ${from} at ${place}, ${counted(nodes, 'node')}; go on with up MANIFEST --name ${cluster}${keys === undefined ? '' : ` --keys ${keys}`} --resume`;
 }
 
 function refuseForClusters(given: Readonly<Record<string, boolean>>): void {
@@ -71,7 +71,7 @@ The output files are put back when the run is resumed.`)
         refuseForClusters({ 'fresh-entropy': flags.freshEntropy === true });
         const result = await rollbackCluster(name, { to: flags.to, keep: flags.keep, store: flags.store, keys: flags.keys, onNote: note });
         for (const host of result.unresolved ?? []) note(`host ${host} has not confirmed: its nodes go back before anything else is done with them`);
-        return flags.json === true ? sayJson(result) : say(`${branchText(result)}${flags.keep === undefined ? '' : `; kept as ${flags.keep}`}`);
+        return flags.json === true ? sayJson(result) : say(`${branchText(result, flags.keys)}${flags.keep === undefined ? '' : `; kept as ${flags.keep}`}`);
       }
       const result = await rollback({ name, to: flags.to, keep: flags.keep, store: flags.store, freshEntropy: flags.freshEntropy ?? false });
       if (flags.json === true) return sayJson(result);

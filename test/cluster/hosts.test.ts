@@ -48,6 +48,7 @@ async function transfer(hosts: readonly [Namespace, Namespace] | undefined, dist
     const said = await reader.next();
     if (said['sha256'] !== undefined) {
       expect(await writer.next()).toEqual({ done: true });
+      reader.say('leave');
       return said;
     }
     await disturb(Number(said['position']));

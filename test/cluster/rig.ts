@@ -179,10 +179,13 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
+/** Two minutes at least: on a busy machine a cluster takes its processor time many times over. */
+const TRIES_MAX = 12_000;
+
 /** Waits until a fact holds, looking often. */
 export async function until(fact: () => boolean, what: string): Promise<void> {
   for (let tries = 0; !fact(); tries++) {
-    if (tries > 3000) throw new Error(`${what} did not come`);
+    if (tries > TRIES_MAX) throw new Error(`${what} did not come`);
     await new Promise((done) => { setTimeout(done, 10); });
   }
 }
