@@ -3,7 +3,7 @@
  * farther one behind a line that can be slow, so that a test can act when one host has done its part and the other has not heard of it.
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { createServer, connect, type AddressInfo, type Server } from 'node:net';
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { membersOf } from '../../src/cluster/members.ts';
 import { withRollbackMany, withStore } from '../../src/session/index.ts';
@@ -22,6 +22,7 @@ const rig = new ClusterRig();
 const agents = new AgentRig(rig);
 let line: Server;
 let isSlowLine = false;
+const onLine = new Set<Socket>();
 afterAll(() => {
   line.close();
   agents.close();
@@ -41,7 +42,8 @@ function openLine(port: number): Promise<Server> {
     });
     far.on('data', (bytes) => { near.write(bytes); });
     for (const [end, other] of [[near, far], [far, near]] as const) {
-      end.on('close', () => { other.destroy(); });
+      onLine.add(end);
+      end.on('close', () => { onLine.delete(end); other.destroy(); });
       end.on('error', () => { other.destroy(); });
     }
   });
@@ -77,17 +79,27 @@ function wordsLeft({ store }: StoreContext): readonly string[] {
   return keys.filter((key) => /^(decision|back|forking|cluster) /.test(key));
 }
 
-/** Gives a command, kills the farther agent as soon as a store holds a run of a cluster, and starts it again. */
-async function killWestDuring(words: readonly string[], store: string, cluster: string): Promise<Ended> {
+/** Gives a command, and does something as soon as a store holds a run of a cluster. */
+async function during(words: readonly string[], { store, cluster, act }: { readonly store: string; readonly cluster: string; readonly act: () => void }): Promise<Ended> {
   isSlowLine = true;
   const ended = here(...words);
   for (let tries = 0; await withStore(rig.path(store), 'read-only', async (context) => membersOf(context, cluster).length === 0); tries++) {
     if (tries > 6000) throw new Error(`no run of ${cluster} came to ${store}`);
     await new Promise((done) => { setTimeout(done, 5); });
   }
-  process.kill(agents.pid('west'), 'SIGKILL');
+  act();
   isSlowLine = false;
-  await agents.start('west');
+  return ended;
+}
+
+/** Kills the farther agent and starts it again. */
+async function killWestDuring(words: readonly string[], store: string, cluster: string): Promise<Ended> {
+  let isBack = Promise.resolve();
+  const ended = await during(words, { store, cluster, act: () => {
+    process.kill(agents.pid('west'), 'SIGKILL');
+    isBack = agents.start('west');
+  } });
+  await isBack;
   return ended;
 }
 
@@ -127,6 +139,15 @@ describe('a host refuses its part of', () => {
     });
     expect((await here('rollback', 'line', '--to', 'nowhere', '--keep', 'old')).stderr).toMatch(/^stillpoint: E_CHECKPOINT_UNKNOWN/);
     expect(await everything()).toEqual(before);
+  });
+});
+
+describe('a connection to a host breaks', () => {
+  it('while a command waits for its answer: it is made again, and the command goes on', async () => {
+    const ended = await during(['fork', 'line@end', '--name', 'dup'], { store: 'east', cluster: 'dup', act: () => { for (const socket of onLine) socket.destroy(); } });
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    expect(await here('rm', 'dup')).toMatchObject({ status: 0 });
+    rig.remove('build/copy.dup');
   });
 });
 

@@ -1,13 +1,16 @@
 /**
  * Frames between `up` and agents: an agent binds one ROUTER, each start of a cluster connects a DEALER to it, under a name of its own. CURVE both ways.
- * Invariants: close() never waits for a peer; one frame is sent at a time, and what piles up is dropped (control-link.ts says it again).
+ * Invariants: who connects again is the same peer, also where the old connection still seems to stand; close() never waits for a peer; one frame is sent at a time, and what piles up is dropped (control-link.ts says it again).
  */
+import { randomBytes } from 'node:crypto';
 import { Context, Dealer, Router } from 'zeromq';
 import { clientSecurity, Door, serverSecurity, type ClusterKeys } from './curve.ts';
 import { AGENT_FRAME_MAX } from './agent-messages.ts';
 
 const WAITING_MAX = 256;
 const RECONNECT_MS = 100;
+/** Of a peer's name: nobody else has it. */
+const NAME_BYTES = 16;
 /** A connection that is dead without saying so is noticed and made again. */
 const ALIVE = { heartbeatInterval: 1000, heartbeatTimeout: 4000 } as const;
 
@@ -45,7 +48,7 @@ export class ControlClient {
   readonly #sender: Sender;
 
   constructor(endpoint: string, keys: ClusterKeys, onFrame: (frame: Uint8Array) => void) {
-    this.#socket = new Dealer({ context: new Context({ blocky: false }), linger: 200, reconnectInterval: RECONNECT_MS, maxMessageSize: AGENT_FRAME_MAX, ...ALIVE, ...clientSecurity(keys) });
+    this.#socket = new Dealer({ routingId: randomBytes(NAME_BYTES).toString('hex'), context: new Context({ blocky: false }), linger: 200, reconnectInterval: RECONNECT_MS, maxMessageSize: AGENT_FRAME_MAX, ...ALIVE, ...clientSecurity(keys) });
     this.#socket.connect(endpoint);
     this.#sender = new Sender(this.#socket);
     void listen(this.#socket, ([frame]) => { if (frame !== undefined) onFrame(frame); });
@@ -75,7 +78,7 @@ export class ControlServer {
   static async open(bind: string, keys: ClusterKeys, onFrame: (peer: string, frame: Uint8Array) => void): Promise<ControlServer> {
     const context = new Context({ blocky: false });
     const door = await Door.open(context, keys);
-    const socket = new Router({ context, linger: 200, maxMessageSize: AGENT_FRAME_MAX, ...ALIVE, ...serverSecurity(keys) });
+    const socket = new Router({ handover: true, context, linger: 200, maxMessageSize: AGENT_FRAME_MAX, ...ALIVE, ...serverSecurity(keys) });
     try {
       await socket.bind(bind);
     } catch (error) {
