@@ -69,7 +69,7 @@ function toGroup(words: readonly string[], facts: { readonly taken: Set<string>;
 }
 
 /** Words as a shell splits them: blanks, '…' and "…" (where \ keeps the next character), \x. */
-export function splitWords(text: string): readonly string[] {
+function splitWords(text: string): readonly string[] {
   const words: string[] = [];
   const pattern = /\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^\s'"\\]+))(\s*)/ys;
   let word = '';

@@ -17,7 +17,7 @@ export function exportChanges(file: string, { before, after }: { readonly before
 }
 
 /** Throws E_HOST_FILE, E_DISK_FULL. */
-export function writeArchive(file: string, layer: LayerDirectory, read: ReadLayerFile): void {
+function writeArchive(file: string, layer: LayerDirectory, read: ReadLayerFile): void {
   const isPlain = fs.statSync(file, { throwIfNoEntry: false })?.isFile() !== false;
   const target = isPlain ? asideOf(file) : file;
   try {
