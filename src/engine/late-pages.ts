@@ -11,6 +11,8 @@ import { BIAS } from '../isa/index.ts';
 export interface PageSource {
   /** Whether a page holds anything but zeros. */
   hasPage(index: number): boolean;
+  /** The first page from `from` on that holds anything but zeros, without a look at each before it; a source that has none is asked page by page. */
+  nextPage?(from: number): number | undefined;
   /** 4096 bytes, the caller's own; undefined: zeros. Throws StillpointError E_PAGE_MISSING, E_PAGE_DAMAGED, E_SNAPSHOT_FORMAT. */
   page(index: number): Uint8Array | undefined;
 }
@@ -68,7 +70,16 @@ export class LatePages {
   /** Late pages that hold anything but zeros, ascending. */
   pages(): readonly number[] {
     const pages: number[] = [];
-    for (let page = 0; page < this.#marks.length; page++) if (this.has(page) && !this.isZero(page)) pages.push(page);
+    for (let page = this.#next(0); page < this.#marks.length; page = this.#next(page + 1)) if (this.has(page)) pages.push(page);
     return pages;
+  }
+
+  /** The first page from `from` on that holds anything but zeros; the length of the space when there is none. */
+  #next(from: number): number {
+    const { length } = this.#marks;
+    if (this.#source.nextPage !== undefined) return this.#source.nextPage(from) ?? length;
+    let page = from;
+    while (page < length && !(this.has(page) && this.#source.hasPage(page))) page++;
+    return page;
   }
 }

@@ -296,7 +296,7 @@ export class GuestMemory implements CpuMemory {
   /** Takes over the content of another memory of the same size; this one must be all zeros. Rights stay. */
   copyTouched(source: GuestMemory): void {
     assert(source.limit === this.limit, 'memories that copy have one size');
-    for (const page of source.#late?.pages() ?? []) source.bring(page);
+    source.bringAll(); // Who forks once forks again: the second time there is nothing to look for.
     const pages = source.touchedPages();
     for (const page of pages) this.#markDirty(page);
     for (const [first, count] of runsOf(pages)) {

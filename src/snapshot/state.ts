@@ -36,6 +36,8 @@ export interface RestoredObject {
 export interface PageSource {
   /** Whether a page holds anything but zeros. */
   hasPage(index: number): boolean;
+  /** The first page from `from` on that holds anything but zeros, without a look at each before it; a source that has none is asked page by page. */
+  nextPage?(from: number): number | undefined;
   /** 4096 bytes, the caller's own; undefined: zeros. */
   page(index: number): Uint8Array | undefined;
 }

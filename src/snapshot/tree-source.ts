@@ -33,6 +33,23 @@ export class TreeSource implements PageSource {
     return leaf === undefined || !childIn(leaf, index, 0) ? undefined : this.#reader.page(hashOf(leaf, index, 0), { object: this.#object, index });
   }
 
+  nextPage(from: number): number | undefined {
+    const { height, hash } = this.#tree;
+    const end = hash === undefined ? 0 : FAN_OUT ** height;
+    for (let index = from; index < end;) {
+      const level = this.#zeroLevel(index);
+      if (level === undefined) return index;
+      index += FAN_OUT ** level - (index % FAN_OUT ** level);
+    }
+    return undefined;
+  }
+
+  /** Of the pages around `index` that are all zeros: FAN_OUT ** level of them; undefined when the page itself is not. */
+  #zeroLevel(index: number): number | undefined {
+    for (let level = this.#tree.height - 1; level >= 0; level--) if (!childIn(this.#node(index, level), index, level)) return level;
+    return undefined;
+  }
+
   /** The node of `level` that `index` lies under; undefined where there are only zeros. */
   #node(index: number, level: number): NodeContent | undefined {
     const { height, hash } = this.#tree;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits, StillpointError, type BlobHash } from '../../src/core/index.ts';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
-import { collect, diffSnapshots, openSnapshot, SnapshotWriter, walkSnapshot, type MachineState, type Reached } from '../../src/snapshot/index.ts';
+import { collect, diffSnapshots, openSnapshot, SnapshotWriter, walkSnapshot, type MachineState, type Reached, type RestoredState } from '../../src/snapshot/index.ts';
 import { MemoryStore, type Store, type Table } from '../../src/store/index.ts';
 import { plain, TestMachine } from './machines.ts';
 
@@ -22,6 +22,15 @@ async function save(store: Store, writer: SnapshotWriter, machine: MachineState)
 /** Root of a state captured from nothing. */
 function rootOf(machine: TestMachine): BlobHash {
   return new SnapshotWriter(new MemoryStore(), digests).capture(machine.copy()).root;
+}
+
+/** The pages of each restored object, and those that its source finds from one to the next. */
+function walks({ objects }: RestoredState): { readonly pages: readonly number[]; readonly walked: readonly number[] }[] {
+  return objects.map((object) => {
+    const walked: number[] = [];
+    for (let next = object.source.nextPage!(0); next !== undefined; next = object.source.nextPage!(next + 1)) walked.push(next);
+    return { pages: [...object.pages()].map(({ index }) => index), walked };
+  });
 }
 
 type Step =
@@ -60,6 +69,7 @@ describe('capture and restore', () => {
         const root = await save(store, writer, machine);
         expect(root).toBe(rootOf(machine));
         expect(plain(openSnapshot(store, root, digests))).toEqual(plain(machine));
+        for (const { pages, walked } of walks(openSnapshot(store, root, digests))) expect(walked).toEqual(pages);
         if (made.kind === 'save') continue;
         writer = new SnapshotWriter(store, digests);
         writer.adopt(root);
