@@ -1,18 +1,24 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Whole programs take longest: they begin first, so that no core waits for the last of them. */
-class ProgramsFirst extends BaseSequencer {
+/** What takes longest, the longest first. */
+const LONGEST = ['programs/processes', 'programs/c-programs-o2', 'programs/busybox', 'programs/lua', 'programs/sqlite', 'programs/', 'engine/lockstep-loops', 'cluster/', 'torture/', 'txn/kill', 'history/damage'];
+
+/** What takes longest begins first, so that no core waits for the last of it. */
+class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isProgram = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/programs/');
-    return [...sorted.filter(isProgram), ...sorted.filter((file) => !isProgram(file))];
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const index = LONGEST.findIndex((name) => moduleId.includes(`/test/${name}`));
+      return index < 0 ? LONGEST.length : index;
+    };
+    return sorted.toSorted((a, b) => rank(a) - rank(b));
   }
 }
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'], exclude: ['test/slow/**', 'node_modules/**'], testTimeout: 300_000, hookTimeout: 300_000, maxWorkers: 2, env: { STILLPOINT_TRANSLATIONS: 'off' },
-    sequence: { sequencer: ProgramsFirst },
+    sequence: { sequencer: LongestFirst },
   },
 });

@@ -4,10 +4,11 @@
 //   whole     one run() call to the end
 //   sliced    run() calls of varying small budgets, caches dropped between some of them
 //   wasm      the WebAssembly interpreter from the first instruction, in slices of a prime size
-//   translated hot code as WebAssembly, hot meaning four times; the two modes below translate as well
+//   translated hot code as WebAssembly, hot meaning four times, each processor for itself
 //   restored  captured at growing counts, restored from the store, continued (session-modes.ts)
 //   replayed  recorded by the session's loop, verified from the journal (session-modes.ts)
 //
+// The last two translate as well, and as runs do: what one processor has translated, the later ones take (of the job, or of all jobs that share).
 // The guest starts in /home/guest with the job's files there, an environment with PATH only, clock zero, seed 1.
 // Does NOT use the host's files.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -25,6 +26,7 @@ import { MemoryStore } from '../../src/store/index.ts';
 import type { ProgramEnd } from '../guests/build.ts';
 import { digests, runGuest, type GuestResult, type RunOptions } from '../posix/process/run-guest.ts';
 import { runReplayed, runRestored } from './session-modes.ts';
+import { SharedTranslations } from './shared-translations.ts';
 
 /** What is run: ELF bytes, the whole argv, the input and the files of the working directory by relative path. */
 export interface ModeJob {
@@ -44,6 +46,8 @@ export interface ModeJob {
   readonly schedule?: bigint;
   /** Jumps to an address before it is translated, default 4. Jobs of many short processes say more: each translates for itself. */
   readonly hotLimit?: number;
+  /** What other jobs of this program have translated, for the modes that share; default: nothing. */
+  readonly translations?: SharedTranslations;
 }
 
 /** What came of it. */
@@ -62,21 +66,23 @@ export const modes: readonly Mode[] = ['whole', 'sliced', 'wasm', 'translated', 
 enableWasmFeatures();
 const memoryBytesDefault = 256 * 1024 * 1024;
 /** Translates almost everything, so that short programs exercise the translator too. */
-const eager = translating(riscv64, { hotLimit: 24 });
+const EAGER = 24;
+/** For the modes whose machines are many: what runs a few times in each is not what they are for. */
+const LESS_EAGER = 100;
 const inWasm = interpretingInWasm(riscv64, { warmUp: 0 });
 /** Where a guest starts. */
 export const workingDirectory = '/home/guest';
 
 /** Runs a job in a mode. Throws an Error when the machine stops for any reason but the program's end. */
 export async function runInMode(mode: Mode, job: ModeJob): Promise<ModeResult> {
-  const isa = job.hotLimit === undefined ? eager : translating(riscv64, { hotLimit: job.hotLimit });
+  const sharing = translating(riscv64, { hotLimit: job.hotLimit ?? LESS_EAGER, store: job.translations ?? new SharedTranslations() });
   switch (mode) {
     case 'whole': return resultOf(runGuest(job.program, optionsOf(job, 1_000_000_000)));
     case 'sliced': return resultOf(runGuest(job.program, optionsOf(job, slices())));
     case 'wasm': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_003), isa: inWasm }));
-    case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa }));
-    case 'restored': return resultOf(await runRestored(job.program, { ...optionsOf(job, 0), isa }));
-    case 'replayed': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa }));
+    case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa: translating(riscv64, { hotLimit: job.hotLimit ?? EAGER }) }));
+    case 'restored': return resultOf(await runRestored(job.program, { ...optionsOf(job, 0), isa: sharing }));
+    case 'replayed': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa: sharing }));
     default: return mode satisfies never;
   }
 }

@@ -6,9 +6,12 @@ import { expect } from 'vitest';
 import { repositoryRoot } from '../posix/process/run-guest.ts';
 import { runInMode, type Mode } from './modes.ts';
 import { runOnHost, runUnderQemu, type OracleJob } from './oracle.ts';
+import { SharedTranslations } from './shared-translations.ts';
 
 /** Jumps to an address before it is translated: each job is a process of its own, and what runs a few times is not what translating is for. */
 const HOT_LIMIT = 100;
+/** By program: what one job has translated, the others take. */
+const translations = new Map<string, SharedTranslations>();
 
 export interface RealJob {
   readonly args: readonly string[];
@@ -40,9 +43,11 @@ export async function checkReal(name: string, job: RealJob): Promise<Uint8Array>
   const around = { ...(job.stdin === undefined ? {} : { stdin: job.stdin }), ...(job.files === undefined ? {} : { files: job.files }) };
   const oracleJob: OracleJob = { executable, args: job.args, ...around };
   const expected = runUnderQemu(oracleJob);
+  const shared = translations.get(name) ?? new SharedTranslations();
+  translations.set(name, shared);
   let first: { readonly retired: bigint; readonly root: string } | undefined;
   for (const mode of job.modes ?? ['whole', 'restored', 'replayed']) {
-    const result = await runInMode(mode, { program: readFileSync(executable), argv: [name, ...job.args], memoryBytes: 512 * 1024 * 1024, hotLimit: HOT_LIMIT, ...around });
+    const result = await runInMode(mode, { program: readFileSync(executable), argv: [name, ...job.args], memoryBytes: 512 * 1024 * 1024, hotLimit: HOT_LIMIT, translations: shared, ...around });
     expect(Buffer.compare(result.stdout, expected.stdout), `${mode}: ${job.args.join(' ')}\n${result.stderr}${Buffer.from(result.stdout).toString('latin1', 0, 300)}\nqemu: ${expected.stderr}${Buffer.from(expected.stdout).toString('latin1', 0, 300)}`).toBe(0);
     expect(result.end).toEqual(expected.end);
     first ??= { retired: result.retired, root: result.root };
