@@ -113,10 +113,11 @@ function brief(lines: readonly string[]): readonly string[] {
   return [...kept, ...more];
 }
 
-function tell({ findings, repairs, remaining, runs, frames, checkpoints, bytes, isSound }: FsckResult, isRepair: boolean): void {
+function tell({ findings, repairs, losses, remaining, runs, frames, checkpoints, bytes, isSound }: FsckResult, isRepair: boolean): void {
   const list = (items: readonly FsckFinding[]): void => brief(items.map(({ code, says }) => `${code}: ${says}`)).forEach((line) => say(line));
   list(findings);
   for (const line of brief(repairs.map((lost) => `repaired: ${lost}`))) say(line);
+  if (!isRepair) for (const line of losses) say(`known: ${line}`);
   if (isRepair && findings.length > 0) list(remaining.map((finding) => ({ ...finding, says: `still: ${finding.says}` })));
   const sums = `${runs} runs, ${checkpoints} checkpoints, ${frames} frames, ${scaled(bytes)}B checked`;
   say(isSound ? `${sums}: ${findings.length === 0 ? 'sound' : 'sound now'}` : `${sums}: ${remaining.length} findings${isRepair ? ' that no repair can mend' : '; stillpoint fsck --repair drops what cannot be trusted'}`);

@@ -23,6 +23,7 @@ import { lookAtPages } from '../store/live/lmdb-store.ts';
 import { lostBindings } from './bindings-codec.ts';
 import { defaultStoreDirectory, withStore } from './context.ts';
 import { isAlive, monotonicMs, thisOwner } from './host.ts';
+import { restoreFromHost } from './host-copies.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
 import { withOtherCopy } from './other-store.ts';
 
@@ -40,6 +41,8 @@ export interface FsckResult {
   readonly findings: readonly FsckFinding[];
   /** What a repair did and what it lost. */
   readonly repairs: readonly string[];
+  /** What repairs have given up before: no damage any more, but said each time. */
+  readonly losses: readonly string[];
   /** What is still wrong after a repair. */
   readonly remaining: readonly FsckFinding[];
   readonly runs: number;
@@ -106,7 +109,7 @@ function checkRecords(request: FsckRequest): Promise<FsckResult> {
 
 const bindingsForLost = ({ manifest }: GenesisFrame): string => lostBindings(decodeManifest(manifest));
 
-const NOTHING = { repairs: [], runs: 0, frames: 0, checkpoints: 0, bytes: 0 } as const;
+const NOTHING = { repairs: [], losses: [], runs: 0, frames: 0, checkpoints: 0, bytes: 0 } as const;
 
 type OpenRequest = Omit<FsckRequest, 'store' | 'from'> & { readonly copy?: Pick<Store, 'get' | 'range'> | undefined };
 
@@ -128,8 +131,9 @@ export async function checkOpenStore(context: StoreContext, request: OpenRequest
       // What this store still has itself needs no copy.
       const known = await putBack(context, last.findings);
       const restored = copy === undefined || known.length > 0 ? [] : await restore(copy, last.findings);
-      repairs.push(...known, ...restored);
-      if (known.length + restored.length === 0) repairs.push(...await mend(context, last.findings));
+      const fromHost = known.length + restored.length > 0 ? [] : await restoreFromHost(context, last.findings);
+      repairs.push(...known, ...restored, ...fromHost);
+      if (known.length + restored.length + fromHost.length === 0) repairs.push(...await mend(context, last.findings));
       last = await look(context, request, pass);
     }
     return result(first, repairs, last);
@@ -182,9 +186,9 @@ async function restore(copy: OtherCopy, findings: readonly Finding[]): Promise<r
   return lines;
 }
 
-/** Content first, alone: what hangs on it is judged when it has been mended. One remedy a run and pass: each changes what the next would be about. */
+/** Content first, alone: what hangs on it is judged when it has been mended. Run records before owners without one: they know a name. One remedy a run and pass: each changes what the next would be about. */
 async function mend(context: StoreContext, findings: readonly Finding[]): Promise<readonly string[]> {
-  const content = findings.filter(({ remedy }) => remedy.kind === 'salvage' || remedy.kind === 'own-anew' || (remedy.kind === 'delete' && remedy.table !== 'runs'));
+  const content = findings.filter(({ remedy }) => remedy.kind === 'salvage' || remedy.kind === 'own-anew' || (remedy.kind === 'delete' && remedy.table !== 'runs' && remedy.table !== 'owners'));
   const chosen = content.length > 0 ? content : oneForEachRun(findings.filter(isMendable));
   const lost: string[] = [];
   for (const finding of chosen) {
@@ -223,6 +227,6 @@ function isRunning(context: StoreContext, name: string): boolean {
 function result(first: Look, repairs: readonly string[], last: Look | undefined): FsckResult {
   const plain = (findings: readonly Finding[]): readonly FsckFinding[] => findings.map(({ code, says, run }) => ({ code, says, run }));
   const remaining = last === undefined ? first.findings : last.findings;
-  const { runs, frames, checkpoints, bytes } = last ?? first;
-  return { isSound: remaining.length === 0, findings: plain(first.findings), repairs, remaining: plain(remaining), runs, frames, checkpoints, bytes };
+  const { losses, runs, frames, checkpoints, bytes } = last ?? first;
+  return { isSound: remaining.length === 0, findings: plain(first.findings), repairs, losses, remaining: plain(remaining), runs, frames, checkpoints, bytes };
 }

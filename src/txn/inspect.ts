@@ -18,6 +18,7 @@ import { inspectCutWord } from './cuts.ts';
 import { inspectFenceWord } from './fence.ts';
 import { inspectForkFilesWord } from './fork-files.ts';
 import { inspectImageWord } from './image-records.ts';
+import { inspectLossesWord, readLosses } from './losses.ts';
 import { decodeMark } from './marks.ts';
 import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
 import { inspectAnswerWord } from './answers.ts';
@@ -52,10 +53,13 @@ export type Remedy =
   | { readonly kind: 'cut'; readonly name: string; readonly frame: number }
   | { readonly kind: 'drop-checkpoint'; readonly name: string; readonly number: number }
   | { readonly kind: 'own-anew'; readonly run: RunId }
-  /** Nothing can be done and nothing has to: the run can be resumed, but not replayed from its beginning. */
+  /** The run can be resumed, but not replayed from its beginning: that is noted, and no finding any more. */
+  | { readonly kind: 'note-loss'; readonly run: RunId; readonly hash: BlobHash }
+  /** Nothing can be done. */
   | { readonly kind: 'none' };
 
-export interface Inspection { readonly findings: readonly Finding[]; readonly runs: number; readonly frames: number; readonly checkpoints: number }
+/** `losses`: what repairs have noted. */
+export interface Inspection { readonly findings: readonly Finding[]; readonly losses: readonly string[]; readonly runs: number; readonly frames: number; readonly checkpoints: number }
 
 const FIRST_KEY = Uint8Array.of(0);
 const AFTER_LAST_KEY = new Uint8Array(500).fill(255);
@@ -73,18 +77,20 @@ export interface InspectParts {
 export async function inspectStore(context: StoreContext, parts: InspectParts): Promise<Inspection> {
   const findings: Finding[] = [...inspectMeta(context, parts), ...await inspectBlobs(context, parts)];
   const ids = new Set<string>();
+  const losses: string[] = [];
   const sums = { runs: 0, frames: 0, checkpoints: 0 };
   for (const { key } of [...context.store.range('runs', { from: FIRST_KEY, to: AFTER_LAST_KEY })]) {
     let run = await new RunInspector(context, parts).inspect(key);
     if (run.findings.length > 0) run = await new RunInspector(context, parts).inspect(key); // It may have changed under the first look.
     findings.push(...run.findings);
+    losses.push(...run.losses);
     if (run.record !== undefined) ids.add(run.record.id);
     sums.runs++;
     sums.frames += run.record?.tail.count ?? 0;
     sums.checkpoints += run.checkpoints;
   }
   findings.push(...inspectStrays(context, ids));
-  return { findings, ...sums };
+  return { findings, losses, ...sums };
 }
 
 function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
@@ -94,7 +100,7 @@ function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
     const name = new TextDecoder().decode(key);
     const remedy: Remedy = { kind: 'delete', table: 'meta', key };
     if (/^(cut|cluster|forking) /.test(name)) findings.push(...inspectClusterWord(context, { name, value, remedy }));
-    else if (/^(answer|moves|files) /.test(name)) findings.push(...inspectRunWord(context, { name, value, remedy }));
+    else if (/^(answer|moves|files|lost) /.test(name)) findings.push(...inspectRunWord(context, { name, value, remedy }));
     else if (name.startsWith('image')) findings.push(...inspectImage(context, parts, { name, value, remedy }));
     else if (/^(coordinator |decision |fence |batch|back )/.test(name)) findings.push(...inspectCoordinator(context, { name, value }));
     else if (!META_KEYS.test(name)) findings.push({ code: 'E_STORE_CORRUPT', says: `the table meta has a foreign key of ${key.length} bytes`, remedy });
@@ -112,7 +118,7 @@ function inspectClusterWord(context: StoreContext, { name, value, remedy }: { re
 
 function inspectRunWord(context: StoreContext, { name, value, remedy }: { readonly name: string; readonly value: Uint8Array; readonly remedy: Remedy }): Finding[] {
   return troubleOf(() => {
-    if (![inspectAnswerWord, inspectMovesWord, inspectForkFilesWord].some((inspect) => inspect(context, name, value))) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
+    if (![inspectAnswerWord, inspectMovesWord, inspectForkFilesWord, inspectLossesWord].some((inspect) => inspect(context, name, value))) throw new StillpointError('E_STORE_CORRUPT', `the table meta has a foreign key of ${name.length} characters`);
   }, { remedy });
 }
 
@@ -162,6 +168,7 @@ class RunInspector {
   readonly #context: StoreContext;
   readonly #parts: InspectParts;
   readonly #findings: Finding[] = [];
+  readonly #losses: string[] = [];
   #checkpoints = 0;
 
   constructor(context: StoreContext, parts: InspectParts) {
@@ -169,14 +176,14 @@ class RunInspector {
     this.#parts = parts;
   }
 
-  async inspect(key: Uint8Array): Promise<{ readonly findings: readonly Finding[]; readonly record: RunRecord | undefined; readonly checkpoints: number }> {
+  async inspect(key: Uint8Array): Promise<{ readonly findings: readonly Finding[]; readonly losses: readonly string[]; readonly record: RunRecord | undefined; readonly checkpoints: number }> {
     const { store, digests } = this.#context;
     const bytes = store.get('runs', key);
     const name = new TextDecoder().decode(key);
     let record: RunRecord | undefined;
     if (bytes !== undefined) this.#try(name, { kind: 'delete', table: 'runs', key }, () => { record = decodeRunRecord(digests, name, bytes); });
     if (record !== undefined) await this.#inspectRecord(record);
-    return { findings: this.#findings, record, checkpoints: this.#checkpoints };
+    return { findings: this.#findings, losses: this.#losses, record, checkpoints: this.#checkpoints };
   }
 
   #try(run: string, remedy: Remedy, action: () => unknown): boolean {
@@ -240,17 +247,17 @@ class RunInspector {
     const { store } = this.#context;
     const { id, name, tail } = record;
     const journal = new JournalReader(this.#context, { run: id, tail });
+    const known = this.#known(id);
     let read = 0;
     try {
       for (const { index, frame } of journal.frames()) {
         read = index + 1;
         await this.#parts.breathe(256);
         const isNeeded = !sound.some((count) => count > index);
-        const remedy: Remedy = isNeeded && frame.kind === 'input' ? { kind: 'cut', name, frame: index } : { kind: 'none' };
-        if (frame.kind === 'input' && !this.#isBlobThere(frame.bytes)) this.#try(name, remedy, () => journal.inputBytes(frame));
+        if (frame.kind === 'input' && typeof frame.bytes === 'string') this.#content(name, known, { hash: frame.bytes, otherwise: isNeeded ? { kind: 'cut', name, frame: index } : { kind: 'note-loss', run: id, hash: frame.bytes } }, () => void journal.inputBytes(frame));
         const image = frame.kind === 'genesis' ? this.#parts.images.ofRun(frame) : undefined;
-        if (image !== undefined) this.#try(name, { kind: 'none' }, () => mustHaveImage(this.#context, this.#parts.images, image));
-        if (frame.kind === 'genesis') this.#try(name, sound.length === 0 ? { kind: 'cut', name, frame: 0 } : { kind: 'none' }, () => journal.programBytes(frame.program));
+        if (image !== undefined) this.#content(name, known, { hash: image, otherwise: { kind: 'note-loss', run: id, hash: image } }, () => mustHaveImage(this.#context, this.#parts.images, image));
+        if (frame.kind === 'genesis') this.#content(name, known, { hash: frame.program, otherwise: sound.length === 0 ? { kind: 'cut', name, frame: 0 } : { kind: 'note-loss', run: id, hash: frame.program } }, () => void journal.programBytes(frame.program));
       }
     } catch (error) {
       if (!(error instanceof StillpointError)) throw error;
@@ -261,9 +268,18 @@ class RunInspector {
     if (beyond !== undefined) this.#findings.push({ code: 'E_JOURNAL_FORMAT', says: `run ${name} has a frame behind the end of its journal (${tail.count} frames)`, run: name, remedy: { kind: 'delete', table: 'frames', key: beyond.key } });
   }
 
-  /** The bytes of blobs were checked already; what is not there now is looked for by the journal reader. */
-  #isBlobThere(bytes: Uint8Array | BlobHash): boolean {
-    return typeof bytes !== 'string' || this.#context.store.has('blobs', blobKey(bytes));
+  /** A damaged word is a finding of its own. */
+  #known(id: RunId): ReadonlySet<BlobHash> {
+    let known: ReadonlySet<BlobHash> = new Set();
+    troubleOf(() => { known = readLosses(this.#context, id); }, { remedy: { kind: 'none' } });
+    return known;
+  }
+
+  /** Content that a run needs. What a repair gave up is said and no finding, unless a journal ends there. */
+  #content(name: string, known: ReadonlySet<BlobHash>, { hash, otherwise }: { readonly hash: BlobHash; readonly otherwise: Remedy }, read: () => void): void {
+    const found = troubleOf(read, { run: name, remedy: otherwise });
+    if (otherwise.kind === 'note-loss' && known.has(hash)) this.#losses.push(...found.map(({ says }) => `run ${name} can be resumed, but not replayed from its beginning, as a repair has said: ${says}`));
+    else this.#findings.push(...found);
   }
 
   #inspectMarks({ id, name }: RunRecord): void {

@@ -53,6 +53,7 @@ export class OtherCopy {
       case 'cut': return this.#frames(finding, remedy);
       case 'put':
       case 'own-anew':
+      case 'note-loss':
       case 'none': return undefined;
       default: return unreachable(remedy);
     }
@@ -177,6 +178,7 @@ function nameOf({ remedy, hash }: Finding): string {
     case 'cut': return `cut ${remedy.name} ${remedy.frame} ${hash ?? ''}`;
     case 'drop-checkpoint': return `checkpoint ${remedy.name} ${remedy.number}`;
     case 'own-anew': return `owner ${remedy.run}`;
+    case 'note-loss':
     case 'none': return `blob ${hash ?? ''}`;
     default: return unreachable(remedy);
   }

@@ -12,6 +12,7 @@ import { allEntriesRange, runKey } from '../journal/index.ts';
 import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import { decodeOwnerRecord, owned, type IsAlive, type StoreContext } from './ownership.ts';
 import { answerDeletes } from './answers.ts';
+import { lossesDelete } from './losses.ts';
 import { movesDelete, movesPut, type OutputMove } from './output-moves.ts';
 import { preparedDelete } from './prepared.ts';
 import { REFERENCES_KEY } from './references.ts';
@@ -68,5 +69,5 @@ function free({ store, digests }: StoreContext, { id, name }: RunRecord, isAlive
 function rowsOf(context: StoreContext, { id }: RunRecord): readonly StoreDelete[] {
   const { store } = context;
   const rows = (['frames', 'checkpoints', 'marks'] as const).flatMap((table) => [...store.range(table, allEntriesRange(id))].map(({ key }): StoreDelete => ({ table, key })));
-  return [{ table: 'owners', key: runKey(id) }, preparedDelete(id), movesDelete(id), ...answerDeletes(context, id), ...rows];
+  return [{ table: 'owners', key: runKey(id) }, preparedDelete(id), movesDelete(id), lossesDelete(id), ...answerDeletes(context, id), ...rows];
 }

@@ -16,6 +16,7 @@ import type { StoreBatch, StoreDelete, StorePut } from '../store/index.ts';
 import type { CheckpointRecord } from './checkpoint-record.ts';
 import { EPOCH_ANEW, findRun, idsWithoutRecord, type FoundRun } from './found-run.ts';
 import type { Finding } from './inspect.ts';
+import { lossesDelete, lossesPut } from './losses.ts';
 import { encodeOwnerRecord, type StoreContext } from './ownership.ts';
 import { encodeRunRecord, isRunName, nameKey, type RunRecord } from './run-record.ts';
 import { readCheckpoint, readRun } from './runs.ts';
@@ -39,6 +40,7 @@ export async function repair(context: StoreContext, finding: Finding, parts: Pic
     }
     case 'cut': return cut(context, remedy);
     case 'drop-checkpoint': return dropCheckpoint(context, remedy);
+    case 'note-loss': return commit(context, { puts: [lossesPut(context, remedy.run, [remedy.hash])] }, `lost: run ${finding.run ?? remedy.run} can be resumed, but not replayed from its beginning: ${says}`);
     case 'none': return undefined;
     default: return unreachable(remedy);
   }
@@ -68,8 +70,9 @@ async function dropName(context: StoreContext, key: Uint8Array, parts: Pick<Foun
   return found ?? `the record of run ${name} is lost: it cannot be read`;
 }
 
-async function findOrDrop(context: StoreContext, { says }: Finding, key: Uint8Array, parts: Pick<FoundRun, 'bindingsOf'>): Promise<string> {
+async function findOrDrop(context: StoreContext, { says }: Finding, key: Uint8Array, parts: Pick<FoundRun, 'bindingsOf'>): Promise<string | undefined> {
   const id = hexOfBytes(key);
+  if (isRunId(id) && context.store.has('owners', key) && !idsWithoutRecord(context).includes(id)) return undefined; // Found with its name.
   const found = isRunId(id) ? await findRun(context, { id, ...parts }) : undefined;
   return found ?? commit(context, { deletes: [{ table: 'owners', key }] }, `dropped: ${says}`);
 }
@@ -129,7 +132,7 @@ function tryRead(context: StoreContext, record: RunRecord, number: number): read
 }
 
 function everything({ store }: StoreContext, { id, name }: RunRecord): StoreDelete[] {
-  const deletes: StoreDelete[] = [{ table: 'runs', key: nameKey(name) }, { table: 'owners', key: runKey(id) }];
+  const deletes: StoreDelete[] = [{ table: 'runs', key: nameKey(name) }, { table: 'owners', key: runKey(id) }, lossesDelete(id)];
   for (const table of ['frames', 'checkpoints', 'marks'] as const) for (const { key } of store.range(table, allEntriesRange(id))) deletes.push({ table, key });
   return deletes;
 }

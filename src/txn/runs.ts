@@ -11,6 +11,7 @@ import { decodeCheckpointRecord, type CheckpointRecord } from './checkpoint-reco
 import { acquire, decodeOwnerRecord, owned, Ownership, readOwnerRecord, release, type IsAlive, type Owner, type StoreContext } from './ownership.ts';
 import { checkRunName, decodeRunRecord, encodeRunRecord, nameKey, type OutputPositions, type RunRecord } from './run-record.ts';
 import { answerDeletes } from './answers.ts';
+import { lossesDelete } from './losses.ts';
 import { movesDelete } from './output-moves.ts';
 import { preparedDelete } from './prepared.ts';
 import { referencesPut } from './references.ts';
@@ -169,7 +170,7 @@ export async function removeRun(context: StoreContext, { name, isAlive }: { read
   const ownerBytes = store.get('owners', ownerKey);
   const owner = ownerBytes === undefined ? undefined : decodeOwnerRecord(digests, record.id, ownerBytes).owner;
   if (owner !== undefined && isAlive(owner)) throw owned(name, owner);
-  const deletes: StoreDelete[] = [{ table: 'runs', key: nameKey(name) }, { table: 'owners', key: ownerKey }, preparedDelete(record.id), movesDelete(record.id), ...answerDeletes(context, record.id)];
+  const deletes: StoreDelete[] = [{ table: 'runs', key: nameKey(name) }, { table: 'owners', key: ownerKey }, preparedDelete(record.id), movesDelete(record.id), lossesDelete(record.id), ...answerDeletes(context, record.id)];
   for (const table of ['frames', 'checkpoints', 'marks'] as const) {
     for (const { key } of store.range(table, allEntriesRange(record.id))) deletes.push({ table, key });
   }

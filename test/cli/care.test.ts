@@ -1,5 +1,5 @@
 /** fsck and stats as a user sees them, on a store with damage in our records and in the database's own pages. */
-import { closeSync, cpSync, openSync, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Table } from '../../src/store/index.ts';
@@ -61,6 +61,35 @@ describe('fsck', () => {
     const { state } = JSON.parse(bench.stillpoint(['show', 'fill', '--json', '--store', directory]).stdout) as { state: string };
     if (state === 'stopped') expect(bench.stillpoint(['resume', 'fill', '--store', directory], 'some words in lines\n'.repeat(60)).status).toBe(0);
     expect(bench.stillpoint(['replay', 'fill', '--no-outputs', '--store', directory]).stdout).toContain('identical');
+  });
+
+  it('a lost program is taken from its file; where that is gone, the loss is said once and for all, and the run keeps its checkpoints', async () => {
+    const away = copy('program-away');
+    await flip(away, 'blobs', -1);
+    renameSync(bench.path('fill.elf'), bench.path('away.elf'));
+    const repaired = bench.stillpoint(['fsck', '--repair', '--store', away]);
+    renameSync(bench.path('away.elf'), bench.path('fill.elf'));
+    expect([repaired.status, repaired.stderr]).toEqual([0, '']);
+    expect(repaired.stdout).toMatch(/repaired: lost: run fill can be resumed, but not replayed from its beginning[\s\S]*sound now\n$/);
+    const again = bench.stillpoint(['fsck', '--store', away]);
+    expect([again.status, again.stderr]).toEqual([0, '']);
+    expect(again.stdout).toMatch(/^known: run fill can be resumed, but not replayed from its beginning, as a repair has said: [\s\S]*: sound\n$/);
+    expect(complaint(bench.stillpoint(['replay', 'fill', '--store', away]))).toBe('E_BLOB_MISSING');
+    const back = copy('program-back');
+    await flip(back, 'blobs', -1);
+    expect(bench.stillpoint(['fsck', '--repair', '--store', back]).stdout).toMatch(/repaired: restored from .*fill\.elf: [\s\S]*sound now\n$/);
+    expect(bench.stillpoint(['replay', 'fill', '--no-progress', '--store', back]).status).toBe(0);
+  });
+
+  it('a lost run record is made again from the journal, under its name', async () => {
+    const directory = copy('record');
+    await flip(directory, 'runs', 0);
+    const repaired = bench.stillpoint(['fsck', '--repair', '--store', directory]);
+    expect([repaired.status, repaired.stderr]).toEqual([0, '']);
+    expect(repaired.stdout).toMatch(/repaired: run fill .* was found by its journal[\s\S]*sound now\n$/);
+    expect(bench.stillpoint(['fsck', '--store', directory]).status).toBe(0);
+    expect(bench.stillpoint(['replay', 'fill', '--no-progress', '--store', directory]).status).toBe(0);
+    expect(JSON.parse(bench.stillpoint(['show', 'fill', '--json', '--store', directory]).stdout)).toMatchObject({ root: (JSON.parse(bench.stillpoint(['show', 'fill', '--json']).stdout) as { root: string }).root });
   });
 
   it('what another store or an exported run holds is put back, and nothing is lost', async () => {
