@@ -162,6 +162,18 @@ describe('a coordinator that is killed', () => {
     await until(() => !pids.some(isRunning), 'the end of the processes');
     expect(readdirSync(temporary)).toEqual([]);
   }, BOUND_MS);
+
+  it('leaves no processes, also where something keeps their event loops', async () => {
+    begin();
+    rig.write('two.yaml', MANIFESTS['held at its beginning']);
+    rig.write('keep.cjs', "if (process.argv.includes('cluster-process')) setInterval(() => {}, 1000);\n");
+    const { child, ended } = rig.start(['up', 'two.yaml', '--processes', '2'], 'store', ['env', `NODE_OPTIONS=--require=${rig.path('keep.cjs')}`]);
+    let pids: readonly number[] = [];
+    await until(() => (pids = rig.processesOf(child.pid!)).length === 2, 'the processes');
+    child.kill('SIGKILL');
+    await ended;
+    await until(() => !pids.some(isRunning), 'the end of the processes');
+  }, BOUND_MS);
 });
 
 describe('a node whose output nobody reads yet', () => {

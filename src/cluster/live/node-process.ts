@@ -30,18 +30,21 @@ type Execute =
 /** How often silent peers are asked, and how often a node's progress is told. */
 const TICK_MS = 100;
 const PROGRESS_MS = 200;
+/** How long a process whose work is done may take to end by itself. Seen once on a busy machine: a port of a thread that was ended kept one whose coordinator was gone until it was collected. */
+const LEAVING_MS = 5000;
 
 /** The life of a process of a cluster; the parent is the coordinator. */
 export async function runClusterProcess(): Promise<void> {
   const inbox = new Inbox();
-  const start = await inbox.next('start');
+  const first = await Promise.race([inbox.next('start'), inbox.next('leave')]); // A coordinator that was killed before it said anything is gone, too.
   try {
-    await new ClusterProcess(start, inbox).run();
+    if (first.kind === 'start') await new ClusterProcess(first, inbox).run();
   } catch (error) {
     say(failure(undefined, error));
     await inbox.next('leave');
   }
-  process.disconnect?.();
+  if (process.connected) process.disconnect();
+  setTimeout(() => { process.exit(); }, LEAVING_MS).unref();
 }
 
 class ClusterProcess {
@@ -223,11 +226,8 @@ class Inbox {
 
   constructor() {
     process.on('message', (message) => { this.#take(message as ToProcess); }); // Only the coordinator has the other end.
-    process.on('disconnect', () => {
-      this.#take({ kind: 'stop', reason: 'the coordinator is gone' });
-      this.#take({ kind: 'peers', endpoints: [] });
-      this.#take({ kind: 'leave' });
-    });
+    process.on('disconnect', () => { this.#lose(); });
+    if (!process.connected) this.#lose(); // It was killed before we listened.
     // The coordinator decides what a Ctrl-C of the whole process group means.
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
   }
@@ -243,6 +243,12 @@ class Inbox {
     this.#listener = listener;
     for (const message of this.#backlog) listener(message);
     this.#backlog = [];
+  }
+
+  #lose(): void {
+    this.#take({ kind: 'stop', reason: 'the coordinator is gone' });
+    this.#take({ kind: 'peers', endpoints: [] });
+    this.#take({ kind: 'leave' });
   }
 
   #take(message: ToProcess): void {
