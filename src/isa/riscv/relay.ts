@@ -14,6 +14,8 @@
  */
 import { ModuleBuilder, OP, TYPE, CodeWriter } from '../../wasm/index.ts';
 import { CONTROL, controlAddress } from '../cpu.ts';
+import { STACK_POINTER } from './lift/facts.ts';
+import { ARGUMENT, pushRegister, takeResult } from './lift/handover.ts';
 import { LEFT as UNIT_LEFT, UNIT_TYPE, type UnitLayout } from './lift/layout.ts';
 import { ON } from './wasm-interpreter/handlers.ts';
 import { LEFT, STATE } from './wasm-interpreter/layout.ts';
@@ -25,21 +27,21 @@ export const RELAY = { left: 16, lookFirst: 17, back: 18 } as const;
 /** Budget of one call of the loop: V8 puts optimised code into use at the next call only. */
 export const CHUNK = 1 << 18;
 
-const LOCAL = { left: 0, reserve: 1, depth: 2, back: 3, chunk: 4, reason: 5, slot: 6, fuel: 7, translated: 8, next: 9 } as const;
+const LOCAL = { left: 0, reserve: 1, depth: 2, back: 3, chunk: 4, reason: 5, slot: 6, fuel: 7, translated: 8, next: 9, stack: 10, argument: 11 } as const;
 
 /** Bytes of the module: imports the loop, exports `relay`. */
-export function relayModule(layout: Pick<UnitLayout, 'registers' | 'memoryPages' | 'tableSize' | 'margin'>): Uint8Array {
+export function relayModule(layout: Pick<UnitLayout, 'registers' | 'outcome' | 'memoryPages' | 'tableSize' | 'margin'>): Uint8Array {
   const module = new ModuleBuilder();
   const loop = module.importFunction('e', 'loop', { parameters: [TYPE.i32, TYPE.i32], results: [TYPE.i32] });
   module.importMemory('e', 'memory', { minimum: layout.memoryPages, maximum: layout.memoryPages });
   module.importTable('e', 'table', layout.tableSize);
   const relay = module.declareFunction({ parameters: [TYPE.i32, TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] });
-  module.addBody([[5, TYPE.i32], [1, TYPE.i64]], relayBody(layout, { loop, unitType: module.type(UNIT_TYPE) }));
+  module.addBody([[5, TYPE.i32], [3, TYPE.i64]], relayBody(layout, { loop, unitType: module.type(UNIT_TYPE) }));
   module.exportFunction('relay', relay);
   return module.finish();
 }
 
-type Layout = Pick<UnitLayout, 'registers' | 'margin'>;
+type Layout = Pick<UnitLayout, 'registers' | 'outcome' | 'margin'>;
 interface Functions { readonly loop: number; readonly unitType: number }
 
 function relayBody(layout: Layout, functions: Functions): CodeWriter {
@@ -86,9 +88,12 @@ function findUnit(code: CodeWriter, { registers, margin }: Layout): void {
 }
 
 /** Calls the unit with `chunk` fuel; goes on where it comes back in order, with budget left. */
-function runUnit(code: CodeWriter, { registers, margin }: Layout, { unitType }: Functions): void {
-  code.localGet(LOCAL.chunk); code.localGet(LOCAL.depth); pushPc(code, registers); code.localGet(LOCAL.slot); code.callIndirect(unitType, 0);
-  code.localSet(LOCAL.fuel); code.localSet(LOCAL.next);
+function runUnit(code: CodeWriter, layout: Layout, { unitType }: Functions): void {
+  const { registers, margin } = layout;
+  code.localGet(LOCAL.chunk); code.localGet(LOCAL.depth); pushPc(code, registers);
+  pushRegister(code, layout, STACK_POINTER); code.localTee(LOCAL.stack); pushRegister(code, layout, ARGUMENT);
+  code.localGet(LOCAL.slot); code.callIndirect(unitType, 0);
+  takeResult(code, layout, LOCAL);
   code.localGet(LOCAL.translated); code.localGet(LOCAL.chunk); code.op(OP.i32Add); code.localGet(LOCAL.fuel); code.op(OP.i32Sub); code.localSet(LOCAL.translated);
   code.localGet(LOCAL.fuel); code.i32Const(margin); code.op(OP.i32Add); code.localGet(LOCAL.reserve); code.op(OP.i32Sub); code.localSet(LOCAL.left);
   setReason(code, RELAY.left);

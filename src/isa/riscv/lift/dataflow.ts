@@ -3,7 +3,7 @@
  *
  *   available   the local holds the register's value         dirty   and the register block does not (dirty is part of available)
  *
- * What is dead is given up (liveness.ts). After a call nothing is available but the stack pointer, which the call proved unchanged. Loops without calls keep every register that they touch.
+ * What is dead is given up (liveness.ts). At the start of a unit, and after a call, nothing is available but what is handed over (handover.ts), which the block does not have. Loops without calls keep every register that they touch.
  * Bit 0 of the integer sets stands for the limits of float results (emit-float.ts), which are made from fcsr like a register is loaded.
  * Invariants: on an edge, registers available behind but not before it are loaded, dirty ones not available behind it are stored.
  * What this does NOT do: emit code.
@@ -12,6 +12,7 @@ import { assert } from '../../../core/index.ts';
 import type { Instruction } from './instruction.ts';
 import { afterCall, findFrames, STACK_POINTER, step, type Facts } from './facts.ts';
 import { isCalling, type Graph, type GraphNode } from './graph.ts';
+import { PASSED } from './handover.ts';
 import type { Liveness } from './liveness.ts';
 
 export interface Registers { available: number; dirty: number; availableFloats: number; dirtyFloats: number; singles: number; facts: Facts }
@@ -52,10 +53,10 @@ export function stepRegisters(state: Registers, { instructions, covered, flushes
 /** Registers in locals behind the end of a node, where all of them have been stored if it calls. */
 export function endRegisters(state: Registers, node: GraphNode): void {
   if (!isCalling(node)) return;
-  const isStackKept = node.block!.kind !== 'step' && (state.available & SP_BIT) !== 0;
-  state.available = isStackKept ? SP_BIT : 0;
-  state.dirty = state.availableFloats = state.dirtyFloats = state.singles = 0;
-  afterCall(state.facts, isStackKept);
+  const isCall = node.block!.kind !== 'step';
+  state.available = state.dirty = isCall ? PASSED : 0;
+  state.availableFloats = state.dirtyFloats = state.singles = 0;
+  afterCall(state.facts, isCall);
 }
 
 /** What a node does to every set of registers, found by walking through it once with nothing and once with everything: each bit goes its own way. */
@@ -96,7 +97,7 @@ export function analyse(graph: Graph, liveness: Liveness, codes: readonly BlockC
   const effects = nodes.map((node, index) => effectOf(node, codes[index]!, frames[index]!));
   const before: Registers[] = nodes.map(() => copyRegisters(TOP));
   const after: Registers[] = nodes.map(() => copyRegisters(TOP));
-  before[0] = { available: 0, dirty: 0, availableFloats: 0, dirtyFloats: 0, singles: 0, facts: { readable: 0, frame: 0 } };
+  before[0] = { available: PASSED, dirty: PASSED, availableFloats: 0, dirtyFloats: 0, singles: 0, facts: { readable: 0, frame: 0 } };
   const isOpen = new Uint8Array(nodes.length).fill(1);
   for (let isChanged = true; isChanged;) {
     isChanged = false;

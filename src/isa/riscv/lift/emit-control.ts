@@ -1,15 +1,15 @@
 /**
  * How a node ends: branches, jumps, calls and returns, indirect jumps, single interpreted instructions, exits to other units.
  *
- *   call     registers are stored; the callee is called as a WebAssembly function; it must give back the return address, fuel left, and the stack
- *            pointer unchanged, else this unit returns too (odd: the driver goes on behind the call)
- *   exit     registers are stored; tail call of the other unit
- *   return   registers are stored; the target is given back
+ *   call     registers are stored but those that are handed over; the callee is called as a WebAssembly function; it must give back the return address and
+ *            fuel left, else this unit mostly returns too (late, handover.ts)
+ *   exit     the same; tail call of the other unit, or, where the stack pointer is not the one that was passed, a call that hands on what comes back
+ *   return   the same; the target is given back
  *
  * The WebAssembly stack is only a predictor of returns: whoever gets back another address hands it on to its caller, down to the driver.
  * What this does NOT do: instructions inside blocks.
  */
-import { OP } from '../../../wasm/index.ts';
+import { OP, type CodeWriter } from '../../../wasm/index.ts';
 import { CONDITIONS } from '../lift-table.ts';
 import { copyRegisters, type Registers } from './dataflow.ts';
 import type { UnitEmitter } from './emit-unit.ts';
@@ -17,8 +17,9 @@ import { STACK_POINTER } from './facts.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import { emitGuard, emitTest } from './emit-strip.ts';
+import { ARGUMENT, NEXT_SHIFT, packResult, PASSED, UNKNOWN } from './handover.ts';
 import { pushComparison } from './narrow.ts';
-import { HELPER, LEAVE, LOCAL, OUTCOME, TARGETS } from './layout.ts';
+import { HELPER, LEAVE, LOCAL, OUTCOME, OWN, TARGETS } from './layout.ts';
 
 /**
  * What one call takes from `depth`: bytes of the host's stack, rather too many, and a floor for the callee. V8's register allocator for large functions
@@ -28,6 +29,7 @@ const FRAME_BYTES = 160;
 const LOCAL_BYTES = 8;
 const LARGE_INSTRUCTIONS = 1000;
 const LARGE_INSTRUCTION_BYTES = 2.5;
+const FUEL_MAX = 0x7fffffffn;
 
 export function emitTerminator(unit: UnitEmitter, node: GraphNode, index: number): void {
   const { block, edges, role } = node;
@@ -40,19 +42,17 @@ export function emitTerminator(unit: UnitEmitter, node: GraphNode, index: number
     case 'branch': return branch(unit, last!, edges, index);
     case 'jump': return go(unit, index, edges[0]!);
     case 'call':
-      unit.spill();
+      unit.spillRest();
       callDirect(unit, last!.address + last!.imm);
       return comeBack(unit, node, index);
     case 'callRegister':
-      unit.spill();
+      unit.spillRest();
       pushTarget(unit, false);
       lookUp(unit);
       unit.code.callIndirect(unit.context.unitType, 0);
       return comeBack(unit, node, index);
-    case 'return':
-      unit.spill();
-      unit.code.localGet(LOCAL.next); unit.code.localGet(LOCAL.fuel); return unit.code.op(OP.return);
-    case 'indirect': return exitIndirect(unit);
+    case 'return': return giveBack(unit, index);
+    case 'indirect': return exitIndirect(unit, index);
     case 'table': return table(unit, node, index);
     case 'step': return interpretOne(unit, node, index);
     default: return block.kind satisfies never;
@@ -75,7 +75,8 @@ function enter(unit: UnitEmitter, { edges }: GraphNode, index: number): void {
   prepareFor(unit, [context.before[dispatch.node]!]);
   code.br(unit.labelFor(index, dispatch.node));
   unit.close();
-  code.localGet(LOCAL.pc); code.op(OP.i64ExtendI32u); code.i64ConstSmall(1); code.op(OP.i64Or); code.localGet(LOCAL.fuel); code.op(OP.return);
+  unit.storeSets(before.dirty & PASSED, 0);
+  unit.refuse();
   unit.close();
   unit.state = before;
   go(unit, index, edges[0]!);
@@ -99,30 +100,79 @@ function branch(unit: UnitEmitter, last: Instruction, edges: readonly GraphEdge[
 
 /** Along an edge, out of the unit too. */
 function go(unit: UnitEmitter, from: number, edge: GraphEdge): void {
-  if ('address' in edge) exit(unit, edge.address);
+  if ('address' in edge) exit(unit, from, edge.address);
   else unit.edge(from, edge);
 }
 
 /** To code outside the unit. */
-export function exit(unit: UnitEmitter, address: number): void {
-  const { code, context } = unit;
-  unit.spill();
+export function exit(unit: UnitEmitter, from: number, address: number): void {
   const target = address >>> 0; // Behind the end of the address space lies nothing that executes, and the same number finds that out.
-  code.localGet(LOCAL.fuel); code.localGet(LOCAL.depth); code.i32Const(target | 0);
-  const own = context.functionOf(target);
-  if (own !== undefined) return code.returnCall(own);
-  code.i32Const(unit.layout.slotOf(target));
-  code.op(OP.returnCallIndirect); code.u32(context.unitType); code.u32(0);
+  unit.spillRest();
+  exitBy(unit, from, (isTail) => pushArguments(unit, isTail, () => unit.code.i32Const(target | 0)), (isTail) => callAt(unit, target, isTail));
+}
+
+/** Whatever is called has the stack pointer that this unit was called with, or gives back to this unit, which hands on that it is another. */
+function exitBy(unit: UnitEmitter, from: number, push: (isTail: boolean) => void, call: (isTail: boolean) => void): void {
+  const { code } = unit;
+  whereDisplaced(unit, from, () => {
+    push(false);
+    call(false);
+    unit.get(STACK_POINTER); code.i32Const(1); code.call(OWN.late); // No call comes back there.
+    code.i64ConstSmall(0); code.op(OP.return);
+  }, () => {
+    push(true);
+    call(true);
+  });
+}
+
+/** Emits one or the other, or both and a comparison, as what is known of the stack pointer at the end of a node wants it. Both end the unit. */
+function whereDisplaced(unit: UnitEmitter, node: number, displaced: () => void, inPlace: () => void): void {
+  const { code } = unit;
+  const displacement = unit.context.displacements[node]!;
+  if (displacement === 0) return inPlace();
+  if (displacement !== UNKNOWN) return displaced();
+  for (const register of [STACK_POINTER, ARGUMENT]) unit.need(register); // Ways part.
+  unit.get(STACK_POINTER); code.localGet(LOCAL.stack); code.op(OP.i64Ne);
+  unit.openIf(false);
+  displaced();
+  unit.close();
+  inPlace();
+}
+
+function giveBack(unit: UnitEmitter, index: number): void {
+  const { code } = unit;
+  unit.spillRest();
+  whereDisplaced(unit, index, () => {
+    code.localGet(LOCAL.next); code.localGet(LOCAL.fuel); unit.get(STACK_POINTER); unit.get(ARGUMENT); code.call(OWN.astray);
+    code.i64ConstSmall(0); code.op(OP.return);
+  }, () => {
+    code.localGet(LOCAL.next); packResult(code, LOCAL.fuel); unit.get(ARGUMENT); code.op(OP.return);
+  });
 }
 
 function callDirect(unit: UnitEmitter, address: number): void {
-  const { code, context } = unit;
   const target = address >>> 0;
-  code.localGet(LOCAL.fuel); pushDepth(unit); code.i32Const(target | 0);
+  pushArguments(unit, false, () => unit.code.i32Const(target | 0));
+  callAt(unit, target, false);
+}
+
+function callAt({ code, context, layout }: UnitEmitter, target: number, isTail: boolean): void {
   const own = context.functionOf(target);
-  if (own !== undefined) return code.call(own);
-  code.i32Const(unit.layout.slotOf(target));
-  code.callIndirect(context.unitType, 0);
+  if (own !== undefined) return isTail ? code.returnCall(own) : code.call(own);
+  code.i32Const(layout.slotOf(target));
+  callSlot(code, context.unitType, isTail);
+}
+
+function callSlot(code: CodeWriter, unitType: number, isTail: boolean): void {
+  if (!isTail) return code.callIndirect(unitType, 0);
+  code.op(OP.returnCallIndirect); code.u32(unitType); code.u32(0);
+}
+
+function pushArguments(unit: UnitEmitter, isTail: boolean, pushPc: () => void): void {
+  unit.code.localGet(LOCAL.fuel);
+  if (isTail) unit.code.localGet(LOCAL.depth); else pushDepth(unit);
+  pushPc();
+  unit.get(STACK_POINTER); unit.get(ARGUMENT);
 }
 
 function pushDepth(unit: UnitEmitter): void {
@@ -136,10 +186,7 @@ function frameBytes({ integerCount, floatCount, context: { instructions } }: Uni
 
 /** Arguments of a unit for the address in `next`, which the block has found below 2^32. */
 function pushTarget(unit: UnitEmitter, isTail: boolean): void {
-  const { code } = unit;
-  code.localGet(LOCAL.fuel);
-  if (isTail) code.localGet(LOCAL.depth); else pushDepth(unit);
-  code.localGet(LOCAL.next); code.op(OP.i32WrapI64);
+  pushArguments(unit, isTail, () => { unit.code.localGet(LOCAL.next); unit.code.op(OP.i32WrapI64); });
 }
 
 /** Pushes the table slot of the address in `next`; 0 when the target cache does not know it. */
@@ -153,39 +200,29 @@ function lookUp(unit: UnitEmitter): void {
   code.op(OP.select);
 }
 
-/** Behind a call: its results are on the stack. */
+/** Behind a call: its results are on the stack. One comparison finds out that it came back here and that there is fuel. */
 function comeBack(unit: UnitEmitter, node: GraphNode, index: number): void {
   const { code } = unit;
-  const back = node.block!.end;
-  code.localSet(LOCAL.fuel); code.localTee(LOCAL.next);
-  code.i64Const(BigInt(back)); code.op(OP.i64Ne);
+  const back = node.block!.end >>> 0;
+  code.localSet(unit.local(ARGUMENT)); code.localTee(LOCAL.wide);
+  code.i64Const(BigInt.asIntN(64, BigInt(back) << BigInt(NEXT_SHIFT))); code.op(OP.i64Sub); code.localTee(LOCAL.next);
+  code.op(OP.i32WrapI64); code.localSet(LOCAL.fuel);
+  code.localGet(LOCAL.next); code.i64Const(FUEL_MAX); code.op(OP.i64GtU);
   unit.openIf(false);
-  code.localGet(LOCAL.next); code.localGet(LOCAL.fuel); code.op(OP.return);
+  code.localGet(LOCAL.wide); code.localGet(unit.local(ARGUMENT)); unit.get(STACK_POINTER); code.i32Const(back | 0); code.call(OWN.late);
+  code.localTee(LOCAL.wide); code.i64ConstSmall(0); code.op(OP.i64Ne);
+  unit.openIf();
+  code.localGet(LOCAL.wide); code.i64ConstSmall(0); code.op(OP.return);
   unit.close();
-  code.localGet(LOCAL.fuel); code.i32Const(0); code.op(OP.i32LtS);
-  unit.openIf(false);
-  lookFirst(unit, back);
+  unit.load(ARGUMENT);
   unit.close();
-  if ((unit.state.available & (1 << STACK_POINTER)) !== 0) {
-    code.i32Const(0); code.access(OP.i64Load, 3, unit.registerAddress(STACK_POINTER)); code.localGet(unit.local(STACK_POINTER)); code.op(OP.i64Ne);
-    unit.openIf(false);
-    lookFirst(unit, back);
-    unit.close();
-  }
   unit.afterCall(node);
   go(unit, index, node.edges[0]!);
 }
 
-/** Returns to the driver, which goes on at `address`. */
-function lookFirst(unit: UnitEmitter, address: number): void {
-  unit.code.i64Const(BigInt(address) | 1n); unit.code.localGet(LOCAL.fuel); unit.code.op(OP.return);
-}
-
-function exitIndirect(unit: UnitEmitter): void {
-  unit.spill();
-  pushTarget(unit, true);
-  lookUp(unit);
-  unit.code.op(OP.returnCallIndirect); unit.code.u32(unit.context.unitType); unit.code.u32(0);
+function exitIndirect(unit: UnitEmitter, from: number): void {
+  unit.spillRest();
+  exitBy(unit, from, (isTail) => { pushTarget(unit, isTail); lookUp(unit); }, (isTail) => callSlot(unit.code, unit.context.unitType, isTail));
 }
 
 /** One instruction by the interpreter, a system call among them, without leaving. It counts itself; with LEAVE the fuel is in the outcome words. */
@@ -196,11 +233,12 @@ function interpretOne(unit: UnitEmitter, node: GraphNode, index: number): void {
   code.i32Const(end); code.localGet(LOCAL.fuel); code.call(HELPER.step); code.localTee(LOCAL.address);
   code.i32Const(LEAVE); code.op(OP.i32Eq);
   unit.openIf(false);
-  code.i64ConstSmall(1); code.i32Const(0); code.access(OP.i32Load, 2, unit.layout.outcome + OUTCOME.fuel); code.op(OP.return);
+  code.i32Const(0); code.access(OP.i32Load, 2, unit.layout.outcome + OUTCOME.fuel); code.localSet(LOCAL.fuel);
+  unit.leave();
   unit.close();
   code.localGet(LOCAL.address); code.localTee(LOCAL.fuel); code.i32Const(0); code.op(OP.i32LtS);
   unit.openIf(false);
-  lookFirst(unit, resume);
+  unit.refuse(resume);
   unit.close();
   unit.afterCall(node);
   go(unit, index, node.edges[0]!);
@@ -210,7 +248,7 @@ function interpretOne(unit: UnitEmitter, node: GraphNode, index: number): void {
 function table(unit: UnitEmitter, node: GraphNode, index: number): void {
   const { code, context } = unit;
   const map = context.jumpMap;
-  if (map === undefined) return exitIndirect(unit);
+  if (map === undefined) return exitIndirect(unit, index);
   unit.openBlock();
   const unknown = unit.depth - 1;
   code.localGet(LOCAL.next); code.i64Const(BigInt(map.low)); code.op(OP.i64Sub); code.localTee(LOCAL.wide);
@@ -220,7 +258,7 @@ function table(unit: UnitEmitter, node: GraphNode, index: number): void {
   unit.later(() => {
     unit.state = before;
     unit.close();
-    exitIndirect(unit);
+    exitIndirect(unit, index);
   });
   choose(unit, { node, index, otherwise: unknown });
 }

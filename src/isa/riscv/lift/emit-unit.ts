@@ -20,6 +20,7 @@ import { STACK_POINTER } from './facts.ts';
 import { emitInstruction } from './emit-instruction.ts';
 import { emitLimits } from './emit-float.ts';
 import { emitTerminator } from './emit-control.ts';
+import { ARGUMENT, packResult, PASSED, storePassed } from './handover.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import type { Block } from './region.ts';
@@ -78,7 +79,7 @@ export class UnitEmitter {
   }
 
   #numberLocals(nodes: readonly GraphNode[]): void {
-    let integers = 1 << STACK_POINTER; // Calls compare it.
+    let integers = PASSED;
     let floats = 0;
     for (const { block } of nodes) {
       for (const { reads, writes, floatReads, floatWrites } of block?.instructions ?? []) {
@@ -96,15 +97,39 @@ export class UnitEmitter {
     this.openBlock({ kind: 'leave', node: -1 });
     code.localGet(LOCAL.fuel); code.localGet(LOCAL.depth); code.op(OP.i32Or); code.i32Const(0); code.op(OP.i32LtS);
     this.openIf(false);
-    code.localGet(LOCAL.pc); code.op(OP.i64ExtendI32u); code.i64ConstSmall(1); code.op(OP.i64Or); code.localGet(LOCAL.fuel); code.op(OP.return);
+    storePassed(code, this.layout, LOCAL);
+    this.refuse();
     this.close();
+    code.localGet(LOCAL.stack); code.localSet(this.#locals[STACK_POINTER]!);
+    code.localGet(LOCAL.argument); code.localSet(this.#locals[ARGUMENT]!);
     this.#tasks.push(() => this.#tree(0));
     for (let task = this.#tasks.pop(); task !== undefined; task = this.#tasks.pop()) task();
     code.op(OP.unreachable);
     this.close();
     code.i32Const(0); code.localGet(LOCAL.fuel); code.access(OP.i32Store, 2, this.layout.outcome + OUTCOME.fuel);
     code.i32Const(0); code.localGet(LOCAL.exit); code.access(OP.i64Store, 3, this.layout.outcome + OUTCOME.pc);
-    code.i64ConstSmall(1); code.localGet(LOCAL.fuel);
+    this.#pushResult(1);
+  }
+
+  /** Returns to the driver, which looks first and goes on at `address`, or at the one that the unit was called at. All registers are in the block. */
+  refuse(address?: number): void {
+    if (address !== undefined) this.#pushResult(address | 1);
+    else {
+      this.code.localGet(LOCAL.pc); this.code.op(OP.i64ExtendI32u); this.code.i64ConstSmall(1); this.code.op(OP.i64Or);
+      packResult(this.code, LOCAL.fuel);
+      this.code.i64ConstSmall(0);
+    }
+    this.code.op(OP.return);
+  }
+
+  /** Leaves everything: the outcome words say where. */
+  leave(): void {
+    this.#pushResult(1);
+    this.code.op(OP.return);
+  }
+
+  #pushResult(next: number): void {
+    this.code.i64Const(BigInt(next >>> 0)); packResult(this.code, LOCAL.fuel); this.code.i64ConstSmall(0);
   }
 
   /** Tasks run last in, first out: `first` is done next. */
@@ -212,6 +237,13 @@ export class UnitEmitter {
     for (let register = 1; register < 32; register++) if ((integers & (1 << register)) !== 0) this.load(register);
     for (let register = 0; register < 32; register++) if ((floats & (1 << register)) !== 0) this.loadFloat(register);
     if ((integers & LIMITS_BIT) !== 0) emitLimits(this);
+  }
+
+  /** Stores every dirty register but what is handed over. */
+  spillRest(): void {
+    this.storeSets(this.state.dirty & ~PASSED, this.state.dirtyFloats);
+    this.state.dirty &= PASSED;
+    this.state.dirtyFloats = 0;
   }
 
   /** Stores every dirty register. */

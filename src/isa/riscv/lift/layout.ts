@@ -2,9 +2,10 @@
  * What translated units and their driver agree on: where things lie in the linear memory, numbers of locals and of imported functions, the signature
  * of a unit.
  *
- *   unit (fuel: i32, depth: i32, pc: i32) -> (next: i64, fuel: i32)
- *     next even    the pc to go on at: the return address where the guest returned, else the caller returns it to its own caller in turn
- *     next odd     the same with bit 0 set: go on at next - 1, but let the driver look first (fuel, depth, a changed stack pointer)
+ *   unit (fuel: i32, depth: i32, pc: i32, sp: i64, a0: i64) -> (next << 32 | fuel: i64, a0: i64)
+ *     next even    the return address where the guest returned in order: with the stack pointer that was passed
+ *     next odd     go on at next - 1. All registers are in the block, and the driver looks first (fuel, depth), unless `moved` says that the
+ *                  guest only went elsewhere (handover.ts)
  *     next = LEFT  everybody returns; the driver finds in the outcome words where execution stands
  *
  * What this does NOT do: allocate anything.
@@ -41,7 +42,7 @@ export interface UnitLayout {
   allocate(bytes: number): number | undefined;
 }
 
-export const UNIT_TYPE: Signature = { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i64, TYPE.i32] };
+export const UNIT_TYPE: Signature = { parameters: [TYPE.i32, TYPE.i32, TYPE.i32, TYPE.i64, TYPE.i64], results: [TYPE.i64, TYPE.i64] };
 /** next of a unit that has left: the outcome words say the rest. */
 export const LEFT = 1;
 
@@ -49,8 +50,8 @@ export const LEFT = 1;
 export const TARGETS = 1 << 14;
 /** Why a unit left. `instruction`: the next one must be interpreted. `fuel`: the driver shall look. `pending`: a call back of the driver has stopped. */
 export const REASON = { instruction: 0, fuel: 1, pending: 2 } as const;
-/** Byte offsets in the outcome area. `detail`: instructions given back, reason << 16. `next`: what a stub returns. */
-export const OUTCOME = { fuel: 0, pc: 8, detail: 12, next: 16 } as const;
+/** Byte offsets in the outcome area. `moved`: 1 where the guest went elsewhere. `detail`: instructions given back, reason << 16. `next`: what a stub returns. */
+export const OUTCOME = { fuel: 0, moved: 4, pc: 8, detail: 12, next: 16 } as const;
 
 /** Function indices of the imports, in this order, with their signatures. */
 export const IMPORTS = [
@@ -67,18 +68,18 @@ export const IMPORTS = [
 ] as const satisfies readonly (readonly [string, Signature])[];
 export const HELPER = { float: 0, operation: 1, store: 2, step: 3 } as const;
 /** Functions of the unit's own module that follow the imports. */
-export const OWN = { reach: IMPORTS.length, special: IMPORTS.length + 1, unordered: IMPORTS.length + 2, classify: IMPORTS.length + 3, slow: IMPORTS.length + 4 } as const;
+export const OWN = { reach: IMPORTS.length, special: IMPORTS.length + 1, unordered: IMPORTS.length + 2, classify: IMPORTS.length + 3, slow: IMPORTS.length + 4, late: IMPORTS.length + 5, astray: IMPORTS.length + 6 } as const;
 /** Answer of `step` and of a nested driver: everything is told, leave. No fuel is ever this low. */
 export const LEAVE = -0x80000000;
 
 /**
- * Locals: three parameters, scratch, then one i64 a used integer register, one f64 a used float register.
+ * Locals: five parameters, scratch, then one i64 a used integer register, one f64 a used float register.
  * `index` is the number of the next block at a dispatch; `exit` is pc | detail << 32 (OUTCOME). The limits say which
  * float results need no second look (see emit-float.ts). `floor`: a strip ends when no more fuel than this is left.
  */
 export const LOCAL = {
-  fuel: 0, depth: 1, pc: 2, index: 3, address: 4, wide: 5, exit: 6, next: 7, first: 8, second: 9, third: 10, fourth: 11, double: 12, single: 13,
-  addLimit: 14, multiplyLimit: 15, singleAddLimit: 16, singleMultiplyLimit: 17, term: 18, floor: 19, registers: 20,
+  fuel: 0, depth: 1, pc: 2, stack: 3, argument: 4, index: 5, address: 6, wide: 7, exit: 8, next: 9, first: 10, second: 11, third: 12, fourth: 13, double: 14, single: 15,
+  addLimit: 16, multiplyLimit: 17, singleAddLimit: 18, singleMultiplyLimit: 19, term: 20, floor: 21, registers: 22,
 } as const;
 /** Runs of scratch locals after the parameters. */
 export const SCRATCH_LOCALS = [[2, TYPE.i32], [7, TYPE.i64], [1, TYPE.f64], [1, TYPE.f32], [2, TYPE.i64], [2, TYPE.i32], [1, TYPE.f64], [1, TYPE.i32]] as const;

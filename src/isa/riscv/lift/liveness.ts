@@ -7,11 +7,12 @@
  * In a small loop without calls there are registers of the host for everything, so nothing is flushed: all that it touches counts as live in it. So it is in
  * the copy of a loop that runs in strips, but for what is dropped there.
  *
- * Exits and calls store what is dirty anyhow, so they are no uses; calls read the stack pointer to compare it.
+ * Exits and calls store what is dirty anyhow, so they are no uses; but calls, returns and jumps to other units hand the stack pointer and a0 over. (A jump to a place of the unit's own
+ * that is missed, and a branch out of it, are rare: they load what they hand over.)
  * What this does NOT do: know what is dirty (dataflow.ts).
  */
-import { STACK_POINTER } from './facts.ts';
 import type { Graph, GraphNode } from './graph.ts';
+import { PASSED } from './handover.ts';
 import { LoopBody } from './small-loops.ts';
 
 export interface Liveness {
@@ -21,8 +22,6 @@ export interface Liveness {
   /** For each node: sets to flush after each of its instructions, integers and floats in turn. */
   readonly flushes: readonly Int32Array[];
 }
-
-const SP_BIT = 1 << STACK_POINTER;
 
 export function findLiveness(graph: Graph): Liveness {
   const { nodes, predecessors } = graph;
@@ -75,7 +74,7 @@ function keptInLoops({ nodes, loops }: Graph): Pick<Liveness, 'integers' | 'floa
 function liveAfter({ block, edges }: GraphNode, integers: Int32Array, floats: Int32Array): [number, number] {
   const kind = block?.kind;
   if (kind === 'step') return [0, 0];
-  if (kind === 'call' || kind === 'callRegister') return [SP_BIT, 0];
+  if (kind === 'call' || kind === 'callRegister' || kind === 'return' || kind === 'indirect' || (kind === 'jump' && 'address' in edges[0]!)) return [PASSED, 0];
   let live = 0;
   let liveFloats = 0;
   for (const edge of edges) {

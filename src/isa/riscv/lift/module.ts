@@ -12,6 +12,8 @@ import { CLASSIFY_TYPE, classifyBody, SLOW_LOCALS, SLOW_TYPE, slowBody, SPECIAL_
 import { UnitEmitter } from './emit-unit.ts';
 import { makePlan, type HotEntry, type Plan } from './extent.ts';
 import { isCalling, type Graph } from './graph.ts';
+import { ASTRAY_TYPE, astrayBody, findDisplacements, LATE_LOCALS, LATE_TYPE, lateBody, pushRegister, storePassed, takeResult, ARGUMENT, packResult } from './handover.ts';
+import { STACK_POINTER } from './facts.ts';
 import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type UnitLayout } from './layout.ts';
 import { findLiveness } from './liveness.ts';
 import { coveredLoads } from './shared-checks.ts';
@@ -76,7 +78,7 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
 
 /** In the order of OWN. */
 function addOwnFunctions(module: ModuleBuilder, layout: UnitLayout): void {
-  for (const [type, locals, body] of [[REACH_TYPE, [], reachBody], [SPECIAL_TYPE, [], specialBody], [UNORDERED_TYPE, [], unorderedBody], [CLASSIFY_TYPE, [], classifyBody], [SLOW_TYPE, SLOW_LOCALS, slowBody]] as const) {
+  for (const [type, locals, body] of [[REACH_TYPE, [], reachBody], [SPECIAL_TYPE, [], specialBody], [UNORDERED_TYPE, [], unorderedBody], [CLASSIFY_TYPE, [], classifyBody], [SLOW_TYPE, SLOW_LOCALS, slowBody], [LATE_TYPE, LATE_LOCALS, lateBody], [ASTRAY_TYPE, [], astrayBody]] as const) {
     module.declareFunction(type);
     module.addBody(locals, body(layout));
   }
@@ -131,7 +133,7 @@ function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, fu
     return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]!, free };
   });
   return {
-    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, narrow: findNarrow(graph),
+    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, narrow: findNarrow(graph), displacements: findDisplacements(graph),
     checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, functionOf: (address) => functions.get(address),
   };
 }
@@ -194,16 +196,30 @@ export function driverModule(layout: UnitLayout): Uint8Array {
   const cold = IMPORTS.findIndex(([name]) => name === 'cold');
   const unitType = module.type(UNIT_TYPE);
   const stub = module.declareFunction(UNIT_TYPE);
-  const stubCode = new CodeWriter();
-  stubCode.localGet(LOCAL.fuel); stubCode.localGet(LOCAL.depth); stubCode.localGet(LOCAL.pc); stubCode.call(cold); stubCode.localSet(LOCAL.fuel);
-  stubCode.i32Const(0); stubCode.access(OP.i64Load, 3, layout.outcome + OUTCOME.next); stubCode.localGet(LOCAL.fuel);
-  module.addBody([], stubCode);
+  module.addBody([], stubBody(layout, cold));
   const enter = module.declareFunction({ parameters: [TYPE.i32, TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] });
+  module.addBody([[3, TYPE.i64]], enterBody(layout, unitType));
+  module.exportFunction('stub', stub);
+  module.exportFunction('enter', enter);
+  return module.finish();
+}
+
+function stubBody(layout: UnitLayout, cold: number): CodeWriter {
   const code = new CodeWriter();
-  const [slot, next] = [3, 4];
-  for (const parameter of [0, 1, 2, slot]) code.localGet(parameter);
-  code.callIndirect(unitType, 0);
-  code.localSet(LOCAL.fuel); code.localSet(next);
+  storePassed(code, layout, LOCAL);
+  code.localGet(LOCAL.fuel); code.localGet(LOCAL.depth); code.localGet(LOCAL.pc); code.call(cold); code.localSet(LOCAL.fuel);
+  code.i32Const(0); code.access(OP.i64Load, 3, layout.outcome + OUTCOME.next); packResult(code, LOCAL.fuel);
+  pushRegister(code, layout, ARGUMENT);
+  return code;
+}
+
+function enterBody(layout: UnitLayout, unitType: number): CodeWriter {
+  const code = new CodeWriter();
+  const [slot, stack, argument, next] = [3, 4, 5, 6];
+  for (const parameter of [LOCAL.fuel, LOCAL.depth, LOCAL.pc]) code.localGet(parameter);
+  pushRegister(code, layout, STACK_POINTER); code.localTee(stack); pushRegister(code, layout, ARGUMENT);
+  code.localGet(slot); code.callIndirect(unitType, 0);
+  takeResult(code, layout, { stack, argument, fuel: LOCAL.fuel, next });
   code.i32Const(0); code.localGet(LOCAL.fuel); code.access(OP.i32Store, 2, layout.outcome + OUTCOME.fuel);
   code.localGet(next); code.i64ConstSmall(1); code.op(OP.i64Eq);
   code.open(OP.if, TYPE.empty);
@@ -211,8 +227,5 @@ export function driverModule(layout: UnitLayout): Uint8Array {
   code.end();
   code.i32Const(0); code.localGet(next); code.i64ConstSmall(-2); code.op(OP.i64And); code.access(OP.i64Store, 3, controlAddress(layout.registers, CONTROL.pc));
   code.localGet(next); code.op(OP.i32WrapI64); code.i32Const(1); code.op(OP.i32And); code.i32Const(1); code.op(OP.i32Shl);
-  module.addBody([[1, TYPE.i64]], code);
-  module.exportFunction('stub', stub);
-  module.exportFunction('enter', enter);
-  return module.finish();
+  return code;
 }

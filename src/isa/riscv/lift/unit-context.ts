@@ -19,6 +19,8 @@ export interface UnitContext {
   readonly windows: LoadWindows;
   /** Registers with narrow values at the start of each node. */
   readonly narrow: Int32Array;
+  /** Of the stack pointer at the end of each node (handover.ts). */
+  readonly displacements: Int32Array;
   /** Of each node. */
   readonly codes: readonly BlockCode[];
   /** Nodes that look at the fuel first. */
