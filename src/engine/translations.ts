@@ -5,8 +5,8 @@
  *   first hot place ──► key of the program ──► batches of former runs ──► each is installed where its pages hold what it was made from
  *   new batch       ──► added, with the digests of its pages          ──► saved when the host process ends, with the machine code that the host has made of it
  *
- * Invariants: a batch is used only where every page of its code is executable and has the digest it was made from, and every page that it reads
- * unchecked is readable; the key only finds. Slots and places of jump maps are the same in all processes of a program, so code fits wherever it goes.
+ * Invariants: a batch is used only where every page of its code is executable and has the digest it was made from, every page that it reads
+ * unchecked is readable, and the jump tables that it relies on are as they were; the key only finds. Slots and places of jump maps are the same in all processes of a program, so code fits wherever it goes.
  * What this does NOT do: read or write files (live/translation-files.ts), install (unit-table.ts).
  */
 import { limits } from '../core/index.ts';
@@ -119,6 +119,13 @@ export function codePagesOf({ units }: Batch): ReadonlySet<number> {
   return pages;
 }
 
+/** The pages of tables that a batch's code relies on. */
+export function tablePagesOf({ tables }: Batch): ReadonlySet<number> {
+  const pages = new Set<number>();
+  for (const { address, bytes } of tables) for (let page = Math.floor(address / limits.PAGE_BYTES); page * limits.PAGE_BYTES < address + bytes.length; page++) pages.add(page);
+  return pages;
+}
+
 /** First page of the lowest code of a program, and how many follow; undefined when nothing is executable. */
 export function programCode(memory: GuestMemory): { readonly first: number; readonly count: number } | undefined {
   const end = memory.limit / limits.PAGE_BYTES;
@@ -175,7 +182,13 @@ export class PageDigests {
       memory.bring(page); // Its code loads from there without a look.
       if ((memory.pageFlags[page]! & PAGE_FLAG.read) === 0) return false;
     }
+    for (const page of tablePagesOf(batch)) if ((memory.pageFlags[page]! & PAGE_FLAG.write) !== 0) return false; // Stores to it would drop the batch.
+    for (const { address, bytes } of batch.tables) if (!isSame(memory.u8.subarray(address - BIAS, address - BIAS + bytes.length), bytes)) return false;
     for (const [page, digest] of digests) if (this.of(page) !== digest) return false;
     return true;
   }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

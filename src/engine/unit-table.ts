@@ -5,7 +5,7 @@
  *   a page changes ──► the batches that came from it go: their slots hold the stub again, their marks are taken away
  *
  * Invariants: a slot belongs to one address until everything is dropped, which changes `generation`: code that is on the WebAssembly stack then must
- * not go on. Pages of translated code carry PAGE_FLAG.code, pages that it reads unchecked PAGE_FLAG.relied.
+ * not go on. Pages of translated code, and of jump tables that it relies on, carry PAGE_FLAG.code, pages that it reads unchecked PAGE_FLAG.relied.
  * What this does NOT do: run units, or count (translator.ts).
  */
 import { assert } from '../core/index.ts';
@@ -13,7 +13,7 @@ import { CodeCache, driverModule, FunctionStarts, liftBatch, relayModule, TARGET
 import { compileHost } from './compile-host.ts';
 import type { Units } from './kept-module.ts';
 import { VM_OFFSET, type GuestMemory } from './memory.ts';
-import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
+import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, tablePagesOf, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
 import type { WasmTier } from './wasm-tier.ts';
 import { Worth } from './worth.ts';
 
@@ -247,10 +247,10 @@ export class UnitTable {
     for (const { offset, bytes } of batch.maps) this.#memory.u8.set(bytes, offset);
     this.#fillSlots(batch, module);
     this.#account(batch, this.#clock() - started);
-    const pages = new Set(batch.reliedPages);
-    for (const page of codePagesOf(batch)) pages.add(page);
+    const watched = new Set([...codePagesOf(batch), ...tablePagesOf(batch)]);
+    const pages = new Set([...batch.reliedPages, ...watched]);
     const installed: InstalledBatch = { units: batch.units, pages };
-    for (const page of pages) this.#watch(page, installed, batch.reliedPages.has(page));
+    for (const page of pages) this.#watch(page, installed, { isRelied: batch.reliedPages.has(page), isCode: watched.has(page) });
     for (const unit of batch.units) {
       const [own] = unit.entries.keys();
       this.#made.set(own!, (this.#made.get(own!) ?? 0) + 1);
@@ -287,9 +287,9 @@ export class UnitTable {
     for (const unit of units) effort.unitInstructions += unit.instructions;
   }
 
-  #watch(page: number, batch: InstalledBatch, isRelied: boolean): void {
+  #watch(page: number, batch: InstalledBatch, { isRelied, isCode }: { readonly isRelied: boolean; readonly isCode: boolean }): void {
     if (isRelied) this.#memory.markRelied(page);
-    if (batch.units.some((unit) => unit.pages.has(page))) this.#memory.markCode(page);
+    if (isCode) this.#memory.markCode(page);
     const users = this.#batchesOfPage.get(page);
     if (users === undefined) this.#batchesOfPage.set(page, new Set([batch]));
     else users.add(batch);

@@ -138,7 +138,7 @@ function emitTarget(unit: UnitEmitter, instruction: Instruction): void {
   unit.get(rs1);
   if (imm !== 0) { code.i64ConstSmall(imm); code.op(OP.i64Add); }
   code.i64ConstSmall(-2); code.op(OP.i64And); code.localSet(LOCAL.next);
-  if (!isReturn(instruction)) {
+  if (!isReturn(instruction) && !unit.context.tables.has(unit.node)) { // Of a table's entry it is known (emit-table.ts).
     code.localGet(LOCAL.next); code.i64ConstSmall(32); code.op(OP.i64ShrU); code.op(OP.i32WrapI64);
     unit.leaveIf();
   }

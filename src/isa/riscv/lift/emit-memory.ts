@@ -14,11 +14,13 @@
 import { CodeWriter, OP, TYPE, type Signature } from '../../../wasm/index.ts';
 import { BIAS, PAGE_FLAG } from '../../cpu.ts';
 import { LOADS, STORES } from '../lift-table.ts';
+import { emitEntry } from './emit-table.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import { isInFrame, isInReadyFrame, STACK_POINTER } from './facts.ts';
 import { bitOf, type Instruction } from './instruction.ts';
 import { HELPER, LOCAL, OWN, type UnitLayout } from './layout.ts';
 import { isInSpan, SPAN_MAX, spanAt } from './shared-checks.ts';
+import type { PlacedTable } from './unit-context.ts';
 
 export const PAGE_COUNT_MAX = 0xfffff;
 export const PAGE_SHIFT = 12;
@@ -28,9 +30,11 @@ export function emitLoad(unit: UnitEmitter, instruction: Instruction): void {
   const { code } = unit;
   const [operation, size] = LOADS[mnemonic]!;
   const { facts } = unit.state;
+  const placed = tableHere(unit);
+  if (placed !== undefined) emitEntry(unit, placed, instruction);
   if (!isFree(unit) && (rs1 === 0 || ((facts.readable & bitOf(rs1)) === 0 && !isInReadyFrame(facts, instruction)))) {
     if (unit.covered[unit.position] === 1) checkReady(unit, instruction);
-    else checkLoad(unit, instruction);
+    else checkLoad(unit, instruction, placed);
   }
   if (format === 'Load') {
     if (rd === 0) return;
@@ -78,13 +82,23 @@ export function pushAddress(unit: UnitEmitter, base: number, imm: number): numbe
   return offset;
 }
 
-function checkLoad(unit: UnitEmitter, { rs1 }: Instruction): void {
+/** The jump table that the instruction being emitted reads. */
+function tableHere({ context, node, position }: UnitEmitter): PlacedTable | undefined {
+  const placed = context.tables.get(node);
+  return placed?.position === position ? placed : undefined;
+}
+
+/** `placed`: a table whose pages are readable while the unit exists. */
+function checkLoad(unit: UnitEmitter, { rs1, imm, size }: Instruction, placed: PlacedTable | undefined): void {
   const { code, context } = unit;
   const window = context.windows.at(unit.node, unit.instructions, unit.position);
   const constant = rs1 === 0 ? 0 : unit.constants.get(rs1);
   if (constant !== undefined && isReadableNow(unit, constant + window.low, constant + window.high)) return;
   unit.openBlock();
   const ok = unit.depth - 1;
+  if (placed !== undefined && window.low === imm && window.high === imm + size) {
+    code.localGet(LOCAL.entry); code.i64ConstSmall(placed.table.entries.length); code.op(OP.i64LtU); code.hint(true); code.brIf(0);
+  }
   unit.openBlock();
   const distance = window.high - window.low - 1;
   if (window.low < 0 && distance < SPAN_MAX) pushFlagsOfEnds(unit, rs1, window.low, distance, PAGE_FLAG.read);

@@ -20,14 +20,14 @@ import { STACK_POINTER } from './facts.ts';
 import { emitInstruction } from './emit-instruction.ts';
 import { emitLimits } from './emit-float.ts';
 import { emitTerminator } from './emit-control.ts';
-import { ARGUMENT, packResult, PASSED, storePassed } from './handover.ts';
+import { ARGUMENT, PASSED, pushResult, refuse, storePassed } from './handover.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import type { Block } from './region.ts';
 import type { Span } from './shared-checks.ts';
 import { droppedBetween } from './strip-rounds.ts';
 import type { UnitContext } from './unit-context.ts';
-import { LOCAL, OUTCOME, REASON, type UnitLayout } from './layout.ts';
+import { LEFT, LOCAL, OUTCOME, REASON, type UnitLayout } from './layout.ts';
 
 type LabelKind = 'leave' | 'loop' | 'merge' | 'plain';
 interface Label { readonly kind: LabelKind; readonly node: number }
@@ -98,7 +98,7 @@ export class UnitEmitter {
     code.localGet(LOCAL.fuel); code.localGet(LOCAL.depth); code.op(OP.i32Or); code.i32Const(0); code.op(OP.i32LtS);
     this.openIf(false);
     storePassed(code, this.layout, LOCAL);
-    this.refuse();
+    refuse(code);
     this.close();
     code.localGet(LOCAL.stack); code.localSet(this.#locals[STACK_POINTER]!);
     code.localGet(LOCAL.argument); code.localSet(this.#locals[ARGUMENT]!);
@@ -108,28 +108,7 @@ export class UnitEmitter {
     this.close();
     code.i32Const(0); code.localGet(LOCAL.fuel); code.access(OP.i32Store, 2, this.layout.outcome + OUTCOME.fuel);
     code.i32Const(0); code.localGet(LOCAL.exit); code.access(OP.i64Store, 3, this.layout.outcome + OUTCOME.pc);
-    this.#pushResult(1);
-  }
-
-  /** Returns to the driver, which looks first and goes on at `address`, or at the one that the unit was called at. All registers are in the block. */
-  refuse(address?: number): void {
-    if (address !== undefined) this.#pushResult(address | 1);
-    else {
-      this.code.localGet(LOCAL.pc); this.code.op(OP.i64ExtendI32u); this.code.i64ConstSmall(1); this.code.op(OP.i64Or);
-      packResult(this.code, LOCAL.fuel);
-      this.code.i64ConstSmall(0);
-    }
-    this.code.op(OP.return);
-  }
-
-  /** Leaves everything: the outcome words say where. */
-  leave(): void {
-    this.#pushResult(1);
-    this.code.op(OP.return);
-  }
-
-  #pushResult(next: number): void {
-    this.code.i64Const(BigInt(next >>> 0)); packResult(this.code, LOCAL.fuel); this.code.i64ConstSmall(0);
+    pushResult(code, LEFT);
   }
 
   /** Tasks run last in, first out: `first` is done next. */

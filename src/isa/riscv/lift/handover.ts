@@ -15,7 +15,7 @@ import { STACK_POINTER } from './facts.ts';
 import { solveForward } from './forward.ts';
 import type { Graph } from './graph.ts';
 import type { Instruction } from './instruction.ts';
-import { OUTCOME, type UnitLayout } from './layout.ts';
+import { LEFT, LOCAL, OUTCOME, type UnitLayout } from './layout.ts';
 
 /** The first argument and result of a function. */
 export const ARGUMENT = 10;
@@ -110,6 +110,27 @@ export function astrayBody(layout: UnitLayout): CodeWriter {
 /** Pops next, pushes it with the fuel of a local: what a unit gives back. */
 export function packResult(code: CodeWriter, fuel: number): void {
   code.i64ConstSmall(NEXT_SHIFT); code.op(OP.i64Shl); code.localGet(fuel); code.op(OP.i64ExtendI32u); code.op(OP.i64Or);
+}
+
+/** What a unit gives back that goes on at a constant, with all registers in the block. */
+export function pushResult(code: CodeWriter, next: number): void {
+  code.i64Const(BigInt(next >>> 0)); packResult(code, LOCAL.fuel); code.i64ConstSmall(0);
+}
+
+/** Returns from a unit to the driver, which looks first and goes on at `address`, or at the one that the unit was called at. All registers are in the block. */
+export function refuse(code: CodeWriter, address?: number): void {
+  if (address !== undefined) pushResult(code, address | 1);
+  else {
+    code.localGet(LOCAL.pc); code.op(OP.i64ExtendI32u); code.i64ConstSmall(1); code.op(OP.i64Or); packResult(code, LOCAL.fuel);
+    code.i64ConstSmall(0);
+  }
+  code.op(OP.return);
+}
+
+/** Everybody returns: the outcome words say where execution stands. */
+export function leave(code: CodeWriter): void {
+  pushResult(code, LEFT);
+  code.op(OP.return);
 }
 
 /** A call of the unit in the table slot on the stack, from outside of units, with what is in the block; leaves the locals as they are named. */

@@ -1,6 +1,7 @@
 /**
  * The targets of an indirect jump, read from its table in memory: `switch` tables of 32-bit distances, tables of 64-bit addresses (computed goto).
- * A guess that nothing depends on: translated code looks up where the jump really goes, and unknown targets leave the unit.
+ * The targets are a guess that nothing depends on: translated code looks up where the jump really goes, and unknown targets leave the unit. Where the table cannot be written to, its content
+ * is relied on (`direct`), as code is: the unit goes when it changes.
  *
  *   [li n; bltu n, index, default]   la table; slli index, 2; add p, index, table; lw d, 0(p); add t, d, table; jr t
  *
@@ -15,26 +16,45 @@ const TARGETS_MAX = 1024;
 const WINDOW = 40;
 /** How far from its jump a target of one function may be. */
 const REACH = 1 << 18;
+const PAGE_SHIFT = 12;
+/** From here on 32-bit addresses are sign-extended by lw. */
+const SIGN = 2 ** 31;
 
 /** The code of a unit, and what its registers held when it became hot: a guess where the unit does not tell. */
 export interface TableCode extends ReadonlyMap<number, Instruction> { readonly guess: (register: number) => number | undefined; readonly constants: MadeConstants }
 type Code = TableCode;
 
-export function findJumpTable(memory: CpuMemory, code: Code, address: number): readonly number[] | undefined {
+/**
+ * A table whose content tells where the jump goes: entry i lies at `table` + i * `size`, and the instruction at `load` reads it. `base`: the register that is added to what was loaded, with the
+ * value that it must have. A target of undefined: the entry tells nothing. `pages`: those of the table.
+ */
+export interface DirectTable {
+  readonly load: number;
+  readonly table: number;
+  readonly size: 4 | 8;
+  readonly base: { readonly register: number; readonly value: number } | undefined;
+  readonly entries: readonly (number | undefined)[];
+  readonly pages: readonly number[];
+}
+export interface JumpTable { readonly targets: readonly number[]; readonly direct: DirectTable | undefined }
+
+export function findJumpTable(memory: CpuMemory, code: Code, address: number): JumpTable | undefined {
   const back = window(code, address);
   const jump = code.get(address)!;
   if (jump.imm !== 0) return undefined;
   const source = definition(back, 0, jump.rs1);
   if (source === undefined) return undefined;
   const { mnemonic } = source.instruction.row;
-  if (mnemonic === 'ld') return readTable(memory, { ...tableOf(code, back, source), size: 8, base: 0, near: address });
-  if (mnemonic === 'lw' || mnemonic === 'lwu') return readTable(memory, { ...tableOf(code, back, source), size: 4, base: 0, near: address });
+  if (mnemonic === 'ld') return readTable(memory, { ...tableOf(code, back, source), load: source.instruction, size: 8, base: undefined, near: address });
+  if (mnemonic === 'lw' || mnemonic === 'lwu') return readTable(memory, { ...tableOf(code, back, source), load: source.instruction, size: 4, base: undefined, near: address });
   if (mnemonic !== 'add') return undefined;
   for (const [loaded, other] of [[source.instruction.rs1, source.instruction.rs2], [source.instruction.rs2, source.instruction.rs1]] as const) {
     const load = definition(back, source.at + 1, loaded);
     const base = constantOf(code, back, source.at + 1, other);
     if (load?.instruction.row.mnemonic !== 'lw' || base === undefined) continue;
-    return readTable(memory, { ...tableOf(code, back, load), size: 4, base, near: address });
+    // The base must be the same at the load and at the sum.
+    const isKept = back.slice(source.at + 1, load.at + 1).every(({ writes }) => (writes & bitOf(other)) === 0);
+    return readTable(memory, { ...tableOf(code, back, load), load: isKept ? load.instruction : undefined, size: 4, base: { register: other, value: base }, near: address });
   }
   return undefined;
 }
@@ -145,22 +165,34 @@ function plus(value: number | undefined, more: number): number | undefined {
   return value === undefined || value < 0 ? undefined : value + more;
 }
 
-function readTable(memory: CpuMemory, { table, bound, size, base, near }: Table & { readonly size: 4 | 8; readonly base: number; readonly near: number }): readonly number[] | undefined {
+/** `load`: undefined where the table cannot be direct. */
+interface Read extends Table { readonly load: Instruction | undefined; readonly size: 4 | 8; readonly base: DirectTable['base']; readonly near: number }
+
+function readTable(memory: CpuMemory, { table, bound, load, size, base, near }: Read): JumpTable | undefined {
   if (table === undefined || table % 4 !== 0) return undefined;
-  const targets = new Set<number>();
+  const entries: (number | undefined)[] = [];
   for (let index = 0; index < Math.min(bound ?? TARGETS_MAX, TARGETS_MAX); index++) {
     const at = table + index * size;
-    if (at < BIAS || at + size > memory.limit || !hasRights(memory, at >>> 12, PAGE_FLAG.read)) break;
+    if (at < BIAS || at + size > memory.limit || !hasRights(memory, at >>> PAGE_SHIFT, PAGE_FLAG.read)) break;
     const low = memory.i32[(at - BIAS) >>> 2]!;
     if (size === 8 && memory.i32[(at + 4 - BIAS) >>> 2]! !== 0) break;
-    const target = (low + base) >>> 0;
-    if (!isPlausible(memory, target, near)) {
-      if (bound !== undefined) continue;
-      break;
-    }
-    targets.add(target);
+    const target = (low + (base?.value ?? 0)) >>> 0;
+    const isTarget = isPlausible(memory, target, near);
+    if (!isTarget && bound === undefined) break;
+    entries.push(isTarget ? target : undefined);
   }
-  return targets.size === 0 ? undefined : [...targets].sort((a, b) => a - b);
+  const targets = [...new Set(entries)].filter((target) => target !== undefined).sort((a, b) => a - b);
+  if (targets.length === 0) return undefined;
+  const pages = pagesOf(table, entries.length * size);
+  const isConstant = pages.every((page) => !hasRights(memory, page, PAGE_FLAG.write));
+  // Sums are of 64 bits in the guest.
+  const isDirect = load !== undefined && isConstant && table % size === 0 && targets.every((target) => base !== undefined || size === 8 || target < SIGN);
+  return { targets, direct: isDirect ? { load: load.address, table, size, base, entries, pages } : undefined };
+}
+
+function pagesOf(address: number, bytes: number): number[] {
+  const [first, last] = [address >>> PAGE_SHIFT, (address + bytes - 1) >>> PAGE_SHIFT];
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
 function isPlausible(memory: CpuMemory, target: number, near: number): boolean {

@@ -5,7 +5,7 @@
  * What this does NOT do: compile, own the table, or mark pages.
  */
 import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
-import { CONTROL, controlAddress, type CpuMemory } from '../../cpu.ts';
+import { BIAS, CONTROL, controlAddress, type CpuMemory } from '../../cpu.ts';
 import { analyse, type BlockCode } from './dataflow.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
 import { CLASSIFY_TYPE, classifyBody, SLOW_LOCALS, SLOW_TYPE, slowBody, SPECIAL_TYPE, specialBody, UNORDERED_TYPE, unorderedBody } from './emit-special.ts';
@@ -19,7 +19,7 @@ import { findLiveness } from './liveness.ts';
 import { coveredLoads } from './shared-checks.ts';
 import { coveredInStrip, widenTight } from './strip-rounds.ts';
 import { freeIn } from './strips.ts';
-import type { PlacedMap, UnitContext } from './unit-context.ts';
+import type { PlacedMap, PlacedTable, UnitContext } from './unit-context.ts';
 import { findNarrow } from './narrow.ts';
 import { LoadWindows } from './windows.ts';
 import type { CodeCache } from './code-cache.ts';
@@ -49,6 +49,8 @@ export interface Batch {
   readonly maps: readonly { readonly offset: number; readonly bytes: Uint8Array }[];
   /** Pages of data that the code relies on being readable. */
   readonly reliedPages: ReadonlySet<number>;
+  /** Data that the code relies on as it is. */
+  readonly tables: readonly { readonly address: number; readonly bytes: Uint8Array }[];
 }
 
 /** The batch of some entries; undefined when nothing can be translated there. `isWanted`: whether a callee may come along. */
@@ -61,10 +63,13 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
   const functions = new Map(plans.map((plan, index) => [plan.entry, IMPORTS.length + OWN_COUNT + index]));
   const reliedPages = new Set<number>();
   const maps: { offset: number; bytes: Uint8Array }[] = [];
+  const relied = new Map<number, number>();
   const units = plans.map((plan): LiftedUnit => {
     const [jumpMap, entryMap] = [makeMap(tableTargets(plan.graph), layout), makeMap(entryNumbers(plan.graph), layout)];
-    for (const map of [jumpMap, entryMap]) if (map !== undefined) maps.push(map);
-    const emitter = new UnitEmitter(contextOf(plan, { memory: code.memory, layout, unitType, functions, reliedPages, jumpMap, entryMap }));
+    const tables = placeTables(plan.graph, layout);
+    for (const map of [jumpMap, entryMap, ...tables.values()]) if (map !== undefined) maps.push(map);
+    for (const { table: { table, size, entries } } of tables.values()) relied.set(table, Math.max(relied.get(table) ?? 0, size * entries.length));
+    const emitter = new UnitEmitter(contextOf(plan, { memory: code.memory, layout, unitType, functions, reliedPages, jumpMap, entryMap, tables }));
     emitter.unit();
     const index = module.declareFunction(UNIT_TYPE);
     module.addBody([...SCRATCH_LOCALS, [emitter.integerCount, TYPE.i64], [emitter.floatCount, TYPE.f64]], emitter.code);
@@ -73,7 +78,8 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
     const resumes = plan.region.blocks.filter(({ kind }) => kind === 'call' || kind === 'callRegister').map(({ end }) => end);
     return { entries, pages: plan.region.pages, instructions: plan.instructions, resumes, callees: plan.region.callees, starts: plan.region.blocks.map(({ start }) => start) };
   });
-  return { module: module.finish(), units, maps, reliedPages };
+  const tables = [...relied].map(([address, length]) => ({ address, bytes: new Uint8Array(code.memory.i32.buffer, address - BIAS, length).slice() }));
+  return { module: module.finish(), units, maps, reliedPages, tables };
 }
 
 /** In the order of OWN. */
@@ -119,10 +125,11 @@ function choose(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayou
 
 interface Shared {
   readonly memory: CpuMemory; readonly layout: UnitLayout; readonly unitType: number; readonly functions: ReadonlyMap<number, number>;
-  readonly reliedPages: Set<number>; readonly jumpMap: PlacedMap | undefined; readonly entryMap: PlacedMap | undefined;
+  readonly reliedPages: Set<number>; readonly jumpMap: PlacedMap | undefined; readonly entryMap: PlacedMap | undefined; readonly tables: ReadonlyMap<number, PlacedTable>;
 }
 
-function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, functions, reliedPages, jumpMap, entryMap }: Shared): UnitContext {
+function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, functions, reliedPages, jumpMap, entryMap, tables }: Shared): UnitContext {
+  for (const { table } of tables.values()) for (const page of table.pages) reliedPages.add(page);
   const windows = new LoadWindows(graph);
   widenTight(graph.nodes, windows);
   const liveness = findLiveness(graph);
@@ -134,7 +141,7 @@ function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, fu
   });
   return {
     memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, narrow: findNarrow(graph), displacements: findDisplacements(graph),
-    checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, functionOf: (address) => functions.get(address),
+    checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, tables, functionOf: (address) => functions.get(address),
   };
 }
 
@@ -170,6 +177,23 @@ function tableTargets({ nodes, numbers }: Graph): ReadonlyMap<number, number> {
 
 function entryNumbers({ entries, numbers }: Graph): ReadonlyMap<number, number> {
   return new Map(entries.map((address) => [address, numbers.get(address)!]));
+}
+
+/** Tables whose jumps go by entry, where there is room for their maps. */
+function placeTables({ nodes, numbers }: Graph, layout: UnitLayout): ReadonlyMap<number, PlacedTable & { readonly bytes: Uint8Array }> {
+  const tables = new Map<number, PlacedTable & { readonly bytes: Uint8Array }>();
+  nodes.forEach(({ block, edges, indices }, index) => {
+    const table = block?.direct;
+    const position = table === undefined ? -1 : block!.instructions.findIndex(({ address }) => address === table.load);
+    if (table === undefined || position < 0) return;
+    const known = new Set(indices);
+    const order = table.entries.map((target) => (target === undefined ? 0 : numbers.get(target) ?? 0)).map((number) => (known.has(number) ? number : 0));
+    const isByEntry = edges.every((edge) => !('index' in edge) || edge.index === undefined);
+    const words = isByEntry ? Uint16Array.from({ length: Math.max(...known) + 1 }, (_, number) => order.indexOf(number)) : Uint16Array.from(order);
+    const offset = layout.allocate(words.byteLength);
+    if (offset !== undefined) tables.set(index, { table, position, offset, order: isByEntry ? order : undefined, bytes: new Uint8Array(words.buffer) });
+  });
+  return tables;
 }
 
 function makeMap(numbers: ReadonlyMap<number, number>, layout: UnitLayout): PlacedMap & { readonly bytes: Uint8Array } | undefined {

@@ -9,7 +9,7 @@ import { assert } from '../../../core/index.ts';
 import type { CpuMemory } from '../../cpu.ts';
 import type { CodeCache } from './code-cache.ts';
 import { isReturn, type Instruction } from './instruction.ts';
-import { findJumpTable, MadeConstants, type TableCode } from './jump-table.ts';
+import { findJumpTable, MadeConstants, type DirectTable, type JumpTable, type TableCode } from './jump-table.ts';
 
 /** The largest function that becomes one unit: sqlite3VdbeExec has 14000 instructions, and pieces of it would be left all the time. */
 const INSTRUCTIONS_MAX = 20_000;
@@ -32,6 +32,8 @@ export interface Block {
    */
   readonly kind: 'entry' | 'branch' | 'jump' | 'call' | 'callRegister' | 'return' | 'indirect' | 'table' | 'step';
   readonly edges: readonly Edge[];
+  /** Of a table in memory that the block itself reads. */
+  readonly direct?: DirectTable | undefined;
   /** Address behind the last of `instructions`, and where control comes back after a call or step. */
   readonly end: number;
   readonly resume: number;
@@ -89,8 +91,8 @@ class Scan {
   readonly leaders = new Set<number>();
   readonly pages = new Set<number>();
   readonly callees = new Set<number>();
-  /** Address of an indirect jump → its targets. */
-  readonly tables = new Map<number, readonly number[]>();
+  /** Of an indirect jump, by its address. */
+  readonly tables = new Map<number, JumpTable>();
   readonly #jumps = new Set<number>();
 
   readonly #max: number;
@@ -115,10 +117,10 @@ class Scan {
     const before = this.instructions.size;
     for (const address of [...this.#jumps]) {
       this.#jumps.delete(address);
-      const targets = findJumpTable(this.#memory, this.#tableCode, address);
-      if (targets === undefined) continue;
-      this.tables.set(address, targets);
-      this.flood(targets);
+      const table = findJumpTable(this.#memory, this.#tableCode, address);
+      if (table === undefined) continue;
+      this.tables.set(address, table);
+      this.flood(table.targets);
     }
     return this.instructions.size > before;
   }
@@ -206,10 +208,11 @@ function makeBlock(scan: Scan, start: number, indexOf: ReadonlyMap<number, numbe
   }
 }
 
-function registerJump(scan: Scan, instruction: Instruction, edge: (address: number) => Edge): Pick<Block, 'kind' | 'edges'> {
+function registerJump(scan: Scan, instruction: Instruction, edge: (address: number) => Edge): Pick<Block, 'kind' | 'edges' | 'direct'> {
   const { address, length, rd } = instruction;
   if (rd !== 0) return { kind: 'callRegister', edges: [edge(address + length)] };
   if (isReturn(instruction)) return { kind: 'return', edges: [] };
-  const targets = scan.tables.get(address)?.map(edge).filter((target) => 'block' in target) ?? [];
-  return targets.length === 0 ? { kind: 'indirect', edges: [] } : { kind: 'table', edges: targets };
+  const { targets, direct } = scan.tables.get(address) ?? { targets: [], direct: undefined };
+  const edges = targets.map(edge).filter((target) => 'block' in target);
+  return edges.length === 0 ? { kind: 'indirect', edges: [] } : { kind: 'table', edges, direct };
 }

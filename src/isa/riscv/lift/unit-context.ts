@@ -5,11 +5,18 @@
 import type { CpuMemory } from '../../cpu.ts';
 import type { BlockCode, Registers } from './dataflow.ts';
 import type { Graph } from './graph.ts';
+import type { DirectTable } from './jump-table.ts';
 import type { UnitLayout } from './layout.ts';
 import type { LoadWindows } from './windows.ts';
 
 /** A map from addresses to numbers of blocks, two bytes for each two bytes of code: where it lies, its first address, its bytes, and how many addresses it has. */
 export interface PlacedMap { readonly offset: number; readonly low: number; readonly span: number; readonly count: number }
+
+/**
+ * A jump table whose content is relied on, read by the instruction at `position` of its block. `order`: the number of the block that each entry leads to, 0 where there is none, where the jump can go
+ * by entry; the map at `offset` then gives an entry for each number. undefined: the map gives the number for each entry.
+ */
+export interface PlacedTable { readonly table: DirectTable; readonly position: number; readonly offset: number; readonly order: readonly number[] | undefined }
 
 export interface UnitContext {
   readonly memory: CpuMemory;
@@ -28,6 +35,8 @@ export interface UnitContext {
   /** Of the targets of indirect jumps, and of the addresses besides its own at which the unit can be entered; undefined when it has none. */
   readonly jumpMap: PlacedMap | undefined;
   readonly entryMap: PlacedMap | undefined;
+  /** By node. */
+  readonly tables: ReadonlyMap<number, PlacedTable>;
   readonly unitType: number;
   /** Instructions of the unit. */
   readonly instructions: number;
