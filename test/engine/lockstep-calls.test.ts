@@ -52,13 +52,13 @@ class Program {
     const load = size === '4' ? `lw ${index}, 0(${index}); add ${index}, ${index}, ${base}` : `ld ${index}, 0(${index})`;
     const scale = this.#oneIn(3) ? `sh${size === '4' ? 2 : 3}add ${index}, ${index}, ${base}` : `slli ${index}, ${index}, ${size === '4' ? 2 : 3}; add ${index}, ${index}, ${base}`;
     const blocks = Array.from({ length: count }, (_, block) => `L${first + block}: ${this.#compute()}; ${this.#oneIn(3) ? `j L${first + this.#random.below(count)}f` : ''}`);
-    return `andi ${index}, ${this.#any()}, ${mask}; la ${base}, T${table}; ${other} ${scale}; ${load}; addi s8, s8, -1; bltz s8, bail; jr ${index}; ${blocks.map((block) => block.replace(/j L(\d+)f/, 'j L$1')).join('; ')}`;
+    return `andi ${index}, ${this.#any()}, ${mask}; lla ${base}, T${table}; ${other} ${scale}; ${load}; addi s8, s8, -1; bltz s8, bail; jr ${index}; ${blocks.map((block) => block.replace(/j L(\d+)f/, 'j L$1')).join('; ')}`;
   }
 
   #piece(hasFrame: boolean): string {
     switch (this.#random.below(12)) {
       case 0: case 1: case 2: return hasFrame || this.#oneIn(4) ? `call ${this.#function()}` : this.#compute();
-      case 3: return hasFrame ? `la t1, ${this.#function()}; jalr t1` : this.#compute();
+      case 3: return hasFrame ? `lla t1, ${this.#function()}; jalr t1` : this.#compute();
       case 4: return `jal t0, ${this.#of('m0 m1 m2')}`;
       case 5: case 6: return this.#table();
       case 7: return this.#oneIn(3) ? `${this.#of('beqz bltz')} ${this.#any()}, ${this.#function()}` : this.#compute();
