@@ -46,7 +46,7 @@ export function findDisplacements(graph: Graph): Int32Array {
   return before.map(within);
 }
 
-/** Between a register of the block and what `push` pushes. */
+/** Stores the local `value` as a register of the block. */
 function storeRegister(code: CodeWriter, { registers }: Pick<UnitLayout, 'registers'>, register: number, value: number): void {
   code.i32Const(0); code.localGet(value); code.access(OP.i64Store, 3, registers + CPU_STATE_OFFSET.x + 8 * register);
 }
@@ -133,7 +133,7 @@ export function leave(code: CodeWriter): void {
   code.op(OP.return);
 }
 
-/** A call of the unit in the table slot on the stack, from outside of units, with what is in the block; leaves the locals as they are named. */
+/** Numbers of the locals of a caller that is no unit. */
 export interface OutsideLocals { readonly stack: number; readonly argument: number; readonly fuel: number; readonly next: number }
 
 /** Pops what came back, for a caller that looks at the block: it is complete then. `next` is even where nobody has to look first. */
