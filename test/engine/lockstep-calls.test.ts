@@ -39,21 +39,22 @@ class Program {
     return this.#oneIn(3) ? `addi ${this.#any()}, ${this.#any()}, ${this.#random.below(200) - 100}` : `${this.#of('add sub xor and or addw mul')} ${this.#any()}, ${this.#any()}, ${this.#any()}`;
   }
 
-  /** A jump through a table of distances or of addresses to places of this function, and now and then to another one. */
+  /** A jump through a table of distances or of addresses to places of this function, and now and then to another one or to nowhere. */
   #table(): string {
     const [first, size, table] = [this.#labels, this.#of('4 8'), this.#tables.length];
     if (table === TABLES) return this.#compute();
     const count = 2 + this.#random.below(4);
     this.#labels += count + 1;
     const targets = Array.from({ length: TABLE_ENTRIES }, () => (this.#oneIn(20) ? this.#function() : `L${first + this.#random.below(count)}`));
-    this.#tables.push(targets.map((target) => (size === '4' ? `.word ${target} - T${table}` : `.dword ${target}`)).join('\n'));
+    this.#tables.push(targets.map((target) => (this.#oneIn(40) ? `.${size}byte 0x87654321` : size === '4' ? `.word ${target} - T${table}` : `.dword ${target}`)).join('\n'));
     const [index, base] = ['t2', this.#of('t3 t3 s9')];
     const mask = this.#oneIn(8) ? 15 : 7;
     const other = this.#oneIn(3) ? `beqz ${this.#any()}, L${first + count}; addi ${base}, ${base}, ${this.#of('4 8 8 8 16')}; L${first + count}:` : `L${first + count}:`;
+    const bound = this.#oneIn(3) ? `li t4, ${TABLE_ENTRIES - 1}; bltu t4, ${index}, L${first};` : '';
     const load = size === '4' ? `lw ${index}, 0(${index}); add ${index}, ${index}, ${base}` : `ld ${index}, 0(${index})`;
     const scale = this.#oneIn(3) ? `sh${size === '4' ? 2 : 3}add ${index}, ${index}, ${base}` : `slli ${index}, ${index}, ${size === '4' ? 2 : 3}; add ${index}, ${index}, ${base}`;
     const blocks = Array.from({ length: count }, (_, block) => `L${first + block}: ${this.#compute()}; ${this.#oneIn(3) ? `j L${first + this.#random.below(count)}f` : ''}`);
-    return `addi s8, s8, -1; bltz s8, bail; andi ${index}, ${this.#any()}, ${mask}; lla ${base}, T${table}; ${other} ${scale}; ${load}; jr ${index}; ${blocks.map((block) => block.replace(/j L(\d+)f/, 'j L$1')).join('; ')}`;
+    return `addi s8, s8, -1; bltz s8, bail; andi ${index}, ${this.#any()}, ${mask}; ${bound} lla ${base}, T${table}; ${other} ${scale}; ${load}; jr ${index}; ${blocks.map((block) => block.replace(/j L(\d+)f/, 'j L$1')).join('; ')}`;
   }
 
   #piece(hasFrame: boolean): string {

@@ -26,14 +26,14 @@ type Code = TableCode;
 
 /**
  * A table whose content tells where the jump goes: entry i lies at `table` + i * `size`, and the instruction at `load` reads it. `base`: the register that is added to what was loaded, with the
- * value that it must have. A target of undefined: the entry tells nothing. `pages`: those of the table.
+ * value that it must have. `entries`: where each leads to, below 2^32. `pages`: those of the table.
  */
 export interface DirectTable {
   readonly load: number;
   readonly table: number;
   readonly size: 4 | 8;
   readonly base: { readonly register: number; readonly value: number } | undefined;
-  readonly entries: readonly (number | undefined)[];
+  readonly entries: readonly number[];
   readonly pages: readonly number[];
 }
 export interface JumpTable { readonly targets: readonly number[]; readonly direct: DirectTable | undefined }
@@ -170,24 +170,25 @@ interface Read extends Table { readonly load: Instruction | undefined; readonly 
 
 function readTable(memory: CpuMemory, { table, bound, load, size, base, near }: Read): JumpTable | undefined {
   if (table === undefined || table % 4 !== 0) return undefined;
-  const entries: (number | undefined)[] = [];
+  const entries: (number | undefined)[] = []; // undefined: no place of this function.
   for (let index = 0; index < Math.min(bound ?? TARGETS_MAX, TARGETS_MAX); index++) {
     const at = table + index * size;
     if (at < BIAS || at + size > memory.limit || !hasRights(memory, at >>> PAGE_SHIFT, PAGE_FLAG.read)) break;
     const low = memory.i32[(at - BIAS) >>> 2]!;
     if (size === 8 && memory.i32[(at + 4 - BIAS) >>> 2]! !== 0) break;
-    const target = (low + (base?.value ?? 0)) >>> 0;
-    const isTarget = isPlausible(memory, target, near);
+    const sum = low + (base?.value ?? 0);
+    const target = sum >>> 0;
+    const isTarget = (base === undefined || sum === target) && isPlausible(memory, target, near); // The guest adds 64 bits.
     if (!isTarget && bound === undefined) break;
     entries.push(isTarget ? target : undefined);
   }
-  const targets = [...new Set(entries)].filter((target) => target !== undefined).sort((a, b) => a - b);
-  if (targets.length === 0) return undefined;
+  const known = entries.filter((target) => target !== undefined);
+  if (known.length === 0) return undefined;
+  const targets = [...new Set(known)].sort((a, b) => a - b);
   const pages = pagesOf(table, entries.length * size);
   const isConstant = pages.every((page) => !hasRights(memory, page, PAGE_FLAG.write));
-  // Sums are of 64 bits in the guest.
-  const isDirect = load !== undefined && isConstant && table % size === 0 && targets.every((target) => base !== undefined || size === 8 || target < SIGN);
-  return { targets, direct: isDirect ? { load: load.address, table, size, base, entries, pages } : undefined };
+  const isDirect = load !== undefined && isConstant && table % size === 0 && known.length === entries.length && known.every((target) => base !== undefined || size === 8 || target < SIGN);
+  return { targets, direct: isDirect ? { load: load.address, table, size, base, entries: known, pages } : undefined };
 }
 
 function pagesOf(address: number, bytes: number): number[] {

@@ -187,7 +187,7 @@ function placeTables({ nodes, numbers }: Graph, layout: UnitLayout): ReadonlyMap
     const position = table === undefined ? -1 : block!.instructions.findIndex(({ address }) => address === table.load);
     if (table === undefined || position < 0) return;
     const known = new Set(indices);
-    const order = table.entries.map((target) => (target === undefined ? 0 : numbers.get(target) ?? 0)).map((number) => (known.has(number) ? number : 0));
+    const order = table.entries.map((target) => numbers.get(target) ?? 0).map((number) => (known.has(number) ? number : 0));
     const isByEntry = edges.every((edge) => !('index' in edge) || edge.index === undefined);
     const words = isByEntry ? Uint16Array.from({ length: Math.max(...known) + 1 }, (_, number) => order.indexOf(number)) : Uint16Array.from(order);
     const offset = layout.allocate(words.byteLength);
