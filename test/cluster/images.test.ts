@@ -62,7 +62,7 @@ it('a user that the image does not know, and what is no user, is refused', async
     rig.write('users.yaml', rig.read('images.yaml').toString().replace('user: worker', `user: ${user}`));
     return (await rig.stillpoint(['up', 'users.yaml'], 'users')).stderr;
   };
-  expect(await says('nobody')).toMatch(/^stillpoint: E_USER_UNKNOWN: "nobody" is no user of the machine/);
+  expect(await says('nobody')).toMatch(/^stillpoint: E_USER_UNKNOWN: users.yaml:3: groups.tool.user: "nobody" is no user of the machine/);
   expect(await says('"a b"')).toMatch(/^stillpoint: E_MANIFEST: users.yaml:3: groups.tool.user: the user is UID, UID:GID, NAME or NAME:GROUP/);
 });
 
