@@ -9,7 +9,7 @@
  * unchecked is readable, and the jump tables that it relies on are as they were; the key only finds. Slots and places of jump maps are the same in all processes of a program, so code fits wherever it goes.
  * What this does NOT do: read or write files (live/translation-files.ts), install (unit-table.ts).
  */
-import { limits } from '../core/index.ts';
+import { limits, sameBytes } from '../core/index.ts';
 import { BIAS, PAGE_FLAG, type Batch, type UnitLayout } from '../isa/index.ts';
 import { hasGrown, KeptModule, type EngineModules, type MachineCode } from './kept-module.ts';
 import type { GuestMemory } from './memory.ts';
@@ -183,12 +183,8 @@ export class PageDigests {
       if ((memory.pageFlags[page]! & PAGE_FLAG.read) === 0) return false;
     }
     for (const page of tablePagesOf(batch)) if ((memory.pageFlags[page]! & PAGE_FLAG.write) !== 0) return false; // Stores to it would drop the batch.
-    for (const { address, bytes } of batch.tables) if (!isSame(memory.u8.subarray(address - BIAS, address - BIAS + bytes.length), bytes)) return false;
+    for (const { address, bytes } of batch.tables) if (!sameBytes(memory.u8.subarray(address - BIAS, address - BIAS + bytes.length), bytes)) return false;
     for (const [page, digest] of digests) if (this.of(page) !== digest) return false;
     return true;
   }
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

@@ -11,7 +11,7 @@
  * A batch is valid until it is confirmed or abandoned: the memory of its packs is used again.
  * What this does NOT do: commit.
  */
-import { assert, limits, type Digests } from '../core/index.ts';
+import { assert, limits, sameBytes, type Digests } from '../core/index.ts';
 import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeObjectList, encodeRoot, FAN_OUT_SHIFT, HASH_BYTES, INLINE_SECTION_BYTES_MAX, readHash, type ByteString, type TreeRoot } from './format.ts';
 import { PackArena } from './pack-arena.ts';
@@ -283,12 +283,6 @@ function paddedPage(bytes: Uint8Array, pageIndex: number): Uint8Array {
 
 function isZero(page: Uint8Array): boolean {
   for (let index = 0; index < page.length; index++) if (page[index] !== 0) return false;
-  return true;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
   return true;
 }
 

@@ -8,7 +8,7 @@
  * every root that has it. Beside a machine that writes, what seems missing is looked for once more before it is named.
  * What this does NOT do: repair, or know which roots matter.
  */
-import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
+import { sameBytes, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
 import { decodeNode, decodeRoot, FAN_OUT, HASH_BYTES, hashBytes, nodeLevelOf, readHash, type TreeRoot } from './format.ts';
 import { HashSet } from './hash-set.ts';
@@ -263,8 +263,4 @@ function locationAt(bytes: Uint8Array | undefined, { pack, slot }: Pick<PageLoca
 
 function isAt(bytes: Uint8Array | undefined, place: PageLocation): boolean {
   return locationAt(bytes, place)?.isNode === place.isNode;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -4,7 +4,7 @@
  * Invariants: keys are Latin-1 strings (one code unit a byte), so string order is unsigned byte order; values are copied in and out.
  * What this does NOT do: persist anything.
  */
-import { assert, StillpointError, type ErrorCode } from '../core/index.ts';
+import { assert, sameBytes, StillpointError, type ErrorCode } from '../core/index.ts';
 import { KEY_BYTES_MAX } from './format.ts';
 import { TABLES, type Store, type StoreBatch, type Table } from './store.ts';
 
@@ -166,9 +166,4 @@ function lowerBound(sorted: readonly string[], key: string): number {
     else high = middle;
   }
   return low;
-}
-
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

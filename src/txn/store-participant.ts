@@ -8,7 +8,7 @@
  * Invariants: a batch is prepared only when its expectations hold and no other prepared batch touches a key of it; committing applies batch and removal
  * in one commit. What this does NOT do: lock keys against writers that do not come through here: whoever prepares keeps those away (a run: its owner).
  */
-import { assert, StillpointError, type Canonical, type Digests } from '../core/index.ts';
+import { assert, StillpointError, sameBytes, type Canonical, type Digests } from '../core/index.ts';
 import { TABLES, type StoreBatch, type StoreDelete, type StoreExpectation, type StorePut, type Table } from '../store/index.ts';
 import { fencePut, readFence } from './fence.ts';
 import type { StoreContext } from './ownership.ts';
@@ -160,9 +160,4 @@ function keysOf({ expect = [], deletes = [], puts = [] }: StoreBatch): ReadonlyS
 
 function encode(text: string): Uint8Array {
   return new TextEncoder().encode(text);
-}
-
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -1,25 +1,17 @@
 /** Translations that another machine has made: used where memory is what they were made from, never elsewhere. */
-import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 import { describe, expect, it } from 'vitest';
-import { EngineModules } from '../../src/engine/kept-module.ts';
 import { ProgramTranslations, type TranslationStore } from '../../src/engine/translations.ts';
 import { riscv64 } from '../../src/isa/index.ts';
+import { SharedTranslations } from '../programs/shared-translations.ts';
 import { Random } from '../isa/random.ts';
 import { CODE, DATA, LockstepPair, randomCode, randomMixedCode } from './lockstep-machines.ts';
 
 /** A store whose keys do not tell programs apart, so that only the digests of pages do. */
-class OneStore implements TranslationStore {
+class OneStore extends SharedTranslations {
   kept = new ProgramTranslations();
 
-  digest(...parts: readonly Uint8Array[]): string {
-    const hash = createHash('sha256');
-    for (const part of parts) hash.update(part);
-    return hash.digest('hex');
-  }
-
-  program(): ProgramTranslations { return this.kept; }
-  engine(): EngineModules { return new EngineModules(); }
+  override program(): ProgramTranslations { return this.kept; }
 
   /** As if another process had read it from its file. */
   reopen(): void { this.kept = new ProgramTranslations(deserialize(serialize(this.kept.news())) as ReturnType<ProgramTranslations['news']>); }

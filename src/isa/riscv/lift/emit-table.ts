@@ -12,9 +12,9 @@ import { copyRegisters, type Registers } from './dataflow.ts';
 import { exitIndirect } from './emit-call.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
-import { leave } from './handover.ts';
+import { exitWord, leave, storeOutcome } from './handover.ts';
 import type { Instruction } from './instruction.ts';
-import { LOCAL, OUTCOME, REASON } from './layout.ts';
+import { LOCAL, REASON } from './layout.ts';
 import type { PlacedMap, PlacedTable } from './unit-context.ts';
 
 /** An indirect jump with known targets. */
@@ -71,8 +71,7 @@ function leaveIfHigh(unit: UnitEmitter, { address }: Instruction): void {
   code.localGet(LOCAL.next); code.i64ConstSmall(32); code.op(OP.i64ShrU); code.op(OP.i32WrapI64);
   unit.openIf(false);
   unit.storeSets(state.dirty, state.dirtyFloats);
-  code.i32Const(0); code.localGet(LOCAL.fuel); code.access(OP.i32Store, 2, layout.outcome + OUTCOME.fuel);
-  code.i32Const(0); code.i64Const(BigInt(address) | (1n << 32n) | (BigInt(REASON.instruction) << 48n)); code.access(OP.i64Store, 3, layout.outcome + OUTCOME.pc);
+  storeOutcome(code, layout, () => code.i64Const(exitWord(address, 1, REASON.instruction)));
   leave(code);
   unit.close();
 }

@@ -20,14 +20,14 @@ import { STACK_POINTER } from './facts.ts';
 import { emitInstruction } from './emit-instruction.ts';
 import { emitLimits } from './emit-float.ts';
 import { emitTerminator } from './emit-control.ts';
-import { ARGUMENT, PASSED, pushResult, refuse, storePassed } from './handover.ts';
+import { ARGUMENT, exitWord, PASSED, pushResult, refuse, storeOutcome, storePassed } from './handover.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
 import type { Block } from './region.ts';
 import type { Span } from './shared-checks.ts';
 import { droppedBetween } from './strip-rounds.ts';
 import type { UnitContext } from './unit-context.ts';
-import { LEFT, LOCAL, OUTCOME, REASON, type UnitLayout } from './layout.ts';
+import { LEFT, LOCAL, REASON, type UnitLayout } from './layout.ts';
 
 type LabelKind = 'leave' | 'loop' | 'merge' | 'plain';
 interface Label { readonly kind: LabelKind; readonly node: number }
@@ -106,8 +106,7 @@ export class UnitEmitter {
     for (let task = this.#tasks.pop(); task !== undefined; task = this.#tasks.pop()) task();
     code.op(OP.unreachable);
     this.close();
-    code.i32Const(0); code.localGet(LOCAL.fuel); code.access(OP.i32Store, 2, this.layout.outcome + OUTCOME.fuel);
-    code.i32Const(0); code.localGet(LOCAL.exit); code.access(OP.i64Store, 3, this.layout.outcome + OUTCOME.pc);
+    storeOutcome(code, this.layout, () => code.localGet(LOCAL.exit));
     pushResult(code, LEFT);
   }
 
@@ -272,7 +271,7 @@ export class UnitEmitter {
     const isFuel = reason === REASON.fuel;
     const left = isFuel ? 0 : this.instructions.length - this.position;
     const address = isFuel ? this.#blockStart : instruction!.address;
-    this.code.i64Const(BigInt(address) | (BigInt(left) << 32n) | (BigInt(reason) << 48n)); this.code.localSet(LOCAL.exit);
+    this.code.i64Const(exitWord(address, left, reason)); this.code.localSet(LOCAL.exit);
   }
 
   #blockStart = 0;

@@ -61,7 +61,8 @@ export function storePassed(code: CodeWriter, layout: Pick<UnitLayout, 'register
   storeRegister(code, layout, ARGUMENT, argument);
 }
 
-function setMoved({ outcome }: UnitLayout, code: CodeWriter, push: () => void): void {
+/** Stores what `push` pushes as OUTCOME.moved. */
+function setMoved(code: CodeWriter, { outcome }: Pick<UnitLayout, 'outcome'>, push: () => void): void {
   code.i32Const(0); push(); code.access(OP.i32Store, 2, outcome + OUTCOME.moved);
 }
 
@@ -78,13 +79,13 @@ export function lateBody(layout: UnitLayout): CodeWriter {
   code.i32Const(1); code.op(OP.i32And); code.op(OP.i32Eqz);
   code.open(OP.if, TYPE.empty);
   storePassed(code, layout, { stack, argument });
-  setMoved(layout, code, () => { code.localGet(next); code.localGet(back); code.op(OP.i32Ne); }); // Without fuel somebody has to look.
+  setMoved(code, layout, () => { code.localGet(next); code.localGet(back); code.op(OP.i32Ne); }); // Without fuel somebody has to look.
   code.localGet(came); code.i64Const(1n << BigInt(NEXT_SHIFT)); code.op(OP.i64Or); code.op(OP.return);
   code.end();
   code.open(OP.block, TYPE.empty);
   code.i32Const(0); code.access(OP.i32Load, 2, layout.outcome + OUTCOME.moved); code.op(OP.i32Eqz); code.brIf(0);
   code.localGet(next); code.localGet(back); code.i32Const(1); code.op(OP.i32Or); code.op(OP.i32Ne); code.brIf(0);
-  setMoved(layout, code, () => code.i32Const(0));
+  setMoved(code, layout, () => code.i32Const(0));
   code.localGet(came); code.op(OP.i32WrapI64); code.i32Const(0); code.op(OP.i32LtS); code.brIf(0);
   pushRegister(code, layout, STACK_POINTER); code.localGet(stack); code.op(OP.i64Ne); code.brIf(0);
   code.i64ConstSmall(0); code.op(OP.return);
@@ -101,7 +102,7 @@ export function astrayBody(layout: UnitLayout): CodeWriter {
   const code = new CodeWriter();
   const [next, fuel, stack, argument] = [0, 1, 2, 3];
   storePassed(code, layout, { stack, argument });
-  setMoved(layout, code, () => code.i32Const(1));
+  setMoved(code, layout, () => code.i32Const(1));
   code.localGet(next); code.i64ConstSmall(1); code.op(OP.i64Or);
   packResult(code, fuel);
   return code;
@@ -127,6 +128,17 @@ export function refuse(code: CodeWriter, address?: number): void {
   code.op(OP.return);
 }
 
+/** Where execution stands when a unit leaves, as one outcome word: at `address`, of whose block `left` instructions are given back. */
+export function exitWord(address: number, left: number, reason: number): bigint {
+  return BigInt(address) | (BigInt(left) << 32n) | (BigInt(reason) << 48n);
+}
+
+/** Stores the outcome words: the fuel, and the exit word that `push` pushes. */
+export function storeOutcome(code: CodeWriter, { outcome }: Pick<UnitLayout, 'outcome'>, push: () => void): void {
+  code.i32Const(0); code.localGet(LOCAL.fuel); code.access(OP.i32Store, 2, outcome + OUTCOME.fuel);
+  code.i32Const(0); push(); code.access(OP.i64Store, 3, outcome + OUTCOME.pc);
+}
+
 /** Everybody returns: the outcome words say where execution stands. */
 export function leave(code: CodeWriter): void {
   pushResult(code, LEFT);
@@ -142,7 +154,7 @@ export function takeResult(code: CodeWriter, layout: Pick<UnitLayout, 'registers
   code.localGet(next); code.i64ConstSmall(NEXT_SHIFT); code.op(OP.i64ShrU); code.localTee(next); code.op(OP.i32WrapI64); code.i32Const(1); code.op(OP.i32And);
   code.open(OP.if, TYPE.empty);
   code.localGet(next); code.i32Const(0); code.access(OP.i32Load, 2, layout.outcome + OUTCOME.moved); code.op(OP.i64ExtendI32u); code.op(OP.i64Sub); code.localSet(next);
-  code.i32Const(0); code.i32Const(0); code.access(OP.i32Store, 2, layout.outcome + OUTCOME.moved);
+  setMoved(code, layout, () => code.i32Const(0));
   code.byte(OP.else);
   storePassed(code, layout, { stack, argument });
   code.end();
