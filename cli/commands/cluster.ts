@@ -21,7 +21,7 @@ export function addClusterCommands(program: Command): void {
   addPlan(program);
   addUp(program);
   addPipe(program);
-  program.command('cluster-process', { hidden: true }).description('a process of a cluster; started by up').action(() => runClusterProcess());
+  program.command('cluster-process', { hidden: true }).description('a process of a cluster; started by up').argument('<cluster>', 'for whoever lists processes').argument('<number>', 'of the process, as plan shows it').action(() => runClusterProcess());
 }
 
 function addUp(program: Command): void {
@@ -36,7 +36,7 @@ function addUp(program: Command): void {
     .option('--keys <file>', 'the key file that the agents of other hosts have, too')
     .option('--ephemeral', 'keep nothing: no journals, no checkpoints; a killed process ends the cluster')
     .option('--report <file>', 'write the reports of all nodes as JSON')
-    .option('--json', 'print the reports of all nodes as JSON when the cluster ends')
+    .option('--json', 'print the reports of all nodes as JSON when the cluster ends, stops or fails')
     .option('--no-logs', 'do not show what the nodes print')
     .option('--no-progress', 'do not show nodes and channels on a terminal')
     .addHelpText('after', `
@@ -47,10 +47,13 @@ A node is the run CLUSTER.GROUP-I: show, log and replay work on it, without its 
 A killed process is started again; a node that fails ends the cluster. Exit status: 0 when all nodes ended with 0.`)
     .action(async (file: string, flags: UpFlags) => {
       const plan = await readClusterPlan({ file, processes: flags.processes, name: flags.name, isForRun: true, store: flags.store, isEphemeral: flags.ephemeral });
-      const result = await drive(plan, { store: flags.store, keys: flags.keys, isResume: flags.resume === true, progress: flags.progress, logs: flags.logs, linesTo: flags.json === true ? process.stderr : process.stdout });
-      const report = reportOf(plan, result);
-      if (flags.report !== undefined) writeReport(flags.report, report);
-      if (flags.json === true) say(toJson(report));
+      const tell = (result: UpResult): void => {
+        const report = reportOf(plan, result);
+        if (flags.report !== undefined) writeReport(flags.report, report);
+        if (flags.json === true) say(toJson(report));
+      };
+      const result = await drive(plan, { store: flags.store, keys: flags.keys, isResume: flags.resume === true, progress: flags.progress, logs: flags.logs, linesTo: flags.json === true ? process.stderr : process.stdout, onFailed: tell });
+      tell(result);
       const given = (['name', 'store', 'keys'] as const).map((option) => (flags[option] === undefined ? '' : ` --${option} ${flags[option]}`)).join('');
       finish(plan, result, plan.isEphemeral ? undefined : `stillpoint up ${file}${given} --resume`);
     });
@@ -107,11 +110,11 @@ async function ownInput(directory: string): Promise<string | undefined> {
 }
 
 /** Runs a plan with progress and logs; Ctrl-C stops it at a resumable point. */
-async function drive(plan: ClusterPlan, how: { readonly store: string | undefined; readonly keys?: string | undefined; readonly isResume: boolean; readonly progress: boolean; readonly logs: boolean; readonly linesTo: NodeJS.WriteStream }): Promise<UpResult> {
+async function drive(plan: ClusterPlan, how: { readonly store: string | undefined; readonly keys?: string | undefined; readonly isResume: boolean; readonly progress: boolean; readonly logs: boolean; readonly linesTo: NodeJS.WriteStream; readonly onFailed?: UpRequest['onFailed'] }): Promise<UpResult> {
   const stop = stopOnSignals();
   const line = new StatusLine(plan.name, how.progress);
   const request: UpRequest = {
-    plan, store: how.store, keys: how.keys, isResume: how.isResume, entry: [process.argv[1]!, 'cluster-process'], stopRequested: stop.requested,
+    plan, store: how.store, keys: how.keys, isResume: how.isResume, entry: [process.argv[1]!, 'cluster-process'], stopRequested: stop.requested, onFailed: how.onFailed,
     onStatus: (status) => { line.update(() => statusText(status), (linesMax) => statusDetails(plan, status, linesMax)); },
     onNote: note,
     onLine: (node, stream, text) => {

@@ -59,13 +59,23 @@ export async function replayMembers(context: StoreContext, { members, engine, co
     const mine = near.filter(({ writer }) => writer === name);
     const away = far.filter(({ writer }) => writer === name);
     const onOutput = (operations: readonly OutputOperation[]): void => { for (const operation of operations) for (const end of [...mine, ...away]) end.compare(operation); };
-    nodes.push(await replayStored(context, { name, engine, comparesFiles, onOutput }, hooks(name)));
+    nodes.push(await named(name, replayStored(context, { name, engine, comparesFiles, onOutput }, hooks(name))));
     for (const end of mine) end.mustBeComplete();
     for (const end of away) end.finish();
     const difference = away.find((end) => end.difference !== undefined)?.difference;
     if (difference !== undefined) return { nodes, channels: 0, bytes: 0, difference };
   }
   return { nodes, channels: near.length + far.length, bytes: sum(near) + sum(far), difference: undefined };
+}
+
+/** Of many nodes, what is wrong is said with the name of the one. */
+async function named<Result>(run: string, action: Promise<Result>): Promise<Result> {
+  try {
+    return await action;
+  } catch (error) {
+    if (!(error instanceof StillpointError) || error.message.includes(run)) throw error;
+    throw new StillpointError(error.code, `run ${run}: ${error.message}`, { data: { ...error.data, run }, cause: error });
+  }
 }
 
 /** A channel has one number at all its ends; a writer that runs several times over has it in each of its runs. */

@@ -6,7 +6,7 @@
 import { StillpointError, type Digests } from '../core/index.ts';
 import { unsavable } from '../core/live/digest.ts';
 import type { ImageTree } from '../image/index.ts';
-import { encodeManifest, type CheckpointInterval, type HostBinding, type HostBindings, type ImageSetting, type RunManifest } from '../manifest/index.ts';
+import { decodeManifest, encodeManifest, type CheckpointInterval, type HostBinding, type HostBindings, type ImageSetting, type RunManifest } from '../manifest/index.ts';
 import { createRun, openJournal, openRun, readRun, runNames, underLease, type RunRecord, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { bootGuest, ENGINE_DEFAULT, type EngineName } from './context.ts';
@@ -102,7 +102,7 @@ async function resumeNode(request: NodeRequest): Promise<SessionResult> {
     mustBeTheSame(request, writer.record);
     return await resumeSession({
       context, writer, hooks: request.hooks, peers: request.peers(writer.epoch),
-      wishes: { policy: request.checkpointEvery, maxInstructions: undefined, have: new Map(), bind: new Map(), engine: request.engine ?? ENGINE_DEFAULT },
+      wishes: { policy: request.checkpointEvery, maxInstructions: request.manifest.maxInstructions, have: new Map(), bind: new Map(), engine: request.engine ?? ENGINE_DEFAULT },
     });
   } catch (error) {
     await abandon(writer);
@@ -110,9 +110,10 @@ async function resumeNode(request: NodeRequest): Promise<SessionResult> {
   }
 }
 
-/** A changed manifest would go on with another job under the old one's name. */
+/** A changed manifest would go on with another job under the old one's name. Where the run has its cap is no part of the job. */
 function mustBeTheSame({ context, manifest, name }: NodeRequest, record: RunRecord): void {
   const recorded = openJournal(context, record).genesis().manifest;
-  if (Buffer.compare(recorded, encodeManifest(manifest)) === 0) return;
+  const { maxInstructions } = decodeManifest(recorded);
+  if (Buffer.compare(recorded, encodeManifest({ ...manifest, maxInstructions })) === 0) return;
   throw new StillpointError('E_CLUSTER_CHANGED', `run ${name} was started from another manifest than the one given now; put the manifest back, or remove the run and start again`, { data: { run: name } });
 }

@@ -42,7 +42,8 @@ export interface ResumeRequest {
   readonly exportLayer?: string | undefined;
 }
 
-export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly maxInstructions: bigint | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName; readonly exportLayer?: string | undefined }
+/** `maxInstructions`: null for no cap, undefined for the one of the run's manifest. */
+export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly maxInstructions: bigint | null | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName; readonly exportLayer?: string | undefined }
 
 /** Goes on with a run. Throws StillpointError E_RUN_UNKNOWN, E_RUN_OWNED, E_RUN_FINISHED, damage and host trouble. */
 export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Promise<SessionResult> {
@@ -109,7 +110,7 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
     const past: Past = { inputs, facts: recordedFacts(origin), isStrict: false };
     const feed = new InputFeed({ past, live: { ports, host: hostFacts, append: recording.append } });
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports), positions });
-    const maxInstructions = wishes.maxInstructions ?? manifest.maxInstructions ?? undefined;
+    const maxInstructions = (wishes.maxInstructions === undefined ? manifest.maxInstructions : wishes.maxInstructions) ?? undefined;
     refuseReachedCap(maxInstructions, writer);
     const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: wishes.policy ?? bindings.checkpointEvery ?? DEFAULT_POLICY, maxInstructions, hooks: parts.hooks, monotonicMs, reseeds: [...recordedSeeds(origin)] });
     const end = await driver.drive();
@@ -149,7 +150,7 @@ export function startingPositions({ recovery, ports, delivered }: { readonly rec
 
 function refuseReachedCap(maxInstructions: bigint | undefined, writer: RunWriter): void {
   if (maxInstructions === undefined || writer.record.instructions < maxInstructions) return;
-  throw new StillpointError('E_USAGE', `run ${writer.record.name} has reached its cap of ${maxInstructions} instructions; give a higher one with --max-instructions`, { data: { run: writer.record.name } });
+  throw new StillpointError('E_USAGE', `run ${writer.record.name} has reached its cap of ${maxInstructions} instructions; give a higher one (resume: --max-instructions; a node of a cluster: maxInstructions of its group, then up --resume)`, { data: { run: writer.record.name } });
 }
 
 function rebind(bindings: SavedBindings, bind: ReadonlyMap<string, string>): SavedBindings {

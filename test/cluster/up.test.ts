@@ -65,13 +65,15 @@ describe('a cluster of which nothing is kept', () => {
 
 describe('a node that fails', () => {
   it('ends the cluster with its status and its last lines, and nothing keeps running', async () => {
-    const { child, ended } = rig.start(['up', 'fails.yaml', '--processes', '3'], 'failing');
+    const { child, ended } = rig.start(['up', 'fails.yaml', '--processes', '3', '--report', 'failed.json'], 'failing');
     await until(() => rig.processesOf(child.pid!).length === 3 || child.exitCode !== null, 'three processes');
     const processes = rig.processesOf(child.pid!);
     const { status, stderr } = await ended;
     expect(status).toBe(125);
     expect(stderr).toMatch(/^stillpoint: E_CLUSTER_FAILED: node bad-0 of cluster fails: it ended with status 7; its last lines: no luck in bad-0$/m);
     expect(processes.filter(isRunning)).toEqual([]);
+    const report = JSON.parse(rig.read('failed.json').toString()) as ClusterReport & { readonly reason: string };
+    expect([report.kind, report.reason, report.nodes.find(({ node }) => node === 'bad-0')?.outcome]).toEqual(['failed', expect.stringContaining('it ended with status 7'), { kind: 'exited', status: 7 }]);
     const again = await rig.stillpoint(['up', 'fails.yaml', '--resume'], 'failing');
     expect(again.stderr).toMatch(/E_RUN_FINISHED: node bad-0 of cluster fails has failed: it ended with status 7/);
     expect((await rig.stillpoint(['up', 'fails.yaml'], 'failing')).stderr).toMatch(/E_RUN_EXISTS: the store holds 3 runs of cluster fails/);
@@ -110,6 +112,27 @@ describe('a stop', () => {
     expect([resumed.status, resumed.stderr]).toEqual([0, expect.stringContaining('3 nodes ended')]);
     expect(fingerprint(rig.report())).toBe(undisturbed);
     expect((await rig.stillpoint(['replay', 'spins.wait-0'], store)).status).toBe(0);
+  });
+
+  it('a node that reached its cap goes on with a higher one, or without', async () => {
+    rig.compile('brief', '#include <stdio.h>\nint main(void) { puts("done"); return 0; }\n');
+    rig.write('capped.yaml', 'version: 1\ngroups:\n  brief: { program: build/brief.elf, maxInstructions: 200 }\n');
+    const capped = await rig.stillpoint(['up', 'capped.yaml', '--no-logs'], 'capped');
+    expect([capped.status, capped.stderr]).toEqual([125, expect.stringContaining('a cap was reached: instructions; with a higher maxInstructions, up --resume goes on')]);
+    expect((await rig.stillpoint(['up', 'capped.yaml', '--no-logs', '--resume'], 'capped')).stderr).toMatch(/has reached its cap of 200 instructions; give a higher one .*maxInstructions of its group/);
+    rig.write('capped.yaml', rig.read('capped.yaml').toString().replace('200', '300'));
+    expect((await rig.stillpoint(['up', 'capped.yaml', '--no-logs', '--resume'], 'capped')).stderr).toContain('a cap was reached');
+    rig.write('capped.yaml', rig.read('capped.yaml').toString().replace(', maxInstructions: 300', ''));
+    const whole = await rig.stillpoint(['up', 'capped.yaml', '--no-logs', '--resume'], 'capped');
+    expect([whole.status, whole.stderr]).toEqual([0, expect.stringContaining('1 node ended')]);
+    expect(await rig.stillpoint(['replay', 'capped'], 'capped')).toMatchObject({ status: 0 });
+  });
+
+  it('a node whose run is lost is named at the resume, where nobody can write its input again', async () => {
+    const { store } = await rig.up('pipeline.yaml', ['--no-logs']);
+    await rig.stillpoint(['rm', 'pipeline.second-0'], store);
+    const { status, stderr } = await rig.stillpoint(['up', 'pipeline.yaml', '--resume'], store);
+    expect([status, stderr]).toEqual([125, expect.stringMatching(/E_RUN_UNKNOWN: the store holds no run of node second-0, and first-0, which wrote to it, has ended/)]);
   });
 
   it('a changed manifest does not go on with the old runs', async () => {

@@ -155,8 +155,8 @@ export class AgentSession {
   }
 
   #spawn({ process, life }: Extract<ToAgent, { kind: 'spawn' }>): void {
-    if (this.#state !== 'open') return;
-    const handle = new ChildHandle(this.#parts.entry, {
+    if (this.#state !== 'open' || this.#hello === undefined) return;
+    const handle = new ChildHandle([...this.#parts.entry, this.#hello.cluster, String(process)], {
       onMessage: (message) => { this.#link.send({ kind: 'heard', process, life, message }); },
       onGone: (how, errors) => {
         this.#running.delete(process);

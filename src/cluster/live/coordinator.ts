@@ -64,13 +64,16 @@ export interface CoordinatorParts {
   readonly entry: readonly string[];
   readonly onStatus: (status: ClusterStatus) => void;
   readonly stopRequested: () => string | undefined;
+  /** Hears what the report of a failed cluster is made of, before the failure is thrown. */
+  readonly onFailed?: ((end: ClusterEnd) => void) | undefined;
   /** Other hosts that the plan has nodes on. */
   readonly hosts: OpenHosts;
   /** Number and process id of every process that starts; for tests that kill. */
   readonly onSpawn?: ((process: number, pid: number) => void) | undefined;
 }
 
-export interface ClusterEnd { readonly kind: 'ended' | 'stopped'; readonly reason: string | undefined; readonly status: ClusterStatus; readonly counters: readonly HubCounters[] }
+/** `reason` of a stop or a failure. */
+export interface ClusterEnd { readonly kind: 'ended' | 'stopped' | 'failed'; readonly reason: string | undefined; readonly status: ClusterStatus; readonly counters: readonly HubCounters[] }
 
 interface Failure { readonly node: string | undefined; readonly code: ErrorCode; readonly message: string }
 
@@ -137,7 +140,11 @@ export class Coordinator {
       process.off('exit', clean);
       clean();
     }
-    if (this.#failure !== undefined) throw this.#failed(this.#failure);
+    if (this.#failure !== undefined) {
+      const error = this.#failed(this.#failure);
+      this.#parts.onFailed?.({ kind: 'failed', reason: error.message, status: this.#status, counters: this.#counters });
+      throw error;
+    }
     const isStopped = [...this.#nodes.values()].some(({ state }) => state !== 'ended');
     return { kind: isStopped ? 'stopped' : 'ended', reason: isStopped ? this.#stopReason : undefined, status: this.#status, counters: this.#counters };
   }
@@ -151,7 +158,7 @@ export class Coordinator {
     const open = plan.nodes.filter((node) => node.process === number && this.#nodes.get(node.name)!.state !== 'ended').map((node) => node.name);
     const host = plan.processHosts[number];
     const events: ProcessEvents = { onMessage: (message) => { this.#hear(member, message); }, onGone: (how, errors) => { this.#gone(member, how, errors); } };
-    const handle = host === undefined ? new ChildHandle(entry, events) : hosts.hosts.get(host)!.spawn(number, life, events);
+    const handle = host === undefined ? new ChildHandle([...entry, plan.name, String(number)], events) : hosts.hosts.get(host)!.spawn(number, life, events);
     const member: Member = { number, life, handle, endpoint: undefined, open: new Set(open) };
     this.#members.set(number, member);
     const sockets = this.#directory;
@@ -323,5 +330,5 @@ function openProcesses(plan: ClusterPlan, nodes: ReadonlyMap<string, NodeStatus>
 /** What is wrong with the way a node ended. */
 export function badEnd(outcome: Outcome): string | undefined {
   if (outcome.kind === 'exited') return outcome.status === 0 ? undefined : `it ended with status ${outcome.status}`;
-  return outcome.kind === 'killed' ? `it was ended by signal ${outcome.signal}` : `a cap was reached: ${outcome.cap}`;
+  return outcome.kind === 'killed' ? `it was ended by signal ${outcome.signal}` : `a cap was reached: ${outcome.cap}${outcome.cap === 'instructions' ? '; with a higher maxInstructions, up --resume goes on' : ''}`;
 }

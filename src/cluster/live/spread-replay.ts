@@ -6,6 +6,7 @@
  * Invariants: everything that was read is known before the first writer's journal is looked at, so that of a running cluster no writer is behind its reader; of several
  * differences the one of the first store counts, the one here first. What this does NOT do: execute anything itself (replay.ts).
  */
+import { StillpointError } from '../../core/index.ts';
 import type { SessionHooks } from '../../session/index.ts';
 import { differs, type ClusterReplay, type ClusterReplayRequest } from '../replay.ts';
 import type { BlockDifference } from '../readings.ts';
@@ -15,7 +16,7 @@ import { withSpread, type SpreadRequest } from './spread.ts';
 
 type AnyDesk = Desk | RemoteDesk;
 
-/** Throws E_DIVERGED_*, E_CLUSTER_HOST, other codes for damage. */
+/** Throws E_DIVERGED_*, E_CLUSTER_HOST, E_RUN_UNKNOWN, other codes for damage. */
 export async function replaySpread(request: SpreadRequest, { engine, comparesFiles }: Pick<ClusterReplayRequest, 'engine' | 'comparesFiles'>, hooks: (node: string) => SessionHooks): Promise<ClusterReplay> {
   return withSpread({ ...request, hooks }, async ({ cluster, here, others }) => {
     const desks: readonly AnyDesk[] = [here, ...others.values()];
@@ -32,6 +33,7 @@ export async function replaySpread(request: SpreadRequest, { engine, comparesFil
     }
     const replays = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
     const sum = (pick: (replay: (typeof replays)[number]) => number): number => replays.reduce((total, replay) => total + pick(replay), 0);
+    if (replays.every(({ nodes }) => nodes.length === 0)) throw new StillpointError('E_RUN_UNKNOWN', `no host holds a run of cluster ${cluster}: none of its nodes had begun`, { data: { cluster } });
     const nodes = replays.flatMap((replay) => replay.nodes).sort((a, b) => (a.name < b.name ? -1 : 1));
     return { cluster, isIdentical: true, nodes, channels: sum(({ channels }) => channels), bytes: sum(({ bytes }) => bytes) };
   });

@@ -33,6 +33,8 @@ export interface UpRequest {
   /** Hears what was done with what an earlier command had left. */
   readonly onNote?: ((text: string) => void) | undefined;
   readonly stopRequested: () => string | undefined;
+  /** Hears how far everything came when a cluster fails that had begun, before the failure is thrown. */
+  readonly onFailed?: ((result: UpResult) => void) | undefined;
   /** Number and process id of every process that starts. */
   readonly onSpawn?: ((process: number, pid: number) => void) | undefined;
 }
@@ -42,6 +44,7 @@ export interface UpResult extends ClusterEnd { readonly milliseconds: number }
 /** Runs a cluster to its end or a stop. Throws E_PROGRAM_*, E_ELF_*, E_RUN_EXISTS, E_RUN_OWNED, E_RUN_FINISHED, E_CLUSTER_FAILED, what the store throws and what other hosts refuse with. */
 export async function upCluster(request: UpRequest): Promise<UpResult> {
   const started = performance.now();
+  const timed = (end: ClusterEnd): UpResult => ({ ...end, milliseconds: Math.round(performance.now() - started) });
   const { plan, isResume } = request;
   const store = request.store ?? plan.store ?? defaultStoreDirectory();
   if (!isResume) lookAtPrograms(plan);
@@ -52,8 +55,7 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
     const begun = plan.isEphemeral ? { plan, ended: [], kept: new Map<string, number>() } : await lookAtStores({ ...request, plan: located }, store, hosts);
     const tail = prepareLogs(request, begun);
     await hosts.ship({ isResume });
-    const end = await drive(request, { ...begun, store, hosts, tail });
-    return { ...end, milliseconds: Math.round(performance.now() - started) };
+    return timed(await drive(request, { ...begun, store, hosts, tail, onFailed: (end) => { request.onFailed?.(timed(end)); } }));
   } finally {
     await hosts.close();
   }
@@ -92,6 +94,7 @@ async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts:
     if (isResume) await waitForOrphans(context, here.map(({ name }) => runNameOf(plan.name, name)), ORPHANS_MS);
     const ended = [...here.flatMap((node) => nodeEnd(context, plan, node) ?? []), ...hosts.ended];
     refuseFinished(plan, ended);
+    if (isResume) refuseLost(plan, ended, new Set(known));
     if (plan.hosts.length > 0) await context.store.commit({ puts: [clusterPut(context, recordOf(plan))] });
     return { plan: withKnownFiles(plan, context), ended, kept: new Map(here.filter(({ name }) => !ended.some(({ node }) => node === name)).flatMap((node) => keptOf(plan, node, context))) };
   });
@@ -118,7 +121,7 @@ function recordOf(plan: ClusterPlan): ClusterRecord {
   return { name: plan.name, hosts: new Map(plan.hosts.map(({ name, address, port }) => [name, { address, port }])), nodes: new Map(plan.nodes.map((node) => [node.name, filesOf(node)])) };
 }
 
-async function drive(request: UpRequest, { plan, store, ended, hosts, tail }: Begun & { readonly store: string; readonly hosts: OpenHosts; readonly tail: LogTail }): Promise<ClusterEnd> {
+async function drive(request: UpRequest, { plan, store, ended, hosts, tail, onFailed }: Begun & { readonly store: string; readonly hosts: OpenHosts; readonly tail: LogTail; readonly onFailed: (end: ClusterEnd) => void }): Promise<ClusterEnd> {
   let lastPoll = 0;
   const onStatus = (status: ClusterStatus): void => {
     const now = performance.now();
@@ -126,7 +129,7 @@ async function drive(request: UpRequest, { plan, store, ended, hosts, tail }: Be
     if (now - lastPoll >= 200) lastPoll = now;
     request.onStatus(status);
   };
-  const coordinator = new Coordinator({ plan, store, ended, hosts, entry: request.entry, onStatus, stopRequested: request.stopRequested, onSpawn: request.onSpawn });
+  const coordinator = new Coordinator({ plan, store, ended, hosts, entry: request.entry, onStatus, stopRequested: request.stopRequested, onFailed, onSpawn: request.onSpawn });
   try {
     const end = await coordinator.run();
     if (end.kind === 'ended') publishWinners(plan, end.status);
@@ -177,6 +180,15 @@ function refuseFinished(plan: ClusterPlan, ended: readonly NodeEnd[]): void {
   const isAlone = (name: string): boolean => plan.nodes.find((node) => node.name === name)!.replicas < VOTERS_MIN; // The others may be outvoted.
   const bad = ended.find(({ node, outcome }) => badEnd(outcome) !== undefined && isAlone(node));
   if (bad !== undefined) throw new StillpointError('E_RUN_FINISHED', `node ${bad.node} of cluster ${plan.name} has failed: ${badEnd(bad.outcome)!}; remove it (stillpoint rm ${plan.name}) and start again`, { data: { cluster: plan.name, node: bad.node } });
+}
+
+/** A node ends when its readers hold what it wrote: one of them without a run had another store then, and would wait for bytes that nobody has. */
+function refuseLost(plan: ClusterPlan, ended: readonly NodeEnd[], known: ReadonlySet<string>): void {
+  const written = new Map(ended.map((end) => [end.node, end.written]));
+  const lost = plan.links.find(({ from, fromChannel, to }) => (written.get(from)?.get(fromChannel) ?? 0) > 0 && !known.has(to));
+  if (lost === undefined) return;
+  const { host } = plan.nodes.find(({ name }) => name === lost.to)!;
+  throw new StillpointError('E_RUN_UNKNOWN', `the store${host === undefined ? '' : ` of host ${host}`} holds no run of node ${lost.to}, and ${lost.from}, which wrote to it, has ended; put the store back that it had, or remove the cluster (stillpoint rm ${plan.name}${plan.hosts.length > 0 ? ' --keys FILE' : ''}) and start again`, { data: { cluster: plan.name, node: lost.to } });
 }
 
 /** The directory of the logs; a first start begins with empty ones. `known`: the plan with the files that the nodes write. */
