@@ -1,6 +1,6 @@
 /**
  * Resource limits of a process: those it has set, and what holds before it sets any.
- * What this does NOT do: enforce them (descriptors, births, files that grow).
+ * What this does NOT do: enforce them (descriptors, births, files that grow), but for the question whether one more task is allowed.
  */
 import { limits } from '../core/index.ts';
 import { stackSize } from './boot.ts';
@@ -32,4 +32,18 @@ export function limitOf(kernel: Kernel, process: Process, resource: number): rea
 export function fileSizeLimit(process: Process): number | undefined {
   const soft = process.limits.get(RLIMIT.FSIZE)?.[0];
   return soft === undefined || soft === INFINITE ? undefined : Number(soft);
+}
+
+/**
+ * Whether the machine and the caller's limits have room for one more task. RLIMIT_NPROC counts the tasks of the real user: threads, and processes that have
+ * ended until somebody waits for them. Root is exempt.
+ */
+export function isTaskAllowed(kernel: Kernel, process: Process): boolean {
+  if (kernel.taskCount >= TASKS_MAX) return false;
+  const soft = process.limits.get(RLIMIT.NPROC)?.[0];
+  const user = process.files.identity.real.uid;
+  if (soft === undefined || user === 0) return true;
+  let tasks = 0;
+  for (const other of kernel.processes) if (other.files.identity.real.uid === user) tasks += Math.max(1, other.threads.length);
+  return BigInt(tasks) < soft;
 }

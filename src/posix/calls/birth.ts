@@ -9,10 +9,11 @@ import { ERRNO } from '../errno.ts';
 import { checkFile, errnoOf, findExecutable, isLoadError, resolveExecutable } from '../executable.ts';
 import { AT } from '../files/flags.ts';
 import { commandName, loadImage } from '../guest-boot.ts';
-import { PROCESSES_MAX, TASKS_MAX } from '../kernel.ts';
+import { PROCESSES_MAX } from '../kernel.ts';
 import { Process } from '../process.ts';
 import { controlsOfChild, controlsOfProgram } from '../process-controls.ts';
 import { ProcessImage } from '../process-image.ts';
+import { isTaskAllowed } from '../resource-limits.ts';
 import { SIG_DFL, SIG_IGN, SIGNALS_MAX } from '../signal-actions.ts';
 import { SS_DISABLE, Thread } from '../thread.ts';
 import { armCpuLimit } from '../timers.ts';
@@ -25,7 +26,6 @@ import { roomForOne } from './file-open.ts';
 
 /** CLONE_NEW* of every kind of namespace. */
 const NAMESPACES = 0x7e02_0000;
-const RLIMIT_NPROC = 6;
 const AT_KNOWN = AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH;
 /** Timers of timer_create do not survive execve; those of setitimer do. */
 const FIRST_POSIX_TIMER = 0;
@@ -36,8 +36,7 @@ export function cloneProcess(call: Call, request: CloneRequest): CallResult {
   if ((flags & NAMESPACES) !== 0) return -ERRNO.EPERM;
   const tells = flags & (CLONE.PIDFD | CLONE.PARENT_SETTID);
   if ((tells === (CLONE.PIDFD | CLONE.PARENT_SETTID) && pidfd === parentTid) || ((flags & CLONE.SIGHAND) !== 0 && request.clearsHandlers) || ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0)) return -ERRNO.EINVAL;
-  const processesMax = Number(process.limits.get(RLIMIT_NPROC)?.[0] ?? PROCESSES_MAX);
-  if (kernel.taskCount >= TASKS_MAX || kernel.livingCount >= Math.min(PROCESSES_MAX, processesMax)) return -ERRNO.EAGAIN;
+  if (kernel.livingCount >= PROCESSES_MAX || !isTaskAllowed(kernel, process)) return -ERRNO.EAGAIN;
   if ((flags & CLONE.PARENT_SETTID) !== 0 && call.memory.writable(parentTid, 4) === undefined) return -ERRNO.EFAULT;
   if ((flags & CLONE.PIDFD) !== 0 && call.memory.writable(pidfd, 4) === undefined) return -ERRNO.EFAULT;
   const room = (flags & CLONE.PIDFD) === 0 ? 0 : roomForOne(call);

@@ -8,7 +8,7 @@ import { NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { CLOCK } from '../clock.ts';
 import { BLOCKED } from '../call.ts';
 import { ERRNO } from '../errno.ts';
-import { TASKS_MAX } from '../kernel.ts';
+import { isTaskAllowed } from '../resource-limits.ts';
 import { SS_DISABLE, Thread } from '../thread.ts';
 import type { CallEntry } from './entry.ts';
 import { cloneProcess } from './birth.ts';
@@ -23,7 +23,7 @@ function start(call: Call, request: CloneRequest): CallResult {
   if ((flags & CLONE.THREAD) === 0) return cloneProcess(call, request);
   if ((flags & THREAD_FLAGS) !== THREAD_FLAGS || (flags & CLONE.PIDFD) !== 0 || request.clearsHandlers) return -ERRNO.EINVAL;
   const { kernel, process, thread: maker } = call;
-  if (kernel.taskCount >= TASKS_MAX) return -ERRNO.EAGAIN;
+  if (!isTaskAllowed(kernel, process)) return -ERRNO.EAGAIN;
   const tid = kernel.takeId();
   if ((flags & CLONE.PARENT_SETTID) !== 0 && !call.memory.writeU32(request.parentTid, tid)) return -ERRNO.EFAULT;
   if ((flags & CLONE.CHILD_SETTID) !== 0) call.memory.writeU32(request.childTid, tid);
