@@ -35,7 +35,7 @@ export function pipeSettings(wish: PipeRequest, host: ClusterHost): ClusterSetti
   const taken = new Set<string>();
   const last = wish.stages.length - 1;
   return {
-    name: wish.name, hosts: [], address: undefined, channels: [], processes: wish.processes, transport: 'ipc', isEncrypted: false, checkpointEvery: undefined, engine: undefined, restarts: 10, logs: wish.logs, store: wish.store,
+    name: wish.name, hosts: [], address: undefined, channels: [], processes: wish.processes, transport: 'ipc', isEncrypted: undefined, checkpointEvery: undefined, engine: undefined, restarts: 10, logs: wish.logs, store: wish.store,
     groups: wish.stages.map((stage, index) => toGroup(splitWords(stage), { taken, host, images, stdin: index === 0 ? wish.input : undefined, stdout: index === last ? wish.output : undefined })),
     place: (field) => ({ code: 'E_USAGE', where: `stage ${field[1] ?? ''}`.trim() }),
   };

@@ -20,6 +20,7 @@ import { groupNodes, type NodeDraft } from './plan-nodes.ts';
 export interface ClusterHost extends HostInspector {
   /** Regular files whose path matches a pattern with one `*` in its last part, sorted; undefined: its directory cannot be read. */
   matches(pattern: string): readonly string[] | undefined;
+  isDirectory(path: string): boolean;
   readonly processors: number;
 }
 
@@ -59,7 +60,8 @@ export interface PlannedLink {
 }
 
 /** What the manifest says of the whole cluster goes into its plan as it is. */
-export interface ClusterPlan extends Pick<ClusterSettings, 'name' | 'address' | 'transport' | 'isEncrypted' | 'checkpointEvery' | 'engine' | 'restarts' | 'logs' | 'store'> {
+export interface ClusterPlan extends Pick<ClusterSettings, 'name' | 'address' | 'transport' | 'checkpointEvery' | 'engine' | 'restarts' | 'logs' | 'store'> {
+  readonly isEncrypted: boolean;
   readonly nodes: readonly PlannedNode[];
   readonly links: readonly PlannedLink[];
   /** Of all hosts. */
@@ -109,7 +111,8 @@ export function planCluster(settings: ClusterSettings, host: ClusterHost, option
   const { name, address, checkpointEvery, engine, logs, store } = settings;
   const hosts = settings.hosts.filter((setting) => processHosts.includes(setting.name));
   const transport = hosts.length > 0 ? 'tcp' : settings.transport;
-  const isEncrypted = hosts.length > 0 || settings.isEncrypted;
+  if (transport === 'tcp' && settings.isEncrypted === false) throw complain(place(['encrypt']), `tcp is always encrypted${hosts.length > 0 ? ', and what goes to other hosts is tcp' : '; say transport: ipc, or leave encrypt out'}`);
+  const isEncrypted = transport === 'tcp' || settings.isEncrypted === true;
   const isEphemeral = options.isEphemeral === true;
   const voted = settings.groups.find(({ replicas }) => replicas > 1);
   if (isEphemeral && voted !== undefined) throw complain(place(['groups', voted.name, 'replicas']), 'replicas are compared by their roots, which only recorded machines have; run the cluster without --ephemeral');
@@ -239,7 +242,7 @@ function toNode(member: Member, context: { readonly process: number; readonly ho
   const whole: RunManifest = { ...manifest, arguments: [draft.name, ...manifest.arguments.slice(1)], channels };
   if (channels.length > limits.CHANNELS_MAX) throw complain(settings.place(['channels']), `node ${draft.name} has ${channels.length} channels, at most ${limits.CHANNELS_MAX} are possible`);
   checkManifest(whole);
-  refuseMissingInput(draft, settings, inspector);
+  refuseStandardFiles(draft, settings, inspector);
   const standard: readonly [string, HostBinding][] = [
     ['stdin', draft.stdin === undefined ? { kind: 'empty' } : { kind: 'file', path: draft.stdin }],
     ['stdout', { kind: 'file', path: draft.stdout ?? `${settings.logs}/${member.name}.out` }],
@@ -266,8 +269,9 @@ function withPlace<Result>({ group }: NodeDraft, { place }: ClusterSettings, act
   }
 }
 
-function refuseMissingInput({ group, stdin }: NodeDraft, { place }: ClusterSettings, host: ClusterHost): void {
+function refuseStandardFiles({ group, stdin, stdout, stderr }: NodeDraft, { place }: ClusterSettings, host: ClusterHost): void {
   if (stdin !== undefined && host.file(stdin) === undefined) throw complain(place(['groups', group.name, 'stdin']), `there is no file ${stdin}`);
+  for (const [stream, path] of Object.entries({ stdin, stdout, stderr })) if (path !== undefined && host.isDirectory(path)) throw complain({ ...place(['groups', group.name, stream]), code: 'E_CHANNEL_OPEN' }, `${path} is a directory`);
 }
 
 /** Each replica writes files of its own, FILE.rN; the winner's becomes FILE when the cluster has ended. */

@@ -77,7 +77,8 @@ export interface ClusterSettings {
   /** Undefined: one for each processor of the host. */
   readonly processes: number | 'one-per-node' | undefined;
   readonly transport: 'ipc' | 'tcp';
-  readonly isEncrypted: boolean;
+  /** Undefined: tcp is, ipc is not. */
+  readonly isEncrypted: boolean | undefined;
   readonly checkpointEvery: CheckpointInterval | undefined;
   readonly engine: EngineName | undefined;
   /** How often killed processes are started again, all together. */

@@ -20,7 +20,12 @@ const LIMIT_FIELDS = { gets: 'gets', 'get-bytes': 'getBytes', puts: 'puts', 'put
 
 /** One line: where, what was written, what is right. */
 export function complain(place: Place, what: string): StillpointError {
-  return new StillpointError(place.code, `${place.where}: ${what}`, { data: { where: place.where } });
+  return new StillpointError(place.code, printable(`${place.where}: ${what}`), { data: { where: place.where } });
+}
+
+/** Text of a file's as one line that does nothing to a terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** Bytes: `4096`, `64M`, `2G` (powers of 1024). */

@@ -11,6 +11,10 @@ import { complaint, FakeHost } from '../manifest/helpers.ts';
 class FakeClusterHost extends FakeHost implements ClusterHost {
   readonly processors = 2;
 
+  isDirectory(path: string): boolean {
+    return this.file(path)?.kind === 'directory';
+  }
+
   override file(path: string): ReturnType<FakeHost['file']> {
     return path.startsWith('/w/parts/') ? { kind: 'file', size: 5, canRead: true, canWrite: true } : super.file(path);
   }
@@ -115,6 +119,11 @@ describe('nodes', () => {
     expect(plan(`processes: one-per-node\n${two('{ from: a, to: b }')}`).processes).toBe(5);
   });
 
+  it('share what is merged into their groups, from a key for that or from another group', () => {
+    const { nodes } = plan('x-common: &common { memory: 16M, environment: { A: b } }\ngroups:\n  a: &a { <<: *common, program: p }\n  b: { <<: *a, memory: 32M, count: 2 }\n  c: { <<: [{ program: q }, *a] }');
+    expect(nodes.map(({ name, manifest }) => [name, manifest.memoryBytes >> 20, manifest.programName, manifest.environment.at(-1)])).toEqual([['a-0', 16, 'p', 'A=b'], ['b-0', 32, 'p', 'A=b'], ['b-1', 32, 'p', 'A=b'], ['c-0', 16, 'q', 'A=b']]);
+  });
+
   it('have different seeds unless one is given', () => {
     const seeds = (entropy: string): unknown[] => plan(`groups:\n  a: { program: p, count: 2${entropy} }`).nodes.map((node) => node.manifest.entropy);
     expect(seeds('')).toEqual([{ kind: 'seed', seed: 0n }, { kind: 'seed', seed: 1n }]);
@@ -155,6 +164,18 @@ describe('refusals name file, line and field', () => {
     ['a bad clock', 'groups:\n  a: { program: p, clock: noon }', /job\.yaml:3: groups\.a\.clock: 'noon' is not a clock/],
     ['replicas that read the host\'s clock', 'groups:\n  a: { program: p, replicas: 3, clock: recorded }', /job\.yaml:3: groups\.a\.clock: replicas that read the host's clock differ/],
     ['replicas with random numbers of the host', 'groups:\n  a: { program: p, replicas: 3, entropy: recorded }', /job\.yaml:3: groups\.a\.entropy: replicas that read the host's entropy differ/],
+    ['tcp without encryption', `transport: tcp\nencrypt: false\n${two('{ from: a, to: b }')}`, /job\.yaml:3: encrypt: tcp is always encrypted; say transport: ipc, or leave encrypt out/],
+    ['other hosts without encryption', 'encrypt: false\nhosts: { east: 10.0.0.2 }\ngroups:\n  a: { program: p, placement: east }', /job\.yaml:2: encrypt: tcp is always encrypted, and what goes to other hosts is tcp/],
+    ['a variable with a =', 'groups:\n  a: { program: p, environment: { "A=B": c } }', /job\.yaml:3: groups\.a\.environment\.A=B: is no name of a variable/],
+    ['a merge of a group that is not complete', 'x-common: &common\n  memory: 16M\n  count: 0\ngroups:\n  a: { <<: *common, program: p }', /job\.yaml:4: groups\.a\.count: /],
+    ['a merge of what is no map', 'groups:\n  a: { <<: 7, program: p }', /job\.yaml:3: <<: what is merged is a map, or a list of maps/],
+    ['a merge of nothing', 'groups:\n  a: { <<: *common, program: p }', /job\.yaml:3: there is no &common before \*common/],
+    ['an alias of what it is in', 'groups: &g\n  a: *g', /job\.yaml:3: \*g is a part of what it stands for/],
+    ['a group that objects do not keep', 'groups:\n  a: { program: p }\n  __proto__: { program: p }', /job\.yaml:4: __proto__ cannot be a key/],
+    ['a key that would clear a terminal', 'groups:\n  a: { program: p, "b\\e[2J\\nc": 1 }', /job\.yaml:3: groups\.a\.b\\x1b\[2J\\x0ac: is not a known key/],
+    ['a tag that nobody knows', 'name: !mine x\ngroups:\n  a: { program: p }', /job\.yaml:2: Unresolved tag: !mine/],
+    ['several documents', 'groups:\n  a: { program: p }\n---\nversion: 1', /job\.yaml:4: the file holds several documents, there can be one/],
+    ['brackets without end', `groups: ${'['.repeat(100_000)}`, /job\.yaml:2: the file is nested too deep/],
     ['too many nodes', 'groups:\n  a: { program: p, count: 200 }\n  b: { program: p, count: 200 }', /groups: 400 nodes are asked for, at most 256/],
   ])('%s', (_name, text, expected) => {
     const { code, message } = complaint(() => plan(text));
@@ -174,6 +195,7 @@ describe('refusals name file, line and field', () => {
   it.each<[string, string, string, RegExp]>([
     ['a directory of many files that is not there', '{ program: p, files: { t: { in: "gone/part-*" } } }', 'E_CHANNEL_OPEN', /^\/w\/job\.yaml:3: groups\.a\.files\.t: the directory of \/w\/gone\/part-\* cannot be read$/],
     ['a file among the arguments that is not there', '{ program: p, arguments: ["@gone"] }', 'E_CHANNEL_OPEN', /^\/w\/job\.yaml:3: groups\.a\.arguments: argument @\/w\/gone: channel gone \(\/w\/gone\): there is no such file$/],
+    ['a directory as standard output', '{ program: p, stdout: sub }', 'E_CHANNEL_OPEN', /^\/w\/job\.yaml:3: groups\.a\.stdout: \/w\/sub is a directory$/],
     ['a user whom nobody knows', '{ program: p, user: ann }', 'E_USER_UNKNOWN', /^\/w\/job\.yaml:3: groups\.a\.user: "ann" is no user of the machine/],
   ])('%s', (_name, group, code, message) => {
     expect(complaint(() => plan(`groups:\n  a: ${group}`))).toMatchObject({ code, message: expect.stringMatching(message) as string });

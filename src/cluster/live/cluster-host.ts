@@ -1,7 +1,7 @@
 /**
  * What planning a cluster asks of this host. What this does NOT do: create or change anything.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { NodeHostInspector } from '../../manifest/live/host-inspector.ts';
@@ -9,6 +9,10 @@ import type { ClusterHost } from '../plan.ts';
 
 export class NodeClusterHost extends NodeHostInspector implements ClusterHost {
   readonly processors = availableParallelism();
+
+  isDirectory(path: string): boolean {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  }
 
   matches(pattern: string): readonly string[] | undefined {
     const directory = dirname(pattern);

@@ -38,7 +38,7 @@ export function parseClusterText(text: string, path: string, wish?: string): Clu
     address: file.address,
     processes: file.processes,
     transport: file.transport ?? 'ipc',
-    isEncrypted: file.encrypt === true || file.transport === 'tcp',
+    isEncrypted: file.encrypt,
     checkpointEvery: file.checkpointEvery === undefined ? undefined : parseCheckpointInterval(file.checkpointEvery, document.place(['checkpointEvery'])),
     engine: file.engine,
     restarts: file.restarts ?? RESTARTS_DEFAULT,

@@ -16,7 +16,7 @@ const group = z.strictObject({
   program: path,
   images: z.array(z.string().min(1)).optional().describe('below the files of each node, lowest first: SOURCE[:MOUNT], SOURCE a name of the store or a path with a slash; a program without a slash, or an absolute one, is looked up there first'),
   arguments: z.array(z.string()).optional().describe('after the name of the node; {index}, {count}, {match}, {node} are filled in; @FILE becomes a channel'),
-  environment: z.record(z.string().min(1), z.string()).optional(),
+  environment: z.record(z.string().regex(/^[^=]+$/, 'is no name of a variable'), z.string()).optional(),
   count: z.int().min(1).max(256).optional().describe('nodes of the group (default 1, or one for each matching file)'),
   placement: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional().describe('names of hosts that the nodes run on, in turn; local is the host of the command (default: local)'),
   replicas: z.int().min(1).max(9).optional().describe('each node runs so often, results are voted on: two detect a difference, three outvote one (default 1)'),
@@ -53,7 +53,7 @@ export const clusterFileSchema = z.strictObject({
   address: z.string().min(1).optional().describe('where other hosts reach this one (default: the address that leads to the first of them)'),
   processes: z.union([z.int().min(1).max(256), z.literal('one-per-node')]).optional().describe('on each host; default: one for each processor of this one'),
   transport: z.enum(['ipc', 'tcp']).optional().describe('between processes; tcp is always encrypted, and what goes to other hosts is tcp (default: ipc)'),
-  encrypt: z.boolean().optional().describe('encrypt ipc, too'),
+  encrypt: z.boolean().optional().describe('encrypt ipc, too; tcp always is, and refuses false'),
   restarts: z.int().min(0).max(1_000_000).optional().describe('how often killed processes are started again (default 10)'),
   logs: path.optional().describe('directory of standard output and error (default: NAME.logs)'),
   checkpointEvery: z.string().optional().describe('10s, 500M'),
@@ -65,5 +65,5 @@ export type ClusterFile = z.infer<typeof clusterFileSchema>;
 
 /** The schema as published. */
 export function clusterJsonSchema(): object {
-  return z.toJSONSchema(clusterFileSchema, { io: 'input' });
+  return { ...z.toJSONSchema(clusterFileSchema, { io: 'input' }), patternProperties: { '^x-': {} } };
 }

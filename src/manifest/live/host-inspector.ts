@@ -10,7 +10,7 @@ import type { HostFacts, HostFileKind, HostInspector, StandardStream } from '../
 /** What is said of a file that cannot be looked at. */
 const WHY: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'its directory is not there'], ['ENOTDIR', 'what should be its directory is none'], ['EACCES', 'its directory may not be searched'],
-  ['ELOOP', 'its symbolic links lead in a circle'], ['ENAMETOOLONG', 'its name is too long'],
+  ['ELOOP', 'its symbolic links lead in a circle'], ['ENAMETOOLONG', 'its name is too long'], ['ERR_INVALID_ARG_VALUE', 'its name holds a zero byte'],
 ]);
 const DESCRIPTORS = { stdin: 0, stdout: 1, stderr: 2 } as const;
 /** Devices of this major number are terminals (Linux: 4 consoles and serial lines, 5 /dev/tty, 136 to 143 pseudo terminals). */

@@ -1,16 +1,21 @@
 /**
  * A document in YAML or JSON (which is YAML too) of one of our schemas, with the lines of its fields: run manifests and cluster manifests.
- * Invariants: every complaint is E_MANIFEST, one line, with file, line and field; unknown and repeated keys are complaints.
- * Paths in the file are relative to the file. What this does NOT do: know what the fields mean.
+ * Invariants: every complaint is E_MANIFEST, one line, with file, line and field; unknown and repeated keys are complaints, but keys of the file that begin with
+ * x-, where people keep what they merge (<<) elsewhere. Paths in the file are relative to the file. What this does NOT do: know what the fields mean.
  */
 import * as fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import * as yaml from 'yaml';
 import { StillpointError } from '../../core/index.ts';
+import { printable } from '../parse-values.ts';
 import type { Place } from '../settings.ts';
 
 /** Far beyond any manifest that people write. */
 const FILE_BYTES_MAX = 1024 * 1024;
+/** Uses of aliases, counted as often as what they stand for uses others: a few for each of the most nodes that a cluster can have. */
+const ALIASES_MAX = 1000;
+/** What we say in place of the parser. */
+const SAYS: Readonly<Record<string, string>> = { MULTIPLE_DOCS: 'the file holds several documents, there can be one', RESOURCE_EXHAUSTION: 'the file is nested too deep' };
 export type Path = readonly (string | number)[];
 
 /** What we use of a zod schema. */
@@ -30,8 +35,10 @@ export function readManifestText(path: string): string {
   }
   if (bytes.length > FILE_BYTES_MAX) throw new StillpointError('E_MANIFEST', `${path}: the file has ${bytes.length} bytes, at most ${FILE_BYTES_MAX} are possible`, { data: { path } });
   try {
+    if (bytes.includes(0)) throw new TypeError('zero bytes'); // UTF-16, or no text at all.
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
     throw new StillpointError('E_MANIFEST', `${path}: the file is not UTF-8 text`, { data: { path }, cause });
   }
 }
@@ -42,17 +49,16 @@ export class ManifestDocument<Content> {
   readonly #path: string;
   readonly #document: yaml.Document.Parsed;
   readonly #lines = new yaml.LineCounter();
+  readonly #targets: Targets;
 
   constructor(text: string, path: string, schema: Schema<Content>) {
     this.#path = path;
-    this.#document = yaml.parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true, merge: false, schema: 'core' });
-    for (const error of this.#document.errors) throw this.#complaint(this.#lines.linePos(error.pos[0]).line, error.message.split('\n')[0]!);
-    let value: unknown;
-    try {
-      value = this.#document.toJS({ maxAliasCount: 100 });
-    } catch (cause) {
-      throw this.#complaint(1, cause instanceof Error ? cause.message : 'cannot be read');
-    }
+    this.#document = yaml.parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true, merge: true, schema: 'core', logLevel: 'error' });
+    for (const { code, message, pos } of [...this.#document.errors, ...this.#document.warnings]) throw this.#complaint(this.#lines.linePos(pos[0]).line, SAYS[code] ?? message.split('\n')[0]!);
+    this.#targets = targetsOf(this.#document);
+    const stray = strayNode(this.#document, this.#targets);
+    if (stray !== undefined) throw this.#complaint(this.#lines.linePos(stray.at).line, stray.what);
+    const value = withoutExtensions(this.#toPlain());
     const parsed = schema.safeParse(value);
     if (!parsed.success) throw this.#schemaComplaint(firstToSay(parsed.error.issues), value);
     this.content = parsed.data;
@@ -60,7 +66,7 @@ export class ManifestDocument<Content> {
 
   /** Where a field stands, for complaints of the value parsers. */
   place(field: Path): Place {
-    return { code: 'E_MANIFEST', where: `${this.#path}:${this.#lineOf(field)}: ${field.join('.')}` };
+    return { code: 'E_MANIFEST', where: printable(`${this.#path}:${this.#lineOf(field)}: ${field.join('.')}`) };
   }
 
   /** A path in the file as an absolute one. */
@@ -77,28 +83,111 @@ export class ManifestDocument<Content> {
     return this.#complaint(this.#lineOf(field), `${name}: ${what}`);
   }
 
-  /** Line of the field, or of the nearest one around it. */
-  #lineOf(field: Path): number {
-    for (let length = field.length; length > 0; length--) {
-      const line = this.#lineOfKey(field.slice(0, length));
-      if (line !== undefined) return line;
+  #toPlain(): unknown {
+    try {
+      return this.#document.toJS({ maxAliasCount: ALIASES_MAX });
+    } catch (cause) {
+      if (cause instanceof RangeError) throw this.#complaint(1, SAYS['RESOURCE_EXHAUSTION']!);
+      if (cause instanceof ReferenceError) throw this.#complaint(1, `aliases are used too often (at most ${ALIASES_MAX} times, those inside of others counted each time)`);
+      throw cause;
     }
-    return 1;
   }
 
-  #lineOfKey(field: Path): number | undefined {
-    const parent: unknown = field.length === 1 ? this.#document.contents : this.#document.getIn(field.slice(0, -1), true);
-    const last = field.at(-1);
-    let node: unknown;
-    if (yaml.isMap(parent)) node = parent.items.find((pair) => yaml.isScalar(pair.key) && String(pair.key.value) === String(last))?.key;
-    else if (yaml.isSeq(parent)) node = parent.items[Number(last)];
-    const range = yaml.isNode(node) ? node.range : undefined;
-    return range === undefined || range === null ? undefined : this.#lines.linePos(range[0]).line;
+  /** Line of the field, or of the nearest one around it; where it comes from a merge or an alias, the line there. */
+  #lineOf(field: Path): number {
+    let line = 1;
+    let node: unknown = this.#document.contents;
+    for (const part of field) {
+      const from = resolved(node, this.#targets);
+      const pair = yaml.isMap(from) ? pairOf(from, String(part), this.#targets) : undefined;
+      const item: unknown = yaml.isSeq(from) ? from.items[Number(part)] : pair?.key;
+      const range = yaml.isNode(item) ? item.range : undefined;
+      if (range === undefined || range === null) return line;
+      line = this.#lines.linePos(range[0]).line;
+      node = pair === undefined ? item : pair.value;
+    }
+    return line;
   }
 
   #complaint(line: number, what: string): StillpointError {
-    return new StillpointError('E_MANIFEST', `${this.#path}:${line}: ${what}`, { data: { path: this.#path, line } });
+    return new StillpointError('E_MANIFEST', printable(`${this.#path}:${line}: ${what}`), { data: { path: this.#path, line } });
   }
+}
+
+/** What each alias stands for: the last node before it that has its anchor. */
+type Targets = ReadonlyMap<yaml.Alias, yaml.Node>;
+
+function targetsOf(document: yaml.Document): Targets {
+  const anchors = new Map<string, yaml.Node>();
+  const targets = new Map<yaml.Alias, yaml.Node>();
+  yaml.visit(document, {
+    Value: (_, node) => { if (node.anchor !== undefined) anchors.set(node.anchor, node); },
+    Alias: (_, alias) => {
+      const target = anchors.get(alias.source);
+      if (target !== undefined) targets.set(alias, target);
+    },
+  });
+  return targets;
+}
+
+function resolved(node: unknown, targets: Targets): unknown {
+  return yaml.isAlias(node) ? targets.get(node) : node;
+}
+
+function isKey(key: unknown, name: string): boolean {
+  return yaml.isScalar(key) && String(key.value) === name;
+}
+
+/** `<<` without quotes: the parser makes a symbol of it. */
+function isMerge(key: unknown): key is yaml.Scalar {
+  return yaml.isScalar(key) && typeof key.value === 'symbol' && key.value.description === '<<';
+}
+
+/** What a merge names: one map, or a list of them. */
+function mergedBy({ value }: yaml.Pair, targets: Targets): readonly unknown[] {
+  const sources = resolved(value, targets);
+  return (yaml.isSeq(sources) ? sources.items : [sources]).map((source) => resolved(source, targets));
+}
+
+/** The entry of a key, also one that is merged into the map. */
+function pairOf(map: yaml.YAMLMap, name: string, targets: Targets, seen = new Set<unknown>()): yaml.Pair | undefined {
+  const own = map.items.find(({ key }) => isKey(key, name));
+  if (own !== undefined || seen.has(map)) return own;
+  seen.add(map);
+  for (const source of map.items.filter(({ key }) => isMerge(key)).flatMap((pair) => mergedBy(pair, targets))) {
+    const found = yaml.isMap(source) ? pairOf(source, name, targets, seen) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** What the parser lets through and nothing can be made of, and where it stands: an alias of nothing, or of something that it is a part of; a merge of what is no map; a key that JavaScript objects do not keep as one. */
+function strayNode(document: yaml.Document.Parsed, targets: Targets): { readonly at: number; readonly what: string } | undefined {
+  let stray: { readonly at: number; readonly what: string } | undefined;
+  const found = (node: yaml.Node, what: string): symbol => {
+    stray = { at: node.range?.[0] ?? 0, what };
+    return yaml.visit.BREAK;
+  };
+  yaml.visit(document, {
+    Alias: (_, alias, ancestors) => {
+      const target = targets.get(alias);
+      if (target === undefined) return found(alias, `there is no &${alias.source} before *${alias.source}`);
+      return ancestors.includes(target) ? found(alias, `*${alias.source} is a part of what it stands for`) : undefined;
+    },
+    Pair: (_, pair) => {
+      if (isKey(pair.key, '__proto__')) return found(pair.key as yaml.Scalar, '__proto__ cannot be a key'); // isKey says that it is one.
+      if (!isMerge(pair.key) || mergedBy(pair, targets).every((source) => yaml.isMap(source))) return undefined;
+      const stranger = yaml.isAlias(pair.value) && !targets.has(pair.value) ? pair.value : undefined;
+      return stranger === undefined ? found(pair.key, '<<: what is merged is a map, or a list of maps') : found(stranger, `there is no &${stranger.source} before *${stranger.source}`);
+    },
+  });
+  return stray;
+}
+
+/** The file without its keys for people's own use. */
+function withoutExtensions(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !key.startsWith('x-')));
 }
 
 /** What we use of zod's issues. */
@@ -108,6 +197,8 @@ interface SchemaIssue {
   readonly message: string;
   readonly keys?: readonly string[];
   readonly errors?: readonly (readonly SchemaIssue[])[];
+  /** Of a key that is not possible: why. */
+  readonly issues?: readonly SchemaIssue[];
 }
 
 /** A key that is not known before one that is missing: most often the one is the other, misspelt. */
@@ -119,7 +210,7 @@ function firstToSay(issues: readonly SchemaIssue[]): SchemaIssue {
 function deepestIssue(issue: SchemaIssue, base: Path): { readonly path: Path; readonly message: string; readonly unknownKey: string | undefined } {
   const path: Path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
   const alternatives = (issue.code === 'invalid_union' ? issue.errors ?? [] : []).filter((issues) => issues.length > 0);
-  if (alternatives.length === 0) return { path, message: issue.message, unknownKey: issue.code === 'unrecognized_keys' ? issue.keys?.[0] : undefined };
+  if (alternatives.length === 0) return { path, message: issue.issues?.[0]?.message ?? issue.message, unknownKey: issue.code === 'unrecognized_keys' ? issue.keys?.[0] : undefined };
   const best = [...alternatives].sort((a, b) => a.length - b.length || depth(b) - depth(a))[0]!;
   const found = deepestIssue(firstToSay(best), path);
   if (alternatives.every((issues) => issues.length === 1 && issues[0]!.path.length === 0 && issues[0]!.code === 'invalid_type')) return { ...found, message: 'has the wrong type' };

@@ -22,7 +22,7 @@ export const manifestFileSchema = z.strictObject({
   version: z.literal(1),
   program: z.string().min(1).optional().describe('path of the program, relative to the manifest file'),
   arguments: z.array(z.string()).optional().describe('after the name of the program; @FILE becomes a channel'),
-  environment: z.record(z.string().min(1), z.string()).optional(),
+  environment: z.record(z.string().regex(/^[^=]+$/, 'is no name of a variable'), z.string()).optional(),
   workingDirectory: z.string().optional().describe('absolute path inside the guest'),
   user: z.union([z.int().nonnegative(), z.string()]).optional().describe('UID, UID:GID, NAME or NAME:GROUP of the image (default: guest, or what the image says)'),
   entrypoint: z.string().optional().describe('goes before program and arguments, instead of what the image says'),
@@ -49,5 +49,5 @@ export type ManifestFile = z.infer<typeof manifestFileSchema>;
 
 /** The schema as published. */
 export function manifestJsonSchema(): object {
-  return z.toJSONSchema(manifestFileSchema, { io: 'input' });
+  return { ...z.toJSONSchema(manifestFileSchema, { io: 'input' }), patternProperties: { '^x-': {} } };
 }
