@@ -140,9 +140,11 @@ export class IdleTime {
 
   #look(): void {
     const now = performance.now();
-    const busy = new Map(this.#processes().flatMap(threadsOf).map((thread) => [thread, busyOf(thread)]));
+    const threads = this.#processes().flatMap(threadsOf);
+    const busy = new Map(threads.map((thread) => [thread, busyOf(thread)]));
     const most = Math.max(0, ...[...busy].map(([thread, nanoseconds]) => nanoseconds - (this.#busy.get(thread) ?? 0)));
-    this.#idleMs += Math.max(0, now - this.#lookedAt - most / 1e6);
+    // The kernel counts a wait for a processor when it ends: where others leave none for minutes, only the state of the thread tells.
+    if (!threads.some(isRunnable)) this.#idleMs += Math.max(0, now - this.#lookedAt - most / 1e6);
     this.#busy = busy;
     this.#lookedAt = now;
   }
@@ -162,6 +164,14 @@ function busyOf(thread: string): number {
     return ran + waited;
   } catch {
     return 0;
+  }
+}
+
+function isRunnable(thread: string): boolean {
+  try {
+    return readFileSync(`${thread}/stat`, 'utf8').split(') ').at(-1)!.startsWith('R');
+  } catch {
+    return false;
   }
 }
 
