@@ -28,7 +28,7 @@ import { NATURE } from './emit-special.ts';
 import { HELPER, LOCAL, OWN } from './layout.ts';
 
 const FRM_MASK = 0xe0;
-const INEXACT_FLAG = 0x01;
+export const INEXACT_FLAG = 0x01;
 /** Operations whose result is in `double` or `single` when it has been refused, and what `slow` wants to know of them. */
 const ARITHMETIC: Readonly<Record<string, number>> = Object.fromEntries((['s', 'd'] as const).flatMap((suffix) => {
   const width = suffix === 's' ? NATURE.single : 0;
@@ -149,9 +149,11 @@ const MOVES: Readonly<Record<string, Emitter>> = {
 /** Leaves the fast way when the result in `double` is outside a limit, else puts it into rd. */
 function finishDouble(unit: UnitEmitter, rd: number, isSum: boolean): void {
   const { code } = unit;
-  code.localTee(LOCAL.double); code.op(OP.i64ReinterpretF64); code.i64ConstSmall(1); code.op(OP.i64Shl);
+  code.localSet(LOCAL.double);
+  if (unit.context.isExact) { code.localGet(LOCAL.multiplyLimit); code.op(OP.i64Eqz); code.hint(true); code.brIf(0); }
+  code.localGet(LOCAL.double); code.op(OP.i64ReinterpretF64); code.i64ConstSmall(1); code.op(OP.i64Shl);
   if (!isSum) { code.i64Const(2n << 53n); code.op(OP.i64Sub); }
-  code.localGet(isSum ? LOCAL.addLimit : LOCAL.multiplyLimit); code.op(OP.i64GeU); code.brIf(0);
+  code.localGet(isSum ? LOCAL.addLimit : LOCAL.multiplyLimit); code.op(OP.i64GeU); code.hint(false); code.brIf(0);
   code.localGet(LOCAL.double);
   unit.setFloat(rd);
 }
@@ -182,7 +184,9 @@ const DOUBLES: Readonly<Record<string, Emitter>> = {
 
 function finishSingle(unit: UnitEmitter, rd: number, isSum: boolean): void {
   const { code } = unit;
-  code.localTee(LOCAL.single); code.op(OP.i32ReinterpretF32); code.i32Const(1); code.op(OP.i32Shl);
+  code.localSet(LOCAL.single);
+  if (unit.context.isExact) { code.localGet(LOCAL.singleMultiplyLimit); code.op(OP.i32Eqz); code.brIf(0); }
+  code.localGet(LOCAL.single); code.op(OP.i32ReinterpretF32); code.i32Const(1); code.op(OP.i32Shl);
   if (!isSum) { code.i32Const(2 << 24); code.op(OP.i32Sub); }
   code.localGet(isSum ? LOCAL.singleAddLimit : LOCAL.singleMultiplyLimit); code.op(OP.i32GeU); code.brIf(0);
   code.localGet(LOCAL.single);

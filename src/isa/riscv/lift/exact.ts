@@ -17,8 +17,8 @@ import type { UnitEmitter } from './emit-unit.ts';
 import type { Instruction } from './instruction.ts';
 import { LOCAL } from './layout.ts';
 
-/** Below it an error of a product may be too small to be a number. */
-const SMALL = 2 ** -900;
+/** Bits of a double's first byte of which one is set where its exponent is 128 or more: below that an error of a product may be too small to be a number. */
+const LARGE = 0x78;
 
 type Push = () => void;
 /** Operands in the order of the instruction with the signs of the operation, and the result; for singles as doubles too. */
@@ -40,23 +40,36 @@ function proveSum(code: CodeWriter, { x, y, result }: { readonly x: Push; readon
   difference(code, result, y, subtract); x(); code.op(notEqual); leaveIf(code);
 }
 
-/** Leaves unless x * y = z exactly, z being large enough or a factor zero. */
-function proveProduct(code: CodeWriter, x: Push, y: Push, z: Push): void {
-  x(); code.op(OP.f64x2Splat); y(); code.op(OP.f64x2Splat); z(); code.op(OP.f64Neg); code.op(OP.f64x2Splat);
-  code.op(OP.f64x2RelaxedMadd); code.op(OP.f64x2ExtractLane); code.byte(0);
-  code.f64Const(0); code.op(OP.f64Ne); leaveIf(code);
+/** Leaves unless a factor is zero or z has an exponent of 128 or more, which is far above the subnormal numbers. */
+function proveLarge(code: CodeWriter, x: Push, y: Push, z: Push): void {
   code.open(OP.block, TYPE.empty);
-  z(); code.op(OP.f64Abs); code.f64Const(SMALL); code.op(OP.f64Gt); code.brIf(0);
+  z(); code.op(OP.i64ReinterpretF64); code.i64ConstSmall(56); code.op(OP.i64ShrU); code.op(OP.i32WrapI64); code.i32Const(LARGE); code.op(OP.i32And); code.brIf(0);
   x(); code.f64Const(0); code.op(OP.f64Eq); code.brIf(0);
   y(); code.f64Const(0); code.op(OP.f64Ne); code.hint(false); code.brIf(1);
   code.end();
 }
 
+/** Pushes the bits of z - x * y, or of z + x * y: zero where the product is z, or -z. */
+function pushResidue(code: CodeWriter, x: Push, y: Push, z: Push, fused: Opcode): void {
+  for (const push of [x, y, z]) { push(); code.op(OP.f64x2Splat); }
+  code.op(fused); code.op(OP.f64x2ExtractLane); code.byte(0); code.op(OP.i64ReinterpretF64);
+}
+
+/** Leaves unless x * y = z exactly, z being large enough or a factor zero. */
+function proveProduct(code: CodeWriter, x: Push, y: Push, z: Push): void {
+  pushResidue(code, x, y, z, OP.f64x2RelaxedNmadd);
+  code.i64ConstSmall(0); code.op(OP.i64Ne); leaveIf(code);
+  proveLarge(code, x, y, z);
+}
+
+/** With the product's sign turned, c - r, so that both equations are sums; one look at both residues. */
 const fused: Proof = (code, { a, b, c, result }) => {
-  const product = (): void => code.localGet(LOCAL.term);
-  difference(code, result, c, OP.f64Sub); code.localSet(LOCAL.term);
-  difference(code, result, product, OP.f64Sub); c(); code.op(OP.f64Ne); leaveIf(code);
-  proveProduct(code, a, b, product);
+  const negated = (): void => code.localGet(LOCAL.term);
+  difference(code, c, result, OP.f64Sub); code.localSet(LOCAL.term);
+  pushResidue(code, a, b, negated, OP.f64x2RelaxedMadd);
+  result(); negated(); code.op(OP.f64Add); c(); code.op(OP.f64Sub); code.op(OP.i64ReinterpretF64);
+  code.op(OP.i64Or); code.i64ConstSmall(0); code.op(OP.i64Ne); leaveIf(code);
+  proveLarge(code, a, b, negated);
 };
 
 /** Leaves unless the product of two doubles that came from singles is a third one. */

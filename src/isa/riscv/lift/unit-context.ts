@@ -37,6 +37,8 @@ export interface UnitContext {
   readonly entryMap: PlacedMap | undefined;
   /** By node. */
   readonly tables: ReadonlyMap<number, PlacedTable>;
+  /** No result has been inexact so far, so mostly none will be; code is right either way. */
+  readonly isExact: boolean;
   readonly unitType: number;
   /** Instructions of the unit. */
   readonly instructions: number;
