@@ -5,7 +5,7 @@
 import type { FileChannel } from './files/channel.ts';
 import type { FileSystem } from './files/file-system.ts';
 import { POLL } from './files/flags.ts';
-import type { FifoInode, SocketInode, TerminalInode } from './files/inode.ts';
+import type { EpollInode, EpollInterest, FifoInode, SocketInode, TerminalInode } from './files/inode.ts';
 import type { OpenFile } from './open-file.ts';
 import { peerOf } from './socket-io.ts';
 import { slaveOf } from './terminal-io.ts';
@@ -17,15 +17,49 @@ export interface Readiness {
   readonly awaits: FileChannel | undefined;
 }
 
-/** A count that grows with every change a poller may care about; undefined where there is none to be had (every look is news). */
-export function changeCount(openFile: OpenFile): number | undefined {
+/** What one registration of an epoll has to tell. */
+export interface News extends Readiness {
+  /** What the registration remembers as told when this is told. */
+  readonly changes: number | undefined;
+}
+
+export const EPOLLET = 0x8000_0000;
+/** FNV-1a's prime. */
+const MIXER = 0x0100_0193;
+
+/** A number that differs after every change a poller may care about; undefined where there is none to be had (every look is news). */
+function changeCount(files: FileSystem, openFile: OpenFile, depth: number): number | undefined {
   const { inode } = openFile;
+  if (inode.kind === 'epoll') return changesWithin(files, inode, depth);
   if (inode.kind === 'fifo') return inode.pipe.changes;
   if (inode.kind === 'socket') return inode.socket.changes;
   if (inode.kind === 'terminal') return inode.terminal.changes;
   if (inode.kind === 'watch') return inode.watches.changes;
   if (inode.kind === 'queue') return inode.queue.changes;
   return inode.kind === 'event' || inode.kind === 'timer' ? inode.changes : undefined;
+}
+
+/** All that is registered, mixed into one number: a sum could come back to what it was when a registration goes. */
+function changesWithin(files: FileSystem, { interests }: EpollInode, depth: number): number | undefined {
+  let mixed = 0;
+  for (const { openFile: id } of interests.values()) {
+    const target = files.openFiles.get(id);
+    if (target === undefined || depth >= NESTING_MAX) continue;
+    const changes = changeCount(files, target, depth + 1);
+    if (changes === undefined) return undefined;
+    mixed = Math.imul(Math.imul(mixed ^ id, MIXER) ^ changes, MIXER);
+  }
+  return mixed >>> 0;
+}
+
+/** What a registration has to tell now: no events where an edge was told and nothing changed. Undefined: its file is gone, or it does not look. */
+export function newsOf(files: FileSystem, interest: EpollInterest, depth = 0): News | undefined {
+  const openFile = files.openFiles.get(interest.openFile);
+  if (openFile === undefined || !interest.armed) return undefined;
+  const { events, awaits } = readiness(files, openFile, depth);
+  const changes = changeCount(files, openFile, depth);
+  const isOld = (interest.events & EPOLLET) !== 0 && changes !== undefined && changes === interest.told;
+  return { events: isOld ? 0 : events & (interest.events | POLL.ERR | POLL.HUP), awaits, changes };
 }
 
 const READABLE = POLL.IN | POLL.RDNORM;
@@ -45,13 +79,8 @@ export function readiness(files: FileSystem, openFile: OpenFile, depth = 0): Rea
       return { events, awaits: undefined };
     }
     case 'epoll': {
-      let events = 0;
-      for (const interest of inode.interests.values()) {
-        const target = files.openFiles.get(interest.openFile);
-        if (target === undefined || depth >= NESTING_MAX) continue;
-        if ((readiness(files, target, depth + 1).events & interest.events) !== 0) events = READABLE;
-      }
-      return { events, awaits: undefined };
+      const isReady = depth < NESTING_MAX && [...inode.interests.values()].some((interest) => (newsOf(files, interest, depth + 1)?.events ?? 0) !== 0);
+      return { events: isReady ? READABLE : 0, awaits: undefined };
     }
     case 'timer': return { events: inode.ticks > 0n ? READABLE : 0, awaits: undefined };
     case 'signal': return { events: (files.tasks.pendingSignals() & inode.mask) !== 0n ? READABLE : 0, awaits: undefined };

@@ -1,6 +1,6 @@
 /**
  * epoll: level-triggered, edge-triggered and one-shot (an exclusive one wakes as any other: which waiter runs first is the scheduler's). struct epoll_event is events(4) pad(4) data(8) on riscv64.
- * An edge is a change of the pipe or event counter since the last event told. A look that finds nothing changes nothing.
+ * An edge is a change of the pipe, event counter or what an epoll holds since the last event told. A look that finds nothing changes nothing.
  */
 import { PAGE_FLAG } from '../../isa/index.ts';
 import type { Call, CallResult } from '../call.ts';
@@ -8,7 +8,7 @@ import { ERRNO } from '../errno.ts';
 import type { FileChannel } from '../files/channel.ts';
 import { O, POLL } from '../files/flags.ts';
 import type { EpollInode, EpollInterest } from '../files/inode.ts';
-import { changeCount, readiness } from '../poll-state.ts';
+import { newsOf } from '../poll-state.ts';
 import { nestsTooDeep } from './epoll-nesting.ts';
 import { openFileArgument, type FileCall } from './file-arguments.ts';
 import { installAnonymous } from './file-open.ts';
@@ -18,7 +18,6 @@ const EVENT_BYTES = 16;
 const CONTROL = { ADD: 1, DEL: 2, MOD: 3 } as const;
 const EPOLLEXCLUSIVE = 0x1000_0000;
 const EPOLLONESHOT = 0x4000_0000;
-const EPOLLET = 0x8000_0000;
 /** What may go with EPOLLEXCLUSIVE: it, IN, OUT, ERR, HUP, EPOLLWAKEUP and EPOLLET. */
 const EXCLUSIVE_KNOWN = 0xb000_001d;
 const MILLISECOND = 1_000_000n;
@@ -108,14 +107,11 @@ function inOrder(interests: ReadonlyMap<number, EpollInterest>): Iterable<readon
 function look(call: Call, inode: EpollInode, awaited: FileChannel[]): Found[] {
   const found: Found[] = [];
   for (const [number, interest] of inOrder(inode.interests)) {
-    const openFile = call.kernel.files.openFiles.get(interest.openFile);
-    if (openFile === undefined || !interest.armed) continue;
-    const { events: now, awaits } = readiness(call.kernel.files, openFile);
+    const news = newsOf(call.kernel.files, interest);
+    if (news === undefined) continue;
+    const { events, awaits, changes } = news;
     if (awaits !== undefined && (interest.events & POLL.IN) !== 0) awaited.push(awaits);
-    const events = now & (interest.events | POLL.ERR | POLL.HUP);
-    const changes = changeCount(openFile);
-    const isOld = (interest.events & EPOLLET) !== 0 && changes !== undefined && changes === interest.told;
-    if (events !== 0 && !isOld) found.push({ number, interest, events, changes });
+    if (events !== 0) found.push({ number, interest, events, changes });
   }
   return found;
 }

@@ -1,4 +1,4 @@
-/* Epolls in epolls: no rings, no long chains from either end; exclusive registrations.
+/* Epolls in epolls: no rings, no long chains from either end; exclusive registrations; edges that were told are not told again further out.
  * oracle: host */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -11,6 +11,25 @@
 static const char *word(int result) { return result >= 0 ? "done" : strerrorname_np(errno); }
 static int control(int epoll, int operation, int fd, unsigned events) { struct epoll_event event = { events, { .fd = fd } }; return epoll_ctl(epoll, operation, fd, &event); }
 static int add(int epoll, int fd) { return control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN); }
+
+static int waits(int epoll) { struct epoll_event found[2]; return epoll_wait(epoll, found, 2, 0); }
+static void waits_twice(const char *name, int epoll) { int first = waits(epoll), second = waits(epoll); printf(" %s %d%d", name, first, second); }
+static int polls(int epoll) { struct pollfd looked = { epoll, POLLIN, 0 }; return poll(&looked, 1, 0); }
+
+/* A pipe in an inner epoll in an outer one: what each says after a byte, after it was told, and after another byte. */
+static void edges(const char *name, unsigned inner_events, unsigned outer_events) {
+  int outer = epoll_create1(0), inner = epoll_create1(0), ends[2];
+  pipe(ends);
+  control(inner, EPOLL_CTL_ADD, ends[0], EPOLLIN | inner_events); control(outer, EPOLL_CTL_ADD, inner, EPOLLIN | outer_events);
+  printf("%s: %d%d", name, polls(inner), polls(outer));
+  for (int i = 0; i < 2; i++) {
+    write(ends[1], "x", 1);
+    printf(", %d%d", polls(inner), polls(outer)); waits_twice("outer", outer); waits_twice("inner", inner); printf(" then %d%d", polls(inner), polls(outer)); waits_twice("and", outer);
+  }
+  control(inner, EPOLL_CTL_MOD, ends[0], EPOLLIN | inner_events); waits_twice("again", inner);
+  close(ends[1]); waits_twice("hung up", inner); printf("\n");
+  close(ends[0]); close(inner); close(outer);
+}
 
 int main(void) {
   int a = epoll_create1(0), b = epoll_create1(0), c = epoll_create1(0), ends[2]; pipe(ends);
@@ -33,5 +52,7 @@ int main(void) {
   printf(", pipe %s", word(control(a, EPOLL_CTL_ADD, ends[0], EPOLLIN | EPOLLEXCLUSIVE | EPOLLET)));
   printf(", changed %s", word(control(a, EPOLL_CTL_MOD, ends[0], EPOLLIN | EPOLLEXCLUSIVE))); printf(" %s", word(control(a, EPOLL_CTL_MOD, ends[0], EPOLLIN)));
   printf(", once %s", word(control(a, EPOLL_CTL_ADD, ends[1], EPOLLIN | EPOLLEXCLUSIVE | EPOLLONESHOT))); printf(", %d\n", epoll_wait(a, found, 4, 0));
+  edges("levels", 0, 0); edges("an edge inside", EPOLLET, 0); edges("an edge outside", 0, EPOLLET); edges("edges", EPOLLET, EPOLLET);
+  edges("once inside", EPOLLONESHOT, 0); edges("once outside", 0, EPOLLONESHOT);
   return 0;
 }
