@@ -29,8 +29,9 @@ export const NAME_BYTES_MAX = 255;
 export const SYMLINKS_MAX = 40;
 /** Supplementary groups of a process; Linux's NGROUPS_MAX. */
 export const GROUPS_MAX = 65_536;
-/** Descriptors of one process (Linux default soft limit). */
-export const DESCRIPTORS_MAX = 1024;
+/** Descriptors of one process: where RLIMIT_NOFILE stands at first (as on Linux), and how far a process may raise it; a server with ten thousand clients fits. */
+export const DESCRIPTORS_USUAL = 1024;
+export const DESCRIPTORS_MAX = 16_384;
 /** Files and directories in the guest's file system; a guest that makes more sees ENOSPC. */
 export const INODES_MAX = 1_000_000;
 /** Largest file of an image, and the end of a channel that is written anywhere. */

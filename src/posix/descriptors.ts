@@ -1,6 +1,6 @@
 /**
  * The descriptor table of a process: small numbers → open files. The lowest free number is given out.
- * Invariants: every entry holds one reference on its open file; numbers stay below the limit.
+ * Invariants: every entry holds one reference on its open file; numbers stay below the limit. Where a search begins is derived, and no state.
  * What this does NOT do: POSIX record locks on close (FileContext, which knows the process).
  */
 import { assert, limits, StillpointError, type Canonical, type Undo } from '../core/index.ts';
@@ -14,7 +14,9 @@ export class DescriptorTable {
   readonly #files: FileSystem;
   readonly #descriptors: (Descriptor | undefined)[] = [];
   /** RLIMIT_NOFILE, soft. */
-  limit = limits.DESCRIPTORS_MAX;
+  limit = limits.DESCRIPTORS_USUAL;
+  /** No number below it is free: where a search begins. */
+  #fullTo = 0;
 
   constructor(files: FileSystem) {
     this.#files = files;
@@ -26,8 +28,9 @@ export class DescriptorTable {
 
   /** Lowest free number at or above `least`, or -EMFILE. */
   lowestFree(least = 0): number {
-    let number = least;
+    let number = Math.max(least, this.#fullTo);
     while (this.#descriptors[number] !== undefined) number++;
+    if (least <= this.#fullTo) this.#fullTo = number;
     return number < this.limit ? number : -ERRNO.EMFILE;
   }
 
@@ -43,6 +46,7 @@ export class DescriptorTable {
     const descriptor = this.#descriptors[number];
     if (descriptor === undefined) return undefined;
     this.#descriptors[number] = undefined;
+    this.#fullTo = Math.min(this.#fullTo, number);
     while (this.#descriptors.length > 0 && this.#descriptors.at(-1) === undefined) this.#descriptors.pop();
     this.#files.releaseOpenFile(descriptor.openFile);
     return descriptor.openFile;
@@ -75,6 +79,7 @@ export class DescriptorTable {
     const [limit, descriptors] = [this.limit, this.#descriptors.map((descriptor) => descriptor && { ...descriptor })];
     return () => {
       this.limit = limit;
+      this.#fullTo = 0;
       this.#descriptors.length = 0;
       for (const descriptor of descriptors) this.#descriptors.push(descriptor && { ...descriptor });
     };

@@ -56,6 +56,7 @@ export function registerProcessFiles(kernel: Kernel): void {
     });
   };
   const text = (name: string, make: (process: Process, thread: Thread | undefined) => string): void => ofProcess(name, (process, thread) => bytesOf(make(process, thread)));
+  files.registerLink('/proc/thread-self', () => `${kernel.current.process.pid}/task/${kernel.current.tid}`);
   files.registerLink('/proc/[pid]/exe', (pid) => kernel.findProcess(pid)?.programPath);
   ofProcess('auxv', (process) => (process.hasImage ? process.image.auxiliary : new Uint8Array(0)));
   text('cmdline', (process) => process.argv.map((argument) => `${argument}\0`).join(''));

@@ -120,12 +120,16 @@ function capabilitySets(call: Call, words: number): Uint8Array {
   return new Uint8Array(sets.buffer);
 }
 
+/** MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, the one that knows a flag (MEMBARRIER_CMD_FLAG_CPU). */
+const BARRIER_RSEQ = 0x80;
+
 /** MEMBARRIER_CMD_QUERY answers the commands; with one processor every barrier has happened. */
 function membarrier(call: Call): CallResult {
   const known = 0x1ff;
-  const command = call.unsigned(0);
+  const [command, flags] = [call.unsigned(0), call.unsigned(1)];
+  if (command === BARRIER_RSEQ ? (flags & ~1) !== 0 : flags !== 0) return -ERRNO.EINVAL;
   if (command === 0) return known;
-  return (command & known) === command ? 0 : -ERRNO.EINVAL;
+  return (command & known) === command && (command & (command - 1)) === 0 ? 0 : -ERRNO.EINVAL;
 }
 
 const NICE = { MIN: -20, MAX: 19 } as const;

@@ -66,11 +66,14 @@ function getRobustList(call: Call): CallResult {
 }
 
 const FUTEX = { WAIT: 0, WAKE: 1, REQUEUE: 3, CMP_REQUEUE: 4, WAKE_OP: 5, LOCK_PI: 6, UNLOCK_PI: 7, TRYLOCK_PI: 8, LOCK_PI2: 13, WAIT_BITSET: 9, WAKE_BITSET: 10, PRIVATE: 128, REALTIME: 256 } as const;
+/** Calls whose time-out may be one of CLOCK_REALTIME. */
+const KNOW_REALTIME: readonly number[] = [FUTEX.WAIT_BITSET, FUTEX.LOCK_PI2];
 const ANY_BITS = -1;
 
 function futex(call: Call): CallResult {
   const operation = call.int(1) & ~(FUTEX.PRIVATE | FUTEX.REALTIME);
   const isPrivate = (call.int(1) & FUTEX.PRIVATE) !== 0;
+  if ((call.int(1) & FUTEX.REALTIME) !== 0 && !KNOW_REALTIME.includes(operation)) return -ERRNO.ENOSYS;
   const address = call.size(0);
   if (address % 4 !== 0) return -ERRNO.EINVAL;
   const bits = operation === FUTEX.WAIT_BITSET || operation === FUTEX.WAKE_BITSET ? call.int(5) : ANY_BITS;
