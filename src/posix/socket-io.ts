@@ -3,7 +3,7 @@
  * loopback answers ENETUNREACH.
  * Invariants: an answer -errno or BLOCKED means that nothing changed; a blocked write of a stream waits for an empty buffer and goes in whole,
  * as a pipe's does.
- * What this does NOT do: guest memory, descriptors, signals (calls/sockets.ts).
+ * What this does NOT do: say who has which port (socket-ports.ts); guest memory, descriptors, signals (calls/sockets.ts).
  */
 import { BLOCKED } from './call.ts';
 import { ERRNO } from './errno.ts';
@@ -12,19 +12,12 @@ import { RIGHT, S_IF } from './files/flags.ts';
 import type { FileSystem } from './files/file-system.ts';
 import type { SocketInode } from './files/inode.ts';
 import { permits } from './files/permission.ts';
-import { BACKLOG_MAX, optionKey, SOCKET_BYTES, type Socket } from './files/socket.ts';
+import { BACKLOG_MAX, SOCKET_BYTES, type Socket } from './files/socket.ts';
 import { leaveOthers } from './files/ends.ts';
 import { attachNew, newName } from './files/tree.ts';
 import { walk } from './files/walk.ts';
-import { CHOSEN_NAME, anyHost, inetAddress, inetParts, isAnyHost, isLoopbackHost, loopbackHost, type Host } from './socket-address.ts';
-
-const EPHEMERAL = { first: 32768, last: 60999 } as const;
-/** IPV6_V6ONLY, of level IPPROTO_IPV6. */
-const V6_ONLY = optionKey(41, 26);
-
-function* sockets(files: FileSystem): Iterable<SocketInode> {
-  for (const inode of files.inodes.values()) if (inode.kind === 'socket') yield inode;
-}
+import { CHOSEN_NAME, anyHost, inetAddress, inetParts, isAnyHost, isLoopbackHost, loopbackHost } from './socket-address.ts';
+import { freePort, inetTarget, isPortTaken, sockets } from './socket-ports.ts';
 
 export function socketAt(files: FileSystem, ino: number): SocketInode | undefined {
   const inode = files.inodes.get(ino);
@@ -56,7 +49,7 @@ export function bindSocket(context: FileContext, inode: SocketInode, address: st
   const { host, port } = inetParts(address);
   if (port > 0 && port < 1024) return -ERRNO.EACCES;
   if (!isAnyHost(host) && !isLoopbackHost(host)) return -ERRNO.EADDRNOTAVAIL;
-  if (port !== 0 && isPortTaken(context.files, socket, { host, port })) return -ERRNO.EADDRINUSE;
+  if (port !== 0 && isPortTaken(context.files, inode, { host, port, listens: false })) return -ERRNO.EADDRINUSE;
   socket.address = inetAddress(host, port === 0 ? freePort(context.files, socket) : port);
   return 0;
 }
@@ -81,31 +74,6 @@ function bindPath(context: FileContext, inode: SocketInode, address: string): nu
   return 0;
 }
 
-/** Whether a socket that is bound to `host` is reached at `target`: :: has the IPv4 addresses too, unless it wants none of them. */
-function covers(socket: Socket, host: Host, target: Host): boolean {
-  if (host.length === target.length) return isAnyHost(host) || host.join() === target.join();
-  return isAnyHost(host) && host.length === 16 && socket.options.get(V6_ONLY) !== 1;
-}
-
-function isPortTaken(files: FileSystem, own: Socket, wanted: { readonly host: Host; readonly port: number }): boolean {
-  for (const { socket } of sockets(files)) {
-    if (socket === own || socket.domain === 'unix' || socket.address === '' || (socket.type === 'stream') !== (own.type === 'stream')) continue;
-    if (socket.status === 'connected' && own.type === 'stream') continue;
-    const { host, port } = inetParts(socket.address);
-    if (port === wanted.port && (covers(socket, host, wanted.host) || covers(own, wanted.host, host))) return true;
-  }
-  return false;
-}
-
-/** The lowest free port of the range that Linux takes them from; not `avoided`, where it wants to reach somebody else. */
-function freePort(files: FileSystem, own: Socket, avoided?: number): number {
-  const taken = new Set([...sockets(files)].filter(({ socket }) => socket.domain !== 'unix' && socket.type === own.type && socket.address !== '').map(({ socket }) => inetParts(socket.address).port));
-  if (avoided !== undefined) taken.add(avoided);
-  let port: number = EPHEMERAL.first;
-  while (port < EPHEMERAL.last && taken.has(port)) port++;
-  return port;
-}
-
 export function listenSocket(context: FileContext, inode: SocketInode, backlog: number): number {
   const { socket } = inode;
   if (socket.type === 'datagram') return -ERRNO.EOPNOTSUPP;
@@ -114,6 +82,7 @@ export function listenSocket(context: FileContext, inode: SocketInode, backlog: 
     if (socket.domain === 'unix') return -ERRNO.EINVAL;
     socket.address = inetAddress(anyHost(socket.domain), freePort(context.files, socket));
   }
+  if (socket.domain !== 'unix' && socket.status !== 'listening' && isPortTaken(context.files, inode, { ...inetParts(socket.address), listens: true })) return -ERRNO.EADDRINUSE;
   socket.status = 'listening';
   socket.backlogMax = Math.min(Math.max(backlog, 0), BACKLOG_MAX) + 1;
   return 0;
@@ -141,17 +110,11 @@ function findTarget(context: FileContext, socket: Socket, address: string): Sock
     if (found.inode.socket.status === 'closed') return -ERRNO.ECONNREFUSED;
     return found.inode.socket.type === socket.type ? found.inode : -ERRNO.EPROTOTYPE;
   }
-  const matches = [...sockets(files)].filter((inode) => inode.socket.type === socket.type && (inode.socket.domain === 'unix') === (socket.domain === 'unix'));
-  if (address.startsWith('@')) return matches.find((inode) => inode.socket.address === address && inode.socket.status !== 'connected') ?? -ERRNO.ECONNREFUSED;
+  if (address.startsWith('@')) return [...sockets(files)].find((inode) => inode.socket.type === socket.type && inode.socket.address === address && inode.socket.status !== 'connected') ?? -ERRNO.ECONNREFUSED;
   const { host, port } = inetParts(address);
   if (!isLoopbackHost(host) && !isAnyHost(host)) return -ERRNO.ENETUNREACH;
   const target = isAnyHost(host) ? loopbackHost(host.length === 16 ? 'inet6' : 'inet') : host;
-  const isMeant = (other: Socket, isExact: boolean): boolean => {
-    if (other.address === '' || (socket.type !== 'datagram' && other.status !== 'listening')) return false;
-    const bound = inetParts(other.address);
-    return bound.port === port && (isExact ? bound.host.join() === target.join() : covers(other, bound.host, target));
-  };
-  return matches.find((inode) => isMeant(inode.socket, true)) ?? matches.find((inode) => isMeant(inode.socket, false)) ?? -ERRNO.ECONNREFUSED;
+  return inetTarget(files, socket, { host: target, port }) ?? -ERRNO.ECONNREFUSED;
 }
 
 interface Connect { readonly address: string; readonly isNonblocking: boolean }
