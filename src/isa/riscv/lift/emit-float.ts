@@ -184,9 +184,7 @@ const DOUBLES: Readonly<Record<string, Emitter>> = {
 
 function finishSingle(unit: UnitEmitter, rd: number, isSum: boolean): void {
   const { code } = unit;
-  code.localSet(LOCAL.single);
-  if (unit.context.isExact) { code.localGet(LOCAL.singleMultiplyLimit); code.op(OP.i32Eqz); code.brIf(0); }
-  code.localGet(LOCAL.single); code.op(OP.i32ReinterpretF32); code.i32Const(1); code.op(OP.i32Shl);
+  code.localTee(LOCAL.single); code.op(OP.i32ReinterpretF32); code.i32Const(1); code.op(OP.i32Shl);
   if (!isSum) { code.i32Const(2 << 24); code.op(OP.i32Sub); }
   code.localGet(isSum ? LOCAL.singleAddLimit : LOCAL.singleMultiplyLimit); code.op(OP.i32GeU); code.brIf(0);
   code.localGet(LOCAL.single);
