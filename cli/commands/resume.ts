@@ -8,7 +8,7 @@ import { stopOnSignals } from '../stop-signals.ts';
 import { collect, finish, parseEngine, prepareFiles } from './run.ts';
 
 interface ResumeFlags {
-  readonly store?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: EngineName;
+  readonly store?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly keepCheckpoints?: string; readonly engine?: EngineName;
   readonly have: string[]; readonly bind: string[]; readonly exportLayer?: string; readonly report?: string; readonly profile?: string; readonly json?: boolean; readonly progress: boolean;
 }
 
@@ -20,6 +20,7 @@ export function addResumeCommand(program: Command): void {
     .option('--store <dir>', 'the store')
     .option('--max-instructions <count>', 'another cap on instructions')
     .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M)')
+    .option('--keep-checkpoints <rule>', 'another rule for which checkpoints stay: last=N,hourly=N,daily=N, or all')
     .option('--have <channel=bytes>', 'how many bytes of a pipe the reader holds: output goes on exactly there', collect, [])
     .option('--bind <channel=file>', 'the host file of a channel, when it has moved', collect, [])
     .option('--engine <engine>', 'translate, wasm or interpret (default: translate; the same bits, another speed)', parseEngine)
@@ -40,7 +41,7 @@ back: without --have it goes on at the last committed position, and the few byte
       const progress = new ProgressLine(name, flags.progress);
       try {
         const result = await resumeRun({
-          name, store: flags.store, maxInstructions: flags.maxInstructions, checkpointEvery: flags.checkpointEvery, have: flags.have, bind: flags.bind, engine: flags.engine, exportLayer: flags.exportLayer,
+          name, store: flags.store, maxInstructions: flags.maxInstructions, checkpointEvery: flags.checkpointEvery, keepCheckpoints: flags.keepCheckpoints, have: flags.have, bind: flags.bind, engine: flags.engine, exportLayer: flags.exportLayer,
         }, { onProgress: progress.update, beforeOutput: progress.end, stopRequested: stop.requested, profile });
         progress.end();
         finish(result, { ...flags, sampled: profile });

@@ -11,7 +11,7 @@ interface RunFlags {
   readonly store?: string; readonly name?: string; readonly ephemeral?: boolean; readonly manifest?: string;
   readonly in: string[]; readonly out: string[]; readonly append: string[]; readonly rw: string[]; readonly live: string[];
   readonly limit: string[]; readonly image: string[]; readonly env: string[]; readonly cwd?: string; readonly workdir?: string; readonly user?: string; readonly entrypoint?: string; readonly clock?: string; readonly entropy?: string; readonly schedule?: string;
-  readonly memory?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly engine?: EngineName;
+  readonly memory?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly keepCheckpoints?: string; readonly engine?: EngineName;
   readonly report?: string; readonly profile?: string; readonly exportLayer?: string; readonly json?: boolean; readonly progress: boolean;
 }
 
@@ -85,6 +85,7 @@ function addMachineOptions(command: Command): void {
     .option('--memory <size>', 'memory of the machine (default: 1G)')
     .option('--max-instructions <count>', 'cap on instructions (exit status 124)')
     .option('--checkpoint-every <interval>', 'by time (10s) or by instructions (500M) (default: 10s)')
+    .option('--keep-checkpoints <rule>', 'which checkpoints stay while the run goes on: last=N,hourly=N,daily=N (default: all); as gc --keep-…, without being asked')
     .option('--engine <engine>', 'translate, wasm or interpret (default: translate; the same bits, another speed)', parseEngine)
     .option('--export-layer <file>', 'when the program has ended, write what it changed in its files as a tar archive (for --image)')
     .option('--profile <file>', 'write where the instructions went, by function: folded stacks, or speedscope JSON for a name in .json')
@@ -98,7 +99,7 @@ function toRequest(path: string | undefined, programArguments: readonly string[]
     program: path, arguments: programArguments, store: flags.store, name: flags.name, isEphemeral: flags.ephemeral ?? false, manifestFile: flags.manifest,
     in: flags.in, out: flags.out, append: flags.append, rw: flags.rw, live: flags.live, limit: flags.limit, image: flags.image, environment: flags.env,
     workingDirectory: flags.workdir ?? flags.cwd, user: flags.user, entrypoint: flags.entrypoint, clock: flags.clock, entropy: flags.entropy, schedule: flags.schedule, memory: flags.memory, maxInstructions: flags.maxInstructions,
-    checkpointEvery: flags.checkpointEvery, engine: flags.engine, exportLayer: flags.exportLayer,
+    checkpointEvery: flags.checkpointEvery, keepCheckpoints: flags.keepCheckpoints, engine: flags.engine, exportLayer: flags.exportLayer,
   };
 }
 
@@ -114,6 +115,8 @@ export function finish(result: SessionResult, flags: { readonly report?: string;
   if (flags.report !== undefined) writeReport(flags.report, result.report);
   if (flags.json === true) process.stderr.write(`${toJson(result.report)}\n`);
   const { end, name } = result;
+  const { history } = result.report;
+  if (history?.trouble !== undefined) note(`checkpoints were dropped by the rule, but the store could not be tidied (${history.trouble.code}: ${history.trouble.says})`);
   if (end.kind === 'stopped') {
     if (name !== undefined) note(`stopped (${end.reason}); go on with: stillpoint resume ${name}`);
     process.exitCode = end.reason === 'SIGTERM' ? 128 + 15 : 128 + 2;

@@ -20,6 +20,9 @@ export type CheckpointInterval =
   | { readonly kind: 'time'; readonly milliseconds: number }
   | { readonly kind: 'instructions'; readonly count: bigint };
 
+/** Which checkpoints stay while a run is recorded: the youngest so many, and the youngest of each of so many hours and days that have any. All of them when no rule is given. */
+export interface KeepRule { readonly last?: number; readonly hourly?: number; readonly daily?: number }
+
 export interface HostBindings {
   /** Absolute path of the program's file. */
   readonly program: string;

@@ -1,7 +1,7 @@
 /**
  * The options of `run` as texts, parsed to settings. Invariants: complaints are E_USAGE and name the option as the user typed it.
  */
-import { parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseLimit, parseSchedule, parseSize, parseVariable, complain } from './parse-values.ts';
+import { parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseKeepRule, parseLimit, parseSchedule, parseSize, parseVariable, complain } from './parse-values.ts';
 import { engineNamed, ENGINES, type EngineName } from './engine.ts';
 import type { ChannelKind, ChannelSetting, HostSettings, Place, RunSettings } from './settings.ts';
 
@@ -26,6 +26,7 @@ export interface RunOptionTexts {
   readonly memory?: string;
   readonly maxInstructions?: string;
   readonly checkpointEvery?: string;
+  readonly keepCheckpoints?: string;
   readonly engine?: string;
   readonly store?: string;
   readonly name?: string;
@@ -93,6 +94,7 @@ function hostSettings(texts: RunOptionTexts): HostSettings {
     ...defined('name', texts.name, (text) => text),
     ...defined('ephemeral', texts.ephemeral, (flag) => flag),
     ...defined('checkpointEvery', texts.checkpointEvery, (text) => parseCheckpointInterval(text, option('checkpoint-every'))),
+    ...defined('keepCheckpoints', texts.keepCheckpoints, (text) => parseKeepRule(text, option('keep-checkpoints'))),
     ...defined('engine', texts.engine, (text) => parseEngine(text, option('engine'))),
     ...defined('report', texts.report, (text) => text),
     ...defined('exportLayer', texts.exportLayer, (text) => text),

@@ -4,7 +4,7 @@
  * Units: sizes in powers of 1024, counts in powers of 1000, times in ms and ns.
  */
 import { StillpointError } from '../core/index.ts';
-import type { CheckpointInterval } from './bindings.ts';
+import type { CheckpointInterval, KeepRule } from './bindings.ts';
 import type { ChannelLimits } from './channel-spec.ts';
 import type { ClockSetting, EntropySetting } from './run-manifest.ts';
 import type { Place, VariableSetting } from './settings.ts';
@@ -82,6 +82,20 @@ export function parseCheckpointInterval(text: string, place: Place): CheckpointI
   const count = scaled(text, COUNT_UNITS);
   if (count === undefined || count === 0n || count >= 2n ** 63n) throw complain(place, `${quote(text)} is neither a time (10s) nor a number of instructions (500M)`);
   return { kind: 'instructions', count };
+}
+
+/** `last=10,hourly=24,daily=30`, at least one of them, or `all`. */
+export function parseKeepRule(text: string, place: Place): KeepRule | 'all' {
+  if (text === 'all') return 'all';
+  const found: { last?: number; hourly?: number; daily?: number } = {};
+  for (const part of text.split(',')) {
+    const match = /^(last|hourly|daily)=(0|[1-9][0-9]{0,5})$/.exec(part);
+    if (match === null) throw complain(place, `${quote(part)} says not which checkpoints stay (last=N, hourly=N, daily=N with N below a million; or all)`);
+    const key = match[1] as keyof KeepRule; // The pattern has these three.
+    if (found[key] !== undefined) throw complain(place, `${key} is given twice`);
+    found[key] = Number(match[2]);
+  }
+  return found;
 }
 
 /** `NAME=FILE`; FILE may hold anything, `=` and `:` too. */

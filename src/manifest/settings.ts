@@ -3,7 +3,7 @@
  * Invariants: a field is undefined when nothing was said about it, so that options can be laid over a file.
  */
 import type { ErrorCode } from '../core/index.ts';
-import type { CheckpointInterval } from './bindings.ts';
+import type { CheckpointInterval, KeepRule } from './bindings.ts';
 import type { ChannelLimits } from './channel-spec.ts';
 import type { EngineName } from './engine.ts';
 import type { ClockSetting, EntropySetting } from './run-manifest.ts';
@@ -27,6 +27,8 @@ export interface HostSettings {
   readonly name?: string;
   readonly ephemeral?: boolean;
   readonly checkpointEvery?: CheckpointInterval;
+  /** 'all': no rule. */
+  readonly keepCheckpoints?: KeepRule | 'all';
   readonly engine?: EngineName;
   readonly report?: string;
   /** Where the changes of the guest's files go, as a tar archive. */

@@ -110,6 +110,10 @@ export class BesideStore implements Store, Captures {
     this.#file = existsSync(fileURLToPath(file)) ? file : undefined;
   }
 
+  get directory(): string {
+    return this.#inner.directory;
+  }
+
   get: Store['get'] = (table, key) => this.#inner.get(table, key);
   has: Store['has'] = (table, key) => this.#inner.has(table, key);
   range: Store['range'] = (table, bounds) => this.#inner.range(table, bounds);

@@ -3,7 +3,7 @@
  * Invariant: decode(encode(x)) = x; foreign text is E_STORE_CORRUPT. What this does NOT do: open anything.
  */
 import { StillpointError } from '../core/index.ts';
-import type { CheckpointInterval, HostBinding, HostBindings, RunManifest, StandardStream } from '../manifest/index.ts';
+import type { CheckpointInterval, HostBinding, HostBindings, KeepRule, RunManifest, StandardStream } from '../manifest/index.ts';
 
 /** A regular file behind a standard stream: what the shell's redirection opened. */
 export interface StandardFile {
@@ -17,13 +17,15 @@ export interface StandardFile {
 export interface SavedBindings extends HostBindings {
   /** `--checkpoint-every` of the first start, for a resume that says nothing. */
   readonly checkpointEvery?: CheckpointInterval;
+  /** `--keep-checkpoints`, in the same way. */
+  readonly keepCheckpoints?: KeepRule;
   readonly standardFiles: ReadonlyMap<StandardStream, StandardFile>;
 }
 
 const STREAMS: readonly string[] = ['stdin', 'stdout', 'stderr'];
 
 export function encodeBindings(bindings: SavedBindings): string {
-  return JSON.stringify({ program: bindings.program, channels: Object.fromEntries(bindings.channels), standardFiles: Object.fromEntries(bindings.standardFiles), checkpointEvery: encodeInterval(bindings.checkpointEvery) });
+  return JSON.stringify({ program: bindings.program, channels: Object.fromEntries(bindings.channels), standardFiles: Object.fromEntries(bindings.standardFiles), checkpointEvery: encodeInterval(bindings.checkpointEvery), keepCheckpoints: bindings.keepCheckpoints });
 }
 
 /** For a run whose bindings are lost: the channels it has, and files that only `--bind` can name. */
@@ -45,8 +47,9 @@ export function decodeBindings(text: string, run: string): SavedBindings {
   const standardFiles = mapOf(value['standardFiles'], isStandardFile);
   if (channels === undefined || standardFiles === undefined || [...standardFiles.keys()].some((stream) => !STREAMS.includes(stream))) throw fail();
   const checkpointEvery = decodeInterval(value['checkpointEvery'], fail);
+  const keepCheckpoints = decodeKeepRule(value['keepCheckpoints'], fail);
   const files = standardFiles as ReadonlyMap<StandardStream, StandardFile>; // The keys were checked above.
-  return { program: value['program'], channels, standardFiles: files, ...(checkpointEvery === undefined ? {} : { checkpointEvery }) };
+  return { program: value['program'], channels, standardFiles: files, ...(checkpointEvery === undefined ? {} : { checkpointEvery }), ...(keepCheckpoints === undefined ? {} : { keepCheckpoints }) };
 }
 
 /** Instructions as text: they may exceed what JSON's numbers hold. */
@@ -60,6 +63,12 @@ function decodeInterval(value: unknown, fail: () => StillpointError): Checkpoint
   if (isRecord(value) && value['kind'] === 'time' && Number.isSafeInteger(value['milliseconds'])) return { kind: 'time', milliseconds: Number(value['milliseconds']) };
   if (isRecord(value) && value['kind'] === 'instructions' && /^[1-9][0-9]{0,18}$/.test(String(value['count']))) return { kind: 'instructions', count: BigInt(String(value['count'])) };
   throw fail();
+}
+
+function decodeKeepRule(value: unknown, fail: () => StillpointError): KeepRule | undefined {
+  if (value === undefined) return undefined;
+  if (!isRecord(value) || !Object.entries(value).every(([key, count]) => ['last', 'hourly', 'daily'].includes(key) && Number.isSafeInteger(count) && Number(count) >= 0)) throw fail();
+  return value; // Its fields were looked at.
 }
 
 function mapOf<T>(value: unknown, isItem: (item: unknown) => item is T): ReadonlyMap<string, T> | undefined {

@@ -15,6 +15,7 @@ import type { FreshFrame, Outcome } from '../journal/index.ts';
 import { SnapshotWriter, type MachineState, type Root } from '../snapshot/index.ts';
 import { StaleSnapshot, type FreshCheckpoint, type OutputPositions, type RunCommit, type RunWriter } from '../txn/index.ts';
 import { CapturesInPlace, type Captures, type PendingCapture } from './captures.ts';
+import type { HistoryKeeper } from './keep-history.ts';
 import { sealedFrame, type HeldFrame, type InputsAhead } from './commits-beside.ts';
 
 /** Frames held in host memory before they are committed even when no output waits for them. */
@@ -32,6 +33,8 @@ export interface RecordingParts {
   readonly channels: ChannelSet;
   /** Wall time for humans, milliseconds since 1970. */
   readonly wallClock: () => number;
+  /** Drops older checkpoints after each new one. */
+  readonly keeper?: Pick<HistoryKeeper, 'checkpointed'> | undefined;
 }
 
 /** A checkpoint that waits for its root. */
@@ -43,6 +46,7 @@ export class Recording {
   readonly #channels: ChannelSet;
   readonly #wallClock: () => number;
   readonly #inputsAhead: InputsAhead | undefined;
+  readonly #keeper: RecordingParts['keeper'];
   /** The commit that is under way. */
   #flight: Promise<void> | undefined;
   /** What ended the last one. */
@@ -50,7 +54,8 @@ export class Recording {
   #held: HeldFrame[] = [];
   #heldBytes = 0;
 
-  constructor({ writer, snapshots, inputsAhead, channels, wallClock }: RecordingParts) {
+  constructor({ writer, snapshots, inputsAhead, channels, wallClock, keeper }: RecordingParts) {
+    this.#keeper = keeper;
     this.writer = writer;
     this.#inputsAhead = inputsAhead;
     this.#captures = snapshots instanceof SnapshotWriter ? new CapturesInPlace(snapshots) : snapshots;
@@ -169,7 +174,7 @@ export class Recording {
       try {
         await this.writer.commit({ ...request(sealed.root), snapshot: sealed.snapshot, checkpoint: { ...facts, root: sealed.root } });
         sealed.confirm();
-        return sealed.root;
+        break;
       } catch (error) {
         if (error instanceof StaleSnapshot && attempt < CAPTURES_MAX) sealed = await sealed.again();
         else {
@@ -178,6 +183,8 @@ export class Recording {
         }
       }
     }
+    await this.#keeper?.checkpointed(this.writer.record);
+    return sealed.root;
   }
 
   /** The last commit of a session whose guest ended: exit frame, final checkpoint, ownership given up. */

@@ -8,6 +8,7 @@ import type { RunManifest } from '../manifest/index.ts';
 import type { Guest } from '../posix/index.ts';
 import type { RunRecord } from '../txn/index.ts';
 import type { SessionEnd } from './driver.ts';
+import type { KeptHistory } from './keep-history.ts';
 
 export interface Report {
   readonly run: string | undefined;
@@ -20,6 +21,8 @@ export interface Report {
   readonly channels: readonly ChannelAccount[];
   readonly journal: { readonly frames: number; readonly link: string } | undefined;
   readonly checkpoints: number;
+  /** Where a rule says which checkpoints stay: what it dropped in this session. */
+  readonly history?: KeptHistory;
   /** What this host needed; differs from run to run. */
   readonly host: { readonly milliseconds: number; readonly instructionsPerSecond: number; readonly residentBytes: number; readonly translation?: Translation };
 }
@@ -47,7 +50,7 @@ function translationOf({ effort }: Isa, executed: number): Translation | undefin
 
 export function makeReport(parts: {
   readonly manifest: RunManifest; readonly record: RunRecord | undefined; readonly end: SessionEnd; readonly channels: ChannelSet; readonly guest: Guest;
-  readonly milliseconds: number; readonly startedAt?: bigint;
+  readonly milliseconds: number; readonly startedAt?: bigint; readonly history?: KeptHistory | undefined;
 }): Report {
   const { manifest, record, end, channels, guest } = parts;
   const executed = Number(guest.retired - (parts.startedAt ?? 0n));
@@ -57,7 +60,7 @@ export function makeReport(parts: {
     outcome: end.kind === 'ended' ? end.outcome : { kind: 'stopped', reason: end.reason },
     instructions: guest.retired, root: end.kind === 'ended' ? end.root : undefined, channels: channels.accounts(),
     journal: record === undefined ? undefined : { frames: record.tail.count, link: record.tail.link },
-    checkpoints: record?.lastCheckpoint ?? 0,
+    checkpoints: record?.lastCheckpoint ?? 0, ...(parts.history === undefined ? {} : { history: parts.history }),
     host: { milliseconds: Math.round(parts.milliseconds), instructionsPerSecond: Math.round(executed / Math.max(0.001, parts.milliseconds / 1000)), residentBytes: process.memoryUsage().rss, ...(translation === undefined ? {} : { translation }) },
   };
 }

@@ -9,7 +9,7 @@
 import { StillpointError } from '../core/index.ts';
 import type { HostPort } from '../channel/index.ts';
 import { InputIndex } from '../journal/index.ts';
-import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, type Place, type RunManifest } from '../manifest/index.ts';
+import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, parseKeepRule, type KeepRule, type Place, type RunManifest } from '../manifest/index.ts';
 import type { Guest } from '../posix/index.ts';
 import { listCheckpoints, openRun, owned, readOwnerRecord, readRun, recover, type CheckpointRecord, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { capturesOf, withBesideStore } from './beside-store.ts';
@@ -20,6 +20,7 @@ import { Driver, type CheckpointPolicy, type SessionHooks } from './driver.ts';
 import { checkArchive, exportChanges } from './export-layer.ts';
 import { hostFacts, isAlive, monotonicMs, thisOwner, wallClockMs } from './host.ts';
 import { InputFeed, type Past } from './input-feed.ts';
+import { keeperOf } from './keep-history.ts';
 import { Outlet } from './outlet.ts';
 import { finishMoves } from './output-moves.ts';
 import { closePorts, isForgetful, reopenPorts, type OpenPeer } from './ports.ts';
@@ -33,6 +34,8 @@ export interface ResumeRequest {
   readonly store?: string | undefined;
   readonly maxInstructions?: string | undefined;
   readonly checkpointEvery?: string | undefined;
+  /** Another rule for which checkpoints stay. */
+  readonly keepCheckpoints?: string | undefined;
   /** CHANNEL=BYTES: what the reader of a pipe holds. */
   readonly have: readonly string[];
   /** CHANNEL=FILE: new place of a channel's file. */
@@ -43,7 +46,7 @@ export interface ResumeRequest {
 }
 
 /** `maxInstructions`: null for no cap, undefined for the one of the run's manifest. */
-export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly maxInstructions: bigint | null | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName; readonly exportLayer?: string | undefined }
+export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly keepCheckpoints?: KeepRule | 'all' | undefined; readonly maxInstructions: bigint | null | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName; readonly exportLayer?: string | undefined }
 
 /** Goes on with a run. Throws StillpointError E_RUN_UNKNOWN, E_RUN_OWNED, E_RUN_FINISHED, damage and host trouble. */
 export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Promise<SessionResult> {
@@ -97,13 +100,14 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
   const origin = peers === undefined ? recovery : originFor(context, recovery, await peers.held((name) => inputs.stream(name).length));
   const { guest, channels, snapshots } = rebuild(context, { recovery: origin, manifest, engine: wishes.engine, isLazy: origin === recovery });
   const startedAt = guest.retired;
-  const bindings = rebind(decodeBindings(writer.record.bindings, writer.record.name), wishes.bind);
+  const bindings = kept(rebind(decodeBindings(writer.record.bindings, writer.record.name), wishes.bind), wishes);
   const delivered = (name: string): number => wishes.have.get(name) ?? recovery.outputs.get(name)?.delivered ?? 0;
   const ports = await reopenPorts(manifest, bindings, {
     journaled: (name) => inputs.stream(name).length, checkpoint: (name) => recovery.outputs.get(name)?.rewindTo ?? 0, delivered,
     written: (name) => channels.get(name)?.bytesWritten ?? 0,
   }, { openPeer: peers?.open, stopRequested: parts.hooks.stopRequested });
-  const recording = new Recording({ writer, snapshots: capturesOf(context, writer, { snapshots, root: recovery.checkpoint?.root }), inputsAhead: inputsAheadOf(context), channels, wallClock: wallClockMs });
+  const keeper = keeperOf(context, bindings);
+  const recording = new Recording({ writer, snapshots: capturesOf(context, writer, { snapshots, root: recovery.checkpoint?.root }), inputsAhead: inputsAheadOf(context), channels, wallClock: wallClockMs, keeper });
   try {
     const positions = startingPositions({ recovery, ports, delivered });
     await writer.commit({ instructions: writer.record.instructions, outputs: positions, isRewind: true, bindings: encodeBindings(bindings) });
@@ -115,11 +119,12 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
     const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: wishes.policy ?? bindings.checkpointEvery ?? DEFAULT_POLICY, maxInstructions, hooks: parts.hooks, monotonicMs, reseeds: [...recordedSeeds(origin)] });
     const end = await driver.drive();
     if (wishes.exportLayer !== undefined && end.kind === 'ended') exportChanges(wishes.exportLayer, { before: atGenesis(context, writer, manifest), after: guest });
-    return { name: writer.record.name, end, report: makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started, startedAt }) };
+    return { name: writer.record.name, end, report: makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started, startedAt, history: keeper?.facts }) };
   } catch (error) {
     await recording.quiesce();
     throw error;
   } finally {
+    await keeper?.end();
     await closePorts(ports);
   }
 }
@@ -162,6 +167,11 @@ function rebind(bindings: SavedBindings, bind: ReadonlyMap<string, string>): Sav
   return { ...bindings, channels };
 }
 
+/** The rule of the first start, or another one. */
+function kept({ keepCheckpoints: before, ...bindings }: SavedBindings, { keepCheckpoints = before ?? 'all' }: Wishes): SavedBindings {
+  return { ...bindings, ...(keepCheckpoints === 'all' ? {} : { keepCheckpoints }) };
+}
+
 function readWishes(request: ResumeRequest): Wishes {
   const place = (option: string): Place => ({ code: 'E_USAGE', where: `option --${option}` });
   const have = new Map<string, number>();
@@ -174,6 +184,7 @@ function readWishes(request: ResumeRequest): Wishes {
   return {
     have, bind: new Map(request.bind.map((text) => parseBinding(text, place('bind'))).map(({ name, file }) => [name, file])),
     policy: request.checkpointEvery === undefined ? undefined : parseCheckpointInterval(request.checkpointEvery, place('checkpoint-every')),
+    keepCheckpoints: request.keepCheckpoints === undefined ? undefined : parseKeepRule(request.keepCheckpoints, place('keep-checkpoints')),
     maxInstructions: request.maxInstructions === undefined ? undefined : parseCount(request.maxInstructions, place('max-instructions')),
     engine: request.engine ?? ENGINE_DEFAULT, exportLayer: request.exportLayer,
   };

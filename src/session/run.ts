@@ -22,6 +22,7 @@ import { hostFacts, importLease, isAlive, monotonicMs, newRunId, thisOwner, wall
 import { importImages, mayBeNames, openImages, refuseMissingImages } from './images.ts';
 import { resolveRun, type RunImage } from './image-config.ts';
 import { InputFeed } from './input-feed.ts';
+import { keeperOf } from './keep-history.ts';
 import { Outlet } from './outlet.ts';
 import { closePorts, isForgetful, openPorts, standardFiles, type OpenPeer } from './ports.ts';
 import { Recording } from './recording.ts';
@@ -55,6 +56,8 @@ export interface RunRequest {
   readonly memory?: string | undefined;
   readonly maxInstructions?: string | undefined;
   readonly checkpointEvery?: string | undefined;
+  /** Which checkpoints stay while the run is recorded. */
+  readonly keepCheckpoints?: string | undefined;
   readonly engine?: EngineName | undefined;
   /** A file for what the guest changed in its files, written when it ends. */
   readonly exportLayer?: string | undefined;
@@ -111,8 +114,8 @@ function bootRun(wished: RunSettings, parts: { readonly digests: Digests; readon
   const { settings } = resolved;
   const declared = declareRun(settings, new NodeHostInspector(), resolved.declared);
   const { manifest } = declared;
-  const { checkpointEvery } = settings.host;
-  const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles(), ...(checkpointEvery === undefined ? {} : { checkpointEvery }) };
+  const { checkpointEvery, keepCheckpoints = 'all' } = settings.host;
+  const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles(), ...(checkpointEvery === undefined ? {} : { checkpointEvery }), ...(keepCheckpoints === 'all' ? {} : { keepCheckpoints }) };
   const program = resolved.program ?? readProgram(bindings.program, image !== undefined);
   const boot = (): { readonly guest: Guest; readonly channels: ChannelSet } => bootGuest(manifest, { program, image, digests: parts.digests, engine: settings.host.engine ?? ENGINE_DEFAULT });
   return { settings, again: () => boot().guest, manifest, bindings, policy: checkpointEvery ?? DEFAULT_POLICY, program, ...boot() };
@@ -137,19 +140,21 @@ export async function recordSession(parts: RecordParts): Promise<SessionResult> 
   const started = monotonicMs();
   const ports = await openFirst(parts);
   const snapshots = capturesOf(context, writer, { snapshots: new SnapshotWriter(context.store, context.digests), root: undefined });
-  const recording = new Recording({ writer, snapshots, inputsAhead: inputsAheadOf(context), channels, wallClock: wallClockMs });
+  const keeper = keeperOf(context, parts.bindings);
+  const recording = new Recording({ writer, snapshots, inputsAhead: inputsAheadOf(context), channels, wallClock: wallClockMs, keeper });
   try {
     const feed = new InputFeed({ live: { ports, host: hostFacts, append: recording.append } });
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports) });
     const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: parts.policy, maxInstructions: manifest.maxInstructions ?? undefined, hooks: parts.hooks, monotonicMs });
     const end = await driver.drive();
-    const report = makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started });
+    const report = makeReport({ manifest, record: writer.record, end, channels, guest, milliseconds: monotonicMs() - started, history: keeper?.facts });
     return { name: writer.record.name, end, report };
   } catch (error) {
     await recording.quiesce();
     await abandon(writer);
     throw error;
   } finally {
+    await keeper?.end();
     await closePorts(ports);
   }
 }

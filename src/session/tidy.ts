@@ -37,6 +37,11 @@ async function thinOut(context: StoreContext, names: readonly string[], rule: Re
   return dropped;
 }
 
+/** Becomes the store's collector and collects. `onProgress` may throw, which ends it. Throws E_STORE_BUSY where somebody else collects. */
+export async function collectNow(context: StoreContext, onProgress?: (progress: CollectProgress) => void): Promise<CollectResult> {
+  return asCollector(context, { owner: thisOwner(), isAlive }, () => collect(context, onProgress));
+}
+
 /** Collects with short pauses. The caller is the store's collector. */
 export async function collect(context: StoreContext, onProgress?: (progress: CollectProgress) => void): Promise<CollectResult> {
   let last = monotonicMs();

@@ -9,13 +9,16 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { StillpointError } from '../../src/core/index.ts';
+import { encodeManifest } from '../../src/manifest/index.ts';
 import { BesideStore } from '../../src/session/beside-store.ts';
+import { HistoryKeeper } from '../../src/session/keep-history.ts';
 import { PacksAhead } from '../../src/session/packs-ahead.ts';
 import { openSnapshot, SnapshotWriter, type PageObject } from '../../src/snapshot/index.ts';
 import { MemoryStore } from '../../src/store/index.ts';
 import { openLmdbStore, type LmdbStore } from '../../src/store/live/lmdb-store.ts';
-import { createRun, liveLeases, StaleSnapshot, type RunWriter, type StoreContext } from '../../src/txn/index.ts';
+import { createRun, listCheckpoints, liveLeases, readRun, StaleSnapshot, type RunWriter, type StoreContext } from '../../src/txn/index.ts';
 import { at, digests } from '../journal/support.ts';
+import { declare } from '../manifest/helpers.ts';
 import { plain, TestMachine } from '../snapshot/machines.ts';
 import { allAlive, generator, newRun, owner } from '../txn/support.ts';
 
@@ -32,7 +35,7 @@ async function scene(work: (scene: Scene) => Promise<void>, file = WORKER): Prom
   const beside = new BesideStore(inner, file);
   try {
     const context = { store: beside, digests };
-    const writer = await createRun(context, newRun('one'));
+    const writer = await createRun(context, newRun('one', { manifest: encodeManifest(declare({}).manifest) }));
     beside.prepare({ run: writer.record.id, owner: owner('me') }, { snapshots: new SnapshotWriter(beside, digests), root: undefined });
     await work({ inner, beside, context, writer });
   } finally {
@@ -122,6 +125,40 @@ describe('captures beside the guest', () => {
     expect(count).toBe(pages);
     expect(inner.usage().tables.packs.entries).toBe(Math.ceil(pages / 31)); // With the nodes beside them.
   }), 60_000);
+
+  it('a rule drops checkpoints and a thread frees their space, beside captures; ended in the middle it leaves no collector behind', async () => scene(async ({ inner, beside, context, writer }) => {
+    const collector = pathToFileURL(resolve(import.meta.dirname, '../../dist/src/session/collect-worker.js'));
+    expect(existsSync(collector), 'npm run build comes first').toBe(true);
+    const keeper = new HistoryKeeper(context, { last: 2 }, collector);
+    const random = generator(4);
+    const machine = new TestMachine();
+    let step = 0;
+    const checkpoint = async (): Promise<void> => {
+      change(machine, random, 100);
+      let sealed = await (await beside.begin(machine)).sealed();
+      const commit = (): Promise<boolean> => writer.commit({ instructions: at(BigInt(step)), snapshot: sealed.snapshot, checkpoint: checkpointOf(sealed.root) }).then(() => true, (error) => {
+        if (error instanceof StaleSnapshot) return false;
+        throw error;
+      });
+      for (step++; !await commit();) sealed = await sealed.again();
+      sealed.confirm();
+      await keeper.checkpointed(writer.record);
+    };
+    for (let tries = 0; keeper.facts.collections === 0; tries++) {
+      expect([tries < 2000, keeper.facts.trouble]).toEqual([true, undefined]);
+      await checkpoint();
+    }
+    expect(keeper.facts).toEqual({ droppedCheckpoints: step - 2, collections: 1 });
+    const left = listCheckpoints(context, readRun(context, 'one'));
+    expect(left.map(({ number }) => number)).toEqual([step - 1, step]);
+    expect(plain(openSnapshot(context.store, left[1]!.root, digests))).toEqual(plain(machine));
+    await keeper.end();
+    const next = new HistoryKeeper(context, { last: 0 }, collector);
+    for (let more = 0; more < 9; more++) await checkpoint();
+    await next.checkpointed(writer.record);
+    await next.end();
+    expect([inner.has('meta', new TextEncoder().encode('collector')), next.facts.trouble]).toEqual([false, undefined]);
+  }), 120_000);
 
   it('a batch ahead that fails is kept as the failure of the capture, and nothing follows it', () => {
     const batches: number[] = [];

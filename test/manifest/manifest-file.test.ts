@@ -31,6 +31,7 @@ channels:
   log: { append: new.log }
   base: { rw: new.db }
 checkpointEvery: 10s
+keepCheckpoints: last=5,daily=7
 store: st
 name: n1
 engine: interpret
@@ -42,7 +43,7 @@ test('a file gives the same manifest and bindings as the options', () => {
   const options = parseRunOptions({
     program: '/w/prog', arguments: ['-n', '@/w/data.txt', '@@x', '@'], env: ['LANG=C', 'A=b=c'], cwd: '/tmp', memory: '64M', maxInstructions: '500M', clock: 'virtual:5', entropy: 'seed:7', live: ['stdin'],
     limit: ['stdin:gets=3', 'more:get-bytes=1K'], in: ['more=/w/more.txt'], out: ['result=/w/new.txt'], append: ['log=/w/new.log'], rw: ['base=/w/new.db'],
-    checkpointEvery: '10s', store: '/w/st', name: 'n1', engine: 'interpret', report: '/w/r.json',
+    checkpointEvery: '10s', keepCheckpoints: 'last=5,daily=7', store: '/w/st', name: 'n1', engine: 'interpret', report: '/w/r.json',
   });
   expect(declareRun(settings, new FakeHost())).toEqual(declareRun(options, new FakeHost()));
   expect(settings.host).toEqual(options.host);

@@ -1,6 +1,6 @@
 /** Texts of options as values. Every refusal names its place and shows what would be right. */
 import { describe, expect, test } from 'vitest';
-import { parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseLimit, parseSize, parseVariable, type Place } from '../../src/manifest/index.ts';
+import { parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseKeepRule, parseLimit, parseSize, parseVariable, type Place } from '../../src/manifest/index.ts';
 import { complaint } from './helpers.ts';
 
 const place: Place = { code: 'E_USAGE', where: 'option --it' };
@@ -32,6 +32,8 @@ check('checkpoint interval', parseCheckpointInterval, {
   '10s': { kind: 'time', milliseconds: 10_000 }, '250ms': { kind: 'time', milliseconds: 250 }, '5m': { kind: 'time', milliseconds: 300_000 }, '1h': { kind: 'time', milliseconds: 3_600_000 },
   '500M': { kind: 'instructions', count: 500_000_000n }, 1000: { kind: 'instructions', count: 1000n },
 }, ['', '0', '0s', '10', '10d', '1.5s', '9999999999s', 's'].filter((text) => text !== '10'));
+check('rule for checkpoints', parseKeepRule, { all: 'all', 'last=3': { last: 3 }, 'daily=7,last=0': { daily: 7, last: 0 }, 'last=10,hourly=24,daily=30': { last: 10, hourly: 24, daily: 30 } },
+  ['', 'last', 'last=', 'last=-1', 'last=1,', 'last=1,last=2', 'weekly=3', 'last=1000000', 'last=1,all', 'last=1 ', '__proto__=1']);
 check('binding', parseBinding, { 'a=b': { name: 'a', file: 'b' }, 'a=/x=y:z,;': { name: 'a', file: '/x=y:z,;' }, 'a.b-c_1=@x': { name: 'a.b-c_1', file: '@x' }, 'a=-': { name: 'a', file: '-' } },
   ['', 'a', '=b', 'a=', 'a/b=c', '.=c', '..=c', '-a=c', 'a b=c', 'a:b=c', 'ä=c', `${'a'.repeat(65)}=c`, 'a=b\0c', 'a\n=c']);
 check('variable', parseVariable, { 'A=': { name: 'A', value: '' }, 'A=b=c': { name: 'A', value: 'b=c' } }, ['', 'A', '=x', 'A=\0']);

@@ -3,7 +3,7 @@
  * Invariants: every complaint is E_MANIFEST, one line, with file, line and field; unknown and repeated keys are complaints.
  * Paths in the file are relative to the file. What this does NOT do: look at the host beyond reading this one file.
  */
-import { checkName, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseSchedule, parseSize } from '../parse-values.ts';
+import { checkName, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseKeepRule, parseSchedule, parseSize } from '../parse-values.ts';
 import { parseDirectory, parseImage, parseUser } from '../parse-options.ts';
 import type { ChannelLimits } from '../channel-spec.ts';
 import type { ChannelKind, ChannelSetting, HostSettings, ImageSetting, LimitSetting, LiveSetting, RunSettings } from '../settings.ts';
@@ -87,6 +87,7 @@ function toHostSettings(file: ManifestFile, document: ManifestDocument<ManifestF
     ...(file.name === undefined ? {} : { name: file.name }),
     ...(file.ephemeral === undefined ? {} : { ephemeral: file.ephemeral }),
     ...(file.checkpointEvery === undefined ? {} : { checkpointEvery: parseCheckpointInterval(file.checkpointEvery, document.place(['checkpointEvery'])) }),
+    ...(file.keepCheckpoints === undefined ? {} : { keepCheckpoints: parseKeepRule(file.keepCheckpoints, document.place(['keepCheckpoints'])) }),
     ...(file.engine === undefined ? {} : { engine: file.engine }),
     ...(file.report === undefined ? {} : { report: document.absolute(file.report) }),
     ...(file.exportLayer === undefined ? {} : { exportLayer: document.absolute(file.exportLayer) }),

@@ -37,6 +37,7 @@ export const manifestFileSchema = z.strictObject({
   channels: z.record(z.string(), channel).optional().describe('name of a channel: its file'),
   images: z.array(z.string().min(1)).optional().describe('below the guest\'s files, lowest first: SOURCE[:MOUNT], SOURCE a name or a path with a slash'),
   checkpointEvery: z.string().optional().describe('10s, 500M'),
+  keepCheckpoints: z.string().optional().describe('last=10,hourly=24,daily=30, or all'),
   store: z.string().optional(),
   name: z.string().optional(),
   ephemeral: z.boolean().optional(),
