@@ -18,7 +18,9 @@ Examples:
   stillpoint export job job.stillpoint
   stillpoint export job@before-upgrade - | ssh elsewhere stillpoint import -
   stillpoint export --oci job job.oci
-  stillpoint export job - --have job@3 | ssh elsewhere stillpoint import - --name job-now`)
+  stillpoint export job-2 - --have job@3 | ssh elsewhere stillpoint import -       job-2: a fork of job, which is there up to 3
+A store holds a run once. Who has it up to checkpoint 3 and wants it as it is now keeps the content with a fork:
+  stillpoint fork job --name before && stillpoint rm job && stillpoint import - < newer && stillpoint rm before`)
     .action(async (run: string, file: string, flags: Flags & { readonly have: string[]; readonly oci?: boolean }) => {
       const line = new StatusLine('export', flags.progress);
       try {

@@ -101,7 +101,7 @@ export class HistoryKeeper {
       await work();
     } catch (error) {
       if (!(error instanceof StillpointError)) throw error;
-      if (Atomics.load(this.#flag, 0) === 0) this.#trouble = { code: error.code, says: error.message }; // Else it was told to give up.
+      if (error.code !== 'E_STORE_BUSY') this.#trouble = { code: error.code, says: error.message }; // Somebody else collects; or it was told to give up.
     }
   }
 

@@ -32,7 +32,7 @@ export function rowOf(record: RunRecord, table: 'frames' | 'checkpoints' | 'mark
 export function mustBeNew(context: StoreContext, record: RunRecord): void {
   if (context.store.has('runs', nameKey(record.name))) throw new StillpointError('E_RUN_EXISTS', `the store holds a run named ${record.name} already; choose another name with --name`, { data: { run: record.name } });
   for (const name of runNames(context)) {
-    if (readStoredRun(context, name).record.id === record.id) throw new StillpointError('E_RUN_EXISTS', `the store holds this very run already, as ${name}`, { data: { run: name } });
+    if (readStoredRun(context, name).record.id === record.id) throw new StillpointError('E_RUN_EXISTS', `the store holds this very run already, as ${name}; to take it as it is now, rm that one first (fork it before, where the export leaves out what it holds)`, { data: { run: name } });
   }
 }
 

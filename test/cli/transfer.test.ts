@@ -44,6 +44,18 @@ describe('export and import', () => {
     expect(pipe('base -', `--name theirs ${third!.join(' ')}`)).toContain('theirs: imported');
     expect(pipe('sum - --have base', third!.join(' '))).toContain('sum: imported');
     expect(ok(['fsck', ...third!])).toContain('2 runs');
+    // A newer state of the very run in place of an older one, as the help of export says.
+    const fourth = ['--store', bench.path('fourth')];
+    expect(pipe('sum@2 -', fourth.join(' '))).toContain('up to checkpoint 2');
+    const [whole, newer] = [['export', 'sum', 'whole.stillpoint'], ['export', 'sum', 'newer.stillpoint', '--have', 'sum@2']].map((words) => (ok(words), statSync(bench.path(words[2]!)).size));
+    expect(newer).toBeLessThan(whole! / 2);
+    const refused = bench.stillpoint(['import', 'newer.stillpoint', ...fourth]);
+    expect(complaint(refused)).toBe('E_RUN_EXISTS');
+    ok(['fork', 'sum', '--name', 'before', ...fourth]);
+    expect(bench.stillpoint(['rm', 'sum', ...fourth]).status).toBe(0);
+    expect(ok(['import', 'newer.stillpoint', ...fourth])).toContain('sum: imported');
+    expect(bench.stillpoint(['rm', 'before', ...fourth]).status).toBe(0);
+    expect(ok(['fsck', ...fourth])).toContain('1 runs');
   });
 
   it('what a killed export left goes with the next one into the same directory; what a living one writes, and what is somebody else\'s, stays', async () => {
