@@ -43,8 +43,8 @@ export interface Finding {
   readonly remedy: Remedy;
 }
 export type Remedy =
-  /** The record goes. */
-  | { readonly kind: 'delete'; readonly table: Table; readonly key: Uint8Array }
+  /** The record goes, with `more` of the same table. */
+  | { readonly kind: 'delete'; readonly table: Table; readonly key: Uint8Array; readonly more?: readonly Uint8Array[] }
   /** The record is what it should have been: nothing is lost. */
   | { readonly kind: 'put'; readonly table: Table; readonly key: Uint8Array; readonly value: Uint8Array }
   /** A pack goes, its sound pages stay. */
@@ -264,8 +264,8 @@ class RunInspector {
       const frame = Math.min(read, typeof error.data['frame'] === 'number' ? error.data['frame'] : read);
       this.#findings.push({ code: error.code, says: `run ${name}: ${error.message}`, run: name, remedy: { kind: 'cut', name, frame } });
     }
-    const [beyond] = store.range('frames', { ...entryRange(id, { from: tail.count, to: 2 ** 32 - 1 }), limit: 1 });
-    if (beyond !== undefined) this.#findings.push({ code: 'E_JOURNAL_FORMAT', says: `run ${name} has a frame behind the end of its journal (${tail.count} frames)`, run: name, remedy: { kind: 'delete', table: 'frames', key: beyond.key } });
+    const [beyond, ...more] = [...store.range('frames', entryRange(id, { from: tail.count, to: 2 ** 32 - 1 }))].map(({ key }) => key);
+    if (beyond !== undefined) this.#findings.push({ code: 'E_JOURNAL_FORMAT', says: `run ${name} has ${more.length === 0 ? 'a frame' : `${more.length + 1} frames`} behind the end of its journal (${tail.count} frames)`, run: name, remedy: { kind: 'delete', table: 'frames', key: beyond, more } });
   }
 
   /** A damaged word is a finding of its own. */

@@ -28,7 +28,7 @@ const PUTS_MAX = 2000;
 export async function repair(context: StoreContext, finding: Finding, parts: Pick<FoundRun, 'bindingsOf'>): Promise<string | undefined> {
   const { remedy, says } = finding;
   switch (remedy.kind) {
-    case 'delete': return remedy.table === 'runs' ? dropName(context, remedy.key, parts) : remedy.table === 'owners' ? findOrDrop(context, finding, remedy.key, parts) : commit(context, { deletes: [{ table: remedy.table, key: remedy.key }] }, `dropped: ${says}`);
+    case 'delete': return remedy.table === 'runs' ? dropName(context, remedy.key, parts) : remedy.table === 'owners' ? findOrDrop(context, finding, remedy.key, parts) : commit(context, { deletes: [remedy.key, ...remedy.more ?? []].map((key) => ({ table: remedy.table, key })) }, `dropped: ${says}`);
     case 'put': return (await putBack(context, [finding]))[0];
     case 'salvage': {
       const { puts, saved, lost } = salvagePack(context.store, context.digests, remedy.key);

@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { StillpointError, type BlobHash } from '../../src/core/index.ts';
 import { checkOpenStore, type FsckResult } from '../../src/session/fsck.ts';
+import { entryKey } from '../../src/journal/index.ts';
 import { openSnapshot } from '../../src/snapshot/index.ts';
 import { decodeList, listedHashAt } from '../../src/snapshot/location-list.ts';
 import { encodeLocations } from '../../src/snapshot/pack-format.ts';
@@ -197,6 +198,20 @@ describe(`damage (STILLPOINT_SEED=${SEED})`, () => {
     expect((await checkOpenStore(context, { repairs: false })).findings.map(({ code }) => code)).toEqual(['E_JOURNAL_CUT']);
     expect((await checkOpenStore(context, { repairs: true, copy: copy.store })).isSound).toBe(true);
     expect(restoredRuns(context)).toEqual(restoredRuns(copy));
+  });
+
+  it.each([2, 5, 9])('runs: a lost record and a damaged frame, with many frames behind it: a repair leaves a sound store', async (wanted) => {
+    const copy = await storeOf(rows);
+    const run = [...listRuns(copy)].reduce((most, record) => (record.tail.count > most.tail.count ? record : most));
+    const frame = Math.min(wanted, run.tail.count - 2);
+    const more = Array.from({ length: 40 }, (_, index): Row => ({ table: 'frames', key: entryKey(run.id, run.tail.count + index), value: Uint8Array.of(1, index) })); // As of a longer journal.
+    const at = Buffer.from(entryKey(run.id, frame)).toString('hex');
+    const damaged = (row: Row): Row => ({ ...row, value: row.value.slice(0, -1) });
+    const context = await storeOf([...rows.map((row) => ((row.table === 'runs' && Buffer.from(row.key).toString() === run.name) || (row.table === 'frames' && Buffer.from(row.key).toString('hex') === at) ? damaged(row) : row)), ...more]);
+    const repaired = await checkOpenStore(context, { repairs: true });
+    expect([repaired.remaining, [...listRuns(context)].find(({ id }) => id === run.id)?.tail.count], show(repaired)).toEqual([[], frame]);
+    expect((await checkOpenStore(context, { repairs: false })).findings).toEqual([]);
+    await mustBeUsable(context, show(repaired));
   });
 
   it('packs that a killed checkpoint left are no damage', async () => {
