@@ -5,6 +5,7 @@
 import { limits } from '../core/index.ts';
 import { QUEUE_SETTINGS } from './files/queues.ts';
 import { TASKS_MAX, type Kernel } from './kernel.ts';
+import { argumentBytes, environmentBytes } from './proc-arguments.ts';
 import { INIT, initText, limitsText, mapsText, statText, statusText, usedBytes } from './proc-process.ts';
 import type { Process } from './process.ts';
 import { taskView } from './task-view.ts';
@@ -59,9 +60,9 @@ export function registerProcessFiles(kernel: Kernel): void {
   files.registerLink('/proc/thread-self', () => `${kernel.current.process.pid}/task/${kernel.current.tid}`);
   files.registerLink('/proc/[pid]/exe', (pid) => kernel.findProcess(pid)?.programPath);
   ofProcess('auxv', (process) => (process.hasImage ? process.image.auxiliary : new Uint8Array(0)));
-  text('cmdline', (process) => process.argv.map((argument) => `${argument}\0`).join(''));
+  ofProcess('cmdline', argumentBytes);
   text('comm', (process, thread) => `${thread?.name ?? process.name}\n`);
-  text('environ', (process) => process.environment.map((variable) => `${variable}\0`).join(''));
+  ofProcess('environ', environmentBytes);
   text('limits', (process) => limitsText(kernel, process));
   text('maps', mapsText);
   text('stat', (process, thread) => statText(kernel, process, thread));
