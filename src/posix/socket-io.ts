@@ -12,7 +12,7 @@ import { RIGHT, S_IF } from './files/flags.ts';
 import type { FileSystem } from './files/file-system.ts';
 import type { SocketInode } from './files/inode.ts';
 import { permits } from './files/permission.ts';
-import { BACKLOG_MAX, SOCKET_BYTES, type Socket } from './files/socket.ts';
+import { BACKLOG_MAX, SOCKET_BYTES, type Sender, type Socket } from './files/socket.ts';
 import { leaveOthers } from './files/ends.ts';
 import { attachNew, newName } from './files/tree.ts';
 import { walk } from './files/walk.ts';
@@ -249,7 +249,7 @@ export function shutSocket(files: FileSystem, inode: SocketInode, how: { readonl
 
 export interface Receive { readonly length: number; readonly isPeek: boolean; readonly isNonblocking: boolean }
 /** `files`: open files that came along; the caller has their references, unless it only peeked. */
-export interface Received { readonly bytes: Uint8Array; readonly from: string; /** Whole length of the message. */ readonly length: number; readonly files: readonly number[] }
+export interface Received { readonly bytes: Uint8Array; readonly from: string; /** Whole length of the message. */ readonly length: number; readonly files: readonly number[]; readonly sender?: Sender | undefined }
 
 /** Takes what is there: a part of the stream, or one message cut to `length`. */
 export function receive(socket: Socket, want: Receive): Received | number | typeof BLOCKED {
@@ -257,14 +257,14 @@ export function receive(socket: Socket, want: Receive): Received | number | type
     if (socket.status !== 'connected' && socket.domain === 'unix') return socket.status === 'new' ? -ERRNO.EINVAL : -ERRNO.ENOTCONN;
     if (socket.status !== 'connected' && socket.error === 0 && !socket.isReadShut) return -ERRNO.ENOTCONN;
     if (socket.stream.length > 0) {
-      const { bytes, files } = want.isPeek ? { bytes: socket.stream.bytes().subarray(0, Math.min(want.length, socket.streamReach)), files: [] } : socket.shiftStream(want.length);
-      return { bytes, from: socket.peerAddress, length: bytes.length, files };
+      const { bytes, files, sender } = want.isPeek ? { bytes: socket.stream.bytes().subarray(0, Math.min(want.length, socket.streamReach)), files: [], sender: socket.streamSender } : socket.shiftStream(want.length);
+      return { bytes, from: socket.peerAddress, length: bytes.length, files, sender };
     }
   } else {
     const [first] = socket.messages;
     if (first !== undefined) {
       if (!want.isPeek) socket.shift();
-      return { bytes: first.bytes.subarray(0, want.length), from: first.from, length: first.bytes.length, files: want.isPeek ? [] : first.files };
+      return { bytes: first.bytes.subarray(0, want.length), from: first.from, length: first.bytes.length, files: want.isPeek ? [] : first.files, sender: first.sender };
     }
     if (socket.type === 'seqpacket' && socket.status !== 'connected') return -ERRNO.ENOTCONN;
   }
@@ -274,7 +274,7 @@ export function receive(socket: Socket, want: Receive): Received | number | type
 }
 
 /** `files`: open files to send along; the caller counts the references when it has gone. */
-export interface Send { readonly bytes: Uint8Array; readonly to: string | undefined; readonly isNonblocking: boolean; readonly files?: readonly number[] }
+export interface Send { readonly bytes: Uint8Array; readonly to: string | undefined; readonly isNonblocking: boolean; readonly files?: readonly number[]; /** SCM_CREDENTIALS asks for it. */ readonly tellsSender?: boolean }
 
 /** Sends; how many bytes were taken. -EPIPE asks the caller for SIGPIPE (streams and connected packets). */
 export function send(context: FileContext, inode: SocketInode, what: Send): number | typeof BLOCKED {
@@ -290,18 +290,19 @@ export function send(context: FileContext, inode: SocketInode, what: Send): numb
   if (socket.type === 'seqpacket') {
     if (what.bytes.length > SOCKET_BYTES) return -ERRNO.EMSGSIZE;
     if (!peer.hasRoom(what.bytes.length)) return what.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
-    peer.push({ bytes: what.bytes.slice(), from: socket.address, files: what.files ?? [] });
+    peer.push({ bytes: what.bytes.slice(), from: socket.address, files: what.files ?? [], sender: socket.senderTo(peer, context, what.tellsSender) });
     return what.bytes.length;
   }
   const { stream } = peer;
+  const sender = socket.senderTo(peer, context, what.tellsSender);
   if (what.bytes.length <= stream.room || (stream.length === 0 && !what.isNonblocking)) {
-    peer.pushStream(what.bytes, what.files);
+    peer.pushStream(what.bytes, what.files, sender);
     return what.bytes.length;
   }
   if (!what.isNonblocking) return BLOCKED;
   if (stream.room === 0) return -ERRNO.EAGAIN;
   const taken = stream.room;
-  peer.pushStream(what.bytes.subarray(0, taken), what.files);
+  peer.pushStream(what.bytes.subarray(0, taken), what.files, sender);
   return taken;
 }
 
@@ -333,7 +334,7 @@ function sendDatagram(context: FileContext, inode: SocketInode, what: Send): num
     if (socket.domain !== 'unix') return what.bytes.length;
     return what.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
   }
-  target.push({ bytes: what.bytes.slice(), from: sentFrom(socket, target), files: what.files ?? [] });
+  target.push({ bytes: what.bytes.slice(), from: sentFrom(socket, target), files: what.files ?? [], sender: socket.senderTo(target, context, what.tellsSender) });
   return what.bytes.length;
 }
 

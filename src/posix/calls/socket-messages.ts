@@ -7,11 +7,11 @@ import { limits } from '../../core/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { decodeControl, encodeCredentials, encodeRights, rightsThatFit } from '../control-messages.ts';
 import { ERRNO } from '../errno.ts';
-import { optionKey, SO, SOL_SOCKET } from '../files/socket.ts';
+import type { Sender } from '../files/socket.ts';
 import type { OpenFile } from '../open-file.ts';
 import { SIGNAL } from '../signal-actions.ts';
 import { encodeAddress } from '../socket-address.ts';
-import { receive, send, socketAt } from '../socket-io.ts';
+import { receive, send } from '../socket-io.ts';
 import { bufferArgument, gather, reachableLength, scatter, totalLength, vectorArgument, type FileCall, type Segment } from './file-arguments.ts';
 import { addressAt, socketArgument, storeAddress, waitOnSocket, type Opened } from './socket-arguments.ts';
 
@@ -23,19 +23,19 @@ const CONTROL_BYTES_MAX = 131_072;
 
 interface Transfer { readonly opened: Opened; readonly segments: readonly Segment[]; readonly flags: number }
 /** Where a message goes, and the open files that it takes along. */
-interface Address { readonly to: string | undefined; readonly files: readonly OpenFile[] }
+interface Address { readonly to: string | undefined; readonly files: readonly OpenFile[]; readonly tellsSender?: boolean }
 
 function isNonblocking({ opened, flags }: Transfer): boolean {
   return opened.openFile.isNonblocking || (flags & MSG.DONTWAIT) !== 0;
 }
 
-function sendBytes(call: Call, transfer: Transfer, { to, files }: Address): CallResult {
+function sendBytes(call: Call, transfer: Transfer, { to, files, tellsSender = false }: Address): CallResult {
   const { segments, opened: { socket, inode } } = transfer;
   const total = totalLength(segments);
   const reach = reachableLength(call, segments, 'read');
   if (reach < total && (reach === 0 || socket.type !== 'stream')) return -ERRNO.EFAULT;
   const travelling = total === 0 && socket.type === 'stream' ? [] : files;
-  const answer = send(call.process.files, inode, { bytes: gather(call, segments, reach), to, isNonblocking: isNonblocking(transfer), files: travelling.map(({ id }) => id) });
+  const answer = send(call.process.files, inode, { bytes: gather(call, segments, reach), to, isNonblocking: isNonblocking(transfer), files: travelling.map(({ id }) => id), tellsSender });
   if (typeof answer === 'number' && answer >= 0) for (const openFile of travelling) openFile.references++;
   if (answer === -ERRNO.EPIPE && (transfer.flags & MSG.NOSIGNAL) === 0 && socket.type !== 'datagram') call.kernel.raise(call.thread, SIGNAL.PIPE);
   return waitOnSocket(call, socket, { direction: 'send', answer });
@@ -51,7 +51,7 @@ function sendto(call: Call): CallResult {
 }
 
 /** What a receive gave; `flags` are those of msg_flags. */
-interface Got { readonly count: number; readonly from: string; readonly flags: number; readonly files: readonly number[] }
+interface Got { readonly count: number; readonly from: string; readonly flags: number; readonly files: readonly number[]; readonly sender?: Sender | undefined }
 
 function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLOCKED {
   const { opened: { socket: from }, segments, flags } = transfer;
@@ -70,7 +70,7 @@ function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLO
   if (answer === BLOCKED || typeof answer === 'number') return answer;
   scatter(call, segments, answer.bytes);
   const isCut = answer.length > answer.bytes.length;
-  return { count: (flags & MSG.TRUNC) !== 0 ? answer.length : answer.bytes.length, from: answer.from, flags: (isCut ? MSG.TRUNC : 0) | (from.type === 'seqpacket' && answer.length > 0 ? MSG.EOR : 0), files: answer.files };
+  return { count: (flags & MSG.TRUNC) !== 0 ? answer.length : answer.bytes.length, from: answer.from, flags: (isCut ? MSG.TRUNC : 0) | (from.type === 'seqpacket' && answer.length > 0 ? MSG.EOR : 0), files: answer.files, sender: answer.sender };
 }
 
 function recvfrom(call: Call): CallResult {
@@ -113,15 +113,15 @@ function sendmsg(call: Call, at = call.size(1), flags = call.unsigned(2)): CallR
   if (typeof opened === 'number') return opened;
   const header = headerAt(call, at);
   if (typeof header === 'number') return header;
-  const files = controlArgument(call, opened, header);
-  if (typeof files === 'number') return files;
+  const control = controlArgument(call, opened, header);
+  if (typeof control === 'number') return control;
   const to = header.name === 0 ? undefined : addressAt(call, { address: header.name, length: header.nameLength }, opened.socket.domain);
-  return typeof to === 'number' ? to : sendBytes(call, { opened, segments: header.segments, flags }, { to, files });
+  return typeof to === 'number' ? to : sendBytes(call, { opened, segments: header.segments, flags }, { to, ...control });
 }
 
 /** The open files that a message's control part names, or -errno. Credentials may only be the caller's own. Internet sockets ignore it all. */
-function controlArgument(call: Call, { socket }: Opened, header: MessageHeader): OpenFile[] | number {
-  if (header.control === 0 || header.controlLength === 0 || socket.domain !== 'unix') return [];
+function controlArgument(call: Call, { socket }: Opened, header: MessageHeader): Omit<Address, 'to'> | number {
+  if (header.control === 0 || header.controlLength === 0 || socket.domain !== 'unix') return { files: [] };
   if (header.controlLength > CONTROL_BYTES_MAX) return -ERRNO.ENOBUFS;
   const bytes = call.memory.readable(header.control, header.controlLength);
   if (bytes === undefined) return -ERRNO.EFAULT;
@@ -136,7 +136,7 @@ function controlArgument(call: Call, { socket }: Opened, header: MessageHeader):
     if (openFile === undefined) return -ERRNO.EBADF;
     files.push(openFile);
   }
-  return files;
+  return { files, tellsSender: told !== undefined };
 }
 
 function recvmsg(call: Call, at = call.size(1), flags = call.unsigned(2)): CallResult {
@@ -151,22 +151,22 @@ function recvmsg(call: Call, at = call.size(1), flags = call.unsigned(2)): CallR
     const name = got.from === '' ? new Uint8Array(0) : encodeAddress(got.from, opened.socket.domain);
     if (!memory.write(header.name, name.subarray(0, header.nameLength)) || !memory.writeU32(at + HEADER.nameLength, name.length)) return -ERRNO.EFAULT;
   }
-  const control = receiveControl(call, { opened, header, files: got.files, closesOnExec: (flags & MSG.CMSG_CLOEXEC) !== 0 });
+  const control = receiveControl(call, { opened, header, files: got.files, sender: got.sender, closesOnExec: (flags & MSG.CMSG_CLOEXEC) !== 0 });
   if (control.bytes.length > 0 && !memory.write(header.control, control.bytes)) return -ERRNO.EFAULT;
   return memory.writeU64(at + HEADER.controlLength, BigInt(control.bytes.length)) && memory.writeU32(at + HEADER.flags, (got.flags | control.flags | (flags & MSG.CMSG_CLOEXEC)) >>> 0) ? got.count : -ERRNO.EFAULT;
 }
 
-interface Arrival { readonly opened: Opened; readonly header: MessageHeader; readonly files: readonly number[]; readonly closesOnExec: boolean }
+interface Arrival { readonly opened: Opened; readonly header: MessageHeader; readonly files: readonly number[]; readonly sender: Sender | undefined; readonly closesOnExec: boolean }
 
 /** The control part of a received message: descriptors for the open files that came, as many as there is room for. */
-function receiveControl(call: Call, { opened: { socket, inode }, header, files, closesOnExec }: Arrival): { readonly bytes: Uint8Array; readonly flags: number } {
+function receiveControl(call: Call, { opened: { socket }, header, files, sender, closesOnExec }: Arrival): { readonly bytes: Uint8Array; readonly flags: number } {
   const room = header.control === 0 ? 0 : header.controlLength;
   const { kernel, process } = call;
   const parts: Uint8Array[] = [];
   let used = 0;
   let isCut = false;
-  if (socket.domain === 'unix' && socket.options.get(optionKey(SOL_SOCKET, SO.PASSCRED)) === 1) {
-    const part = encodeCredentials({ pid: socketAt(kernel.files, socket.peer)?.socket.owner ?? 0, uid: inode.uid, gid: inode.gid });
+  if (socket.tellsSenders) {
+    const part = encodeCredentials(sender ?? UNKNOWN_SENDER);
     if (part.length <= room) parts.push(part);
     else isCut = true;
     used = parts.length * part.length;
@@ -184,6 +184,9 @@ function receiveControl(call: Call, { opened: { socket, inode }, header, files, 
   parts.reduce((at, part) => (bytes.set(part, at), at + part.length), 0);
   return { bytes: bytes.subarray(0, room), flags: isCut || numbers.length < files.length ? MSG.CTRUNC : 0 };
 }
+
+/** Of what was sent before anybody wanted it told: no process, and the ids of nobody (fs.overflowuid). */
+const UNKNOWN_SENDER: Sender = { pid: 0, uid: 65_534, gid: 65_534 };
 
 /** struct mmsghdr: a msghdr and its count. One turn of the call a message; what was done is the answer. */
 const MANY_BYTES = 64;

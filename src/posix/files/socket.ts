@@ -17,10 +17,12 @@ export type SocketDomain = 'unix' | 'inet' | 'inet6' | 'netlink';
 export type SocketType = 'stream' | 'datagram' | 'seqpacket';
 export type SocketStatus = 'new' | 'listening' | 'connected' | 'closed';
 
-/** `files`: numbers of open files that are on their way (SCM_RIGHTS); the message holds one reference on each. */
-export interface Message { readonly bytes: Uint8Array; readonly from: string; readonly files: readonly number[] }
-/** Open files that came with the bytes [start, end) of a stream, counted from its first unread byte. */
-export interface StreamFiles { readonly start: number; readonly end: number; readonly files: readonly number[] }
+/** Who sent (SCM_CREDENTIALS): process and real ids at the time. */
+export interface Sender { readonly pid: number; readonly uid: number; readonly gid: number }
+/** `files`: numbers of open files that are on their way (SCM_RIGHTS); the message holds one reference on each. `sender`: if either end wanted it told. */
+export interface Message { readonly bytes: Uint8Array; readonly from: string; readonly files: readonly number[]; readonly sender?: Sender | undefined }
+/** Open files, and who sent, that came with the bytes [start, end) of a stream, counted from its first unread byte. */
+export interface StreamFiles { readonly start: number; readonly end: number; readonly files: readonly number[]; readonly sender?: Sender | undefined }
 
 /** Bytes of messages that wait at one socket (net.core.rmem_default). */
 export const SOCKET_BYTES = 212_992;
@@ -93,25 +95,60 @@ export class Socket {
     return this.messages.length < SOCKET_MESSAGES_MAX && (this.messages.length === 0 || this.messageBytes + length <= SOCKET_BYTES);
   }
 
-  /** Bytes of a stream, with open files on their way. */
-  pushStream(bytes: Uint8Array, files: readonly number[] = []): void {
-    const start = this.stream.length;
-    this.stream.push(bytes);
-    if (files.length > 0) this.streamFiles.push({ start, end: start + bytes.length, files });
+  /** Whether received messages say who sent them (SO_PASSCRED). */
+  get tellsSenders(): boolean {
+    return this.domain === 'unix' && this.options.get(optionKey(SOL_SOCKET, SO.PASSCRED)) === 1;
   }
 
-  /** How many bytes one read may take: it does not go beyond bytes that open files came with. */
+  /** Linux writes the sender down where one of the two ends wants it at the time, or the message says so itself. */
+  senderTo(target: Socket, { pid, identity: { real } }: { readonly pid: number; readonly identity: { readonly real: { readonly uid: number; readonly gid: number } } }, isAsked = false): Sender | undefined {
+    return this.domain === 'unix' && (isAsked || this.tellsSenders || target.tellsSenders) ? { pid, uid: real.uid, gid: real.gid } : undefined;
+  }
+
+  /** Bytes of a stream, with open files on their way. */
+  pushStream(bytes: Uint8Array, files: readonly number[] = [], sender?: Sender): void {
+    const start = this.stream.length;
+    this.stream.push(bytes);
+    const end = this.stream.length;
+    const last = this.streamFiles.at(-1);
+    if (files.length === 0 && sender !== undefined && last?.end === start && last.files.length === 0 && isSame(last.sender, sender)) this.streamFiles[this.streamFiles.length - 1] = { ...last, end };
+    else if (files.length > 0 || sender !== undefined) this.streamFiles.push({ start, end, files, sender });
+  }
+
+  /** Who sent the first byte of a stream. */
+  get streamSender(): Sender | undefined {
+    const [first] = this.streamFiles;
+    return first !== undefined && first.start <= 0 ? first.sender : undefined;
+  }
+
+  /** How many bytes one read may take: it does not go beyond bytes that open files came with, nor, where senders are told, to those of another. */
   get streamReach(): number {
-    return this.streamFiles[0]?.end ?? this.stream.length;
+    const isTold = this.tellsSenders;
+    const sender = this.streamSender;
+    let at = 0;
+    for (const part of this.streamFiles) {
+      if (isTold && part.start > at && !isSame(sender, undefined)) return at;
+      if (isTold && part.start > 0 && !isSame(sender, part.sender)) return part.start;
+      if (part.files.length > 0) return part.end;
+      at = part.end;
+    }
+    return isTold && sender !== undefined ? at : this.stream.length;
   }
 
   /** Takes bytes of a stream and the open files that came with them: the caller has their references now. */
-  shiftStream(length: number): { readonly bytes: Uint8Array; readonly files: readonly number[] } {
+  shiftStream(length: number): { readonly bytes: Uint8Array; readonly files: readonly number[]; readonly sender: Sender | undefined } {
+    const sender = this.streamSender;
     const bytes = this.stream.shift(Math.min(length, this.streamReach));
-    const [first] = this.streamFiles;
-    const isReached = first !== undefined && first.start < bytes.length;
-    if (bytes.length > 0) this.streamFiles = this.streamFiles.slice(isReached ? 1 : 0).map(({ start, end, files }) => ({ start: start - bytes.length, end: end - bytes.length, files }));
-    return { bytes, files: isReached ? first.files : [] };
+    const taken = bytes.length;
+    const files = this.streamFiles.flatMap((part) => (part.start < taken ? part.files : []));
+    if (taken > 0) {
+      this.streamFiles = this.streamFiles.flatMap((part) => {
+        const [start, end] = [part.start - taken, part.end - taken];
+        if (start >= 0) return [{ ...part, start, end }];
+        return part.sender !== undefined && end > 0 ? [{ start: 0, end, files: [], sender: part.sender }] : [];
+      });
+    }
+    return { bytes, files, sender };
   }
 
   /** Open files on their way, each as often as it is held. */
@@ -147,9 +184,18 @@ export class Socket {
   state(): Canonical[] {
     return [
       this.domain, this.type, this.owner, this.status, this.address, this.peer, this.peerAddress, [this.isReadShut, this.isWriteShut, this.isEnded], this.error,
-      this.backlogMax, [...this.backlog], this.stream.bytes(), this.stream.changes, this.messages.map(({ bytes, from, files }) => (files.length === 0 ? [bytes, from] : [bytes, from, [...files]])),
+      this.backlogMax, [...this.backlog], this.stream.bytes(), this.stream.changes, this.messages.map(({ bytes, from, files, sender }) => (files.length === 0 && sender === undefined ? [bytes, from] : [bytes, from, [...files], ...senderState(sender)])),
       [...this.options].sort(([a], [b]) => a - b).map(([name, value]) => [name, value]), this.#changes,
-      ...(this.streamFiles.length === 0 ? [] : [this.streamFiles.map(({ start, end, files }) => [start, end, [...files]])]),
+      ...(this.streamFiles.length === 0 ? [] : [this.streamFiles.map(({ start, end, files, sender }) => [start, end, [...files], ...senderState(sender)])]),
     ];
   }
+}
+
+function isSame(one: Sender | undefined, other: Sender | undefined): boolean {
+  return one?.pid === other?.pid && one?.uid === other?.uid && one?.gid === other?.gid;
+}
+
+/** Nothing where nobody wanted it told: such a message is written as it always was. */
+function senderState(sender: Sender | undefined): Canonical[] {
+  return sender === undefined ? [] : [[sender.pid, sender.uid, sender.gid]];
 }

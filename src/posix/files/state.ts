@@ -24,7 +24,7 @@ import type { Lock } from './locks.ts';
 import { Pipe, PIPE_BYTES } from './pipe.ts';
 import { PriorityQueue } from './priority-queue.ts';
 import { Terminal } from './terminal.ts';
-import { Socket, type SocketDomain, type SocketStatus, type SocketType } from './socket.ts';
+import { Socket, type Sender, type SocketDomain, type SocketStatus, type SocketType } from './socket.ts';
 import { virtualInode } from './proc.ts';
 import { Watches } from './watches.ts';
 import { OpenFile } from '../open-file.ts';
@@ -241,8 +241,8 @@ function restoreSocket(record: readonly Canonical[]): Socket {
   socket.backlogMax = numberOf(backlogMax);
   socket.backlog = arrayOf(backlog).map(numberOf);
   for (const item of arrayOf(messages)) {
-    const [message, from, files] = arrayOf(item);
-    socket.messages.push({ bytes: bytesOf(message), from: textOf(from), files: files === undefined ? [] : arrayOf(files).map(numberOf) });
+    const [message, from, files, sender] = arrayOf(item);
+    socket.messages.push({ bytes: bytesOf(message), from: textOf(from), files: files === undefined ? [] : arrayOf(files).map(numberOf), sender: senderOf(sender) });
     socket.messageBytes += bytesOf(message).length;
   }
   for (const item of arrayOf(options)) {
@@ -250,10 +250,17 @@ function restoreSocket(record: readonly Canonical[]): Socket {
     socket.options.set(numberOf(name), numberOf(value));
   }
   for (const item of streamFiles === undefined ? [] : arrayOf(streamFiles)) {
-    const [start, end, files] = arrayOf(item);
-    socket.streamFiles.push({ start: numberOf(start), end: numberOf(end), files: arrayOf(files).map(numberOf) });
+    const [start, end, files, sender] = arrayOf(item);
+    socket.streamFiles.push({ start: numberOf(start), end: numberOf(end), files: arrayOf(files).map(numberOf), sender: senderOf(sender) });
   }
   return socket;
+}
+
+function senderOf(state: Canonical | undefined): Sender | undefined {
+  if (state === undefined) return undefined;
+  const [pid, uid, gid] = arrayOf(state).map(numberOf);
+  if (pid === undefined || uid === undefined || gid === undefined) throw malformed('has a message whose sender is no three numbers');
+  return { pid, uid, gid };
 }
 
 /** Ends that nobody has accepted yet are held by their listener, open files on their way by the socket that has the message, slaves by their masters. */
