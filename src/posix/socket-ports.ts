@@ -2,7 +2,7 @@
  * Ports of the internet inside one machine: who has which, who may have the same (SO_REUSEADDR, SO_REUSEPORT), and who is meant by an address.
  *
  *   bind     both SO_REUSEPORT, of one user: together.  both SO_REUSEADDR: datagrams together, streams until one of them listens.
- *   reached  a datagram socket connected to the sender, else one bound to the very address, else one bound to any;
+ *   reached  a datagram socket connected to the sender, else one bound to the very address, else to any of its family, else to any;
  *            of several with SO_REUSEPORT the sender's port chooses, of several datagram sockets the last that was made is meant
  *
  * Invariants: an answer depends on the sockets and their options only.
@@ -71,8 +71,9 @@ function rankOf(other: Socket, sender: Socket, target: Place): number | undefine
   if (port !== target.port || !covers(other, host, target.host)) return undefined;
   const isExact = host.join() === target.host.join();
   // One that speaks with somebody else gets nothing, but whoever sends to it is not refused.
-  if (other.status === 'connected') return inetParts(other.peerAddress).port === inetParts(sender.address).port ? 0 : 3;
-  return isExact ? 1 : 2;
+  if (other.status === 'connected') return inetParts(other.peerAddress).port === inetParts(sender.address).port ? 0 : 4;
+  if (isExact) return 1;
+  return host.length === target.host.length ? 2 : 3;
 }
 
 /** The socket that is reached at a place of the loopback; undefined: nobody is there. */

@@ -13,6 +13,7 @@ import { decodeSignalInfo, SIGINFO_BYTES } from '../signal-frame.ts';
 import type { SignalInfo } from '../signal-pending.ts';
 import { openFileArgument, type FileCall } from './file-arguments.ts';
 import { installAnonymous, roomForOne } from './file-open.ts';
+import { processToLookInto } from './other-processes.ts';
 import { readTimespec, writeTimespec } from './timespec.ts';
 
 const SET_BYTES = 8;
@@ -149,8 +150,8 @@ function pidfdGetfd(call: Call): CallResult {
   if (call.unsigned(2) !== 0) return -ERRNO.EINVAL;
   const pid = pidArgument(call, 0);
   if (pid < 0) return pid;
-  const process = call.kernel.findProcess(pid);
-  if (process === undefined || process.isOver) return -ERRNO.ESRCH;
+  const process = processToLookInto(call, pid);
+  if (typeof process === 'number') return process;
   const openFile = process.files.descriptors.get(call.int(1));
   return openFile === undefined ? -ERRNO.EBADF : call.process.files.install(openFile, { closesOnExec: true });
 }

@@ -1,6 +1,6 @@
 /**
  * Calls that look into another process or take apart what is shared: process_vm_readv and process_vm_writev, kcmp, unshare, setns, ioprio_get and ioprio_set.
- * A process is open to its own user and to root, as with ptrace. What this does NOT do: namespaces (EPERM), threads of one process with tables of their own,
+ * A process is open to its own user, unless it says no (PR_SET_DUMPABLE), and to root, as with ptrace. What this does NOT do: namespaces (EPERM), threads of one process with tables of their own,
  * priorities of input and output (there is no disk to be first at: what is set is checked and not remembered).
  */
 import { limits } from '../../core/index.ts';
@@ -22,11 +22,11 @@ const NAMESPACES = 0x80 | CLONE.NEWNS | 0x200_0000 | 0x400_0000 | 0x800_0000 | 0
 const PRIORITY = { CLASS_SHIFT: 13, CLASSES: 4, LEVELS: 8, REAL_TIME: 1, BEST_EFFORT: 2, NONE: 0 } as const;
 
 /** A living process that the caller may look into; -ESRCH, -EPERM. */
-function opened(call: Call, pid: number): Process | number {
+export function processToLookInto(call: Call, pid: number): Process | number {
   const process = call.kernel.findProcess(pid) ?? call.kernel.findThread(pid)?.process;
   if (process === undefined || !process.hasImage) return -ERRNO.ESRCH;
   const [own, other] = [call.process.files.identity, process.files.identity];
-  const isOpen = process === call.process || own.effective.uid === 0 || [other.real.uid, other.effective.uid, other.saved.uid].every((uid) => uid === own.real.uid);
+  const isOpen = process === call.process || own.effective.uid === 0 || (process.controls.isDumpable && [other.real.uid, other.effective.uid, other.saved.uid].every((uid) => uid === own.real.uid));
   return isOpen ? process : -ERRNO.EPERM;
 }
 
@@ -50,7 +50,7 @@ function moveMemory(call: Call, direction: 'read' | 'write'): CallResult {
   if (call.wide(4) > BigInt(limits.IOVECS_MAX)) return -ERRNO.EINVAL;
   const theirs = vectorArgument(call, 3, 4);
   if (typeof theirs === 'number') return theirs;
-  const process = opened(call, call.int(0));
+  const process = processToLookInto(call, call.int(0));
   if (typeof process === 'number') return process;
   const isOther = process.image !== call.process.image;
   if (isOther) process.space.loadShared();
@@ -76,7 +76,7 @@ function moveMemory(call: Call, direction: 'read' | 'write'): CallResult {
 /** 0: the same; 1 or 2: before or behind in an order that stays; 3: not the same. */
 function kcmp(call: Call): CallResult {
   const [type, first, second] = [call.int(2), call.unsigned(3), call.unsigned(4)];
-  const [one, other] = [opened(call, call.int(0)), opened(call, call.int(1))];
+  const [one, other] = [processToLookInto(call, call.int(0)), processToLookInto(call, call.int(1))];
   if (typeof one === 'number') return one;
   if (typeof other === 'number') return other;
   const order = (a: number, b: number): number => (a === b ? 0 : a < b ? 1 : 2);

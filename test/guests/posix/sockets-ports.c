@@ -68,10 +68,21 @@ static void datagrams(void) {
   printf("a group: %d of %d\n", got, sent);
 }
 
+/* :: has the addresses of IPv4 too, unless somebody is bound to them. */
+static void families(int type) {
+  int on = 1, off = 0, a = socket(AF_INET6, type | SOCK_NONBLOCK, 0), b = make(type, SO_REUSEPORT), from = make(type, 0), late = make(type, 0);
+  setsockopt(a, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on); setsockopt(a, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  struct sockaddr_in6 at = { .sin6_family = AF_INET6 }; bind(a, (void *) &at, sizeof at);
+  int port = portOf(a); bindAt(b, "0.0.0.0", port);
+  if (type == SOCK_DGRAM) { say(from, port, "1"); close(b); say(from, port, "2"); printf("of its own family, then of the other: %s\n", heard(a)); }
+  else { listen(a, 5); listen(b, 5); connectTo(from, port); int own = accepted(b); close(b); connectTo(late, port); printf("of its own family: %d, then of the other: %d\n", own, accepted(a)); }
+  close(a); close(from); close(late);
+}
+
 int main(void) {
   binds("stream, neither", SOCK_STREAM, 0, 0); binds("stream, one reuses the address", SOCK_STREAM, 0, SO_REUSEADDR); binds("stream, both", SOCK_STREAM, SO_REUSEADDR, SO_REUSEADDR);
   binds("stream, one reuses the port", SOCK_STREAM, SO_REUSEPORT, 0); binds("stream, both the port", SOCK_STREAM, SO_REUSEPORT, SO_REUSEPORT); binds("stream, one each", SOCK_STREAM, SO_REUSEPORT, SO_REUSEADDR);
   binds("datagram, neither", SOCK_DGRAM, 0, 0); binds("datagram, one", SOCK_DGRAM, SO_REUSEADDR, 0); binds("datagram, both", SOCK_DGRAM, SO_REUSEADDR, SO_REUSEADDR); binds("datagram, both the port", SOCK_DGRAM, SO_REUSEPORT, SO_REUSEPORT);
-  streams(); datagrams();
+  streams(); datagrams(); families(SOCK_DGRAM); families(SOCK_STREAM);
   return 0;
 }
