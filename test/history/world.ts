@@ -13,7 +13,7 @@ import { encodeBindings } from '../../src/session/bindings-codec.ts';
 import { exportStream } from '../../src/session/export.ts';
 import { importStream } from '../../src/session/import.ts';
 import { openSnapshot, SnapshotWriter, type ListLimits } from '../../src/snapshot/index.ts';
-import { MemoryStore, type Store, type StoreBatch } from '../../src/store/index.ts';
+import { MemoryStore, type Store } from '../../src/store/index.ts';
 import {
   asCollector, collectGarbage, createRun, dropCheckpoints, forkRun, listCheckpoints, listMarks, listRuns, markCheckpoint, openRun, readRun, removeRun, rollbackRun, StaleSnapshot, chooseKept,
   type CollectResult, type IsAlive, type Owner, type RunWriter, type StoreContext,
@@ -22,48 +22,7 @@ import { at, digests } from '../journal/support.ts';
 import { declare } from '../manifest/helpers.ts';
 import { plain, TestMachine } from '../snapshot/machines.ts';
 import { generator } from '../txn/support.ts';
-
-export class Crash extends Error {}
-
-/** A store whose process dies at a given commit, before or after it. */
-export class MortalStore implements Store {
-  readonly inner: MemoryStore;
-  #left: number;
-  readonly #isAfter: boolean;
-  isDead = false;
-  commits = 0;
-
-  constructor(inner: MemoryStore, left = Infinity, isAfter = false) {
-    this.inner = inner;
-    this.#left = left;
-    this.#isAfter = isAfter;
-  }
-
-  get: Store['get'] = (table, key) => this.#alive().get(table, key);
-  has: Store['has'] = (table, key) => this.#alive().has(table, key);
-  range: Store['range'] = (table, bounds) => this.#alive().range(table, bounds);
-  usage: Store['usage'] = () => this.#alive().usage();
-  close: Store['close'] = async () => {};
-
-  async commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
-    this.commits++;
-    const dies = --this.#left < 0;
-    if (dies && !this.#isAfter) this.#die();
-    const answer = await this.#alive().commit(batch);
-    if (dies) this.#die();
-    return answer;
-  }
-
-  #alive(): MemoryStore {
-    if (this.isDead) throw new Crash('a dead process does nothing');
-    return this.inner;
-  }
-
-  #die(): never {
-    this.isDead = true;
-    throw new Crash('the process dies');
-  }
-}
+import { Crash, MortalStore } from './mortal-store.ts';
 
 interface Point { readonly state: unknown; readonly machine: TestMachine; readonly createdMs: number; readonly inputs: number }
 interface RunModel { readonly points: Map<number, Point>; readonly marks: Map<number, string>; numbered: number; inputs: number }
