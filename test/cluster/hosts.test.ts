@@ -1,7 +1,7 @@
 /**
  * A channel over encrypted tcp between two processes that share nothing. STILLPOINT_SLOW=1: between two hosts on one machine, each in a network namespace of its
- * own, joined by a bridge, while the link is slow and is cut; that wants root, and a kernel with namespaces, veth and tbf. Loss, doubling, reordering
- * and damage of frames are in links.test.ts, by seed. A guest has no way to the host's network at all.
+ * own, joined by a bridge, while the link is slow, loses packets and is cut; that wants root, nft, and a kernel with namespaces, veth and tbf. Loss, doubling,
+ * reordering and damage of frames are in links.test.ts, by seed. A guest has no way to the host's network at all.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,7 +15,7 @@ import { newClusterKeys, type ClusterKeys } from '../../src/cluster/live/curve.t
 import { randomBytes } from './link-conformance.ts';
 import type { Setup } from './host-end.ts';
 import { AgentRig, pipelineOn } from './agent-rig.ts';
-import { addNamespaces, addressOf, inside, ip, removeNamespaces, type Namespace } from './namespaces.ts';
+import { addNamespaces, addressOf, inside, ip, lose, loseNoMore, NAMESPACES, removeNamespaces, type Namespace } from './namespaces.ts';
 import { ClusterRig, fingerprint, isRunning, isSlow, ROOT, until } from './rig.ts';
 
 interface End { readonly child: ChildProcess; readonly next: () => Promise<Record<string, unknown>>; readonly say: (line: string) => void }
@@ -108,6 +108,12 @@ function inNamespaces(): void {
     execFileSync('tc', ['qdisc', 'del', 'dev', 'vspb', 'root']);
   });
 
+  it('one that loses every tenth packet, both ways, loses and repeats no byte', async () => {
+    for (const host of ['spa', 'spb'] as const) lose(host, 10);
+    expect(await transfer(['spa', 'spb'], async () => {})).toMatchObject({ sha256: expected, position: BYTES });
+    for (const host of ['spa', 'spb'] as const) expect(loseNoMore(host)).toBeGreaterThan(5);
+  }, 300_000);
+
   it('one that is cut again and again loses and repeats nothing', async () => {
     let cuts = 0;
     const said = await transfer(['spa', 'spb'], async () => {
@@ -120,7 +126,7 @@ function inNamespaces(): void {
     expect(cuts).toBeGreaterThanOrEqual(3);
   });
 
-  it('a cluster over three hosts gives the bits of one, over a slow link that is cut; a host that is gone is named, and the cluster goes on when it is back', async () => {
+  it('a cluster over three hosts gives the bits of one, over a slow link that is cut, and over links that lose packets; a host that is gone is named, and the cluster goes on when it is back', async () => {
     const rig = new ClusterRig();
     const agents = new AgentRig(rig);
     try {
@@ -151,6 +157,11 @@ function inNamespaces(): void {
       }
       expect(await cut.ended).toMatchObject({ status: 0 });
       expectTheSame();
+      agents.forget();
+      for (const host of NAMESPACES) lose(host, 5);
+      expect(await up('lossy').ended).toMatchObject({ status: 0 });
+      expectTheSame();
+      for (const host of NAMESPACES) expect(loseNoMore(host)).toBeGreaterThan(0);
       agents.forget();
       const lost = up('lost');
       await hasOutput();
