@@ -144,6 +144,20 @@ describe('a stop', () => {
   }, BOUND_MS);
 });
 
+describe('a cluster that runs', () => {
+  it('is not started a second time, and does not mind', async () => {
+    begin();
+    rig.write('two.yaml', MANIFESTS['held at its beginning']);
+    const { child, ended } = rig.start(['up', 'two.yaml', '--processes', '2'], 'store');
+    while ((await rig.stillpoint(['show', 'two.reads-0'], 'store')).status !== 0 || (await rig.stillpoint(['show', 'two.writes-0'], 'store')).status !== 0) expect(child.exitCode).toBeNull();
+    const { status, stderr } = await rig.stillpoint(['up', 'two.yaml'], 'store');
+    expect([status, stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_RUN_OWNED: run two\.(reads|writes)-0 is being executed by process \d+ on .*; wait for it or stop it\n$/)]);
+    child.kill('SIGINT');
+    expect((await ended).status).not.toBe(0);
+    expect(await lastLife('held at its beginning', { isResume: true, processes: 2 })).toBe(undisturbed.get('held at its beginning'));
+  }, BOUND_MS);
+});
+
 describe('a coordinator that is killed', () => {
   it.each<[string, (sockets: number) => boolean]>([
     ['before its processes have begun', () => true],

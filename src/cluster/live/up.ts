@@ -89,9 +89,9 @@ async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts:
   return withStore(store, 'create', async (context) => {
     const here = plan.nodes.filter(({ host }) => host === undefined);
     const known = [...here.map(({ name }) => name).filter((name) => nodeRecord(context, runNameOf(plan.name, name)) !== undefined), ...hosts.known];
+    await waitForOrphans(context, here.map(({ name }) => runNameOf(plan.name, name)), isResume ? ORPHANS_MS : 0);
     if (!isResume && known.length > 0) throw exists(plan, known.map((name) => runNameOf(plan.name, name)), hosts.known.length > 0);
     if (isResume && known.length === 0) throw new StillpointError('E_RUN_UNKNOWN', `the store holds no run of cluster ${plan.name}; start it without --resume`, { data: { cluster: plan.name } });
-    if (isResume) await waitForOrphans(context, here.map(({ name }) => runNameOf(plan.name, name)), ORPHANS_MS);
     const ended = [...here.flatMap((node) => nodeEnd(context, plan, node) ?? []), ...hosts.ended];
     refuseFinished(plan, ended);
     if (isResume) refuseLost(plan, ended, new Set(known));
