@@ -4,12 +4,12 @@
  *
  *   sum a + b       r - a = b and r - b = a: one of the two is FastTwoSum's proof, whichever operand is larger (Dekker; Muller et al., Handbook of
  *                   Floating-Point Arithmetic 4.3), and an exact sum passes both
- *   product a * b   fma(a, b, -r) = 0, and r is far above the subnormal numbers, so that an error would not vanish, or a factor is zero
- *   fused           with d = r - c: d is the product exactly, and r is the sum of d and c exactly
- *   quotient, root  fma(r, b, -a) = 0, fma(r, r, -a) = 0, where a is far above the subnormal numbers
+ *   product a * b   r - a * b, fused, is 0, and r is far above the subnormal numbers, so that an error would not vanish, or a factor is zero
+ *   fused           with d = c - r: a * b + d, fused, is 0, so that -d is the product exactly, and r + d = c, so that r is the sum of both exactly
+ *   quotient, root  a - r * b and a - r * r, fused, are 0, where a is far above the subnormal numbers
  *   singles         products and their differences are exact in double, sums are shown as above
  *
- * Invariants: comparisons with a NaN fail; infinities that are exact (and raise nothing) may pass. A zero sum has the sign of the rounding mode: the
+ * Invariants: comparisons with a NaN fail, and its bits are not zero; infinities that are exact (and raise nothing) may pass. A zero sum has the sign of the rounding mode: the
  * caller has made sure that it is nearest even. What this does NOT do: raise flags, compute r.
  */
 import { OP, TYPE, type CodeWriter, type Opcode } from '../../../wasm/index.ts';
