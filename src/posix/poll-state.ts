@@ -23,7 +23,7 @@ export interface News extends Readiness {
   readonly changes: number | undefined;
 }
 
-export const EPOLLET = 0x8000_0000;
+const EPOLLET = 0x8000_0000;
 /** FNV-1a's prime. */
 const MIXER = 0x0100_0193;
 

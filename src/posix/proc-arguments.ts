@@ -12,8 +12,10 @@ const TITLE_BYTES_MAX = 4096;
 
 interface Places { readonly argumentsStart: number; readonly argumentsEnd: number; readonly environmentEnd: number }
 
-/** The strings end where the file name begins, which the auxiliary vector tells. */
-function placesOf({ image, argv, environment }: Process): Places | undefined {
+/** The strings end where the file name begins, which the auxiliary vector tells. Undefined for a process that has ended. */
+function placesOf(process: Process): Places | undefined {
+  if (process.isOver || !process.hasImage) return undefined;
+  const { image, argv, environment } = process;
   const { auxiliary } = image;
   const view = new DataView(auxiliary.buffer, auxiliary.byteOffset, auxiliary.byteLength);
   for (let at = 0; at < auxiliary.length; at += 16) {
@@ -35,7 +37,7 @@ function rangeOf(process: Process, start: number, end: number): Uint8Array {
 
 /** Empty for a process that has ended. */
 export function argumentBytes(process: Process): Uint8Array {
-  const places = process.isOver || !process.hasImage ? undefined : placesOf(process);
+  const places = placesOf(process);
   if (places === undefined) return NOTHING;
   const { argumentsStart, argumentsEnd, environmentEnd } = places;
   const own = rangeOf(process, argumentsStart, argumentsEnd);
@@ -48,6 +50,6 @@ export function argumentBytes(process: Process): Uint8Array {
 
 /** Empty for a process that has ended. */
 export function environmentBytes(process: Process): Uint8Array {
-  const places = process.isOver || !process.hasImage ? undefined : placesOf(process);
+  const places = placesOf(process);
   return places === undefined ? NOTHING : rangeOf(process, places.argumentsEnd, places.environmentEnd);
 }

@@ -4,11 +4,11 @@
  */
 import type { Frame, Outcome } from '../journal/index.ts';
 import { decodeManifest } from '../manifest/index.ts';
-import { asCollector, listCheckpoints, listMarks, listRuns, openJournal, readRun, removeRun, stateOfRun, type CheckpointRecord, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { listCheckpoints, listMarks, listRuns, openJournal, readRun, removeRun, stateOfRun, type CheckpointRecord, type Mark, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { decodeBindings } from './bindings-codec.ts';
 import { withStore } from './context.ts';
-import { isAlive, thisOwner } from './host.ts';
-import { collect } from './tidy.ts';
+import { isAlive } from './host.ts';
+import { collectNow } from './tidy.ts';
 
 export interface RunSummary {
   readonly name: string;
@@ -98,7 +98,7 @@ export async function removeRuns(names: readonly string[], store: string | undef
   return withStore(store, 'existing', async (context) => {
     for (const name of names) readRun(context, name);
     for (const name of names) await removeRun(context, { name, isAlive });
-    const { nodes, pages, blobs } = await asCollector(context, { owner: thisOwner(), isAlive }, () => collect(context));
+    const { nodes, pages, blobs } = await collectNow(context);
     return { removedRecords: nodes + pages + blobs };
   });
 }

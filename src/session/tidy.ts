@@ -43,7 +43,7 @@ export async function collectNow(context: StoreContext, onProgress?: (progress: 
 }
 
 /** Collects with short pauses. The caller is the store's collector. */
-export async function collect(context: StoreContext, onProgress?: (progress: CollectProgress) => void): Promise<CollectResult> {
+async function collect(context: StoreContext, onProgress?: (progress: CollectProgress) => void): Promise<CollectResult> {
   let last = monotonicMs();
   const breathe = async (progress: CollectProgress): Promise<void> => {
     onProgress?.(progress);

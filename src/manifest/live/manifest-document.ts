@@ -176,9 +176,8 @@ function strayNode(document: yaml.Document.Parsed, targets: Targets): { readonly
     },
     Pair: (_, pair) => {
       if (isKey(pair.key, '__proto__')) return found(pair.key as yaml.Scalar, '__proto__ cannot be a key'); // isKey says that it is one.
-      if (!isMerge(pair.key) || mergedBy(pair, targets).every((source) => yaml.isMap(source))) return undefined;
-      const stranger = yaml.isAlias(pair.value) && !targets.has(pair.value) ? pair.value : undefined;
-      return stranger === undefined ? found(pair.key, '<<: what is merged is a map, or a list of maps') : found(stranger, `there is no &${stranger.source} before *${stranger.source}`);
+      const isStranger = yaml.isAlias(pair.value) && !targets.has(pair.value); // It is told when it is visited.
+      return !isMerge(pair.key) || isStranger || mergedBy(pair, targets).every((source) => yaml.isMap(source)) ? undefined : found(pair.key, '<<: what is merged is a map, or a list of maps');
     },
   });
   return stray;

@@ -16,6 +16,7 @@
  */
 import { OP, TYPE, type Opcode } from '../../../wasm/index.ts';
 import { CONTROL, controlAddress } from '../../cpu.ts';
+import { FLAG } from '../float/handler.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import { copyRegisters, LIMITS_BIT } from './dataflow.ts';
 import { COMPARISONS } from './emit-compare.ts';
@@ -28,7 +29,6 @@ import { NATURE } from './emit-special.ts';
 import { HELPER, LOCAL, OWN } from './layout.ts';
 
 const FRM_MASK = 0xe0;
-export const INEXACT_FLAG = 0x01;
 /** Operations whose result is in `double` or `single` when it has been refused, and what `slow` wants to know of them. */
 const ARITHMETIC: Readonly<Record<string, number>> = Object.fromEntries((['s', 'd'] as const).flatMap((suffix) => {
   const width = suffix === 's' ? NATURE.single : 0;
@@ -42,7 +42,7 @@ const ARITHMETIC: Readonly<Record<string, number>> = Object.fromEntries((['s', '
 export function emitLimits({ code, layout }: UnitEmitter): void {
   code.i32Const(0); code.access(OP.i32Load, 2, controlAddress(layout.registers, CONTROL.fcsr)); code.localTee(LOCAL.address);
   code.i32Const(FRM_MASK); code.op(OP.i32And); code.op(OP.i32Eqz);
-  code.localGet(LOCAL.address); code.i32Const(INEXACT_FLAG); code.op(OP.i32And); code.op(OP.i32And);
+  code.localGet(LOCAL.address); code.i32Const(FLAG.inexact); code.op(OP.i32And); code.op(OP.i32And);
   code.open(OP.if, TYPE.empty);
   code.i64Const(0x7ffn << 53n); code.localSet(LOCAL.addLimit);
   code.i64Const(0x7fdn << 53n); code.localSet(LOCAL.multiplyLimit);

@@ -6,8 +6,8 @@
  */
 import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
 import { BIAS, CONTROL, controlAddress, type CpuMemory } from '../../cpu.ts';
+import { FLAG } from '../float/handler.ts';
 import { analyse, type BlockCode } from './dataflow.ts';
-import { INEXACT_FLAG } from './emit-float.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
 import { CLASSIFY_TYPE, classifyBody, SLOW_LOCALS, SLOW_TYPE, slowBody, SPECIAL_TYPE, specialBody, UNORDERED_TYPE, unorderedBody } from './emit-special.ts';
 import { UnitEmitter } from './emit-unit.ts';
@@ -142,7 +142,7 @@ function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, fu
   });
   return {
     memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, narrow: findNarrow(graph), displacements: findDisplacements(graph),
-    isExact: (memory.i32[controlAddress(layout.registers, CONTROL.fcsr) >>> 2]! & INEXACT_FLAG) === 0, checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, tables, functionOf: (address) => functions.get(address),
+    isExact: (memory.i32[controlAddress(layout.registers, CONTROL.fcsr) >>> 2]! & FLAG.inexact) === 0, checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, tables, functionOf: (address) => functions.get(address),
   };
 }
 
