@@ -11,9 +11,9 @@
  * What this does NOT do: know where frames are stored (reader.ts, writer.ts) or whether their order makes sense (reader.ts).
  */
 import { Packr } from 'msgpackr';
-import { assert, instructionCount, limits, StillpointError, unreachable, type BlobHash, type Digests, type ErrorCode, type InstructionCount } from '../core/index.ts';
+import { assert, blobHash, instructionCount, limits, StillpointError, unreachable, type BlobHash, type Digests, type ErrorCode, type InstructionCount } from '../core/index.ts';
 import { FieldReader, FieldError, isPlainText, readHash } from './fields.ts';
-import { bytesOfHex, type RunId } from './run-id.ts';
+import { bytesOfHex, hexOfBytes, type RunId } from './run-id.ts';
 import type { Frame, Outcome } from './frame.ts';
 
 export const JOURNAL_VERSION = 1;
@@ -243,4 +243,10 @@ export function splitStored(stored: Uint8Array): { readonly encoded: Uint8Array;
   if (stored.length <= LINK_BYTES || stored.length > STORED_FRAME_BYTES_MAX) return undefined;
   const cut = stored.length - LINK_BYTES;
   return { encoded: stored.subarray(0, cut), link: stored.subarray(cut) };
+}
+
+/** The link that a stored frame ends in, as it lies there. */
+export function storedLink(stored: Uint8Array): BlobHash | undefined {
+  const parts = splitStored(stored);
+  return parts === undefined ? undefined : blobHash(hexOfBytes(parts.link));
 }

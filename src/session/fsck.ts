@@ -17,8 +17,7 @@ import type { Store } from '../store/index.ts';
 import { asCollector, findRun, idsWithoutRecord, inspectStore, OtherCopy, putBack, readRun, repair, runNames, stateOfRun, tableOf, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
 import type { PageTrouble } from '../store/live/lmdb-check.ts';
 import { DATA_FILE } from '../store/live/lmdb-files.ts';
-import { rebuildStore } from '../store/live/lmdb-rebuild.ts';
-import type { LooseRecord } from '../store/live/lmdb-salvage.ts';
+import { rebuildStore, type Rebuilt } from '../store/live/lmdb-rebuild.ts';
 import { lookAtPages } from '../store/live/lmdb-store.ts';
 import { lostBindings } from './bindings-codec.ts';
 import { defaultStoreDirectory, withStore } from './context.ts';
@@ -60,8 +59,9 @@ export async function checkStore(request: FsckRequest): Promise<FsckResult> {
   if (from !== undefined && !request.repairs) throw new StillpointError('E_USAGE', 'option --from goes with --repair');
   const directory = store ?? defaultStoreDirectory();
   const pages = existsSync(directory) ? await lookAtStore(directory, request) : [];
-  if (pages.length > 0) return request.repairs ? repairPages(directory, request) : { ...NOTHING, isSound: false, findings: pages, remaining: pages };
-  return checkRecords(request);
+  if (pages.length > 0 && !request.repairs) return { ...NOTHING, isSound: false, findings: pages, remaining: pages };
+  const check = (copy?: Store): Promise<FsckResult> => (pages.length > 0 ? repairPages(directory, request, copy) : checkRecords(request, copy));
+  return from === undefined ? check() : withOtherCopy({ path: from, store }, check);
 }
 
 /** What is wrong with the database below the records. Throws when it is not known to be a store. */
@@ -77,23 +77,26 @@ async function lookAtStore(directory: string, { repairs }: FsckRequest): Promise
 }
 
 /** Makes the database anew; then its records are checked, and repaired as far as they were lost. */
-async function repairPages(directory: string, request: FsckRequest): Promise<FsckResult> {
+async function repairPages(directory: string, request: FsckRequest, copy: Store | undefined): Promise<FsckResult> {
   const digests = await createNodeDigests();
-  const { records, loose, troubles } = await rebuildStore(directory, (key, value) => tableOf({ digests }, key, value));
-  const found = await withStore(request.store, 'existing', (context) => findRuns(context, loose));
-  const rest = await checkRecords(request);
+  const rebuilt = await rebuildStore(directory, (key, value) => tableOf({ digests }, key, value));
+  const { records, loose, troubles } = rebuilt;
+  const found = await withStore(request.store, 'existing', (context) => findRuns(context, rebuilt, copy));
+  const rest = await checkRecords(request, copy);
   const byThemselves = loose.length === 0 ? '' : `, ${loose.length} of which lay in pages that nothing leads to any more`;
   return { ...rest, findings: [...troubles.map(pageFinding), ...rest.findings], repairs: [`the database was made anew from the ${records} records that could be reached${byThemselves}`, ...found, ...rest.repairs] };
 }
 
-/** Run records from pages by themselves may be older than the journals; and journals may have lost theirs. */
-async function findRuns(context: StoreContext, loose: readonly LooseRecord[]): Promise<readonly string[]> {
-  const lines: (string | undefined)[] = [];
+/** Run records from pages by themselves may be older than the journals; and journals may have lost theirs, which another copy may know. Before and after, what else only that has. */
+async function findRuns(context: StoreContext, { loose, broken }: Rebuilt, source: Store | undefined): Promise<readonly string[]> {
+  const copy = source === undefined ? undefined : new OtherCopy(context, source);
+  const lines: (string | undefined)[] = [...await copy?.takeLostRows(broken, ['checkpoints', 'marks']) ?? []];
   for (const { key } of loose.filter(({ table }) => table === 'runs')) {
     const older = readRun(context, new TextDecoder().decode(key));
-    lines.push(await findRun(context, { id: older.id, older, bindingsOf: bindingsForLost }));
+    lines.push(await findRun(context, { id: older.id, older }));
   }
-  for (const id of idsWithoutRecord(context, { hasOwner: false })) lines.push(await findRun(context, { id, bindingsOf: bindingsForLost }));
+  for (const id of idsWithoutRecord(context, { hasOwner: false })) lines.push(await copy?.restoreRun(id) ?? await findRun(context, { id, bindingsOf: bindingsForLost }));
+  lines.push(...await copy?.takeLostRows(broken, ['meta']) ?? []);
   return lines.filter((line) => line !== undefined);
 }
 
@@ -101,10 +104,8 @@ function pageFinding({ page, table, says }: PageTrouble): FsckFinding {
   return { code: 'E_STORE_CORRUPT', says: `page ${page} of the database (${table}) ${says}`, run: undefined };
 }
 
-function checkRecords(request: FsckRequest): Promise<FsckResult> {
-  const { from, store } = request;
-  const check = (copy?: Store): Promise<FsckResult> => withStore(store, request.repairs ? 'existing' : 'read-only', (context) => checkOpenStore(context, { ...request, copy }));
-  return from === undefined ? check() : withOtherCopy({ path: from, store }, check);
+function checkRecords(request: FsckRequest, copy: Store | undefined): Promise<FsckResult> {
+  return withStore(request.store, request.repairs ? 'existing' : 'read-only', (context) => checkOpenStore(context, { ...request, copy }));
 }
 
 const bindingsForLost = ({ manifest }: GenesisFrame): string => lostBindings(decodeManifest(manifest));

@@ -2,20 +2,25 @@
  * A second copy of what a store holds, for `fsck --repair --from`: gives back what a repair would otherwise drop.
  *
  *   page, node, blob        by hash                         frames      where they continue the hash chain
- *   checkpoint, mark, image the row under the same key      run record  the copy's: the run stands where the copy stood
+ *   checkpoint, mark, image the row under the same key      run record  the copy's; where the journal here goes on behind it, brought up to that
  *
  * Invariants: content is believed for its hash, frames for the chain; other rows are looked at again by the next pass, and each finding is tried once, so that a
  * copy that is no good ends in the repair without it. What is sound here is never replaced.
  * What this does NOT do: open the copy (session/other-store.ts), find (inspect.ts), drop (repair.ts).
  */
 import { StillpointError, unreachable } from '../core/index.ts';
-import { allEntriesRange, emptyTail, entryIndexOfKey, entryKey, framesFromCopy, blobKey, hexOfBytes, JournalReader, runKey } from '../journal/index.ts';
+import { emptyTail, entryKey, framesFromCopy, blobKey, hexOfBytes, isRunId, JournalReader, runKey, type RunId } from '../journal/index.ts';
 import { readHash, salvagePack, SnapshotHealer } from '../snapshot/index.ts';
 import type { Store, StoreDelete, StorePut, Table } from '../store/index.ts';
+import { EPOCH_ANEW, findRun, freeName, idsWithoutRecord } from './found-run.ts';
 import type { Finding } from './inspect.ts';
-import type { StoreContext } from './ownership.ts';
-import { decodeRunRecord, encodeRunRecord, type RunRecord } from './run-record.ts';
+import { takeLostRows, type LosingTable } from './lost-rows.ts';
+import { encodeOwnerRecord, type StoreContext } from './ownership.ts';
+import { referencesPut } from './references.ts';
+import { decodeRunRecord, encodeRunRecord, nameKey, type RunRecord } from './run-record.ts';
 import { readCheckpoint, readRun } from './runs.ts';
+
+const ALL = { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) };
 
 export class OtherCopy {
   readonly #context: StoreContext;
@@ -59,6 +64,13 @@ export class OtherCopy {
     }
   }
 
+  /** What a database made anew may miss unnoticed, of those tables that were broken. Returns lines about it. */
+  async takeLostRows(broken: ReadonlySet<Table>, tables: readonly LosingTable[]): Promise<readonly string[]> {
+    const lines: string[] = [];
+    for (const table of tables.filter((each) => broken.has(each))) lines.push(...await takeLostRows(this.#context, this.#source, table));
+    return lines;
+  }
+
   #newHealer(): SnapshotHealer {
     return new SnapshotHealer({ store: this.#context.store, source: this.#source, digests: this.#context.digests });
   }
@@ -82,12 +94,12 @@ export class OtherCopy {
         return value === undefined ? undefined : this.#commit([{ table, key, value }], finding);
       }
       case 'pages': return key.length === 32 ? this.#commit(this.#healer.content(readHash(key)) ?? [], finding) : undefined;
-      case 'runs': return this.#run(finding, key);
+      case 'runs': return this.#run(key);
       case 'marks': return this.#sameRow(finding, this.#context.store.has('checkpoints', key) ? table : 'checkpoints', key); // No rule drops a marked checkpoint.
       case 'meta': return new TextDecoder().decode(key).startsWith('image') ? this.#sameRow(finding, table, key) : undefined;
       // What has no place in this store has none because of a copy.
       case 'blobs': case 'frames': case 'checkpoints': case 'packs': case 'locations': return undefined;
-      case 'owners': return this.#runOf(finding, key);
+      case 'owners': return this.#runOf(key);
       default: return unreachable(table);
     }
   }
@@ -98,13 +110,19 @@ export class OtherCopy {
     return value === undefined || (here !== undefined && hexOfBytes(here) === hexOfBytes(value)) ? undefined : this.#commit([{ table, key, value }], finding);
   }
 
-  /** A run of which only the owner record is left: what it was called is told by the copy. */
-  async #runOf(finding: Finding, owner: Uint8Array): Promise<string | undefined> {
-    for (const { key, value } of this.#source.range('runs', { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) })) {
+  /** The record of a run that has lost it; undefined when the copy does not know the run. */
+  async restoreRun(id: RunId): Promise<string | undefined> {
+    for (const { key, value } of this.#source.range('runs', ALL)) {
       const record = this.#runRecord(key, value);
-      if (record !== undefined && hexOfBytes(runKey(record.id)) === hexOfBytes(owner) && !this.#context.store.has('runs', key)) return this.#run(finding, key);
+      if (record?.id === id) return this.#asRun(record);
     }
     return undefined;
+  }
+
+  /** A run of which only the owner record is left: what it was called is told by the copy. */
+  async #runOf(owner: Uint8Array): Promise<string | undefined> {
+    const id = hexOfBytes(owner);
+    return isRunId(id) && idsWithoutRecord(this.#context).includes(id) ? this.restoreRun(id) : undefined;
   }
 
   #runRecord(key: Uint8Array, bytes: Uint8Array): RunRecord | undefined {
@@ -116,20 +134,33 @@ export class OtherCopy {
     }
   }
 
-  /** The copy's run record, and of this store only what it knows of. */
-  async #run(finding: Finding, key: Uint8Array): Promise<string | undefined> {
-    const { store, digests } = this.#context;
+  /** The record that was under this key, unless another run had the name. */
+  async #run(key: Uint8Array): Promise<string | undefined> {
     const bytes = this.#source.get('runs', key);
-    const copied = bytes === undefined ? undefined : this.#runRecord(key, bytes);
-    if (copied === undefined) return undefined;
-    if (!store.has('owners', runKey(copied.id)) && !store.has('frames', entryKey(copied.id, 0))) return undefined; // A run of that name, but not this one.
-    const record = { ...copied, status: copied.status === 'running' ? 'stopped' as const : copied.status };
-    const deletes: StoreDelete[] = [];
-    const isBeyond = { frames: (index: number) => index >= record.tail.count, checkpoints: (number: number) => number > (record.lastCheckpoint ?? 0), marks: (number: number) => number > (record.lastCheckpoint ?? 0) };
-    for (const table of ['frames', 'checkpoints', 'marks'] as const) {
-      for (const row of store.range(table, allEntriesRange(record.id))) if (isBeyond[table](entryIndexOfKey(row.key) ?? 0)) deletes.push({ table, key: row.key });
-    }
-    return this.#commit([{ table: 'runs', key, value: encodeRunRecord(digests, record) }], finding, deletes);
+    const record = bytes === undefined ? undefined : this.#runRecord(key, bytes);
+    return record === undefined || !idsWithoutRecord(this.#context, { hasOwner: false }).includes(record.id) ? undefined : this.#asRun(record);
+  }
+
+  /** A run whose record is lost gets the copy's. Where its journal here is another or a longer one, that counts, and the copy says the rest. */
+  async #asRun(copied: RunRecord): Promise<string | undefined> {
+    const { store, digests } = this.#context;
+    const older: RunRecord = { ...copied, name: this.#freeName(copied.name), status: copied.status === 'running' ? 'stopped' : copied.status };
+    // With what the journal misses in its middle, it may go on behind that.
+    const frames = framesFromCopy({ store, source: this.#source, digests }, { run: older.id, from: emptyTail(digests, older.id), count: older.tail.count });
+    if (frames.length > 0) await store.commit({ puts: frames });
+    const found = await findRun(this.#context, { id: older.id, older, frames: this.#source });
+    if (found !== undefined) return found;
+    const puts: StorePut[] = [{ table: 'runs', key: nameKey(older.name), value: encodeRunRecord(digests, older) }, referencesPut(older, 1)];
+    if (!store.has('owners', runKey(older.id))) puts.push({ table: 'owners', key: runKey(older.id), value: encodeOwnerRecord(digests, older.id, { epoch: EPOCH_ANEW, owner: undefined }) });
+    await store.commit({ puts });
+    return `restored from the other copy: the record of run ${older.name} (id ${older.id})`;
+  }
+
+  /** The name, unless a run here has it that can be read. */
+  #freeName(name: string): string {
+    const key = nameKey(name);
+    const here = this.#context.store.get('runs', key);
+    return here === undefined || this.#runRecord(key, here) === undefined ? name : freeName(this.#context, name);
   }
 
   /** What is sound of a damaged pack into a new one, the rest from the copy. */

@@ -14,7 +14,7 @@ import { allEntriesRange, entryIndexOfKey, entryKey, hexOfBytes, isRunId, Journa
 import { salvagePack } from '../snapshot/index.ts';
 import type { StoreBatch, StoreDelete, StorePut } from '../store/index.ts';
 import type { CheckpointRecord } from './checkpoint-record.ts';
-import { EPOCH_ANEW, findRun, idsWithoutRecord, type FoundRun } from './found-run.ts';
+import { EPOCH_ANEW, findRun, idsWithoutRecord, type Unknown } from './found-run.ts';
 import type { Finding } from './inspect.ts';
 import { lossesDelete, lossesPut } from './losses.ts';
 import { encodeOwnerRecord, type StoreContext } from './ownership.ts';
@@ -25,7 +25,7 @@ import { readCheckpoint, readRun } from './runs.ts';
 const PUTS_MAX = 2000;
 
 /** Applies the remedy of one finding. Returns what was lost by it, one line; undefined when there was nothing to do any more. */
-export async function repair(context: StoreContext, finding: Finding, parts: Pick<FoundRun, 'bindingsOf'>): Promise<string | undefined> {
+export async function repair(context: StoreContext, finding: Finding, parts: Unknown): Promise<string | undefined> {
   const { remedy, says } = finding;
   switch (remedy.kind) {
     case 'delete': return remedy.table === 'runs' ? dropName(context, remedy.key, parts) : remedy.table === 'owners' ? findOrDrop(context, finding, remedy.key, parts) : commit(context, { deletes: [remedy.key, ...remedy.more ?? []].map((key) => ({ table: remedy.table, key })) }, `dropped: ${says}`);
@@ -62,7 +62,7 @@ async function commit({ store }: StoreContext, batch: StoreBatch, lost: string):
 }
 
 /** A run record that cannot be read goes. The only journal without a record is that run's, and keeps the name. */
-async function dropName(context: StoreContext, key: Uint8Array, parts: Pick<FoundRun, 'bindingsOf'>): Promise<string> {
+async function dropName(context: StoreContext, key: Uint8Array, parts: Unknown): Promise<string> {
   const name = new TextDecoder().decode(key);
   await commit(context, { deletes: [{ table: 'runs', key }] }, '');
   const [id, ...others] = idsWithoutRecord(context);
@@ -70,7 +70,7 @@ async function dropName(context: StoreContext, key: Uint8Array, parts: Pick<Foun
   return found ?? `the record of run ${name} is lost: it cannot be read`;
 }
 
-async function findOrDrop(context: StoreContext, { says }: Finding, key: Uint8Array, parts: Pick<FoundRun, 'bindingsOf'>): Promise<string | undefined> {
+async function findOrDrop(context: StoreContext, { says }: Finding, key: Uint8Array, parts: Unknown): Promise<string | undefined> {
   const id = hexOfBytes(key);
   if (isRunId(id) && context.store.has('owners', key) && !idsWithoutRecord(context).includes(id)) return undefined; // Found with its name.
   const found = isRunId(id) ? await findRun(context, { id, ...parts }) : undefined;

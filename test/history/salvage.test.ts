@@ -13,7 +13,7 @@ import { TABLES } from '../../src/store/index.ts';
 import { checkPages } from '../../src/store/live/lmdb-check.ts';
 import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
 import { runId } from '../../src/journal/index.ts';
-import { decodeOwnerRecord, encodeOwnerRecord, listCheckpoints, listRuns, openRun, recover } from '../../src/txn/index.ts';
+import { answerPut, decodeOwnerRecord, encodeOwnerRecord, listCheckpoints, listMarks, listRuns, openRun, recover, rollbackRun } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
 import { plain } from '../snapshot/machines.ts';
 import { generator, owner } from '../txn/support.ts';
@@ -72,13 +72,13 @@ async function runsAt(directory: string): Promise<readonly string[]> {
 }
 
 /** Repairs a damaged copy and holds the store to what every repaired store owes. */
-async function repaired(change: (copy: Buffer) => Buffer | void): Promise<{ readonly result: FsckResult; readonly runs: readonly string[]; readonly says: string }> {
+async function repaired(change: (copy: Buffer) => Buffer | void, from?: string): Promise<{ readonly result: FsckResult; readonly runs: readonly string[]; readonly says: string }> {
   const directory = join(base, 'copy');
   rmSync(directory, { recursive: true, force: true });
   cpSync(original, directory, { recursive: true });
   const copy = Buffer.from(bytes);
   writeFileSync(join(directory, 'data.mdb'), change(copy) ?? copy);
-  const result = await checkStore({ store: directory, repairs: true });
+  const result = await checkStore({ store: directory, repairs: true, from });
   const says = [...result.findings.map((finding) => finding.says), ...result.repairs, ...result.remaining.map((finding) => `still ${finding.says}`)].join('\n');
   expect([result.isSound, result.remaining], says).toEqual([true, []]);
   expect(await checkStore({ store: directory, repairs: false }), says).toMatchObject({ isSound: true, findings: [] });
@@ -110,10 +110,81 @@ function rootOf(table: string): number {
   }
   throw new Error(`no table ${table}`);
 }
+/** Whether a page holds records with these words, in use or not. */
+const isOfWords = (file: Buffer, page: number, words = /stillpoint-(run|owner|checkpoint|mark|answer)/): boolean => words.test(file.toString('latin1', page * PAGE, (page + 1) * PAGE));
 /** Names may change where they are lost. */
 const withoutNames = (lines: readonly string[]): readonly string[] => lines.map((line) => line.replace(/^\S+ (\S+) \S+/, '$1')).sort(); // And one that was running when its record was lost is stopped.
 
+/** Everything that people know of runs: records with names, parents and bindings, checkpoints, their names and notes, and the other words that they rely on. */
+async function factsAt(directory: string): Promise<readonly string[]> {
+  const store = await openLmdbStore({ directory, mode: 'read-only' });
+  try {
+    const context = { store, digests };
+    const words = [...store.range('meta', { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) })].map(({ key }) => Buffer.from(key).toString()).filter((word) => /^(answer|cut|cluster|image)/.test(word));
+    return [...[...listRuns(context)].map((record) => JSON.stringify([{ ...record, status: record.status === 'running' ? 'stopped' : record.status }, [...record.outputs], [...listMarks(context, record.id)], listCheckpoints(context, record).map(({ number, root }) => [number, root])], (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value))), ...words];
+  } finally {
+    await store.close();
+  }
+}
+
 describe(`a broken database (STILLPOINT_SEED=${SEED})`, () => {
+  describe('and another copy of the store', () => {
+    const copy = join(base, 'other-copy');
+    let facts: readonly string[];
+    beforeAll(async () => {
+      cpSync(original, copy, { recursive: true });
+      const store = await openLmdbStore({ directory: copy, mode: 'existing' });
+      for (const { id, instructions } of listRuns({ store, digests })) await store.commit({ puts: [answerPut({ digests }, id, { key: 'a client\'s', request: 'ab', at: instructions, response: Uint8Array.of(1) })] });
+      await store.close();
+      facts = await factsAt(copy);
+      expect(facts.join(' ')).toMatch(/"name":"[a-z]/);
+    });
+    /** As repaired(), of the copy with answers, from itself. */
+    const healed = async (change: (bytes: Buffer) => void, from = copy): Promise<string> => {
+      const whole = bytes;
+      bytes = readFileSync(join(copy, 'data.mdb'));
+      try {
+        return (await repaired(change, from)).says;
+      } finally {
+        bytes = whole;
+      }
+    };
+
+    it.each(TABLES)('the root page of table %s: names, parents, files, notes and answers are what they were', async (table) => {
+      const says = await healed((damaged) => void damaged.fill(0, rootOf(table), rootOf(table) + PAGE));
+      expect(await factsAt(join(base, 'copy')), says).toEqual(facts);
+    });
+
+    it('every page of runs, owners, checkpoints, marks and words, old ones as well: the same', async () => {
+      const says = await healed((damaged) => {
+        const roots = (['meta', 'runs', 'owners', 'checkpoints', 'marks'] as const).map((table) => rootOf(table));
+        for (let page = 2; page < damaged.length / PAGE; page++) if (isOfWords(damaged, page)) damaged.fill(0, page * PAGE, (page + 1) * PAGE);
+        for (const root of roots) damaged.fill(0, root, root + PAGE);
+      });
+      expect(says).not.toContain('found-');
+      expect(await factsAt(join(base, 'copy')), says).toEqual(facts);
+    });
+
+    it('that is older: what it knows of a run is taken, and the journal here counts', async () => {
+      const store = await openLmdbStore({ directory: copy, mode: 'existing' });
+      const [run] = [...listRuns({ store, digests })].filter(({ tail }) => tail.count > 3);
+      await store.close();
+      const older = join(base, 'older-copy');
+      cpSync(copy, older, { recursive: true });
+      const shorter = await openLmdbStore({ directory: older, mode: 'existing' });
+      const context = { store: shorter, digests };
+      const first = listCheckpoints(context, run!)[0];
+      await rollbackRun(context, { name: run!.name, owner: owner('elsewhere'), isAlive: () => false, at: first?.number ?? 0 });
+      await shorter.close();
+      const says = await healed((damaged) => {
+        for (let page = 2; page < damaged.length / PAGE; page++) if (isOfWords(damaged, page, /stillpoint-run/)) damaged.fill(0, page * PAGE, (page + 1) * PAGE);
+        damaged.fill(0, rootOf('runs'), rootOf('runs') + PAGE);
+      }, older);
+      const after = (await factsAt(join(base, 'copy'))).filter((line) => line.startsWith('[')).map((line) => JSON.parse(line) as unknown[]).find(([record]) => (record as { id: string }).id === run!.id);
+      expect(after?.[0], says).toMatchObject({ name: run!.name, tail: JSON.parse(JSON.stringify(run!.tail, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value))) as unknown, bindings: run!.bindings });
+    });
+  });
+
   it.each([['header of the transaction before', () => PAGE - newestHeader()], ['newest header', newestHeader]])('%s: nothing is lost', async (_name, header) => {
     for (const length of [24, 168, 512, PAGE]) expect((await repaired((copy) => void copy.fill(0, header(), header() + length))).runs).toEqual(runs);
     for (const at of [24, 28, 48, 145, 150, 158]) expect((await repaired((copy) => void (copy[header() + at]! ^= 0x80))).runs, `byte ${at}`).toEqual(runs);

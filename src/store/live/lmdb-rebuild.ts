@@ -30,8 +30,8 @@ const NOTHING = new Uint8Array(0);
 /** The old data file, aside, until it is known that nobody uses it. */
 const OLD_FILE = 'old.mdb';
 
-/** `loose`: records that no tree led to; of those but runs without their values. */
-export interface Rebuilt { readonly records: number; readonly loose: readonly LooseRecord[]; readonly troubles: readonly PageTrouble[] }
+/** `loose`: records that no tree led to; of those but runs without their values. `broken`: tables that may miss some. */
+export interface Rebuilt { readonly records: number; readonly loose: readonly LooseRecord[]; readonly troubles: readonly PageTrouble[]; readonly broken: ReadonlySet<Table> }
 
 /** Throws E_STORE_BUSY when somebody has the store open, or opened it meanwhile, E_DISK_FULL, E_STORE_CORRUPT when there is nothing to save; then everything is as it was. */
 export async function rebuildStore(directory: string, judge: Judge): Promise<Rebuilt> {
@@ -123,7 +123,7 @@ class Copier {
       const broken = state === undefined ? new Set(TABLES) : brokenTables(all);
       if (broken.size > 0) this.#search({ file, pageBytes: state?.pageBytes ?? PAGE_BYTES, transactionMax: Number(state?.transaction ?? MAX_TRANSACTION), judge }, broken);
       this.#flush();
-      return { records: this.records, loose: this.loose, troubles: all };
+      return { records: this.records, loose: this.loose, troubles: all, broken };
     } finally {
       closeSync(file);
     }
@@ -174,9 +174,9 @@ class Copier {
 const nameOf = (table: Table, key: Uint8Array): string => `${table} ${Buffer.from(key).toString('latin1')}`;
 
 /** Tables of which records may be missing. What is above them has all of them below. */
-function brokenTables(troubles: readonly PageTrouble[]): ReadonlySet<string> {
+function brokenTables(troubles: readonly PageTrouble[]): ReadonlySet<Table> {
   const tables = new Set(troubles.map(({ table }) => table));
-  return tables.has(TABLES_TABLE) ? new Set(TABLES) : tables;
+  return tables.has(TABLES_TABLE) ? new Set(TABLES) : new Set([...tables].filter(isTable));
 }
 
 function isTable(name: string): name is Table {
