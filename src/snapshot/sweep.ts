@@ -114,8 +114,8 @@ async function settleDead({ store, digests, reached, guard }: SweepParts, keys: 
       [uses, records] = [[], []];
       const value = store.get('locations', key);
       if (value === undefined || !isSoundList({ key, value }, digests)) return {};
-      const dead = usesOfList(value, reached);
-      if (dead.length === 0) return {};
+      const dead = usesOfList(store, value, reached);
+      if (!dead.some((use) => use.dead.length > 0)) return {};
       const batch = settledList({ table: 'locations', key, value }, (hashAt) => isReachedAt(reached, value, hashAt) && !store.has('pages', value.subarray(hashAt, hashAt + HASH_BYTES)));
       [uses, records] = [dead, batch.puts];
       return { ...batch, frees: records.length < RECORDS_FEW };
@@ -136,23 +136,28 @@ async function settleDead({ store, digests, reached, guard }: SweepParts, keys: 
   return found;
 }
 
-/** The packs of a list that hold something dead. */
-function usesOfList(list: Uint8Array, reached: Reached): readonly PackUse[] {
+/** The packs of a list that hold something dead, or nothing that lives by this list: what records of pages place elsewhere, because two processes stored it at once, does not. */
+function usesOfList(store: Store, list: Uint8Array, reached: Reached): readonly PackUse[] {
   const uses: PackUse[] = [];
   for (const pack of decodeList(list) ?? []) {
-    const use: PackUse = { key: list.slice(pack.at, pack.at + HASH_BYTES), live: 0, liveWeight: 0, dead: [] };
+    const use = { key: list.slice(pack.at, pack.at + HASH_BYTES), live: 0, liveWeight: 0, dead: [] as DeadSlot[] };
     for (let slot = 0; slot < pack.count; slot++) {
       const hashAt = listedHashAt(pack, slot);
       const isNode = isListedNode(list, pack, slot);
       if (!isReachedAt(reached, list, hashAt)) use.dead.push({ key: list.slice(hashAt, hashAt + HASH_BYTES), isNode });
-      else {
+      else if (!isElsewhere(store, list.subarray(hashAt, hashAt + HASH_BYTES), use.key)) {
         use.live++;
         use.liveWeight += weightOf({ isNode });
       }
     }
-    if (use.dead.length > 0) uses.push(use);
+    if (use.dead.length > 0 || use.live === 0) uses.push(use);
   }
   return uses;
+}
+
+function isElsewhere(store: Store, key: Uint8Array, pack: Uint8Array): boolean {
+  const location = store.get('pages', key);
+  return location !== undefined && !isIn(location, pack);
 }
 
 /** No page has the hash of a node. */
