@@ -4,6 +4,7 @@
  */
 import { limits } from '../core/index.ts';
 import { QUEUE_SETTINGS } from './files/queues.ts';
+import { NET_FILES } from './loopback.ts';
 import { TASKS_MAX, type Kernel } from './kernel.ts';
 import { argumentBytes, environmentBytes } from './proc-arguments.ts';
 import { INIT, initText, limitsText, mapsText, statText, statusText, usedBytes } from './proc-process.ts';
@@ -68,7 +69,8 @@ export function registerProcessFiles(kernel: Kernel): void {
   text('stat', (process, thread) => statText(kernel, process, thread));
   text('statm', (process) => `${usedBytes(process) / 4096} ${usedBytes(process) / 4096} 0 0 0 0 0\n`);
   text('status', (process, thread) => statusText(process, thread));
-  for (const [name, content] of CONSTANT) text(name, () => content);
+  files.registerLink('/proc/net', () => 'self/net');
+  for (const [name, content] of [...CONSTANT, ...NET_FILES.map(([name, content]) => [`net/${name}`, content] as const)]) text(name, () => content);
   const machine = (path: string, make: () => string): void => files.registerProvider(path, () => bytesOf(make()));
   machine('/proc/cpuinfo', () => `processor\t: 0\nhart\t\t: 0\nisa\t\t: ${kernel.isa.name}\nmmu\t\t: sv39\n\n`);
   machine('/proc/vmstat', () => `nr_free_pages ${Math.max(0, Math.floor((kernel.account.memoryBytes - kernel.account.usedBytes) / limits.PAGE_BYTES))}\n${VMSTAT_ZEROS}`);

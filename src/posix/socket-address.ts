@@ -1,7 +1,8 @@
 /**
  * struct sockaddr in guest memory ↔ canonical address texts:
  *
- *   u:PATH  a path of the file system, as given      @:NAME  an abstract name (byte string)      @  one that bind chooses      i:A.B.C.D:PORT, i:[32 hex digits]:PORT      ''  none
+ *   u:PATH  a path of the file system, as given      @:NAME  an abstract name (byte string)      @  one that bind chooses      i:A.B.C.D:PORT, i:[32 hex digits]:PORT
+ *   n:PORT:GROUPS  of netlink; port 0 is the kernel      ''  none
  *
  * A mapped IPv4 address (::ffff:A.B.C.D) is that IPv4 address; what family it was given with is the socket's business.
  * Little-endian families, big-endian ports and addresses. What this does NOT do: look anything up.
@@ -31,13 +32,39 @@ const LOOPBACK6: Host = [...ANY6.slice(1), 1];
 export function decodeAddress(bytes: Uint8Array, domain: SocketDomain): string | number {
   if (bytes.length < 2) return -ERRNO.EINVAL;
   const family = bytes[0]! | (bytes[1]! << 8);
-  if (domain === 'netlink') return -ERRNO.EOPNOTSUPP;
+  if (domain === 'netlink') return decodeNetlink(bytes, family);
   if (family === FAMILY.UNSPEC) return '';
   if (domain === 'unix') return family === FAMILY.UNIX ? decodeUnix(bytes.subarray(2)) : -ERRNO.EINVAL;
   const least = domain === 'inet' ? INET_BYTES : INET6_BYTES_LEAST;
   if (family !== (domain === 'inet' ? FAMILY.INET : FAMILY.INET6)) return domain === 'inet6' && bytes.length < least ? -ERRNO.EINVAL : -ERRNO.EAFNOSUPPORT;
   if (bytes.length < least) return -ERRNO.EINVAL;
   return inetAddress([...(domain === 'inet' ? bytes.subarray(4, 8) : bytes.subarray(8, 24))], (bytes[2]! << 8) | bytes[3]!);
+}
+
+function decodeNetlink(bytes: Uint8Array, family: number): string | number {
+  if (family === FAMILY.UNSPEC) return '';
+  if (bytes.length < NETLINK_BYTES || family !== FAMILY.NETLINK) return -ERRNO.EINVAL;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, NETLINK_BYTES);
+  return netlinkAddress(view.getUint32(4, true), view.getUint32(8, true));
+}
+
+export function netlinkAddress(port: number, groups: number): string {
+  return `n:${port}:${groups}`;
+}
+
+/** Of '' and what nobody has named: the kernel. */
+export function netlinkParts(address: string): { readonly port: number; readonly groups: number } {
+  const [, port = 0, groups = 0] = address.split(':');
+  return { port: Number(port), groups: Number(groups) };
+}
+
+function encodeNetlink(address: string): Uint8Array {
+  const view = new DataView(new ArrayBuffer(NETLINK_BYTES));
+  const { port, groups } = netlinkParts(address);
+  view.setUint16(0, FAMILY.NETLINK, true);
+  view.setUint32(4, port, true);
+  view.setUint32(8, groups, true);
+  return new Uint8Array(view.buffer);
 }
 
 function decodeUnix(name: Uint8Array): string | number {
@@ -50,7 +77,7 @@ function decodeUnix(name: Uint8Array): string | number {
 
 /** The bytes of struct sockaddr. */
 export function encodeAddress(address: string, domain: SocketDomain): Uint8Array {
-  if (domain === 'netlink') return Uint8Array.of(FAMILY.NETLINK, ...new Uint8Array(NETLINK_BYTES - 1));
+  if (domain === 'netlink') return encodeNetlink(address);
   if (domain !== 'unix') return encodeInet(address, domain);
   const text = address.slice(2);
   const name = Uint8Array.from(text, (char) => char.charCodeAt(0));

@@ -16,6 +16,7 @@ import { BACKLOG_MAX, SOCKET_BYTES, type Sender, type Socket } from './files/soc
 import { leaveOthers } from './files/ends.ts';
 import { attachNew, newName } from './files/tree.ts';
 import { walk } from './files/walk.ts';
+import { bindNetlink, connectNetlink, sendNetlink } from './netlink.ts';
 import { CHOSEN_NAME, anyHost, inetAddress, inetParts, isAnyHost, isLoopbackHost, loopbackHost } from './socket-address.ts';
 import { freePort, inetTarget, isPortTaken, sockets } from './socket-ports.ts';
 
@@ -34,6 +35,7 @@ export function peerOf(files: FileSystem, socket: Socket): Socket | undefined {
 /** bind(2). */
 export function bindSocket(context: FileContext, inode: SocketInode, address: string): number {
   const { socket } = inode;
+  if (socket.domain === 'netlink') return bindNetlink(context.files, socket, { address, pid: context.pid });
   if (socket.address !== '') return -ERRNO.EINVAL;
   if (address === '' && socket.domain === 'unix') return -ERRNO.EINVAL;
   if (address === CHOSEN_NAME) {
@@ -134,6 +136,7 @@ export function connectSocket(context: FileContext, inode: SocketInode, how: Con
 function connectNow(context: FileContext, inode: SocketInode, how: Connect): number | typeof BLOCKED {
   const { socket } = inode;
   if (how.address === '') return disconnect(context.files, inode);
+  if (socket.domain === 'netlink') return connectNetlink(context.files, socket, { address: how.address, pid: context.pid });
   if (socket.status === 'listening') return -ERRNO.EINVAL;
   if (socket.type !== 'datagram' && socket.status !== 'new') return -ERRNO.EISCONN;
   const target = findTarget(context, socket, how.address);
@@ -279,6 +282,7 @@ export interface Send { readonly bytes: Uint8Array; readonly to: string | undefi
 /** Sends; how many bytes were taken. -EPIPE asks the caller for SIGPIPE (streams and connected packets). */
 export function send(context: FileContext, inode: SocketInode, what: Send): number | typeof BLOCKED {
   const { socket } = inode;
+  if (socket.domain === 'netlink') return sendNetlink(context.files, socket, { bytes: what.bytes, to: what.to, pid: context.pid });
   if (socket.type === 'datagram') return sendDatagram(context, inode, what);
   const isUnix = socket.domain === 'unix';
   if (isUnix && socket.type === 'stream' && what.to !== undefined && what.to !== '') return socket.status === 'connected' ? -ERRNO.EISCONN : -ERRNO.EOPNOTSUPP;

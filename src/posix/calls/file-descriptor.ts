@@ -16,6 +16,7 @@ import type { OpenFile } from '../open-file.ts';
 import { SIGNALS_MAX } from '../signal-actions.ts';
 import { openFileArgument, store, type FileCall } from './file-arguments.ts';
 import { duplicateFrom } from './file-open.ts';
+import { interfaceRequest } from './interface-requests.ts';
 import { terminalControl, terminalInode } from './terminal.ts';
 
 const FD_CLOEXEC = 1;
@@ -236,6 +237,7 @@ function ioctl(call: Call): CallResult {
     case IOCTL.FICLONERANGE: return openFile.inode.kind === 'file' ? -ERRNO.EOPNOTSUPP : -ERRNO.ENOTTY;
     default:
       if (pseudo !== undefined) return terminalControl(call, openFile, pseudo);
+      if (openFile.inode.kind === 'socket') return interfaceRequest(call, openFile.inode.socket) ?? -ERRNO.ENOTTY;
       return openFile.inode.kind === 'channel' && (openFile.inode.mode & S_IF.mask) === S_IF.character ? terminal(call, request) : -ERRNO.ENOTTY;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The calls that make, name and join sockets: arguments as Linux checks them. The work is socket-io.ts's.
- * What this does NOT do: messages (socket-messages.ts), options (socket-options.ts), anything on netlink but making the socket that mq_notify wants, raw sockets.
+ * What this does NOT do: messages (socket-messages.ts), options (socket-options.ts), what netlink answers (../netlink.ts), raw sockets.
  */
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
@@ -126,7 +126,7 @@ function getsockname(call: Call): CallResult {
 function getpeername(call: Call): CallResult {
   const opened = socketArgument(call);
   if (typeof opened === 'number') return opened;
-  if (opened.socket.status !== 'connected') return -ERRNO.ENOTCONN;
+  if (opened.socket.status !== 'connected' && opened.socket.domain !== 'netlink') return -ERRNO.ENOTCONN;
   return storeAddress(call, { address: call.size(1), lengthAddress: call.size(2) }, opened.socket.peerAddress, opened.socket.domain);
 }
 
@@ -134,6 +134,7 @@ function shutdown(call: Call): CallResult {
   const opened = socketArgument(call);
   if (typeof opened === 'number') return opened;
   const how = call.int(1);
+  if (opened.socket.domain === 'netlink') return -ERRNO.EOPNOTSUPP;
   if (how < 0 || how > 2) return -ERRNO.EINVAL;
   return shutSocket(call.kernel.files, opened.inode, { reading: how !== 1, writing: how !== 0 });
 }

@@ -148,7 +148,7 @@ function recvmsg(call: Call, at = call.size(1), flags = call.unsigned(2)): CallR
   if (got === BLOCKED || typeof got === 'number') return got;
   const { memory } = call;
   if (header.name !== 0) {
-    const name = got.from === '' ? new Uint8Array(0) : encodeAddress(got.from, opened.socket.domain);
+    const name = got.from === '' && opened.socket.domain !== 'netlink' ? new Uint8Array(0) : encodeAddress(got.from, opened.socket.domain);
     if (!memory.write(header.name, name.subarray(0, header.nameLength)) || !memory.writeU32(at + HEADER.nameLength, name.length)) return -ERRNO.EFAULT;
   }
   const control = receiveControl(call, { opened, header, files: got.files, sender: got.sender, closesOnExec: (flags & MSG.CMSG_CLOEXEC) !== 0 });

@@ -12,7 +12,7 @@
 import { markMap, type Canonical, type Undo } from '../../core/index.ts';
 import { Pipe } from './pipe.ts';
 
-/** 'netlink': nobody is at the other side; the kernel tells of message queues by it (mq_notify). */
+/** 'netlink': the kernel is at the other side; it tells of interfaces (../netlink.ts) and of message queues (mq_notify). */
 export type SocketDomain = 'unix' | 'inet' | 'inet6' | 'netlink';
 export type SocketType = 'stream' | 'datagram' | 'seqpacket';
 export type SocketStatus = 'new' | 'listening' | 'connected' | 'closed';
