@@ -2,7 +2,7 @@
  * The verbs that move runs between stores: export and import. Both work through a pipe.
  */
 import type { Command } from 'commander';
-import { exportRun, importRun } from '../../src/index.ts';
+import { exportRun, importRun, type ImportResult } from '../../src/index.ts';
 import { StatusLine } from '../progress.ts';
 import { note, say, sayJson, scaled } from '../terminal.ts';
 import { collect } from './run.ts';
@@ -19,8 +19,8 @@ Examples:
   stillpoint export job@before-upgrade - | ssh elsewhere stillpoint import -
   stillpoint export --oci job job.oci
   stillpoint export job-2 - --have job@3 | ssh elsewhere stillpoint import -       job-2: a fork of job, which is there up to 3
-A store holds a run once. Who has it up to checkpoint 3 and wants it as it is now keeps the content with a fork:
-  stillpoint fork job --name before && stillpoint rm job && stillpoint import - < newer && stillpoint rm before`)
+A receiver that has job up to checkpoint 3 gets what is new in it:
+  stillpoint export job - --have job@3 | ssh elsewhere stillpoint import --update -`)
     .action(async (run: string, file: string, flags: Flags & { readonly have: string[]; readonly oci?: boolean }) => {
       const line = new StatusLine('export', flags.progress);
       try {
@@ -35,17 +35,22 @@ A store holds a run once. Who has it up to checkpoint 3 and wants it as it is no
       }
     });
   program.command('import').description('take a run from an exported file or OCI image layout; every byte is checked before anything is visible').argument('<file>', 'the file or layout; - is standard input')
-    .option('--name <name>', 'another name than it had').option('--store <dir>', 'the store').option('--json', 'facts as JSON').option('--no-progress', 'no progress line')
-    .addHelpText('after', '\nExamples:\n  stillpoint import job.stillpoint\n  stillpoint import - --name theirs < job.stillpoint')
-    .action(async (file: string, flags: Flags & { readonly name?: string }) => {
+    .option('--name <name>', 'another name than it had').option('--update', 'a run that is here already takes what is new in it').option('--store <dir>', 'the store').option('--json', 'facts as JSON').option('--no-progress', 'no progress line')
+    .addHelpText('after', '\nExamples:\n  stillpoint import job.stillpoint\n  stillpoint import --update job.stillpoint\n  stillpoint import - --name theirs < job.stillpoint')
+    .action(async (file: string, flags: Flags & { readonly name?: string; readonly update?: boolean }) => {
       const line = new StatusLine('import', flags.progress);
       try {
-        const result = await importRun({ file, store: flags.store, name: flags.name, onProgress: ({ bytes }) => line.update(`${scaled(bytes)}B`) });
+        const result = await importRun({ file, store: flags.store, name: flags.name, isUpdate: flags.update, onProgress: ({ bytes }) => line.update(`${scaled(bytes)}B`) });
         line.end();
         if (flags.json === true) return sayJson(result);
-        say(`${result.name}: imported, ${scaled(result.bytes)}B, ${result.frames} frames, ${result.checkpoint === undefined ? 'no checkpoint' : `up to checkpoint ${result.checkpoint}`}`);
+        say(`${result.name}: ${cameOf(result)}, ${scaled(result.bytes)}B, ${result.frames} frames, ${result.checkpoint === undefined ? 'no checkpoint' : `up to checkpoint ${result.checkpoint}`}`);
       } finally {
         line.end();
       }
     });
+}
+
+function cameOf({ added }: ImportResult): string {
+  if (added === undefined) return 'imported';
+  return added.frames + added.checkpoints + added.marks === 0 ? 'nothing new' : `updated, ${added.frames} frames and ${added.checkpoints} checkpoints came`;
 }

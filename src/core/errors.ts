@@ -56,6 +56,7 @@ export const ERROR_TABLE = {
   E_STORE_BUSY: { exit: EXIT.trouble, says: 'another process tidies the store, or uses it' },
   E_STORE_CORRUPT: { exit: EXIT.trouble, says: 'a record in the store is damaged' },
   E_RUN_UNKNOWN: { exit: EXIT.trouble, says: 'the store holds no run of this name' },
+  E_RUN_DIVERGED: { exit: EXIT.trouble, says: 'the run has another history here than in the exported file' },
   E_RUN_EXISTS: { exit: EXIT.trouble, says: 'the store holds a run of this name already' },
   E_RUN_OWNED: { exit: EXIT.trouble, says: 'the run is being executed by another process' },
   E_RUN_FENCED: { exit: EXIT.trouble, says: 'another process took this run over' },
@@ -90,6 +91,7 @@ export const ERROR_TABLE = {
   E_CLUSTER_HOST: { exit: EXIT.trouble, says: 'a host of the cluster cannot be asked' },
   E_REPLICAS_DIFFER: { exit: EXIT.trouble, says: 'replicas of a node computed different things and no majority agrees' },
   E_EXPORT_FORMAT: { exit: EXIT.trouble, says: 'the file is no exported run' },
+  E_EXPORT_BASE: { exit: EXIT.trouble, says: 'an exported run continues from a place that the store does not have' },
   E_EXPORT_DAMAGED: { exit: EXIT.trouble, says: 'an exported run does not have the bytes that its check sum promises' },
   // Transactions over several participants.
   E_PARTICIPANT: { exit: EXIT.trouble, says: 'a participant of a transaction refused or could not be reached' },

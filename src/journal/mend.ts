@@ -17,9 +17,9 @@ export function framesFromCopy({ store, source, digests }: TwoCopies, { run, fro
   let tail: JournalTail = from;
   for (let index = from.count; index < count; index++) {
     const key = entryKey(run, index);
-    const here = follow(digests, { run, tail, stored: store.get('frames', key) });
+    const here = followFrame(digests, { run, tail, stored: store.get('frames', key) });
     const stored = here === undefined ? source.get('frames', key) : undefined;
-    const next = here ?? follow(digests, { run, tail, stored });
+    const next = here ?? followFrame(digests, { run, tail, stored });
     if (next === undefined) break;
     if (stored !== undefined) puts.push({ table: 'frames', key, value: stored });
     tail = next;
@@ -28,7 +28,7 @@ export function framesFromCopy({ store, source, digests }: TwoCopies, { run, fro
 }
 
 /** The tail behind a stored frame when it is sound and continues the chain. */
-function follow(digests: Digests, { run, tail, stored }: { readonly run: RunId; readonly tail: JournalTail; readonly stored: Uint8Array | undefined }): JournalTail | undefined {
+export function followFrame(digests: Digests, { run, tail, stored }: { readonly run: RunId; readonly tail: JournalTail; readonly stored: Uint8Array | undefined }): JournalTail | undefined {
   const parts = stored === undefined ? undefined : splitStored(stored);
   if (parts === undefined) return undefined;
   const link: BlobHash = nextLink(digests, tail.link, parts.encoded);

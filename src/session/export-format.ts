@@ -1,5 +1,5 @@
 /**
- * The bytes of an exported run, versions 1 and 2: one stream, written and read from front to back. docs/formats/export.md is the page.
+ * The bytes of an exported run, versions 1 to 3: one stream, written and read from front to back. docs/formats/export.md is the page.
  *
  *   "stillpoint-export\n"  u32 LE version      { u8 kind, u32 LE length, payload }*      last record: kind E, SHA-256 of everything before it
  *
@@ -7,10 +7,14 @@
  * What this does NOT do: know what a payload means.
  */
 import { createHash } from 'node:crypto';
-import { limits, StillpointError } from '../core/index.ts';
+import { blobHash, limits, StillpointError } from '../core/index.ts';
+import type { Base } from '../txn/index.ts';
 
-export const EXPORT_VERSION = 2;
-/** Without the kind `answer`; written for runs that have none, so that older software reads them. */
+/** The newest that is known: with the kind `base`. */
+export const EXPORT_VERSION = 3;
+/** Without it; written for whole runs, so that older software reads them. */
+export const EXPORT_VERSION_ANSWERS = 2;
+/** Without the kind `answer` as well. */
 export const EXPORT_VERSION_PLAIN = 1;
 const MAGIC = new TextEncoder().encode('stillpoint-export\n');
 const HEADER_BYTES = MAGIC.length + 4;
@@ -19,7 +23,7 @@ const HASH_BYTES = 32;
 
 /** Letter of each kind on the wire, in the order in which kinds may come, with the longest payload. */
 const KINDS = {
-  run: ['R', 16 * 1024 * 1024], blob: ['B', limits.PROGRAM_BYTES_MAX], pack: ['P', 128 * 1024], node: ['N', 16 * 1024 * 1024],
+  run: ['R', 16 * 1024 * 1024], base: ['D', 4 + HASH_BYTES], blob: ['B', limits.PROGRAM_BYTES_MAX], pack: ['P', 128 * 1024], node: ['N', 16 * 1024 * 1024],
   frame: ['F', limits.FRAME_BYTES_MAX + HASH_BYTES], checkpoint: ['C', 16 * 1024 * 1024], mark: ['M', 64 * 1024], answer: ['A', (1 << 30) + 64 * 1024], end: ['E', HASH_BYTES],
 } as const;
 export type ExportKind = keyof typeof KINDS;
@@ -36,6 +40,17 @@ export function numbered(number: number, value: Uint8Array): Uint8Array {
 export function splitNumbered(payload: Uint8Array): { readonly index: number; readonly value: Uint8Array } {
   if (payload.length < 4) throw foreign('a record is too short');
   return { index: new DataView(payload.buffer, payload.byteOffset).getUint32(0, true), value: payload.subarray(4) };
+}
+
+/** A base: u32 LE frames that are left out, then the link of the last of them. */
+export function encodeBase({ frames, link }: Base): Uint8Array {
+  return numbered(frames, Buffer.from(link, 'hex'));
+}
+
+export function decodeBase(payload: Uint8Array): Base {
+  const { index, value } = splitNumbered(payload);
+  if (value.length !== HASH_BYTES || index === 0) throw foreign('its base is none');
+  return { frames: index, link: blobHash(hexOf(value)) };
 }
 
 export class ExportWriter {
@@ -99,12 +114,14 @@ async function* readRecords(bytes: Puller): AsyncGenerator<ExportRecord> {
   if (version > EXPORT_VERSION) throw new StillpointError('E_STORE_VERSION', `the exported run has format version ${version}, this software knows ${EXPORT_VERSION}; use a newer Stillpoint`, { data: { found: version, known: EXPORT_VERSION } });
   if (version < EXPORT_VERSION_PLAIN) throw foreign(`it has the unknown version ${version}`);
   let place = 0;
+  let hasBase = false;
   for (;;) {
     const start = await bytes.take(RECORD_HEADER_BYTES);
     const kind = ORDER.find((candidate) => KINDS[candidate][0].charCodeAt(0) === start[0]);
     const length = new DataView(start.buffer, start.byteOffset).getUint32(1, true);
-    if (kind === undefined || (kind === 'answer' && version === EXPORT_VERSION_PLAIN) || ORDER.indexOf(kind) < place || length > KINDS[kind][1]) throw foreign('a record has an unknown kind, a wrong place or an impossible length');
+    if (kind === undefined || (kind === 'answer' && version < EXPORT_VERSION_ANSWERS) || (kind === 'base' && (version < EXPORT_VERSION || hasBase)) || ORDER.indexOf(kind) < place || length > KINDS[kind][1]) throw foreign('a record has an unknown kind, a wrong place or an impossible length');
     place = ORDER.indexOf(kind);
+    hasBase ||= kind === 'base';
     if (kind !== 'end') {
       yield { kind, payload: await bytes.take(length) };
       continue;

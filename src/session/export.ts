@@ -1,7 +1,7 @@
 /**
  * `export`: a run, or a run up to one checkpoint, as one stream with everything that it needs.
  *
- *   run record ─ blobs ─ packs of pages ─ nodes ─ frames ─ checkpoints ─ marks ─ answers ─ check sum        what `have` holds already is left out
+ *   run record ─ blobs ─ packs of pages ─ nodes ─ frames ─ checkpoints ─ marks ─ answers ─ check sum        what `have` holds already is left out; of this very run frames and checkpoints, too
  *
  * Invariants: every byte was verified by hash when it was read, so damage is exported nowhere; a file appears whole or not at all.
  * What this does NOT do: read the receiver's store: whoever says `have` promises that it is there, and the import looks.
@@ -10,11 +10,11 @@ import { createWriteStream, rmSync, statSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
-import { blobKey, encodeFrame, entryKey, JournalReader, type IndexedFrame } from '../journal/index.ts';
+import { blobKey, encodeFrame, entryKey, JournalReader, type IndexedFrame, type JournalTail } from '../journal/index.ts';
 import { exportSnapshots, type Root } from '../snapshot/index.ts';
-import { answerRecords, encodeMark, encodeRunRecord, listCheckpoints, listMarks, openJournal, readCheckpoint, readRun, recordAt, runNames, type RunRecord, type StoreContext } from '../txn/index.ts';
+import { answerRecords, decodeAnswer, encodeMark, encodeRunRecord, listCheckpoints, listMarks, openJournal, readCheckpoint, readRun, recordAt, runNames, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { withStore } from './context.ts';
-import { EXPORT_VERSION, EXPORT_VERSION_PLAIN, ExportWriter, numbered } from './export-format.ts';
+import { encodeBase, EXPORT_VERSION, EXPORT_VERSION_ANSWERS, EXPORT_VERSION_PLAIN, ExportWriter, numbered } from './export-format.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
 import { toLayout, type OciAnnotations } from './oci-run.ts';
 import { parseReference, resolveCheckpoint } from './run-reference.ts';
@@ -67,7 +67,7 @@ function mustBeThere(context: StoreContext, { record, checkpoints }: Selected, c
   if (now.tail.count < record.tail.count) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `run ${name} was rolled back while it was exported; export what is there now`, { cause, data: { run: name } });
 }
 
-interface Selected { readonly record: RunRecord; readonly checkpoints: readonly { readonly number: number; readonly root: Root }[] }
+interface Selected { readonly record: RunRecord; readonly checkpoints: readonly { readonly number: number; readonly root: Root; readonly tail: JournalTail }[] }
 
 function select(context: StoreContext, text: string): Selected {
   const reference = parseReference(text);
@@ -91,16 +91,19 @@ interface WriteParts { readonly selected: Selected; readonly have: readonly Sele
 
 async function writeRun(context: StoreContext, { selected, have, write, onProgress }: WriteParts): Promise<ExportResult> {
   const { store, digests } = context;
-  const { record, checkpoints } = selected;
+  const { record } = selected;
   const out = new ExportWriter(async (bytes) => {
     await write(bytes);
     onProgress?.({ bytes: out.bytes });
   });
-  const answers = answerRecords(context, record.id, record.instructions);
-  await out.begin(answers.length > 0 ? EXPORT_VERSION : EXPORT_VERSION_PLAIN);
+  const base = baseOf(context, selected, have);
+  const answers = answerRecords(context, record.id, record.instructions).filter((answer) => base === undefined || decodeAnswer(digests, record.id, answer).at > base.at);
+  await out.begin(base !== undefined ? EXPORT_VERSION : answers.length > 0 ? EXPORT_VERSION_ANSWERS : EXPORT_VERSION_PLAIN);
   await out.record('run', encodeRunRecord(digests, record));
+  if (base !== undefined) await out.record('base', encodeBase({ frames: base.count, link: base.link }));
   const known = new Set(have.flatMap((other) => [...blobsOf(context, other.record)]));
   for (const hash of new Set(blobsOf(context, record))) if (!known.has(hash)) await out.record('blob', readBlob(context, hash));
+  const checkpoints = selected.checkpoints.filter(({ tail }) => tail.count > (base?.count ?? 0));
   const sums = { pages: 0, nodes: 0 };
   const roots = checkpoints.map(({ root }) => root);
   for (const part of exportSnapshots({ store, digests, roots, have: have.flatMap((other) => other.checkpoints.map(({ root }) => root)) })) {
@@ -108,13 +111,19 @@ async function writeRun(context: StoreContext, { selected, have, write, onProgre
     sums.nodes += part.kind === 'node' ? 1 : 0;
     await out.record(part.kind, part.value);
   }
-  for (const entry of openJournal(context, record).frames()) await out.record('frame', storedFrame(context, record, entry));
+  for (const entry of openJournal(context, record).frames(base)) await out.record('frame', storedFrame(context, record, entry));
   for (const { number } of checkpoints) await out.record('checkpoint', numbered(number, store.get('checkpoints', entryKey(record.id, number))!)); // Listed just now.
-  const isThere = new Set(checkpoints.map(({ number }) => number));
+  const isThere = new Set(selected.checkpoints.map(({ number }) => number));
   for (const [number, mark] of listMarks(context, record.id)) if (isThere.has(number)) await out.record('mark', numbered(number, encodeMark(digests, { run: record.id, number }, mark)));
   for (const answer of answers) await out.record('answer', answer);
   await out.end();
-  return { run: record.name, bytes: out.bytes, ...sums, frames: record.tail.count, checkpoints: checkpoints.length };
+  return { run: record.name, bytes: out.bytes, ...sums, frames: record.tail.count - (base?.count ?? 0), checkpoints: checkpoints.length };
+}
+
+/** Where the journal goes on for a receiver that has this very run: the furthest of what it has. */
+function baseOf(context: StoreContext, { record }: Selected, have: readonly Selected[]): JournalTail | undefined {
+  const counts = have.filter((other) => other.record.id === record.id).map((other) => Math.min(other.record.tail.count, record.tail.count));
+  return counts.length === 0 ? undefined : openJournal(context, record).tailAfter(Math.max(...counts));
 }
 
 /** The stored value of a verified frame; the frame is encoded again rather than believed. */

@@ -30,10 +30,10 @@ export function rowOf(record: RunRecord, table: 'frames' | 'checkpoints' | 'mark
 
 /** Throws E_RUN_EXISTS when the store has the name or the very run. */
 export function mustBeNew(context: StoreContext, record: RunRecord): void {
-  if (context.store.has('runs', nameKey(record.name))) throw new StillpointError('E_RUN_EXISTS', `the store holds a run named ${record.name} already; choose another name with --name`, { data: { run: record.name } });
   for (const name of runNames(context)) {
-    if (readStoredRun(context, name).record.id === record.id) throw new StillpointError('E_RUN_EXISTS', `the store holds this very run already, as ${name}; to take it as it is now, rm that one first (fork it before, where the export leaves out what it holds)`, { data: { run: name } });
+    if (readStoredRun(context, name).record.id === record.id) throw new StillpointError('E_RUN_EXISTS', `the store holds this very run already, as ${name}; import --update takes what is new in it`, { data: { run: name } });
   }
+  if (context.store.has('runs', nameKey(record.name))) throw new StillpointError('E_RUN_EXISTS', `the store holds a run named ${record.name} already; choose another name with --name`, { data: { run: record.name } });
 }
 
 /** Verifies everything of a run whose rows are in the store, and makes it visible. Throws what is wrong; then its rows are gone again. */
@@ -42,7 +42,7 @@ export async function adoptRun(context: StoreContext, { record, blobsOfRun }: Ad
   const owner = new Ownership(digests, { run: record.id, epoch: 1, owner: { host: '', pid: 0, started: '', token: '' } });
   const whole: RunRecord = { ...record, status: record.status === 'running' ? 'stopped' : record.status };
   try {
-    verify(context, whole, blobsOfRun);
+    verifyRun(context, whole, { blobsOfRun, checker: new SnapshotChecker(store, digests) });
   } catch (error) {
     if (error instanceof StillpointError) await discardRows(context, record);
     throw error;
@@ -62,20 +62,26 @@ export async function discardRows({ store }: StoreContext, { id }: RunRecord): P
   if (deletes.length > 0) await store.commit({ deletes });
 }
 
-function verify(context: StoreContext, record: RunRecord, blobsOfRun: AdoptedRun['blobsOfRun']): void {
-  const { store, digests } = context;
+export interface VerifyParts extends Pick<AdoptedRun, 'blobsOfRun'> {
+  readonly checker: SnapshotChecker;
+  /** Checkpoints whose states are looked at; default: all. */
+  readonly isFresh?: (number: number) => boolean;
+}
+
+/** Looks at the whole of a run: the chain, all content that it needs, every checkpoint. Throws what is wrong. */
+export function verifyRun(context: StoreContext, record: RunRecord, { blobsOfRun, checker, isFresh = () => true }: VerifyParts): void {
+  const { store } = context;
   const journal = new JournalReader(context, { run: record.id, tail: record.tail });
   journal.verify();
   const genesis = journal.genesis();
   journal.programBytes(genesis.program);
   for (const hash of blobsOfRun(genesis)) if (!store.has('blobs', blobKey(hash))) throw new StillpointError('E_BLOB_MISSING', `a part of the image of run ${record.name} (blob ${hash}) is missing`, { data: { hash } });
-  const checker = new SnapshotChecker(store, digests);
   const checkpoints = listCheckpoints(context, record);
   if ((checkpoints.at(-1)?.number ?? 0) !== (record.lastCheckpoint ?? 0)) throw new StillpointError('E_CHECKPOINT_UNKNOWN', `the last checkpoint of run ${record.name} is missing`, { data: { run: record.name } });
   for (const { number, root, tail } of checkpoints) {
     recover(context, record, { checkpoint: number });
     if (journal.tailAfter(tail.count).link !== tail.link) throw new StillpointError('E_SNAPSHOT_FORMAT', `checkpoint ${number} belongs to another journal`);
-    const trouble = checker.rootTrouble(root);
+    const trouble = isFresh(number) ? checker.rootTrouble(root) : undefined;
     if (trouble !== undefined) throw trouble;
   }
   for (const number of listMarks(context, record.id).keys()) if (!checkpoints.some((checkpoint) => checkpoint.number === number)) throw new StillpointError('E_STORE_CORRUPT', `there is a mark on checkpoint ${number}, which is missing`);

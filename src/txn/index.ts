@@ -4,6 +4,7 @@ export { encodeCheckpointRecord, decodeCheckpointRecord, type ChannelMark, type 
 export { acquire, owned, release, Ownership, encodeOwnerRecord, decodeOwnerRecord, readOwnerRecord, type IsAlive, type Owner, type OwnerRecord, type StoreContext } from './ownership.ts';
 export { RunWriter, StaleSnapshot, type FreshCheckpoint, type RunCommit } from './run-writer.ts';
 export { adoptRun, discardRows, mustBeNew, rowOf, type AdoptedRun } from './adopt.ts';
+export { nameOfRun, RunUpdate, updateRun, type Base, type Updated, type UpdateRequest } from './update.ts';
 export { createRun, openRun, readRun, stateOfRun, listRuns, runNames, openJournal, listCheckpoints, readCheckpoint, removeRun, type NewRun, type RunState } from './runs.ts';
 export { recover, type OutputRecovery, type Recovery } from './recovery.ts';
 export { collectGarbage, type CollectOptions, type CollectProgress, type CollectResult } from './collector.ts';

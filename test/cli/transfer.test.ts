@@ -4,7 +4,7 @@ import { createReadStream, existsSync, mkdirSync, openSync, readdirSync, readFil
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asideOf } from '../../src/session/whole-file.ts';
-import { Bench, CLI, complaint } from './command.ts';
+import { Bench, CLI, complaint, ROOT } from './command.ts';
 
 const bench = new Bench();
 const there = ['--store', bench.path('there')];
@@ -44,18 +44,35 @@ describe('export and import', () => {
     expect(pipe('base -', `--name theirs ${third!.join(' ')}`)).toContain('theirs: imported');
     expect(pipe('sum - --have base', third!.join(' '))).toContain('sum: imported');
     expect(ok(['fsck', ...third!])).toContain('2 runs');
-    // A newer state of the very run in place of an older one, as the help of export says.
-    const fourth = ['--store', bench.path('fourth')];
-    expect(pipe('sum@2 -', fourth.join(' '))).toContain('up to checkpoint 2');
-    const [whole, newer] = [['export', 'sum', 'whole.stillpoint'], ['export', 'sum', 'newer.stillpoint', '--have', 'sum@2']].map((words) => (ok(words), statSync(bench.path(words[2]!)).size));
-    expect(newer).toBeLessThan(whole! / 2);
-    const refused = bench.stillpoint(['import', 'newer.stillpoint', ...fourth]);
-    expect(complaint(refused)).toBe('E_RUN_EXISTS');
-    ok(['fork', 'sum', '--name', 'before', ...fourth]);
-    expect(bench.stillpoint(['rm', 'sum', ...fourth]).status).toBe(0);
-    expect(ok(['import', 'newer.stillpoint', ...fourth])).toContain('sum: imported');
-    expect(bench.stillpoint(['rm', 'before', ...fourth]).status).toBe(0);
-    expect(ok(['fsck', ...fourth])).toContain('1 runs');
+  });
+
+  it('the example of the README: the whole run once, later what is new', () => {
+    const [elsewhere, bin] = [bench.path('elsewhere'), bench.makeDirectory('bin')];
+    writeFileSync(join(bin, 'stillpoint'), `#!/bin/sh\nexec ${process.execPath} ${CLI} "$@"\n`, { mode: 0o755 });
+    writeFileSync(join(bin, 'ssh'), `#!/bin/sh\nshift\nSTILLPOINT_STORE=${elsewhere} exec "$@"\n`, { mode: 0o755 });
+    const [, once, later] = /## The same run elsewhere\n\n```\n(.*)\n(.*)\n```/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))!;
+    const shell = (line: string): string => execFileSync('bash', ['-c', `set -o pipefail; ${line}`], { cwd: bench.directory, encoding: 'utf8', env: { ...process.env, PATH: `${bin}:${process.env['PATH']}`, STILLPOINT_STORE: bench.store }, stdio: ['ignore', 'pipe', 'pipe'] });
+    // A state of before: the same run up to checkpoint 3.
+    const program = bench.path('sum.elf');
+    const words = 'some words in lines\n'.repeat(300);
+    expect(bench.stillpoint(['run', '--name', 'job', '--checkpoint-every', '4M', '--max-instructions', '12M', program], words).status).toBe(124);
+    expect(shell(once!)).toContain('job: imported');
+    const had = JSON.parse(ok(['show', 'job', '--json'])) as { instructions: number };
+    const taken = Number([...ok(['log', 'job']).matchAll(/stdin: bytes .*\.\.([0-9]+)/g)].at(-1)?.[1] ?? 0);
+    expect(bench.stillpoint(['resume', 'job', '--max-instructions', '30M'], words.slice(taken)).status).toBe(124);
+    expect(shell(later!)).toMatch(/^job: updated, [1-9][0-9]* frames and [1-9][0-9]* checkpoints came/);
+    expect(shell(later!)).toContain('job: nothing new');
+    const store = ['--store', elsewhere];
+    const facts = (more: readonly string[]): unknown => { const { root, instructions, checkpoints } = JSON.parse(ok(['show', 'job', '--json', ...more])) as Record<string, unknown>; return [root, instructions, checkpoints]; };
+    expect(facts(store)).toEqual(facts([]));
+    expect(JSON.stringify(facts(store))).not.toContain(`,${had.instructions},`);
+    expect(ok(['fsck', ...store])).toContain('sound');
+    expect(ok(['replay', 'job', '--no-outputs', ...store])).toContain('identical');
+    // Gone on by itself there and here: refused in one line.
+    for (const more of [store, []]) expect(bench.stillpoint(['resume', 'job', '--max-instructions', more === store ? '40M' : '41M', ...more], '').status).toBeLessThan(125);
+    ok(['export', 'job', 'job.stillpoint']);
+    expect(complaint(bench.stillpoint(['import', '--update', 'job.stillpoint', ...store]))).toBe('E_RUN_DIVERGED');
+    expect(complaint(bench.stillpoint(['import', 'job.stillpoint', ...store]))).toBe('E_RUN_EXISTS');
   });
 
   it('what a killed export left goes with the next one into the same directory; what a living one writes, and what is somebody else\'s, stays', async () => {

@@ -4,15 +4,16 @@
  */
 import { Buffer } from 'node:buffer';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { StillpointError } from '../../src/core/index.ts';
+import { instructionCount, StillpointError } from '../../src/core/index.ts';
 import { checkOpenStore } from '../../src/session/fsck.ts';
 import { importStream } from '../../src/session/import.ts';
 import { openSnapshot } from '../../src/snapshot/index.ts';
 import { MemoryStore, TABLES } from '../../src/store/index.ts';
-import { answerPut, answersOf, leasePut, listCheckpoints, readAnswer, readRun, runNames, type StoreContext } from '../../src/txn/index.ts';
+import { answerPut, answersOf, forkRun, leasePut, listCheckpoints, listMarks, markCheckpoint, openRun, readAnswer, readRun, runNames, type StoreContext } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
 import { plain } from '../snapshot/machines.ts';
 import { generator } from '../txn/support.ts';
+import { Crash, MortalStore } from './mortal-store.ts';
 import { chunked, exportBytes, OPERATIONS, World } from './world.ts';
 
 const isSlow = process.env['STILLPOINT_SLOW'] === '1';
@@ -31,6 +32,7 @@ beforeAll(async () => {
   bytes = await exportBytes(world.context, name);
 });
 
+const ALL = { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) };
 const fresh = (): StoreContext => ({ store: new MemoryStore(), digests });
 const take = (context: StoreContext, from: Uint8Array, as?: string): ReturnType<typeof importStream> => importStream(context, chunked(from, 4096), { name: as });
 
@@ -60,20 +62,133 @@ describe('export and import', () => {
 
   it('leaves out what the receiver has, and is refused where that is missing', async () => {
     const checkpoints = listCheckpoints(world.context, readRun(world.context, name));
-    const base = `${name}@${checkpoints.at(-3)!.number}`;
-    const rest = await exportBytes(world.context, name, [base]);
+    const parent = readRun(world.context, name);
+    const carrier = await forkRun(world.context, parent, { name: 'carrier', id: world.newId(), createdMs: 0, bindings: parent.bindings, at: checkpoints.at(-3)!.number });
+    const rest = await exportBytes(world.context, name, ['carrier']);
     expect(rest.length).toBeLessThan(bytes.length);
     const other = fresh();
     await expect(take(other, rest)).rejects.toMatchObject({ code: expect.stringMatching(/^E_(PAGE|BLOB)_MISSING$/) as string });
     expect(runNames(other)).toEqual([]);
-    // The receiver got the base under an identity of its own: a fork, exported.
-    const { forkRun } = await import('../../src/txn/index.ts');
-    const parent = readRun(world.context, name);
-    const carrier = await forkRun(world.context, parent, { name: 'carrier', id: world.newId(), createdMs: 0, bindings: parent.bindings, at: checkpoints.at(-3)!.number });
     await take(other, await exportBytes(world.context, carrier.name));
     await take(other, rest);
     expect(states(other, name)).toEqual(states(world.context, name));
     expect(await checkOpenStore(other, { repairs: false })).toMatchObject({ isSound: true, runs: 2 });
+  });
+});
+
+describe('an update', () => {
+  const checkpoints = (): readonly number[] => listCheckpoints(world.context, readRun(world.context, name)).map(({ number }) => number);
+  const early = (): string => `${name}@${checkpoints().at(-3)}`;
+  const newer = (context: StoreContext, from: Uint8Array, isAlive = (): boolean => false): ReturnType<typeof importStream> => importStream(context, chunked(from, 4096), { isUpdate: true, as: { owner: { host: 'here', pid: 7, started: 'then', token: 'a' }, isAlive } });
+  const holding = async (what: string): Promise<StoreContext> => {
+    const other = fresh();
+    await take(other, await exportBytes(world.context, what), 'theirs');
+    return other;
+  };
+  /** All that people see of a run; content that nobody needs yet does not count. */
+  const seen = (context: StoreContext): unknown => [[...context.store.range('runs', ALL)], [...context.store.range('frames', ALL)], [...context.store.range('checkpoints', ALL)], [...context.store.range('marks', ALL)], [...answersOf(context, readRun(world.context, name).id)]];
+
+  it.each([['the whole run', []], ['what is new alone', ['early']]])('brings a receiver to the newest state by %s, and a second time nothing', async (_name, have) => {
+    const other = await holding(early());
+    const file = await exportBytes(world.context, name, have.map(early));
+    if (have.length > 0) expect(parse(file).filter(({ kind }) => kind === 'F').length).toBe(readRun(world.context, name).tail.count - readRun(other, 'theirs').tail.count);
+    expect((await newer(other, file)).added).toMatchObject({ checkpoints: have.length > 0 ? 2 : checkpoints().length - 1 });
+    expect(readRun(other, 'theirs').tail).toEqual(readRun(world.context, name).tail);
+    expect((states(other, 'theirs') as unknown[]).slice(-3)).toEqual((states(world.context, name) as unknown[]).slice(-3));
+    expect([...answersOf(other, readRun(other, 'theirs').id)].map(({ answer }) => answer.key).sort()).toEqual(['key 0', 'key 1']);
+    expect(await checkOpenStore(other, { repairs: false })).toMatchObject({ isSound: true, runs: 1 });
+    const before = seen(other);
+    expect((await newer(other, file)).added).toEqual({ frames: 0, checkpoints: 0, marks: 0 });
+    expect((await newer(other, await exportBytes(world.context, early()))).added).toEqual({ frames: 0, checkpoints: 0, marks: 0 });
+    expect(seen(other)).toEqual(before);
+  });
+
+  it('of a run that is not there is an import; what is new alone is refused there, and where the receiver has too little', async () => {
+    const other = fresh();
+    const rest = await exportBytes(world.context, name, [early()]);
+    await expect(newer(other, rest)).rejects.toMatchObject({ code: 'E_EXPORT_BASE' });
+    await expect(take(other, rest)).rejects.toMatchObject({ code: 'E_EXPORT_BASE' });
+    expect((await newer(other, bytes)).added).toBeUndefined();
+    expect(readRun(other, name).tail).toEqual(readRun(world.context, name).tail);
+    const behind = await holding(`${name}@${checkpoints().at(-4)}`);
+    const before = seen(behind);
+    await expect(newer(behind, rest)).rejects.toMatchObject({ code: 'E_EXPORT_BASE' });
+    expect(seen(behind)).toEqual(before);
+  });
+
+  it('of a run that went another way here is refused, and changes nothing', async () => {
+    const other = await holding(early());
+    const writer = await openRun(other, { name: 'theirs', owner: { host: 'there', pid: 1, started: '', token: 'x' }, isAlive: () => false });
+    writer.append({ kind: 'input', at: instructionCount(writer.record.tail.at + 1n), channel: 'stdin', offset: 1 << 20, bytes: Uint8Array.of(9) });
+    await writer.commit({ instructions: instructionCount(writer.record.tail.at + 1n) });
+    await expect(newer(other, bytes, () => true)).rejects.toMatchObject({ code: 'E_RUN_OWNED' });
+    await writer.close();
+    const before = seen(other);
+    for (const file of [bytes, await exportBytes(world.context, name, [early()])]) await expect(newer(other, file)).rejects.toMatchObject({ code: 'E_RUN_DIVERGED' });
+    expect(seen(other)).toEqual(before);
+    const later = await holding(name);
+    await expect(newer(later, await exportBytes(other, 'theirs'))).rejects.toMatchObject({ code: 'E_RUN_DIVERGED' });
+  });
+
+  it('names and notes of the receiver stay, others come', async () => {
+    const other = await holding(early());
+    const [first, second] = checkpoints().slice(-3);
+    await markCheckpoint(other, readRun(other, 'theirs'), { number: first!, mark: { name: 'mine', note: undefined } });
+    const source = fresh();
+    await take(source, bytes);
+    await markCheckpoint(source, readRun(source, name), { number: first!, mark: { name: 'yours', note: undefined } });
+    await markCheckpoint(source, readRun(source, name), { number: second!, mark: { name: 'late', note: 'a note' } });
+    await newer(other, await exportBytes(source, name, [`${name}@${first}`]));
+    expect([...listMarks(other, readRun(other, 'theirs').id)].filter(([number]) => number === first || number === second)).toEqual([[first, { name: 'mine', note: undefined }], [second, { name: 'late', note: 'a note' }]]);
+  });
+
+  it('killed at any commit leaves the old state or the new one, and goes through the next time', async () => {
+    for (let left = 0, isOver = false; !isOver; left++) {
+      for (const isAfter of [false, true]) {
+        const other = await holding(early());
+        const [before, store] = [seen(other), new MortalStore(other.store as MemoryStore, left, isAfter)];
+        await newer({ store, digests }, bytes).catch((error: unknown) => { if (!(error instanceof Crash)) throw error; });
+        isOver = !store.isDead;
+        if (readRun(other, 'theirs').tail.count === readRun(world.context, name).tail.count) expect(states(other, 'theirs')).toEqual(states(world.context, name));
+        else expect(seen(other)).toEqual(before);
+        expect(await checkOpenStore(other, { repairs: false })).toMatchObject({ isSound: true });
+        await newer(other, bytes);
+        expect(states(other, 'theirs')).toEqual(states(world.context, name));
+      }
+      expect(left).toBeLessThan(20);
+    }
+  });
+
+  it('from hostile files changes nothing', async () => {
+    const random = generator(12);
+    const file = await exportBytes(world.context, name, [early()]);
+    const before = seen(await holding(early()));
+    const pieces = parse(file);
+    const forged = [
+      ...Array.from({ length: isSlow ? 3000 : 80 }, (_, index) => {
+        const hostile = file.slice(0, index % 3 === 0 ? Math.floor(random() * file.length) : file.length);
+        if (index % 3 !== 0) hostile[Math.floor(random() * file.length)]! ^= 1 << Math.floor(random() * 8);
+        return hostile;
+      }),
+      // With a good check sum.
+      ...pieces.flatMap((piece, place) => {
+        const payload = piece.payload.slice();
+        payload[Math.floor(random() * payload.length)]! ^= 1;
+        const flipped = join([...pieces.slice(0, place), { ...piece, payload }, ...pieces.slice(place + 1)], file);
+        const without = join([...pieces.slice(0, place), ...pieces.slice(place + 1)], file);
+        // A checkpoint less than there was is what a rule leaves.
+        const isHarmless = 'MA'.includes(piece.kind) || (piece.kind === 'C' && pieces[place + 1]?.kind === 'C');
+        return isHarmless ? [flipped] : [flipped, without];
+      }),
+      join([...pieces.slice(0, 2), ...pieces.slice(1)], file),
+    ];
+    for (const [index, hostile] of forged.entries()) {
+      const other = await holding(early());
+      await expect(newer(other, hostile), `case ${index}`).rejects.toMatchObject({ code: expect.stringMatching(/^E_/) as string });
+      expect(seen(other), `case ${index}`).toEqual(before);
+      expect((await checkOpenStore(other, { repairs: false })).findings, `case ${index}`).toEqual([]);
+      if (index % 10 === 0) expect((await newer(other, file)).added).toMatchObject({ checkpoints: 2 });
+    }
   });
 });
 
@@ -204,7 +319,7 @@ describe('hostile files', () => {
 
   it('lengths that lie allocate nothing', async () => {
     const header = bytes.slice(0, 22);
-    for (const kind of 'RBPNFCMAE') {
+    for (const kind of 'RDBPNFCMAE') {
       const record = new Uint8Array(5);
       record[0] = kind.charCodeAt(0);
       new DataView(record.buffer).setUint32(1, 0xffff_fff0, true);
@@ -228,13 +343,13 @@ function parse(file: Uint8Array): Piece[] {
   return pieces;
 }
 
-function join(pieces: readonly Piece[]): Uint8Array {
+function join(pieces: readonly Piece[], like = bytes): Uint8Array {
   const header = (kind: string, length: number): Uint8Array => {
     const head = new Uint8Array(5);
     head[0] = kind.charCodeAt(0);
     new DataView(head.buffer).setUint32(1, length, true);
     return head;
   };
-  const body = Buffer.concat([bytes.slice(0, 22), ...pieces.flatMap(({ kind, payload }) => [header(kind, payload.length), payload]), header('E', 32)]);
+  const body = Buffer.concat([like.slice(0, 22), ...pieces.flatMap(({ kind, payload }) => [header(kind, payload.length), payload]), header('E', 32)]);
   return new Uint8Array(Buffer.concat([body, Buffer.from(digests.sha256(new Uint8Array(body)), 'hex')]));
 }

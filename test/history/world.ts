@@ -46,11 +46,11 @@ export class World {
   #next: Model | undefined;
   readonly #live = new Map<string, Live>();
   /** Exported runs, with what they held. */
-  readonly #shelf: { readonly id: string; readonly bytes: Uint8Array; readonly model: RunModel }[] = [];
+  readonly #shelf: { readonly id: string; readonly bytes: Uint8Array; readonly model: RunModel; readonly journal: readonly string[] }[] = [];
   #serial = 0;
   #process = 0;
   readonly log: string[] = [];
-  readonly counts = { crashes: 0, stale: 0, collected: 0, conflicts: 0 };
+  readonly counts = { crashes: 0, stale: 0, collected: 0, conflicts: 0, updates: 0 };
 
   readonly #isTrusting: boolean;
   /** Most worlds have lists of a few pages, and settle them often. */
@@ -306,7 +306,9 @@ export class World {
     this.log.push(`export ${name}@${number ?? 'all'}`);
     const bytes = await exportBytes(this.context, number === undefined ? name : `${name}@${number}`);
     const only = <T>(map: ReadonlyMap<number, T>): Map<number, T> => new Map([...map].filter(([key]) => number === undefined || key === number));
-    this.#shelf.push({ id: readRun(this.context, name).id, bytes, model: { points: only(run.points), marks: only(run.marks), numbered: run.numbered, inputs: number === undefined ? run.inputs : run.points.get(number)!.inputs } });
+    const record = readRun(this.context, name);
+    const frames = number === undefined ? record.tail.count : listCheckpoints(this.context, record).find((checkpoint) => checkpoint.number === number)!.tail.count;
+    this.#shelf.push({ id: record.id, bytes, journal: this.#journalOf(record.id).slice(0, frames), model: { points: only(run.points), marks: only(run.marks), numbered: run.numbered, inputs: number === undefined ? run.inputs : run.points.get(number)!.inputs } });
   }
 
   async import(): Promise<void> {
@@ -319,6 +321,38 @@ export class World {
       if (isThere) throw new Error('a run that is there was imported again');
     } catch (error) {
       if (!isThere || codeOf(error) !== 'E_RUN_EXISTS') throw error;
+    }
+  }
+
+  #journalOf(id: string): readonly string[] {
+    return rowsOf(this.inner, ['frames']).filter(({ key }) => Buffer.from(key).toString('hex').startsWith(id)).map(({ value }) => Buffer.from(value).toString('hex'));
+  }
+
+  /** A run that is there takes what an exported state of it has more; one that went another way refuses. */
+  async update(): Promise<void> {
+    const item = this.pick(this.#shelf);
+    const there = [...listRuns(this.context)].find(({ id }) => id === item?.id);
+    if (item === undefined || there === undefined) return this.import();
+    const { name } = there;
+    await this.giveUp(name);
+    const journal = this.#journalOf(item.id);
+    const isSame = journal.slice(0, item.journal.length).join() === item.journal.slice(0, journal.length).join();
+    if (isSame) {
+      this.#announce(`update ${name}`, (model) => {
+        const run = model.get(name)!;
+        for (const [number, point] of item.model.points) if (!run.points.has(number)) run.points.set(number, point);
+        const names = new Set(run.marks.values());
+        for (const [number, mark] of item.model.marks) if (!run.marks.has(number) && !names.has(mark)) run.marks.set(number, mark);
+        run.numbered = Math.max(run.numbered, item.model.numbered);
+        if (item.journal.length > journal.length) run.inputs = item.model.inputs;
+      });
+    }
+    try {
+      await importStream(this.context, chunked(item.bytes, 1 + this.int(5000)), { isUpdate: true, as: { owner: this.owner(), isAlive: this.isAlive } });
+      if (!isSame) throw new Error('a run with another history was updated');
+      this.counts.updates++;
+    } catch (error) {
+      if (isSame || codeOf(error) !== 'E_RUN_DIVERGED') throw error;
     }
   }
 
@@ -346,6 +380,8 @@ export const OPERATIONS: readonly ((world: World) => Promise<void>)[] = [
   (world) => world.create(), (world) => world.checkpoint(), (world) => world.checkpoint(), (world) => world.checkpoint(), (world) => world.fork(), (world) => world.rollback(), (world) => world.mark(),
   (world) => world.retain(), (world) => world.remove(), async (world) => void await world.collect(), (world) => world.overtaken(), (world) => world.export(), (world) => world.import(),
 ];
+
+export const OPERATIONS_WITH_UPDATES: typeof OPERATIONS = [...OPERATIONS, (world) => world.update(), (world) => world.export()];
 
 /** The code of an error of ours; anything else is thrown on. */
 export function codeOf(error: unknown): string {
