@@ -14,7 +14,7 @@ import { seedFromNumber } from '../src/core/index.ts';
 import { createNodeDigests } from '../src/core/live/digest.ts';
 import { interpretingInWasm, translating } from '../src/engine/index.ts';
 import { enableWasmFeatures } from '../src/engine/live/v8-flags.ts';
-import { chunkCount, encodeCatalog, ImageCatalog, type ImageTree } from '../src/image/index.ts';
+import { encodeCatalog, ImageCatalog, type ImageTree } from '../src/image/index.ts';
 import { layerFromDirectory } from '../src/image/live/layer-from-directory.ts';
 import { riscv64, type Isa } from '../src/isa/index.ts';
 import { openMachine, type EngineName } from '../src/index.ts';
@@ -33,7 +33,7 @@ const clock = { kind: 'zero' } as const;
 const entropy = { kind: 'seed', seed: seedFromNumber(1n) } as const;
 
 function imageOf(directory: string): ImageTree {
-  const { bytes, files } = encodeCatalog(layerFromDirectory(directory), ({ size }) => new Uint8Array(32 * chunkCount(size)));
+  const { bytes, files } = encodeCatalog(layerFromDirectory(directory));
   const read = (inode: number, offset: number, length: number): Uint8Array => {
     const content = files.get(inode)!.bytes;
     if (content.kind !== 'source') throw new Error('a directory gives its files as sources');

@@ -27,50 +27,57 @@ const NONE = 0xffff_ffff;
 const OPAQUE = 1;
 const IMPLIED = 2;
 const HAS_MARKS = 1;
+/** Characters that one call makes. */
+const TEXT_PIECE = 4096;
 /** Chunks of all files of the largest image, should each be short of one. */
 const CHUNKS_MAX = limits.IMAGE_BYTES_MAX / limits.IMAGE_CHUNK_BYTES + limits.IMAGE_ENTRIES_MAX;
 
 interface Numbered { readonly node: LayerNode; readonly depth: number; links: number; parent: number; entry: number; first: number; count: number }
 interface NumberedEntry { readonly name: string; readonly inode: number }
 
-/** Bytes of the catalog of a layer, and its files by inode. `chunksOf` gives the hashes of a file's chunks, 32 bytes each. Throws E_IMAGE_LIMIT. */
-export function encodeCatalog(root: LayerDirectory, chunksOf: (file: LayerFile) => Uint8Array): { readonly bytes: Uint8Array; readonly files: ReadonlyMap<number, LayerFile> } {
+/**
+ * Bytes of the catalog of a layer, and its files by inode. `chunksOf` gives the hashes of a file's chunks, 32 bytes each; without it all hashes are zero, for a catalog
+ * whose files are read elsewhere. Throws E_IMAGE_LIMIT.
+ */
+export function encodeCatalog(root: LayerDirectory, chunksOf?: (file: LayerFile) => Uint8Array): { readonly bytes: Uint8Array; readonly files: ReadonlyMap<number, LayerFile> } {
   const { inodes, entries, hasMarks } = numberInodes(root);
   const files = new Map<number, LayerFile>();
-  const hashes: Uint8Array[] = [];
-  let chunks = 0;
-  inodes.forEach((item, index) => {
-    if (item.node.kind !== 'file') return;
-    const list = chunksOf(item.node);
-    files.set(index, item.node);
-    item.first = chunks;
-    item.count = list.length / HASH_BYTES;
-    assert(item.count === chunkCount(item.node.size), 'a file has a hash for each chunk');
-    chunks += item.count;
-    hashes.push(list);
-  });
   const text = new TextPool();
-  for (const item of inodes) if (item.node.kind === 'symlink') [item.first, item.count] = text.add(item.node.target);
-  const names = entries.map(({ name }) => text.add(name));
-  const size = HEADER_BYTES + inodes.length * INODE_BYTES + entries.length * ENTRY_BYTES + chunks * HASH_BYTES + text.length;
-  const bytes = new Uint8Array(size);
-  const view = new DataView(bytes.buffer);
-  for (let index = 0; index < MAGIC.length; index++) bytes[index] = MAGIC.charCodeAt(index);
-  [inodes.length, entries.length, chunks, text.length, hasMarks ? HAS_MARKS : 0].forEach((value, index) => view.setUint32(8 + 4 * index, value, true));
-  let at = HEADER_BYTES;
-  for (const item of inodes) at = writeInode(view, at, item);
-  entries.forEach(({ inode }, index) => {
-    view.setUint32(at, names[index]![0], true);
-    view.setUint16(at + 4, names[index]![1], true);
-    view.setUint32(at + 8, inode, true);
-    at += ENTRY_BYTES;
-  });
-  for (const list of hashes) {
-    bytes.set(list, at);
-    at += list.length;
+  let chunks = 0;
+  for (const [index, item] of inodes.entries()) {
+    if (item.node.kind === 'symlink') {
+      item.first = text.add(item.node.target);
+      item.count = item.node.target.length;
+    } else if (item.node.kind === 'file') {
+      files.set(index, item.node);
+      item.first = chunks;
+      item.count = chunkCount(item.node.size);
+      chunks += item.count;
+    }
   }
-  text.writeTo(bytes, at);
+  const entriesAt = HEADER_BYTES + inodes.length * INODE_BYTES;
+  const chunksAt = entriesAt + entries.length * ENTRY_BYTES;
+  const names = entries.map(({ name }) => text.add(name));
+  const bytes = new Uint8Array(chunksAt + chunks * HASH_BYTES + text.length);
+  const view = new DataView(bytes.buffer);
+  writeText(bytes, MAGIC);
+  [inodes.length, entries.length, chunks, text.length, hasMarks ? HAS_MARKS : 0].forEach((value, index) => view.setUint32(8 + 4 * index, value, true));
+  for (const [index, item] of inodes.entries()) writeInode(view, HEADER_BYTES + index * INODE_BYTES, item);
+  for (const [index, { name, inode }] of entries.entries()) {
+    const at = entriesAt + index * ENTRY_BYTES;
+    view.setUint32(at, names[index]!, true);
+    view.setUint16(at + 4, name.length, true);
+    view.setUint32(at + 8, inode, true);
+  }
+  if (chunksOf !== undefined) for (const [index, file] of files) bytes.set(hashesOf(file, chunksOf), chunksAt + inodes[index]!.first * HASH_BYTES);
+  writeText(bytes.subarray(chunksAt + chunks * HASH_BYTES), text.whole());
   return { bytes, files };
+}
+
+function hashesOf(file: LayerFile, chunksOf: (file: LayerFile) => Uint8Array): Uint8Array {
+  const hashes = chunksOf(file);
+  assert(hashes.length === chunkCount(file.size) * HASH_BYTES, 'a file has a hash for each chunk');
+  return hashes;
 }
 
 function numberInodes(root: LayerDirectory): { readonly inodes: Numbered[]; readonly entries: NumberedEntry[]; readonly hasMarks: boolean } {
@@ -83,11 +90,18 @@ function numberInodes(root: LayerDirectory): { readonly inodes: Numbered[]; read
     if (item.node.kind !== 'directory') continue;
     hasMarks ||= item.node.isOpaque;
     item.first = entries.length;
-    for (const [name, entry] of [...item.node.entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const held = item.node.entries;
+    for (const name of [...held.keys()].sort()) {
+      const entry = held.get(name)!;
       const inode = entry === 'whiteout' ? NONE : numberOf(entry, item.depth + 1);
-      hasMarks ||= inode === NONE;
-      if (entry !== 'whiteout' && entry.kind === 'directory') Object.assign(inodes[inode]!, { parent: index, entry: entries.length, links: 2 });
-      if (entry !== 'whiteout' && entry.kind === 'directory') item.links++;
+      if (entry === 'whiteout') hasMarks = true;
+      else if (entry.kind === 'directory') {
+        const child = inodes[inode]!;
+        child.parent = index;
+        child.entry = entries.length;
+        child.links = 2;
+        item.links++;
+      }
       entries.push({ name, inode });
     }
     item.count = entries.length - item.first;
@@ -108,12 +122,17 @@ function numberInodes(root: LayerDirectory): { readonly inodes: Numbered[]; read
   return { inodes, entries, hasMarks };
 }
 
-function writeInode(view: DataView, at: number, { node, links, parent, entry, first, count }: Numbered): number {
-  [node.mode, node.uid, node.gid, links].forEach((value, index) => view.setUint32(at + 4 * index, value, true));
+function writeInode(view: DataView, at: number, { node, links, parent, entry, first, count }: Numbered): void {
+  view.setUint32(at, node.mode, true);
+  view.setUint32(at + 4, node.uid, true);
+  view.setUint32(at + 8, node.gid, true);
+  view.setUint32(at + 12, links, true);
   view.setBigInt64(at + 16, node.mtime, true);
   view.setBigUint64(at + 24, BigInt(sizeField(node)), true);
-  [first, count, parent, entry].forEach((value, index) => view.setUint32(at + 32 + 4 * index, value, true));
-  return at + INODE_BYTES;
+  view.setUint32(at + 32, first, true);
+  view.setUint32(at + 36, count, true);
+  view.setUint32(at + 40, parent, true);
+  view.setUint32(at + 44, entry, true);
 }
 
 function sizeField(node: LayerNode): number {
@@ -130,18 +149,18 @@ class TextPool {
   readonly #places = new Map<string, number>();
   length = 0;
 
-  add(text: string): [number, number] {
-    let place = this.#places.get(text);
-    if (place === undefined) {
-      place = this.length;
-      this.#places.set(text, place);
-      this.length += text.length;
-    }
-    return [place, text.length];
+  /** Where the text lies. */
+  add(text: string): number {
+    const known = this.#places.get(text);
+    if (known !== undefined) return known;
+    const place = this.length;
+    this.#places.set(text, place);
+    this.length += text.length;
+    return place;
   }
 
-  writeTo(bytes: Uint8Array, start: number): void {
-    for (const [text, place] of this.#places) for (let index = 0; index < text.length; index++) bytes[start + place + index] = text.charCodeAt(index);
+  whole(): string {
+    return [...this.#places.keys()].join('');
   }
 }
 
@@ -162,28 +181,30 @@ export class ImageCatalog implements ImageTree {
   readonly #view: DataView;
   readonly #entriesAt: number;
   readonly #chunksAt: number;
-  readonly #textAt: number;
+  /** Names and targets. */
+  readonly #text: string;
   readonly #chunks: number;
 
-  /** Throws E_IMAGE_FORMAT on anything that encodeCatalog cannot have made. */
-  constructor(bytes: Uint8Array, { digest, read }: { readonly digest: string; readonly read: (catalog: ImageCatalog) => ReadFile }) {
+  /** Throws E_IMAGE_FORMAT on anything that encodeCatalog cannot have made; `isOurs`: this process has just had it made. */
+  constructor(bytes: Uint8Array, { digest, read, isOurs = false }: { readonly digest: string; readonly read: (catalog: ImageCatalog) => ReadFile; readonly isOurs?: boolean }) {
     this.bytes = bytes;
     this.digest = digest;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const header = (index: number): number => this.#view.getUint32(8 + 4 * index, true);
-    const isOurs = bytes.length >= HEADER_BYTES && [...MAGIC].every((character, index) => bytes[index] === character.charCodeAt(0));
-    if (!isOurs) throw malformed('is not one');
+    const isOne = bytes.length >= HEADER_BYTES && [...MAGIC].every((character, index) => bytes[index] === character.charCodeAt(0));
+    if (!isOne) throw malformed('is not one');
     const entries = header(1);
     this.count = header(0);
     this.#chunks = header(2);
     this.hasMarks = header(4) === HAS_MARKS;
     this.#entriesAt = HEADER_BYTES + this.count * INODE_BYTES;
     this.#chunksAt = this.#entriesAt + entries * ENTRY_BYTES;
-    this.#textAt = this.#chunksAt + this.#chunks * HASH_BYTES;
+    const textAt = this.#chunksAt + this.#chunks * HASH_BYTES;
     const isSound = this.count >= 1 && this.count <= limits.IMAGE_ENTRIES_MAX + 1 && entries <= limits.IMAGE_ENTRIES_MAX && this.#chunks <= CHUNKS_MAX
-      && this.#textAt + header(3) === bytes.length && header(4) <= HAS_MARKS && header(5) === 0;
+      && textAt + header(3) === bytes.length && header(4) <= HAS_MARKS && header(5) === 0;
     if (!isSound) throw malformed('has another length than its header says');
-    new Checker(this, { entries, chunks: this.#chunks, textBytes: header(3) }).check();
+    this.#text = readText(bytes.subarray(textAt));
+    if (!isOurs) new Checker(this, { entries, chunks: this.#chunks, textBytes: header(3) }).check();
     this.read = read(this);
   }
 
@@ -267,6 +288,10 @@ export class ImageCatalog implements ImageTree {
     return Number(this.#view.getBigUint64(this.#at(inode) + 24, true));
   }
 
+  kind(inode: number): number {
+    return this.#view.getUint32(this.#at(inode), true) & KIND.mask;
+  }
+
   placeEntry(inode: number): number {
     return this.#view.getUint32(this.#at(inode) + 44, true);
   }
@@ -286,9 +311,7 @@ export class ImageCatalog implements ImageTree {
   }
 
   text(offset: number, length: number): string {
-    let out = '';
-    for (let index = this.#textAt + offset; index < this.#textAt + offset + length; index++) out += String.fromCharCode(this.bytes[index]!);
-    return out;
+    return this.#text.slice(offset, offset + length);
   }
 
   #chunk(index: number): Uint8Array {
@@ -338,7 +361,7 @@ class Checker {
     const catalog = this.#catalog;
     const links = new Uint32Array(catalog.count);
     const depths = new Uint16Array(catalog.count);
-    if ((catalog.node(0).mode & KIND.mask) !== KIND.directory || catalog.placeEntry(0) !== NONE || catalog.place(0).parent !== 0) throw malformed('has no root directory');
+    if (catalog.kind(0) !== KIND.directory || catalog.placeEntry(0) !== NONE || catalog.place(0).parent !== 0) throw malformed('has no root directory');
     for (let inode = 0; inode < catalog.count; inode++) {
       if (inode >= this.#nextInode) throw malformed('has an inode without a name');
       this.#checkInode(inode, links);
@@ -353,7 +376,7 @@ class Checker {
   }
 
   #isDirectory(inode: number): boolean {
-    return (this.#catalog.node(inode).mode & KIND.mask) === KIND.directory;
+    return this.#catalog.kind(inode) === KIND.directory;
   }
 
   #checkInode(inode: number, links: Uint32Array): void {
@@ -411,6 +434,18 @@ class Checker {
     if (name === '.' || name === '..' || name.includes('/') || name.includes('\0')) throw malformed('has an unsound name');
     return name;
   }
+}
+
+/** Writes a byte string. */
+function writeText(bytes: Uint8Array, text: string): void {
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+}
+
+/** Bytes as a byte string. */
+function readText(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += TEXT_PIECE) text += String.fromCharCode(...bytes.subarray(at, at + TEXT_PIECE));
+  return text;
 }
 
 /** Hexadecimal digits. */

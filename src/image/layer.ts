@@ -12,7 +12,7 @@ import { KIND } from './tree.ts';
 
 /** A file's bytes: still outside, or known by content. */
 export type FileBytes =
-  | { readonly kind: 'source'; readonly read: (offset: number, length: number) => Uint8Array }
+  | { readonly kind: 'source'; read(offset: number, length: number): Uint8Array }
   | { readonly kind: 'chunks'; readonly hashes: Uint8Array };
 
 interface Common { mode: number; uid: number; gid: number; mtime: bigint }
@@ -51,13 +51,29 @@ export class LayerBuilder {
       if (node.kind !== 'directory') throw this.fail(`the root directory is replaced by something else (${printable(path)})`);
       return copyCommon(node, this.root);
     }
-    if (name.startsWith(WHITEOUT)) return this.#addWhiteout(parent, name, path);
-    if (node.kind === 'symlink') this.#checkTarget(path, node.target);
+    this.enter({ parent, path: path.slice(0, Math.max(0, path.lastIndexOf('/'))) }, name, node);
+  }
+
+  /**
+   * Enters a node under a name in a directory of this layer; `path` is the directory's, without a slash at its end. Returns what is there now: the node, or the directory that
+   * was there and keeps its entries; undefined when the name says what is hidden.
+   */
+  enter({ parent, path: above }: { readonly parent: LayerDirectory; readonly path: string }, name: string, node: LayerNode): LayerNode | undefined {
+    if (name.startsWith(WHITEOUT)) {
+      this.#addWhiteout(parent, name, `${above}/${name}`);
+      return undefined;
+    }
+    if (node.kind === 'symlink') this.#checkTarget(`${above}/${name}`, node.target);
+    if (above.length + 1 + name.length >= limits.PATH_BYTES_MAX) throw this.#tooLong(`${above}/${name}`);
     this.#account(name);
     const old = parent.entries.get(name);
-    if (old !== undefined && old !== 'whiteout' && old.kind === 'directory' && node.kind === 'directory') return copyCommon(node, old);
+    if (old !== undefined && old !== 'whiteout' && old.kind === 'directory' && node.kind === 'directory') {
+      copyCommon(node, old);
+      return old;
+    }
     if (old === 'whiteout' && node.kind === 'directory') node.isOpaque = true;
     parent.entries.set(name, node);
+    return node;
   }
 
   /** A second name for what `target` names in this layer. */
@@ -102,13 +118,17 @@ export class LayerBuilder {
     if (isTooLarge) throw this.#tooLarge(`it has more than ${limits.IMAGE_ENTRIES_MAX} entries or ${limits.IMAGE_TEXT_BYTES_MAX} bytes of names`);
   }
 
+  #tooLong(path: string): StillpointError {
+    return this.fail(`a path has ${path.length} bytes, at most ${limits.PATH_BYTES_MAX - 1} are possible`);
+  }
+
   #tooLarge(what: string): StillpointError {
     return new StillpointError('E_IMAGE_LIMIT', `${this.#where}: ${what}`, { data: { path: this.#where } });
   }
 
   /** The directory that a path's last name lies in; symbolic links on the way are followed inside the layer, as an unpacking tar would. */
   #place(path: string): { readonly parent: LayerDirectory; readonly name: string | undefined } {
-    if (path.length >= limits.PATH_BYTES_MAX) throw this.fail(`a path has ${path.length} bytes, at most ${limits.PATH_BYTES_MAX - 1} are possible`);
+    if (path.length >= limits.PATH_BYTES_MAX) throw this.#tooLong(path);
     const todo = parts(path).reverse();
     const stack: LayerDirectory[] = [this.root];
     let links = 0;

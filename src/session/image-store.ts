@@ -22,7 +22,7 @@ export async function storeLayer({ store, digests }: StoreContext, layer: LayerD
     const { bytes } = file;
     if (bytes.kind === 'chunks') hashes.set(file, bytes.hashes);
     else {
-      for (const chunk of chunksOf(file.size, bytes.read)) {
+      for (const chunk of chunksOf(file.size, (offset, length) => bytes.read(offset, length))) {
         const key = blobKey(digests.sha256(chunk));
         list.push(key);
         await writer.put(key, chunk);

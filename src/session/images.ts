@@ -11,7 +11,7 @@
 import { resolve } from 'node:path';
 import { limits, StillpointError, type BlobHash } from '../core/index.ts';
 import {
-  chunkCount, decodeImageConfig, emptyDirectory, encodeCatalog, encodeImageConfig, hashAt, ImageCatalog, layOver, mountedAt, readChunks, type ImageConfig, type ImageTree, type LayerDirectory, type ReadChunk,
+  decodeImageConfig, emptyDirectory, encodeCatalog, encodeImageConfig, hashAt, ImageCatalog, layOver, mountedAt, readChunks, type ImageConfig, type ImageTree, type LayerDirectory, type ReadChunk,
 } from '../image/index.ts';
 import { fingerprint } from '../image/live/fingerprint.ts';
 import { isDirectory, openSource } from '../image/live/open-source.ts';
@@ -119,13 +119,13 @@ async function openLayer(source: string, closers: (() => void)[]): Promise<{ rea
 
 /** A tree whose files are read from their sources, or from the store where they came from there. */
 function unhashed(layer: LayerDirectory, chunk: ReadChunk | undefined): ImageTree {
-  const { bytes, files } = encodeCatalog(layer, ({ size }) => new Uint8Array(32 * chunkCount(size)));
+  const { bytes, files } = encodeCatalog(layer);
   const read = (inode: number, offset: number, length: number): Uint8Array => {
     const { size, bytes: content } = files.get(inode)!;
     if (content.kind === 'source') return content.read(offset, length);
     return readChunks({ size, hash: (index) => hashAt(content.hashes, index), chunk: chunk! }, offset, length);
   };
-  return new ImageCatalog(bytes, { digest: '', read: () => read });
+  return new ImageCatalog(bytes, { digest: '', read: () => read, isOurs: true });
 }
 
 function checkCount(settings: readonly ImageSetting[]): void {

@@ -71,7 +71,7 @@ export function describeLayer(layer: LayerDirectory, granule = 1n): string[] {
 
 /** A catalog whose files are read from the layer itself. */
 export function catalogOf(layer: LayerDirectory): ImageCatalog {
-  const { bytes, files } = encodeCatalog(layer, ({ size }) => new Uint8Array(32 * Math.ceil(size / (256 * 1024))));
+  const { bytes, files } = encodeCatalog(layer);
   const read = (file: number, offset: number, length: number): Uint8Array => {
     const content = files.get(file)!.bytes;
     if (content.kind === 'chunks') throw new Error('not a layer from outside');
