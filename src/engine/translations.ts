@@ -12,6 +12,7 @@
 import { limits, sameBytes } from '../core/index.ts';
 import { BIAS, PAGE_FLAG, type Batch, type UnitLayout } from '../isa/index.ts';
 import { hasGrown, KeptModule, type EngineModules, type MachineCode } from './kept-module.ts';
+import { Extents } from './extents.ts';
 import type { GuestMemory } from './memory.ts';
 
 /** What the host offers: digests, and a place to keep things in. */
@@ -26,7 +27,7 @@ export interface TranslationStore {
 /** A batch with the digests of its pages, and the machine code of its module. Plain data: it is written to disk as it is. */
 export interface KeptBatch { readonly batch: Batch; readonly digests: ReadonlyMap<number, string>; readonly code?: Uint8Array | undefined }
 /** Plain data. `milliseconds`: what translating and compiling took. */
-export interface KeptProgram { readonly batches: readonly KeptBatch[]; readonly slots: ReadonlyMap<number, number>; readonly mapsUsed: number; readonly milliseconds: number }
+export interface KeptProgram { readonly batches: readonly KeptBatch[]; readonly slots: ReadonlyMap<number, number>; readonly mapsUsed: number; readonly milliseconds: number; readonly extents: Uint32Array }
 
 /** Modules of one program that are kept, in bytes: more than SQLite and Lua together use. */
 const MODULE_BYTES_MAX = 24 * 1024 * 1024;
@@ -46,6 +47,8 @@ export class Places {
 
 export class ProgramTranslations {
   readonly places: Places;
+  /** Of its hot places. */
+  readonly extents: Extents;
   readonly #batches: KeptBatch[];
   readonly #byEntry = new Map<number, KeptBatch[]>();
   readonly #modules = new WeakMap<Batch, KeptModule>();
@@ -53,12 +56,15 @@ export class ProgramTranslations {
   #bytes = 0;
   #milliseconds: number;
   #hasNews = false;
-  /** Machine code that the files have. */
+  /** Machine code and extents that the files have. */
   #codeBytes = 0;
+  #extents: number;
 
   constructor(kept?: KeptProgram, machineCode?: MachineCode) {
     this.#machineCode = machineCode;
     this.places = new Places(kept?.slots, kept?.mapsUsed);
+    this.extents = new Extents(kept?.extents);
+    this.#extents = this.extents.size;
     this.#batches = [];
     this.#milliseconds = kept?.milliseconds ?? 0;
     for (const batch of kept?.batches ?? []) {
@@ -91,10 +97,11 @@ export class ProgramTranslations {
   news(): KeptProgram | undefined {
     const batches = this.#batches.map(({ batch, digests }): KeptBatch => ({ batch, digests, code: this.#modules.get(batch)!.forKeeping().code }));
     const codeBytes = batches.reduce((sum, { code }) => sum + (code?.length ?? 0), 0);
-    if (!this.#hasNews && !hasGrown(codeBytes, this.#codeBytes)) return undefined;
+    if (!this.#hasNews && !hasGrown(codeBytes, this.#codeBytes) && !hasGrown(this.extents.size, this.#extents)) return undefined;
     this.#hasNews = false;
     this.#codeBytes = codeBytes;
-    return { batches, slots: this.places.slots, mapsUsed: this.places.mapsUsed, milliseconds: this.#milliseconds };
+    this.#extents = this.extents.size;
+    return { batches, slots: this.places.slots, mapsUsed: this.places.mapsUsed, milliseconds: this.#milliseconds, extents: this.extents.encode() };
   }
 
   #add(kept: KeptBatch): void {

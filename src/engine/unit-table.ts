@@ -8,14 +8,14 @@
  * not go on. Pages of translated code, and of jump tables that it relies on, carry PAGE_FLAG.code, pages that it reads unchecked PAGE_FLAG.relied.
  * What this does NOT do: run units, or count (translator.ts).
  */
-import { assert } from '../core/index.ts';
-import { CodeCache, driverModule, FunctionStarts, liftBatch, relayModule, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
+import { assert, limits } from '../core/index.ts';
+import { CodeCache, driverModule, FunctionStarts, liftBatch, PAGE_FLAG, relayModule, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
 import type { Units } from './kept-module.ts';
 import { VM_OFFSET, type GuestMemory } from './memory.ts';
 import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, tablePagesOf, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
 import type { WasmTier } from './wasm-tier.ts';
-import { Worth } from './worth.ts';
+import { Worth, type Extent } from './worth.ts';
 
 /** Slots of the function table: entries of units and targets of their exits. It grows, because each instance copies it; all units are dropped at its limit. */
 const TABLE_SIZE_FIRST = 256;
@@ -161,12 +161,20 @@ export class UnitTable {
     if ((entry & 1) !== 0 || this.#units.has(entry)) return;
     if (this.#installKept(entry) || this.#isPatient(entry)) return;
     const hot: HotEntry = { address: entry, registers: Int32Array.from({ length: x.length / 2 }, (_, register) => x[2 * register]!) };
-    if (this.#worth?.note(entry, () => unitExtent(this.#code, hot, this.layout)) === false) {
+    if (this.#worth?.note(entry, () => this.#extentOf(hot)) === false) {
       this.#interpreter.forgetArrivals(entry);
       return;
     }
     this.#queue.push(hot);
     if (this.#queue.length >= this.#queueMax) this.translateQueue();
+  }
+
+  #extentOf(hot: HotEntry): Extent {
+    const known = this.#program?.extents.of(hot.address);
+    if (known !== undefined) return known;
+    const extent = unitExtent(this.#code, hot, this.layout);
+    if ((this.#memory.rightsOf(Math.floor(hot.address / limits.PAGE_BYTES)) & PAGE_FLAG.write) === 0) this.#program?.extents.note(hot.address, extent);
+    return extent;
   }
 
   /** A place inside code that has a unit already becomes hot many times before it is worth another copy: mostly the unit's entry is reached soon. */

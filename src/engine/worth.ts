@@ -15,7 +15,7 @@ const INSTRUCTIONS_AN_EVENT = 10;
 const LARGE = 6000;
 
 /** The code that a place would be translated with. */
-export interface Extent { readonly instructions: number; readonly starts: readonly number[] }
+export interface Extent { readonly instructions: number; readonly starts: ArrayLike<number> & Iterable<number> }
 
 interface Group { readonly instructions: number; events: number }
 

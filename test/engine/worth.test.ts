@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { Worth, type Extent } from '../../src/engine/worth.ts';
 
 /** Hot events at the places in turn until one shall be translated. */
-function eventsUntil(worth: Worth, extent: Extent, places: readonly number[] = extent.starts): number {
+function eventsUntil(worth: Worth, extent: Extent, places: readonly number[] = [...extent.starts]): number {
   for (let events = 1; events < 1_000_000; events++) if (worth.note(places[events % places.length]!, () => extent)) return events;
   return Infinity;
 }
