@@ -2,7 +2,9 @@
  * The command `stillpoint`: declares the verbs, runs one, turns what it throws into one line and an exit status.
  * Each verb lives in commands/NAME.ts and imports nothing but the public API.
  */
-import { Command, CommanderError } from 'commander';
+import { isUtf8 } from 'node:buffer';
+import { existsSync, readFileSync } from 'node:fs';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { EXIT, StillpointError, VERSION } from '../src/index.ts';
 import { addAgentCommands } from './commands/agent.ts';
 import { addBranchCommands } from './commands/branch.ts';
@@ -20,12 +22,16 @@ import { addServiceCommands } from './commands/service.ts';
 import { addTransferCommands } from './commands/transfer.ts';
 import { reportError } from './terminal.ts';
 
+/** The bytes that this process was started with. */
+const COMMAND_LINE = '/proc/self/cmdline';
+
 function buildProgram(): Command {
   const program = new Command('stillpoint');
   program
     .description('Run C/POSIX programs (riscv64 Linux) as deterministic machines: recorded, stopped, resumed, replayed bit for bit.')
     .version(VERSION)
     .enablePositionalOptions()
+    .configureHelp({ optionDescription })
     .configureOutput({ outputError: () => {} }) // main() says it, in one line with a code.
     .exitOverride()
     .addHelpText('after', `
@@ -55,15 +61,30 @@ Exit status of run and resume: the program's own; 128+n when signal n ended it; 
   return program;
 }
 
+/** As commander has it, but for options that may be given several times, whose default it would show as []. */
+function optionDescription(this: Help, option: Option): string {
+  if (!Array.isArray(option.defaultValue)) return Help.prototype.optionDescription.call(this, option);
+  return option.description.includes('repeatable') ? option.description : `${option.description} (repeatable)`;
+}
+
 async function main(): Promise<number> {
-  process.stdout.on('error', endOnClosedPipe);
+  process.stdout.on('error', endOnTrouble);
   process.stderr.on('error', () => {}); // Remarks that nobody reads any more: the exit status still tells.
   try {
+    checkHost();
     await buildProgram().parseAsync(process.argv);
     return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode);
   } catch (error) {
     return error instanceof CommanderError ? endOfParsing(error) : reportError(error);
   }
+}
+
+/** What no verb could make good. Throws E_UNSUPPORTED, E_USAGE. */
+function checkHost(): void {
+  if (typeof WebAssembly === 'undefined') throw new StillpointError('E_UNSUPPORTED', 'this Node was told to do without WebAssembly; take --jitless out of NODE_OPTIONS');
+  // Node has replaced what is not UTF-8: the program would get another argument, the host another file.
+  if (!process.argv.some((argument) => argument.includes('\uFFFD')) || !existsSync(COMMAND_LINE)) return;
+  if (!isUtf8(readFileSync(COMMAND_LINE))) throw new StillpointError('E_USAGE', 'an argument is not UTF-8 text; give the program such bytes through a file or a channel, and rename such a file');
 }
 
 /** Help that was asked for has been printed, and so has the help of a command line without a verb; everything else is a mistake to name. */
@@ -74,11 +95,12 @@ function endOfParsing(error: CommanderError): number {
   return reportError(new StillpointError('E_USAGE', `${what}; stillpoint --help shows the commands, stillpoint COMMAND --help its options`, { cause: error }));
 }
 
-/** Facts that nobody reads any more: end as a program killed by SIGPIPE would. A guest's standard output has a listener of its own. */
-function endOnClosedPipe(error: NodeJS.ErrnoException): void {
+/** Facts that nobody reads any more: end as a program killed by SIGPIPE would. Facts that cannot be written: say so. A guest's standard output has a listener of its own. */
+function endOnTrouble(cause: NodeJS.ErrnoException): void {
   if (process.stdout.listenerCount('error') > 1) return;
-  if (error.code === 'EPIPE') process.exit(128 + 13);
-  throw error;
+  if (cause.code === 'EPIPE') process.exit(128 + 13);
+  const isFull = cause.code === 'ENOSPC' || cause.code === 'EDQUOT';
+  process.exit(reportError(new StillpointError(isFull ? 'E_DISK_FULL' : 'E_HOST_FILE', `standard output cannot be written: ${cause.message}`, { cause })));
 }
 
 void main().then((status) => { process.exitCode = status; });

@@ -8,14 +8,24 @@ import { ERROR_TABLE, StillpointError } from '../src/index.ts';
 /** What `--keys` is for. */
 export const KEYS_SAYS = 'of a cluster over several hosts: the key file that their agents have, too';
 
-/** Prints a fact. */
-export function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+/** Prints facts, a line or several. */
+export function say(lines: string): void {
+  process.stdout.write(`${visible(lines)}\n`);
 }
 
 /** Prints a remark for the person at the terminal. */
 export function note(line: string): void {
-  process.stderr.write(`stillpoint: ${line}\n`);
+  process.stderr.write(`stillpoint: ${oneLine(line)}\n`);
+}
+
+/** Control characters as `\\x1b`: file names and arguments hold what they like, and none of it may steer the terminal. Ends of lines stay. */
+function visible(text: string): string {
+  return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** The same for what has to stay on its line. */
+export function oneLine(text: string): string {
+  return visible(text).replaceAll('\n', '\\n');
 }
 
 /** JSON for machines: one document, bigint as decimal text. */
@@ -59,11 +69,15 @@ function reportTrouble(file: string, cause: unknown): StillpointError {
 /** The one line of a failed command, and its exit status. Anything that is no StillpointError is our own bug. */
 export function reportError(error: unknown): number {
   const known = error instanceof StillpointError ? error : asInternal(error);
-  process.stderr.write(`stillpoint: ${known.code}: ${known.message.replaceAll('\n', ' ')}\n`);
+  process.stderr.write(`stillpoint: ${known.code}: ${visible(known.message.replaceAll('\n', ' '))}\n`);
   return known.exitStatus;
 }
 
+/** What Node says when the host gives it no more address space: for an array, a memory of WebAssembly, a copy of a process. */
+const NO_MEMORY = /out of memory|could not allocate memory|allocation failed|ENOMEM/i;
+
 function asInternal(error: unknown): StillpointError {
+  if (error instanceof Error && NO_MEMORY.test(error.message)) return new StillpointError('E_HOST_MEMORY', `the host has no memory left for this: ${error.message}`, { cause: error });
   if (process.env['STILLPOINT_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
   const what = error instanceof Error ? error.message : String(error);
   return new StillpointError('E_INTERNAL', `${ERROR_TABLE.E_INTERNAL.says}: ${what}; set STILLPOINT_DEBUG=1 for the place and report it`, { cause: error });

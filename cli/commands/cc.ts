@@ -16,7 +16,7 @@ export function addCcCommand(program: Command): void {
     .argument('<arguments...>', 'source files and options of gcc')
     .allowUnknownOption()
     .passThroughOptions()
-    .addHelpText('after', '\nExample:\n  stillpoint cc -O2 job.c -o job.elf\n\nAdds: ' + FLAGS.join(' ') + '\nAnother compiler: STILLPOINT_CC=...')
+    .addHelpText('after', '\nExample:\n  stillpoint cc -O2 job.c -o job.elf\n\nAdds: ' + FLAGS.join(' ') + ', and -O2 when no level is given\nAnother compiler: STILLPOINT_CC=...')
     .action((compilerArguments: string[]) => {
       const hasLevel = compilerArguments.some((argument) => argument.startsWith('-O'));
       const result = spawnSync(COMPILER, [...FLAGS, ...(hasLevel ? [] : ['-O2']), ...compilerArguments], { stdio: 'inherit' });

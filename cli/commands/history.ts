@@ -3,7 +3,7 @@
  */
 import type { Command } from 'commander';
 import { clusterCheckpoints, clusterMembers, describeRun, listRunSummaries, readCheckpoints, readLog, removeAll, type CutFacts } from '../../src/index.ts';
-import { KEYS_SAYS, note, say, sayJson, scaled, table, toJson, when } from '../terminal.ts';
+import { KEYS_SAYS, note, oneLine, say, sayJson, scaled, table, toJson, when } from '../terminal.ts';
 
 interface Flags { readonly store?: string; readonly keys?: string; readonly json?: boolean }
 
@@ -38,10 +38,10 @@ function addShow(program: Command): void {
 }
 
 function sayFact(key: string, value: unknown): void {
-  if (!Array.isArray(value)) return say(`${key.padEnd(18)} ${typeof value === 'object' && value !== null ? toJson(value, 0) : String(value ?? '-')}`);
+  if (!Array.isArray(value)) return say(`${key.padEnd(18)} ${typeof value === 'object' && value !== null ? toJson(value, 0) : oneLine(String(value ?? '-'))}`);
   if (value.length === 0) return;
   say(`${key}:`);
-  for (const item of value as readonly unknown[]) say(`  ${typeof item === 'string' ? item : toJson(item, 0)}`);
+  for (const item of value as readonly unknown[]) say(`  ${typeof item === 'string' ? oneLine(item) : toJson(item, 0)}`);
 }
 
 function addLog(program: Command): void {

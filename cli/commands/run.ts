@@ -109,6 +109,12 @@ export function prepareFiles(flags: { readonly report?: string; readonly profile
   return flags.profile === undefined ? undefined : new Profile();
 }
 
+/** What can be done behind a cap: more instructions help a recorded run, and nothing helps threads that wait for each other. */
+function wayOn(cap: string, name: string | undefined): string {
+  if (cap === 'deadlock') return ' (every thread waits for what cannot come)';
+  return cap === 'instructions' && name !== undefined ? `; go on with a higher one: stillpoint resume ${name} --max-instructions N` : '';
+}
+
 /** Profile, report, remark and exit status of a session. */
 export function finish(result: SessionResult, flags: { readonly report?: string; readonly json?: boolean; readonly profile?: string; readonly sampled: Profile | undefined }): void {
   if (flags.profile !== undefined && flags.sampled !== undefined) writeText(flags.profile, encodeProfile(flags.sampled.stacks(), { file: flags.profile, title: result.report.program }));
@@ -121,7 +127,7 @@ export function finish(result: SessionResult, flags: { readonly report?: string;
     if (name !== undefined) note(`stopped (${end.reason}); go on with: stillpoint resume ${name}`);
     process.exitCode = end.reason === 'SIGTERM' ? 128 + 15 : 128 + 2;
   } else if (end.outcome.kind === 'capped') {
-    note(`a cap was reached: ${end.outcome.cap}${name === undefined ? '' : `; go on with a higher one: stillpoint resume ${name} --max-instructions N`}`);
+    note(`a cap was reached: ${end.outcome.cap}${wayOn(end.outcome.cap, name)}`);
     process.exitCode = EXIT.cap;
   } else {
     process.exitCode = end.outcome.kind === 'exited' ? end.outcome.status : 128 + end.outcome.signal;

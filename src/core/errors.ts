@@ -36,6 +36,7 @@ export const ERROR_TABLE = {
   E_CHANNEL_CHANGED: { exit: EXIT.trouble, says: 'the file of a channel changed under the run' },
   E_CHANNEL_CLOSED: { exit: EXIT.trouble, says: 'the reader of a channel went away' },
   E_HOST_FILE: { exit: EXIT.trouble, says: 'a file on the host cannot be read or written' },
+  E_HOST_MEMORY: { exit: EXIT.trouble, says: 'the host has no memory left for this' },
   E_DISK_FULL: { exit: EXIT.trouble, says: 'the disk is full' },
   // Images.
   E_IMAGE_OPEN: { exit: EXIT.trouble, says: 'an image cannot be read' },

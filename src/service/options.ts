@@ -36,8 +36,14 @@ export function parseServiceOptions(texts: ServiceTexts): ParsedServiceOptions {
     frame, addresses,
     timeoutMs: timeout === undefined ? TIMEOUT_MS_DEFAULT : parseTime(timeout),
     maxInstructions: maxInstructions === undefined ? undefined : parseCount(maxInstructions, option('max-instructions')),
-    requestBytesMax: maxRequest === undefined ? REQUEST_BYTES_DEFAULT : parseSize(maxRequest, option('max-request')),
+    requestBytesMax: maxRequest === undefined ? REQUEST_BYTES_DEFAULT : parseRequestSize(maxRequest),
   };
+}
+
+function parseRequestSize(text: string): number {
+  const bytes = parseSize(text, option('max-request'));
+  if (bytes === 0) throw complain(option('max-request'), 'no request is that small');
+  return bytes;
 }
 
 function parseTime(text: string): number {

@@ -4,10 +4,10 @@
  * What this does NOT do: run the guest.
  */
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { seedFromNumber, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
+import { userDirectory } from '../core/live/directories.ts';
 import { ChannelSet } from '../channel/index.ts';
 import { interpretingInWasm, translating } from '../engine/index.ts';
 import { TranslationFiles, translationDirectory, type TranslationSummary } from '../engine/live/translation-files.ts';
@@ -27,8 +27,7 @@ export type { EngineName } from '../manifest/index.ts';
 export function defaultStoreDirectory(): string {
   const named = process.env['STILLPOINT_STORE'];
   if (named !== undefined && named !== '') return named;
-  const state = process.env['XDG_STATE_HOME'];
-  return join(state !== undefined && state !== '' ? state : join(homedir(), '.local', 'state'), 'stillpoint', 'store');
+  return join(userDirectory(process.env, 'XDG_STATE_HOME', '.local/state'), 'stillpoint', 'store');
 }
 
 /** Runs `use` with a store that is closed afterwards. 'existing' and 'read-only' fail with E_STORE_OPEN when there is none. */

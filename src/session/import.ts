@@ -8,6 +8,7 @@
  * Invariants: before that commit nothing is visible; after a failure the rows of the run are gone, and content that nobody needs is a collector's. Memory:
  * one record and one batch, and of an update what is new but for content. What this does NOT do: execute anything; a forged but consistent run is only told from an honest one by replaying it.
  */
+import { existsSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -54,7 +55,7 @@ export async function importRun(request: ImportRequest): Promise<ImportResult> {
   if (request.name !== undefined) checkRunName(request.name);
   if (request.file === '-') return withStore(request.store, 'create', (context) => importStream(context, process.stdin, request));
   if (await readable(request.file, async () => (await stat(request.file)).isDirectory())) {
-    await readable(request.file, () => stat(join(request.file, 'index.json'))); // Before a store is made for nothing.
+    if (!existsSync(join(request.file, 'index.json'))) throw new StillpointError('E_EXPORT_FORMAT', `${request.file} is a directory without an index.json, so no OCI image layout`); // Before a store is made for nothing.
     return withStore(request.store, 'create', (context) => readable(request.file, () => importStream(context, fromLayout(request.file), request)));
   }
   const handle = await readable(request.file, () => open(request.file, 'r')); // Before a store is made for nothing.

@@ -10,6 +10,7 @@ import { randomInt } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { StillpointError } from '../core/index.ts';
 import { OWNER_PATTERN, ownerInName, removeLeftovers } from './leftovers.ts';
 
 const TEMPORARY = new RegExp(`^stillpoint-${OWNER_PATTERN}-[A-Za-z0-9]{6}$`);
@@ -22,10 +23,15 @@ const AROUND_OWNER = 12 + 7;
 /** Six letters and digits, as mkdtemp has them: nobody can guess them. */
 const [RANDOM_DIGIT, RANDOM_DIGITS] = [36, 6];
 
-/** A new, empty directory of this process. */
+/** A new, empty directory of this process. Throws E_HOST_FILE, E_DISK_FULL. */
 export function temporaryDirectory(below = tmpdir()): string {
   removeLeftovers(below, TEMPORARY);
-  return mkdtempSync(join(below, `stillpoint-${ownerInName()}-`));
+  try {
+    return mkdtempSync(join(below, `stillpoint-${ownerInName()}-`));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new StillpointError(code === 'ENOSPC' || code === 'EDQUOT' ? 'E_DISK_FULL' : 'E_HOST_FILE', `no temporary directory can be made in ${below} (${code}); TMPDIR names another place`, { cause });
+  }
 }
 
 /** The path of such a directory for sockets with names of at most `nameBytes` bytes. Whoever puts the first one there makes it, so that nothing is left where nobody comes to that. */

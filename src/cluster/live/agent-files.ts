@@ -8,10 +8,11 @@
  * What this does NOT do: send anything.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync, renameSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { StillpointError } from '../../core/index.ts';
+import { makeDirectories } from '../../core/live/directories.ts';
 import type { HostBinding } from '../../manifest/index.ts';
 import { temporaryDirectory } from '../../session/index.ts';
 import type { PlannedNode } from '../plan.ts';
@@ -45,7 +46,7 @@ export function travelling(binding: HostBinding | undefined): string | undefined
 /** In place of WORK for a cluster of which nothing is kept. Throws E_HOST_FILE. */
 export function workForOnce(work: string): string {
   try {
-    mkdirSync(work, { recursive: true, mode: 0o700 });
+    makeDirectories(work, 0o700);
     return temporaryDirectory(work);
   } catch (cause) {
     throw trouble(work, cause);
@@ -61,7 +62,7 @@ export class AgentFiles {
     this.cluster = cluster;
     this.#directory = join(work, cluster);
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      makeDirectories(this.#directory, 0o700);
     } catch (cause) {
       throw trouble(this.#directory, cause);
     }

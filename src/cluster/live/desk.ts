@@ -5,9 +5,10 @@
  * Invariants: each request is all or nothing in this store; a prepared rollback outlives this process, everything else that was begun ends with close().
  * What this does NOT do: know other hosts, decide anything (spread.ts).
  */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
+import { makeDirectories } from '../../core/live/directories.ts';
 import { forkMany, isAlive, openDeskStore, RECORDER, removeAsides, removeRuns, StoreHold, together, type SessionHooks } from '../../session/index.ts';
 import { fenceDelete, readFence, readParts, readRun, removeRun, RollbackParticipant, runNames, stillHolds, type StoreContext } from '../../txn/index.ts';
 import { membersOf } from '../members.ts';
@@ -108,7 +109,7 @@ export class Desk {
     return [...files].map(([channel, path]) => {
       const place = here.placeOf(path);
       rmSync(place, { force: true });
-      mkdirSync(dirname(place), { recursive: true, mode: 0o700 });
+      makeDirectories(dirname(place), 0o700);
       return `${channel}=${place}`;
     });
   }

@@ -7,8 +7,9 @@
  * Invariants: nothing runs before the coordinator says where everybody is; a process whose coordinator is gone stops by itself.
  * What this does NOT do: start processes again, decide what a failure means (coordinator.ts).
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createNodeDigests } from '../../core/live/digest.ts';
+import { makeDirectories } from '../../core/live/directories.ts';
 import { StillpointError, type Digests } from '../../core/index.ts';
 import type { HostPort } from '../../channel/index.ts';
 import { runEphemeralNode, runNode, withCommitsBeside, withStore, type NodeRequest, type Progress } from '../../session/index.ts';
@@ -96,7 +97,7 @@ class ClusterProcess {
 
   async #openHub(digests: Digests): Promise<void> {
     const { plan, bind, sockets, keys, clusterId } = this.#start;
-    if (sockets !== undefined) mkdirSync(sockets, { recursive: true, mode: 0o700 });
+    if (sockets !== undefined) makeDirectories(sockets, 0o700);
     let transport: Transport = { send: () => {} };
     if (bind !== undefined) {
       // Loaded on demand: a cluster in one process needs no sockets.

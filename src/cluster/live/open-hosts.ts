@@ -2,9 +2,10 @@
  * The other hosts of a plan, ready to run their nodes: agents are asked what they know, and get the files that the nodes need.
  * Invariants: everything that can be refused on this host is refused before an agent is asked for anything. What this does NOT do: start processes.
  */
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
+import { makeDirectories } from '../../core/live/directories.ts';
 import { RECORDER } from '../../session/index.ts';
 import type { NodeEnd } from '../node-end.ts';
 import type { ClusterPlan, PlannedNode } from '../plan.ts';
@@ -60,7 +61,7 @@ async function ship(hosts: ReadonlyMap<string, RemoteHost>, plan: ClusterPlan, {
 
 function makeEmpty(path: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeDirectories(dirname(path));
     writeAt(path, { offset: 0, bytes: new Uint8Array(0), isNew: true });
   } catch (cause) {
     throw trouble(path, cause);

@@ -2,8 +2,9 @@
  * `up`: from a cluster manifest to a cluster that has ended: plans, looks at what the store holds of it, runs it, shows its logs.
  * Invariants: everything that can be refused is refused before anything on the host is created. What this does NOT do: run nodes (node-process.ts).
  */
-import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { counted, StillpointError } from '../../core/index.ts';
+import { makeDirectories } from '../../core/live/directories.ts';
 import { riscv64 } from '../../isa/index.ts';
 import { isTooLarge, parseElf, tooLarge } from '../../posix/index.ts';
 import { bindingsOfRun, defaultStoreDirectory, nodeRecord, readProgram, withStore } from '../../session/index.ts';
@@ -199,7 +200,7 @@ function prepareLogs({ plan, isResume, onLine }: UpRequest, { plan: known, kept 
     return planned?.kind === 'file' && planned.path.startsWith(`${plan.logs}/`) && binding?.kind === 'file' ? [{ node: node.name, stream, path: binding.path, kept: kept.get(`${node.name} ${stream}`) }] : [];
   }));
   try {
-    mkdirSync(plan.logs, { recursive: true });
+    makeDirectories(plan.logs);
     if (!isResume) for (const { path } of files) rmSync(path, { force: true });
     // What a rollback took back goes now, not when its node gets there: it is shown when it comes again.
     for (const { path, kept } of files) if (kept !== undefined && existsSync(path) && statSync(path).size > kept) truncateSync(path, kept);

@@ -9,11 +9,11 @@
  * What this does NOT do: decide whether code fits memory (translations.ts does, page by page).
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
+import { makeDirectories, userDirectory } from '../../core/live/directories.ts';
 import { EngineModules, type KeptCode } from '../kept-module.ts';
 import { ProgramTranslations, type KeptProgram, type TranslationStore } from '../translations.ts';
 import { machineCode } from './machine-code.ts';
@@ -33,8 +33,7 @@ export function translationDirectory(environment: NodeJS.ProcessEnv): string | u
   const named = environment['STILLPOINT_TRANSLATIONS'];
   if (named === 'off') return undefined;
   if (named !== undefined && named !== '') return named;
-  const cache = environment['XDG_CACHE_HOME'];
-  return join(cache !== undefined && cache !== '' ? cache : join(homedir(), '.cache'), 'stillpoint', 'translations');
+  return join(userDirectory(environment, 'XDG_CACHE_HOME', '.cache'), 'stillpoint', 'translations');
 }
 
 /** What the files of this translator hold. */
@@ -145,7 +144,7 @@ export class TranslationFiles implements TranslationStore {
   }
 
   #write(key: string, kept: unknown): void {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    makeDirectories(this.#directory, 0o700);
     if (!isOurs(lstatSync(this.#directory))) return;
     const content = serialize(kept);
     if (content.length > FILE_BYTES_MAX) return;

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { assert } from '../../core/index.ts';
+import { makeDirectories } from '../../core/live/directories.ts';
 import { encodeStoreMeta, META_KEY, STORE_ID_BYTES, STORE_VERSION } from '../format.ts';
 import { TABLES } from '../store.ts';
 import { Environment } from './lmdb-environment.ts';
@@ -17,7 +18,7 @@ export async function createStore(directory: string, found: 'absent' | 'empty'):
   let made: string | undefined;
   let build: string | undefined;
   try {
-    if (found === 'absent') made = mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (found === 'absent') made = makeDirectories(directory, 0o700);
     build = join(directory, buildName());
     mkdirSync(build, { mode: 0o700 });
     await buildStore(build);

@@ -1,0 +1,102 @@
+/** Hosts and shells as they happen to be: a full standard output, file systems that take no directory, little memory, flags of Node, bytes that are not text. One line each, with the right status. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Bench, CLI, complaint, type Seen } from './command.ts';
+
+const bench = new Bench();
+let hello = '';
+
+beforeAll(() => {
+  hello = bench.compile('hello.elf', '#include <stdio.h>\nint main(void){puts("hello");return 0;}');
+  expect(bench.stillpoint(['run', '--name', 'job', hello, 'two\nlines', '\u001b[31mred']).status).toBe(0);
+});
+afterAll(() => rmSync(bench.directory, { recursive: true, force: true }));
+
+/** Through bash, `stillpoint` being the command. */
+function shell(script: string, environment: Readonly<Record<string, string | undefined>> = {}): Seen {
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', `stillpoint() { ${process.execPath} ${CLI} "$@"; }; ${script}`], {
+    encoding: 'utf8', timeout: 60_000, cwd: bench.directory, env: { ...process.env, STILLPOINT_STORE: bench.store, ...environment },
+  });
+  return { status, stdout, stderr };
+}
+
+it.each(['ls', 'show job', 'replay job', 'fsck', 'log job --json', '--help', 'run --help', 'export job -'])('standard output that is full is trouble, not a finding: %s', (verb) => {
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [CLI, ...verb.split(' ')], { stdio: ['ignore', full, 'pipe'], encoding: 'utf8', timeout: 60_000, cwd: bench.directory, env: { ...process.env, STILLPOINT_STORE: bench.store } });
+  closeSync(full);
+  expect([complaint({ status, stdout: '', stderr }), status]).toEqual(['E_DISK_FULL', 125]);
+});
+
+it('a directory that takes no others ends the command, where mkdir tries for ever', () => {
+  const seen = bench.stillpoint(['run', '--store', '/proc/stillpoint/store', hello]);
+  expect([complaint(seen), seen.status]).toEqual(['E_STORE_OPEN', 125]);
+  expect(bench.stillpoint(['run', '--ephemeral', hello], '', { STILLPOINT_TRANSLATIONS: '/proc/stillpoint' }).stdout).toBe('hello\n');
+});
+
+it('stores and caches are never made where the command happens to be started', () => {
+  const before = readdirSync(bench.directory);
+  for (const environment of [{ HOME: '' }, { XDG_STATE_HOME: 'relative' }, { HOME: 'relative' }]) {
+    const { stdout } = shell('stillpoint doctor --json', { STILLPOINT_STORE: undefined, XDG_STATE_HOME: undefined, ...environment });
+    expect(stdout).not.toMatch(/"[^/"]*relative/);
+    expect(stdout).toMatch(/"\/[^"]*stillpoint\/store/);
+  }
+  expect(readdirSync(bench.directory)).toEqual(before);
+});
+
+it('no place for temporary files', () => {
+  const seen = bench.stillpoint(['pipe', hello], '', { TMPDIR: '/nowhere/at/all' });
+  expect([complaint(seen), seen.status]).toEqual(['E_HOST_FILE', 125]);
+});
+
+it('too little address space', () => {
+  const seen = shell(`ulimit -v 5000000; stillpoint run --ephemeral ${hello}`);
+  expect([complaint(seen), seen.status]).toEqual(['E_HOST_MEMORY', 125]);
+});
+
+it('a Node without WebAssembly', () => {
+  const seen = bench.stillpoint(['run', '--ephemeral', hello], '', { NODE_OPTIONS: '--jitless' });
+  expect(seen.stderr).toContain('stillpoint: E_UNSUPPORTED: ');
+  expect(seen.status).toBe(125);
+});
+
+it('arguments that are not UTF-8 are refused, for nobody would get them as they are; U+FFFD itself is a character', () => {
+  for (const script of [`stillpoint run ${hello} $'\\xff'`, `stillpoint run ${hello} $'@\\xff.txt'`, `stillpoint show $'\\xc3'`]) {
+    const seen = shell(script);
+    expect([complaint(seen), seen.status]).toEqual(['E_USAGE', 125]);
+  }
+  expect(shell(`stillpoint run --ephemeral ${hello} $'\\xef\\xbf\\xbd'`).status).toBe(0);
+});
+
+it('what a program was given cannot steer the terminal of who looks at it', () => {
+  const { stdout } = bench.stillpoint(['show', 'job']);
+  expect(stdout).toContain('  two\\nlines\n  \\x1b[31mred\n');
+  const { stderr } = bench.stillpoint(['run', 'no\u001b[2Jsuch']);
+  expect(stderr).toMatch(/^stillpoint: E_PROGRAM_NOT_FOUND: .*no\\x1b\[2Jsuch\n$/);
+});
+
+it('a deadlock is not said to go on with more instructions', () => {
+  const waits = bench.compile('waits.elf', '#include <unistd.h>\nint main(void){pause();return 0;}');
+  const seen = bench.stillpoint(['run', '--name', 'waits', waits]);
+  expect([seen.status, seen.stderr]).toEqual([124, 'stillpoint: a cap was reached: deadlock (every thread waits for what cannot come)\n']);
+});
+
+it('a directory that is no layout, a request of no bytes', () => {
+  const seen = bench.stillpoint(['import', bench.makeDirectory('nothing'), '--store', bench.path('other')]);
+  expect([complaint(seen), existsSync(bench.path('other'))]).toEqual(['E_EXPORT_FORMAT', false]);
+  expect(complaint(bench.stillpoint(['serve', 'bank', '--http', '0', '--max-request', '0', '--', hello]))).toBe('E_USAGE');
+});
+
+const NOBODY = ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath];
+/** Root may become nobody, and the checkout may lie where nobody can read it. */
+const canBeNobody = spawnSync('setpriv', [...NOBODY, CLI, '--version']).status === 0;
+
+it.runIf(canBeNobody)('as another user, without a home and without rights to the store', () => {
+  const asNobody = (...words: string[]): Seen => {
+    const { status, stdout, stderr } = spawnSync('setpriv', [...NOBODY, CLI, ...words], { encoding: 'utf8', timeout: 60_000, cwd: '/', env: { ...process.env, HOME: '/nonexistent', STILLPOINT_STORE: bench.store } });
+    return { status, stdout, stderr };
+  };
+  execFileSync('chmod', ['755', bench.directory]);
+  for (const verb of ['ls', 'fsck', 'stats']) expect(complaint(asNobody(verb))).toBe('E_STORE_OPEN');
+  expect(asNobody('run', '--ephemeral', hello).stdout).toBe('hello\n');
+});
