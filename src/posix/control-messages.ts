@@ -1,9 +1,9 @@
 /**
- * Control messages of sendmsg and recvmsg, of AF_UNIX: open files (SCM_RIGHTS) and who sent (SCM_CREDENTIALS).
+ * Control messages of sendmsg and recvmsg: their form, and those of AF_UNIX: open files (SCM_RIGHTS) and who sent (SCM_CREDENTIALS).
  *
  *   struct cmsghdr: length(8, header included) level(4) type(4), data, padding to 8
  *
- * What this does NOT do: count references, install descriptors (calls/socket-messages.ts); any other level or type (EINVAL).
+ * What this does NOT do: count references, install descriptors (calls/socket-messages.ts); those of the internet (datagram-facts.ts).
  */
 import { ERRNO } from './errno.ts';
 import { SOL_SOCKET } from './files/socket.ts';
@@ -20,25 +20,35 @@ export interface ControlToSend { readonly descriptors: readonly number[]; readon
 
 const align = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
+export interface ControlMessage { readonly level: number; readonly type: number; readonly data: Uint8Array }
+
 /** The control messages in a buffer, or -errno. */
-export function decodeControl(bytes: Uint8Array): ControlToSend | number {
+export function controlMessages(bytes: Uint8Array): readonly ControlMessage[] | number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const descriptors: number[] = [];
-  let credentials: SenderCredentials | undefined;
+  const messages: ControlMessage[] = [];
   for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
     const length = Number(view.getBigUint64(at, true));
     if (length < HEADER_BYTES || length > bytes.length - at) return -ERRNO.EINVAL;
-    const dataBytes = length - HEADER_BYTES;
-    const data = at + HEADER_BYTES;
-    if (view.getInt32(at + 8, true) === SOL_SOCKET) {
-      const type = view.getInt32(at + 12, true);
-      if (type === SCM.RIGHTS) {
-        for (let offset = 0; offset + 4 <= dataBytes; offset += 4) descriptors.push(view.getInt32(data + offset, true));
-      } else if (type === SCM.CREDENTIALS && dataBytes === CREDENTIALS_BYTES) {
-        credentials = { pid: view.getInt32(data, true), uid: view.getUint32(data + 4, true), gid: view.getUint32(data + 8, true) };
-      } else return -ERRNO.EINVAL;
-    }
+    messages.push({ level: view.getInt32(at + 8, true), type: view.getInt32(at + 12, true), data: bytes.subarray(at + HEADER_BYTES, at + length) });
     at += align(length);
+  }
+  return messages;
+}
+
+/** What a buffer of AF_UNIX asks for, or -errno. */
+export function decodeControl(bytes: Uint8Array): ControlToSend | number {
+  const messages = controlMessages(bytes);
+  if (typeof messages === 'number') return messages;
+  const descriptors: number[] = [];
+  let credentials: SenderCredentials | undefined;
+  for (const { level, type, data } of messages) {
+    if (level !== SOL_SOCKET) continue;
+    const view = new DataView(data.buffer, data.byteOffset, data.length);
+    if (type === SCM.RIGHTS) {
+      for (let offset = 0; offset + 4 <= data.length; offset += 4) descriptors.push(view.getInt32(offset, true));
+    } else if (type === SCM.CREDENTIALS && data.length === CREDENTIALS_BYTES) {
+      credentials = { pid: view.getInt32(0, true), uid: view.getUint32(4, true), gid: view.getUint32(8, true) };
+    } else return -ERRNO.EINVAL;
   }
   return descriptors.length > RIGHTS_MAX ? -ERRNO.EINVAL : { descriptors, credentials };
 }
@@ -49,19 +59,20 @@ export function rightsThatFit(room: number, used: number): number {
 }
 
 export function encodeRights(descriptors: readonly number[]): Uint8Array {
-  return encodeMessage(SCM.RIGHTS, Int32Array.from(descriptors));
+  return encodeControl(SOL_SOCKET, SCM.RIGHTS, new Uint8Array(Int32Array.from(descriptors).buffer));
 }
 
 export function encodeCredentials({ pid, uid, gid }: SenderCredentials): Uint8Array {
-  return encodeMessage(SCM.CREDENTIALS, Int32Array.of(pid, uid, gid));
+  return encodeControl(SOL_SOCKET, SCM.CREDENTIALS, new Uint8Array(Int32Array.of(pid, uid, gid).buffer));
 }
 
 /** One message; its last padding is there too. */
-function encodeMessage(type: number, data: Int32Array): Uint8Array {
-  const view = new DataView(new ArrayBuffer(align(HEADER_BYTES + data.byteLength)));
-  view.setBigUint64(0, BigInt(HEADER_BYTES + data.byteLength), true);
-  view.setInt32(8, SOL_SOCKET, true);
+export function encodeControl(level: number, type: number, data: Uint8Array): Uint8Array {
+  const view = new DataView(new ArrayBuffer(align(HEADER_BYTES + data.length)));
+  view.setBigUint64(0, BigInt(HEADER_BYTES + data.length), true);
+  view.setInt32(8, level, true);
   view.setInt32(12, type, true);
-  data.forEach((word, index) => view.setInt32(HEADER_BYTES + index * 4, word, true));
-  return new Uint8Array(view.buffer);
+  const bytes = new Uint8Array(view.buffer);
+  bytes.set(data, HEADER_BYTES);
+  return bytes;
 }

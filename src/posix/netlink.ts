@@ -11,7 +11,6 @@ import type { FileSystem } from './files/file-system.ts';
 import type { Socket } from './files/socket.ts';
 import { addressMessages, LOOPBACK, linkMessage, message, routeMessages, routeTo, ruleMessages, type Asker } from './loopback.ts';
 import { isLoopbackHost, netlinkAddress, netlinkParts } from './socket-address.ts';
-import { sockets } from './socket-ports.ts';
 
 const HEADER_BYTES = 16;
 const FLAG = { REQUEST: 1, MULTI: 2, ACK: 4, DUMP: 0x300, CAPPED: 0x100 } as const;
@@ -29,7 +28,7 @@ const PORT_CHOSEN = 2 ** 32 - 4097;
 
 /** The port of a socket that has none yet: the number of its process, as Linux takes it. */
 function freeNetlinkPort(files: FileSystem, pid: number): number {
-  const taken = new Set([...sockets(files)].filter(({ socket }) => socket.domain === 'netlink' && socket.status !== 'closed' && socket.address !== '').map(({ socket }) => netlinkParts(socket.address).port));
+  const taken = new Set([...files.sockets].filter(({ socket }) => socket.domain === 'netlink' && socket.status !== 'closed' && socket.address !== '').map(({ socket }) => netlinkParts(socket.address).port));
   let port = pid;
   if (taken.has(port)) for (port = PORT_CHOSEN; taken.has(port);) port--;
   return port;
@@ -40,7 +39,7 @@ export function bindNetlink(files: FileSystem, socket: Socket, how: { readonly a
   const { port, groups } = netlinkParts(how.address);
   const own = socket.address === '' ? undefined : netlinkParts(socket.address).port;
   if (own !== undefined && port !== own) return -ERRNO.EINVAL;
-  if (own === undefined && port !== 0 && [...sockets(files)].some((other) => other.socket.domain === 'netlink' && other.socket.status !== 'closed' && other.socket.address !== '' && netlinkParts(other.socket.address).port === port)) return -ERRNO.EADDRINUSE;
+  if (own === undefined && port !== 0 && [...files.sockets].some((other) => other.socket.domain === 'netlink' && other.socket.status !== 'closed' && other.socket.address !== '' && netlinkParts(other.socket.address).port === port)) return -ERRNO.EADDRINUSE;
   socket.address = netlinkAddress(own ?? (port === 0 ? freeNetlinkPort(files, how.pid) : port), groups);
   return 0;
 }

@@ -93,7 +93,7 @@ function encodeInet(address: string, domain: SocketDomain): Uint8Array {
   out[2] = port >> 8;
   out[3] = port & 255;
   if (domain === 'inet') out.set(host, 4);
-  else out.set(host.length === 16 ? host : isAnyHost(host) ? ANY6 : [...MAPPED_PREFIX, ...host], 8);
+  else out.set(host.length === 16 ? host : isAnyHost(host) ? ANY6 : mappedHost(host), 8);
   return out;
 }
 
@@ -117,6 +117,16 @@ export function isAnyHost(host: Host): boolean {
 /** 127.0.0.0/8 and ::1. */
 export function isLoopbackHost(host: Host): boolean {
   return host.length === 4 ? host[0] === 127 : host.every((byte, index) => byte === LOOPBACK6[index]);
+}
+
+/** Groups: 224.0.0.0/4 and ff00::/8. */
+export function isGroupHost(host: Host): boolean {
+  return host.length === 4 ? host[0]! >= 224 && host[0]! < 240 : host[0] === 255;
+}
+
+/** An IPv4 address as one of IPv6. */
+export function mappedHost(host: Host): Host {
+  return [...MAPPED_PREFIX, ...host];
 }
 
 /** Any address of a domain, and its loopback: of the same family as `like`, where that is given. */

@@ -1,24 +1,26 @@
 /**
  * What sockets do with each other inside one machine: names, connections, bytes and messages. There is no network: an address outside the
  * loopback answers ENETUNREACH.
- * Invariants: an answer -errno or BLOCKED means that nothing changed; a blocked write of a stream waits for an empty buffer and goes in whole,
+ * Invariants: an answer -errno or BLOCKED means that nothing changed (but a datagram socket has a port then); a blocked write of a stream waits for an empty buffer and goes in whole,
  * as a pipe's does.
- * What this does NOT do: say who has which port (socket-ports.ts); guest memory, descriptors, signals (calls/sockets.ts).
+ * What this does NOT do: names (socket-names.ts), who has which port (socket-ports.ts); guest memory, descriptors, signals (calls/sockets.ts).
  */
 import { BLOCKED } from './call.ts';
+import { factsFor, type Wishes } from './datagram-facts.ts';
 import { ERRNO } from './errno.ts';
 import type { FileContext } from './file-context.ts';
-import { RIGHT, S_IF } from './files/flags.ts';
+import { RIGHT } from './files/flags.ts';
 import type { FileSystem } from './files/file-system.ts';
 import type { SocketInode } from './files/inode.ts';
 import { permits } from './files/permission.ts';
-import { BACKLOG_MAX, SOCKET_BYTES, type Sender, type Socket } from './files/socket.ts';
+import { BACKLOG_MAX, CHOSEN, SOCKET_BYTES, type DatagramFacts, type Sender, type Socket } from './files/socket.ts';
 import { leaveOthers } from './files/ends.ts';
-import { attachNew, newName } from './files/tree.ts';
 import { walk } from './files/walk.ts';
-import { bindNetlink, connectNetlink, sendNetlink } from './netlink.ts';
-import { CHOSEN_NAME, anyHost, inetAddress, inetParts, isAnyHost, isLoopbackHost, loopbackHost } from './socket-address.ts';
-import { freePort, inetTarget, isPortTaken, sockets } from './socket-ports.ts';
+import { isShared, sharedSource, sharedTargets } from './groups.ts';
+import { connectNetlink, sendNetlink } from './netlink.ts';
+import { CHOSEN_NAME, anyHost, inetAddress, inetParts, isAnyHost, isGroupHost, isLoopbackHost, loopbackHost } from './socket-address.ts';
+import { choosePort, nameSocket } from './socket-names.ts';
+import { freePort, inetTarget, isPortTaken } from './socket-ports.ts';
 
 export function socketAt(files: FileSystem, ino: number): SocketInode | undefined {
   const inode = files.inodes.get(ino);
@@ -28,52 +30,6 @@ export function socketAt(files: FileSystem, ino: number): SocketInode | undefine
 /** The other end, while it is there. */
 export function peerOf(files: FileSystem, socket: Socket): Socket | undefined {
   return socket.peer === 0 ? undefined : socketAt(files, socket.peer)?.socket;
-}
-
-// Names.
-
-/** bind(2). */
-export function bindSocket(context: FileContext, inode: SocketInode, address: string): number {
-  const { socket } = inode;
-  if (socket.domain === 'netlink') return bindNetlink(context.files, socket, { address, pid: context.pid });
-  if (socket.address !== '') return -ERRNO.EINVAL;
-  if (address === '' && socket.domain === 'unix') return -ERRNO.EINVAL;
-  if (address === CHOSEN_NAME) {
-    socket.address = freeAbstractName(context.files);
-    return 0;
-  }
-  if (address.startsWith('u:')) return bindPath(context, inode, address);
-  if (address.startsWith('@')) {
-    if ([...sockets(context.files)].some((other) => other.socket.address === address)) return -ERRNO.EADDRINUSE;
-    socket.address = address;
-    return 0;
-  }
-  const { host, port } = inetParts(address);
-  if (port > 0 && port < 1024) return -ERRNO.EACCES;
-  if (!isAnyHost(host) && !isLoopbackHost(host)) return -ERRNO.EADDRNOTAVAIL;
-  if (port !== 0 && isPortTaken(context.files, inode, { host, port, listens: false })) return -ERRNO.EADDRINUSE;
-  socket.address = inetAddress(host, port === 0 ? freePort(context.files, socket) : port);
-  return 0;
-}
-
-function freeAbstractName(files: FileSystem): string {
-  for (let number = 0; ; number++) {
-    const name = `@:${number.toString(16).padStart(5, '0')}`;
-    if (![...sockets(files)].some(({ socket }) => socket.address === name)) return name;
-  }
-}
-
-function bindPath(context: FileContext, inode: SocketInode, address: string): number {
-  const path = address.slice(2);
-  const at = walk(context.files, context, { start: context.cwd, path }, 'parent');
-  if (typeof at === 'number') return at;
-  if (at.inode !== undefined) return -ERRNO.EADDRINUSE;
-  const directory = newName(context, at, false);
-  if (typeof directory === 'number') return directory;
-  inode.mode = S_IF.socket | (0o777 & ~context.umask);
-  attachNew(context.files, directory, { name: at.name, inode });
-  inode.socket.address = address;
-  return 0;
 }
 
 export function listenSocket(context: FileContext, inode: SocketInode, backlog: number): number {
@@ -112,7 +68,7 @@ function findTarget(context: FileContext, socket: Socket, address: string): Sock
     if (found.inode.socket.status === 'closed') return -ERRNO.ECONNREFUSED;
     return found.inode.socket.type === socket.type ? found.inode : -ERRNO.EPROTOTYPE;
   }
-  if (address.startsWith('@')) return [...sockets(files)].find((inode) => inode.socket.type === socket.type && inode.socket.address === address && inode.socket.status !== 'connected') ?? -ERRNO.ECONNREFUSED;
+  if (address.startsWith('@')) return [...files.sockets].find((inode) => inode.socket.type === socket.type && inode.socket.address === address && inode.socket.status !== 'connected') ?? -ERRNO.ECONNREFUSED;
   const { host, port } = inetParts(address);
   if (!isLoopbackHost(host) && !isAnyHost(host)) return -ERRNO.ENETUNREACH;
   const target = isAnyHost(host) ? loopbackHost(host.length === 16 ? 'inet6' : 'inet') : host;
@@ -139,6 +95,8 @@ function connectNow(context: FileContext, inode: SocketInode, how: Connect): num
   if (socket.domain === 'netlink') return connectNetlink(context.files, socket, { address: how.address, pid: context.pid });
   if (socket.status === 'listening') return -ERRNO.EINVAL;
   if (socket.type !== 'datagram' && socket.status !== 'new') return -ERRNO.EISCONN;
+  if (socket.type === 'datagram') choosePort(context, socket, how.address); // Also where nothing comes of it.
+  if (socket.type === 'datagram' && isSharedAddress(socket, how.address)) return connectToMany(context, socket, how.address);
   const target = findTarget(context, socket, how.address);
   if (typeof target === 'number') return target === -ERRNO.ECONNREFUSED && socket.type === 'datagram' && socket.domain !== 'unix' ? connectNowhere(context, socket, how.address) : target;
   if (socket.type === 'datagram') {
@@ -173,6 +131,16 @@ function seenAddress(socket: Socket, address: string): string {
   return isAnyHost(host) ? inetAddress(loopbackHost(host.length === 16 ? 'inet6' : 'inet'), port) : address;
 }
 
+function isSharedAddress({ domain }: Socket, address: string): boolean {
+  return (domain === 'inet' || domain === 'inet6') && isShared(inetParts(address).host);
+}
+
+/** To a group, or to everybody. */
+function connectToMany(context: FileContext, socket: Socket, address: string): number {
+  const source = sharedSource(socket, inetParts(address).host);
+  return typeof source === 'number' ? source : connectNowhere(context, socket, address);
+}
+
 /** A datagram socket may be connected to a port that nobody has. */
 function connectNowhere(context: FileContext, socket: Socket, address: string): number {
   nameSocket(context, socket, address);
@@ -189,6 +157,9 @@ function disconnect(files: FileSystem, inode: SocketInode): number {
   socket.status = 'new';
   socket.peer = 0;
   socket.peerAddress = '';
+  if ((socket.chosen & CHOSEN.PORT) !== 0) socket.address = '';
+  else if ((socket.chosen & CHOSEN.HOST) !== 0) socket.address = inetAddress(anyHost(socket.domain), inetParts(socket.address).port);
+  socket.chosen = 0;
   return 0;
 }
 
@@ -209,16 +180,6 @@ function resetConnection(files: FileSystem, inode: SocketInode): number {
   socket.stream.shift(socket.stream.length);
   socket.changed();
   return 0;
-}
-
-/** An internet socket that speaks has a port, and once it is connected an address. */
-function nameSocket(context: FileContext, socket: Socket, peer: string): void {
-  if (socket.domain === 'unix') return;
-  const { host, port } = inetParts(socket.address);
-  if (socket.address !== '' && !isAnyHost(host)) return;
-  const other = peer === '' ? undefined : inetParts(peer);
-  const own = loopbackHost(other?.host.length === 16 ? 'inet6' : 'inet');
-  socket.address = inetAddress(own, socket.address === '' ? freePort(context.files, socket, other?.port) : port);
 }
 
 /** Takes the oldest end out of a listener's backlog; the caller opens it and then releases it. */
@@ -252,7 +213,7 @@ export function shutSocket(files: FileSystem, inode: SocketInode, how: { readonl
 
 export interface Receive { readonly length: number; readonly isPeek: boolean; readonly isNonblocking: boolean }
 /** `files`: open files that came along; the caller has their references, unless it only peeked. */
-export interface Received { readonly bytes: Uint8Array; readonly from: string; /** Whole length of the message. */ readonly length: number; readonly files: readonly number[]; readonly sender?: Sender | undefined }
+export interface Received { readonly bytes: Uint8Array; readonly from: string; /** Whole length of the message. */ readonly length: number; readonly files: readonly number[]; readonly sender?: Sender | undefined; readonly facts?: DatagramFacts | undefined }
 
 /** Takes what is there: a part of the stream, or one message cut to `length`. */
 export function receive(socket: Socket, want: Receive): Received | number | typeof BLOCKED {
@@ -267,7 +228,7 @@ export function receive(socket: Socket, want: Receive): Received | number | type
     const [first] = socket.messages;
     if (first !== undefined) {
       if (!want.isPeek) socket.shift();
-      return { bytes: first.bytes.subarray(0, want.length), from: first.from, length: first.bytes.length, files: want.isPeek ? [] : first.files, sender: first.sender };
+      return { bytes: first.bytes.subarray(0, want.length), from: first.from, length: first.bytes.length, files: want.isPeek ? [] : first.files, sender: first.sender, facts: first.facts };
     }
     if (socket.type === 'seqpacket' && socket.status !== 'connected') return -ERRNO.ENOTCONN;
   }
@@ -277,7 +238,7 @@ export function receive(socket: Socket, want: Receive): Received | number | type
 }
 
 /** `files`: open files to send along; the caller counts the references when it has gone. */
-export interface Send { readonly bytes: Uint8Array; readonly to: string | undefined; readonly isNonblocking: boolean; readonly files?: readonly number[]; /** SCM_CREDENTIALS asks for it. */ readonly tellsSender?: boolean }
+export interface Send { readonly bytes: Uint8Array; readonly to: string | undefined; readonly isNonblocking: boolean; readonly files?: readonly number[]; /** SCM_CREDENTIALS asks for it. */ readonly tellsSender?: boolean; readonly wishes?: Wishes | undefined }
 
 /** Sends; how many bytes were taken. -EPIPE asks the caller for SIGPIPE (streams and connected packets). */
 export function send(context: FileContext, inode: SocketInode, what: Send): number | typeof BLOCKED {
@@ -325,20 +286,36 @@ function sendDatagram(context: FileContext, inode: SocketInode, what: Send): num
   if (socket.isWriteShut) return -ERRNO.EPIPE;
   if (socket.domain !== 'unix' && socket.error !== 0) return -takeError(socket);
   if (what.bytes.length > (socket.domain === 'unix' ? SOCKET_BYTES : 65_507)) return -ERRNO.EMSGSIZE;
-  const found = isAddressed ? findTarget(context, socket, what.to ?? '') : socketAt(context.files, socket.peer) ?? findTarget(context, socket, socket.peerAddress);
-  if (socket.address === '') nameSocket(context, socket, isAddressed ? what.to ?? '' : socket.peerAddress);
+  const to = isAddressed ? what.to ?? '' : socket.peerAddress;
+  if (isSharedAddress(socket, to)) return sendToMany(context, socket, { ...what, to });
+  const found = isAddressed ? findTarget(context, socket, to) : socketAt(context.files, socket.peer) ?? findTarget(context, socket, to);
+  choosePort(context, socket, to);
   const isRefused = typeof found === 'number' ? found === -ERRNO.ECONNREFUSED : found.socket.status === 'closed';
   if (isRefused && socket.domain !== 'unix') return refuseDatagram(socket, { length: what.bytes.length, isAddressed });
   if (typeof found === 'number') return found;
   if (isRefused) return -ERRNO.ECONNREFUSED;
   const target = found.socket;
-  if (target.status === 'connected' && target.peer !== inode.ino && target.peerAddress !== sentFrom(socket, target)) return socket.domain === 'unix' ? -ERRNO.EPERM : what.bytes.length;
+  const from = sentFrom(socket, target, what.wishes);
+  if (target.status === 'connected' && target.peer !== inode.ino && target.peerAddress !== from) return socket.domain === 'unix' ? -ERRNO.EPERM : what.bytes.length;
   if (target.isReadShut && socket.domain === 'unix') return -ERRNO.EPIPE;
   if (!target.hasRoom(what.bytes.length)) {
     if (socket.domain !== 'unix') return what.bytes.length;
     return what.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
   }
-  target.push({ bytes: what.bytes.slice(), from: sentFrom(socket, target), files: what.files ?? [], sender: socket.senderTo(target, context, what.tellsSender) });
+  const facts = socket.domain === 'unix' ? undefined : factsFor(target, socket, { to, wishes: what.wishes });
+  target.push({ bytes: what.bytes.slice(), from, files: what.files ?? [], sender: socket.senderTo(target, context, what.tellsSender), facts });
+  return what.bytes.length;
+}
+
+/** To all who are in a group, or to everybody at a port. */
+function sendToMany(context: FileContext, socket: Socket, what: Send & { readonly to: string }): number {
+  const source = sharedSource(socket, inetParts(what.to).host);
+  if (typeof source === 'number') return source;
+  choosePort(context, socket, what.to);
+  const from = inetAddress(what.wishes?.source ?? source, inetParts(socket.address).port);
+  for (const target of sharedTargets(context.files, { to: what.to, from })) {
+    if (target.hasRoom(what.bytes.length)) target.push({ bytes: what.bytes.slice(), from, files: [], facts: factsFor(target, socket, { to: what.to, wishes: what.wishes }) });
+  }
   return what.bytes.length;
 }
 
@@ -359,9 +336,10 @@ function takeError(socket: Socket): number {
 }
 
 /** What the receiver sees as the sender: a socket that is bound to "any" speaks from the loopback. */
-function sentFrom(socket: Socket, target: Socket): string {
+function sentFrom(socket: Socket, target: Socket, wishes?: Wishes): string {
   if (socket.domain === 'unix') return socket.address;
   const { host, port } = inetParts(socket.address);
+  if (wishes?.source !== undefined) return inetAddress(wishes.source, port);
   const isV4 = target.domain === 'inet' || inetParts(target.address).host.length === 4;
-  return isAnyHost(host) ? inetAddress(loopbackHost(isV4 ? 'inet' : 'inet6'), port) : socket.address;
+  return isAnyHost(host) || isGroupHost(host) ? inetAddress(loopbackHost(isV4 ? 'inet' : 'inet6'), port) : socket.address;
 }

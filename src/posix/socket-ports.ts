@@ -22,12 +22,8 @@ const REUSE_PORT = optionKey(SOL_SOCKET, SO.REUSEPORT);
 
 export interface Place { readonly host: Host; readonly port: number }
 
-export function* sockets(files: FileSystem): Iterable<SocketInode> {
-  for (const inode of files.inodes.values()) if (inode.kind === 'socket') yield inode;
-}
-
 /** Whether a socket that is bound to `host` is reached at `target`: :: has the IPv4 addresses too, unless it wants none of them. */
-function covers(socket: Socket, host: Host, target: Host): boolean {
+export function covers(socket: Socket, host: Host, target: Host): boolean {
   if (host.length === target.length) return isAnyHost(host) || host.join() === target.join();
   return isAnyHost(host) && host.length === 16 && socket.options.get(V6_ONLY) !== 1;
 }
@@ -44,7 +40,7 @@ function mayShare(own: SocketInode, other: SocketInode, listens: boolean): boole
 
 /** Whether somebody who does not share it has the port that `own` is to be bound to, or is to listen at. */
 export function isPortTaken(files: FileSystem, own: SocketInode, wanted: Place & { readonly listens: boolean }): boolean {
-  for (const other of sockets(files)) {
+  for (const other of files.sockets) {
     const { socket } = other;
     if (other === own || socket.domain === 'unix' || socket.address === '' || (socket.type === 'stream') !== (own.socket.type === 'stream')) continue;
     if (socket.status === 'connected' && own.socket.type === 'stream') continue;
@@ -57,7 +53,7 @@ export function isPortTaken(files: FileSystem, own: SocketInode, wanted: Place &
 
 /** The lowest free port of the range that Linux takes them from; not `avoided`, where it wants to reach somebody else. */
 export function freePort(files: FileSystem, own: Socket, avoided?: number): number {
-  const taken = new Set([...sockets(files)].filter(({ socket }) => socket.domain !== 'unix' && socket.type === own.type && socket.address !== '').map(({ socket }) => inetParts(socket.address).port));
+  const taken = new Set([...files.sockets].filter(({ socket }) => socket.domain !== 'unix' && socket.type === own.type && socket.address !== '').map(({ socket }) => inetParts(socket.address).port));
   if (avoided !== undefined) taken.add(avoided);
   let port: number = EPHEMERAL.first;
   while (port < EPHEMERAL.last && taken.has(port)) port++;
@@ -79,7 +75,7 @@ function rankOf(other: Socket, sender: Socket, target: Place): number | undefine
 /** The socket that is reached at a place of the loopback; undefined: nobody is there. */
 export function inetTarget(files: FileSystem, sender: Socket, target: Place): SocketInode | undefined {
   let [best, least]: [SocketInode[], number] = [[], Infinity];
-  for (const other of sockets(files)) {
+  for (const other of files.sockets) {
     const rank = rankOf(other.socket, sender, target);
     if (rank === undefined || rank > least) continue;
     if (rank < least) best = [];

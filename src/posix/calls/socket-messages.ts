@@ -5,9 +5,10 @@
  */
 import { limits } from '../../core/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
-import { decodeControl, encodeCredentials, encodeRights, rightsThatFit } from '../control-messages.ts';
+import { controlMessages, decodeControl, encodeCredentials, encodeRights, rightsThatFit } from '../control-messages.ts';
+import { factMessages, wishesOf, type Wishes } from '../datagram-facts.ts';
 import { ERRNO } from '../errno.ts';
-import type { Sender } from '../files/socket.ts';
+import type { DatagramFacts, Sender } from '../files/socket.ts';
 import type { OpenFile } from '../open-file.ts';
 import { SIGNAL } from '../signal-actions.ts';
 import { encodeAddress } from '../socket-address.ts';
@@ -23,19 +24,19 @@ const CONTROL_BYTES_MAX = 131_072;
 
 interface Transfer { readonly opened: Opened; readonly segments: readonly Segment[]; readonly flags: number }
 /** Where a message goes, and the open files that it takes along. */
-interface Address { readonly to: string | undefined; readonly files: readonly OpenFile[]; readonly tellsSender?: boolean }
+interface Address { readonly to: string | undefined; readonly files: readonly OpenFile[]; readonly tellsSender?: boolean; readonly wishes?: Wishes }
 
 function isNonblocking({ opened, flags }: Transfer): boolean {
   return opened.openFile.isNonblocking || (flags & MSG.DONTWAIT) !== 0;
 }
 
-function sendBytes(call: Call, transfer: Transfer, { to, files, tellsSender = false }: Address): CallResult {
+function sendBytes(call: Call, transfer: Transfer, { to, files, tellsSender = false, wishes }: Address): CallResult {
   const { segments, opened: { socket, inode } } = transfer;
   const total = totalLength(segments);
   const reach = reachableLength(call, segments, 'read');
   if (reach < total && (reach === 0 || socket.type !== 'stream')) return -ERRNO.EFAULT;
   const travelling = total === 0 && socket.type === 'stream' ? [] : files;
-  const answer = send(call.process.files, inode, { bytes: gather(call, segments, reach), to, isNonblocking: isNonblocking(transfer), files: travelling.map(({ id }) => id), tellsSender });
+  const answer = send(call.process.files, inode, { bytes: gather(call, segments, reach), to, isNonblocking: isNonblocking(transfer), files: travelling.map(({ id }) => id), tellsSender, wishes });
   if (typeof answer === 'number' && answer >= 0) for (const openFile of travelling) openFile.references++;
   if (answer === -ERRNO.EPIPE && (transfer.flags & MSG.NOSIGNAL) === 0 && socket.type !== 'datagram') call.kernel.raise(call.thread, SIGNAL.PIPE);
   return waitOnSocket(call, socket, { direction: 'send', answer });
@@ -51,7 +52,7 @@ function sendto(call: Call): CallResult {
 }
 
 /** What a receive gave; `flags` are those of msg_flags. */
-interface Got { readonly count: number; readonly from: string; readonly flags: number; readonly files: readonly number[]; readonly sender?: Sender | undefined }
+interface Got { readonly count: number; readonly from: string; readonly flags: number; readonly files: readonly number[]; readonly sender?: Sender | undefined; readonly facts?: DatagramFacts | undefined }
 
 function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLOCKED {
   const { opened: { socket: from }, segments, flags } = transfer;
@@ -70,7 +71,7 @@ function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLO
   if (answer === BLOCKED || typeof answer === 'number') return answer;
   scatter(call, segments, answer.bytes);
   const isCut = answer.length > answer.bytes.length;
-  return { count: (flags & MSG.TRUNC) !== 0 ? answer.length : answer.bytes.length, from: answer.from, flags: (isCut ? MSG.TRUNC : 0) | (from.type === 'seqpacket' && answer.length > 0 ? MSG.EOR : 0), files: answer.files, sender: answer.sender };
+  return { count: (flags & MSG.TRUNC) !== 0 ? answer.length : answer.bytes.length, from: answer.from, flags: (isCut ? MSG.TRUNC : 0) | (from.type === 'seqpacket' && answer.length > 0 ? MSG.EOR : 0), files: answer.files, sender: answer.sender, facts: answer.facts };
 }
 
 function recvfrom(call: Call): CallResult {
@@ -119,12 +120,13 @@ function sendmsg(call: Call, at = call.size(1), flags = call.unsigned(2)): CallR
   return typeof to === 'number' ? to : sendBytes(call, { opened, segments: header.segments, flags }, { to, ...control });
 }
 
-/** The open files that a message's control part names, or -errno. Credentials may only be the caller's own. Internet sockets ignore it all. */
+/** The open files that a message's control part names, or -errno. Credentials may only be the caller's own. */
 function controlArgument(call: Call, { socket }: Opened, header: MessageHeader): Omit<Address, 'to'> | number {
-  if (header.control === 0 || header.controlLength === 0 || socket.domain !== 'unix') return { files: [] };
+  if (header.control === 0 || header.controlLength === 0) return { files: [] };
   if (header.controlLength > CONTROL_BYTES_MAX) return -ERRNO.ENOBUFS;
   const bytes = call.memory.readable(header.control, header.controlLength);
   if (bytes === undefined) return -ERRNO.EFAULT;
+  if (socket.domain !== 'unix') return socket.type === 'datagram' ? datagramControl(bytes) : { files: [] };
   const control = decodeControl(bytes);
   if (typeof control === 'number') return control;
   const { credentials: { uid, gid }, descriptors } = call.process.files;
@@ -139,6 +141,12 @@ function controlArgument(call: Call, { socket }: Opened, header: MessageHeader):
   return { files, tellsSender: told !== undefined };
 }
 
+function datagramControl(bytes: Uint8Array): Omit<Address, 'to'> | number {
+  const messages = controlMessages(bytes);
+  const wishes = typeof messages === 'number' ? messages : wishesOf(messages);
+  return typeof wishes === 'number' ? wishes : { files: [], wishes };
+}
+
 function recvmsg(call: Call, at = call.size(1), flags = call.unsigned(2)): CallResult {
   const opened = socketArgument(call);
   if (typeof opened === 'number') return opened;
@@ -151,25 +159,24 @@ function recvmsg(call: Call, at = call.size(1), flags = call.unsigned(2)): CallR
     const name = got.from === '' && opened.socket.domain !== 'netlink' ? new Uint8Array(0) : encodeAddress(got.from, opened.socket.domain);
     if (!memory.write(header.name, name.subarray(0, header.nameLength)) || !memory.writeU32(at + HEADER.nameLength, name.length)) return -ERRNO.EFAULT;
   }
-  const control = receiveControl(call, { opened, header, files: got.files, sender: got.sender, closesOnExec: (flags & MSG.CMSG_CLOEXEC) !== 0 });
+  const control = receiveControl(call, { opened, header, files: got.files, sender: got.sender, facts: got.facts, closesOnExec: (flags & MSG.CMSG_CLOEXEC) !== 0 });
   if (control.bytes.length > 0 && !memory.write(header.control, control.bytes)) return -ERRNO.EFAULT;
   return memory.writeU64(at + HEADER.controlLength, BigInt(control.bytes.length)) && memory.writeU32(at + HEADER.flags, (got.flags | control.flags | (flags & MSG.CMSG_CLOEXEC)) >>> 0) ? got.count : -ERRNO.EFAULT;
 }
 
-interface Arrival { readonly opened: Opened; readonly header: MessageHeader; readonly files: readonly number[]; readonly sender: Sender | undefined; readonly closesOnExec: boolean }
+interface Arrival { readonly opened: Opened; readonly header: MessageHeader; readonly files: readonly number[]; readonly sender: Sender | undefined; readonly facts: DatagramFacts | undefined; readonly closesOnExec: boolean }
 
 /** The control part of a received message: descriptors for the open files that came, as many as there is room for. */
-function receiveControl(call: Call, { opened: { socket }, header, files, sender, closesOnExec }: Arrival): { readonly bytes: Uint8Array; readonly flags: number } {
+function receiveControl(call: Call, { opened: { socket }, header, files, sender, facts, closesOnExec }: Arrival): { readonly bytes: Uint8Array; readonly flags: number } {
   const room = header.control === 0 ? 0 : header.controlLength;
   const { kernel, process } = call;
   const parts: Uint8Array[] = [];
   let used = 0;
   let isCut = false;
-  if (socket.tellsSenders) {
-    const part = encodeCredentials(sender ?? UNKNOWN_SENDER);
-    if (part.length <= room) parts.push(part);
+  for (const part of [...(socket.tellsSenders ? [encodeCredentials(sender ?? UNKNOWN_SENDER)] : []), ...(facts === undefined ? [] : factMessages(socket, facts))]) {
+    if (part.length <= room - used) parts.push(part);
     else isCut = true;
-    used = parts.length * part.length;
+    used = parts.reduce((sum, { length }) => sum + length, 0);
   }
   const numbers: number[] = [];
   for (const id of files.slice(0, rightsThatFit(room, used))) {

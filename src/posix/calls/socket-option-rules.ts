@@ -33,8 +33,8 @@ const RULES: ReadonlyMap<number, ReadonlyMap<number, Rule>> = new Map([
     [SO.PRIORITY, range(0, 6, 0, { errno: ERRNO.EPERM })], [SO.MARK, range(0, -1, 0, { errno: ERRNO.EPERM })],
     [SO.RCVLOWAT, { kind: 'level', initial: 1 }], [SO.SNDLOWAT, { kind: 'fixed', initial: 1 }], [SO.PEEK_OFF, range(-1, INT_MAX, -1)],
   ])],
-  [LEVEL.IP, new Map<number, Rule>([ // IP_TTL, IP_MTU_DISCOVER, IP_MULTICAST_TTL, IP_MULTICAST_LOOP; IP_PKTINFO, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_FREEBIND.
-    [2, range(1, 255, 64, { hasDefault: true })], [10, range(0, 5, 1)], [33, range(0, 255, 1, { hasDefault: true })], [34, flag(1)], ...flags(8, 11, 12, 13, 15),
+  [LEVEL.IP, new Map<number, Rule>([ // IP_TTL, IP_MTU_DISCOVER, IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_MULTICAST_ALL; IP_PKTINFO, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_FREEBIND.
+    [2, range(1, 255, 64, { hasDefault: true })], [10, range(0, 5, 1)], [33, range(0, 255, 1, { hasDefault: true })], [34, flag(1)], [49, range(0, 1, 1)], ...flags(8, 11, 12, 13, 15),
   ])],
   [LEVEL.IPV6, new Map<number, Rule>([ // IPV6_UNICAST_HOPS, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP; IPV6_V6ONLY, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS.
     [16, range(0, 255, 64, { hasDefault: true })], [18, range(0, 255, 1, { hasDefault: true })], [19, range(0, 1, 1)], ...flags(26, 49, 51, 66),

@@ -8,6 +8,7 @@ import { LINGER_NOTHING, optionKey, SO, SOCKET_BYTES, SOL_SOCKET, type Socket } 
 import { FAMILY } from '../socket-address.ts';
 import { socketAt } from '../socket-io.ts';
 import type { FileCall } from './file-arguments.ts';
+import { setGroupOption } from './socket-groups.ts';
 import { absentOption, hasOption, initialOption, isByteOption, settledOption } from './socket-option-rules.ts';
 import { PROTOCOL, socketArgument, TYPE, type Opened } from './socket-arguments.ts';
 
@@ -21,6 +22,8 @@ function setsockopt(call: Call): CallResult {
   const [level, name, address, length] = [call.int(1), call.int(2), call.size(3), call.int(4)];
   if (level === SOL_SOCKET && (name === SO.RCVTIMEO || name === SO.SNDTIMEO)) return setWaitTime(call, opened.socket, { name, address, length });
   if (level === SOL_SOCKET && name === SO.LINGER) return setLinger(call, opened.socket, { address, length });
+  const ofGroups = setGroupOption(call, opened.socket, { level, name, address, length });
+  if (ofGroups !== undefined) return ofGroups;
   const isByte = isByteOption(level, length);
   if (length < 4 && !isByte) return -ERRNO.EINVAL;
   const value = isByte ? call.memory.readable(address, 1)?.[0] : call.memory.readU32(address);

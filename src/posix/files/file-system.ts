@@ -51,10 +51,11 @@ export class FileSystem {
   /** Inodes in all, those of the image included. */
   inodeCount = 0;
   readonly openFiles = new Map<number, OpenFile>();
-  /** Timers, signal files and inotify instances among the inodes: derived, in the order of their numbers. */
+  /** Timers, signal files, inotify instances and sockets among the inodes: derived, in the order of their numbers. */
   readonly timers = new Set<TimerInode>();
   readonly signalFiles = new Set<SignalInode>();
   readonly watchers = new Set<WatchInode>();
+  readonly sockets = new Set<SocketInode>();
   /** A mapped file has another size: the address spaces must look (Kernel.fitMappings). */
   hasResized = false;
   tasks: Tasks = NO_TASKS;
@@ -148,6 +149,7 @@ export class FileSystem {
     if (inode.kind === 'timer') this.timers.add(inode);
     if (inode.kind === 'signal') this.signalFiles.add(inode);
     if (inode.kind === 'watch') this.watchers.add(inode);
+    if (inode.kind === 'socket') this.sockets.add(inode);
   }
 
   // Making inodes. They have no name yet (directories excepted) and nlink 0 until attach().
@@ -294,6 +296,7 @@ export class FileSystem {
     if (inode.kind === 'timer') this.timers.delete(inode);
     if (inode.kind === 'signal') this.signalFiles.delete(inode);
     if (inode.kind === 'watch') this.watchers.delete(inode);
+    if (inode.kind === 'socket') this.sockets.delete(inode);
     tellGone(this, inode);
     if (inode.kind === 'file') inode.content.discard();
     if (inode.kind === 'directory') this.release(inode.parent); // A removed directory held its parent (tree.ts).
@@ -361,6 +364,7 @@ export class FileSystem {
       this.timers.clear();
       this.signalFiles.clear();
       this.watchers.clear();
+      this.sockets.clear();
       for (const inode of this.inodes.values()) this.#list(inode);
       this.#pagesUsed = pagesUsed;
     };

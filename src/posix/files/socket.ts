@@ -19,8 +19,10 @@ export type SocketStatus = 'new' | 'listening' | 'connected' | 'closed';
 
 /** Who sent (SCM_CREDENTIALS): process and real ids at the time. */
 export interface Sender { readonly pid: number; readonly uid: number; readonly gid: number }
-/** `files`: numbers of open files that are on their way (SCM_RIGHTS); the message holds one reference on each. `sender`: if either end wanted it told. */
-export interface Message { readonly bytes: Uint8Array; readonly from: string; readonly files: readonly number[]; readonly sender?: Sender | undefined }
+/** Of a datagram of the internet: where it was sent to, hops left (time to live), and the class of service. */
+export interface DatagramFacts { readonly to: string; readonly hops: number; readonly service: number }
+/** `files`: numbers of open files that are on their way (SCM_RIGHTS); the message holds one reference on each. `sender`: if either end wanted it told; `facts`: if the receiver did. */
+export interface Message { readonly bytes: Uint8Array; readonly from: string; readonly files: readonly number[]; readonly sender?: Sender | undefined; readonly facts?: DatagramFacts | undefined }
 /** Open files, and who sent, that came with the bytes [start, end) of a stream, counted from its first unread byte. */
 export interface StreamFiles { readonly start: number; readonly end: number; readonly files: readonly number[]; readonly sender?: Sender | undefined }
 
@@ -38,6 +40,8 @@ export const SO = {
 } as const;
 /** SO_LINGER that is on, without time to wait, as it is kept among the options. */
 export const LINGER_NOTHING = 1;
+/** Parts of an address that the kernel chose, which go when the socket is connected to nobody again. */
+export const CHOSEN = { HOST: 1, PORT: 2 } as const;
 /** Key of an option among a socket's options. */
 export const optionKey = (level: number, name: number): number => level * 65_536 + name;
 
@@ -65,6 +69,10 @@ export class Socket {
   messageBytes = 0;
   /** In order of arrival; only with type stream. */
   streamFiles: StreamFiles[] = [];
+  /** Groups that it is in: addresses with port 0, in the order in which it joined. */
+  groups: string[] = [];
+  /** What nobody named of a datagram socket's address: bits CHOSEN.HOST and CHOSEN.PORT. */
+  chosen = 0;
   /** Options that were set: optionKey → value; time-outs in microseconds. */
   readonly options = new Map<number, number>();
   #changes: number;
@@ -171,28 +179,36 @@ export class Socket {
   }
 
   mark(): Undo {
-    const { status, address, peer, peerAddress, isReadShut, isWriteShut, isEnded, error, backlogMax, messageBytes, stream } = this;
-    const [backlog, messages, streamFiles, changes] = [this.backlog.slice(), this.messages.slice(), this.streamFiles.slice(), this.#changes];
+    const { status, address, peer, peerAddress, isReadShut, isWriteShut, isEnded, error, backlogMax, messageBytes, stream, chosen } = this;
+    const [backlog, messages, streamFiles, groups, changes] = [this.backlog.slice(), this.messages.slice(), this.streamFiles.slice(), this.groups.slice(), this.#changes];
     const parts = [stream.mark(), markMap(this.options)];
     return () => {
-      Object.assign(this, { status, address, peer, peerAddress, isReadShut, isWriteShut, isEnded, error, backlogMax, messageBytes, stream, backlog: backlog.slice(), messages: messages.slice(), streamFiles: streamFiles.slice() });
+      Object.assign(this, { status, address, peer, peerAddress, isReadShut, isWriteShut, isEnded, error, backlogMax, messageBytes, stream, chosen, groups: groups.slice(), backlog: backlog.slice(), messages: messages.slice(), streamFiles: streamFiles.slice() });
       this.#changes = changes;
       for (const undo of parts) undo();
     };
   }
 
   state(): Canonical[] {
+    const hasMore = this.groups.length > 0 || this.chosen !== 0;
     return [
       this.domain, this.type, this.owner, this.status, this.address, this.peer, this.peerAddress, [this.isReadShut, this.isWriteShut, this.isEnded], this.error,
-      this.backlogMax, [...this.backlog], this.stream.bytes(), this.stream.changes, this.messages.map(({ bytes, from, files, sender }) => (files.length === 0 && sender === undefined ? [bytes, from] : [bytes, from, [...files], ...senderState(sender)])),
+      this.backlogMax, [...this.backlog], this.stream.bytes(), this.stream.changes, this.messages.map(messageState),
       [...this.options].sort(([a], [b]) => a - b).map(([name, value]) => [name, value]), this.#changes,
-      ...(this.streamFiles.length === 0 ? [] : [this.streamFiles.map(({ start, end, files, sender }) => [start, end, [...files], ...senderState(sender)])]),
+      ...(this.streamFiles.length === 0 && !hasMore ? [] : [this.streamFiles.map(({ start, end, files, sender }) => [start, end, [...files], ...senderState(sender)])]),
+      ...(hasMore ? [[[...this.groups], this.chosen]] : []),
     ];
   }
 }
 
 function isSame(one: Sender | undefined, other: Sender | undefined): boolean {
   return one?.pid === other?.pid && one?.uid === other?.uid && one?.gid === other?.gid;
+}
+
+/** What nobody wanted told is left out at the end; facts come with a sender, an empty one where there is none. */
+function messageState({ bytes, from, files, sender, facts }: Message): Canonical[] {
+  if (facts !== undefined) return [bytes, from, [...files], [], [facts.to, facts.hops, facts.service]];
+  return files.length === 0 && sender === undefined ? [bytes, from] : [bytes, from, [...files], ...senderState(sender)];
 }
 
 /** Nothing where nobody wanted it told: such a message is written as it always was. */

@@ -24,7 +24,7 @@ import type { Lock } from './locks.ts';
 import { Pipe, PIPE_BYTES } from './pipe.ts';
 import { PriorityQueue } from './priority-queue.ts';
 import { Terminal } from './terminal.ts';
-import { Socket, type Sender, type SocketDomain, type SocketStatus, type SocketType } from './socket.ts';
+import { Socket, type DatagramFacts, type Sender, type SocketDomain, type SocketStatus, type SocketType } from './socket.ts';
 import { virtualInode } from './proc.ts';
 import { Watches } from './watches.ts';
 import { OpenFile } from '../open-file.ts';
@@ -225,7 +225,7 @@ function restoredBase(files: FileSystem, record: readonly Canonical[]): { readon
 }
 
 function restoreSocket(record: readonly Canonical[]): Socket {
-  const [domain, type, owner, status, address, peer, peerAddress, shut, error, backlogMax, backlog, bytes, streamChanges, messages, options, changes, streamFiles] = record;
+  const [domain, type, owner, status, address, peer, peerAddress, shut, error, backlogMax, backlog, bytes, streamChanges, messages, options, changes, streamFiles, more] = record;
   const [isReadShut, isWriteShut, isEnded] = arrayOf(shut);
   // The words are those that Socket.state() writes: the section's hash was verified.
   const parts = { domain: textOf(domain) as SocketDomain, type: textOf(type) as SocketType, owner: numberOf(owner) };
@@ -241,8 +241,8 @@ function restoreSocket(record: readonly Canonical[]): Socket {
   socket.backlogMax = numberOf(backlogMax);
   socket.backlog = arrayOf(backlog).map(numberOf);
   for (const item of arrayOf(messages)) {
-    const [message, from, files, sender] = arrayOf(item);
-    socket.messages.push({ bytes: bytesOf(message), from: textOf(from), files: files === undefined ? [] : arrayOf(files).map(numberOf), sender: senderOf(sender) });
+    const [message, from, files, sender, facts] = arrayOf(item);
+    socket.messages.push({ bytes: bytesOf(message), from: textOf(from), files: files === undefined ? [] : arrayOf(files).map(numberOf), sender: senderOf(sender), facts: factsOf(facts) });
     socket.messageBytes += bytesOf(message).length;
   }
   for (const item of arrayOf(options)) {
@@ -253,11 +253,21 @@ function restoreSocket(record: readonly Canonical[]): Socket {
     const [start, end, files, sender] = arrayOf(item);
     socket.streamFiles.push({ start: numberOf(start), end: numberOf(end), files: arrayOf(files).map(numberOf), sender: senderOf(sender) });
   }
+  if (more === undefined) return socket;
+  const [groups, chosen] = arrayOf(more);
+  socket.groups = arrayOf(groups).map(textOf);
+  socket.chosen = numberOf(chosen);
   return socket;
 }
 
-function senderOf(state: Canonical | undefined): Sender | undefined {
+function factsOf(state: Canonical | undefined): DatagramFacts | undefined {
   if (state === undefined) return undefined;
+  const [to, hops, service] = arrayOf(state);
+  return { to: textOf(to), hops: numberOf(hops), service: numberOf(service) };
+}
+
+function senderOf(state: Canonical | undefined): Sender | undefined {
+  if (state === undefined || arrayOf(state).length === 0) return undefined;
   const [pid, uid, gid] = arrayOf(state).map(numberOf);
   if (pid === undefined || uid === undefined || gid === undefined) throw malformed('has a message whose sender is no three numbers');
   return { pid, uid, gid };
