@@ -8,7 +8,7 @@
  */
 import { ERRNO } from './errno.ts';
 import type { FileSystem } from './files/file-system.ts';
-import type { Socket } from './files/socket.ts';
+import { SOCKET_BYTES, type Socket } from './files/socket.ts';
 import { addressMessages, LOOPBACK, linkMessage, message, routeMessages, routeTo, ruleMessages, type Asker } from './loopback.ts';
 import { isLoopbackHost, netlinkAddress, netlinkParts } from './socket-address.ts';
 
@@ -23,6 +23,8 @@ const TARGET = 1;
 const FAMILY_INET = 2;
 const LINK_BYTES = 16;
 const ROUTE_BYTES = 12;
+/** What one send may take: the buffer but for its own head. */
+const REQUEST_BYTES_MAX = SOCKET_BYTES - 32;
 /** Where Linux starts to look for a port when the process's own number is taken: the last below the reserved ones. */
 const PORT_CHOSEN = 2 ** 32 - 4097;
 
@@ -60,6 +62,7 @@ function nameNetlink(files: FileSystem, socket: Socket, pid: number): number {
 export function sendNetlink(files: FileSystem, socket: Socket, what: { readonly bytes: Uint8Array; readonly to: string | undefined; readonly pid: number }): number {
   const { port, groups } = netlinkParts(what.to ?? '');
   if (port !== 0 || groups !== 0) return -ERRNO.EPERM;
+  if (what.bytes.length > REQUEST_BYTES_MAX) return -ERRNO.EMSGSIZE;
   nameNetlink(files, socket, what.pid);
   const asking = netlinkParts(socket.address).port;
   const { bytes } = what;

@@ -73,6 +73,7 @@ static void netlink(void) {
   ask("nothing, acknowledged", NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, AF_UNSPEC, 0, NULL, 0, 0);
   struct { struct nlmsghdr h; char more[60]; } q = { { 17, RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, 1 } };
   told("no request", send(fd, &(struct nlmsghdr) { 16, RTM_GETLINK, NLM_F_DUMP }, 16, 0)); told("cut", send(fd, &(struct nlmsghdr) { 400, RTM_GETLINK, NLM_F_REQUEST }, 16, 0)); told("of it", recv(fd, &q, sizeof q, MSG_DONTWAIT));
+  static char large[300000]; told("too large", send(fd, large, sizeof large, 0)); struct nlmsghdr *all = (void *) large; *all = (struct nlmsghdr) { 200000, 98, NLM_F_REQUEST }; told("large", send(fd, large, 200000, 0)); told("its error", recv(fd, large, sizeof large, MSG_DONTWAIT));
   told("listen", listen(fd, 1)); told("accept", accept(fd, NULL, NULL)); told("shutdown", shutdown(fd, SHUT_RD)); close(fd);
 }
 static void control(const char *name, int request, struct ifreq of) {
