@@ -14,7 +14,7 @@ import { BIAS, PAGE_FLAG, type CpuMemory } from '../../cpu.ts';
 
 const PAGE_BYTES = 4096;
 /** Pages looked through on either side of a place: calls of a function stand near it mostly, and huge programs are not read as a whole. */
-const PAGES_AROUND = 128;
+const PAGES_AROUND = 16;
 /** Instructions from a function's first to the one that lowers the stack pointer. */
 const PROLOGUE_MAX = 12;
 /** Link registers by convention. */
