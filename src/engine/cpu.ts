@@ -4,7 +4,8 @@
  */
 import { assert, type Undo } from '../core/index.ts';
 import { CONTROL, CPU_STATE_BYTES, CPU_STATE_OFFSET, STOP, type CpuState, type Executor, type Isa, type Stop } from '../isa/index.ts';
-import { VM_OFFSET, type GuestMemory } from './memory.ts';
+import { VM_OFFSET } from './linear-memory.ts';
+import type { GuestMemory } from './memory.ts';
 
 /** Budget of one executor call; larger requests are made of several. Fits a positive int32. */
 const SLICE_MAX = 1 << 30;

@@ -10,7 +10,8 @@ import {
   type ColdInterpreter, type CpuMemory, type CpuState, type Executor, type Isa, type Loop, type LoopLayout, type Nesting, type Pause, type Relay, type Stop,
 } from '../isa/index.ts';
 import { EngineModules, type Units } from './kept-module.ts';
-import { GuestMemory, VM_OFFSET } from './memory.ts';
+import { VM_OFFSET } from './linear-memory.ts';
+import { GuestMemory } from './memory.ts';
 
 /** Making and compiling the module takes as long as the TypeScript interpreter, cold, for about this many instructions. */
 const WARM_UP = 30_000;
