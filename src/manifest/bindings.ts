@@ -20,8 +20,8 @@ export type CheckpointInterval =
   | { readonly kind: 'time'; readonly milliseconds: number }
   | { readonly kind: 'instructions'; readonly count: bigint };
 
-/** Which checkpoints stay while a run is recorded: the youngest so many, and the youngest of each of so many hours and days that have any. All of them when no rule is given. */
-export interface KeepRule { readonly last?: number; readonly hourly?: number; readonly daily?: number }
+/** Which checkpoints stay, at a collection or while a run is recorded: the youngest so many, and the youngest of each of so many hours and days that have any. At least one is set; all stay when no rule is given. */
+export interface KeepRule { readonly last?: number | undefined; readonly hourly?: number | undefined; readonly daily?: number | undefined }
 
 export interface HostBindings {
   /** Absolute path of the program's file. */

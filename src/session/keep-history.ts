@@ -15,7 +15,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { StillpointError, type ErrorCode } from '../core/index.ts';
-import { dropCheckpoints, type RetentionRule, type RunRecord, type StoreContext } from '../txn/index.ts';
+import type { KeepRule } from '../manifest/index.ts';
+import { dropCheckpoints, type RunRecord, type StoreContext } from '../txn/index.ts';
 import { BesideStore } from './beside-store.ts';
 import type { SavedBindings } from './bindings-codec.ts';
 import type { CollectAnswer, CollectRequest, CollectSetup } from './collect-worker.ts';
@@ -45,7 +46,7 @@ export function keeperOf(context: StoreContext, { keepCheckpoints }: SavedBindin
 
 export class HistoryKeeper {
   readonly #context: StoreContext;
-  readonly #rule: RetentionRule;
+  readonly #rule: KeepRule;
   readonly #file: URL;
   /** Tells the worker to give up. */
   readonly #flag = new Int32Array(new SharedArrayBuffer(4));
@@ -58,7 +59,7 @@ export class HistoryKeeper {
   #trouble: KeptHistory['trouble'];
 
   /** `file`: the worker's program; tests give the built one. */
-  constructor(context: StoreContext, rule: RetentionRule, file: URL = WORKER_FILE) {
+  constructor(context: StoreContext, rule: KeepRule, file: URL = WORKER_FILE) {
     this.#context = context;
     this.#rule = rule;
     this.#file = file;

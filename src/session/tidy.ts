@@ -3,7 +3,8 @@
  * What this does NOT do: decide what is garbage (txn/collector.ts), repair (fsck.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asCollector, collectGarbage, dropCheckpoints, listRuns, readRun, type CollectProgress, type CollectResult, type RetentionRule, type StoreContext } from '../txn/index.ts';
+import type { KeepRule } from '../manifest/index.ts';
+import { asCollector, collectGarbage, dropCheckpoints, listRuns, readRun, type CollectProgress, type CollectResult, type StoreContext } from '../txn/index.ts';
 import { withStore } from './context.ts';
 import { isAlive, monotonicMs, thisOwner } from './host.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
@@ -13,7 +14,7 @@ export interface GcRequest {
   /** Runs whose checkpoints the rule thins out; empty: all. */
   readonly runs: readonly string[];
   /** Undefined: no checkpoint is dropped. */
-  readonly rule?: RetentionRule | undefined;
+  readonly rule?: KeepRule | undefined;
   readonly onProgress?: ((progress: CollectProgress) => void) | undefined;
 }
 export interface GcResult extends CollectResult { readonly checkpoints: number; readonly fileBytes: number }
@@ -30,7 +31,7 @@ export async function collectStore(request: GcRequest): Promise<GcResult> {
   }));
 }
 
-async function thinOut(context: StoreContext, names: readonly string[], rule: RetentionRule): Promise<number> {
+async function thinOut(context: StoreContext, names: readonly string[], rule: KeepRule): Promise<number> {
   let dropped = 0;
   const records = names.length > 0 ? names.map((name) => readRun(context, name)) : [...listRuns(context)];
   for (const record of records) dropped += (await dropCheckpoints(context, record, rule)).length;

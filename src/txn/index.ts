@@ -14,7 +14,7 @@ export { forkRun, forkRuns, mustBeFree, recordAt, rollbackRun, rollbackRuns, wit
 export { promoteRun, type PromoteRequest } from './promote.ts';
 export { cutDelete, decodeCut, encodeCut, keepCut, listCuts, readCut, readParts, stillHolds, type Cut, type CutPart } from './cuts.ts';
 export { encodeMark, decodeMark, listMarks, markCheckpoint, type Mark } from './marks.ts';
-export { chooseKept, dropCheckpoints, type RetentionRule } from './retention.ts';
+export { chooseKept, dropCheckpoints } from './retention.ts';
 export { referencesPut } from './references.ts';
 export { inspectStore, type Finding, type Inspection, type Remedy } from './inspect.ts';
 export { ChangeLog, firstOverlap, unionOf, type ChangeSet, type Place } from './conflict.ts';

@@ -8,6 +8,7 @@
  * expect what they rely on). What this does NOT do: read a clock: hours and days are those in which the checkpoints were made.
  */
 import { entryKey, runKey } from '../journal/index.ts';
+import type { KeepRule } from '../manifest/index.ts';
 import type { StoreDelete, StoreExpectation } from '../store/index.ts';
 import type { CheckpointRecord } from './checkpoint-record.ts';
 import { listMarks } from './marks.ts';
@@ -15,14 +16,11 @@ import type { StoreContext } from './ownership.ts';
 import type { RunRecord } from './run-record.ts';
 import { listCheckpoints } from './runs.ts';
 
-/** At least one of them is set. */
-export interface RetentionRule { readonly last?: number | undefined; readonly hourly?: number | undefined; readonly daily?: number | undefined }
-
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /** Numbers of the checkpoints that the rule keeps; `checkpoints` in any order. */
-export function chooseKept(checkpoints: readonly Pick<CheckpointRecord, 'number' | 'createdMs'>[], rule: RetentionRule): ReadonlySet<number> {
+export function chooseKept(checkpoints: readonly Pick<CheckpointRecord, 'number' | 'createdMs'>[], rule: KeepRule): ReadonlySet<number> {
   const youngestFirst = [...checkpoints].sort((a, b) => b.number - a.number);
   const kept = new Set(youngestFirst.slice(0, rule.last ?? 0).map(({ number }) => number));
   for (const [count, length] of [[rule.hourly ?? 0, HOUR_MS], [rule.daily ?? 0, DAY_MS]] as const) {
@@ -39,7 +37,7 @@ export function chooseKept(checkpoints: readonly Pick<CheckpointRecord, 'number'
 }
 
 /** Drops what the rule does not keep. Returns the numbers that went; none when the run changed hands meanwhile. */
-export async function dropCheckpoints(context: StoreContext, record: RunRecord, rule: RetentionRule): Promise<readonly number[]> {
+export async function dropCheckpoints(context: StoreContext, record: RunRecord, rule: KeepRule): Promise<readonly number[]> {
   const { store } = context;
   const ownerKey = runKey(record.id);
   const ownerBytes = store.get('owners', ownerKey);
