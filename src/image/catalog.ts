@@ -1,172 +1,14 @@
 /**
- * The catalog: all of an image (or layer) but the bytes of its files, as one byte string whose SHA-256 names the image. Fixed-width records, so
- * that opening one costs a check and no parsing. Little-endian. Writer, reader and checker of the format are one file for one set of offsets;
- * docs/formats/image.md is the page.
- *
- *   0 "SPIMAGE1"   8 u32 inodes   12 u32 entries   16 u32 chunks   20 u32 text bytes   24 u32 flags (1: has whiteouts or opaque directories)
- *   28 u32 zero    32 inode records (48 bytes)   entry records (12)   chunk hashes (32)   text
- *   inode   0 u32 mode   4 u32 uid   8 u32 gid   12 u32 links   16 i64 mtime   24 u64 size   32 u32 first   36 u32 count   40 u32 parent   44 u32 entry
- *   entry   0 u32 text offset   4 u16 length   6 u16 zero   8 u32 inode (ffffffff: whiteout)
- *
- * first, count: of a directory its entries, of a file its chunks, of a link its target in the text. size of a directory: 1 opaque, 2 implied.
- * parent, entry: of a directory its holder and the entry that names it (the root: 0 and ffffffff); 0 for all others.
- *
- * Invariants: inodes are numbered breadth-first with names in byte order, so one tree has one catalog; the reader checks every field, so that a
- * catalog from a stranger is sound or an error. What this does NOT do: keep file bytes, hash.
+ * The catalog of an image as a tree that is looked up in place (catalog-format.ts has its form).
+ * Invariant: the reader checks every field, so that a catalog from a stranger is sound or an error. What this does NOT do: keep file bytes, hash.
  */
-import { assert, limits, StillpointError } from '../core/index.ts';
-import { emptyDirectory, type FileBytes, type LayerDirectory, type LayerEntry, type LayerFile, type LayerNode } from './layer.ts';
+import { assert, limits } from '../core/index.ts';
+import { chunkCount, CHUNKS_MAX, ENTRY_BYTES, HAS_MARKS, HASH_BYTES, HEADER_BYTES, hex, IMPLIED, INODE_BYTES, MAGIC, malformed, NONE, OPAQUE } from './catalog-format.ts';
+import { emptyDirectory, type FileBytes, type LayerDirectory, type LayerEntry, type LayerNode } from './layer.ts';
 import { DEVICE_MINORS, KIND, type ImageNode, type ImageTree } from './tree.ts';
 
-const MAGIC = 'SPIMAGE1';
-const HEADER_BYTES = 32;
-const INODE_BYTES = 48;
-const ENTRY_BYTES = 12;
-const HASH_BYTES = 32;
-const NONE = 0xffff_ffff;
-const OPAQUE = 1;
-const IMPLIED = 2;
-const HAS_MARKS = 1;
 /** Characters that one call makes. */
 const TEXT_PIECE = 4096;
-/** Chunks of all files of the largest image, should each be short of one. */
-const CHUNKS_MAX = limits.IMAGE_BYTES_MAX / limits.IMAGE_CHUNK_BYTES + limits.IMAGE_ENTRIES_MAX;
-
-interface Numbered { readonly node: LayerNode; readonly depth: number; links: number; parent: number; entry: number; first: number; count: number }
-interface NumberedEntry { readonly name: string; readonly inode: number }
-
-/**
- * Bytes of the catalog of a layer, and its files by inode. `chunksOf` gives the hashes of a file's chunks, 32 bytes each; without it all hashes are zero, for a catalog
- * whose files are read elsewhere. Throws E_IMAGE_LIMIT.
- */
-export function encodeCatalog(root: LayerDirectory, chunksOf?: (file: LayerFile) => Uint8Array): { readonly bytes: Uint8Array; readonly files: ReadonlyMap<number, LayerFile> } {
-  const { inodes, entries, hasMarks } = numberInodes(root);
-  const files = new Map<number, LayerFile>();
-  const text = new TextPool();
-  let chunks = 0;
-  for (const [index, item] of inodes.entries()) {
-    if (item.node.kind === 'symlink') {
-      item.first = text.add(item.node.target);
-      item.count = item.node.target.length;
-    } else if (item.node.kind === 'file') {
-      files.set(index, item.node);
-      item.first = chunks;
-      item.count = chunkCount(item.node.size);
-      chunks += item.count;
-    }
-  }
-  const entriesAt = HEADER_BYTES + inodes.length * INODE_BYTES;
-  const chunksAt = entriesAt + entries.length * ENTRY_BYTES;
-  const names = entries.map(({ name }) => text.add(name));
-  const bytes = new Uint8Array(chunksAt + chunks * HASH_BYTES + text.length);
-  const view = new DataView(bytes.buffer);
-  writeText(bytes, MAGIC);
-  [inodes.length, entries.length, chunks, text.length, hasMarks ? HAS_MARKS : 0].forEach((value, index) => view.setUint32(8 + 4 * index, value, true));
-  for (const [index, item] of inodes.entries()) writeInode(view, HEADER_BYTES + index * INODE_BYTES, item);
-  for (const [index, { name, inode }] of entries.entries()) {
-    const at = entriesAt + index * ENTRY_BYTES;
-    view.setUint32(at, names[index]!, true);
-    view.setUint16(at + 4, name.length, true);
-    view.setUint32(at + 8, inode, true);
-  }
-  if (chunksOf !== undefined) for (const [index, file] of files) bytes.set(hashesOf(file, chunksOf), chunksAt + inodes[index]!.first * HASH_BYTES);
-  writeText(bytes.subarray(chunksAt + chunks * HASH_BYTES), text.whole());
-  return { bytes, files };
-}
-
-function hashesOf(file: LayerFile, chunksOf: (file: LayerFile) => Uint8Array): Uint8Array {
-  const hashes = chunksOf(file);
-  assert(hashes.length === chunkCount(file.size) * HASH_BYTES, 'a file has a hash for each chunk');
-  return hashes;
-}
-
-function numberInodes(root: LayerDirectory): { readonly inodes: Numbered[]; readonly entries: NumberedEntry[]; readonly hasMarks: boolean } {
-  const inodes: Numbered[] = [{ node: root, depth: 0, links: 2, parent: 0, entry: NONE, first: 0, count: 0 }];
-  const known = new Map<LayerNode, number>();
-  const entries: NumberedEntry[] = [];
-  let hasMarks = false;
-  for (let index = 0; index < inodes.length; index++) {
-    const item = inodes[index]!;
-    if (item.node.kind !== 'directory') continue;
-    hasMarks ||= item.node.isOpaque;
-    item.first = entries.length;
-    const held = item.node.entries;
-    for (const name of [...held.keys()].sort()) {
-      const entry = held.get(name)!;
-      const inode = entry === 'whiteout' ? NONE : numberOf(entry, item.depth + 1);
-      if (entry === 'whiteout') hasMarks = true;
-      else if (entry.kind === 'directory') {
-        const child = inodes[inode]!;
-        child.parent = index;
-        child.entry = entries.length;
-        child.links = 2;
-        item.links++;
-      }
-      entries.push({ name, inode });
-    }
-    item.count = entries.length - item.first;
-    if (entries.length > limits.IMAGE_ENTRIES_MAX) throw new StillpointError('E_IMAGE_LIMIT', `the layers together have more than ${limits.IMAGE_ENTRIES_MAX} names`);
-  }
-  function numberOf(node: LayerNode, depth: number): number {
-    const before = known.get(node);
-    if (before !== undefined) {
-      assert(node.kind !== 'directory', 'a directory has one name');
-      inodes[before]!.links++;
-      return before;
-    }
-    if (depth > limits.IMAGE_DEPTH_MAX) throw new StillpointError('E_IMAGE_LIMIT', `the directories of the layers lie more than ${limits.IMAGE_DEPTH_MAX} deep`);
-    known.set(node, inodes.length);
-    inodes.push({ node, depth, links: 1, parent: 0, entry: 0, first: 0, count: 0 });
-    return inodes.length - 1;
-  }
-  return { inodes, entries, hasMarks };
-}
-
-function writeInode(view: DataView, at: number, { node, links, parent, entry, first, count }: Numbered): void {
-  view.setUint32(at, node.mode, true);
-  view.setUint32(at + 4, node.uid, true);
-  view.setUint32(at + 8, node.gid, true);
-  view.setUint32(at + 12, links, true);
-  view.setBigInt64(at + 16, node.mtime, true);
-  view.setBigUint64(at + 24, BigInt(sizeField(node)), true);
-  view.setUint32(at + 32, first, true);
-  view.setUint32(at + 36, count, true);
-  view.setUint32(at + 40, parent, true);
-  view.setUint32(at + 44, entry, true);
-}
-
-function sizeField(node: LayerNode): number {
-  switch (node.kind) {
-    case 'directory': return (node.isOpaque ? OPAQUE : 0) + (node.isImplied ? IMPLIED : 0);
-    case 'file': return node.size;
-    case 'symlink': return node.target.length;
-    case 'special': return node.device;
-  }
-}
-
-/** Texts one after another, each once. */
-class TextPool {
-  readonly #places = new Map<string, number>();
-  length = 0;
-
-  /** Where the text lies. */
-  add(text: string): number {
-    const known = this.#places.get(text);
-    if (known !== undefined) return known;
-    const place = this.length;
-    this.#places.set(text, place);
-    this.length += text.length;
-    return place;
-  }
-
-  whole(): string {
-    return [...this.#places.keys()].join('');
-  }
-}
-
-export function chunkCount(size: number): number {
-  return Math.ceil(size / limits.IMAGE_CHUNK_BYTES);
-}
 
 /** Reads a file's bytes: [offset, offset + length) lie within it. */
 export type ReadFile = (file: number, offset: number, length: number) => Uint8Array;
@@ -436,25 +278,9 @@ class Checker {
   }
 }
 
-/** Writes a byte string. */
-function writeText(bytes: Uint8Array, text: string): void {
-  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
-}
-
 /** Bytes as a byte string. */
 function readText(bytes: Uint8Array): string {
   let text = '';
   for (let at = 0; at < bytes.length; at += TEXT_PIECE) text += String.fromCharCode(...bytes.subarray(at, at + TEXT_PIECE));
   return text;
-}
-
-/** Hexadecimal digits. */
-export function hex(bytes: Uint8Array): string {
-  let out = '';
-  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
-  return out;
-}
-
-function malformed(what: string): StillpointError {
-  return new StillpointError('E_IMAGE_FORMAT', `the catalog of the image ${what}`);
 }

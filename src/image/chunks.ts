@@ -4,7 +4,8 @@
  * What this does NOT do: keep chunks (the caller's `chunk` does, and verifies them).
  */
 import { limits, StillpointError } from '../core/index.ts';
-import { hex, type ImageCatalog, type ReadFile } from './catalog.ts';
+import type { ImageCatalog, ReadFile } from './catalog.ts';
+import { hex } from './catalog-format.ts';
 
 /** The bytes of a chunk. Throws when they are gone or damaged. */
 export type ReadChunk = (hash: string) => Uint8Array;

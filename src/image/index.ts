@@ -1,5 +1,7 @@
 /** image: what an image or layer is: tar archives, whiteouts, the catalog; pure. */
-export { encodeCatalog, ImageCatalog, chunkCount, type ReadFile } from './catalog.ts';
+export { ImageCatalog, type ReadFile } from './catalog.ts';
+export { chunkCount } from './catalog-format.ts';
+export { encodeCatalog } from './catalog-writer.ts';
 export { CONFIG_TEXT_MAX, decodeImageConfig, encodeImageConfig, type ImageConfig } from './config.ts';
 export { chunkedRead, chunksOf, hashAt, readChunks, type ReadChunk } from './chunks.ts';
 export { emptyDirectory, LayerBuilder, layOver, mountedAt, printable, type FileBytes, type LayerDirectory, type LayerFile, type LayerNode } from './layer.ts';
