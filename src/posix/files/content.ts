@@ -4,16 +4,17 @@
  *   allocated pages (runs)   [0,3)      [7,8)          counted against the file system's space, visible as st_blocks and SEEK_DATA
  *   stored pages (map)       0 1        7              pages that were written; an allocated page without bytes reads as zeros
  *   late pages (runs)        [0,2)                     allocated pages of a restored file that nobody needed yet: stored ones come from the snapshot, clean
- *   base pages (runs)             [3,6)                pages of an image file that nobody changed: read from the image, visible, not counted
+ *   base pages (runs)             [3,6)                pages of an image file that nobody changed (base-pages.ts): visible, not counted
  *
  * Invariants: bytes at and beyond `size` are zero, except in pages allocated beyond the end by fallocate (zero too); a stored page is
- * allocated; no page is both allocated and of the base; of the base only bytes below `baseSize` show; a page whose bytes changed since
+ * allocated; no page is both allocated and of the base; a page whose bytes changed since
  * markClean() is dirty. Sizes and offsets are bytes, safe integers.
  * A long file: bytes, allocation, dirty marks and the way back of a page change together, in one place.
  * What this does NOT do: permissions, times, limits on sizes (FileSystem).
  */
 import { assert, limits, type Undo } from '../../core/index.ts';
 import { Lender, type Loan, type PageSource } from '../../engine/index.ts';
+import { BasePages, type BaseState, type FileBase } from './base-pages.ts';
 import { PageRuns } from './page-runs.ts';
 import { RecentChanges, type PageRange } from './recent-changes.ts';
 
@@ -30,27 +31,15 @@ export interface PageSpace {
   resized?(): void;
 }
 
-/** The bytes of an image file, which never change. */
-export interface FileBase {
-  readonly size: number;
-  /** Bytes that lie within the size. Throws StillpointError when the host cannot give them. */
-  read(offset: number, length: number): Uint8Array;
-}
-
 /** A page before it was changed; undefined: it was not stored. */
 interface Before { readonly page: number; readonly bytes: Uint8Array | undefined; readonly wasDirty: boolean }
-
-/** What is left of the base: bytes below `size`, in the pages of `runs`. */
-export interface BaseState { readonly size: number; readonly runs: readonly number[] }
 
 interface ContentState { readonly size: number; readonly runs: readonly number[]; readonly base?: FileBase; readonly left?: BaseState }
 
 export class FileContent {
   /** `file/<inode>`: the name of the page object. */
   readonly name: string;
-  readonly #base: FileBase | undefined;
-  readonly #basePages: PageRuns;
-  #baseSize: number;
+  readonly #base: BasePages;
   readonly #space: PageSpace;
   readonly #pages = new Map<number, Uint8Array>();
   readonly #dirty = new Set<number>();
@@ -72,9 +61,7 @@ export class FileContent {
 
   constructor(name: string, space: PageSpace, state: ContentState = { size: 0, runs: [] }) {
     this.name = name;
-    this.#base = state.base;
-    this.#baseSize = state.left?.size ?? state.base?.size ?? 0;
-    this.#basePages = new PageRuns(state.left?.runs ?? (this.#baseSize === 0 ? [] : [0, Math.ceil(this.#baseSize / PAGE_BYTES)]));
+    this.#base = new BasePages(state.base, state.left);
     this.#space = space;
     this.#size = state.size;
     this.#allocated = new PageRuns(state.runs);
@@ -88,7 +75,7 @@ export class FileContent {
 
   /** Pages that hold data, as st_blocks counts them. */
   get pagesAllocated(): number {
-    return this.#allocated.count + this.#basePages.count;
+    return this.#allocated.count + this.#base.pages.count;
   }
 
   /** Whether some pages are the guest's own. */
@@ -98,14 +85,12 @@ export class FileContent {
 
   /** Whether the content is that of the image file below, untouched. */
   get isBase(): boolean {
-    const base = this.#base;
-    return base !== undefined && this.#allocated.count === 0 && this.#size === base.size && this.#baseSize === base.size
-      && this.#basePages.count === Math.ceil(base.size / PAGE_BYTES);
+    return this.#allocated.count === 0 && this.#base.isAllOf(this.#size);
   }
 
   /** What still comes from the image, for a checkpoint. */
   baseState(): BaseState {
-    return { size: this.#baseSize, runs: this.#basePages.bounds() };
+    return this.#base.state();
   }
 
   /** Canonical form of the allocation: start, end, start, end, ... */
@@ -122,7 +107,7 @@ export class FileContent {
 
   /** Whether reading asks nobody outside: nothing of an image, nothing of a snapshot. */
   get isHere(): boolean {
-    return this.#source === undefined && this.#basePages.count === 0;
+    return this.#source === undefined && this.#base.pages.count === 0;
   }
 
   /** Copies the bytes from `offset` on, all of which lie within the size, over what is in `out`. */
@@ -137,11 +122,9 @@ export class FileContent {
     for (let at = offset; at < end;) {
       const page = Math.floor(at / PAGE_BYTES);
       const within = at - page * PAGE_BYTES;
-      if (this.#basePages.has(page)) {
-        const runEnd = Math.min(end, this.#basePages.nextGap(page) * PAGE_BYTES);
-        const shown = Math.min(runEnd, this.#baseSize);
-        if (shown > at) out.set(this.#base!.read(at, shown - at), at - offset);
-        out.fill(0, Math.max(at, shown) - offset, runEnd - offset);
+      if (this.#base.pages.has(page)) {
+        const runEnd = Math.min(end, this.#base.pages.nextGap(page) * PAGE_BYTES);
+        this.#base.read(at, out.subarray(at - offset, runEnd - offset));
         at = runEnd;
         continue;
       }
@@ -176,7 +159,7 @@ export class FileContent {
   /** Sets the size: pages past it are given back, the rest of the last page becomes zero; growing leaves a hole. */
   truncate(size: number): void {
     this.#changes?.forget();
-    this.#baseSize = Math.min(this.#baseSize, size);
+    this.#base.cut(size);
     if (size < this.#size || this.#allocated.nextMember(Math.ceil(size / PAGE_BYTES)) !== undefined) {
       this.#drop(Math.ceil(size / PAGE_BYTES), Number.MAX_SAFE_INTEGER);
       this.#zero(size, Math.ceil(size / PAGE_BYTES) * PAGE_BYTES);
@@ -188,10 +171,10 @@ export class FileContent {
   allocate(offset: number, length: number): boolean {
     const start = Math.floor(offset / PAGE_BYTES);
     const end = Math.ceil((offset + length) / PAGE_BYTES);
-    if (!this.#space.take(end - start - this.#allocated.countIn(start, end) - this.#basePages.countIn(start, end))) return false;
+    if (!this.#space.take(end - start - this.#allocated.countIn(start, end) - this.#base.pages.countIn(start, end))) return false;
     for (let page = start; page < end;) {
-      const gap = Math.min(end, this.#basePages.nextGap(page)); // Pages of the base hold data already.
-      const next = Math.min(end, this.#basePages.nextMember(gap) ?? end);
+      const gap = Math.min(end, this.#base.pages.nextGap(page)); // Pages of the base hold data already.
+      const next = Math.min(end, this.#base.pages.nextMember(gap) ?? end);
       this.#allocated.add(gap, next);
       page = next;
     }
@@ -212,7 +195,7 @@ export class FileContent {
     const first = Math.ceil(offset / PAGE_BYTES);
     const last = Math.floor(end / PAGE_BYTES);
     const cut = [offset, end].filter((at) => at % PAGE_BYTES !== 0).map((at) => Math.floor(at / PAGE_BYTES));
-    const edges = [...new Set(cut)].filter((page) => this.#basePages.has(page));
+    const edges = [...new Set(cut)].filter((page) => this.#base.pages.has(page));
     for (const page of edges) if (this.#pageForWrite(page) === undefined) return false;
     if (first > last) {
       this.#zero(offset, end);
@@ -228,7 +211,7 @@ export class FileContent {
   seekData(offset: number): number | undefined {
     if (offset >= this.#size) return undefined;
     const start = Math.floor(offset / PAGE_BYTES);
-    const page = least(this.#allocated.nextMember(start), this.#basePages.nextMember(start));
+    const page = least(this.#allocated.nextMember(start), this.#base.pages.nextMember(start));
     if (page === undefined || page * PAGE_BYTES >= this.#size) return undefined;
     return Math.max(offset, page * PAGE_BYTES);
   }
@@ -238,7 +221,7 @@ export class FileContent {
     let page = Math.floor(offset / PAGE_BYTES);
     for (let before = -1; before !== page;) {
       before = page;
-      page = this.#basePages.nextGap(this.#allocated.nextGap(page));
+      page = this.#base.pages.nextGap(this.#allocated.nextGap(page));
     }
     return Math.min(this.#size, Math.max(offset, page * PAGE_BYTES));
   }
@@ -297,14 +280,13 @@ export class FileContent {
     this.#transaction = transaction;
     this.#isKept.clear();
     const height = this.#before.length;
-    const [size, baseSize, mappings] = [this.#size, this.#baseSize, this.mappings];
-    const runs = [this.#allocated.mark(), this.#basePages.mark()];
+    const [size, mappings] = [this.#size, this.mappings];
+    const runs = [this.#allocated.mark(), this.#base.mark()];
     return () => {
       if (this.#before.length > height || this.#size !== size) this.#changes?.forget();
       while (this.#before.length > height) this.#putBack(this.#before.pop()!);
       this.#isKept.clear();
       this.#size = size;
-      this.#baseSize = baseSize;
       this.mappings = mappings;
       for (const undo of runs) undo();
     };
@@ -382,21 +364,10 @@ export class FileContent {
         if (!this.#space.take(1)) return undefined;
         this.#allocated.add(page, page + 1);
       }
-      bytes = this.#basePage(page);
+      bytes = this.#base.takePage(page);
       this.#pages.set(page, bytes);
     }
     this.#dirty.add(page);
-    return bytes;
-  }
-
-  /** A fresh page: a copy of the base's when it had that page, which is then no longer the base's. */
-  #basePage(page: number): Uint8Array {
-    const bytes = new Uint8Array(PAGE_BYTES);
-    if (!this.#basePages.has(page)) return bytes;
-    const start = page * PAGE_BYTES;
-    const shown = Math.min(this.#baseSize, start + PAGE_BYTES) - start;
-    if (shown > 0) bytes.set(this.#base!.read(start, shown));
-    this.#basePages.remove(page, page + 1);
     return bytes;
   }
 
@@ -412,7 +383,7 @@ export class FileContent {
   }
 
   #drop(first: number, end: number): void {
-    this.#basePages.remove(first, end);
+    this.#base.pages.remove(first, end);
     const before = this.#allocated.count;
     for (let page = this.#allocated.nextMember(first); page !== undefined && page < end;) {
       const gap = Math.min(end, this.#allocated.nextGap(page));

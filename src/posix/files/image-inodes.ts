@@ -6,7 +6,8 @@
  */
 import { assert } from '../../core/index.ts';
 import { DEVICE_MINORS, KIND, type ImageNode, type ImageTree } from '../../image/index.ts';
-import { FileContent, type FileBase, type PageSpace } from './content.ts';
+import type { FileBase } from './base-pages.ts';
+import { FileContent, type PageSpace } from './content.ts';
 import { DirectoryEntries, FIRST_COOKIE, type BaseEntries } from './directory-entries.ts';
 import { deviceNumber, deviceOf, type DirectoryInode, type FileInode, type Inode } from './inode.ts';
 import { Pipe } from './pipe.ts';

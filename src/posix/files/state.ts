@@ -15,7 +15,8 @@
 import { limits, StillpointError, type Canonical } from '../../core/index.ts';
 import type { Loan, PageSource } from '../../engine/index.ts';
 import type { ImageTree } from '../../image/index.ts';
-import { FileContent, type BaseState, type FileBase } from './content.ts';
+import type { BaseState, FileBase } from './base-pages.ts';
+import { FileContent } from './content.ts';
 import { DirectoryEntries } from './directory-entries.ts';
 import { FileSystem, type FileSystemHost } from './file-system.ts';
 import { S_IF } from './flags.ts';
