@@ -4,7 +4,7 @@
  * STILLPOINT_SLOW=1 kills two hundred times; STILLPOINT_SEED=N repeats moments and places.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, cpSync, openSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, openSync, readFileSync, rmSync, statfsSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Bench, complaint } from '../cli/command.ts';
@@ -132,6 +132,37 @@ it('a repair that finds the disk full says so, and works when there is room', ()
     execFileSync('umount', [small]);
   }
 }, 600_000);
+
+it('on a file system that is mounted read-only everything that reads works, and what writes is refused in our words', () => {
+  const place = bench.makeDirectory('read-only');
+  const store = `${place}/store`;
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=200m', 'tmpfs', place]);
+  try {
+    expect(bench.stillpoint(['export', 'busy', 'calm.stillpoint']).status).toBe(0);
+    expect(bench.stillpoint(['import', 'calm.stillpoint', '--store', store]).status).toBe(0);
+    execFileSync('mount', ['-o', 'remount,ro', place]);
+    for (const words of [['ls'], ['show', 'busy'], ['checkpoints', 'busy'], ['log', 'busy'], ['stats'], ['fsck'], ['export', 'busy', 'calm-2.stillpoint']]) {
+      const seen = bench.stillpoint([...words, '--store', store]);
+      expect([seen.status, seen.stderr], words.join(' ')).toEqual([0, '']);
+    }
+    for (const words of [['resume', 'busy'], ['fork', 'busy', '--name', 'two'], ['rollback', 'busy', '--to', '1'], ['gc'], ['rm', 'busy'], ['import', '--update', 'calm.stillpoint'], ['fsck', '--repair']]) {
+      const seen = bench.stillpoint([...words, '--store', store]);
+      expect([seen.status, complaint(seen)], words.join(' ')).toEqual([125, 'E_STORE_OPEN']);
+      expect(seen.stderr).toMatch(/cannot be opened for this command: it lies on a file system that is mounted read-only/);
+    }
+  } finally {
+    execFileSync('umount', [place]);
+  }
+}, 600_000);
+
+it('a store under a symbolic link is the store, and a link that leads nowhere is said to be one', () => {
+  symlinkSync(bench.store, bench.path('link'));
+  expect(bench.stillpoint(['ls', '-q', '--store', 'link']).stdout).toContain('busy');
+  symlinkSync('nowhere', bench.path('dangling'));
+  expect(complaint(bench.stillpoint(['ls', '--store', 'dangling']))).toBe('E_STORE_OPEN'); // There is none.
+  const seen = bench.stillpoint(['run', '--store', 'dangling', '--name', 'x', '--', program, '1', '/dev/null']);
+  expect([complaint(seen), seen.stderr.includes('leads nowhere')]).toEqual(['E_STORE_FOREIGN', true]);
+});
 
 it('a repair of damaged pages of the database takes what they held from another copy: the same run afterwards', () => {
   expect(bench.stillpoint(['export', 'busy', 'whole.stillpoint']).status).toBe(0);

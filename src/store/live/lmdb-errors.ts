@@ -7,7 +7,7 @@ import { fileError } from './lmdb-files.ts';
 
 /** Free space below which an I/O error of LMDB is a full disk: it reports a short write as EIO. */
 const FULL_SLACK_BYTES = 64 * 1024;
-export const ERRNO = { EIO: 5, EINVAL: 22, ENOSPC: 28, EDQUOT: 122 } as const;
+export const ERRNO = { EPERM: 1, EIO: 5, EACCES: 13, EINVAL: 22, ENOSPC: 28, EROFS: 30, EDQUOT: 122 } as const;
 /** MDB_INVALID, MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_PANIC. */
 const DAMAGE_CODES: readonly number[] = [-30793, -30797, -30796, -30795];
 
@@ -25,6 +25,10 @@ export function engineError(cause: unknown, where: { readonly directory: string;
     return new StillpointError('E_DISK_FULL', `${directory}: no space for the store; free some and go on`, { cause });
   }
   if (code !== undefined && DAMAGE_CODES.includes(code)) return new StillpointError('E_STORE_CORRUPT', `${directory}: the database is damaged: ${detail}`, { cause });
+  if (code === ERRNO.EROFS || code === ERRNO.EACCES || code === ERRNO.EPERM) {
+    const why = code === ERRNO.EROFS ? 'it lies on a file system that is mounted read-only' : 'this user may not use its files so';
+    return new StillpointError(otherwise, `${directory} cannot be opened for this command: ${why}; commands that only read may work, and --store names another store`, { cause });
+  }
   return fileError(cause, otherwise, directory);
 }
 

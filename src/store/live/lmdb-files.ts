@@ -6,7 +6,7 @@
  * What this does NOT do: walk the trees (lmdb-check.ts).
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, linkSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync, type Stats } from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, linkSync, lstatSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { StillpointError, type ErrorCode } from '../../core/index.ts';
 
@@ -52,7 +52,8 @@ export function inspectDirectory(directory: string): 'absent' | 'empty' | 'data'
   try {
     stats = statSync(directory);
   } catch (cause) {
-    if (isErrno(cause, 'ENOENT')) return 'absent';
+    if (isErrno(cause, 'ENOENT') && lstatSync(directory, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return 'absent';
+    if (isErrno(cause, 'ENOENT')) throw new StillpointError('E_STORE_FOREIGN', `${directory} is a symbolic link that leads nowhere; make the directory that it names, or choose another path for the store`, { cause });
     if (isErrno(cause, 'ENOTDIR')) throw new StillpointError('E_STORE_FOREIGN', `${directory}: a part of this path is a file, not a directory`, { cause });
     throw fileError(cause, 'E_STORE_OPEN', `${directory} cannot be looked at`);
   }
