@@ -51,20 +51,25 @@ export class LayerBuilder {
       if (node.kind !== 'directory') throw this.fail(`the root directory is replaced by something else (${printable(path)})`);
       return copyCommon(node, this.root);
     }
-    this.enter({ parent, path: path.slice(0, Math.max(0, path.lastIndexOf('/'))) }, name, node);
+    this.#enter({ parent, name }, node, () => path);
   }
 
   /**
    * Enters a node under a name in a directory of this layer; `path` is the directory's, without a slash at its end. Returns what is there now: the node, or the directory that
    * was there and keeps its entries; undefined when the name says what is hidden.
    */
-  enter({ parent, path: above }: { readonly parent: LayerDirectory; readonly path: string }, name: string, node: LayerNode): LayerNode | undefined {
+  enter({ parent, path }: { readonly parent: LayerDirectory; readonly path: string }, name: string, node: LayerNode): LayerNode | undefined {
+    const whole = (): string => `${path}/${name}`;
+    if (path.length + 1 + name.length >= limits.PATH_BYTES_MAX) throw this.#tooLong(whole());
+    return this.#enter({ parent, name }, node, whole);
+  }
+
+  #enter({ parent, name }: { readonly parent: LayerDirectory; readonly name: string }, node: LayerNode, path: () => string): LayerNode | undefined {
     if (name.startsWith(WHITEOUT)) {
-      this.#addWhiteout(parent, name, `${above}/${name}`);
+      this.#addWhiteout(parent, name, path());
       return undefined;
     }
-    if (node.kind === 'symlink') this.#checkTarget(`${above}/${name}`, node.target);
-    if (above.length + 1 + name.length >= limits.PATH_BYTES_MAX) throw this.#tooLong(`${above}/${name}`);
+    if (node.kind === 'symlink') this.#checkTarget(path(), node.target);
     this.#account(name);
     const old = parent.entries.get(name);
     if (old !== undefined && old !== 'whiteout' && old.kind === 'directory' && node.kind === 'directory') {

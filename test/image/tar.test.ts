@@ -65,6 +65,15 @@ describe('archives that GNU tar makes', () => {
     expect(describeLayer(layerOf(tar(root, ['--format=v7'])), SECOND)).toEqual(describeHost(root, SECOND));
   });
 
+  it('directories nearly as deep as a path can be are read from an archive', () => {
+    const root = join(directory, 'deep');
+    fs.mkdirSync(root);
+    execFileSync('sh', ['-c', `cd ${root} && n=$(printf 'd%.0s' $(seq 1 200)) && for i in $(seq 1 19); do mkdir $n && cd $n; done && mkdir $(printf 'e%.0s' $(seq 1 250))`]);
+    const bytes = tar(root, ['--format=pax']);
+    execFileSync('rm', ['-rf', root]); // Longer than a path from the root may be, so node:fs cannot.
+    expect(names(bytes).map((name) => name.length)).toContain(19 * 201 + 250);
+  });
+
   it('a directory of the host gives the layer that its archive gives', () => {
     const root = join(directory, 'same');
     fs.mkdirSync(root);
