@@ -16,12 +16,14 @@ import { decodeList, isListedNode, listedHashAt } from './location-list.ts';
 import { decodeLocation, decodePack, encodeLocations, expandSlot, isSoundSlot, namesPack, type PackSlot, type PageLocation } from './pack-format.ts';
 import { AFTER_LAST_KEY, FIRST_KEY, locationOf, PageIndex } from './page-index.ts';
 import { packKey, PackWriter } from './pack-writer.ts';
+import { entryAt, entryCount, entryLocation, isSoundSegment, segmentWith } from './shelf-format.ts';
+import { segmentsOf } from './shelves.ts';
 import { childrenOf, SnapshotReader, type PagePlace } from './reader.ts';
 import type { Root } from './state.ts';
 
 /** One record that cannot be trusted. */
 export interface BadRecord {
-  readonly table: 'nodes' | 'pages' | 'packs' | 'locations';
+  readonly table: 'nodes' | 'pages' | 'packs' | 'locations' | 'shelves';
   readonly key: Uint8Array;
   readonly code: 'E_PAGE_DAMAGED' | 'E_SNAPSHOT_FORMAT' | 'E_PAGE_MISSING';
   readonly says: string;
@@ -39,6 +41,8 @@ export class SnapshotChecker {
   readonly #located = new HashSet();
   /** Sound pages that are not where a record of their own says: location by hash. */
   readonly #elsewhere = new Map<BlobHash, Uint8Array>();
+  /** Whether a segment of a shelf has the bytes that its check sum promises, by its key. */
+  readonly #soundSegments = new Map<string, boolean>();
   readonly #soundNodes = new HashSet();
   readonly #badNodes = new Map<BlobHash, StillpointError>();
   /** Whether a root needs a page that lies in a pack and that nothing locates. */
@@ -49,7 +53,7 @@ export class SnapshotChecker {
     this.#digests = digests;
   }
 
-  /** All records of the four tables. */
+  /** All records of the five tables. */
   async records({ breathe }: CheckOptions): Promise<readonly BadRecord[]> {
     const bad: BadRecord[] = [];
     PageIndex.of(this.#store).refresh();
@@ -63,6 +67,7 @@ export class SnapshotChecker {
       if (says !== undefined) bad.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says, value: key.length === HASH_BYTES ? this.#elsewhere.get(readHash(key)) : undefined });
       await breathe(value.length);
     }
+    await this.#shelves(bad, breathe);
     await this.#lists(bad, breathe);
     for (const { key, value } of this.#store.range('nodes', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
       const says = this.#nodeTrouble(key, value);
@@ -87,6 +92,36 @@ export class SnapshotChecker {
       if (error instanceof StillpointError) return error;
       throw error;
     }
+  }
+
+  /** A segment that is damaged goes, and an entry that leads nowhere; what only they located and lies in packs all the same gets records of its own. */
+  async #shelves(bad: BadRecord[], breathe: CheckOptions['breathe']): Promise<void> {
+    const before = bad.length;
+    for (const segment of segmentsOf(this.#store)) {
+      const trouble = this.#segmentTrouble(segment);
+      if (trouble !== undefined) bad.push({ table: 'shelves', key: segment.key, code: 'E_PAGE_DAMAGED', ...trouble });
+      await breathe(segment.value.length);
+    }
+    if (bad.length > before) bad.push(...this.#unlocated((hash) => !this.#located.has(hash)));
+  }
+
+  #segmentTrouble({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): Pick<BadRecord, 'says' | 'value'> | undefined {
+    if (!isSoundSegment({ key, value }, this.#digests)) return { says: 'a segment of a shelf of locations does not have the bytes that its check sum promises' };
+    const sound: number[] = [];
+    let first: BlobHash | undefined;
+    for (let entry = 0; entry < entryCount(value); entry++) {
+      const hash = readHash(value, entryAt(entry));
+      if (this.#located.has(hash) || this.#isReadable(hash)) sound.push(entryAt(entry));
+      else first ??= hash;
+    }
+    if (first === undefined || !this.#isThere(key, value)) return undefined; // Perhaps it was merged or swept since.
+    const rest = sound.length === 0 ? undefined : segmentWith({ key, value }, sound, this.#digests);
+    return { says: `a segment of a shelf of locations names page or node ${first}, which is not where it says`, value: rest };
+  }
+
+  #isThere(key: Uint8Array, value: Uint8Array): boolean {
+    const now = this.#store.get('shelves', key);
+    return now !== undefined && sameBytes(now, value);
   }
 
   /** A list that is damaged goes; what only it located and lies in packs all the same gets records of its own. */
@@ -182,13 +217,24 @@ export class SnapshotChecker {
   /** Notes where a sound slot is, and whether its record or list says so. */
   #locate({ hash }: PackSlot, place: PageLocation, location: Uint8Array): void {
     const told = this.#store.get('pages', hash);
-    if (!isAt(told, place)) this.#elsewhere.set(readHash(hash), location);
-    if (isAt(told ?? this.#listedLocation(hash), place)) this.#located.add(readHash(hash)); // A record counts before a list, as for readers.
+    const listed = told ?? this.#listedLocation(hash); // A record counts before a list, a list before a shelf, as for readers.
+    const isShelved = listed === undefined && isAt(this.#shelvedLocation(hash), place);
+    if (!isAt(told, place) && !isShelved) this.#elsewhere.set(readHash(hash), location); // A shelf that is sound keeps them out of memory.
+    if (isShelved || isAt(listed, place)) this.#located.add(readHash(hash));
   }
 
   #listedLocation(hash: Uint8Array): Uint8Array | undefined {
     const listed = PageIndex.of(this.#store).find(hash);
     return listed === undefined ? undefined : locationOf(listed);
+  }
+
+  #shelvedLocation(hash: Uint8Array): Uint8Array | undefined {
+    const shelved = PageIndex.of(this.#store).shelves.find(hash);
+    if (shelved === undefined) return undefined;
+    const name = shelved.segment.key.join();
+    let isSound = this.#soundSegments.get(name);
+    if (isSound === undefined) this.#soundSegments.set(name, (isSound = isSoundSegment(shelved.segment, this.#digests)));
+    return isSound ? entryLocation(shelved.segment.value, shelved.at) : undefined;
   }
 
   #isReadable(hash: BlobHash): boolean {
@@ -222,26 +268,32 @@ export class SnapshotChecker {
   }
 }
 
-/** What takes a damaged pack out of use: its sound pages and nodes go into a new one. Lost is what a record of `pages` looks for here: the rest was dead, or lies in another pack as well. */
+/** What takes a damaged pack out of use: its sound pages and nodes go into a new one. Lost is what a record of `pages` or a shelf looks for here: the rest was dead, or lies in another pack as well. */
 export function salvagePack(store: Store, digests: Digests, key: Uint8Array): { readonly puts: readonly StorePut[]; readonly saved: number; readonly lost: readonly BlobHash[] } {
   const puts: StorePut[] = [];
   const expect: StoreExpectation[] = [];
+  PageIndex.of(store).forget();
   const bytes = store.get('packs', key);
   const slots = bytes === undefined ? [] : decodePack(bytes)?.slots ?? [];
   const writer = new PackWriter(store, digests, { puts, expect });
   const lost: BlobHash[] = [];
   let saved = 0;
   for (const [index, slot] of slots.entries()) {
-    const sound = salvageSlot(slot, digests, (hash) => store.has('pages', hashBytes(hash)));
+    const sound = salvageSlot(slot, digests, (hash) => store.has('pages', hashBytes(hash)) || shelvedLocation(store, hashBytes(hash)) !== undefined);
     if (sound !== undefined) {
       writer.move(sound);
       saved++;
-    } else if (locationAt(store.get('pages', slot.hash), { pack: key, slot: index }) !== undefined) {
+    } else if (locationAt(store.get('pages', slot.hash) ?? shelvedLocation(store, slot.hash), { pack: key, slot: index }) !== undefined) {
       lost.push(readHash(slot.hash));
     }
   }
   writer.finish();
   return { puts, saved, lost };
+}
+
+function shelvedLocation(store: Store, hash: Uint8Array): Uint8Array | undefined {
+  const shelved = PageIndex.of(store).shelves.find(hash);
+  return shelved === undefined ? undefined : entryLocation(shelved.segment.value, shelved.at);
 }
 
 /** A slot whose content has its hash, whatever kind its pack says it is, or a hash that the store knows: then what is damaged is the pack's idea of it. */

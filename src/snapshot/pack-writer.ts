@@ -13,6 +13,7 @@ import { HashSet } from './hash-set.ts';
 import { encodeList, LIST_PACKS_MAX, type WrittenPack } from './location-list.ts';
 import { encodeLocations, encodePack, PACK_BYTES_MAX, PACK_SLOTS_MAX, slotBytes, trimmedLength, type PackSlot } from './pack-format.ts';
 import { PageIndex, type SnapshotStore } from './page-index.ts';
+import { SEGMENT_ENTRIES } from './shelves.ts';
 
 /** Takes packs as they are filled, so that they need not be kept until the batch is committed. */
 export interface PackSink {
@@ -21,12 +22,9 @@ export interface PackSink {
   put(pack: StorePut): void;
 }
 
-/** From how many new pages on a capture writes a list, and how many pages may be in lists before they become records of their own. */
-export interface ListLimits { readonly pagesMin: number; readonly pagesMax: number }
-/**
- * A list of 64 pages is 2 KiB; smaller ones would be many. 65 536 pages: two megabytes to read for whoever opens the store, some ten pages for each leaf of the table when
- * they become records, in a store of 1 GiB.
- */
+/** From how many new pages on a capture writes a list, how many pages may be in lists before they go on a shelf, and how many a segment of it has. */
+export interface ListLimits { readonly pagesMin: number; readonly pagesMax: number; readonly segmentEntries?: number }
+/** A list of 64 pages is 2 KiB; smaller ones would be many. 65 536 pages: two megabytes to read for whoever opens the store. */
 export const LIST_LIMITS: ListLimits = { pagesMin: 64, pagesMax: 65_536 };
 /** Pages in a row that the store did not have before only one in LOOKED_UP is looked for: a machine that makes new content all the time. The first of each capture always are. */
 const STRANGERS_MAX = 1024;
@@ -53,6 +51,7 @@ export class PackWriter {
   readonly #index: PageIndex;
   readonly #seen: HashSet;
   readonly #relied = new Set<StorePut>();
+  readonly #segments = new Set<string>();
   readonly #written: WrittenPack[] = [];
   readonly #guards = new BigUint64Array(PACK_SLOTS_MAX);
   #slab = new Uint8Array(0);
@@ -129,7 +128,7 @@ export class PackWriter {
   }
 
   /** The same for a capture, with lists; what it returns is called when the batch is committed. */
-  finishLists({ pagesMin, pagesMax }: ListLimits): () => void {
+  finishLists({ pagesMin, pagesMax, segmentEntries = SEGMENT_ENTRIES }: ListLimits): () => void {
     this.#endPacks();
     const count = this.#pageCount + this.#nodeCount;
     if (count < pagesMin) {
@@ -142,13 +141,13 @@ export class PackWriter {
       this.#batch.puts.push(...lists);
       return () => lists.forEach((list) => this.#index.add(list));
     }
+    const shelf = this.#index.shelves.add(this.#index.entriesWith(lists), this.#digests, { id: lists[0]!.key, entriesMean: segmentEntries, firstTier: pagesMax });
+    for (const put of shelf.puts) this.#batch.puts.push(put);
+    for (const expected of shelf.expect) this.#batch.expect.push(expected);
     const old = this.#index.lists;
-    for (const put of this.#index.recordsWith(lists)) this.#batch.puts.push(put);
-    for (const list of old) {
-      this.#rely(list);
-      this.#batch.deletes!.push({ table: 'locations', key: list.key }); // A capture's batch has them.
-    }
-    return () => this.#index.clear();
+    for (const list of old) this.#rely(list);
+    this.#batch.deletes!.push(...shelf.deletes, ...old.map(({ key }): StoreDelete => ({ table: 'locations', key }))); // A capture's batch has them.
+    return () => this.#index.forget();
   }
 
   #isStored(hash: Uint8Array): boolean {
@@ -159,16 +158,25 @@ export class PackWriter {
     }
     if (!this.#lookUps.mustLook()) return false;
     const location = this.#store.get('pages', hash);
-    this.#lookUps.note(location !== undefined);
-    if (location === undefined) return false;
-    this.#batch.expect.push({ table: 'pages', key: hash.slice(), value: location });
-    return true;
+    const shelved = location === undefined ? this.#index.shelves.find(hash) : undefined;
+    this.#lookUps.note(location !== undefined || shelved !== undefined);
+    if (location !== undefined) this.#batch.expect.push({ table: 'pages', key: hash.slice(), value: location });
+    else if (shelved !== undefined) this.#relyOnSegment(shelved.segment);
+    return location !== undefined || shelved !== undefined;
   }
 
   #rely(list: StorePut): void {
     if (this.#relied.has(list)) return;
     this.#relied.add(list);
     this.#batch.expect.push(list);
+  }
+
+  /** Each is read anew for each page. */
+  #relyOnSegment(segment: StorePut): void {
+    const name = segment.key.join();
+    if (this.#segments.has(name)) return;
+    this.#segments.add(name);
+    this.#batch.expect.push(segment);
   }
 
   #packNode(hash: Uint8Array, bytes: Uint8Array): void {

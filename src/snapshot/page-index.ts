@@ -1,14 +1,14 @@
 /**
- * Where pages and packed nodes lie: records of the table `pages`, and lists of large captures (location-list.ts) that did not become such records yet.
+ * Where pages and packed nodes lie: records of the table `pages`, lists of large captures (location-list.ts), and the shelves that such lists end on (shelves.ts).
  *
  *   capture of few pages ────────────────────────► pages: a record a page
- *   capture of many pages ─► locations: one list          ▲  sorted, a leaf of the table at a time
- *                            …                            │
- *                            many lists ──────────────────┘
+ *   capture of many pages ─► locations: one list
+ *                            …
+ *                            many lists ─────────► shelves: all of them, sorted
  *
  * Why: a record a page lands in a leaf of its own, for hashes are spread evenly; finding, copying and writing that leaf costs as much as the page itself.
  * Invariants: what a list says is true as long as the list is in the store: whoever deletes packs settles the lists first. Lists are known as of the last refresh();
- * a capture that relies on one expects it in its commit, a reader that misses a page, or the pack of one, looks again. A record of the table `pages` counts before a list.
+ * a capture that relies on one expects it in its commit, a reader that misses a page, or the pack of one, looks again. A record of the table `pages` counts before a list, a list before a shelf.
  * What this does NOT do: commit, check that packs hold what lists say (check.ts does).
  */
 import { assert, type BlobHash, type Digests } from '../core/index.ts';
@@ -16,9 +16,10 @@ import type { Store, StoreBatch, StorePut } from '../store/index.ts';
 import { HASH_BYTES, readHash } from './format.ts';
 import { decodeList, isListedNode, listedHashAt, listedPackAt } from './location-list.ts';
 import { decodeLocation, LOCATION_BYTES, PACK_NAME_BYTES, PACK_SLOTS_MAX, slotByte, writeLocation } from './pack-format.ts';
+import { entryAt, entryCount, entryLocation, ENTRY_BYTES, orderWord } from './shelf-format.ts';
+import { segmentsOf, Shelves, type SnapshotStore, type SortedEntries } from './shelves.ts';
 
-/** What is read of a store: single records, and the lists. */
-export type SnapshotStore = Pick<Store, 'get' | 'range'>;
+export type { SnapshotStore } from './shelves.ts';
 /** A page or node of a list: where its hash lies in the list, and its slot in its pack. */
 export interface ListedPage { readonly list: StorePut; readonly hashAt: number; readonly slot: number; readonly isNode: boolean }
 
@@ -109,9 +110,11 @@ export class PageIndex {
   #slots = new Uint32Array(SLOTS_FIRST * 2);
   #pages = new ListedPages();
   #isLoaded = false;
+  readonly shelves: Shelves;
 
   private constructor(store: SnapshotStore) {
     this.#store = store;
+    this.shelves = new Shelves(store);
   }
 
   /** The one for a store object: lists are read once for all who read it. */
@@ -141,11 +144,10 @@ export class PageIndex {
   location(hash: Uint8Array): Uint8Array | undefined {
     const stored = this.#store.get('pages', hash);
     if (stored !== undefined) return stored;
-    const known = this.find(hash);
-    if (known !== undefined) return locationOf(known);
+    const known = this.#unrecorded(hash);
+    if (known !== undefined) return known;
     this.refresh();
-    const listed = this.find(hash);
-    return listed === undefined ? this.#store.get('pages', hash) : locationOf(listed);
+    return this.#unrecorded(hash) ?? this.#store.get('pages', hash);
   }
 
   /** The page in a known list. */
@@ -155,9 +157,20 @@ export class PageIndex {
     return place === 0 ? undefined : this.#pages.page(place - 1);
   }
 
-  /** Looks at the store's lists anew. */
+  #unrecorded(hash: Uint8Array): Uint8Array | undefined {
+    const listed = this.find(hash);
+    if (listed !== undefined) return locationOf(listed);
+    const shelved = this.shelves.find(hash);
+    return shelved === undefined ? undefined : entryLocation(shelved.segment.value, shelved.at);
+  }
+
+  /** Looks at the store's lists and shelves anew. */
   refresh(): void {
-    this.clear();
+    this.#read({ trustsFilters: false });
+  }
+
+  #read(shelves: { readonly trustsFilters: boolean }): void {
+    this.#clear(shelves);
     for (const { key, value } of this.#store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })) this.add({ table: 'locations', key, value });
   }
 
@@ -178,14 +191,14 @@ export class PageIndex {
     });
   }
 
-  /** Looks at the store's lists anew when it is asked next. */
+  /** Looks at the store's lists and shelves anew when it is asked next. */
   forget(): void {
-    this.clear();
+    this.#clear({ trustsFilters: true });
     this.#isLoaded = false;
   }
 
-  /** There are no lists. */
-  clear(): void {
+  #clear(shelves: { readonly trustsFilters: boolean }): void {
+    this.shelves.forget(shelves);
     this.#lists = new Map();
     this.#slots = new Uint32Array(SLOTS_FIRST * 2);
     this.#pages = new ListedPages();
@@ -200,16 +213,16 @@ export class PageIndex {
     return names;
   }
 
-  /** Every known page and those of `more` as records of the table `pages`, in the order of that table. */
-  recordsWith(more: readonly StorePut[]): readonly StorePut[] {
+  /** Every known page and those of `more`, as a shelf has them. */
+  entriesWith(more: readonly StorePut[]): readonly SortedEntries[] {
     this.#load();
     const all = this.#pages.copy();
     for (const list of more) all.add(list);
-    return sortedRecords(all);
+    return sortedEntries(all);
   }
 
   #load(): void {
-    if (!this.#isLoaded) this.refresh();
+    if (!this.#isLoaded) this.#read({ trustsFilters: true });
   }
 
   #grow(): void {
@@ -255,71 +268,42 @@ function isSameHash(a: Uint8Array, at: number, { bytes, offset }: { readonly byt
   return true;
 }
 
-/** Neighbours in the table are put one after the other: the first four bytes of the hash decide, with the place behind them in one number. */
-function sortedRecords(pages: ListedPages): readonly StorePut[] {
-  const records: StorePut[] = [];
-  const locations = new Uint8Array(pages.count * LOCATION_BYTES); // One piece: LMDB's package asks V8 for the address of each.
+/** HOT PATH: as entries, once, or for each PLACES_MAX pages. The first four bytes of the hash decide, with the place behind them in one number. */
+function sortedEntries(pages: ListedPages): readonly SortedEntries[] {
+  const sorted: SortedEntries[] = [];
   for (let first = 0; first < pages.count; first += PLACES_MAX) {
     const order = new Float64Array(Math.min(PLACES_MAX, pages.count - first));
-    for (let place = 0; place < order.length; place++) {
-      const bytes = pages.bytes(first + place);
-      const at = pages.hashAt(first + place);
-      order[place] = (((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0) * PLACES_MAX + place;
-    }
+    for (let place = 0; place < order.length; place++) order[place] = orderWord(pages.bytes(first + place), pages.hashAt(first + place)) * PLACES_MAX + place;
     order.sort();
+    const target = new Uint8Array(order.length * ENTRY_BYTES);
     for (let index = 0; index < order.length; index++) {
       const place = first + (order[index]! % PLACES_MAX);
-      const at = (first + index) * LOCATION_BYTES;
-      writeRecord(pages, place, { locations, at });
-      records.push(new LocationRecord(pages.bytes(place), pages.hashAt(place), { locations, at }));
+      const slot = pages.slot(place);
+      writeEntry(pages.bytes(place), { hashAt: pages.hashAt(place), slot, last: slotByte(slot, pages.isNode(place)) }, { target, at: index * ENTRY_BYTES });
     }
+    sorted.push({ pieces: [target], start: 0, count: order.length });
   }
-  return records;
+  return sorted;
 }
 
-/** HOT PATH. */
-function writeRecord(pages: ListedPages, place: number, { locations, at }: { readonly locations: Uint8Array; readonly at: number }): void {
-  const list = pages.bytes(place);
-  const slot = pages.slot(place);
-  const packAt = listedPackAt(list, pages.hashAt(place), slot);
-  for (let index = 0; index < PACK_NAME_BYTES; index++) locations[at + index] = list[packAt + index]!;
-  locations[at + PACK_NAME_BYTES] = slotByte(slot, pages.isNode(place));
-}
-
-/**
- * A record of the table `pages` whose key and value are made when they are asked for: there are tens of thousands until the commit, and V8's collector would copy two views of each
- * several times. A structured clone of it has neither.
- */
-class LocationRecord implements StorePut {
-  readonly #list: Uint8Array;
-  readonly #hashAt: number;
-  readonly #locations: Uint8Array;
-  readonly #at: number;
-
-  constructor(list: Uint8Array, hashAt: number, { locations, at }: { readonly locations: Uint8Array; readonly at: number }) {
-    this.#list = list;
-    this.#hashAt = hashAt;
-    this.#locations = locations;
-    this.#at = at;
-  }
-
-  get table(): 'pages' {
-    return 'pages';
-  }
-
-  get key(): Uint8Array {
-    return new Uint8Array(this.#list.buffer, this.#list.byteOffset + this.#hashAt, HASH_BYTES);
-  }
-
-  get value(): Uint8Array {
-    return new Uint8Array(this.#locations.buffer, this.#at, LOCATION_BYTES);
-  }
+/** HOT PATH. `last`: the last byte of the location. */
+function writeEntry(list: Uint8Array, { hashAt, slot, last }: { readonly hashAt: number; readonly slot: number; readonly last: number }, { target, at }: { readonly target: Uint8Array; readonly at: number }): void {
+  const packAt = listedPackAt(list, hashAt, slot);
+  for (let index = 0; index < HASH_BYTES; index++) target[at + index] = list[hashAt + index]!;
+  for (let index = 0; index < PACK_NAME_BYTES; index++) target[at + HASH_BYTES + index] = list[packAt + index]!;
+  target[at + ENTRY_BYTES - 1] = last;
 }
 
 /** Pages that lie in packs, nodes not counted. */
 export function storedPages(store: SnapshotStore): number {
   let count = PageIndex.of(store).pageCount;
   for (const { value } of store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY })) if (decodeLocation(value)?.isNode === false) count++;
+  for (const { value } of segmentsOf(store)) {
+    for (let entry = 0; entry < entryCount(value); entry++) {
+      const at = entryAt(entry);
+      if (decodeLocation(entryLocation(value, at))?.isNode === false && store.get('pages', value.subarray(at, at + HASH_BYTES)) === undefined) count++;
+    }
+  }
   return count;
 }
 
@@ -331,6 +315,7 @@ export async function settleLists(store: Store, digests: Digests): Promise<void>
   for (const list of [...store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })]) {
     if (isSoundList(list, digests)) await store.commit(settledList({ ...list, table: 'locations' })); // A conflict: somebody else did it.
   }
+  PageIndex.of(store).forget();
 }
 
 /** Whether a list is what its key says. */
@@ -344,6 +329,12 @@ export function isSoundList({ key, value }: Pick<StorePut, 'key' | 'value'>, dig
 export function settledList(list: StorePut, isWanted?: (hashAt: number) => boolean): StoreBatch & { readonly puts: readonly StorePut[] } {
   const pages = new ListedPages();
   pages.add(list, isWanted);
-  const puts = sortedRecords(pages).map(({ table, key, value }) => ({ table, key, value })); // For a store whose commits go to another thread.
+  const puts: StorePut[] = [];
+  for (const { pieces, start, count } of sortedEntries(pages)) {
+    for (let entry = 0; entry < count; entry++) {
+      const at = start + entry * ENTRY_BYTES;
+      puts.push({ table: 'pages', key: pieces[0]!.slice(at, at + HASH_BYTES), value: entryLocation(pieces[0]!, at).slice() });
+    }
+  }
   return { expect: [list], deletes: [{ table: 'locations', key: list.key }], puts };
 }

@@ -1,9 +1,10 @@
 /**
  * Removes what no live root reaches: nodes, pages, and packs that are empty or mostly dead.
  *
- *   scan ─► candidates ─► lists with something dead become records ─► batch, batch, …     each is built anew when the guard has to try again, with what is reached by then
+ *   scan ─► candidates ─► lists with something dead become records ─► shelves without what is dead ─► batch, batch, …
+ *                                                                      each is built anew when the guard has to try again, with what is reached by then
  *
- * Invariants: each batch leaves every live snapshot whole, so a sweep may be killed at any moment and run again; a node that is a record of its own goes before the nodes below it, and
+ * Invariants: what is dead leaves the shelves before its records and packs go; each batch leaves every live snapshot whole, so a sweep may be killed at any moment and run again; a node that is a record of its own goes before the nodes below it, and
  * before what lies in packs. A full disk stops nothing: pieces get smaller, and what needs more room than it gives (lists and packs of which much lives) stays as it is. Dead nodes in packs go in any order: nobody believes that something is there because a node above it is. A key is deleted at most once in a sweep.
  * What this does NOT do: know what is live (walk.ts fills `reached`), or guard against other processes (the guard does).
  */
@@ -16,6 +17,8 @@ import { decodeLocation, decodePack, namesPack, PACK_NAME_BYTES } from './pack-f
 import { PackWriter } from './pack-writer.ts';
 import type { Root } from './state.ts';
 import { isSoundList, PageIndex, settledList } from './page-index.ts';
+import { entryAt, entryCount, entryLocation, isSoundSegment, segmentWith } from './shelf-format.ts';
+import { segmentsOf } from './shelves.ts';
 import { walkSnapshot, type Reached } from './walk.ts';
 
 export interface Collected { readonly nodes: number; readonly pages: number; readonly packs: number }
@@ -32,21 +35,25 @@ const DEAD_SHARE = 0.5;
 /** Records that a small batch puts. */
 const RECORDS_FEW = 16;
 const PAGE_WEIGHT = 8;
+/** Records that a segment counts for when commits are cut. */
+const SEGMENT_WEIGHT = 40;
 
 export interface SweepParts { readonly store: Store; readonly digests: Digests; readonly reached: Reached; readonly guard: SweepGuard }
 /** What seems dead, and the lists of locations. Nothing that is written after the scan is in it. */
-export interface SweepPlan { readonly nodes: readonly Uint8Array[]; readonly packs: readonly PackUse[]; readonly lists: readonly Uint8Array[] }
+export interface SweepPlan { readonly nodes: readonly Uint8Array[]; readonly packs: readonly PackUse[]; readonly lists: readonly Uint8Array[]; readonly segments: readonly Uint8Array[] }
 
 /** Every snapshot record that is not in `reached`. */
 export function scanSnapshots(store: Store, reached: Reached): SweepPlan {
   const lists = [...store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })].map(({ key }) => key);
-  return { nodes: deadNodes(store, reached), packs: packUses(store, reached), lists };
+  return { nodes: deadNodes(store, reached), packs: packUses(store, reached), lists, segments: deadSegments(store, reached) };
 }
 
 /** Deletes what the plan names and is still not in `reached`. Returns what went. */
 export async function sweepSnapshots(parts: SweepParts, plan: SweepPlan): Promise<Collected> {
   const nodes = await sweepNodes(parts, plan.nodes);
-  const packed = await sweepPacks(parts, [...plan.packs, ...await settleDead(parts, plan.lists)]);
+  const settled = await settleDead(parts, plan.lists);
+  await sweepShelves(parts, plan.segments);
+  const packed = await sweepPacks(parts, [...plan.packs, ...settled]);
   return { nodes: nodes + packed.nodes, pages: packed.pages, packs: packed.packs };
 }
 
@@ -166,6 +173,44 @@ function isReachedAt(reached: Reached, bytes: Uint8Array, hashAt: number): boole
   return reached.pages.has(hash) || reached.nodes.has(hash);
 }
 
+/** Segments that hold something dead. */
+function deadSegments(store: Store, reached: Reached): readonly Uint8Array[] {
+  const keys: Uint8Array[] = [];
+  for (const { key, value } of segmentsOf(store)) if (liveEntries(value, reached).length < entryCount(value)) keys.push(key);
+  return keys;
+}
+
+/** Offsets of the entries whose page or node lives. */
+function liveEntries(segment: Uint8Array, reached: Reached): readonly number[] {
+  const live: number[] = [];
+  for (let entry = 0; entry < entryCount(segment); entry++) if (isReachedAt(reached, segment, entryAt(entry))) live.push(entryAt(entry));
+  return live;
+}
+
+/** Takes what is dead out of segments, as far as the disk has room for it. */
+async function sweepShelves({ store, digests, reached, guard }: SweepParts, keys: readonly Uint8Array[]): Promise<void> {
+  try {
+    await inPieces(keys, () => SEGMENT_WEIGHT, async (piece, isSmallest) => void await guard(() => segmentBatch({ store, digests, reached }, piece, isSmallest)));
+  } catch (error) {
+    if (!isFull(error)) throw error;
+  }
+}
+
+/** One that is damaged is left to fsck. */
+function segmentBatch({ store, digests, reached }: Omit<SweepParts, 'guard'>, keys: readonly Uint8Array[], frees: boolean): StoreBatch {
+  const batch = { expect: [] as StoreExpectation[], deletes: [] as StoreDelete[], puts: [] as StorePut[] };
+  for (const key of keys) {
+    const value = store.get('shelves', key);
+    if (value === undefined || !isSoundSegment({ key, value }, digests)) continue;
+    const live = liveEntries(value, reached);
+    if (live.length === entryCount(value)) continue;
+    batch.expect.push({ table: 'shelves', key, value });
+    if (live.length === 0) batch.deletes.push({ table: 'shelves', key });
+    else batch.puts.push({ table: 'shelves', key, value: segmentWith({ key, value }, live, digests) });
+  }
+  return { ...batch, frees };
+}
+
 interface DeadSlot { readonly key: Uint8Array; readonly isNode: boolean }
 /** What lies in one pack by its locations: keys of what is dead at the time of the scan; weight and number of what lives. `key`: of the pack, undefined when it is lost. */
 export interface PackUse { key: Uint8Array | undefined; live: number; liveWeight: number; readonly dead: DeadSlot[] }
@@ -173,13 +218,13 @@ export interface PackUse { key: Uint8Array | undefined; live: number; liveWeight
 /** Malformed locations are dropped with their page when it is dead and left to fsck when it is live. Packs of lists are left alone (settleDead() comes to them). */
 function packUses(store: Store, reached: Reached): readonly PackUse[] {
   const uses = new Map<string, PackUse>();
-  for (const { key, value } of store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+  for (const { key, value } of recordsAndEntries(store)) {
     const location = decodeLocation(value);
     if (location === undefined) continue;
     const name = nameOf(location.pack);
     let use = uses.get(name);
     if (use === undefined) uses.set(name, (use = { key: undefined, live: 0, liveWeight: 0, dead: [] }));
-    if (!isReached(reached, key, location)) use.dead.push({ key, isNode: location.isNode });
+    if (!isReached(reached, key, location)) use.dead.push({ key: key.slice(), isNode: location.isNode });
     else {
       use.live++;
       use.liveWeight += weightOf(location);
@@ -197,6 +242,14 @@ function packUses(store: Store, reached: Reached): readonly PackUse[] {
   }
   for (const name of alike) uses.delete(name); // Also packs of which a location does not tell which it means: there is hardly ever one.
   return [...uses.values()];
+}
+
+/** Where pages and nodes are, by the records of `pages` and by shelves. */
+function* recordsAndEntries(store: Store): Generator<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
+  yield* store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY });
+  for (const { value } of segmentsOf(store)) {
+    for (let entry = 0; entry < entryCount(value); entry++) yield { key: value.subarray(entryAt(entry), entryAt(entry) + HASH_BYTES), value: entryLocation(value, entryAt(entry)) };
+  }
 }
 
 function nameOf(pack: Uint8Array): string {
@@ -238,12 +291,15 @@ function packBatch(parts: SweepParts, group: readonly PackUse[]): { readonly bat
   const puts: StorePut[] = [];
   const expect: StoreExpectation[] = [];
   let nodes = 0;
-  const listed = PageIndex.of(parts.store).packs();
+  const { shelves } = PageIndex.of(parts.store);
+  const listed = PageIndex.of(parts.store).packs(); // It knows of all shelves now.
   for (const use of group) {
     const { key: pack } = use;
     if (pack !== undefined && listed.has(readHash(pack))) continue; // Written again since the scan.
     if (pack !== undefined && use.live === 0 && use.dead.length === 0 && isNamed(parts.store, pack, expect)) continue;
     const dead = use.dead.filter((slot) => !isReached(parts.reached, slot.key, slot));
+    // An entry counts again when there is no record. It is of a segment that stayed, or that a capture has merged since the scan: the next sweep comes to it.
+    if (dead.some(({ key }) => shelves.find(key) !== undefined)) continue;
     const live = use.live + use.dead.length - dead.length;
     for (const { key, isNode } of dead) {
       deletes.push({ table: 'pages', key });
@@ -265,7 +321,7 @@ function isNamed(store: Store, pack: Uint8Array, expect: StoreExpectation[]): bo
   const bytes = store.get('packs', pack);
   for (const { hash } of (bytes === undefined ? undefined : decodePack(bytes)?.slots) ?? []) {
     const value = store.get('pages', hash);
-    if (isIn(value, pack)) return true;
+    if (isIn(value, pack) || isShelvedIn(store, hash, pack)) return true;
     expect.push({ table: 'pages', key: hash.slice(), value });
   }
   return false;
@@ -280,10 +336,16 @@ function repack({ store, digests, reached }: SweepParts, { key, batch }: { reado
   for (const slot of slots) {
     // A page may lie in two packs; only the one that its location names counts.
     const location = store.get('pages', slot.hash);
-    if (isReached(reached, slot.hash, slot) && isIn(location, key)) packs.move(slot);
+    if (isReached(reached, slot.hash, slot) && (location === undefined ? isShelvedIn(store, slot.hash, key) : isIn(location, key))) packs.move(slot);
   }
   packs.finish();
   return true;
+}
+
+/** Whether a shelf says so. */
+function isShelvedIn(store: Store, hash: Uint8Array, pack: Uint8Array): boolean {
+  for (const { segment, at } of PageIndex.of(store).shelves.all(hash)) if (isIn(entryLocation(segment.value, at), pack)) return true;
+  return false;
 }
 
 function isIn(location: Uint8Array | undefined, pack: Uint8Array): boolean {

@@ -8,7 +8,7 @@
 import { assert, StillpointError } from '../core/index.ts';
 
 /** Version that this code writes. Older ones are read, and become this one when they are opened for writing; newer ones are refused by name. */
-export const STORE_VERSION = 6;
+export const STORE_VERSION = 7;
 export const STORE_ID_BYTES = 16;
 /** Keys of all tables. LMDB's own bound is 511 for a 4 KiB page. */
 export const KEY_BYTES_MAX = 511;

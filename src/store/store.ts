@@ -17,6 +17,7 @@ export const TABLES = [
   'packs',        // SHA-256 of the hashes in it        pages with guards, tree nodes       snapshot
   'nodes',        // SHA-256                            roots, tree nodes of small captures snapshot
   'locations',    // SHA-256 of the list                where pages of a large capture lie  snapshot
+  'shelves',      // tier, id, segments, segment        where pages of many such lie        snapshot
 ] as const;
 export type Table = (typeof TABLES)[number];
 

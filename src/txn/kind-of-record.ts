@@ -24,10 +24,9 @@ const WORDS = /^(cut|cluster|answer|image|image-source|coordinator|decision|fenc
 
 /** Undefined: of none that can be told. `value`: a pack as it was before it was shrunk. */
 export function tableOf(context: Pick<StoreContext, 'digests'>, key: Uint8Array, value: Uint8Array): Table | undefined {
-  if (key.length === HASH_BYTES) {
-    const table = snapshotTableOf(context.digests, key, value) ?? (context.digests.sha256(value) === hexOfBytes(key) as BlobHash ? 'blobs' : undefined); // 32 bytes in hexadecimal.
-    if (table !== undefined) return table;
-  }
+  const table = snapshotTableOf(context.digests, key, value);
+  if (table !== undefined) return table;
+  if (key.length === HASH_BYTES && context.digests.sha256(value) === hexOfBytes(key) as BlobHash) return 'blobs'; // 32 bytes in hexadecimal.
   return tableOfRun(context, key, value) ?? tableOfText(context, new TextDecoder().decode(key), value);
 }
 

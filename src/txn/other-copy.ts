@@ -98,7 +98,7 @@ export class OtherCopy {
       case 'marks': return this.#sameRow(finding, this.#context.store.has('checkpoints', key) ? table : 'checkpoints', key); // No rule drops a marked checkpoint.
       case 'meta': return new TextDecoder().decode(key).startsWith('image') ? this.#sameRow(finding, table, key) : undefined;
       // What has no place in this store has none because of a copy.
-      case 'blobs': case 'frames': case 'checkpoints': case 'packs': case 'locations': return undefined;
+      case 'blobs': case 'frames': case 'checkpoints': case 'packs': case 'locations': case 'shelves': return undefined;
       case 'owners': return this.#runOf(key);
       default: return unreachable(table);
     }

@@ -228,10 +228,10 @@ function later(a: InstructionCount, b: InstructionCount): InstructionCount {
   return a > b ? a : b;
 }
 
-const SNAPSHOT_TABLES: ReadonlySet<Table> = new Set(['nodes', 'pages', 'packs', 'locations']);
+const SNAPSHOT_TABLES: ReadonlySet<Table> = new Set(['nodes', 'pages', 'packs', 'locations', 'shelves']);
 
 function snapshotPuts({ snapshot }: RunCommit): readonly StorePut[] {
   const puts = snapshot?.puts ?? [];
-  assert(puts.every(({ table }) => SNAPSHOT_TABLES.has(table)), 'a snapshot writes nodes, pages, packs and lists of locations');
+  assert(puts.every(({ table }) => SNAPSHOT_TABLES.has(table)), 'a snapshot writes nodes, pages, packs, lists of locations and shelves');
   return puts;
 }

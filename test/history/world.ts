@@ -53,14 +53,14 @@ export class World {
   readonly counts = { crashes: 0, stale: 0, collected: 0, conflicts: 0, updates: 0 };
 
   readonly #isTrusting: boolean;
-  /** Most worlds have lists of a few pages, and settle them often. */
+  /** Most worlds have lists of a few pages, and put them on shelves often. */
   readonly #lists: ListLimits | undefined;
 
   /** `isTrusting`: a wrong protocol on purpose: what a capture saw in the store is not expected by its commit. `hasLists`: whatever the seed. */
   constructor(seed: number, { isTrusting = false, hasLists = false }: { readonly isTrusting?: boolean; readonly hasLists?: boolean } = {}) {
     this.#isTrusting = isTrusting;
     const pages = seed % 4 === 0 && hasLists ? 4 : seed % 4;
-    if (pages !== 0) this.#lists = { pagesMin: pages, pagesMax: 12 * pages };
+    if (pages !== 0) this.#lists = { pagesMin: pages, pagesMax: 12 * pages, segmentEntries: 1 + (seed % 7) };
     this.#random = generator(seed);
     this.#store = new MortalStore(new MemoryStore());
   }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { blobHash, type BlobHash } from '../../src/core/index.ts';
-import { collect, exportSnapshots, openSnapshot, readHash, salvagePack, SnapshotChecker, SnapshotHealer, SnapshotImporter, SnapshotWriter, storedPages, type Root } from '../../src/snapshot/index.ts';
+import { collect, exportSnapshots, openSnapshot, readHash, salvagePack, settleLists, SnapshotChecker, SnapshotHealer, SnapshotImporter, SnapshotWriter, storedPages, type Root } from '../../src/snapshot/index.ts';
 import { decodeList } from '../../src/snapshot/location-list.ts';
 import { PackArena } from '../../src/snapshot/pack-arena.ts';
 import { decodeLocation, decodePack, encodePack, encodePagePack, isSoundSlot, PACK_BYTES_MAX, type PackSlot } from '../../src/snapshot/pack-format.ts';
@@ -20,6 +20,13 @@ const ALL = { from: Uint8Array.of(0), to: new Uint8Array(40).fill(255) };
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 const rows = (store: MemoryStore, table: Table): readonly StorePut[] => [...store.range(table, ALL)].map((row) => ({ table, ...row }));
 const trouble = async (store: MemoryStore): Promise<readonly string[]> => (await new SnapshotChecker(store, digests).records({ breathe: async () => {} })).map(({ table, code }) => `${table} ${code}`);
+
+/** With a record for each page and node, though many. */
+async function saveAsRecords(store: MemoryStore, machine: TestMachine): Promise<Root> {
+  const root = await save(store, new SnapshotWriter(store, digests, { pagesMin: 1, pagesMax: 1000 }), machine);
+  await settleLists(store, digests);
+  return root;
+}
 
 async function save(store: MemoryStore, writer: SnapshotWriter, machine: TestMachine): Promise<Root> {
   const capture = writer.capture(machine);
@@ -157,7 +164,7 @@ describe('packs of a large capture', () => {
     const machine = scatter(new TestMachine(), 0);
     const damaged = async (change: (pack: Uint8Array, at: number) => void): Promise<readonly unknown[]> => {
       const store = new MemoryStore();
-      const root = await save(store, new SnapshotWriter(store, digests, { pagesMin: 1, pagesMax: 1 }), machine.copy());
+      const root = await saveAsRecords(store, machine.copy());
       const [pack] = rows(store, 'packs').filter(({ value }) => decodePack(value)!.slots.some(({ isNode }) => isNode));
       const node = decodePack(pack!.value)!.slots.find(({ isNode }) => isNode)!;
       const value = pack!.value.slice();
@@ -173,7 +180,7 @@ describe('packs of a large capture', () => {
     };
     expect(await damaged((pack, at) => { pack[at + 9]! ^= 4; })).toEqual(['E_SNAPSHOT_FORMAT', ['packs E_PAGE_DAMAGED', 'pages E_PAGE_DAMAGED']]);
     const store = new MemoryStore();
-    const root = await save(store, new SnapshotWriter(store, digests, { pagesMin: 1, pagesMax: 1 }), machine.copy());
+    const root = await saveAsRecords(store, machine.copy());
     await store.commit({ deletes: rows(store, 'pages').filter(({ value }) => decodeLocation(value)!.isNode) });
     expect(() => plain(openSnapshot(store, root, digests))).toThrowError(expect.objectContaining({ code: 'E_PAGE_MISSING' }));
   });
@@ -181,7 +188,7 @@ describe('packs of a large capture', () => {
   it('two that begin alike are told from each other by what they hold, and are never collected', async () => {
     const store = new MemoryStore();
     const machine = scatter(new TestMachine(), 0, { count: 20 });
-    const root = await save(store, new SnapshotWriter(store, digests, { pagesMin: 1, pagesMax: 1 }), machine);
+    const root = await saveAsRecords(store, machine);
     const packs = rows(store, 'packs');
     const other = new MemoryStore();
     await save(other, new SnapshotWriter(other, digests), scatter(new TestMachine(), 5, { count: 40 }));
@@ -248,7 +255,7 @@ describe('repair', () => {
 
   it('what no record looks for in a damaged pack is not lost, what one does is', async () => {
     const store = new MemoryStore();
-    await save(store, new SnapshotWriter(store, digests, { pagesMin: 1, pagesMax: 1 }), scatter(new TestMachine(), 0, { count: 6 }));
+    await saveAsRecords(store, scatter(new TestMachine(), 0, { count: 6 }));
     const [pack] = rows(store, 'packs');
     const slots = decodePack(pack!.value)!.slots;
     const value = pack!.value.slice();

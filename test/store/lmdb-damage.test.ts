@@ -148,8 +148,8 @@ describe('the pages of the database', () => {
       WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory'); } } as unknown as typeof Memory; // As V8 does where addresses are scarce.
       expect(checkPages(directory)).toEqual(expected);
       const file = readFileSync(dataFile);
-      const page = usedPages(file, [2])[0]!;
-      expect(checkPages(copyOf('scarce', (bytes) => void (bytes[page * 4096 + 20]! ^= 1))).troubles.length).toBeGreaterThan(0);
+      const found = usedPages(file, [2]).map((page) => checkPages(copyOf('scarce', (bytes) => void (bytes[page * 4096 + 20]! ^= 1))).troubles.length);
+      expect(Math.max(...found)).toBeGreaterThan(0); // Some of them are free.
     } finally {
       WebAssembly.Memory = Memory;
     }

@@ -114,10 +114,10 @@ describe('opening', () => {
     const directory = await filled(1);
     const store = await existing(directory);
     const meta = store.get('meta', key('format'))!;
-    new DataView(meta.buffer, meta.byteOffset).setUint32(16, 7, true);
+    new DataView(meta.buffer, meta.byteOffset).setUint32(16, STORE_VERSION + 1, true);
     await store.commit({ puts: [{ table: 'meta', key: key('format'), value: meta }] });
     await store.close();
-    await expect(existing(directory)).rejects.toMatchObject({ code: 'E_STORE_VERSION', data: { found: 7, known: STORE_VERSION }, message: expect.stringMatching(/7.*6/) });
+    await expect(existing(directory)).rejects.toMatchObject({ code: 'E_STORE_VERSION', data: { found: STORE_VERSION + 1, known: STORE_VERSION }, message: expect.stringMatching(/8.*7/) });
   });
 
   it('no permission is E_STORE_OPEN and leaves nothing behind', () => {
@@ -287,15 +287,15 @@ describe('processes', () => {
   });
 });
 
-it.each([1, 2, 3, 4, 5])('golden: a store of format version %s is read as it is, and raised to this version when it is opened for writing', async (version) => {
+it.each([1, 2, 3, 4, 5, 6])('golden: a store of format version %s is read as it is, and raised to this version when it is opened for writing', async (version) => {
   const directory = fresh();
   cpSync(join(import.meta.dirname, 'golden', `store-v${version}`), directory, { recursive: true });
   const head = (store: LmdbStore): string => Buffer.from(store.get('meta', key('format'))!.subarray(0, 20)).toString('latin1');
   const reading = await openLmdbStore({ directory, mode: 'read-only' });
-  expect([head(reading), reading.get('marks', key('none')), [...reading.range('marks', { from: key('a'), to: key('z') })], reading.usage().tables.marks.entries]).toEqual([`stillpoint-store${String.fromCharCode(version >= 4 ? 6 : version)}\0\0\0` /* Its last commit is finished by a writer first. */, undefined, [], 0]);
+  expect([head(reading), reading.get('marks', key('none')), [...reading.range('marks', { from: key('a'), to: key('z') })], reading.usage().tables.marks.entries]).toEqual([`stillpoint-store${String.fromCharCode(version >= 4 ? 7 : version)}\0\0\0` /* Its last commit is finished by a writer first. */, undefined, [], 0]);
   await reading.close();
   const store = await existing(directory);
-  expect([head(store), store.get('runs', key('golden'))]).toEqual(['stillpoint-store\x06\0\0\0', Buffer.alloc(40, 0x5a)]);
+  expect([head(store), store.get('runs', key('golden'))]).toEqual(['stillpoint-store\x07\0\0\0', Buffer.alloc(40, 0x5a)]);
   await store.commit({ puts: [{ table: 'marks', key: key('m'), value: value(3, 1) }] });
   await store.close();
   const again = await openLmdbStore({ directory, mode: 'read-only' });
@@ -305,7 +305,7 @@ it.each([1, 2, 3, 4, 5])('golden: a store of format version %s is read as it is,
 
 it('golden: a store of this format version opens and holds what it held', async () => {
   const directory = fresh();
-  const golden = join(import.meta.dirname, 'golden', 'store-v6');
+  const golden = join(import.meta.dirname, 'golden', 'store-v7');
   if (process.env['UPDATE_GOLDEN'] === '1') {
     rmSync(golden, { recursive: true, force: true });
     const store = await create(golden);
@@ -318,7 +318,7 @@ it('golden: a store of this format version opens and holds what it held', async 
   }
   cpSync(golden, directory, { recursive: true });
   const store = await existing(directory);
-  expect(Buffer.from(store.get('meta', key('format'))!.subarray(0, 20)).toString('latin1')).toBe('stillpoint-store\x06\0\0\0');
+  expect(Buffer.from(store.get('meta', key('format'))!.subarray(0, 20)).toString('latin1')).toBe('stillpoint-store\x07\0\0\0');
   expect(store.get('runs', key('golden'))).toEqual(Buffer.alloc(40, 0x5a));
   expect(Buffer.compare(store.get('packs', key('golden'))!, value(60_000, 0x50))).toBe(0);
   expect(store.usage().tables.packs.bytes).toBeLessThan(3 * 4096); // It lies there shrunk.

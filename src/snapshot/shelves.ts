@@ -1,0 +1,255 @@
+/**
+ * The shelves of a store: where the pages of lists go that became too many (page-index.ts), sorted, a segment of some hundred and eighty at a time.
+ *
+ *   lists ─► a shelf of tier 0 ┐
+ *            three more        ┴─► one of tier 1 ┐
+ *                                  three more    ┴─► one of tier 2        a merge reads and writes each segment once, in order
+ *
+ * Why: a record a page lands in a leaf of its own and costs 2 to 3 µs; a page is written to a shelf and merged twice for a third of it.
+ * Invariants: an entry is as good as a record of the table `pages`, which counts before it: where a pack is written again, a record is put, and the entry stays behind. Whoever deletes packs takes
+ * entries of what is dead out of their segments first. Shelves are known as of the last forget(); one that others have merged meanwhile has no segments any more, and says nothing. A filter is never written.
+ * A merge expects every segment that it has read.
+ * What this does NOT do: commit.
+ */
+import { sameBytes, type Digests } from '../core/index.ts';
+import type { Store, StoreBatch, StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
+import { copyEntry, decodeSegmentKey, entriesOf, entryAt, entryCount, ENTRY_BYTES, isSoundSegment, orderWord, sealSegment, segmentKey, segmentOf, SEGMENT_HEADER_BYTES, SHELF_ID_BYTES, TIERS_MAX, type Shelf } from './shelf-format.ts';
+
+/** What is read of a store: single records, and the lists. */
+export type SnapshotStore = Pick<Store, 'get' | 'range'>;
+/** An entry: the segment that has it, and where in its value. */
+export interface Shelved { readonly segment: StorePut; readonly at: number }
+/** Entries in the order of their first words, in pieces: segments, or one that is not cut yet. `start`: bytes before the first entry of a piece. */
+export interface SortedEntries { readonly pieces: readonly Uint8Array[]; readonly start: number; readonly count: number }
+
+const FIRST_KEY = Uint8Array.of(0);
+const AFTER_LAST_KEY = new Uint8Array(500).fill(255);
+/** Entries of a segment in the mean: with their spread they fit two pages of LMDB. */
+export const SEGMENT_ENTRIES = 180;
+/** Shelves of a tier before they are merged. More: fewer merges, and more shelves to look into for a page that the store does not have. */
+const SHELVES_MERGED = 4;
+
+/** Every segment of a store, as it is now. */
+export function segmentsOf(store: SnapshotStore): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
+  return store.range('shelves', { from: FIRST_KEY, to: AFTER_LAST_KEY });
+}
+
+/** Looks into a shelf that found nothing, after which it is worth a filter: each is a copy of a segment, 3 µs. */
+const MISSES_MAX = 200;
+/** Bits of a filter for each entry: one look in sixteen that it lets through finds nothing. */
+const FILTER_BITS = 16;
+/** Of all filters of a store: 32 million entries, 60 GB of pages that lie alone with the nodes above them. Shelves beyond that have none. */
+const FILTER_BYTES_MAX = 64 * 1024 * 1024;
+
+/** A shelf that is known, with the first words of its hashes as a filter when it was often looked into for nothing. */
+interface Known { readonly shelf: Shelf; misses: number; filter: Uint8Array | undefined }
+
+export class Shelves {
+  readonly #store: SnapshotStore;
+  #known: readonly Known[] | undefined;
+  /** What was known before, by the key of the first segment. Collectors take entries out of a shelf, nobody puts one in. */
+  #before = new Map<string, Known>();
+
+  constructor(store: SnapshotStore) {
+    this.#store = store;
+  }
+
+  /** Looks for shelves anew when it is asked next. `trustsFilters`: what is known of those that are still there holds; not when something was missed. */
+  forget({ trustsFilters }: { readonly trustsFilters: boolean }): void {
+    this.#known = undefined;
+    if (!trustsFilters) this.#before.clear();
+  }
+
+  /** The first entry of a known shelf with this hash. */
+  find(hash: Uint8Array): Shelved | undefined {
+    for (const found of this.all(hash)) return found;
+    return undefined;
+  }
+
+  /** All of them. */
+  *all(hash: Uint8Array): Generator<Shelved> {
+    this.#known ??= this.#load();
+    const word = orderWord(hash, 0);
+    for (const known of this.#known) {
+      const { shelf, filter } = known;
+      if (filter !== undefined && !mayHave(filter, word)) continue;
+      const key = segmentKey(shelf, segmentOf(word, shelf.segments));
+      const value = this.#store.get('shelves', key);
+      const found = value === undefined ? [] : entriesOf(value, hash);
+      if (found.length === 0 && ++known.misses === MISSES_MAX) known.filter = this.#makeFilter(shelf);
+      for (const at of found) yield { segment: { table: 'shelves', key, value: value! }, at }; // It has them.
+    }
+  }
+
+  #load(): readonly Known[] {
+    const known = shelvesOf(this.#store).map((shelf): Known => this.#before.get(nameOf(shelf)) ?? { shelf, misses: 0, filter: undefined });
+    this.#before = new Map(known.map((each) => [nameOf(each.shelf), each]));
+    return known;
+  }
+
+  #makeFilter(shelf: Shelf): Uint8Array | undefined {
+    const rows = this.#rows(shelf);
+    const count = rows.reduce((sum, { value }) => sum + entryCount(value), 0);
+    const filter = this.#newFilter(count);
+    if (filter === undefined) return undefined;
+    for (const { value } of rows) {
+      for (let entry = 0; entry < entryCount(value); entry++) note(filter, orderWord(value, entryAt(entry)));
+    }
+    return filter;
+  }
+
+  /** Of a shelf with `count` entries; undefined when all filters together are large. */
+  #newFilter(count: number): Uint8Array | undefined {
+    let bytes = Math.ceil((count * FILTER_BITS) / 8);
+    const filter = new Uint8Array(bytes);
+    for (const known of this.#before.values()) bytes += known.filter?.length ?? 0;
+    return bytes > FILTER_BYTES_MAX ? undefined : filter;
+  }
+
+  /**
+   * Puts entries on a new shelf, with the shelves of a tier that is full. `id`: of the shelf, where there is none of this tier yet. `entriesMean`: of a segment. `firstTier`: entries of a shelf that
+   * has not been merged, at most.
+   */
+  add(entries: readonly SortedEntries[], digests: Digests, { id, entriesMean, firstTier }: { readonly id: Uint8Array; readonly entriesMean: number; readonly firstTier: number }): Required<Pick<StoreBatch, 'puts' | 'deletes' | 'expect'>> {
+    const shelves = shelvesOf(this.#store);
+    const sources = [...entries];
+    const read: StorePut[] = [];
+    let tier = 0;
+    while (tier < TIERS_MAX - 1 && countOf(entries) > firstTier * SHELVES_MERGED ** (tier + 1)) tier++;
+    for (; tier < TIERS_MAX - 1; tier++) {
+      const full = shelves.filter((shelf) => shelf.tier === tier);
+      if (full.length < SHELVES_MERGED - 1) break;
+      for (const shelf of full) {
+        const rows = this.#rows(shelf);
+        if (!rows.every((row) => isSoundSegment(row, digests))) continue; // It stays for fsck.
+        read.push(...rows);
+        sources.push({ pieces: rows.map(({ value }) => value), start: SEGMENT_HEADER_BYTES, count: rows.reduce((sum, { value }) => sum + entryCount(value), 0) });
+      }
+    }
+    const count = countOf(sources);
+    const shelf = { tier, id: freeId(id, shelves.filter((other) => other.tier === tier)), segments: Math.max(1, Math.round(count / entriesMean)) };
+    const filter = this.#newFilter(count);
+    const puts = merge(sources, { shelf, filter }, digests);
+    this.#before.set(nameOf(shelf), { shelf, misses: 0, filter }); // Forgotten when it is not there after the commit.
+    const fresh = puts.map(({ table, key }): StoreExpectation => ({ table, key, value: undefined })); // Somebody else may have put the same lists there.
+    return { puts, deletes: read.map(({ table, key }): StoreDelete => ({ table, key })), expect: [...read, ...fresh] };
+  }
+
+  #rows(shelf: Shelf): readonly StorePut[] {
+    const rows = this.#store.range('shelves', { from: segmentKey(shelf, 0), to: after(segmentKey(shelf, shelf.segments - 1)) });
+    return [...rows].map(({ key, value }) => ({ table: 'shelves', key, value }));
+  }
+}
+
+function nameOf(shelf: Shelf): string {
+  return segmentKey(shelf, 0).join();
+}
+
+/** Hashes are spread evenly: so are their first words over the bits. */
+function bitOf(filter: Uint8Array, word: number): number {
+  return Math.floor((word * (filter.length * 8)) / 2 ** 32);
+}
+
+function note(filter: Uint8Array, word: number): void {
+  const bit = bitOf(filter, word);
+  filter[bit >>> 3]! |= 1 << (bit & 7);
+}
+
+function mayHave(filter: Uint8Array, word: number): boolean {
+  const bit = bitOf(filter, word);
+  return (filter[bit >>> 3]! & (1 << (bit & 7))) !== 0;
+}
+
+function countOf(sources: readonly SortedEntries[]): number {
+  return sources.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** An id that no other shelf has, this one where it may: what a collector took may be written again, in the same lists. */
+function freeId(wanted: Uint8Array, others: readonly Shelf[]): Uint8Array {
+  const id = wanted.slice(0, SHELF_ID_BYTES);
+  while (others.some((other) => sameBytes(other.id, id))) id[SHELF_ID_BYTES - 1]!++;
+  return id;
+}
+
+/** The shelves of a store: one look a shelf. */
+function shelvesOf(store: SnapshotStore): readonly Shelf[] {
+  const shelves: Shelf[] = [];
+  for (let from: Uint8Array = FIRST_KEY; ;) {
+    const [row] = [...store.range('shelves', { from, to: AFTER_LAST_KEY, limit: 1 })];
+    if (row === undefined) return shelves;
+    const place = decodeSegmentKey(row.key);
+    if (place !== undefined) shelves.push(place.shelf);
+    from = after(place === undefined ? row.key : segmentKey(place.shelf, place.shelf.segments - 1));
+  }
+}
+
+/** The next key. */
+function after(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** HOT PATH: the segments of a new shelf, in one piece of memory. */
+function merge(sources: readonly SortedEntries[], { shelf, filter }: { readonly shelf: Shelf; readonly filter: Uint8Array | undefined }, digests: Digests): StorePut[] {
+  const puts: StorePut[] = [];
+  const cursors = sources.map((source) => new Cursor(source));
+  const memory = new Uint8Array(shelf.segments * SEGMENT_HEADER_BYTES + countOf(sources) * ENTRY_BYTES);
+  let segment = -1;
+  let start = 0;
+  let used = 0;
+  const end = (): void => {
+    if (segment < 0) return;
+    const value = memory.subarray(start, used);
+    const key = segmentKey(shelf, segment);
+    sealSegment(key, value, digests);
+    puts.push({ table: 'shelves', key, value });
+  };
+  for (;;) {
+    let least = cursors[0]!; // The new entries are always a source.
+    for (let index = 1; index < cursors.length; index++) if (cursors[index]!.word < least.word) least = cursors[index]!;
+    if (least.word === Infinity) break;
+    const index = segmentOf(least.word, shelf.segments);
+    if (index !== segment) {
+      end();
+      segment = index;
+      start = used;
+      used += SEGMENT_HEADER_BYTES;
+    }
+    copyEntry(least.piece, least.at, { target: memory, at: used });
+    used += ENTRY_BYTES;
+    if (filter !== undefined) note(filter, least.word);
+    least.next();
+  }
+  end();
+  return puts;
+}
+
+/** HOT PATH: an entry of sorted ones. */
+class Cursor {
+  readonly #source: SortedEntries;
+  #turn = -1;
+  piece: Uint8Array = new Uint8Array(0);
+  at = 0;
+  /** Of the entry's hash; Infinity: there is none any more. */
+  word = 0;
+
+  constructor(source: SortedEntries) {
+    this.#source = source;
+    this.next();
+  }
+
+  next(): void {
+    this.at += ENTRY_BYTES;
+    if (this.at >= this.piece.length) {
+      const piece = this.#source.pieces[++this.#turn];
+      if (piece === undefined) {
+        this.word = Infinity;
+        return;
+      }
+      this.piece = piece;
+      this.at = this.#source.start;
+    }
+    this.word = orderWord(this.piece, this.at);
+  }
+}
