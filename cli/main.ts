@@ -11,6 +11,7 @@ import { addBranchCommands } from './commands/branch.ts';
 import { addCareCommands } from './commands/care.ts';
 import { addCcCommand } from './commands/cc.ts';
 import { addClusterCommands } from './commands/cluster.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addConvertCommand } from './commands/convert.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addHistoryCommands } from './commands/history.ts';
@@ -57,6 +58,7 @@ Exit status of run and resume: the program's own; 128+n when signal n ended it; 
   addTransferCommands(program);
   addCcCommand(program);
   addDoctorCommand(program);
+  addCompletionCommand(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }
