@@ -1,6 +1,6 @@
 /**
  * Runs that older software recorded, one for each version of the store (golden/run-v1 … v6: golden/run.c with ten lines of input, a checkpoint every 60 000 instructions, ended by a cap at
- * 300 000): they are listed, checked, exported, thinned out, repaired and gone on with; what newer machines do not do the same is said. golden/run.txt and run.log are its whole output. STILLPOINT_SLOW=1
+ * 300 000): they are listed, checked, exported, thinned out, repaired and gone on with; what newer machines do not do the same is said. golden/run.txt and run-lines.txt are its whole output, run-capped-lines.txt what the second had at the cap. STILLPOINT_SLOW=1
  * does everything with every version.
  */
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,11 +33,11 @@ function ok(words: readonly string[]): string {
 /** Goes on with the run and compares everything it ever wrote. */
 function resumes(store: readonly string[], name: string): void {
   const log = bench.path(`${name}.log`);
-  copyFileSync(join(golden, 'run-capped.log'), log);
+  copyFileSync(join(golden, 'run-capped-lines.txt'), log);
   const seen = bench.stillpoint(['resume', 'job', '--max-instructions', '1G', '--bind', `log=${log}`, ...store]);
   expect([seen.status, seen.stderr]).toEqual([0, '']);
   expect(readFileSync(join(golden, 'run.txt'), 'utf8').endsWith(seen.stdout) && seen.stdout.length > 0, seen.stdout).toBe(true);
-  expect(readFileSync(log, 'utf8')).toBe(readFileSync(join(golden, 'run.log'), 'utf8'));
+  expect(readFileSync(log, 'utf8')).toBe(readFileSync(join(golden, 'run-lines.txt'), 'utf8'));
 }
 
 /** The state of version 1 is of another form; the machine of versions 2 and 3 began without /sys. */
