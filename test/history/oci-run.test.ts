@@ -149,7 +149,7 @@ describe('hostile layouts', () => {
   });
 
   it('a directory that is no layout is refused', async () => {
-    await expect(importRun({ file: base, store: join(base, 'none') })).rejects.toMatchObject({ code: 'E_HOST_FILE' });
+    await expect(importRun({ file: base, store: join(base, 'none') })).rejects.toMatchObject({ code: 'E_EXPORT_FORMAT' });
     expect(existsSync(join(base, 'none'))).toBe(false);
   });
 });
