@@ -29,12 +29,24 @@ const TRANSACTION_MAX = 2n ** 52n;
 /** The youngest first, and what is wrong with the headers. */
 export function statesOf(file: number): { readonly states: readonly HeaderRecord[]; readonly troubles: readonly PageTrouble[] } {
   const pageBytes = soundHeader(file, 0)?.pageBytes ?? PAGE_BYTES;
-  const read = [soundHeader(file, 0), soundHeader(file, pageBytes)];
+  const read = [soundHeader(file, 0), soundHeader(file, pageBytes)].map((header) => (header === undefined || header.transaction >= TRANSACTION_MAX ? undefined : header));
   const troubles = read.flatMap((header, page): PageTrouble[] => (header === undefined ? [{ page, table: 'header', says: 'is no header record any more' }] : []));
-  const states = read.filter((header) => header !== undefined).filter(({ transaction }) => transaction < TRANSACTION_MAX).sort((a, b) => Number(b.transaction - a.transaction));
-  if (troubles.length === 0) return { states, troubles };
-  const younger = withoutHeader(file, { pageBytes, after: states[0]?.transaction });
-  return { states: younger === undefined ? states : [younger, ...states], troubles };
+  const states = read.filter((header) => header !== undefined).sort(youngestFirst);
+  if (troubles.length === 0 && areOfNeighbours(read)) return { states, troubles };
+  const before = states.length === 0 ? [undefined] : states.map(({ transaction }) => transaction);
+  const younger = before.map((after) => withoutHeader(file, { pageBytes, after })).filter((state) => state !== undefined && states.every(({ mainRoot }) => mainRoot !== state.mainRoot));
+  return { states: [...states, ...younger].filter((state) => state !== undefined).sort(youngestFirst), troubles };
+}
+
+function youngestFirst(a: HeaderRecord, b: HeaderRecord): number {
+  return Number(b.transaction - a.transaction);
+}
+
+/** Whether two headers are of one transaction and the next, as they always are but in a fresh store: else the number of one of them is not what it was. */
+function areOfNeighbours([even, odd]: readonly (HeaderRecord | undefined)[]): boolean {
+  if (even === undefined || odd === undefined) return false;
+  const distance = even.transaction - odd.transaction;
+  return distance === 1n || distance === -1n;
 }
 
 /** The state of the youngest table of tables; of the transaction behind `after`, when that is known. */
