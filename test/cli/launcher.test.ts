@@ -34,4 +34,10 @@ describe('the launcher', () => {
     expect(arenas('')).toBe('arenas 1');
     expect(arenas('3')).toBe('arenas 3');
   });
+
+  it('reads no certificates that are meant for others', () => {
+    const environment = { ...process.env, NODE_EXTRA_CA_CERTS: join(folder, 'none.pem') }; // Node warns of a file that is not there.
+    const { status, stderr } = spawnSync(command, ['--version'], { env: environment, encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+  });
 });

@@ -1,5 +1,6 @@
 /** Translating waits until it pays: in proportion to the code, more for large units, again for another entry. */
 import { expect, it } from 'vitest';
+import { Extents } from '../../src/engine/extents.ts';
 import { Worth, type Extent } from '../../src/engine/worth.ts';
 
 /** Hot events at the places in turn until one shall be translated. */
@@ -38,4 +39,16 @@ it('code is looked at once, and anew when it has changed', () => {
   worth.forget();
   for (let event = 0; event < 20; event++) worth.note(0x1010, look);
   expect(looks).toBe(2);
+});
+
+it('extents are the same after they were kept, and those of too many blocks are not', () => {
+  const extents = new Extents();
+  extents.note(0x1000, unit(12, [0x1000, 0x1010, 0xffff_fffe]));
+  extents.note(0xffff_f000, unit(0, []));
+  extents.note(0x2000, unit(1, Array.from({ length: 1 << 18 }, (_, index) => index)));
+  const again = new Extents(extents.encode());
+  expect([again.size, again.of(0x2000)]).toEqual([2, undefined]);
+  expect([...again.of(0x1000)!.starts]).toEqual([0x1000, 0x1010, 0xffff_fffe]);
+  expect(again.of(0xffff_f000)).toMatchObject({ instructions: 0, starts: { length: 0 } });
+  expect(again.encode()).toEqual(extents.encode());
 });
