@@ -3,7 +3,7 @@ export { assert, unreachable } from './assert.ts';
 export * from './brands.ts';
 export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './errors.ts';
 export { counted } from './counted.ts';
-export { sameBytes } from './bytes.ts';
+export { compareBytes, sameBytes } from './bytes.ts';
 export type { Digests, RunningDigest } from './digest.ts';
 export { encodeCanonical, decodeCanonical, type Canonical } from './canonical.ts';
 export { markArray, markMap, type Undo } from './undo.ts';

@@ -9,12 +9,12 @@
  * What this does NOT do: repair, or know which roots matter.
  */
 import { sameBytes, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
-import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
+import { ALL_KEYS, type Store, type StoreExpectation, type StorePut } from '../store/index.ts';
 import { decodeNode, decodeRoot, FAN_OUT, HASH_BYTES, hashBytes, nodeLevelOf, readHash, type TreeRoot } from './format.ts';
 import { HashSet } from './hash-set.ts';
 import { decodeList, isListedNode, listedHashAt } from './location-list.ts';
 import { decodeLocation, decodePack, encodeLocations, expandSlot, isSoundSlot, namesPack, type PackSlot, type PageLocation } from './pack-format.ts';
-import { AFTER_LAST_KEY, FIRST_KEY, locationOf, PageIndex } from './page-index.ts';
+import { locationOf, PageIndex } from './page-index.ts';
 import { packKey, PackWriter } from './pack-writer.ts';
 import { entryAt, entryCount, entryLocation, isSoundSegment, segmentWith } from './shelf-format.ts';
 import { segmentsOf } from './shelves.ts';
@@ -57,19 +57,19 @@ export class SnapshotChecker {
   async records({ breathe }: CheckOptions): Promise<readonly BadRecord[]> {
     const bad: BadRecord[] = [];
     PageIndex.of(this.#store).refresh();
-    for (const { key, value } of this.#store.range('packs', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+    for (const { key, value } of this.#store.range('packs', ALL_KEYS)) {
       const says = this.#packTrouble(key, value);
       if (says !== undefined) bad.push({ table: 'packs', key, code: 'E_PAGE_DAMAGED', says });
       await breathe(value.length);
     }
-    for (const { key, value } of this.#store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+    for (const { key, value } of this.#store.range('pages', ALL_KEYS)) {
       const says = this.#locationTrouble(key, value);
       if (says !== undefined) bad.push({ table: 'pages', key, code: 'E_PAGE_DAMAGED', says, value: key.length === HASH_BYTES ? this.#elsewhere.get(readHash(key)) : undefined });
       await breathe(value.length);
     }
     await this.#shelves(bad, breathe);
     await this.#lists(bad, breathe);
-    for (const { key, value } of this.#store.range('nodes', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+    for (const { key, value } of this.#store.range('nodes', ALL_KEYS)) {
       const says = this.#nodeTrouble(key, value);
       if (says !== undefined) bad.push({ table: 'nodes', key, code: 'E_SNAPSHOT_FORMAT', says });
       await breathe(value.length);
@@ -127,7 +127,7 @@ export class SnapshotChecker {
   /** A list that is damaged goes; what only it located and lies in packs all the same gets records of its own. */
   async #lists(bad: BadRecord[], breathe: CheckOptions['breathe']): Promise<void> {
     const before = bad.length;
-    for (const { key, value } of this.#store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+    for (const { key, value } of this.#store.range('locations', ALL_KEYS)) {
       const says = this.#listTrouble(key, value);
       if (says !== undefined) bad.push({ table: 'locations', key, code: 'E_PAGE_DAMAGED', says });
       await breathe(value.length);
@@ -273,27 +273,23 @@ export function salvagePack(store: Store, digests: Digests, key: Uint8Array): { 
   const puts: StorePut[] = [];
   const expect: StoreExpectation[] = [];
   PageIndex.of(store).forget();
+  const { shelves } = PageIndex.of(store);
   const bytes = store.get('packs', key);
   const slots = bytes === undefined ? [] : decodePack(bytes)?.slots ?? [];
   const writer = new PackWriter(store, digests, { puts, expect });
   const lost: BlobHash[] = [];
   let saved = 0;
   for (const [index, slot] of slots.entries()) {
-    const sound = salvageSlot(slot, digests, (hash) => store.has('pages', hashBytes(hash)) || shelvedLocation(store, hashBytes(hash)) !== undefined);
+    const sound = salvageSlot(slot, digests, (hash) => store.has('pages', hashBytes(hash)) || shelves.location(hashBytes(hash)) !== undefined);
     if (sound !== undefined) {
       writer.move(sound);
       saved++;
-    } else if (locationAt(store.get('pages', slot.hash) ?? shelvedLocation(store, slot.hash), { pack: key, slot: index }) !== undefined) {
+    } else if (locationAt(store.get('pages', slot.hash) ?? shelves.location(slot.hash), { pack: key, slot: index }) !== undefined) {
       lost.push(readHash(slot.hash));
     }
   }
   writer.finish();
   return { puts, saved, lost };
-}
-
-function shelvedLocation(store: Store, hash: Uint8Array): Uint8Array | undefined {
-  const shelved = PageIndex.of(store).shelves.find(hash);
-  return shelved === undefined ? undefined : entryLocation(shelved.segment.value, shelved.at);
 }
 
 /** A slot whose content has its hash, whatever kind its pack says it is, or a hash that the store knows: then what is damaged is the pack's idea of it. */

@@ -3,7 +3,7 @@
  * Invariants: nothing enters that does not have the bytes its hash promises, whatever the other copy is; what is sound here is not read there; batches
  * are bounded. What this does NOT do: commit, find damage that no root reaches (check.ts).
  */
-import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
+import { compareBytes, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import type { StoreExpectation, StorePut } from '../store/index.ts';
 import { FAN_OUT, HASH_BYTES, hashBytes, readHash, type TreeRoot } from './format.ts';
 import { HashSet } from './hash-set.ts';
@@ -153,11 +153,6 @@ function withPuts(store: SnapshotStore, puts: readonly StorePut[]): SnapshotStor
   const fresh = new Map(puts.map(({ table, key, value }) => [`${table} ${readHash(key)}`, value]));
   return {
     get: (table, key) => fresh.get(`${table} ${readHash(key)}`) ?? store.get(table, key),
-    range: (table, bounds) => [...puts.filter((put) => put.table === table && !isBefore(put.key, bounds.from) && isBefore(put.key, bounds.to)), ...store.range(table, bounds)],
+    range: (table, bounds) => [...puts.filter((put) => put.table === table && compareBytes(put.key, bounds.from) >= 0 && compareBytes(put.key, bounds.to) < 0), ...store.range(table, bounds)],
   };
-}
-
-function isBefore(a: Uint8Array, b: Uint8Array): boolean {
-  for (let index = 0; index < a.length && index < b.length; index++) if (a[index] !== b[index]) return a[index]! < b[index]!;
-  return a.length < b.length;
 }

@@ -12,7 +12,7 @@
  * What this does NOT do: commit, check that packs hold what lists say (check.ts does).
  */
 import { assert, type BlobHash, type Digests } from '../core/index.ts';
-import type { Store, StoreBatch, StorePut } from '../store/index.ts';
+import { ALL_KEYS, type Store, type StoreBatch, type StorePut } from '../store/index.ts';
 import { HASH_BYTES, readHash } from './format.ts';
 import { decodeList, isListedNode, listedHashAt, listedPackAt } from './location-list.ts';
 import { decodeLocation, LOCATION_BYTES, PACK_NAME_BYTES, PACK_SLOTS_MAX, slotByte, writeLocation } from './pack-format.ts';
@@ -23,8 +23,6 @@ export type { SnapshotStore } from './shelves.ts';
 /** A page or node of a list: where its hash lies in the list, and its slot in its pack. */
 export interface ListedPage { readonly list: StorePut; readonly hashAt: number; readonly slot: number; readonly isNode: boolean }
 
-export const FIRST_KEY = Uint8Array.of(0);
-export const AFTER_LAST_KEY = new Uint8Array(512).fill(255).subarray(0, 500);
 const SLOTS_FIRST = 1024;
 const PAGES_FIRST = 256;
 /** Of a page's first word: its slot, above it whether it is a node, above that the number of its list. */
@@ -160,8 +158,7 @@ export class PageIndex {
   #unrecorded(hash: Uint8Array): Uint8Array | undefined {
     const listed = this.find(hash);
     if (listed !== undefined) return locationOf(listed);
-    const shelved = this.shelves.find(hash);
-    return shelved === undefined ? undefined : entryLocation(shelved.segment.value, shelved.at);
+    return this.shelves.location(hash);
   }
 
   /** Looks at the store's lists and shelves anew. */
@@ -171,7 +168,7 @@ export class PageIndex {
 
   #read(shelves: { readonly trustsFilters: boolean }): void {
     this.#clear(shelves);
-    for (const { key, value } of this.#store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })) this.add({ table: 'locations', key, value });
+    for (const { key, value } of this.#store.range('locations', ALL_KEYS)) this.add({ table: 'locations', key, value });
   }
 
   /** Knows a list that is in the store. One that cannot be decoded says nothing. */
@@ -297,7 +294,7 @@ function writeEntry(list: Uint8Array, { hashAt, slot, last }: { readonly hashAt:
 /** Pages that lie in packs, nodes not counted. */
 export function storedPages(store: SnapshotStore): number {
   let count = PageIndex.of(store).pageCount;
-  for (const { value } of store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY })) if (decodeLocation(value)?.isNode === false) count++;
+  for (const { value } of store.range('pages', ALL_KEYS)) if (decodeLocation(value)?.isNode === false) count++;
   for (const { value } of segmentsOf(store)) {
     for (let entry = 0; entry < entryCount(value); entry++) {
       const at = entryAt(entry);
@@ -312,7 +309,7 @@ export function storedPages(store: SnapshotStore): number {
  * than a capture, which a list must not undo later. Each list is one commit.
  */
 export async function settleLists(store: Store, digests: Digests): Promise<void> {
-  for (const list of [...store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })]) {
+  for (const list of [...store.range('locations', ALL_KEYS)]) {
     if (isSoundList(list, digests)) await store.commit(settledList({ ...list, table: 'locations' })); // A conflict: somebody else did it.
   }
   PageIndex.of(store).forget();

@@ -12,8 +12,8 @@
  * What this does NOT do: commit.
  */
 import { sameBytes, type Digests } from '../core/index.ts';
-import type { Store, StoreBatch, StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
-import { copyEntry, decodeSegmentKey, entriesOf, entryAt, entryCount, ENTRY_BYTES, isSoundSegment, orderWord, sealSegment, segmentKey, segmentOf, SEGMENT_HEADER_BYTES, SHELF_ID_BYTES, TIERS_MAX, type Shelf } from './shelf-format.ts';
+import { ALL_KEYS, type Store, type StoreBatch, type StoreDelete, type StoreExpectation, type StorePut } from '../store/index.ts';
+import { copyEntry, decodeSegmentKey, entriesOf, entryAt, entryCount, entryLocation, ENTRY_BYTES, isSoundSegment, orderWord, sealSegment, segmentKey, segmentOf, SEGMENT_HEADER_BYTES, SHELF_ID_BYTES, TIERS_MAX, type Shelf } from './shelf-format.ts';
 
 /** What is read of a store: single records, and the lists. */
 export type SnapshotStore = Pick<Store, 'get' | 'range'>;
@@ -22,8 +22,6 @@ export interface Shelved { readonly segment: StorePut; readonly at: number }
 /** Entries in the order of their first words, in pieces: segments, or one that is not cut yet. `start`: bytes before the first entry of a piece. */
 export interface SortedEntries { readonly pieces: readonly Uint8Array[]; readonly start: number; readonly count: number }
 
-const FIRST_KEY = Uint8Array.of(0);
-const AFTER_LAST_KEY = new Uint8Array(500).fill(255);
 /** Entries of a segment in the mean: with their spread they fit two pages of LMDB. */
 export const SEGMENT_ENTRIES = 180;
 /** Shelves of a tier before they are merged. More: fewer merges, and more shelves to look into for a page that the store does not have. */
@@ -31,7 +29,7 @@ const SHELVES_MERGED = 4;
 
 /** Every segment of a store, as it is now. */
 export function segmentsOf(store: SnapshotStore): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
-  return store.range('shelves', { from: FIRST_KEY, to: AFTER_LAST_KEY });
+  return store.range('shelves', ALL_KEYS);
 }
 
 /** Looks into a shelf that found nothing, after which it is worth a filter: each is a copy of a segment, 3 µs. */
@@ -64,6 +62,12 @@ export class Shelves {
   find(hash: Uint8Array): Shelved | undefined {
     for (const found of this.all(hash)) return found;
     return undefined;
+  }
+
+  /** The location in that entry, as a record of `pages` would have it. */
+  location(hash: Uint8Array): Uint8Array | undefined {
+    const found = this.find(hash);
+    return found === undefined ? undefined : entryLocation(found.segment.value, found.at);
   }
 
   /** All of them. */
@@ -174,8 +178,8 @@ function freeId(wanted: Uint8Array, others: readonly Shelf[]): Uint8Array {
 /** The shelves of a store: one look a shelf. */
 function shelvesOf(store: SnapshotStore): readonly Shelf[] {
   const shelves: Shelf[] = [];
-  for (let from: Uint8Array = FIRST_KEY; ;) {
-    const [row] = [...store.range('shelves', { from, to: AFTER_LAST_KEY, limit: 1 })];
+  for (let from: Uint8Array = ALL_KEYS.from; ;) {
+    const [row] = [...store.range('shelves', { from, to: ALL_KEYS.to, limit: 1 })];
     if (row === undefined) return shelves;
     const place = decodeSegmentKey(row.key);
     if (place !== undefined) shelves.push(place.shelf);

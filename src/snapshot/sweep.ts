@@ -9,7 +9,7 @@
  * What this does NOT do: know what is live (walk.ts fills `reached`), or guard against other processes (the guard does).
  */
 import { StillpointError, type Digests } from '../core/index.ts';
-import type { Store, StoreBatch, StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
+import { ALL_KEYS, type Store, type StoreBatch, type StoreDelete, type StoreExpectation, type StorePut } from '../store/index.ts';
 import { HASH_BYTES, HEIGHT_MAX, nodeLevelOf, readHash } from './format.ts';
 import { HashSet } from './hash-set.ts';
 import { decodeList, isListedNode, listedHashAt } from './location-list.ts';
@@ -26,8 +26,6 @@ export interface Collected { readonly nodes: number; readonly pages: number; rea
 /** Commits what `build` gives, building again after new roots have been marked, until it is done. Resolves to the batch that was committed. */
 export type SweepGuard = (build: () => StoreBatch) => Promise<StoreBatch>;
 
-const FIRST_KEY = Uint8Array.of(0);
-const AFTER_LAST_KEY = new Uint8Array(33).fill(255);
 /** Records deleted by one commit: some milliseconds, so that others get their turn at the store. */
 const BATCH_RECORDS = 2000;
 /** A pack is written again when at least this share of what it holds is dead; a page weighs as much as eight nodes. */
@@ -44,7 +42,7 @@ export interface SweepPlan { readonly nodes: readonly Uint8Array[]; readonly pac
 
 /** Every snapshot record that is not in `reached`. */
 export function scanSnapshots(store: Store, reached: Reached): SweepPlan {
-  const lists = [...store.range('locations', { from: FIRST_KEY, to: AFTER_LAST_KEY })].map(({ key }) => key);
+  const lists = [...store.range('locations', ALL_KEYS)].map(({ key }) => key);
   return { nodes: deadNodes(store, reached), packs: packUses(store, reached), lists, segments: deadSegments(store, reached) };
 }
 
@@ -72,7 +70,7 @@ export async function collect(store: Store, roots: Iterable<Root>, digests: Dige
 /** Roots first, then nodes from the top down. */
 function deadNodes(store: Store, reached: Reached): readonly Uint8Array[] {
   const byLevel: Uint8Array[][] = Array.from({ length: HEIGHT_MAX + 1 }, () => []);
-  for (const { key, value } of store.range('nodes', { from: FIRST_KEY, to: AFTER_LAST_KEY })) if (!reached.nodes.has(readHash(key))) byLevel[nodeLevelOf(value) ?? HEIGHT_MAX]!.push(key);
+  for (const { key, value } of store.range('nodes', ALL_KEYS)) if (!reached.nodes.has(readHash(key))) byLevel[nodeLevelOf(value) ?? HEIGHT_MAX]!.push(key);
   return byLevel.reverse().flat();
 }
 
@@ -232,7 +230,7 @@ function packUses(store: Store, reached: Reached): readonly PackUse[] {
   }
   const listed = PageIndex.of(store).packs();
   const alike = new Set<string>();
-  for (const { key } of store.range('packs', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+  for (const { key } of store.range('packs', ALL_KEYS)) {
     const name = nameOf(key);
     const use = uses.get(name);
     if (use?.key !== undefined) alike.add(name);
@@ -246,7 +244,7 @@ function packUses(store: Store, reached: Reached): readonly PackUse[] {
 
 /** Where pages and nodes are, by the records of `pages` and by shelves. */
 function* recordsAndEntries(store: Store): Generator<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
-  yield* store.range('pages', { from: FIRST_KEY, to: AFTER_LAST_KEY });
+  yield* store.range('pages', ALL_KEYS);
   for (const { value } of segmentsOf(store)) {
     for (let entry = 0; entry < entryCount(value); entry++) yield { key: value.subarray(entryAt(entry), entryAt(entry) + HASH_BYTES), value: entryLocation(value, entryAt(entry)) };
   }

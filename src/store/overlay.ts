@@ -2,7 +2,7 @@
  * A store as it would be after some puts: what is not committed yet is looked at with the readers that look at stores.
  * Invariants: reads only; a row on top hides the one below. What this does NOT do: commit, hide rows that are deleted.
  */
-import { assert } from '../core/index.ts';
+import { assert, compareBytes } from '../core/index.ts';
 import { MemoryStore } from './memory-store.ts';
 import type { Store, StorePut, Table } from './store.ts';
 
@@ -33,8 +33,8 @@ export class Overlay implements Store {
     const above = this.#top.range(table, bounds)[Symbol.iterator]();
     let top = above.next();
     for (const row of this.#below.range(table, bounds)) {
-      for (; top.done !== true && order(top.value.key, row.key) < 0; top = above.next()) yield top.value;
-      if (top.done !== true && order(top.value.key, row.key) === 0) continue;
+      for (; top.done !== true && compareBytes(top.value.key, row.key) < 0; top = above.next()) yield top.value;
+      if (top.done !== true && compareBytes(top.value.key, row.key) === 0) continue;
       yield row;
     }
     for (; top.done !== true; top = above.next()) yield top.value;
@@ -43,10 +43,4 @@ export class Overlay implements Store {
   commit(): never {
     assert(false, 'what is looked at before its commit is only read');
   }
-}
-
-function order(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let index = 0; index < length; index++) if (a[index] !== b[index]) return a[index]! - b[index]!;
-  return a.length - b.length;
 }

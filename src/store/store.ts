@@ -20,6 +20,8 @@ export const TABLES = [
   'shelves',      // tier, id, segments, segment        where pages of many such lie        snapshot
 ] as const;
 export type Table = (typeof TABLES)[number];
+/** The bounds of a whole table: no key is empty, or as long as this. */
+export const ALL_KEYS = { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) } as const;
 
 export interface StorePut { readonly table: Table; readonly key: Uint8Array; readonly value: Uint8Array }
 export interface StoreDelete { readonly table: Table; readonly key: Uint8Array }

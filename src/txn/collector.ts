@@ -14,7 +14,7 @@
 import { StillpointError, type BlobHash } from '../core/index.ts';
 import { hexOfBytes, JournalReader, type GenesisFrame, type JournalTail, type RunId } from '../journal/index.ts';
 import { HashSet, inPieces, scanSnapshots, sweepSnapshots, walkSnapshot, type Reached, type SweepGuard } from '../snapshot/index.ts';
-import type { Store, StoreDelete, StoreExpectation, Table } from '../store/index.ts';
+import { ALL_KEYS, type Store, type StoreDelete, type StoreExpectation, type Table } from '../store/index.ts';
 import { answersWithoutRun, runOfAnswer } from './answers.ts';
 import { deadImageSources, listImages } from './image-records.ts';
 import { liveLeases } from './leases.ts';
@@ -36,8 +36,6 @@ export interface CollectResult { readonly nodes: number; readonly pages: number;
 const ATTEMPTS_MAX = 1000;
 /** Waits of one breath each for leases; a checkpoint takes far less. */
 const WAITS_MAX = 2000;
-const FIRST_KEY = Uint8Array.of(0);
-const AFTER_LAST_KEY = new Uint8Array(40).fill(255);
 const RUN_ID_BYTES = 16;
 const HASH_BYTES = 32;
 
@@ -153,7 +151,7 @@ async function waitForLeases(context: StoreContext, { isAlive, breathe }: Collec
 
 function scanBlobs(store: Store, marker: Marker): readonly Uint8Array[] {
   const keys: Uint8Array[] = [];
-  for (const { key } of store.range('blobs', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+  for (const { key } of store.range('blobs', ALL_KEYS)) {
     if (key.length === HASH_BYTES && !marker.blobs.has(hexOfBytes(key) as BlobHash)) keys.push(key); // 32 bytes are 64 digits.
   }
   return keys;
@@ -163,7 +161,7 @@ function scanBlobs(store: Store, marker: Marker): readonly Uint8Array[] {
 function scanOrphans(store: Store, marker: Marker): readonly StoreDelete[] {
   const found: StoreDelete[] = [];
   for (const table of ['frames', 'checkpoints', 'marks', 'owners'] as const) {
-    for (let from: Uint8Array | undefined = FIRST_KEY; from !== undefined;) from = scanRun(store, marker, { table, from, found });
+    for (let from: Uint8Array | undefined = ALL_KEYS.from; from !== undefined;) from = scanRun(store, marker, { table, from, found });
   }
   found.push(...answersWithoutRun(store, (run) => marker.runs.has(run)));
   return found;
@@ -171,7 +169,7 @@ function scanOrphans(store: Store, marker: Marker): readonly StoreDelete[] {
 
 /** Looks at the entries of the first run from a key on; returns where the next run begins. */
 function scanRun(store: Store, marker: Marker, { table, from, found }: { readonly table: Table; readonly from: Uint8Array; readonly found: StoreDelete[] }): Uint8Array | undefined {
-  const [first] = store.range(table, { from, to: AFTER_LAST_KEY, limit: 1 });
+  const [first] = store.range(table, { from, to: ALL_KEYS.to, limit: 1 });
   if (first === undefined) return undefined;
   const run = first.key.subarray(0, RUN_ID_BYTES);
   const to = new Uint8Array(RUN_ID_BYTES + 8).fill(255);

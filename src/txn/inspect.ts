@@ -9,7 +9,7 @@
 import { StillpointError, type BlobHash, type ErrorCode } from '../core/index.ts';
 import { blobKey, entryIndexOfKey, entryRange, hexOfBytes, JournalReader, runKey, type RunId } from '../journal/index.ts';
 import type { SnapshotChecker } from '../snapshot/index.ts';
-import type { Table } from '../store/index.ts';
+import { ALL_KEYS, type Table } from '../store/index.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
 import type { CollectOptions } from './collector.ts';
 import { inspectCoordinatorWord } from './coordinator-record.ts';
@@ -61,8 +61,6 @@ export type Remedy =
 /** `losses`: what repairs have noted. */
 export interface Inspection { readonly findings: readonly Finding[]; readonly losses: readonly string[]; readonly runs: number; readonly frames: number; readonly checkpoints: number }
 
-const FIRST_KEY = Uint8Array.of(0);
-const AFTER_LAST_KEY = new Uint8Array(500).fill(255);
 const RUN_ID_BYTES = 16;
 const HASH_BYTES = 32;
 const META_KEYS = /^(format|references|collector|lease [0-9a-f]{32}|prepared [0-9a-f]{32})$/;
@@ -79,7 +77,7 @@ export async function inspectStore(context: StoreContext, parts: InspectParts): 
   const ids = new Set<string>();
   const losses: string[] = [];
   const sums = { runs: 0, frames: 0, checkpoints: 0 };
-  for (const { key } of [...context.store.range('runs', { from: FIRST_KEY, to: AFTER_LAST_KEY })]) {
+  for (const { key } of [...context.store.range('runs', ALL_KEYS)]) {
     let run = await new RunInspector(context, parts).inspect(key);
     if (run.findings.length > 0) run = await new RunInspector(context, parts).inspect(key); // It may have changed under the first look.
     findings.push(...run.findings);
@@ -96,7 +94,7 @@ export async function inspectStore(context: StoreContext, parts: InspectParts): 
 function inspectMeta(context: StoreContext, parts: InspectParts): Finding[] {
   const { store, digests } = context;
   const findings: Finding[] = [];
-  for (const { key, value } of store.range('meta', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+  for (const { key, value } of store.range('meta', ALL_KEYS)) {
     const name = new TextDecoder().decode(key);
     const remedy: Remedy = { kind: 'delete', table: 'meta', key };
     if (/^(cut|cluster|forking) /.test(name)) findings.push(...inspectClusterWord(context, { name, value, remedy }));
@@ -143,7 +141,7 @@ function mustHaveImage({ store }: StoreContext, images: Images, image: BlobHash)
 
 async function inspectBlobs({ store, digests }: StoreContext, { breathe }: InspectParts): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const { key, value } of store.range('blobs', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+  for (const { key, value } of store.range('blobs', ALL_KEYS)) {
     await breathe(value.length);
     if (key.length === HASH_BYTES && digests.sha256(value) === hexOfBytes(key)) continue;
     const hash = key.length === HASH_BYTES ? hexOfBytes(key) as BlobHash : undefined; // 32 bytes in hexadecimal.
@@ -303,11 +301,11 @@ function entriesEnd(id: RunId): Uint8Array {
 /** An owner without a run record is what is left of a run; frames alone are an import that died, which a collector removes. */
 function inspectStrays({ store }: StoreContext, ids: ReadonlySet<string>): Finding[] {
   const findings: Finding[] = [];
-  for (const { key } of store.range('owners', { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+  for (const { key } of store.range('owners', ALL_KEYS)) {
     if (!ids.has(hexOfBytes(key))) findings.push({ code: 'E_STORE_CORRUPT', says: `there is an owner but no run with the id ${hexOfBytes(key.subarray(0, RUN_ID_BYTES))}: its record is lost`, remedy: { kind: 'delete', table: 'owners', key } });
   }
   for (const table of ['frames', 'checkpoints', 'marks'] as const) {
-    for (const { key } of store.range(table, { from: FIRST_KEY, to: AFTER_LAST_KEY })) {
+    for (const { key } of store.range(table, ALL_KEYS)) {
       if (entryIndexOfKey(key) === undefined) findings.push({ code: 'E_STORE_CORRUPT', says: `the table ${table} has a key of ${key.length} bytes, which none has`, remedy: { kind: 'delete', table, key } });
     }
   }

@@ -6,7 +6,7 @@
  */
 import { StillpointError } from '../core/index.ts';
 import { entryIndexOfKey, entryKey, hexOfBytes, isRunId, storedLink } from '../journal/index.ts';
-import type { Store, StorePut } from '../store/index.ts';
+import { ALL_KEYS, type Store, type StorePut } from '../store/index.ts';
 import { decodeAnswer, inspectAnswerWord, runOfAnswer } from './answers.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
 import { inspectClusterRecordWord } from './cluster-record.ts';
@@ -21,7 +21,6 @@ type Source = Pick<Store, 'get' | 'range'>;
 interface Row { readonly key: Uint8Array; readonly value: Uint8Array }
 
 const PUTS_MAX = 2000;
-const ALL = { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) };
 const RUN_ID_BYTES = 16;
 const WHAT = { checkpoints: 'checkpoint records', marks: 'names and notes of checkpoints', meta: 'answers, names of images and points in the history of clusters' };
 
@@ -30,7 +29,7 @@ export async function takeLostRows(context: StoreContext, source: Source, table:
   const { store } = context;
   const belongs = table === 'checkpoints' ? checkpointJudge(context) : table === 'marks' ? markJudge(context, source) : wordJudge(context, source);
   const puts: StorePut[] = [];
-  for (const row of source.range(table, ALL)) if (!store.has(table, row.key) && decodes(() => belongs(row))) puts.push({ table, ...row });
+  for (const row of source.range(table, ALL_KEYS)) if (!store.has(table, row.key) && decodes(() => belongs(row))) puts.push({ table, ...row });
   for (let first = 0; first < puts.length; first += PUTS_MAX) await store.commit({ puts: puts.slice(first, first + PUTS_MAX) });
   return puts.length === 0 ? [] : [`restored from the other copy: ${puts.length} ${WHAT[table]}`];
 }
@@ -81,7 +80,7 @@ function isSameHistory({ store }: StoreContext, source: Source, [here, there]: r
 /** Runs by their ids, as far as their records can be read. */
 function recordsOf(digests: StoreContext['digests'], store: Pick<Store, 'range'>): ReadonlyMap<string, RunRecord> {
   const records = new Map<string, RunRecord>();
-  for (const { key, value } of store.range('runs', ALL)) {
+  for (const { key, value } of store.range('runs', ALL_KEYS)) {
     decodes(() => {
       const record = decodeRunRecord(digests, new TextDecoder().decode(key), value);
       return Boolean(records.set(record.id, record));

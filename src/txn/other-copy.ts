@@ -11,7 +11,7 @@
 import { StillpointError, unreachable } from '../core/index.ts';
 import { emptyTail, entryKey, framesFromCopy, blobKey, hexOfBytes, isRunId, JournalReader, runKey, type RunId } from '../journal/index.ts';
 import { readHash, salvagePack, SnapshotHealer } from '../snapshot/index.ts';
-import type { Store, StoreDelete, StorePut, Table } from '../store/index.ts';
+import { ALL_KEYS, type Store, type StoreDelete, type StorePut, type Table } from '../store/index.ts';
 import { EPOCH_ANEW, findRun, freeName, idsWithoutRecord } from './found-run.ts';
 import type { Finding } from './inspect.ts';
 import { takeLostRows, type LosingTable } from './lost-rows.ts';
@@ -20,7 +20,6 @@ import { referencesPut } from './references.ts';
 import { decodeRunRecord, encodeRunRecord, nameKey, type RunRecord } from './run-record.ts';
 import { readCheckpoint, readRun } from './runs.ts';
 
-const ALL = { from: Uint8Array.of(0), to: new Uint8Array(500).fill(255) };
 
 export class OtherCopy {
   readonly #context: StoreContext;
@@ -112,7 +111,7 @@ export class OtherCopy {
 
   /** The record of a run that has lost it; undefined when the copy does not know the run. */
   async restoreRun(id: RunId): Promise<string | undefined> {
-    for (const { key, value } of this.#source.range('runs', ALL)) {
+    for (const { key, value } of this.#source.range('runs', ALL_KEYS)) {
       const record = this.#runRecord(key, value);
       if (record?.id === id) return this.#asRun(record);
     }

@@ -1,6 +1,8 @@
 /** A machine to take snapshots of: plain pages with dirty marks, and a model of what it holds. */
+import { expect } from 'vitest';
 import { limits } from '../../src/core/index.ts';
-import type { MachineState, PageObject, RestoredState } from '../../src/snapshot/index.ts';
+import type { MachineState, PageObject, RestoredState, Root, SnapshotWriter } from '../../src/snapshot/index.ts';
+import type { MemoryStore } from '../../src/store/index.ts';
 
 const { PAGE_BYTES } = limits;
 
@@ -90,4 +92,12 @@ export function plain(state: MachineState | RestoredState): unknown {
     sections: [...state.sections].map(([name, bytes]) => [name, text(bytes)]).sort(),
     objects: (state.objects as readonly (TestObject | RestoredState['objects'][number])[]).map((object) => [object.name, pages(object)]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
   };
+}
+
+/** Captures a machine and commits that. */
+export async function save(store: MemoryStore, writer: SnapshotWriter, machine: TestMachine): Promise<Root> {
+  const capture = writer.capture(machine);
+  expect(await store.commit(capture.batch)).toBe('done');
+  capture.confirm();
+  return capture.root;
 }

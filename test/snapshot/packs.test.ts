@@ -13,7 +13,7 @@ import { decodeList } from '../../src/snapshot/location-list.ts';
 import { PackArena } from '../../src/snapshot/pack-arena.ts';
 import { decodeLocation, decodePack, encodePack, encodePagePack, isSoundSlot, PACK_BYTES_MAX, type PackSlot } from '../../src/snapshot/pack-format.ts';
 import { MemoryStore, type StorePut, type Table } from '../../src/store/index.ts';
-import { plain, TestMachine } from './machines.ts';
+import { plain, save, TestMachine } from './machines.ts';
 
 const digests = await createNodeDigests();
 const ALL = { from: Uint8Array.of(0), to: new Uint8Array(40).fill(255) };
@@ -26,13 +26,6 @@ async function saveAsRecords(store: MemoryStore, machine: TestMachine): Promise<
   const root = await save(store, new SnapshotWriter(store, digests, { pagesMin: 1, pagesMax: 1000 }), machine);
   await settleLists(store, digests);
   return root;
-}
-
-async function save(store: MemoryStore, writer: SnapshotWriter, machine: TestMachine): Promise<Root> {
-  const capture = writer.capture(machine);
-  expect(await store.commit(capture.batch)).toBe('done');
-  capture.confirm();
-  return capture.root;
 }
 
 /** Writes pages that lie alone, each with content of its own. */

@@ -8,7 +8,7 @@ import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { collect, HashSet, openSnapshot, scanSnapshots, settleLists, SnapshotChecker, SnapshotWriter, storedPages, walkSnapshot, type Root } from '../../src/snapshot/index.ts';
 import { decodeList, encodeList, isListedNode, listedHashAt, listedPackAt, type ListedPack } from '../../src/snapshot/location-list.ts';
 import { MemoryStore, type StoreBatch } from '../../src/store/index.ts';
-import { plain, TestMachine } from './machines.ts';
+import { plain, save, TestMachine } from './machines.ts';
 
 const digests = await createNodeDigests();
 const ALL = { from: Uint8Array.of(0), to: new Uint8Array(40).fill(255) };
@@ -27,13 +27,6 @@ class Cloning extends MemoryStore {
 function fill(machine: TestMachine, from: number, to: number): TestMachine {
   for (let page = from; page < to; page++) machine.object('memory/1').fill(page, page + 1, 4096);
   return machine;
-}
-
-async function save(store: MemoryStore, writer: SnapshotWriter, machine: TestMachine): Promise<Root> {
-  const capture = writer.capture(machine);
-  expect(await store.commit(capture.batch)).toBe('done');
-  capture.confirm();
-  return capture.root;
 }
 
 describe('a list of locations', () => {

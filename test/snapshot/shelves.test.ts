@@ -9,7 +9,7 @@ import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { collect, HashSet, openSnapshot, scanSnapshots, SnapshotChecker, snapshotTableOf, SnapshotWriter, storedPages, sweepSnapshots, walkSnapshot, type Reached, type Root, type SweepGuard } from '../../src/snapshot/index.ts';
 import { decodeSegmentKey, entriesOf, entryAt, entryCount, isSoundSegment, sealSegment, segmentKey, segmentOf, segmentWith } from '../../src/snapshot/shelf-format.ts';
 import { MemoryStore, TABLES, type StoreBatch, type Table } from '../../src/store/index.ts';
-import { plain, TestMachine } from './machines.ts';
+import { plain, save, TestMachine } from './machines.ts';
 
 const digests = await createNodeDigests();
 const ALL = { from: Uint8Array.of(0), to: new Uint8Array(400).fill(255) };
@@ -30,13 +30,6 @@ function write(machine: TestMachine, from: number, to: number, round = 0): TestM
   return machine;
 }
 
-async function save(store: MemoryStore, writer: SnapshotWriter, machine: TestMachine): Promise<Root> {
-  const capture = writer.capture(machine);
-  expect(await store.commit(capture.batch)).toBe('done');
-  capture.confirm();
-  return capture.root;
-}
-
 /** Some captures of twelve pages each, every one of which goes on a shelf. */
 async function filled(rounds: number, store = new MemoryStore()): Promise<{ readonly store: MemoryStore; readonly writer: SnapshotWriter; readonly machine: TestMachine; readonly roots: readonly Root[] }> {
   const writer = new SnapshotWriter(store, digests, LISTS);
@@ -52,6 +45,16 @@ function reachedBy(store: MemoryStore, roots: readonly Root[]): Reached {
   const reached: Reached = { nodes: new HashSet(), pages: new HashSet() };
   for (const root of roots) walkSnapshot(store, root, { digests, reached });
   return reached;
+}
+
+/** Holds on to what a capture has reached since the scan. */
+function guardOf(store: MemoryStore, root: Root, reached: Reached): SweepGuard {
+  return async (build) => {
+    walkSnapshot(store, root, { digests, reached });
+    const batch = build();
+    expect(await store.commit(batch)).toBe('done');
+    return batch;
+  };
 }
 
 describe('a segment of a shelf', () => {
@@ -192,13 +195,7 @@ describe('a collector', () => {
     const reached = reachedBy(store, [roots[0]!]);
     const plan = scanSnapshots(store, reached);
     const root = await save(store, writer, write(machine, 0, 12, 77)); // Merges all four; relies on the pages of the second and third.
-    const guard: SweepGuard = async (build) => {
-      walkSnapshot(store, root, { digests, reached });
-      const batch = build();
-      expect(await store.commit(batch)).toBe('done');
-      return batch;
-    };
-    await sweepSnapshots({ store, digests, reached, guard }, plan);
+    await sweepSnapshots({ store, digests, reached, guard: guardOf(store, root, reached) }, plan);
     for (const wanted of [roots[0]!, root]) restored(store, wanted);
     expect([restored(store, root), await trouble(store)]).toEqual([plain(machine), []]);
   });
@@ -210,13 +207,7 @@ describe('a collector', () => {
     expect(plan.segments.length).toBe(count(store, 'shelves'));
     const fresh = new TestMachine();
     const root = await save(store, new SnapshotWriter(store, digests, LISTS), write(fresh, 500, 512, 9)); // Merges the three shelves of what is dead.
-    const guard: SweepGuard = async (build) => {
-      walkSnapshot(store, root, { digests, reached });
-      const batch = build();
-      expect(await store.commit(batch)).toBe('done');
-      return batch;
-    };
-    await sweepSnapshots({ store, digests, reached, guard }, plan);
+    await sweepSnapshots({ store, digests, reached, guard: guardOf(store, root, reached) }, plan);
     const again = await save(store, new SnapshotWriter(store, digests, LISTS), machine.copy()); // Finds its pages on the shelf.
     expect([again, restored(store, again), restored(store, root)]).toEqual([roots[2], plain(machine), plain(fresh)]);
     await collect(store, [root], digests);

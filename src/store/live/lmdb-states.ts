@@ -34,8 +34,8 @@ export function statesOf(file: number): { readonly states: readonly HeaderRecord
   const states = read.filter((header) => header !== undefined).sort(youngestFirst);
   if (troubles.length === 0 && areOfNeighbours(read)) return { states, troubles };
   const before = states.length === 0 ? [undefined] : states.map(({ transaction }) => transaction);
-  const younger = before.map((after) => withoutHeader(file, { pageBytes, after })).filter((state) => state !== undefined && states.every(({ mainRoot }) => mainRoot !== state.mainRoot));
-  return { states: [...states, ...younger].filter((state) => state !== undefined).sort(youngestFirst), troubles };
+  const younger = before.flatMap((after) => withoutHeader(file, { pageBytes, after }) ?? []).filter((found) => states.every(({ mainRoot }) => mainRoot !== found.mainRoot));
+  return { states: [...states, ...younger].sort(youngestFirst), troubles };
 }
 
 function youngestFirst(a: HeaderRecord, b: HeaderRecord): number {
