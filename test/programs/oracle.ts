@@ -28,7 +28,7 @@ export interface OracleJob {
 /** The processor of the oracle: RV64GC without the vector extension, as the guest has it. */
 export const qemuCommand: readonly string[] = ['qemu-riscv64', '-cpu', 'rv64,v=false'];
 
-// A program that ends within milliseconds; the limit only keeps a broken one from hanging the suite.
+// A program that ends within milliseconds; the limit only keeps one that hangs from hanging the suite.
 const timeoutMs = 60_000;
 /** By how much an answer of the host must lead. */
 const LEAD = 3;
@@ -62,33 +62,40 @@ function runCommand(command: readonly string[], job: OracleJob): OracleResult {
   }
 }
 
+/** What `run` answers; asked again, `HANGS_MAX` times in all, when it never ends: threads and processes of the host, and of an emulator on it, now and then miss each other for good. */
+function thatEnds(run: () => OracleResult): OracleResult {
+  for (let hangs = 1; ; hangs++) {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof Unfinished) || hangs === HANGS_MAX) throw error;
+    }
+  }
+}
+
 /** Runs a riscv64 executable under qemu-riscv64. */
 export function runUnderQemu(job: OracleJob): OracleResult {
-  return runCommand(qemuCommand, job);
+  return thatEnds(() => runCommand(qemuCommand, job));
 }
 
 /** Runs a host executable. */
 export function runOnHost(job: OracleJob): OracleResult {
-  return runCommand([], job);
+  return thatEnds(() => runCommand([], job));
 }
 
 /**
  * The host's answer that is the first to be given `LEAD` times more than any other: the host decides by the clock who runs first, and on a busy machine a program that waits
- * "long enough" for another thread now and then does not. A run that never ends is no answer. Throws an Error when no answer comes so often.
+ * "long enough" for another thread now and then does not. Throws an Error when no answer comes so often.
  */
 function usualAnswer(job: OracleJob): OracleResult {
   const times = new Map<string, number>();
-  for (let run = 0, hangs = 0; run < ANSWERS_MAX; run++) {
-    try {
-      const result = runOnHost(job);
-      const answer = JSON.stringify([result.end, Buffer.from(result.stdout).toString('base64')]);
-      const count = (times.get(answer) ?? 0) + 1;
-      const others = Math.max(0, ...[...times].filter(([other]) => other !== answer).map(([, given]) => given));
-      times.set(answer, count);
-      if (count - others === LEAD) return result;
-    } catch (error) {
-      if (!(error instanceof Unfinished) || ++hangs === HANGS_MAX) throw error;
-    }
+  for (let run = 0; run < ANSWERS_MAX; run++) {
+    const result = runOnHost(job);
+    const answer = JSON.stringify([result.end, Buffer.from(result.stdout).toString('base64')]);
+    const count = (times.get(answer) ?? 0) + 1;
+    const others = Math.max(0, ...[...times].filter(([other]) => other !== answer).map(([, given]) => given));
+    times.set(answer, count);
+    if (count - others === LEAD) return result;
   }
   throw new Error(`${job.executable}: ${times.size} different answers in ${ANSWERS_MAX} runs on the host`);
 }
