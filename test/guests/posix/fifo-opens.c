@@ -57,9 +57,10 @@ static void processes(void) {
   for (int i = 0; i < 3; i++) { char c; int w = open("fifo", O_WRONLY); write(w, "x\n", 2); close(w); read(told[0], &c, 1); }
   int status; waitpid(child, &status, 0); printf("three turns: %d\n", WEXITSTATUS(status));
   pid_t readers[3];
-  for (int i = 0; i < 3; i++) if ((readers[i] = fork()) == 0) { int r = open("fifo", O_RDONLY); char c; ssize_t m = read(r, &c, 1); _exit(m == 1 ? 1 : 0); }
-  usleep(300000);
-  int w = open("fifo", O_WRONLY); write(w, "ab", 2); usleep(300000); close(w);
+  for (int i = 0; i < 3; i++) if ((readers[i] = fork()) == 0) { int r = open("fifo", O_RDONLY); write(told[1], "o", 1); char c; ssize_t m = read(r, &c, 1); _exit(m == 1 ? 1 : 0); }
+  usleep(10000); /* That they wait is likely, and sure in a machine; a later one finds the writer, who stays until the third has told that it is in. */
+  int w = open("fifo", O_WRONLY); for (int i = 0; i < 3; i++) { char c; read(told[0], &c, 1); }
+  write(w, "ab", 2); close(w);
   int got = 0; for (int i = 0; i < 3; i++) { waitpid(readers[i], &status, 0); got += WEXITSTATUS(status); }
   printf("one writer let three readers in, %d got a byte\n", got);
 }

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct timespec SHORT = {0, 60000000}, LONG = {0, 400000000};
+static const struct timespec SHORT = {0, 2000000}, LONG = {0, 400000000};
 static int ends[2];
 
 static int by_nanosleep(void) { return nanosleep(&LONG, NULL); }
@@ -47,6 +47,19 @@ static int by_sigwait(void) {
 
 static void handler(int signal) { (void)signal; }
 
+/* Until the child sleeps in its call, or is over. */
+static void until_it_waits(int child) {
+  char name[32], text[512], *state;
+  do {
+    snprintf(name, sizeof name, "/proc/%d/stat", child);
+    FILE *file = fopen(name, "r");
+    size_t size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[size] = 0, state = strrchr(text, ')');
+    if (state[2] == 'R' || state[2] == 'T') nanosleep(&SHORT, NULL);
+  } while (state[2] == 'R' || state[2] == 'T');
+}
+
 static void try(const char *name, int (*wait)(void), int handled) {
   if (pipe(ends) != 0) return;
   int child = fork(), status = 0;
@@ -60,14 +73,14 @@ static void try(const char *name, int (*wait)(void), int handled) {
     fflush(stdout);
     _exit(0);
   }
-  nanosleep(&SHORT, NULL);
+  until_it_waits(child);
   kill(child, SIGSTOP);
   int seen = waitpid(child, &status, WUNTRACED);
   printf("stopped %d by %d\n", seen == child && WIFSTOPPED(status), WSTOPSIG(status));
   fflush(stdout);
-  nanosleep(&SHORT, NULL);
   kill(child, SIGCONT);
   nanosleep(&SHORT, NULL);
+  until_it_waits(child);
   if (wait == by_read && write(ends[1], "x", 1) != 1) return;
   if (wait == by_pause || wait == by_suspend) kill(child, SIGUSR1);
   waitpid(child, &status, 0);

@@ -28,7 +28,7 @@ static void datagrams(void) {
   printf("to nobody: %s, again %s\n", word(sendto(fd, "a", 1, 0, (void *) &at, sizeof at)), word(sendto(fd, "a", 1, 0, (void *) &at, sizeof at)));
   connect(fd, (void *) &at, sizeof at);
   printf("connected: %s\n", word(send(fd, "a", 1, 0)));
-  struct pollfd p = { fd, POLLIN, 0 }; int n = poll(&p, 1, 1000); printf("poll: %d %s%s\n", n, p.revents & POLLERR ? "ERR " : "", p.revents & POLLIN ? "IN" : "");
+  struct pollfd p = { fd, POLLIN, 0 }; int n = poll(&p, 1, -1); printf("poll: %d %s%s\n", n, p.revents & POLLERR ? "ERR " : "", p.revents & POLLIN ? "IN" : "");
   printf("read: %s\n", word(recv(fd, bytes, 8, 0)));
   printf("then: %s\n", word(recv(fd, bytes, 8, MSG_DONTWAIT)));
   printf("send: %s", word(send(fd, "b", 1, 0))); printf(", send: %s", word(send(fd, "c", 1, 0))); printf(", send: %s\n", word(send(fd, "d", 1, 0)));
@@ -48,7 +48,7 @@ static void lingers(void) {
     struct linger got; socklen_t size = sizeof got; char bytes[8];
     setsockopt(b, SOL_SOCKET, SO_LINGER, &how[i], sizeof how[i]); getsockopt(b, SOL_SOCKET, SO_LINGER, &got, &size);
     write(b, "last", 4); printf("linger %d %d %d:", got.l_onoff != 0, got.l_onoff ? got.l_linger : 0, (int) size); close(b);
-    usleep(20000); if (i != 2) printf(" %s", word(read(a, bytes, 8)));
+    struct pollfd over = { a, POLLRDHUP, 0 }; poll(&over, 1, -1); if (i != 2) printf(" %s", word(read(a, bytes, 8)));
     printf(" %s", word(read(a, bytes, 8))); if (i == 2) printf(" %s", word(read(a, bytes, 8))); printf("\n"); close(a);
   }
   printf("short: %s\n", word(setsockopt(listener, SOL_SOCKET, SO_LINGER, &how[1], 4)));

@@ -42,7 +42,7 @@ int main(void) {
   connect(b, (void *)&an, sizeof an); struct iovec v[2] = {{"ab", 2}, {"cde", 3}}; struct msghdr m = {.msg_iov = v, .msg_iovlen = 2}; printf("sendmsg %zd", sendmsg(b, &m, 0));
   char x[3], y[10]; struct iovec r[2] = {{x, 3}, {y, 10}}; m = (struct msghdr){.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = r, .msg_iovlen = 2}; n = recvmsg(a, &m, 0); printf(" recvmsg %zd %.3s %.2s from %d\n", n, x, y, from.sin_port == bn.sin_port);
   if (fork() == 0) { usleep(1000); sendto(a, "wake", 4, 0, (void *)&bn, sizeof bn); _exit(0); }
-  struct pollfd p = {b, POLLIN, 0}; printf("poll %d", poll(&p, 1, 1000)); n = recv(b, text, 63, 0); printf(" %zd\n", n); wait(0);
+  struct pollfd p = {b, POLLIN, 0}; printf("poll %d", poll(&p, 1, -1)); n = recv(b, text, 63, 0); printf(" %zd\n", n); wait(0);
   printf("in use %d\n", fails(bind(socket(AF_INET, SOCK_DGRAM, 0), (void *)&an, sizeof an), EADDRINUSE));
   printf("family %d raw %d pair %d\n", fails(socket(AF_INET, SOCK_SEQPACKET, 0), ESOCKTNOSUPPORT), 1, fails(socketpair(AF_INET, SOCK_STREAM, 0, (int[2]){0}), EOPNOTSUPP));
   struct sockaddr_in far = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(0x01020304)}; (void)far; (void)port;

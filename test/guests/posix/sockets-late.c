@@ -28,6 +28,8 @@ static void events(int fd) {
   poll(&p, 1, 1000);
   printf(" [%s%s%s%s%s]", p.revents & POLLIN ? "IN " : "", p.revents & POLLOUT ? "OUT " : "", p.revents & POLLERR ? "ERR " : "", p.revents & POLLHUP ? "HUP " : "", p.revents & POLLRDHUP ? "RDHUP" : "");
 }
+/* Waits for what the other end did to be seen: its end (POLLRDHUP), or the reset that answers what was sent to nobody (POLLERR, POLLHUP). */
+static void settle(int fd, int what) { struct pollfd p = { fd, what, 0 }; poll(&p, 1, -1); }
 static struct sockaddr_in at = { .sin_family = AF_INET };
 static int listener;
 static void connectPair(int ends[2]) {
@@ -40,10 +42,11 @@ static void late(int unread, int asksFirst) {
   int e[2]; char bytes[8]; connectPair(e); pipes = 0;
   write(e[1], "bye", 3);
   if (unread) write(e[0], "unread", 6);
-  usleep(10000); close(e[1]); usleep(10000);
+  if (unread) settle(e[1], POLLIN);
+  settle(e[0], POLLIN); close(e[1]); settle(e[0], POLLRDHUP);
   printf("%s%s:", unread ? "reset" : "closed", asksFirst ? ", asked" : ""); events(e[0]);
   if (asksFirst) printf(" error %s", pendingError(e[0]));
-  printf(" send %s", word(send(e[0], "a", 1, 0))); usleep(10000); events(e[0]);
+  printf(" send %s", word(send(e[0], "a", 1, 0))); settle(e[0], 0); events(e[0]);
   printf(" send %s", word(send(e[0], "b", 1, MSG_NOSIGNAL)));
   printf(" send %s", word(send(e[0], "c", 1, 0)));
   printf(" read %s", word(recv(e[0], bytes, 8, 0))); printf(" read %s", word(recv(e[0], bytes, 8, 0)));
@@ -51,15 +54,15 @@ static void late(int unread, int asksFirst) {
 }
 static void readFirst(void) {
   int e[2]; char bytes[8]; connectPair(e); pipes = 0;
-  write(e[1], "bye", 3); close(e[1]); usleep(10000);
+  write(e[1], "bye", 3); close(e[1]); settle(e[0], POLLRDHUP);
   printf("read first: %s", word(recv(e[0], bytes, 8, 0))); printf(" %s", word(recv(e[0], bytes, 8, 0)));
-  printf(" send %s", word(send(e[0], "a", 1, 0))); usleep(10000);
+  printf(" send %s", word(send(e[0], "a", 1, 0))); settle(e[0], 0);
   printf(" read %s", word(recv(e[0], bytes, 8, 0))); printf(" read %s", word(recv(e[0], bytes, 8, 0)));
   printf(" send %s", word(send(e[0], "b", 1, 0))); printf(" error %s, signals %d\n", pendingError(e[0]), pipes); close(e[0]);
 }
 static void half(void) {
   int e[2]; char bytes[8]; connectPair(e); pipes = 0;
-  shutdown(e[1], SHUT_WR); usleep(10000); printf("half:"); events(e[0]);
+  shutdown(e[1], SHUT_WR); settle(e[0], POLLRDHUP); printf("half:"); events(e[0]);
   printf(" send %s", word(send(e[0], "a", 1, 0))); printf(" read %s", word(recv(e[1], bytes, 8, 0)));
   shutdown(e[0], SHUT_WR); printf(" send %s,", word(send(e[0], "b", 1, 0))); printf(" signals %d\n", pipes); close(e[0]); close(e[1]);
 }

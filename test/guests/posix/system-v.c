@@ -59,6 +59,11 @@ static void semaphores(void) {
 
 #define GOT(call, type, text) do { long got = (call); printf("%ld %s %ld\n", got, text, type); } while (0)
 
+/* Until a child sleeps in its call. */
+static void until_it_waits(pid_t child) {
+  char name[32], state; snprintf(name, sizeof name, "/proc/%d/stat", child);
+  do { FILE *file = fopen(name, "r"); fscanf(file, "%*d (%*[^)]) %c", &state); fclose(file); if (state != 'S') usleep(1000); } while (state != 'S');
+}
 static void messages(void) {
   struct { long type; char text[64]; } message; struct msqid_ds status; int queue = msgget(IPC_PRIVATE, 0600);
   for (int turn = 0; turn < 5; turn++) { message.type = 5 - turn; snprintf(message.text, sizeof message.text, "message %d", turn); printf("%d", msgsnd(queue, &message, strlen(message.text) + 1, 0)); }
@@ -71,7 +76,7 @@ static void messages(void) {
   while (msgsnd(queue, &large, 4000, IPC_NOWAIT) == 0) putchar('.');
   printf(" full %d\n", errno == EAGAIN); child = fork(); if (child == 0) { printf("sent %d\n", msgsnd(queue, &large, 4001, 0)); _exit(0); }
   usleep(30000); msgrcv(queue, &large, 8000, 0, MSG_NOERROR); msgrcv(queue, &large, 8000, 0, MSG_NOERROR); join(child);
-  child = fork(); if (child == 0) { printf("removed %d\n", fails(msgrcv(queue, &message, 64, 99, 0), EIDRM)); _exit(0); } usleep(30000); msgctl(queue, IPC_RMID, 0); join(child); printf("gone %d\n", fails(msgsnd(queue, &message, 1, 0), EINVAL));
+  child = fork(); if (child == 0) { printf("removed %d\n", fails(msgrcv(queue, &message, 64, 99, 0), EIDRM)); _exit(0); } until_it_waits(child); msgctl(queue, IPC_RMID, 0); join(child); printf("gone %d\n", fails(msgsnd(queue, &message, 1, 0), EINVAL));
 }
 
 int main(void) {
