@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Puts real programs into build/guests/real as static riscv64 executables, and builds their twins for the host in
-# build/guests/real-native where a test compares with them:
+# Puts real programs into build/guests/real as static riscv64 executables, side by side:
 #   busybox   Debian's own binary        lua      Lua 5.4, upstream source        sqlite3  SQLite's shell, upstream source
 #
-#   scripts/build-real-guests.sh           builds what is missing or older than its source
-#   scripts/build-real-guests.sh --check   prints the names that are missing; builds nothing
+#   scripts/build-real-guests.sh            builds what is missing
+#   scripts/build-real-guests.sh --native   also the twins of lua and sqlite3 for the host, in build/guests/real-native, which the benchmarks compare with
+#   scripts/build-real-guests.sh --check    prints the names that are missing; builds nothing
 #
 # Needs scripts/fetch-packages.sh to have run. Does NOT build the small test programs (test/guests/build.ts).
 set -euo pipefail
@@ -25,18 +25,49 @@ if [ "${1:-}" = --check ]; then
   printf '%s' "${missing[*]}"
   exit 0
 fi
+KINDS=("$CROSS:$OUT")
+[ "${1:-}" != --native ] || KINDS+=("gcc:$NATIVE")
 
-# build NAME COMPILE…: runs the compile command with "-o target" for each architecture; a target appears whole or not at all.
-build_both() {
+is_missing() {
+  local kind
+  for kind in "${KINDS[@]}"; do [ -x "${kind##*:}/$1" ] || return 0; done
+  return 1
+}
+
+# build NAME COMPILE…: runs the compile command with "-o target" for each kind; a target appears whole or not at all.
+build() {
   local name=$1; shift
-  local pair compiler target
-  for pair in "$CROSS:$OUT" "gcc:$NATIVE"; do
-    compiler=${pair%%:*} target=${pair##*:}/$name
+  local kind compiler target
+  for kind in "${KINDS[@]}"; do
+    compiler=${kind%%:*} target=${kind##*:}/$name
     [ ! -x "$target" ] || continue
     say "compiling $name with $compiler"
     "$compiler" -static -O2 -w -Wl,--no-warnings -o "$target.new" "$@" || fail "could not compile $name with $compiler"
     mv "$target.new" "$target"
   done
+}
+
+build_lua() {
+  local files
+  is_missing lua || return 0
+  [ -d "$SOURCES/lua5.4/src" ] || fail "the source of Lua is not in $SOURCES; run scripts/install-tools.sh"
+  mapfile -t files < <(find "$SOURCES/lua5.4/src" -name '*.c' ! -name luac.c | sort)
+  build lua -DLUA_USE_POSIX "${files[@]}" -lm
+}
+
+build_sqlite() {
+  local made=$PWD/build/sources/sqlite3-made
+  is_missing sqlite3 || return 0
+  [ -d "$SOURCES/sqlite3/src" ] || fail "the source of SQLite is not in $SOURCES; run scripts/install-tools.sh"
+  if [ ! -d "$made" ]; then
+    say "generating SQLite's amalgamation"
+    rm -rf "$made.new" && mkdir -p "$made.new"
+    (cd "$made.new" && ../sqlite3/configure --disable-tcl --disable-readline && make sqlite3.c shell.c) >"$made.log" 2>&1 ||
+      fail "could not generate sqlite3.c; see $made.log"
+    mv "$made.new" "$made"
+  fi
+  build sqlite3 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_ENABLE_MATH_FUNCTIONS -DSQLITE_ENABLE_FTS5 \
+    -DSQLITE_ENABLE_RTREE "$made/sqlite3.c" "$made/shell.c" -lm
 }
 
 mkdir -p "$OUT" "$NATIVE"
@@ -45,21 +76,6 @@ if [ ! -x "$OUT/busybox" ]; then
   cp "$ROOT/usr/bin/busybox" "$OUT/busybox.new" && mv "$OUT/busybox.new" "$OUT/busybox"
 fi
 
-if [ ! -x "$OUT/lua" ] || [ ! -x "$NATIVE/lua" ]; then
-  [ -d "$SOURCES/lua5.4/src" ] || fail "the source of Lua is not in $SOURCES; run scripts/install-tools.sh"
-  mapfile -t files < <(find "$SOURCES/lua5.4/src" -name '*.c' ! -name luac.c | sort)
-  build_both lua -DLUA_USE_POSIX "${files[@]}" -lm
-fi
-
-if [ ! -x "$OUT/sqlite3" ] || [ ! -x "$NATIVE/sqlite3" ]; then
-  [ -d "$SOURCES/sqlite3/src" ] || fail "the source of SQLite is not in $SOURCES; run scripts/install-tools.sh"
-  made=$PWD/build/sources/sqlite3-made
-  if [ ! -e "$made/shell.c" ] || [ ! -e "$made/sqlite3.c" ]; then
-    say "generating SQLite's amalgamation"
-    rm -rf "$made" && mkdir -p "$made"
-    (cd "$made" && ../sqlite3/configure --disable-tcl --disable-readline && make sqlite3.c shell.c) >"$made.log" 2>&1 ||
-      fail "could not generate sqlite3.c; see $made.log"
-  fi
-  build_both sqlite3 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_ENABLE_MATH_FUNCTIONS -DSQLITE_ENABLE_FTS5 \
-    -DSQLITE_ENABLE_RTREE "$made/sqlite3.c" "$made/shell.c" -lm
-fi
+build_lua & lua=$!
+build_sqlite
+wait "$lua"

@@ -69,6 +69,19 @@ if [ "$mode" = check ]; then
   exit 0
 fi
 
-install_host_tools
-scripts/fetch-packages.sh "${more[@]}"
+# One at a time: .ci/run has begun by the time that the tests ask.
+mkdir -p build
+exec 9>build/tools.lock
+flock 9
+
+fetch() { scripts/fetch-packages.sh "${more[@]}"; }
+# Side by side where what unpacks is there already: two that wait for the network.
+if command -v dpkg-deb >/dev/null && command -v xz >/dev/null; then
+  fetch & fetching=$!
+  install_host_tools
+  wait "$fetching"
+else
+  install_host_tools
+  fetch
+fi
 scripts/build-real-guests.sh
