@@ -16,7 +16,7 @@ import { ALL_KEYS, type Store, type StoreBatch, type StorePut } from '../store/i
 import { HASH_BYTES, readHash } from './format.ts';
 import { decodeList, isListedNode, listedHashAt, listedPackAt } from './location-list.ts';
 import { decodeLocation, LOCATION_BYTES, PACK_NAME_BYTES, PACK_SLOTS_MAX, slotByte, writeLocation } from './pack-format.ts';
-import { entryAt, entryCount, entryLocation, ENTRY_BYTES, orderWord } from './shelf-format.ts';
+import { copyEntry, copyWords, entryAt, entryCount, entryLocation, ENTRY_BYTES, viewOf } from './shelf-format.ts';
 import { segmentsOf, Shelves, type SnapshotStore, type SortedEntries } from './shelves.ts';
 
 export type { SnapshotStore } from './shelves.ts';
@@ -30,12 +30,13 @@ const SLOT_BITS = 6;
 const NODE_BIT = 1 << SLOT_BITS;
 const LIST_SHIFT = SLOT_BITS + 1;
 assert(PACK_SLOTS_MAX <= 1 << SLOT_BITS, 'a slot fits its bits');
-/** Pages that are sorted at a time: their places and four bytes of a hash fit the 53 bits of a number. */
-const PLACES_MAX = 2 ** 20;
+/** Of a hash, by which entries are sorted at first: a counter each. */
+const BUCKET_BITS_MAX = 20;
 
 /** Pages of lists as two words each: an object for each of tens of thousands would be copied by V8's collector several times. */
 class ListedPages {
   readonly #lists: StorePut[] = [];
+  readonly #views: DataView[] = [];
   #words = new Uint32Array(PAGES_FIRST * 2);
   count = 0;
   nodeCount = 0;
@@ -43,6 +44,7 @@ class ListedPages {
   /** Takes every page of a list that `isWanted`, which is given the offset of its hash. */
   add(list: StorePut, isWanted: (hashAt: number) => boolean = () => true): void {
     const number = this.#lists.push(list) - 1;
+    this.#views.push(viewOf(list.value));
     for (const pack of decodeList(list.value) ?? []) {
       for (let slot = 0; slot < pack.count; slot++) {
         const hashAt = listedHashAt(pack, slot);
@@ -57,6 +59,7 @@ class ListedPages {
   copy(): ListedPages {
     const pages = new ListedPages();
     pages.#lists.push(...this.#lists);
+    pages.#views.push(...this.#views);
     pages.#words = this.#words.slice();
     pages.count = this.count;
     pages.nodeCount = this.nodeCount;
@@ -64,7 +67,8 @@ class ListedPages {
   }
 
   page(place: number): ListedPage {
-    return { list: this.#lists[this.#words[place * 2]! >>> LIST_SHIFT]!, hashAt: this.hashAt(place), slot: this.slot(place), isNode: this.isNode(place) };
+    const first = this.#words[place * 2]!;
+    return { list: this.#lists[first >>> LIST_SHIFT]!, hashAt: this.hashAt(place), slot: first & (NODE_BIT - 1), isNode: (first & NODE_BIT) !== 0 };
   }
 
   /** The bytes of the list that has a page. */
@@ -76,12 +80,21 @@ class ListedPages {
     return this.#words[place * 2 + 1]!;
   }
 
-  slot(place: number): number {
-    return this.#words[place * 2]! & (NODE_BIT - 1);
+  /** First four bytes of a page's hash as a number, in the order of hashes. */
+  orderWord(place: number): number {
+    return this.#views[this.#words[place * 2]! >>> LIST_SHIFT]!.getUint32(this.#words[place * 2 + 1]!);
   }
 
-  isNode(place: number): boolean {
-    return (this.#words[place * 2]! & NODE_BIT) !== 0;
+  /** HOT PATH: what a shelf says of a page. */
+  writeEntry(place: number, target: DataView, at: number): void {
+    const first = this.#words[place * 2]!;
+    const number = first >>> LIST_SHIFT;
+    const list = this.#views[number]!;
+    const hashAt = this.#words[place * 2 + 1]!;
+    const slot = first & (NODE_BIT - 1);
+    copyWords(list, hashAt, { target, at, bytes: HASH_BYTES });
+    copyWords(list, listedPackAt(this.#lists[number]!.value, hashAt, slot), { target, at: at + HASH_BYTES, bytes: PACK_NAME_BYTES });
+    target.setUint8(at + ENTRY_BYTES - 1, slotByte(slot, (first & NODE_BIT) !== 0));
   }
 
   #push(first: number, hashAt: number): void {
@@ -211,7 +224,7 @@ export class PageIndex {
   }
 
   /** Every known page and those of `more`, as a shelf has them. */
-  entriesWith(more: readonly StorePut[]): readonly SortedEntries[] {
+  entriesWith(more: readonly StorePut[]): SortedEntries {
     this.#load();
     const all = this.#pages.copy();
     for (const list of more) all.add(list);
@@ -265,30 +278,29 @@ function isSameHash(a: Uint8Array, at: number, { bytes, offset }: { readonly byt
   return true;
 }
 
-/** HOT PATH: as entries, once, or for each PLACES_MAX pages. The first four bytes of the hash decide, with the place behind them in one number. */
-function sortedEntries(pages: ListedPages): readonly SortedEntries[] {
-  const sorted: SortedEntries[] = [];
-  for (let first = 0; first < pages.count; first += PLACES_MAX) {
-    const order = new Float64Array(Math.min(PLACES_MAX, pages.count - first));
-    for (let place = 0; place < order.length; place++) order[place] = orderWord(pages.bytes(first + place), pages.hashAt(first + place)) * PLACES_MAX + place;
-    order.sort();
-    const target = new Uint8Array(order.length * ENTRY_BYTES);
-    for (let index = 0; index < order.length; index++) {
-      const place = first + (order[index]! % PLACES_MAX);
-      const slot = pages.slot(place);
-      writeEntry(pages.bytes(place), { hashAt: pages.hashAt(place), slot, last: slotByte(slot, pages.isNode(place)) }, { target, at: index * ENTRY_BYTES });
-    }
-    sorted.push({ pieces: [target], start: 0, count: order.length });
+/**
+ * HOT PATH: as entries, once. Hashes are spread evenly, so their first bits tell each its place but for a few steps: lists are read from front to back and every entry is written once, where a sort of
+ * places would read them in the order of hashes, from all over.
+ */
+function sortedEntries(pages: ListedPages): SortedEntries {
+  const bits = Math.min(BUCKET_BITS_MAX, Math.max(1, 32 - Math.clz32(pages.count)));
+  const shift = 32 - bits;
+  const next = new Uint32Array((1 << bits) + 1);
+  for (let place = 0; place < pages.count; place++) next[(pages.orderWord(place) >>> shift) + 1]!++;
+  for (let bucket = 1; bucket < next.length; bucket++) next[bucket]! += next[bucket - 1]!;
+  const target = new Uint8Array(pages.count * ENTRY_BYTES);
+  const view = viewOf(target);
+  for (let place = 0; place < pages.count; place++) pages.writeEntry(place, view, next[pages.orderWord(place) >>> shift]!++ * ENTRY_BYTES);
+  const kept = new DataView(new ArrayBuffer(ENTRY_BYTES));
+  for (let at = ENTRY_BYTES; at < target.length; at += ENTRY_BYTES) {
+    const word = view.getUint32(at);
+    if (view.getUint32(at - ENTRY_BYTES) <= word) continue;
+    copyEntry(view, at, kept, 0);
+    let to = at;
+    for (; to > 0 && view.getUint32(to - ENTRY_BYTES) > word; to -= ENTRY_BYTES) copyEntry(view, to - ENTRY_BYTES, view, to);
+    copyEntry(kept, 0, view, to);
   }
-  return sorted;
-}
-
-/** HOT PATH. `last`: the last byte of the location. */
-function writeEntry(list: Uint8Array, { hashAt, slot, last }: { readonly hashAt: number; readonly slot: number; readonly last: number }, { target, at }: { readonly target: Uint8Array; readonly at: number }): void {
-  const packAt = listedPackAt(list, hashAt, slot);
-  for (let index = 0; index < HASH_BYTES; index++) target[at + index] = list[hashAt + index]!;
-  for (let index = 0; index < PACK_NAME_BYTES; index++) target[at + HASH_BYTES + index] = list[packAt + index]!;
-  target[at + ENTRY_BYTES - 1] = last;
+  return { pieces: [target], start: 0, count: pages.count };
 }
 
 /** Pages that lie in packs, nodes not counted. */
@@ -327,11 +339,7 @@ export function settledList(list: StorePut, isWanted?: (hashAt: number) => boole
   const pages = new ListedPages();
   pages.add(list, isWanted);
   const puts: StorePut[] = [];
-  for (const { pieces, start, count } of sortedEntries(pages)) {
-    for (let entry = 0; entry < count; entry++) {
-      const at = start + entry * ENTRY_BYTES;
-      puts.push({ table: 'pages', key: pieces[0]!.slice(at, at + HASH_BYTES), value: entryLocation(pieces[0]!, at).slice() });
-    }
-  }
+  const { pieces: [entries], count } = sortedEntries(pages);
+  for (let at = 0; at < count * ENTRY_BYTES; at += ENTRY_BYTES) puts.push({ table: 'pages', key: entries!.slice(at, at + HASH_BYTES), value: entryLocation(entries!, at).slice() }); // All are in one piece.
   return { expect: [list], deletes: [{ table: 'locations', key: list.key }], puts };
 }

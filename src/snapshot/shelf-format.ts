@@ -13,6 +13,7 @@ import { HASH_BYTES } from './format.ts';
 import { LOCATION_BYTES } from './pack-format.ts';
 
 export const ENTRY_BYTES = HASH_BYTES + LOCATION_BYTES;
+assert(ENTRY_BYTES % 4 === 1, 'an entry is copied by words of four bytes and one byte');
 /** Shelves of the same tier are merged into one of the next. */
 export const TIERS_MAX = 3;
 
@@ -120,14 +121,26 @@ export function entryLocation(value: Uint8Array, at: number): Uint8Array {
 /** A segment of the entries of another one that begin at `offsets`. */
 export function segmentWith({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }, offsets: readonly number[], digests: Digests): Uint8Array {
   const target = new Uint8Array(entryAt(offsets.length));
-  offsets.forEach((from, entry) => copyEntry(value, from, { target, at: entryAt(entry) }));
+  const [source, view] = [viewOf(value), viewOf(target)];
+  offsets.forEach((from, entry) => copyEntry(source, from, view, entryAt(entry)));
   sealSegment(key, target, digests);
   return target;
 }
 
-/** HOT PATH: copies an entry. */
-export function copyEntry(source: Uint8Array, from: number, { target, at }: { readonly target: Uint8Array; readonly at: number }): void {
-  for (let index = 0; index < ENTRY_BYTES; index++) target[at + index] = source[from + index]!;
+/** HOT PATH: copies an entry, four bytes at a time, for which entries need not lie at multiples of four: byte by byte takes four times as long. */
+export function copyEntry(source: DataView, from: number, target: DataView, at: number): void {
+  copyWords(source, from, { target, at, bytes: ENTRY_BYTES - 1 });
+  target.setUint8(at + ENTRY_BYTES - 1, source.getUint8(from + ENTRY_BYTES - 1));
+}
+
+/** HOT PATH. `bytes`: a multiple of four. */
+export function copyWords(source: DataView, from: number, { target, at, bytes }: { readonly target: DataView; readonly at: number; readonly bytes: number }): void {
+  for (let index = 0; index < bytes; index += 4) target.setUint32(at + index, source.getUint32(from + index, true), true);
+}
+
+/** Of bytes in place. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function isHashAt(bytes: Uint8Array, at: number, hash: Uint8Array): boolean {

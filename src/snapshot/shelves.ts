@@ -11,9 +11,9 @@
  * A merge expects every segment that it has read.
  * What this does NOT do: commit.
  */
-import { sameBytes, type Digests } from '../core/index.ts';
+import { assert, sameBytes, type Digests } from '../core/index.ts';
 import { ALL_KEYS, type Store, type StoreBatch, type StoreDelete, type StoreExpectation, type StorePut } from '../store/index.ts';
-import { copyEntry, decodeSegmentKey, entriesOf, entryAt, entryCount, entryLocation, ENTRY_BYTES, isSoundSegment, orderWord, sealSegment, segmentKey, segmentOf, SEGMENT_HEADER_BYTES, SHELF_ID_BYTES, TIERS_MAX, type Shelf } from './shelf-format.ts';
+import { copyEntry, decodeSegmentKey, entriesOf, entryAt, entryCount, entryLocation, ENTRY_BYTES, isSoundSegment, orderWord, sealSegment, segmentKey, segmentOf, SEGMENT_HEADER_BYTES, SHELF_ID_BYTES, TIERS_MAX, viewOf, type Shelf } from './shelf-format.ts';
 
 /** What is read of a store: single records, and the lists. */
 export type SnapshotStore = Pick<Store, 'get' | 'range'>;
@@ -41,6 +41,7 @@ const FILTER_BYTES_MAX = 64 * 1024 * 1024;
 
 /** A shelf that is known, with the first words of its hashes as a filter when it was often looked into for nothing. */
 interface Known { readonly shelf: Shelf; misses: number; filter: Uint8Array | undefined }
+const NOTHING: readonly Shelved[] = [];
 
 export class Shelves {
   readonly #store: SnapshotStore;
@@ -60,7 +61,12 @@ export class Shelves {
 
   /** The first entry of a known shelf with this hash. */
   find(hash: Uint8Array): Shelved | undefined {
-    for (const found of this.all(hash)) return found;
+    const known = this.#known ??= this.#load();
+    const word = orderWord(hash, 0);
+    for (let index = 0; index < known.length; index++) {
+      const found = this.#findIn(known[index]!, hash, word)[0];
+      if (found !== undefined) return found;
+    }
     return undefined;
   }
 
@@ -72,17 +78,18 @@ export class Shelves {
 
   /** All of them. */
   *all(hash: Uint8Array): Generator<Shelved> {
-    this.#known ??= this.#load();
-    const word = orderWord(hash, 0);
-    for (const known of this.#known) {
-      const { shelf, filter } = known;
-      if (filter !== undefined && !mayHave(filter, word)) continue;
-      const key = segmentKey(shelf, segmentOf(word, shelf.segments));
-      const value = this.#store.get('shelves', key);
-      const found = value === undefined ? [] : entriesOf(value, hash);
-      if (found.length === 0 && ++known.misses === MISSES_MAX) known.filter = this.#makeFilter(shelf);
-      for (const at of found) yield { segment: { table: 'shelves', key, value: value! }, at }; // It has them.
-    }
+    for (const known of this.#known ??= this.#load()) yield* this.#findIn(known, hash, orderWord(hash, 0));
+  }
+
+  /** `word`: the first of `hash`. */
+  #findIn(known: Known, hash: Uint8Array, word: number): readonly Shelved[] {
+    const { shelf, filter } = known;
+    if (filter !== undefined && !mayHave(filter, word)) return NOTHING;
+    const key = segmentKey(shelf, segmentOf(word, shelf.segments));
+    const value = this.#store.get('shelves', key);
+    const found = value === undefined ? [] : entriesOf(value, hash);
+    if (found.length === 0 && filter === undefined && ++known.misses === MISSES_MAX) known.filter = this.#makeFilter(shelf);
+    return found.map((at) => ({ segment: { table: 'shelves', key, value: value! }, at })); // It has them.
   }
 
   #load(): readonly Known[] {
@@ -114,12 +121,13 @@ export class Shelves {
    * Puts entries on a new shelf, with the shelves of a tier that is full. `id`: of the shelf, where there is none of this tier yet. `entriesMean`: of a segment. `firstTier`: entries of a shelf that
    * has not been merged, at most.
    */
-  add(entries: readonly SortedEntries[], digests: Digests, { id, entriesMean, firstTier }: { readonly id: Uint8Array; readonly entriesMean: number; readonly firstTier: number }): Required<Pick<StoreBatch, 'puts' | 'deletes' | 'expect'>> {
+  add(entries: SortedEntries, digests: Digests, { id, entriesMean, firstTier }: { readonly id: Uint8Array; readonly entriesMean: number; readonly firstTier: number }): Required<Pick<StoreBatch, 'puts' | 'deletes' | 'expect'>> {
+    assert(entries.count > 0, 'a shelf has entries');
     const shelves = shelvesOf(this.#store);
-    const sources = [...entries];
+    const sources = [entries];
     const read: StorePut[] = [];
     let tier = 0;
-    while (tier < TIERS_MAX - 1 && countOf(entries) > firstTier * SHELVES_MERGED ** (tier + 1)) tier++;
+    while (tier < TIERS_MAX - 1 && entries.count > firstTier * SHELVES_MERGED ** (tier + 1)) tier++;
     for (; tier < TIERS_MAX - 1; tier++) {
       const full = shelves.filter((shelf) => shelf.tier === tier);
       if (full.length < SHELVES_MERGED - 1) break;
@@ -197,8 +205,9 @@ function after(key: Uint8Array): Uint8Array {
 /** HOT PATH: the segments of a new shelf, in one piece of memory. */
 function merge(sources: readonly SortedEntries[], { shelf, filter }: { readonly shelf: Shelf; readonly filter: Uint8Array | undefined }, digests: Digests): StorePut[] {
   const puts: StorePut[] = [];
-  const cursors = sources.map((source) => new Cursor(source));
+  const cursors = new Cursors(sources);
   const memory = new Uint8Array(shelf.segments * SEGMENT_HEADER_BYTES + countOf(sources) * ENTRY_BYTES);
+  const view = viewOf(memory);
   let segment = -1;
   let start = 0;
   let used = 0;
@@ -209,51 +218,78 @@ function merge(sources: readonly SortedEntries[], { shelf, filter }: { readonly 
     sealSegment(key, value, digests);
     puts.push({ table: 'shelves', key, value });
   };
-  for (;;) {
-    let least = cursors[0]!; // The new entries are always a source.
-    for (let index = 1; index < cursors.length; index++) if (cursors[index]!.word < least.word) least = cursors[index]!;
-    if (least.word === Infinity) break;
-    const index = segmentOf(least.word, shelf.segments);
+  for (let least = cursors.least(); least >= 0; least = cursors.least()) {
+    const word = cursors.words[least]!;
+    const index = segmentOf(word, shelf.segments);
     if (index !== segment) {
       end();
       segment = index;
       start = used;
       used += SEGMENT_HEADER_BYTES;
     }
-    copyEntry(least.piece, least.at, { target: memory, at: used });
+    copyEntry(cursors.views[least]!, cursors.at[least]!, view, used);
     used += ENTRY_BYTES;
-    if (filter !== undefined) note(filter, least.word);
-    least.next();
+    if (filter !== undefined) note(filter, word);
+    cursors.next(least);
   }
   end();
   return puts;
 }
 
-/** HOT PATH: an entry of sorted ones. */
-class Cursor {
-  readonly #source: SortedEntries;
-  #turn = -1;
-  piece: Uint8Array = new Uint8Array(0);
-  at = 0;
-  /** Of the entry's hash; Infinity: there is none any more. */
-  word = 0;
+/** HOT PATH: an entry of each of several that are sorted. What is asked for each entry lies in arrays: an object for each source would be another line of the processor's caches. */
+class Cursors {
+  readonly #sources: readonly SortedEntries[];
+  /** Of each source: the first words of its entry, Infinity when there is none any more; where the entry is; which piece that is, and its end. */
+  readonly words: Float64Array;
+  readonly at: Int32Array;
+  readonly views: DataView[] = [];
+  readonly #turns: Int32Array;
+  readonly #ends: Int32Array;
 
-  constructor(source: SortedEntries) {
-    this.#source = source;
-    this.next();
+  constructor(sources: readonly SortedEntries[]) {
+    const count = sources.length;
+    this.#sources = sources;
+    this.words = new Float64Array(count);
+    this.at = new Int32Array(count);
+    this.#turns = new Int32Array(count).fill(-1);
+    this.#ends = new Int32Array(count);
+    for (let source = 0; source < count; source++) this.#turn(source);
   }
 
-  next(): void {
-    this.at += ENTRY_BYTES;
-    if (this.at >= this.piece.length) {
-      const piece = this.#source.pieces[++this.#turn];
-      if (piece === undefined) {
-        this.word = Infinity;
-        return;
-      }
-      this.piece = piece;
-      this.at = this.#source.start;
+  /** The source with the least first word; -1 when all are at their end. */
+  least(): number {
+    const { words } = this;
+    let least = -1;
+    let word = Infinity;
+    for (let source = 0; source < words.length; source++) {
+      if (words[source]! >= word) continue;
+      least = source;
+      word = words[source]!;
     }
-    this.word = orderWord(this.piece, this.at);
+    return least;
+  }
+
+  next(source: number): void {
+    const at = this.at[source]! + ENTRY_BYTES;
+    if (at >= this.#ends[source]!) {
+      this.#turn(source);
+      return;
+    }
+    this.at[source] = at;
+    this.words[source] = this.views[source]!.getUint32(at);
+  }
+
+  /** To the next piece. */
+  #turn(source: number): void {
+    const { pieces, start } = this.#sources[source]!;
+    const piece = pieces[++this.#turns[source]!];
+    if (piece === undefined) {
+      this.words[source] = Infinity;
+      return;
+    }
+    this.views[source] = viewOf(piece);
+    this.at[source] = start;
+    this.#ends[source] = piece.length;
+    this.words[source] = orderWord(piece, start);
   }
 }
