@@ -15,7 +15,7 @@ import { assert, limits, sameBytes, type Digests } from '../core/index.ts';
 import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts';
 import { encodeObjectList, encodeRoot, FAN_OUT_SHIFT, HASH_BYTES, INLINE_SECTION_BYTES_MAX, readHash, type ByteString, type TreeRoot } from './format.ts';
 import { PackArena } from './pack-arena.ts';
-import { LIST_LIMITS, LookUps, PackWriter, type ListLimits, type PackSink } from './pack-writer.ts';
+import { LIST_LIMITS, PackMemory, PackWriter, type ListLimits, type PackSink } from './pack-writer.ts';
 import { PageIndex, type SnapshotStore } from './page-index.ts';
 import { PageTree, type NodeSink } from './page-tree.ts';
 import { PageUndo } from './page-undo.ts';
@@ -80,7 +80,8 @@ export class SnapshotWriter {
   readonly #index: PageIndex;
   readonly #lists: ListLimits;
   readonly #zeroGuard: bigint;
-  readonly #lookUps = new LookUps();
+  /** Made with the first capture: most of a thousand forks take none. */
+  #memory: PackMemory | undefined;
   #trees: Trees;
   /** Dirty pages of abandoned captures, by object. */
   #carried: ReadonlyMap<string, readonly number[]> = new Map();
@@ -129,7 +130,7 @@ export class SnapshotWriter {
     const reported = state.objects.map((object) => object.dirtyPages());
     let expected = 0;
     for (const dirty of [...reported, ...this.#carried.values()]) expected += dirty.length;
-    const packs = new PackWriter(this.#store, this.#digests, { puts, expect, deletes, sink: taker }, { expected, lookUps: this.#lookUps });
+    const packs = new PackWriter(this.#store, this.#digests, { puts, expect, deletes, sink: taker }, { expected, kept: this.#memory ??= new PackMemory() });
     const work: Work = { puts, expect, deletes, packs, packsNodes: expected >= this.#lists.pagesMin, undo: new PageUndo(expected), reported, dirty: new Map(), dirtyPages: 0, learn: () => {} };
     const next: Trees = { objects: new Map(), sections: new Map(), list: { ...this.#trees.list } };
     let root: Root;
@@ -243,7 +244,7 @@ export class SnapshotWriter {
       this.#digests.sha256Into(bytes, hash, 0);
       if (work.packsNodes) work.packs.addNode({ hash, isFresh, bytes });
       else this.#putRecord(hash, bytes, work);
-      target.set(hash, offset);
+      for (let index = 0; index < HASH_BYTES; index++) target[offset + index] = hash[index]!;
     };
   }
 

@@ -25,7 +25,7 @@ export const INLINE_SECTION_BYTES_MAX = 512;
 export const SNAPSHOT_VERSION = 1;
 
 const NODE_TAG = 0x4e;
-const NODE_HEADER_BYTES = 4;
+export const NODE_HEADER_BYTES = 4;
 export const NODE_BYTES_MAX = NODE_HEADER_BYTES + FAN_OUT * HASH_BYTES;
 const FULL_MASK = (1 << FAN_OUT) - 1;
 const NAME_LENGTH_MAX = 4096;
@@ -73,10 +73,7 @@ export interface NodeContent { readonly level: number; readonly mask: number; re
 /** HOT PATH: writes the node to the start of `target`, NODE_BYTES_MAX long, and returns its length. */
 export function encodeNodeInto({ level, mask, hashes }: NodeContent, target: Uint8Array): number {
   assert(mask > 0 && mask < 1 << FAN_OUT && level < HEIGHT_MAX, 'a node has children and a level');
-  target[0] = NODE_TAG;
-  target[1] = level;
-  target[2] = mask & 0xff;
-  target[3] = mask >>> 8;
+  writeNodeHeader(target, 0, { level, mask });
   if (mask === FULL_MASK) {
     target.set(hashes, NODE_HEADER_BYTES);
     return NODE_BYTES_MAX;
@@ -88,6 +85,14 @@ export function encodeNodeInto({ level, mask, hashes }: NodeContent, target: Uin
     offset += HASH_BYTES;
   }
   return offset;
+}
+
+/** What is before the hashes of a node. */
+export function writeNodeHeader(target: Uint8Array, at: number, { level, mask }: Pick<NodeContent, 'level' | 'mask'>): void {
+  target[at] = NODE_TAG;
+  target[at + 1] = level;
+  target[at + 2] = mask & 0xff;
+  target[at + 3] = mask >>> 8;
 }
 
 /** Throws E_SNAPSHOT_FORMAT. */

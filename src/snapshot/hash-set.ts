@@ -11,6 +11,8 @@ import { HASH_BYTES, writeHash } from './format.ts';
 
 const WORDS = HASH_BYTES / 4;
 const SLOTS_FIRST = 1024;
+/** Memory that is kept and must be zeroed, against what is needed. */
+const KEPT_TIMES_MAX = 4;
 
 /** What a mark-and-sweep needs of a set; a JavaScript set of hashes fits, too. */
 export interface Hashes { has(hash: BlobHash): boolean; add(hash: BlobHash): unknown; readonly size: number }
@@ -23,9 +25,7 @@ export class HashSet implements Hashes {
 
   /** `expected`: entries for which there is room at once. */
   constructor(expected = 0) {
-    let slots = SLOTS_FIRST;
-    while (slots < expected * 2) slots *= 2;
-    this.#slots = new Uint32Array(slots * WORDS);
+    this.#slots = new Uint32Array(slotsFor(expected) * WORDS);
   }
 
   get size(): number {
@@ -44,14 +44,23 @@ export class HashSet implements Hashes {
 
   /** Adds 32 bytes; false when they were there. */
   addBytes(hash: Uint8Array): boolean {
-    this.#bytes.set(hash);
+    for (let index = 0; index < HASH_BYTES; index++) this.#bytes[index] = hash[index]!;
     return this.#addWords();
+  }
+
+  /** Nothing is in it any more. `expected`: as when it is made; its memory is used again unless that is far from it. */
+  clear(expected: number): void {
+    const slots = slotsFor(expected);
+    const has = this.#slots.length / WORDS;
+    if (has < slots || has > slots * KEPT_TIMES_MAX) this.#slots = new Uint32Array(slots * WORDS);
+    else this.#slots.fill(0);
+    this.#size = 0;
   }
 
   #addWords(): boolean {
     const at = this.#find(this.#slots, this.#words);
     if (this.#isAt(at)) return false;
-    this.#slots.set(this.#words, at);
+    for (let word = 0; word < WORDS; word++) this.#slots[at + word] = this.#words[word]!;
     this.#size++;
     if (this.#size * 2 * WORDS > this.#slots.length) this.#grow();
     return true;
@@ -83,6 +92,12 @@ export class HashSet implements Hashes {
     }
     this.#slots = next;
   }
+}
+
+function slotsFor(expected: number): number {
+  let slots = SLOTS_FIRST;
+  while (slots < expected * 2) slots *= 2;
+  return slots;
 }
 
 function isFree(slots: Uint32Array, at: number): boolean {

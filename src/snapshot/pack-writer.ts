@@ -11,6 +11,7 @@ import type { StoreDelete, StoreExpectation, StorePut } from '../store/index.ts'
 import { HASH_BYTES, hashBytes, NODE_BYTES_MAX } from './format.ts';
 import { HashSet } from './hash-set.ts';
 import { encodeList, LIST_PACKS_MAX, type WrittenPack } from './location-list.ts';
+import { PackArena } from './pack-arena.ts';
 import { encodeLocations, encodePack, PACK_BYTES_MAX, PACK_SLOTS_MAX, slotBytes, trimmedLength, type PackSlot } from './pack-format.ts';
 import { PageIndex, type SnapshotStore } from './page-index.ts';
 import { SEGMENT_ENTRIES } from './shelves.ts';
@@ -32,10 +33,9 @@ const LOOKED_UP = 8;
 const ALWAYS_LOOKED_UP = 64;
 /** Of an empty pack: its tag and the count of its slots. */
 const HEADER_BYTES = 2;
-/** Packs whose hashes share a piece of memory: until the lists are written. */
-const PACKS_A_SLAB = 16;
-/** Nodes that there may be beside the pages of a capture: one for each of so many pages that lie alone, few where pages have neighbours. */
-const NODES_EXPECTED_MAX = 16_384;
+/** Nodes that there may be beside the pages of a capture: so many for each where pages lie alone, few where they have neighbours. */
+const NODES_A_PAGE = 1.5;
+const NODES_EXPECTED_MAX = 24_576;
 const HASHES_BYTES = HASH_BYTES * PACK_SLOTS_MAX;
 /** Nodes that no pack of pages has room for lie together, in eight pages of LMDB: who needs one reads all of them. */
 const NODE_PACK_BYTES_MAX = 8 * 4096 - 24;
@@ -49,28 +49,26 @@ export class PackWriter {
   readonly #batch: PackBatch;
   readonly #sink: PackSink;
   readonly #index: PageIndex;
-  readonly #seen: HashSet;
+  readonly #kept: PackMemory;
   readonly #relied = new Set<StorePut>();
   readonly #segments = new Set<string>();
   readonly #written: WrittenPack[] = [];
   readonly #guards = new BigUint64Array(PACK_SLOTS_MAX);
-  #slab = new Uint8Array(0);
   #open: OpenPack;
   /** Nodes that wait for what a pack of pages has left: the last ones, which lie above its pages, first. */
-  readonly #waiting = new WaitingNodes();
+  readonly #waiting: WaitingNodes;
   #pageCount = 0;
   #nodeCount = 0;
-  readonly #lookUps: LookUps;
 
   /**
-   * Appends its records to `batch`: what it writes, and where pages are that it found. `expected`: about how many pages there will be. `lookUps`: what former batches of this machine
-   * have met.
+   * Appends its records to `batch`: what it writes, and where pages are that it found. `expected`: about how many pages there will be. `kept`: what former writers of this machine have left, whose batches
+   * nobody reads any more.
    */
-  constructor(store: SnapshotStore, digests: Digests, batch: PackBatch, { expected = 0, lookUps = new LookUps() }: { readonly expected?: number; readonly lookUps?: LookUps } = {}) {
-    this.#seen = new HashSet(expected + Math.min(expected, NODES_EXPECTED_MAX));
+  constructor(store: SnapshotStore, digests: Digests, batch: PackBatch, { expected = 0, kept = new PackMemory() }: { readonly expected?: number; readonly kept?: PackMemory } = {}) {
+    kept.begin(expected + Math.min(expected * NODES_A_PAGE, NODES_EXPECTED_MAX));
+    this.#kept = kept;
+    this.#waiting = kept.waiting;
     this.#open = this.#newPack();
-    this.#lookUps = lookUps;
-    lookUps.begin();
     this.#store = store;
     this.#digests = digests;
     this.#batch = batch;
@@ -90,7 +88,7 @@ export class PackWriter {
 
   /** Whether this batch meets a page or node for the first time; from now on it has. */
   isNew(hash: Uint8Array): boolean {
-    return this.#seen.addBytes(hash);
+    return this.#kept.seen.addBytes(hash);
   }
 
   /** Packs a page unless it is stored, and says whether it did. `page` must stay as it is until the pack is full or the writer finishes; `hash` is copied. */
@@ -156,10 +154,10 @@ export class PackWriter {
       this.#rely(listed.list);
       return true;
     }
-    if (!this.#lookUps.mustLook()) return false;
+    if (!this.#kept.lookUps.mustLook()) return false;
     const location = this.#store.get('pages', hash);
     const shelved = location === undefined ? this.#index.shelves.find(hash) : undefined;
-    this.#lookUps.note(location !== undefined || shelved !== undefined);
+    this.#kept.lookUps.note(location !== undefined || shelved !== undefined);
     if (location !== undefined) this.#batch.expect.push({ table: 'pages', key: hash.slice(), value: location });
     else if (shelved !== undefined) this.#relyOnSegment(shelved.segment);
     return location !== undefined || shelved !== undefined;
@@ -192,16 +190,14 @@ export class PackWriter {
 
   #pack(hash: Uint8Array, guard: bigint, stored: Uint8Array): void {
     if (!this.#open.fits(slotBytes(stored.length, false))) this.#endPack();
-    this.#open.add({ isNode: false, hash, guard, stored });
+    this.#open.addPage(hash, guard, stored);
   }
 
   /** Ends the pack under way, with as many waiting nodes as it has room for. */
   #endPack(): void {
     const open = this.#open;
-    for (let node = this.#waiting.last; node !== undefined && open.fits(slotBytes(node.stored.length, true)); node = this.#waiting.last) {
-      open.add(node);
-      this.#waiting.pop();
-    }
+    const waiting = this.#waiting;
+    for (; waiting.count > 0 && open.fits(slotBytes(waiting.lastBytes, true)); waiting.pop()) open.addNode(waiting.hashes, waiting.lastHashAt, waiting.last);
     if (open.stored.length === 0) return;
     const key = new Uint8Array(HASH_BYTES);
     this.#digests.sha256Into(open.hashes, key, 0);
@@ -211,21 +207,35 @@ export class PackWriter {
   }
 
   #newPack(): OpenPack {
-    if (this.#slab.length === 0) this.#slab = new Uint8Array(HASHES_BYTES * PACKS_A_SLAB);
-    const hashes = this.#slab.subarray(0, HASHES_BYTES);
-    this.#slab = this.#slab.subarray(HASHES_BYTES);
-    return new OpenPack(hashes, this.#guards);
+    return new OpenPack(this.#kept.hashes.room(HASHES_BYTES), this.#guards);
   }
 
   /** Nothing waits afterwards. */
   #endPacks(): void {
     this.#endPack();
-    while (this.#waiting.last !== undefined) this.#endPack();
+    while (this.#waiting.count > 0) this.#endPack();
+  }
+}
+
+/** What the writers of one machine use again, one after the other: fresh memory for each costs the kernel's pages and has V8 look for garbage. */
+export class PackMemory {
+  readonly lookUps = new LookUps();
+  readonly seen = new HashSet();
+  readonly waiting = new WaitingNodes();
+  /** Hashes of packs, until the batch is committed. */
+  readonly hashes = new PackArena();
+
+  /** `expected`: hashes that there will be. */
+  begin(expected: number): void {
+    this.lookUps.begin();
+    this.seen.clear(expected);
+    this.waiting.clear();
+    this.hashes.reset();
   }
 }
 
 /** Whether the store is asked for a page at all: of the captures of one machine. */
-export class LookUps {
+class LookUps {
   /** Pages in a row that the store did not have. */
   #strangers = 0;
   /** Asked about in this capture. */
@@ -269,40 +279,64 @@ class OpenPack {
     return this.stored.length < PACK_SLOTS_MAX && this.#bytes + bytes <= PACK_BYTES_MAX;
   }
 
-  add({ isNode, hash, guard, stored }: PackSlot): void {
-    const slot = this.stored.length;
-    for (let index = 0; index < HASH_BYTES; index++) this.#hashes[slot * HASH_BYTES + index] = hash[index]!;
-    if (!isNode) this.guards[slot] = guard;
-    this.isNode[slot] = isNode ? 1 : 0;
+  addPage(hash: Uint8Array, guard: bigint, stored: Uint8Array): void {
+    this.guards[this.stored.length] = guard;
+    this.#add(hash, 0, stored);
+    this.#bytes += slotBytes(stored.length, false);
+  }
+
+  addNode(hashes: Uint8Array, hashAt: number, stored: Uint8Array): void {
+    this.isNode[this.stored.length] = 1;
+    this.#add(hashes, hashAt, stored);
+    this.#bytes += slotBytes(stored.length, true);
+  }
+
+  #add(hashes: Uint8Array, hashAt: number, stored: Uint8Array): void {
+    const at = this.stored.length * HASH_BYTES;
+    for (let index = 0; index < HASH_BYTES; index++) this.#hashes[at + index] = hashes[hashAt + index]!;
     this.stored.push(stored);
-    this.#bytes += slotBytes(stored.length, isNode);
   }
 }
 
 /** Nodes in memory of their own, the last one on top. */
 class WaitingNodes {
-  readonly #nodes: PackSlot[] = [];
-  #memory: Uint8Array | undefined;
-  #used = 0;
+  readonly #memory = new Uint8Array(NODE_PACK_BYTES_MAX);
+  /** Where each begins, and the end. */
+  readonly #starts = new Uint16Array(PACK_SLOTS_MAX + 1);
+  readonly hashes = new Uint8Array(HASHES_BYTES);
+  count = 0;
 
-  get last(): PackSlot | undefined {
-    return this.#nodes.at(-1);
+  clear(): void {
+    this.count = 0;
+  }
+
+  get lastHashAt(): number {
+    return (this.count - 1) * HASH_BYTES;
+  }
+
+  get lastBytes(): number {
+    return this.#starts[this.count]! - this.#starts[this.count - 1]!;
+  }
+
+  /** A view, which holds until its place is given to another node: its pack is written before. */
+  get last(): Uint8Array {
+    return this.#memory.subarray(this.#starts[this.count - 1], this.#starts[this.count]);
   }
 
   /** Whether a node more is still less than a pack of nodes alone should have. */
   hasRoom(bytes: number): boolean {
-    return this.#nodes.length < PACK_SLOTS_MAX && this.#used + bytes + (this.#nodes.length + 1) * slotBytes(0, true) + HEADER_BYTES <= NODE_PACK_BYTES_MAX;
+    return this.count < PACK_SLOTS_MAX && this.#starts[this.count]! + bytes + (this.count + 1) * slotBytes(0, true) + HEADER_BYTES <= NODE_PACK_BYTES_MAX;
   }
 
   push(hash: Uint8Array, bytes: Uint8Array): void {
-    this.#memory ??= new Uint8Array(NODE_PACK_BYTES_MAX);
-    const stored = this.#memory.subarray(this.#used, this.#used += bytes.length);
-    stored.set(bytes);
-    this.#nodes.push({ isNode: true, hash: hash.slice(), guard: 0n, stored });
+    const start = this.#starts[this.count]!;
+    this.#memory.set(bytes, start);
+    for (let index = 0, at = this.count * HASH_BYTES; index < HASH_BYTES; index++) this.hashes[at + index] = hash[index]!;
+    this.#starts[++this.count] = start + bytes.length;
   }
 
   pop(): void {
-    this.#used -= this.#nodes.pop()?.stored.length ?? 0;
+    this.count--;
   }
 }
 

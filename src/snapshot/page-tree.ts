@@ -10,43 +10,32 @@
  * What this does NOT do: store anything; seal() hands every node it encoded to its caller.
  */
 import { assert, type BlobHash } from '../core/index.ts';
-import { encodeNodeInto, FAN_OUT, FAN_OUT_SHIFT, HASH_BYTES, HEIGHT_MAX, NODE_BYTES_MAX, PAGES_MAX, readHash, writeHash, type NodeContent, type TreeRoot } from './format.ts';
+import { FAN_OUT, FAN_OUT_SHIFT, HASH_BYTES, HEIGHT_MAX, PAGES_MAX, readHash, writeHash, type NodeContent, type TreeRoot } from './format.ts';
+import { NodePool } from './node-pool.ts';
 
 /** Reads a node of the store; throws its operating errors. `firstPage` is for messages. */
 export type NodeLoader = (hash: BlobHash, place: { readonly level: number; readonly firstPage: number }) => NodeContent;
 /** Takes a node that was encoded, whose bytes are used again afterwards, and writes its hash to `offset` of `target`. `isFresh`: a page below it is new to the store, so the node is. */
 export type NodeSink = (node: { readonly bytes: Uint8Array; readonly isFresh: boolean }, target: Uint8Array, offset: number) => void;
 
-/** A node is encoded here. */
-const encoded = new Uint8Array(NODE_BYTES_MAX);
-
-interface TreeNode {
-  readonly level: number;
-  mask: number;
-  readonly hashes: Uint8Array;
-  /** Children that were loaded or made; level 0 has none. */
-  readonly children: (TreeNode | undefined)[];
-  /** Children whose hash is not up to date. */
-  stale: number;
-  /** Whether a page below it that was set since it was sealed is new to the store. */
-  isFresh: boolean;
-  /** Level 0: XXH64 of the captured pages, 0 when not known. Made when first needed. */
-  guards: BigUint64Array | undefined;
-}
+/** No node. */
+const NONE = -1;
 
 export class PageTree {
   readonly #load: NodeLoader;
+  readonly #pool = new NodePool();
   #height: number;
   /** Pages below 16^height; 0 when there is none. */
   #pagesCovered: number;
-  #root: TreeNode | undefined;
+  /** NONE: not in memory. */
+  #root = NONE;
   /** Hash of the root; undefined when there is no page or the root is stale. */
   #rootHash: BlobHash | undefined;
   /** The leaf that was used last (neighbours follow), by the index of its first page over its size; -1: none. */
   #lastAt = -1;
-  #lastLeaf: TreeNode | undefined;
-  /** What is above it; undefined when it is the root. */
-  #lastParent: TreeNode | undefined;
+  #lastLeaf = NONE;
+  /** What is above it; NONE when it is the root. */
+  #lastParent = NONE;
   /** Whether all hashes above it are marked stale. */
   #isLastTouched = false;
 
@@ -61,47 +50,49 @@ export class PageTree {
   readHash(pageIndex: number, target: Uint8Array): boolean {
     const leaf = this.#findLeaf(pageIndex);
     const slot = pageIndex & (FAN_OUT - 1);
-    if (leaf === undefined || (leaf.mask & (1 << slot)) === 0) return false;
-    const { hashes } = leaf;
-    for (let index = 0, at = slot * HASH_BYTES; index < HASH_BYTES; index++) target[index] = hashes[at + index]!; // A view would cost more than the copy.
+    if (leaf === NONE || (this.#pool.mask(leaf) & (1 << slot)) === 0) return false;
+    const { bytes } = this.#pool;
+    for (let index = 0, at = this.#pool.hashesAt(leaf) + slot * HASH_BYTES; index < HASH_BYTES; index++) target[index] = bytes[at + index]!; // A view would cost more than the copy.
     return true;
   }
 
   /** XXH64 of the page as last set, 0n when not known or zero. */
   guard(pageIndex: number): bigint {
-    return this.#findLeaf(pageIndex)?.guards?.[pageIndex & (FAN_OUT - 1)] ?? 0n;
+    const leaf = this.#findLeaf(pageIndex);
+    return leaf === NONE ? 0n : this.#pool.guard(leaf, pageIndex & (FAN_OUT - 1));
   }
 
   /** Notes the XXH64 of a page whose hash stays. */
   setGuard(pageIndex: number, guard: bigint): void {
     const leaf = this.#findLeaf(pageIndex);
-    if (leaf !== undefined) (leaf.guards ??= new BigUint64Array(FAN_OUT))[pageIndex & (FAN_OUT - 1)] = guard;
+    if (leaf !== NONE) this.#pool.setGuard(leaf, pageIndex & (FAN_OUT - 1), guard);
   }
 
   /** Gives a page its hash (32 bytes), or takes it away when the page is zeros. `isFresh`: the store does not have this page yet. */
   set(pageIndex: number, hash: Uint8Array | undefined, { guard, isFresh }: { readonly guard: bigint; readonly isFresh: boolean }): void {
     assert(pageIndex >= 0 && pageIndex < PAGES_MAX, 'a page index lies in the tree');
     if (hash === undefined && pageIndex >= this.#pagesCovered) return;
+    const pool = this.#pool;
     const leaf = this.#touchLeaf(pageIndex);
     const slot = pageIndex & (FAN_OUT - 1);
-    if (hash === undefined) {
-      leaf.mask &= ~(1 << slot);
-    } else {
-      leaf.mask |= 1 << slot;
-      leaf.hashes.set(hash, slot * HASH_BYTES);
+    const mask = pool.mask(leaf);
+    pool.setMask(leaf, hash === undefined ? mask & ~(1 << slot) : mask | (1 << slot));
+    if (hash !== undefined) {
+      const { bytes } = pool;
+      for (let index = 0, at = pool.hashesAt(leaf) + slot * HASH_BYTES; index < HASH_BYTES; index++) bytes[at + index] = hash[index]!;
     }
-    (leaf.guards ??= new BigUint64Array(FAN_OUT))[slot] = hash === undefined ? 0n : guard;
-    if (isFresh) leaf.isFresh = true;
+    pool.setGuard(leaf, slot, hash === undefined ? 0n : guard);
+    if (isFresh) pool.setFresh(leaf, true);
   }
 
   /** Seals the leaf that was changed last, when it will not be changed again before seal(): its node comes right behind its pages. */
   sealLastLeaf(sink: NodeSink): void {
     const leaf = this.#lastLeaf;
     const parent = this.#lastParent;
-    if (this.#lastAt < 0 || !this.#isLastTouched || leaf === undefined || parent === undefined || leaf.mask === 0) return;
+    if (this.#lastAt < 0 || !this.#isLastTouched || leaf === NONE || parent === NONE || this.#pool.mask(leaf) === 0) return;
     const child = this.#lastAt & (FAN_OUT - 1);
-    sinkBelow(parent, leaf, { child, sink });
-    parent.stale &= ~(1 << child);
+    this.#sinkBelow(parent, leaf, { child, sink });
+    this.#pool.setStale(parent, this.#pool.stale(parent) & ~(1 << child));
     this.#lastAt = -1;
   }
 
@@ -110,89 +101,100 @@ export class PageTree {
     this.#lastAt = -1;
     if (this.#height === 0 || this.#rootHash !== undefined) return { height: this.#height, hash: this.#rootHash };
     const root = this.#root;
-    assert(root !== undefined, 'a stale root is in memory');
-    sealChildren(root, sink);
-    if (root.mask === 0) this.#become(0, undefined, undefined);
-    else if (!this.#lower(root)) {
+    assert(root !== NONE, 'a stale root is in memory');
+    this.#sealChildren(root, sink);
+    if (this.#pool.mask(root) === 0) {
+      this.#pool.free(root);
+      this.#become(0, NONE, undefined);
+    } else if (!this.#lower(root)) {
       const hash = new Uint8Array(HASH_BYTES);
-      sinkNode(root, sink, { target: hash, offset: 0 });
+      this.#sinkNode(root, sink, { target: hash, offset: 0 });
       this.#rootHash = readHash(hash);
     }
     return { height: this.#height, hash: this.#rootHash };
   }
 
   /** Takes away levels that hold only their first child. The new top is sealed already. */
-  #lower(root: TreeNode): boolean {
+  #lower(root: number): boolean {
+    const pool = this.#pool;
     let node = root;
-    while (node.level > 0 && node.mask === 1) {
-      const hash = readHash(node.hashes);
-      const child = node.children[0] ?? this.#loadNode(hash, node.level - 1, 0);
-      this.#become(node.level, child, hash);
+    while (pool.level(node) > 0 && pool.mask(node) === 1) {
+      const level = pool.level(node);
+      const hash = readHash(pool.bytes, pool.hashesAt(node));
+      const known = pool.child(node, 0);
+      const child = known === NONE ? this.#loadNode(hash, level - 1, 0) : known;
+      pool.free(node);
+      this.#become(level, child, hash);
       node = child;
     }
     return node !== root;
   }
 
-  #become(height: number, root: TreeNode | undefined, hash: BlobHash | undefined): void {
+  #become(height: number, root: number, hash: BlobHash | undefined): void {
     if (height !== this.#height) this.#pagesCovered = coveredBy(height);
     this.#height = height;
     this.#root = root;
     this.#rootHash = hash;
   }
 
-  #loadNode(hash: BlobHash, level: number, firstPage: number): TreeNode {
-    const { mask, hashes } = this.#load(hash, { level, firstPage });
-    return { level, mask, hashes, children: [], stale: 0, isFresh: false, guards: undefined };
+  #loadNode(hash: BlobHash, level: number, firstPage: number): number {
+    return this.#pool.makeOf(this.#load(hash, { level, firstPage }));
   }
 
-  #loadedRoot(): TreeNode | undefined {
-    if (this.#root === undefined && this.#rootHash !== undefined) this.#root = this.#loadNode(this.#rootHash, this.#height - 1, 0);
+  #loadedRoot(): number {
+    if (this.#root === NONE && this.#rootHash !== undefined) this.#root = this.#loadNode(this.#rootHash, this.#height - 1, 0);
     return this.#root;
   }
 
-  #findLeaf(pageIndex: number): TreeNode | undefined {
+  #findLeaf(pageIndex: number): number {
     const at = pageIndex >>> FAN_OUT_SHIFT;
     if (at === this.#lastAt) return this.#lastLeaf;
-    if (pageIndex >= this.#pagesCovered) return undefined;
+    if (pageIndex >= this.#pagesCovered) return NONE;
     let node = this.#loadedRoot();
-    let parent: TreeNode | undefined;
-    while (node !== undefined && node.level > 0) {
+    let parent = NONE;
+    for (let level = this.#height - 1; node !== NONE && level > 0; level--) {
       parent = node;
-      node = this.#child(node, pageIndex);
+      node = this.#child(node, level, pageIndex);
     }
-    if (node !== undefined) this.#remember(at, node, { parent, isTouched: false });
+    if (node !== NONE) this.#remember(at, node, { parent, isTouched: false });
     return node;
   }
 
-  #remember(at: number, leaf: TreeNode, { parent, isTouched }: { readonly parent: TreeNode | undefined; readonly isTouched: boolean }): void {
+  #remember(at: number, leaf: number, { parent, isTouched }: { readonly parent: number; readonly isTouched: boolean }): void {
     this.#lastAt = at;
     this.#lastLeaf = leaf;
     this.#lastParent = parent;
     this.#isLastTouched = isTouched;
   }
 
-  #child(node: TreeNode, pageIndex: number): TreeNode | undefined {
-    const child = childIndex(node.level, pageIndex);
-    if ((node.mask & (1 << child)) === 0) return undefined;
-    return (node.children[child] ??= this.#loadNode(readHash(node.hashes, child * HASH_BYTES), node.level - 1, Math.floor(pageIndex / FAN_OUT ** node.level) * FAN_OUT ** node.level));
+  /** What is below a node of `level` and above a page; NONE: no page. */
+  #child(node: number, level: number, pageIndex: number): number {
+    const pool = this.#pool;
+    const child = childIndex(level, pageIndex);
+    const known = pool.child(node, child);
+    if (known !== NONE || (pool.mask(node) & (1 << child)) === 0) return known;
+    const loaded = this.#loadNode(readHash(pool.bytes, pool.hashesAt(node) + child * HASH_BYTES), level - 1, Math.floor(pageIndex / FAN_OUT ** level) * FAN_OUT ** level);
+    pool.setChild(node, child, loaded);
+    return loaded;
   }
 
   /** The leaf of a page, made when absent, with every hash above it marked stale. */
-  #touchLeaf(pageIndex: number): TreeNode {
+  #touchLeaf(pageIndex: number): number {
     const at = pageIndex >>> FAN_OUT_SHIFT;
-    if (at === this.#lastAt && this.#isLastTouched) return this.#lastLeaf!; // It goes with #lastAt.
+    if (at === this.#lastAt && this.#isLastTouched) return this.#lastLeaf;
+    const pool = this.#pool;
     while (pageIndex >= this.#pagesCovered) this.#grow();
-    let node = this.#loadedRoot() ?? emptyNode(this.#height - 1);
+    let node = this.#loadedRoot();
+    if (node === NONE) node = pool.make(this.#height - 1);
     this.#become(this.#height, node, undefined);
-    let parent: TreeNode | undefined;
-    while (node.level > 0) {
+    let parent = NONE;
+    for (let level = this.#height - 1; level > 0; level--) {
       parent = node;
-      const child = childIndex(node.level, pageIndex);
-      const next: TreeNode = this.#child(node, pageIndex) ?? emptyNode(node.level - 1);
-      node.children[child] = next;
-      node.mask |= 1 << child;
-      node.stale |= 1 << child;
-      node = next;
+      const child = childIndex(level, pageIndex);
+      node = this.#child(parent, level, pageIndex);
+      if (node === NONE) pool.setChild(parent, child, node = pool.make(level - 1));
+      pool.setMask(parent, pool.mask(parent) | (1 << child));
+      pool.setStale(parent, pool.stale(parent) | (1 << child));
     }
     this.#remember(at, node, { parent, isTouched: true });
     return node;
@@ -200,15 +202,46 @@ export class PageTree {
 
   #grow(): void {
     assert(this.#height < HEIGHT_MAX, 'a page index lies in the tree');
+    const pool = this.#pool;
     const below = this.#loadedRoot();
-    const top = emptyNode(this.#height);
-    if (below !== undefined) {
-      top.mask = 1;
-      top.children[0] = below;
-      if (this.#rootHash === undefined) top.stale = 1;
-      else writeHash(this.#rootHash, top.hashes, 0);
+    const top = pool.make(this.#height);
+    if (below !== NONE) {
+      pool.setMask(top, 1);
+      pool.setChild(top, 0, below);
+      if (this.#rootHash === undefined) pool.setStale(top, 1);
+      else writeHash(this.#rootHash, pool.bytes, pool.hashesAt(top));
     }
     this.#become(this.#height + 1, top, undefined);
+  }
+
+  #sealChildren(node: number, sink: NodeSink): void {
+    const pool = this.#pool;
+    for (let child = 0; pool.stale(node) !== 0; child++) {
+      if ((pool.stale(node) & (1 << child)) === 0) continue;
+      pool.setStale(node, pool.stale(node) & ~(1 << child));
+      const below = pool.child(node, child);
+      assert(below !== NONE, 'a stale child is in memory');
+      this.#sealChildren(below, sink);
+      if (pool.mask(below) === 0) {
+        pool.setMask(node, pool.mask(node) & ~(1 << child));
+        pool.setChild(node, child, NONE);
+        pool.free(below);
+      } else {
+        this.#sinkBelow(node, below, { child, sink });
+      }
+    }
+  }
+
+  #sinkBelow(node: number, below: number, { child, sink }: { readonly child: number; readonly sink: NodeSink }): void {
+    const pool = this.#pool;
+    if (pool.isFresh(below)) pool.setFresh(node, true);
+    this.#sinkNode(below, sink, { target: pool.bytes, offset: pool.hashesAt(node) + child * HASH_BYTES });
+  }
+
+  #sinkNode(node: number, sink: NodeSink, { target, offset }: { readonly target: Uint8Array; readonly offset: number }): void {
+    const isFresh = this.#pool.isFresh(node);
+    this.#pool.setFresh(node, false);
+    sink({ bytes: this.#pool.encoded(node), isFresh }, target, offset);
   }
 }
 
@@ -216,37 +249,6 @@ function coveredBy(height: number): number {
   return height === 0 ? 0 : FAN_OUT ** height;
 }
 
-function emptyNode(level: number): TreeNode {
-  return { level, mask: 0, hashes: new Uint8Array(FAN_OUT * HASH_BYTES), children: [], stale: 0, isFresh: false, guards: undefined };
-}
-
 function childIndex(level: number, pageIndex: number): number {
   return (pageIndex >>> (level * FAN_OUT_SHIFT)) & (FAN_OUT - 1);
-}
-
-function sealChildren(node: TreeNode, sink: NodeSink): void {
-  for (let child = 0; node.stale !== 0; child++) {
-    if ((node.stale & (1 << child)) === 0) continue;
-    node.stale &= ~(1 << child);
-    const below = node.children[child];
-    assert(below !== undefined, 'a stale child is in memory');
-    sealChildren(below, sink);
-    if (below.mask === 0) {
-      node.mask &= ~(1 << child);
-      node.children[child] = undefined;
-    } else {
-      sinkBelow(node, below, { child, sink });
-    }
-  }
-}
-
-function sinkBelow(node: TreeNode, below: TreeNode, { child, sink }: { readonly child: number; readonly sink: NodeSink }): void {
-  if (below.isFresh) node.isFresh = true;
-  sinkNode(below, sink, { target: node.hashes, offset: child * HASH_BYTES });
-}
-
-function sinkNode(node: TreeNode, sink: NodeSink, { target, offset }: { readonly target: Uint8Array; readonly offset: number }): void {
-  const { isFresh } = node;
-  node.isFresh = false;
-  sink({ bytes: encoded.subarray(0, encodeNodeInto(node, encoded)), isFresh }, target, offset);
 }

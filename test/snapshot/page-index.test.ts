@@ -7,6 +7,7 @@ import { StillpointError } from '../../src/core/index.ts';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { collect, HashSet, openSnapshot, scanSnapshots, settleLists, SnapshotChecker, SnapshotWriter, storedPages, walkSnapshot, type Root } from '../../src/snapshot/index.ts';
 import { decodeList, encodeList, isListedNode, listedHashAt, listedPackAt, type ListedPack } from '../../src/snapshot/location-list.ts';
+import { settledList } from '../../src/snapshot/page-index.ts';
 import { MemoryStore, type StoreBatch } from '../../src/store/index.ts';
 import { plain, save, TestMachine } from './machines.ts';
 
@@ -44,6 +45,16 @@ describe('a list of locations', () => {
     expect([bytes.subarray(first!.at, first!.at + 32), first!.count, listedHashAt(first!, 1), second!.count]).toEqual([packs[0]!.key, 2, 2 + 41 + 32, 1]);
     expect([[first!, 0], [first!, 1], [second!, 0]].map(([pack, slot]) => isListedNode(bytes, pack as ListedPack, slot as number))).toEqual([false, true, false]);
     expect([[first!, 1], [second!, 0]].map(([pack, slot]) => listedPackAt(bytes, listedHashAt(pack as ListedPack, slot as number), slot as number))).toEqual([first!.at, second!.at]);
+  });
+
+  it('is settled in the order of hashes, also where many begin alike', () => {
+    const hashes = Array.from({ length: 64 }, (_, slot) => sha256(Uint8Array.of(slot)));
+    hashes.forEach((hash, slot) => hash.fill(0xa5, 0, slot % 5)); // Up to four bytes.
+    const settled = settledList(encodeList([{ key: sha256(), hashes: Buffer.concat(hashes), isNode: new Uint8Array(64) }], digests));
+    const first = settled.puts.map(({ key }) => Buffer.from(key).readUInt32BE());
+    expect(first).toEqual([...first].sort((a, b) => a - b));
+    const located = settled.puts.map(({ key, value }) => [Buffer.from(key).toString('hex'), value[8]]);
+    expect(new Set(located.map(String))).toEqual(new Set(hashes.map((hash, slot) => String([hash.toString('hex'), slot]))));
   });
 
   it('of version 1 is read: it knows no nodes', () => {

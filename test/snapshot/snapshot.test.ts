@@ -94,6 +94,18 @@ describe('capture and restore', () => {
     expect(await save(store, writer, machine)).toBe(rootOf(machine));
   });
 
+  it('nodes in the place of others that went away show nothing of them', async () => {
+    const store = new MemoryStore();
+    const writer = new SnapshotWriter(store, digests);
+    const machine = new TestMachine();
+    const memory = machine.object('memory');
+    for (let round = 1; round < 8; round++) {
+      for (const index of memory.content.keys()) memory.fill(index, 0);
+      for (let leaf = 0; leaf < 20; leaf++) memory.fill((leaf * 16 * round ** 3) + ((leaf + round) & 15), round, 4096);
+      expect(await save(store, writer, machine)).toBe(rootOf(machine));
+    }
+  });
+
   it('the guest may run between capture and confirm: its writes are in the next capture', async () => {
     const store = new MemoryStore();
     const writer = new SnapshotWriter(store, digests);
