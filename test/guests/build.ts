@@ -145,12 +145,18 @@ function removeStale(program: GuestProgram, target: BuildTarget, keep: string): 
   }
 }
 
+/** What is being built, by path: the oracle and the machine ask for one program at the same time. */
+const building = new Map<string, Promise<void>>();
+
 /** Builds one program for one target unless it is there. Resolves to the path; rejects with the compiler's message. */
 export async function buildProgram(program: GuestProgram, target: BuildTarget): Promise<string> {
   const output = executablePath(program, target);
   if (existsSync(output)) return output;
   mkdirSync(join(guestsDirectory, 'c'), { recursive: true });
-  await compile(program, target, output);
+  const built = building.get(output) ?? compile(program, target, output);
+  building.set(output, built);
+  await built;
+  building.delete(output);
   removeStale(program, target, output);
   return output;
 }

@@ -78,10 +78,8 @@ describe('decode and disassemble against objdump', () => {
     execFileSync('riscv64-linux-gnu-gcc', ['-O2', '-static', '-march=rv64gc_zba_zbb_zbs', '-o', join(folder, 'c'), source, '-lm']);
     const lines = objdump(['-d', '-j', '.text', join(folder, 'c')]);
     expect(lines.length).toBeGreaterThan(50_000);
-    for (const line of lines) {
-      if (isUnknown(line.text)) continue;
-      expect(ours(line, 4), `${line.address.toString(16)} ${line.bits.toString(16)}`).toBe(normalise(line.text));
-    }
+    const wrong = lines.filter((line) => !isUnknown(line.text) && ours(line, 4) !== normalise(line.text));
+    expect(wrong.slice(0, 40).map((line) => `${line.address.toString(16)} ${line.bits.toString(16)}: ours ${ours(line, 4)}, objdump ${normalise(line.text)}`)).toEqual([]);
   });
 
   it('agree on every half word', () => {

@@ -36,7 +36,7 @@ const bare = (name: string, options: readonly string[]): string =>
   build(name, ['-static', '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-fno-tree-loop-distribute-patterns', ...options, source('start.S'), source('bare.c')]);
 
 async function check(executable: string, args: readonly string[], image: readonly string[] = []): Promise<void> {
-  const expected = runUnderQemu({ executable, args });
+  const expected = await runUnderQemu({ executable, args });
   let first: unknown;
   for (const mode of modes) {
     const result = await runInMode(mode, { program: readFileSync(executable), argv: [executable, ...args], image, memoryBytes: 256 * 1024 * 1024 });

@@ -3,7 +3,7 @@
 // Each run has a fresh temporary directory as working directory with the files given, an empty environment, no core
 // dumps and an 8 MiB stack. Results of the small C programs are kept in build/oracle by the digest of everything that
 // decides them. stderr is kept for messages only: qemu writes its own words there.
-import { spawnSync } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,14 +33,13 @@ const timeoutMs = 60_000;
 /** By how much an answer of the host must lead. */
 const LEAD = 3;
 const HANGS_MAX = 3;
-const ANSWERS_MAX = 25;
-const outputBytesMax = 256 * 1024 * 1024;
+const ANSWERS_MAX = 24;
 
 /** A program that was still running when its time was over. */
 class Unfinished extends Error {}
 
-/** Throws Unfinished. */
-function runCommand(command: readonly string[], job: OracleJob): OracleResult {
+/** Runs a command around an executable. Rejects with Unfinished. */
+async function runCommand(command: readonly string[], job: OracleJob): Promise<OracleResult> {
   const cwd = mkdtempSync(join(tmpdir(), 'stillpoint-oracle-'));
   try {
     for (const [name, content] of Object.entries(job.files ?? {})) {
@@ -48,25 +47,38 @@ function runCommand(command: readonly string[], job: OracleJob): OracleResult {
       writeFileSync(join(cwd, name), content);
     }
     const script = 'ulimit -c 0; ulimit -s 8192; exec "$@"';
-    const result = spawnSync('/bin/sh', ['-c', script, 'sh', ...command, job.executable, ...job.args], {
-      cwd, env: { PATH: '/usr/local/bin:/usr/bin:/bin' }, input: job.stdin ?? new Uint8Array(0), timeout: timeoutMs, maxBuffer: outputBytesMax,
-    });
-    if (result.error !== undefined) {
-      const message = `${command.join(' ')} ${job.executable}: ${result.error.message}`;
-      throw 'code' in result.error && result.error.code === 'ETIMEDOUT' ? new Unfinished(message) : new Error(message, { cause: result.error });
-    }
-    const end: ProgramEnd = result.signal === null ? { kind: 'exit', status: result.status! } : { kind: 'signal', signal: result.signal };
-    return { stdout: result.stdout, stderr: result.stderr.toString('utf8'), end };
+    const child = spawn('/bin/sh', ['-c', script, 'sh', ...command, job.executable, ...job.args], { cwd, env: { PATH: '/usr/local/bin:/usr/bin:/bin' } });
+    let isUnfinished = false;
+    const timer = setTimeout(() => { isUnfinished = child.kill('SIGKILL'); }, timeoutMs);
+    child.stdin.on('error', () => {}); // A program need not read.
+    child.stdin.end(job.stdin ?? new Uint8Array(0));
+    const [stdout, stderr, end] = await Promise.all([collect(child.stdout), collect(child.stderr), endOf(child)]);
+    clearTimeout(timer);
+    if (isUnfinished && end.kind === 'signal') throw new Unfinished(`${command.join(' ')} ${job.executable} does not end`);
+    return { stdout, stderr: stderr.toString('utf8'), end };
   } finally {
     rmSync(cwd, { recursive: true, force: true });
   }
 }
 
+async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function endOf(child: ChildProcess): Promise<ProgramEnd> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (status, signal) => { resolve(signal === null ? { kind: 'exit', status: status! } : { kind: 'signal', signal }); });
+  });
+}
+
 /** What `run` answers; asked again, `HANGS_MAX` times in all, when it never ends: threads and processes of the host, and of an emulator on it, now and then miss each other for good. */
-function thatEnds(run: () => OracleResult): OracleResult {
+async function thatEnds(run: () => Promise<OracleResult>): Promise<OracleResult> {
   for (let hangs = 1; ; hangs++) {
     try {
-      return run();
+      return await run();
     } catch (error) {
       if (!(error instanceof Unfinished) || hangs === HANGS_MAX) throw error;
     }
@@ -74,28 +86,29 @@ function thatEnds(run: () => OracleResult): OracleResult {
 }
 
 /** Runs a riscv64 executable under qemu-riscv64. */
-export function runUnderQemu(job: OracleJob): OracleResult {
+export function runUnderQemu(job: OracleJob): Promise<OracleResult> {
   return thatEnds(() => runCommand(qemuCommand, job));
 }
 
 /** Runs a host executable. */
-export function runOnHost(job: OracleJob): OracleResult {
+export function runOnHost(job: OracleJob): Promise<OracleResult> {
   return thatEnds(() => runCommand([], job));
 }
 
 /**
  * The host's answer that is the first to be given `LEAD` times more than any other: the host decides by the clock who runs first, and on a busy machine a program that waits
- * "long enough" for another thread now and then does not. Throws an Error when no answer comes so often.
+ * "long enough" for another thread now and then does not. As many runs at a time as must agree: some sleep for seconds. Throws an Error when no answer comes so often.
  */
-function usualAnswer(job: OracleJob): OracleResult {
+async function usualAnswer(job: OracleJob): Promise<OracleResult> {
   const times = new Map<string, number>();
-  for (let run = 0; run < ANSWERS_MAX; run++) {
-    const result = runOnHost(job);
-    const answer = JSON.stringify([result.end, Buffer.from(result.stdout).toString('base64')]);
-    const count = (times.get(answer) ?? 0) + 1;
-    const others = Math.max(0, ...[...times].filter(([other]) => other !== answer).map(([, given]) => given));
-    times.set(answer, count);
-    if (count - others === LEAD) return result;
+  for (let runs = 0; runs < ANSWERS_MAX; runs += LEAD) {
+    for (const result of await Promise.all(Array.from({ length: LEAD }, () => runOnHost(job)))) {
+      const answer = JSON.stringify([result.end, Buffer.from(result.stdout).toString('base64')]);
+      const count = (times.get(answer) ?? 0) + 1;
+      const others = Math.max(0, ...[...times].filter(([other]) => other !== answer).map(([, given]) => given));
+      times.set(answer, count);
+      if (count - others === LEAD) return result;
+    }
   }
   throw new Error(`${job.executable}: ${times.size} different answers in ${ANSWERS_MAX} runs on the host`);
 }
@@ -111,7 +124,7 @@ export async function programOracle(program: GuestProgram, target: BuildTarget):
     return { stdout: Buffer.from(stdout, 'base64'), stderr, end };
   }
   const job: OracleJob = { executable, args: program.args, stdin: program.stdin, files: program.files };
-  const result = target === 'native' ? usualAnswer(job) : runUnderQemu(job);
+  const result = await (target === 'native' ? usualAnswer(job) : runUnderQemu(job));
   mkdirSync(dirname(cached), { recursive: true });
   const temporary = `${cached}.${process.pid}`;
   writeFileSync(temporary, JSON.stringify({ ...result, stdout: Buffer.from(result.stdout).toString('base64') }));

@@ -1,15 +1,16 @@
-// Real programs (build/guests/real) through every mode, against qemu-riscv64 and, where the job is portable, a twin on the host.
+// Real programs (build/guests/real) through three modes (STILLPOINT_SLOW=1: the TypeScript interpreter as well, which takes as long as the others together), against qemu-riscv64 and, where the job is portable, a twin on the host.
 // Does NOT fetch or build them (scripts/install-tools.sh does).
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { repositoryRoot } from '../posix/process/run-guest.ts';
-import { runInMode, type Mode } from './modes.ts';
+import { runInMode, type Mode, type ModeResult } from './modes.ts';
 import { runOnHost, runUnderQemu, type OracleJob } from './oracle.ts';
 import { SharedTranslations } from './shared-translations.ts';
 
 /** Jumps to an address before it is translated: each job is a process of its own, and what runs a few times is not what translating is for. */
 const HOT_LIMIT = 100;
+const MODES: readonly Mode[] = process.env['STILLPOINT_SLOW'] === '1' ? ['whole', 'wasm', 'restored', 'replayed'] : ['wasm', 'restored', 'replayed'];
 /** By program: what one job has translated, the others take. */
 const translations = new Map<string, SharedTranslations>();
 
@@ -42,20 +43,21 @@ export async function checkReal(name: string, job: RealJob): Promise<Uint8Array>
   const executable = join(repositoryRoot, 'build/guests/real', name);
   const around = { ...(job.stdin === undefined ? {} : { stdin: job.stdin }), ...(job.files === undefined ? {} : { files: job.files }) };
   const oracleJob: OracleJob = { executable, args: job.args, ...around };
-  const expected = runUnderQemu(oracleJob);
   const shared = translations.get(name) ?? new SharedTranslations();
   translations.set(name, shared);
-  let first: { readonly retired: bigint; readonly root: string } | undefined;
-  for (const mode of job.modes ?? ['whole', 'restored', 'replayed']) {
-    const result = await runInMode(mode, { program: readFileSync(executable), argv: [name, ...job.args], memoryBytes: 512 * 1024 * 1024, hotLimit: HOT_LIMIT, translations: shared, ...around });
+  const modes = job.modes ?? MODES;
+  const run = async (): Promise<readonly ModeResult[]> => {
+    const results: ModeResult[] = [];
+    for (const mode of modes) results.push(await runInMode(mode, { program: readFileSync(executable), argv: [name, ...job.args], memoryBytes: 512 * 1024 * 1024, hotLimit: HOT_LIMIT, translations: shared, ...around }));
+    return results;
+  };
+  const [expected, onHost, results] = await Promise.all([runUnderQemu(oracleJob), job.host === undefined ? undefined : runOnHost({ executable: job.host[0]!, args: job.host.slice(1), ...around }), run()]);
+  for (const [index, result] of results.entries()) {
+    const mode = modes[index];
     expect(Buffer.compare(result.stdout, expected.stdout), `${mode}: ${job.args.join(' ')}\n${result.stderr}${Buffer.from(result.stdout).toString('latin1', 0, 300)}\nqemu: ${expected.stderr}${Buffer.from(expected.stdout).toString('latin1', 0, 300)}`).toBe(0);
     expect(result.end).toEqual(expected.end);
-    first ??= { retired: result.retired, root: result.root };
-    expect({ retired: result.retired, root: result.root }).toEqual(first);
+    expect({ retired: result.retired, root: result.root }, `${mode} against ${modes[0]}`).toEqual({ retired: results[0]!.retired, root: results[0]!.root });
   }
-  if (job.host !== undefined) {
-    const [command, ...args] = job.host as readonly [string, ...string[]];
-    expect(Buffer.compare(runOnHost({ executable: command, args, ...around }).stdout, expected.stdout), `host ${job.host.join(' ')}`).toBe(0);
-  }
+  if (onHost !== undefined) expect(Buffer.compare(onHost.stdout, expected.stdout), `host ${job.host!.join(' ')}`).toBe(0);
   return expected.stdout;
 }
