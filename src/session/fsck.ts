@@ -13,8 +13,8 @@ import { createNodeDigests } from '../core/live/digest.ts';
 import type { GenesisFrame } from '../journal/index.ts';
 import { decodeManifest } from '../manifest/index.ts';
 import { settleLists, SnapshotChecker, type BadRecord } from '../snapshot/index.ts';
-import type { Store } from '../store/index.ts';
-import { asCollector, findRun, idsWithoutRecord, inspectStore, OtherCopy, putBack, readRun, repair, runNames, stateOfRun, tableOf, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
+import { META_KEY, storeId, type Store } from '../store/index.ts';
+import { asCollector, findRun, idsWithoutRecord, inspectStore, OtherCopy, putBack, readRun, repair, runNames, StaleRows, stateOfRun, tableOf, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
 import type { PageTrouble } from '../store/live/lmdb-check.ts';
 import { DATA_FILE } from '../store/live/lmdb-files.ts';
 import { rebuildStore, type Rebuilt } from '../store/live/lmdb-rebuild.ts';
@@ -24,7 +24,7 @@ import { defaultStoreDirectory, withStore } from './context.ts';
 import { isAlive, monotonicMs, thisOwner } from './host.ts';
 import { restoreFromHost } from './host-copies.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
-import { withOtherCopy } from './other-store.ts';
+import { withOtherCopy, type OtherStore } from './other-store.ts';
 
 export interface FsckRequest {
   readonly store?: string | undefined;
@@ -60,7 +60,7 @@ export async function checkStore(request: FsckRequest): Promise<FsckResult> {
   const directory = store ?? defaultStoreDirectory();
   const pages = existsSync(directory) ? await lookAtStore(directory, request) : [];
   if (pages.length > 0 && !request.repairs) return { ...NOTHING, isSound: false, findings: pages, remaining: pages };
-  const check = (copy?: Store): Promise<FsckResult> => (pages.length > 0 ? repairPages(directory, request, copy) : checkRecords(request, copy));
+  const check = (copy?: OtherStore): Promise<FsckResult> => (pages.length > 0 ? repairPages(directory, request, copy) : checkRecords(request, copy?.store));
   return from === undefined ? check() : withOtherCopy({ path: from, store }, check);
 }
 
@@ -77,27 +77,40 @@ async function lookAtStore(directory: string, { repairs }: FsckRequest): Promise
 }
 
 /** Makes the database anew; then its records are checked, and repaired as far as they were lost. */
-async function repairPages(directory: string, request: FsckRequest, copy: Store | undefined): Promise<FsckResult> {
+async function repairPages(directory: string, request: FsckRequest, copy: OtherStore | undefined): Promise<FsckResult> {
   const digests = await createNodeDigests();
   const rebuilt = await rebuildStore(directory, (key, value) => tableOf({ digests }, key, value));
   const { records, loose, troubles } = rebuilt;
   const found = await withStore(request.store, 'existing', (context) => findRuns(context, rebuilt, copy));
-  const rest = await checkRecords(request, copy);
+  const rest = await checkRecords(request, copy?.store);
   const byThemselves = loose.length === 0 ? '' : `, ${loose.length} of which lay in pages that nothing leads to any more`;
   return { ...rest, findings: [...troubles.map(pageFinding), ...rest.findings], repairs: [`the database was made anew from the ${records} records that could be reached${byThemselves}`, ...found, ...rest.repairs] };
 }
 
-/** Run records from pages by themselves may be older than the journals; and journals may have lost theirs, which another copy may know. Before and after, what else only that has. */
-async function findRuns(context: StoreContext, { loose, broken }: Rebuilt, source: Store | undefined): Promise<readonly string[]> {
-  const copy = source === undefined ? undefined : new OtherCopy(context, source);
-  const lines: (string | undefined)[] = [...await copy?.takeLostRows(broken, ['checkpoints', 'marks']) ?? []];
+/** Run records from pages by themselves may be older than the journals, or of runs that were removed; and journals may have lost theirs, which another copy may know. Before and after, what else only that has. */
+async function findRuns(context: StoreContext, { loose, broken, format }: Rebuilt, source: OtherStore | undefined): Promise<readonly string[]> {
+  const copy = source === undefined ? undefined : new OtherCopy(context, source.store);
+  const stale = new StaleRows(context, loose, source === undefined ? undefined : { rows: source.store, transaction: isOfSameFile(format, source.store) ? source.transaction : undefined });
+  await stale.dropGone(broken);
+  const known = { runs: stale.certainRuns(), isOlder: stale.isOlder.bind(stale) };
+  const lines: (string | undefined)[] = [...await copy?.takeLostRows(broken, ['checkpoints', 'marks'], known) ?? []];
+  for (const id of await stale.dropOlderRuns()) lines.push(await copy?.restoreRun(id));
   for (const { key } of loose.filter(({ table }) => table === 'runs')) {
+    if (!context.store.has('runs', key)) continue;
     const older = readRun(context, new TextDecoder().decode(key));
     lines.push(await findRun(context, { id: older.id, older }));
   }
-  for (const id of idsWithoutRecord(context, { hasOwner: false })) lines.push(await copy?.restoreRun(id) ?? await findRun(context, { id, bindingsOf: bindingsForLost }));
-  lines.push(...await copy?.takeLostRows(broken, ['meta']) ?? []);
+  // A table that is whole knows every run.
+  const lost = broken.has('runs') ? idsWithoutRecord(context, { hasOwner: !broken.has('owners') }) : [];
+  for (const id of lost) lines.push(await copy?.restoreRun(id) ?? await findRun(context, { id, bindingsOf: bindingsForLost }));
+  lines.push(...await copy?.takeLostRows(broken, ['meta'], known) ?? []);
   return lines.filter((line) => line !== undefined);
+}
+
+/** Whether a copy was made of the file that was broken: then both count their transactions from the same beginning. */
+function isOfSameFile(format: Uint8Array | undefined, copy: Store): boolean {
+  const there = storeId(copy.get('meta', META_KEY));
+  return there !== undefined && there === storeId(format);
 }
 
 function pageFinding({ page, table, says }: PageTrouble): FsckFinding {

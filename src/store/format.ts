@@ -30,6 +30,12 @@ export function encodeStoreMeta(meta: StoreMeta): Uint8Array {
   return bytes;
 }
 
+/** The id that a format record has, in hexadecimal digits; undefined when it is none of ours. */
+export function storeId(bytes: Uint8Array | undefined): string | undefined {
+  const isOurs = bytes?.length === META_BYTES && MAGIC.every((byte, index) => bytes[index] === byte);
+  return isOurs ? Array.from(bytes.subarray(ID_OFFSET), (byte) => byte.toString(16).padStart(2, '0')).join('') : undefined;
+}
+
 /** Throws E_STORE_FOREIGN when the record is missing or not ours, E_STORE_VERSION when it is newer than this code. */
 export function decodeStoreMeta(bytes: Uint8Array | undefined, where: string): StoreMeta {
   const isOurs = bytes !== undefined && bytes.length >= ID_OFFSET && MAGIC.every((byte, index) => bytes[index] === byte);

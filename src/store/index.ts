@@ -2,4 +2,4 @@
 export { ALL_KEYS, TABLES, type Store, type StoreBatch, type StoreDelete, type StoreExpectation, type StorePut, type Table } from './store.ts';
 export { MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
 export { Overlay } from './overlay.ts';
-export { STORE_VERSION } from './format.ts';
+export { META_KEY, storeId, STORE_VERSION } from './format.ts';

@@ -33,5 +33,6 @@ export { decodePreparedBatch, encodePreparedBatch, StoreParticipant } from './st
 export { decodeBack, encodeBack, RollbackParticipant, type RollbackWish, type RollbackWishes } from './rollback-participant.ts';
 export { clusterDelete, clusterPut, decodeClusterRecord, decodeForking, encodeClusterRecord, encodeForking, forkingDelete, forkingPut, forkingsFrom, readClusterRecord, readForking, type ClusterRecord, type ForkingRecord } from './cluster-record.ts';
 export { OtherCopy } from './other-copy.ts';
+export { StaleRows } from './stale-rows.ts';
 export { tableOf } from './kind-of-record.ts';
 export { findRun, idsWithoutRecord } from './found-run.ts';

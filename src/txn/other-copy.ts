@@ -14,12 +14,11 @@ import { readHash, salvagePack, SnapshotHealer } from '../snapshot/index.ts';
 import { ALL_KEYS, type Store, type StoreDelete, type StorePut, type Table } from '../store/index.ts';
 import { EPOCH_ANEW, findRun, freeName, idsWithoutRecord } from './found-run.ts';
 import type { Finding } from './inspect.ts';
-import { takeLostRows, type LosingTable } from './lost-rows.ts';
+import { takeLostRows, type Known, type LosingTable } from './lost-rows.ts';
 import { encodeOwnerRecord, type StoreContext } from './ownership.ts';
 import { referencesPut } from './references.ts';
 import { decodeRunRecord, encodeRunRecord, nameKey, type RunRecord } from './run-record.ts';
 import { readCheckpoint, readRun } from './runs.ts';
-
 
 export class OtherCopy {
   readonly #context: StoreContext;
@@ -63,10 +62,10 @@ export class OtherCopy {
     }
   }
 
-  /** What a database made anew may miss unnoticed, of those tables that were broken. Returns lines about it. */
-  async takeLostRows(broken: ReadonlySet<Table>, tables: readonly LosingTable[]): Promise<readonly string[]> {
+  /** What a database made anew may miss unnoticed, or have as it was once, of those tables that were broken. Returns lines about it. */
+  async takeLostRows(broken: ReadonlySet<Table>, tables: readonly LosingTable[], known: Known): Promise<readonly string[]> {
     const lines: string[] = [];
-    for (const table of tables.filter((each) => broken.has(each))) lines.push(...await takeLostRows(this.#context, this.#source, table));
+    for (const table of tables.filter((each) => broken.has(each))) lines.push(...await takeLostRows(this.#context, this.#source, { table, ...known }));
     return lines;
   }
 

@@ -34,11 +34,13 @@ export interface PageCheckOptions {
   readonly isForReading?: boolean | undefined;
   /** Takes every record that can be reached through sound pages. */
   readonly onRecord?: ((table: string, key: Uint8Array, value: Uint8Array, page: number) => void) | undefined;
+  /** Takes every run of pages that the free list names. */
+  readonly onFree?: ((page: number, pages: number) => void) | undefined;
   /** Goes by this header record in place of the newest. */
   readonly header?: HeaderRecord | undefined;
 }
 
-const FREE_LIST = 'free list';
+export const FREE_LIST = 'free list';
 export const TABLES_TABLE = 'table of tables';
 /** Every store has it. */
 const OUR_TABLE = 'meta';
@@ -264,7 +266,10 @@ class Walk {
   }
 
   #free(leaf: TreePage, index: number): void {
-    for (const { page, pages } of freeRuns(this.#valueOf(leaf, index))) this.#use(page, pages);
+    for (const { page, pages } of freeRuns(this.#valueOf(leaf, index))) {
+      this.#use(page, pages);
+      this.#options.onFree?.(page, pages);
+    }
   }
 
   #valueOf(leaf: TreePage, index: number): Uint8Array {

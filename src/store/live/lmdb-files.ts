@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, linkSync, lstatSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { StillpointError, type ErrorCode } from '../../core/index.ts';
+import { NO_PAGE } from './lmdb-pages.ts';
 
 export const DATA_FILE = 'data.mdb';
 export const LOCK_FILE = 'lock.mdb';
@@ -24,7 +25,6 @@ export const TRANSACTION_OFFSET = META.transaction;
 const META_FLAG = 0x08;
 export const LMDB_MAGIC = 0xbeefc0de;
 const LMDB_VERSION = 2;
-const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 /** 8 TiB: a walk has a bit for each. */
 const LAST_PAGE_MAX = 0x7fff_ffffn;
 const PAGE_BYTES_MIN = 512;
@@ -165,6 +165,12 @@ export function checkDataFile(directory: string): { readonly shortBytes: number 
 export function newestHeader(file: number, path: string): HeaderRecord {
   const [first, second] = headersOf(file, path);
   return first.transaction >= second.transaction ? first : second;
+}
+
+/** Number of the newest transaction of a store's data file. Throws E_STORE_CORRUPT, E_STORE_OPEN. */
+export function lastTransaction(directory: string): number {
+  const path = join(directory, DATA_FILE);
+  return openRead(path, (file) => Number(newestHeader(file, path).transaction));
 }
 
 /** The two header records: of the last even and the last odd transaction, or both of none. Throws E_STORE_CORRUPT. */

@@ -19,7 +19,7 @@ const NODE_BYTES = 8;
 export const KEY_BYTES_MAX = 511;
 const ELSEWHERE_BYTES = 24;
 const TABLE_BYTES = 48;
-const NO_PAGE = 0xffff_ffff_ffff_ffffn;
+export const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 /** A pointer and the head of a node. */
 const NODE_BYTES_MIN = 2 + NODE_BYTES;
 const HALF = 0x1_0000;

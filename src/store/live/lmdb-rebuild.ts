@@ -12,8 +12,9 @@ import { closeSync, existsSync, linkSync, lstatSync, openSync, readdirSync, read
 import { join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
 import { TABLES, type StorePut, type Table } from '../store.ts';
-import { checkPages, TABLES_TABLE, type PageTrouble } from './lmdb-check.ts';
+import { checkPages, FREE_LIST, TABLES_TABLE, type PageTrouble } from './lmdb-check.ts';
 import { BUILD_PATTERN, buildName, DATA_FILE, syncDirectory, type HeaderRecord } from './lmdb-files.ts';
+import { NO_PAGE } from './lmdb-pages.ts';
 import { salvage, Spans, type Judge, type LooseRecord, type SalvageOptions } from './lmdb-salvage.ts';
 import { statesOf } from './lmdb-states.ts';
 import { openLmdbStore, type LmdbStore } from './lmdb-store.ts';
@@ -30,8 +31,16 @@ const NOTHING = new Uint8Array(0);
 /** The old data file, aside, until it is known that nobody uses it. */
 const OLD_FILE = 'old.mdb';
 
-/** `loose`: records that no tree led to; of those but runs without their values. `broken`: tables that may miss some. */
-export interface Rebuilt { readonly records: number; readonly loose: readonly LooseRecord[]; readonly troubles: readonly PageTrouble[]; readonly broken: ReadonlySet<Table> }
+export interface Rebuilt {
+  readonly records: number;
+  /** Records that no tree led to; of those but runs without their values. */
+  readonly loose: readonly LooseRecord[];
+  readonly troubles: readonly PageTrouble[];
+  /** Tables that may miss some. */
+  readonly broken: ReadonlySet<Table>;
+  /** The format record that the store had, if it was found: the new one has another id. */
+  readonly format: Uint8Array | undefined;
+}
 
 /** Throws E_STORE_BUSY when somebody has the store open, or opened it meanwhile, E_DISK_FULL, E_STORE_CORRUPT when there is nothing to save; then everything is as it was. */
 export async function rebuildStore(directory: string, judge: Judge): Promise<Rebuilt> {
@@ -103,6 +112,9 @@ class Copier {
   readonly #store: LmdbStore;
   readonly #spans = new Spans();
   readonly loose: LooseRecord[] = [];
+  /** Pages that the state's free list names. */
+  readonly #free = new Set<number>();
+  #format: Uint8Array | undefined;
   records = 0;
   #puts: StorePut[] = [];
   #waiting = new Set<string>();
@@ -121,9 +133,11 @@ class Copier {
       const all = state === undefined ? troubles : [...troubles, ...this.#walk(directory, state)];
       this.#flush();
       const broken = state === undefined ? new Set(TABLES) : brokenTables(all);
-      if (broken.size > 0) this.#search({ file, pageBytes: state?.pageBytes ?? PAGE_BYTES, transactionMax: Number(state?.transaction ?? MAX_TRANSACTION), judge }, broken);
+      const knowsFree = state !== undefined && state.freeRoot !== NO_PAGE && !all.some(({ table }) => table === FREE_LIST);
+      const isInUse = (page: number): boolean => knowsFree && page <= Number(state.lastPage) && !this.#free.has(page);
+      if (broken.size > 0) this.#search({ file, pageBytes: state?.pageBytes ?? PAGE_BYTES, transactionMax: Number(state?.transaction ?? MAX_TRANSACTION), isInUse, judge }, broken);
       this.#flush();
-      return { records: this.records, loose: this.loose, troubles: all, broken };
+      return { records: this.records, loose: this.loose, troubles: all, broken, format: this.#format };
     } finally {
       closeSync(file);
     }
@@ -132,6 +146,7 @@ class Copier {
   #walk(directory: string, header: HeaderRecord): readonly PageTrouble[] {
     return checkPages(directory, {
       header,
+      onFree: (page, pages) => { for (let more = 0; more < pages; more++) this.#free.add(page + more); },
       onRecord: (table, key, value, page) => {
         if (!isTable(table)) return;
         const own = key.slice();
@@ -141,9 +156,13 @@ class Copier {
     }).troubles;
   }
 
-  #search(where: Pick<SalvageOptions, 'file' | 'pageBytes' | 'transactionMax' | 'judge'>, broken: ReadonlySet<string>): void {
+  #search(where: Pick<SalvageOptions, 'file' | 'pageBytes' | 'transactionMax' | 'isInUse' | 'judge'>, broken: ReadonlySet<string>): void {
     salvage({
       ...where, spans: this.#spans,
+      judge: (key, value) => {
+        if (isFormat(key)) this.#format ??= value;
+        return where.judge(key, value);
+      },
       isWanted: (table, key) => broken.has(table) && !this.#waiting.has(nameOf(table, key)) && !this.#store.has(table, key),
       onRecord: (record) => {
         // Content has no history.
@@ -153,9 +172,12 @@ class Copier {
     });
   }
 
-  #put({ table, key, value }: LooseRecord): void {
+  #put({ table, key, value }: StorePut): void {
     // The new store has a format record of its own: this software's version, another id.
-    if (table === 'meta' && new TextDecoder().decode(key) === FORMAT_KEY) return;
+    if (table === 'meta' && isFormat(key)) {
+      this.#format = value;
+      return;
+    }
     this.#puts.push({ table, key, value });
     this.#waiting.add(nameOf(table, key));
     this.records++;
@@ -170,6 +192,8 @@ class Copier {
     this.#bytes = 0;
   }
 }
+
+const isFormat = (key: Uint8Array): boolean => new TextDecoder().decode(key) === FORMAT_KEY;
 
 const nameOf = (table: Table, key: Uint8Array): string => `${table} ${Buffer.from(key).toString('latin1')}`;
 

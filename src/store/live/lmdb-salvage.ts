@@ -5,7 +5,8 @@
  *   data.mdb ─► every page that looks like a leaf, the youngest first ─► each node inside of its page ─► { key, value } ─► judge: which table, if its check sum is right
  *
  * Invariants: nothing is believed for its place: the judge knows a record by its check sum. Of several copies of a record the one of the youngest transaction counts; what a younger page of
- * the same table leaves out between its first and its last key was deleted. Only plain reads; in memory are a number a leaf and the keys at the ends of some.
+ * the same table leaves out between its first and its last key was deleted. A page that is not free and that no tree leads to is of the state that was lost: its records are told apart from
+ * those of pages that LMDB had given back, which may say what was true once. Only plain reads; in memory are a number a leaf and the keys at the ends of some.
  * What this does NOT do: put anything anywhere (lmdb-rebuild.ts), or find bytes that lie beside the page borders of the file.
  */
 import { fstatSync, readSync } from 'node:fs';
@@ -15,12 +16,22 @@ import { expandPack } from './pack-codec.ts';
 
 /** Which table a record is of, told by itself; undefined: it cannot be told. `value`: a pack as it was before it was shrunk. */
 export type Judge = (key: Uint8Array, value: Uint8Array) => Table | undefined;
-export interface LooseRecord { readonly table: Table; readonly key: Uint8Array; readonly value: Uint8Array }
+export interface LooseRecord {
+  readonly table: Table;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** The page was in use: this was so when the file was written last. Else it may have changed, or gone, since. */
+  readonly isInUse: boolean;
+  /** That wrote the page; 0: not known. */
+  readonly transaction: number;
+}
 export interface SalvageOptions {
   readonly file: number;
   readonly pageBytes: number;
   /** Younger transactions were never committed, or their number is damaged. */
   readonly transactionMax: number;
+  /** Whether a page was in use, as far as that is known. */
+  readonly isInUse: (page: number) => boolean;
   readonly judge: Judge;
   /** Whether a record is wanted: of a table that is not whole, and not there. */
   readonly isWanted: (table: Table, key: Uint8Array) => boolean;
@@ -65,15 +76,17 @@ export function salvage(options: SalvageOptions): number {
   const page = new Uint8Array(options.pageBytes);
   leaves.forEach((place, turn) => {
     if (readSync(options.file, page, 0, page.length, place * page.length) < page.length) return;
+    const written = Number(new DataView(page.buffer).getBigUint64(AT.transaction, true));
+    const about = { isInUse: written <= options.transactionMax && options.isInUse(place), transaction: written <= options.transactionMax ? written : 0 };
     const found = nodesOf(page, options).flatMap(({ key, value }) => told(options.judge, key, value) ?? []).filter(({ table, key }) => !options.spans.covers(table, key));
-    for (const record of found) if (options.isWanted(record.table, record.key)) options.onRecord(record);
+    for (const record of found) if (options.isWanted(record.table, record.key)) options.onRecord({ ...record, ...about });
     // After all of them: a page says nothing about its own keys. Numbered below zero, beside the pages that trees led to.
     for (const { table, key } of found) options.spans.add(table, key, -1 - turn);
   });
   return leaves.length;
 }
 
-function told(judge: Judge, key: Uint8Array, stored: Uint8Array): LooseRecord | undefined {
+function told(judge: Judge, key: Uint8Array, stored: Uint8Array): Pick<LooseRecord, 'table' | 'key' | 'value'> | undefined {
   const table = judge(key, stored);
   if (table !== undefined) return { table, key, value: stored };
   const value = expandPack(stored);

@@ -8,7 +8,7 @@
 import { fstatSync, readSync } from 'node:fs';
 import type { PageTrouble } from './lmdb-check.ts';
 import { META_SECTOR_BYTES, soundHeader, TRANSACTION_OFFSET, type HeaderRecord } from './lmdb-files.ts';
-import { BadPage, NODE_FLAGS, PAGE_FLAGS, TreePage } from './lmdb-pages.ts';
+import { BadPage, NO_PAGE, NODE_FLAGS, PAGE_FLAGS, TreePage } from './lmdb-pages.ts';
 
 /** Of a file whose headers say nothing: LMDB's pages are those of the kernel. */
 const PAGE_BYTES = 4096;
@@ -22,7 +22,6 @@ const LAST_PAGE_OFFSET = 144;
 const TABLE = { depth: 6, branches: 8, leaves: 16, overflows: 24, entries: 32, root: 40, bytes: 48 } as const;
 /** Every store has it; the package ends names with a zero. */
 const OUR_TABLE = 'meta\0';
-const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 /** No store has committed so often. */
 const TRANSACTION_MAX = 2n ** 52n;
 
