@@ -13,7 +13,7 @@ import { SS_DISABLE, Thread } from '../thread.ts';
 import type { CallEntry } from './entry.ts';
 import { cloneProcess } from './birth.ts';
 import { CLONE, cloneArguments, readCloneArguments, startedRegisters, type CloneRequest } from './clone-flags.ts';
-import { lockOwned, OWNED_CLOCK, unlockOwned } from './futex-owned.ts';
+import { lockOwned, OWNED_CLOCK, requeueOwned, unlockOwned } from './futex-owned.ts';
 import { readTimespec } from './timespec.ts';
 
 const THREAD_FLAGS = CLONE.VM | CLONE.FS | CLONE.FILES | CLONE.SIGHAND | CLONE.THREAD;
@@ -65,9 +65,9 @@ function getRobustList(call: Call): CallResult {
   return isWritten ? 0 : -ERRNO.EFAULT;
 }
 
-const FUTEX = { WAIT: 0, WAKE: 1, REQUEUE: 3, CMP_REQUEUE: 4, WAKE_OP: 5, LOCK_PI: 6, UNLOCK_PI: 7, TRYLOCK_PI: 8, LOCK_PI2: 13, WAIT_BITSET: 9, WAKE_BITSET: 10, PRIVATE: 128, REALTIME: 256 } as const;
+const FUTEX = { WAIT: 0, WAKE: 1, REQUEUE: 3, CMP_REQUEUE: 4, WAKE_OP: 5, LOCK_PI: 6, UNLOCK_PI: 7, TRYLOCK_PI: 8, WAIT_BITSET: 9, WAKE_BITSET: 10, WAIT_REQUEUE_PI: 11, CMP_REQUEUE_PI: 12, LOCK_PI2: 13, PRIVATE: 128, REALTIME: 256 } as const;
 /** Calls whose time-out may be one of CLOCK_REALTIME. */
-const KNOW_REALTIME: readonly number[] = [FUTEX.WAIT_BITSET, FUTEX.LOCK_PI2];
+const KNOW_REALTIME: readonly number[] = [FUTEX.WAIT_BITSET, FUTEX.WAIT_REQUEUE_PI, FUTEX.LOCK_PI2];
 const ANY_BITS = -1;
 
 function futex(call: Call): CallResult {
@@ -90,6 +90,8 @@ function futex(call: Call): CallResult {
     case FUTEX.LOCK_PI2: return lockOwned(call, { address, isPrivate }, { isTry: false, clock: (call.int(1) & FUTEX.REALTIME) !== 0 ? OWNED_CLOCK.realtime : OWNED_CLOCK.monotonic });
     case FUTEX.TRYLOCK_PI: return lockOwned(call, { address, isPrivate }, { isTry: true, clock: OWNED_CLOCK.realtime });
     case FUTEX.UNLOCK_PI: return unlockOwned(call, { address, isPrivate });
+    case FUTEX.WAIT_REQUEUE_PI: return call.size(4) % 4 !== 0 || call.size(4) === address ? -ERRNO.EINVAL : futexWait(call, address, { bits: 0, isAbsolute: true });
+    case FUTEX.CMP_REQUEUE_PI: return requeueOwned(call, { from: address, to: call.size(4), isPrivate });
     default: return -ERRNO.ENOSYS;
   }
 }
