@@ -74,7 +74,9 @@ async function main(): Promise<number> {
   process.stderr.on('error', () => {}); // Remarks that nobody reads any more: the exit status still tells.
   try {
     checkHost();
-    await buildProgram().parseAsync(process.argv);
+    const program = buildProgram();
+    checkHelp(program, process.argv.slice(2));
+    await program.parseAsync(process.argv);
     return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode);
   } catch (error) {
     return error instanceof CommanderError ? endOfParsing(error) : reportError(error);
@@ -87,6 +89,17 @@ function checkHost(): void {
   // Node has replaced what is not UTF-8: the program would get another argument, the host another file.
   if (!process.argv.some((argument) => argument.includes('\uFFFD')) || !existsSync(COMMAND_LINE)) return;
   if (!isUtf8(readFileSync(COMMAND_LINE))) throw new StillpointError('E_USAGE', 'an argument is not UTF-8 text; give the program such bytes through a file or a channel, and rename such a file');
+}
+
+/** `help NAME` of a name that is none: commander would print all the help there is. Throws E_USAGE. */
+function checkHelp(command: Command, [first, second, ...more]: readonly string[]): void {
+  const named = (name: string | undefined): Command | undefined => command.commands.find((one) => one.name() === name);
+  if (first === 'help') {
+    if (second !== undefined && second !== 'help' && !second.startsWith('-') && named(second) === undefined) throw new StillpointError('E_USAGE', `unknown command '${second}'; stillpoint --help shows the commands`);
+    return;
+  }
+  const group = named(first);
+  if (group !== undefined && group.commands.length > 0 && second !== undefined) checkHelp(group, [second, ...more]);
 }
 
 /** Help that was asked for has been printed, and so has the help of a command line without a verb; everything else is a mistake to name. */

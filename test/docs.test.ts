@@ -1,5 +1,5 @@
 /** Pages that must stay true: errors, version, dependencies, formats, commands of the README. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ERROR_TABLE } from '../src/core/index.ts';
@@ -32,5 +32,15 @@ describe('documentation', () => {
   it('every link of the README leads to a page', () => {
     const targets = [...read('README.md').matchAll(/\]\(([^)#]+)\)/g)].map((match) => match[1]!);
     expect(targets.filter((target) => { try { readdirSync(join(ROOT, target)); return false; } catch { try { read(target); return false; } catch { return true; } } })).toEqual([]);
+  });
+
+  it('every scenario of the ancestor has tests that are there', () => {
+    const rows = read('docs/acceptance.md').split('\n').filter((line) => /^\| \d+\. /.test(line)).map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
+    expect(rows.map(([scenario]) => Number.parseInt(scenario!, 10))).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    for (const [scenario, , tests] of rows) {
+      const names = [...tests!.replace(/\[[^\]]*\]\([^)]*\)/g, '').matchAll(/[a-z-]+(?:\/[a-z-]*)+/g)].map(([name]) => name);
+      expect(names, scenario).not.toEqual([]);
+      expect(names.filter((name) => !existsSync(join(ROOT, 'test', name.endsWith('/') ? name : `${name}.test.ts`))), scenario).toEqual([]);
+    }
   });
 });

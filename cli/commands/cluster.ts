@@ -5,7 +5,7 @@ import { createReadStream, createWriteStream, fstatSync, realpathSync, rmSync } 
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError, type Command } from 'commander';
-import { counted, readClusterPlan, readPipePlan, runClusterProcess, temporaryDirectory, upCluster, type ClusterPlan, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
+import { counted, missingPrograms, readClusterPlan, readPipePlan, runClusterProcess, temporaryDirectory, upCluster, type ClusterPlan, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
 import { statusDetails, statusText } from '../cluster-status.ts';
 import { StatusLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
@@ -168,6 +168,7 @@ function addPlan(program: Command): void {
       const plan = await readClusterPlan({ file, processes: flags.processes });
       if (flags.json === true) sayJson(planFacts(plan));
       else sayPlan(plan);
+      for (const [program, nodes] of missingPrograms(plan)) note(`there is no program ${program} yet (${nodes[0]}${nodes.length > 1 ? ` and ${nodes.length - 1} more` : ''})`);
     });
 }
 

@@ -24,7 +24,8 @@ function userOf({ config }: NamedImage): string {
 }
 
 export function addImageCommand(program: Command): void {
-  const image = program.command('image').description('named images: what lies below the files of a machine (run --image NAME)');
+  const image = program.command('image').description('named images: what lies below the files of a machine (run --image NAME)')
+    .addHelpText('after', '\nExample:\n  stillpoint image import debian debian.tar\n  stillpoint run --image debian cat /etc/os-release\n  stillpoint image ls');
   image.command('import').description('import a tar archive (also gzip), a directory, an OCI image layout or what docker save writes, under a name')
     .argument('<name>', 'name of the image').argument('<source>', 'file or directory').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
     .addHelpText('after', '\nExample:\n  stillpoint image import debian debian.tar\n  stillpoint run --image debian cat /etc/os-release')

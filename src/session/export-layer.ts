@@ -3,10 +3,9 @@
  * Invariant: FILE is there whole or not at all (a pipe or device is written as it comes).
  */
 import * as fs from 'node:fs';
-import { StillpointError } from '../core/index.ts';
 import { writeLayer, type LayerDirectory, type ReadLayerFile } from '../image/index.ts';
 import { layerOfChanges, type Guest } from '../posix/index.ts';
-import { asideOf, finish } from './whole-file.ts';
+import { asideOf, finish, hostTrouble } from './whole-file.ts';
 
 /** `before`: the same machine before its first instruction. Throws E_HOST_FILE, E_DISK_FULL, E_IMAGE_UNSUPPORTED. */
 export function exportChanges(file: string, { before, after }: { readonly before: Guest; readonly after: Guest }): void {
@@ -31,7 +30,7 @@ function writeArchive(file: string, layer: LayerDirectory, read: ReadLayerFile):
     if (isPlain) finish(target, file);
   } catch (cause) {
     if (isPlain) fs.rmSync(target, { force: true });
-    throw writeTrouble(file, cause);
+    throw hostTrouble(`the layer ${file} cannot be written`, cause, { path: file });
   }
 }
 
@@ -42,14 +41,6 @@ export function checkArchive(file: string): void {
     fs.closeSync(fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | fs.constants.O_NONBLOCK, 0o644));
     if (!isThere) fs.unlinkSync(file);
   } catch (cause) {
-    throw writeTrouble(file, cause);
+    throw hostTrouble(`the layer ${file} cannot be written`, cause, { path: file });
   }
-}
-
-function writeTrouble(file: string, cause: unknown): StillpointError {
-  if (cause instanceof StillpointError) return cause;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-  if (code === undefined) throw cause;
-  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
-  return new StillpointError(isFull ? 'E_DISK_FULL' : 'E_HOST_FILE', `the layer ${file} cannot be written (${code})`, { cause, data: { path: file } });
 }

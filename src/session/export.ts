@@ -18,7 +18,7 @@ import { encodeBase, EXPORT_VERSION, EXPORT_VERSION_ANSWERS, EXPORT_VERSION_PLAI
 import { blobsOfImage, imageOfRun } from './image-store.ts';
 import { toLayout, type OciAnnotations } from './oci-run.ts';
 import { parseReference, resolveCheckpoint } from './run-reference.ts';
-import { asideOf, finish } from './whole-file.ts';
+import { asideOf, finish, hostTrouble } from './whole-file.ts';
 
 export interface ExportRequest {
   /** RUN, or RUN@CHECKPOINT: the history up to there and the state of that checkpoint alone. */
@@ -177,12 +177,8 @@ async function toFile<Result>(file: string, work: (write: (bytes: Uint8Array) =>
   } catch (cause) {
     stream.destroy();
     if (isPlain) rmSync(aside, { force: true });
-    throw cause instanceof StillpointError ? cause : new StillpointError(isFull(cause) ? 'E_DISK_FULL' : 'E_HOST_FILE', `${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw hostTrouble(`${file} cannot be written`, cause);
   }
-}
-
-function isFull(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
 }
 
 async function writeAll(stream: Writable, bytes: Uint8Array): Promise<void> {

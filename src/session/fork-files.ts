@@ -12,7 +12,7 @@ import type { RunId } from '../journal/index.ts';
 import { forkFilesDelete, forkFilesPut, forkFilesWords, type ForkFile, type StoreContext } from '../txn/index.ts';
 import type { StoreBatch } from '../store/index.ts';
 import { isAlive, thisOwner } from './host.ts';
-import { asideOf, finish, syncFile } from './whole-file.ts';
+import { asideOf, finish, hostTrouble, syncFile } from './whole-file.ts';
 
 /** `sizeBytes`: what the fork has of `from`. */
 export interface ForkCopy { readonly channel: string; readonly from: string; readonly to: string; readonly sizeBytes: number }
@@ -71,8 +71,7 @@ function orHostError({ channel, from, to }: ForkCopy, action: () => void): void 
   try {
     action();
   } catch (cause) {
-    const isFull = cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
-    throw new StillpointError(isFull ? 'E_DISK_FULL' : 'E_HOST_FILE', `${from} cannot be copied to ${to}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, data: { channel } });
+    throw hostTrouble(`${from} cannot be copied to ${to}`, cause, { channel });
   }
 }
 

@@ -12,7 +12,7 @@ import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { StillpointError, type BlobHash } from '../core/index.ts';
 import { OCI_DOCUMENT_BYTES_MAX, ociDescriptors, type OciDescriptor } from '../image/index.ts';
-import { asideOf, finish, syncFile } from './whole-file.ts';
+import { asideOf, finish, hostTrouble, syncFile } from './whole-file.ts';
 
 const RUN_TYPE = 'application/vnd.stillpoint.run.v1';
 const PART_TYPE = 'application/vnd.stillpoint.export.v1';
@@ -40,8 +40,7 @@ export async function toLayout<Result>(directory: string, work: (write: (bytes: 
     return result;
   } catch (cause) {
     rmSync(aside, { recursive: true, force: true });
-    if (cause instanceof StillpointError || !(cause instanceof Error) || !('code' in cause)) throw cause;
-    throw new StillpointError(cause.code === 'ENOSPC' || cause.code === 'EDQUOT' ? 'E_DISK_FULL' : 'E_HOST_FILE', `${directory} cannot be written: ${cause.message}`, { cause });
+    throw hostTrouble(`${directory} cannot be written`, cause);
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { StillpointError } from '../core/index.ts';
 import { OWNER_PATTERN, ownerInName, removeLeftovers } from './leftovers.ts';
 
 const ASIDE = new RegExp(`^\\.stillpoint-aside-${OWNER_PATTERN}-[0-9]{1,9}\\.part$`);
@@ -38,4 +39,14 @@ export function syncFile(path: string): void {
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * What is thrown when the host did not do what `sentence` says, in words of the file that a user named instead of the one aside: E_DISK_FULL or E_HOST_FILE. What the host did not
+ * say comes back as it is.
+ */
+export function hostTrouble(sentence: string, cause: unknown, data?: Readonly<Record<string, string>>): unknown {
+  if (cause instanceof StillpointError || !(cause instanceof Error) || !('code' in cause)) return cause;
+  const isFull = cause.code === 'ENOSPC' || cause.code === 'EDQUOT';
+  return new StillpointError(isFull ? 'E_DISK_FULL' : 'E_HOST_FILE', `${sentence} (${String(cause.code)})`, { cause, ...(data === undefined ? {} : { data }) });
 }

@@ -111,10 +111,25 @@ describe('nothing is left half done', () => {
 });
 
 describe('a mistake of the command line is one line with a code', () => {
-  it.each([[['frobnicate']], [['resume']], [['rm']], [['cc']], [['replay', '--jobs']], [['ls', 'too', 'many']]])('%j', (words) => {
+  it.each([[['frobnicate']], [['resume']], [['rm']], [['cc']], [['replay', '--jobs']], [['ls', 'too', 'many']], [['help', 'frobnicate']], [['image', 'help', 'frobnicate']]])('%j', (words) => {
     const seen = bench.stillpoint(words);
     expect([complaint(seen), seen.status, seen.stdout]).toEqual(['E_USAGE', 125, '']);
     expect(seen.stderr.trimEnd()).not.toContain('\n');
+  });
+
+  it('an exported file that cannot be made is told by the name that was asked for', () => {
+    const store = bench.path('exporting');
+    expect(bench.stillpoint(['run', '--store', store, '--name', 'told', hello]).status).toBe(0);
+    for (const more of [[], ['--oci']]) {
+      const seen = bench.stillpoint(['export', ...more, '--store', store, 'told', '/proc/no-such/told.stillpoint']);
+      expect([complaint(seen), seen.status, seen.stdout, seen.stderr.includes('aside')]).toEqual(['E_HOST_FILE', 125, '', false]);
+    }
+  });
+
+  it('plan says which programs are not there', () => {
+    writeFileSync(bench.path('plan.yaml'), `version: 1\ngroups:\n  here: { program: ${hello} }\n  gone: { program: ${bench.path('gone.elf')}, count: 3 }\n`);
+    const seen = bench.stillpoint(['plan', bench.path('plan.yaml')]);
+    expect([seen.status, seen.stderr]).toEqual([0, `stillpoint: there is no program ${bench.path('gone.elf')} yet (gone-0 and 2 more)\n`]);
   });
 
   it('a standard stream that cannot be opened leaves no run behind', () => {

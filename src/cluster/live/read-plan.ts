@@ -29,6 +29,16 @@ export async function readClusterPlan({ file, processes, name, isForRun, store, 
   return withImages(settings, { isForRun: isForRun === true && isEphemeral !== true, store }, (images) => planCluster(settings, new NodeClusterHost(), { processes, images, isEphemeral }));
 }
 
+/** Programs of this host that are not there, each with the nodes that would run it; programs of images and of other hosts are not looked for. */
+export function missingPrograms({ nodes }: ClusterPlan): ReadonlyMap<string, readonly string[]> {
+  const missing = new Map<string, string[]>();
+  for (const { name, host, images, bindings } of nodes) {
+    if (host !== undefined || images.length > 0 || existsSync(bindings.program)) continue;
+    missing.set(bindings.program, [...missing.get(bindings.program) ?? [], name]);
+  }
+  return missing;
+}
+
 /** Plans with the images of the groups: brought to the store for a run that is kept, else looked at. */
 async function withImages(settings: ClusterSettings, { isForRun, store }: { readonly isForRun: boolean; readonly store: string | undefined }, plan: (images: ReadonlyMap<string, RunImage>) => ClusterPlan): Promise<ClusterPlan> {
   const groups = settings.groups.filter((group) => group.images.length > 0);
