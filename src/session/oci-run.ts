@@ -7,10 +7,11 @@
  * sizes and digests are compared as the bytes go by, before the import makes anything visible. What this does NOT do: speak with registries, read the stream.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { constants, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { constants, existsSync, renameSync, rmSync } from 'node:fs';
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { StillpointError, type BlobHash } from '../core/index.ts';
+import { makeDirectories } from '../core/live/directories.ts';
 import { OCI_DOCUMENT_BYTES_MAX, ociDescriptors, type OciDescriptor } from '../image/index.ts';
 import { asideOf, finish, hostTrouble, syncFile } from './whole-file.ts';
 
@@ -31,7 +32,7 @@ export async function toLayout<Result>(directory: string, work: (write: (bytes: 
   const target = resolve(directory); // A name with a slash at its end is that of the directory, too.
   const aside = asideOf(target);
   try {
-    mkdirSync(join(aside, 'blobs', 'sha256'), { recursive: true });
+    makeDirectories(join(aside, 'blobs', 'sha256'));
     const parts = new PartWriter(join(aside, 'blobs', 'sha256'));
     const { result, annotations } = await work((bytes) => parts.write(bytes));
     await writeDocuments(aside, { layers: await parts.end(), annotations });
