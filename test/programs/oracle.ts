@@ -49,13 +49,22 @@ async function runCommand(command: readonly string[], job: OracleJob): Promise<O
     const script = 'ulimit -c 0; ulimit -s 8192; exec "$@"';
     const child = spawn('/bin/sh', ['-c', script, 'sh', ...command, job.executable, ...job.args], { cwd, env: { PATH: '/usr/local/bin:/usr/bin:/bin' } });
     let isUnfinished = false;
-    const timer = setTimeout(() => { isUnfinished = child.kill('SIGKILL'); }, timeoutMs);
+    const timer = setTimeout(() => {
+      isUnfinished = true;
+      child.kill('SIGKILL');
+      for (const stream of [child.stdout, child.stderr]) stream.destroy(); // Children of it may hold them.
+    }, timeoutMs);
     child.stdin.on('error', () => {}); // A program need not read.
     child.stdin.end(job.stdin ?? new Uint8Array(0));
-    const [stdout, stderr, end] = await Promise.all([collect(child.stdout), collect(child.stderr), endOf(child)]);
-    clearTimeout(timer);
-    if (isUnfinished && end.kind === 'signal') throw new Unfinished(`${command.join(' ')} ${job.executable} does not end`);
-    return { stdout, stderr: stderr.toString('utf8'), end };
+    try {
+      const [stdout, stderr, end] = await Promise.all([collect(child.stdout), collect(child.stderr), endOf(child)]);
+      if (isUnfinished) throw new Error('killed');
+      return { stdout, stderr: stderr.toString('utf8'), end };
+    } catch (cause) {
+      throw isUnfinished ? new Unfinished(`${command.join(' ')} ${job.executable} does not end`, { cause }) : cause;
+    } finally {
+      clearTimeout(timer);
+    }
   } finally {
     rmSync(cwd, { recursive: true, force: true });
   }
