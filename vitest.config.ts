@@ -18,8 +18,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    // One worker more than the smallest machine has processors: many tests wait for processes, disks and clocks.
-    include: ['test/**/*.test.ts'], exclude: ['test/slow/**', 'node_modules/**'], testTimeout: 300_000, hookTimeout: 300_000, maxWorkers: 3, env: { STILLPOINT_TRANSLATIONS: 'off' },
+    include: ['test/**/*.test.ts'], exclude: ['test/slow/**', 'node_modules/**'], testTimeout: 300_000, hookTimeout: 300_000, maxWorkers: 2, env: { STILLPOINT_TRANSLATIONS: 'off' },
     sequence: { sequencer: LongestFirst },
   },
 });

@@ -17,7 +17,7 @@ import { plain } from '../snapshot/machines.ts';
 import { generator, owner } from '../txn/support.ts';
 import { OPERATIONS, rowsOf, World } from './world.ts';
 
-const CASES = Number(process.env['STILLPOINT_CASES'] ?? (process.env['STILLPOINT_SLOW'] === '1' ? 400 : 3));
+const CASES = Number(process.env['STILLPOINT_CASES'] ?? (process.env['STILLPOINT_SLOW'] === '1' ? 400 : 2));
 const SEED = Number(process.env['STILLPOINT_SEED'] ?? 5);
 const DAMAGEABLE: readonly Table[] = TABLES.filter((table) => table !== 'meta');
 type Row = ReturnType<typeof rowsOf>[number];
