@@ -77,9 +77,6 @@ export class PageMemory extends LinearMemory {
     if (this.#late !== undefined) this.widen(first, count);
   }
 
-  /** Whether there are pages that have not come yet. */
-  get hasLatePages(): boolean { return this.#late !== undefined; }
-
   /** The rights of a page, which it will have when it has not come yet. */
   rightsOf(page: number): number {
     return this.#late?.has(page) === true ? this.#late.rightsOf(page) : this.pageFlags[page]! & RIGHTS;

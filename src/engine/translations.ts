@@ -14,8 +14,6 @@ import { BIAS, PAGE_FLAG, type Batch, type UnitLayout } from '../isa/index.ts';
 import { hasGrown, KeptModule, type EngineModules, type MachineCode } from './kept-module.ts';
 import { Extents } from './extents.ts';
 import type { GuestMemory } from './memory.ts';
-import { Places } from './places.ts';
-import type { TranslationRequests } from './translation-requests.ts';
 
 /** What the host offers: digests, and a place to keep things in. */
 export interface TranslationStore {
@@ -24,8 +22,6 @@ export interface TranslationStore {
   /** The one object for a key. */
   program(key: string): ProgramTranslations;
   engine(): EngineModules;
-  /** The way to a thread that translates beside the guest; undefined: the guest waits for its translations. */
-  readonly requests?: TranslationRequests | undefined;
 }
 
 /** A batch with the digests of its pages, and the machine code of its module. Plain data: it is written to disk as it is. */
@@ -37,6 +33,17 @@ export interface KeptProgram { readonly batches: readonly KeptBatch[]; readonly 
 const MODULE_BYTES_MAX = 24 * 1024 * 1024;
 /** So many pages of the program's code go into its key, spread evenly: the key only finds, and every process of a shell script makes one. */
 const KEY_PAGES_MAX = 64;
+
+/** Where code and jump maps of a program go: one for each process that keeps to itself, one for all processes that share. */
+export class Places {
+  readonly slots: Map<number, number>;
+  mapsUsed: number;
+
+  constructor(slots: ReadonlyMap<number, number> = new Map(), mapsUsed = 0) {
+    this.slots = new Map(slots);
+    this.mapsUsed = mapsUsed;
+  }
+}
 
 export class ProgramTranslations {
   readonly places: Places;

@@ -50,15 +50,13 @@ export interface TranslatorOptions {
   readonly margin?: number;
   /** A clock in milliseconds, for the account of what translating costs; without one its times are 0. */
   readonly clock?: () => number;
-  /** Instructions of a unit from which on it is translated beside the guest, where the store has a way to such a thread. */
-  readonly besideFrom?: number | undefined;
   /** Where translations are kept; without one each processor makes its own. */
   readonly store?: TranslationStore | undefined;
 }
 
 /** The ISA with this executor in place of its interpreter. */
 export function translating(isa: Isa, options: TranslatorOptions = {}): Isa {
-  const effort: Effort = { interpreted: 0, units: 0, modules: 0, keptModules: 0, besideModules: 0, unitInstructions: 0, moduleBytes: 0, translateMs: 0, compileMs: 0 };
+  const effort: Effort = { interpreted: 0, units: 0, modules: 0, keptModules: 0, unitInstructions: 0, moduleBytes: 0, translateMs: 0, compileMs: 0 };
   return { ...isa, effort, createInterpreter: (memory, state) => new Translator(memory, state, { ...options, effort }) };
 }
 
@@ -92,7 +90,7 @@ export class Translator implements Executor {
     this.#margin = options.margin ?? MARGIN;
     const hotLimit = options.hotLimit ?? HOT_LIMIT;
     this.#interpreter = new WasmTier(memory, state, { hotLimit, modules: options.store?.engine() });
-    this.#units = new UnitTable({ memory, interpreter: this.#interpreter, margin: this.#margin, hotLimit, isEager: options.hotLimit !== undefined, effort: options.effort, clock: options.clock ?? (() => 0), store: options.store, besideFrom: options.besideFrom, helpers: this.#helpers() });
+    this.#units = new UnitTable({ memory, interpreter: this.#interpreter, margin: this.#margin, hotLimit, isEager: options.hotLimit !== undefined, effort: options.effort, clock: options.clock ?? (() => 0), store: options.store, helpers: this.#helpers() });
     this.#outcome = new Int32Array(memory.buffer, this.#units.layout.outcome, 8);
   }
 
@@ -181,10 +179,9 @@ export class Translator implements Executor {
   #interpret(nesting: Nesting | undefined): void {
     const interpreter = this.#interpreter;
     this.#setRetired();
-    if (this.#units.isWaiting) this.#units.takeArrived();
     if (this.#units.hasQueue) this.#flushQueue();
     const before = this.#left;
-    const budget = this.#units.hasQueue || this.#units.isWaiting ? Math.min(before, QUEUE_INSTRUCTIONS) : before;
+    const budget = this.#units.hasQueue ? Math.min(before, QUEUE_INSTRUCTIONS) : before;
     if (nesting !== undefined) nesting.reserve = before - budget;
     const stop = nesting === undefined ? interpreter.runPlain(budget) : interpreter.run(budget, nesting);
     this.#left = before - interpreter.executed;

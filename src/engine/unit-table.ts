@@ -2,41 +2,42 @@
  * The units of one memory: which code has one, where it is in the function table, what becomes one next, and which pages it came from.
  *
  *   hot target ──► queue ──► lift a batch, compile, instantiate ──► slot, target cache, marks in the interpreter
- *                    └──► thread that lifts and compiles beside the guest (translation-requests.ts) ──► the same, some time later
  *   a page changes ──► the batches that came from it go: their slots hold the stub again, their marks are taken away
  *
  * Invariants: a slot belongs to one address until everything is dropped, which changes `generation`: code that is on the WebAssembly stack then must
  * not go on. Pages of translated code, and of jump tables that it relies on, carry PAGE_FLAG.code, pages that it reads unchecked PAGE_FLAG.relied.
  * What this does NOT do: run units, or count (translator.ts).
  */
-import { limits } from '../core/index.ts';
-import { CodeCache, codeIn, driverModule, liftBatch, PAGE_FLAG, relayModule, TARGETS, unitExtent, type Batch, type CodeSource, type Effort, type HotEntry, type LayoutConstants, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
-import { AskedUnits } from './asked-units.ts';
+import { assert, limits } from '../core/index.ts';
+import { CodeCache, driverModule, FunctionStarts, liftBatch, PAGE_FLAG, relayModule, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
 import type { Units } from './kept-module.ts';
-import { KnownUnits, unitLayout } from './known-units.ts';
 import { VM_OFFSET } from './linear-memory.ts';
 import type { GuestMemory } from './memory.ts';
-import { Places } from './places.ts';
-import { codePagesOf, entriesOf, PageDigests, programCode, programKey, tablePagesOf, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
+import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, tablePagesOf, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
 import type { WasmTier } from './wasm-tier.ts';
 import { Worth, type Extent } from './worth.ts';
 
-/** Slots of the function table at first: entries of units and targets of their exits. It grows, because each instance copies it; all units are dropped at its limit. */
+/** Slots of the function table: entries of units and targets of their exits. It grows, because each instance copies it; all units are dropped at its limit. */
 const TABLE_SIZE_FIRST = 256;
+const TABLE_SIZE_MAX = 16384;
+/** Slots that one batch may take. */
+const TABLE_RESERVE = 2048;
 const OUTCOME_OFFSET = 1024;
 const TARGET_BYTES = 8;
+/** Room for the jump maps of all units. */
+const MAP_BYTES = 4 * 1024 * 1024;
 /** A function called by a hot one comes along when it has had this part of the jumps. */
 const CALLEE_PART = 8;
 /** Hot places of a process before all that is kept of its program is installed: a subshell ends sooner, and a hundred modules would take longer than its work. */
 const ALL_AFTER = 16;
 /** A target inside a unit becomes hot so many times before it gets its own. */
 const COVERED_TIMES = 20;
+/** The unit of a function is made so often at most; further places in it get units of their own. */
+const MADE_MAX = 6;
 /** Hot targets wait for company: so many, or so many instructions. Modules cost more than functions. */
 const QUEUE_MAX = 8;
 export const QUEUE_INSTRUCTIONS = 200_000;
-/** Instructions of a unit that is translated beside the guest. The thread takes twice as long as the guest's, which is warm, and all other units wait for it: smaller ones are wanted sooner. */
-const LARGE = 6000;
 const WASM_PAGE_BYTES = 65536;
 
 /** Enters a unit: (fuel, depth, pc, slot) -> how it came back; see driverModule. */
@@ -54,8 +55,6 @@ export interface UnitTableParts {
   readonly clock: () => number;
   /** Where translations are kept from run to run and shared by processes; undefined: nowhere. */
   readonly store: TranslationStore | undefined;
-  /** Default LARGE. */
-  readonly besideFrom: number | undefined;
   /** Translate each hot target at once. */
   readonly isEager: boolean;
   /** Functions that units import. */
@@ -74,10 +73,8 @@ export class UnitTable {
   readonly #table: WebAssembly.Table;
   readonly #stub: unknown;
   readonly #imports: Record<string, Imports>;
-  readonly #source: CodeSource;
   readonly #code: CodeCache;
   readonly #units = new Map<number, Installed>();
-  readonly #known: KnownUnits;
   #places = new Places();
   readonly #store: TranslationStore | undefined;
   /** What is kept of the program in this memory, once something has become hot; and the first page of that program. */
@@ -88,8 +85,11 @@ export class UnitTable {
   #hotPlaces = 0;
   /** undefined: not looked for yet. false: this memory keeps to itself from now on. */
   #isAttached: boolean | undefined = undefined;
-  /** How often starts of blocks that are in some unit have become hot since. */
+  /** Starts of blocks that are in some unit, and how often they have become hot since. */
+  readonly #covered = new Set<number>();
   readonly #coveredTimes = new Map<number, number>();
+  /** How often the unit at an address was made. */
+  readonly #made = new Map<number, number>();
   readonly #batchesOfPage = new Map<number, Set<InstalledBatch>>();
   /** What is in the slots of shared batches that were installed here once: an instance stays in the list of its table for good, and costs each later change of a slot something. */
   readonly #instances = new WeakMap<Batch, Units>();
@@ -99,25 +99,18 @@ export class UnitTable {
   /** Undefined: every hot place is translated. */
   readonly #worth: Worth | undefined;
   #queue: HotEntry[] = [];
-  readonly #asked: AskedUnits;
-  readonly #besideFrom: number;
 
-  constructor({ memory, interpreter, margin, hotLimit, isEager, helpers, effort, clock, store, besideFrom = LARGE }: UnitTableParts) {
+  constructor({ memory, interpreter, margin, hotLimit, isEager, helpers, effort, clock, store }: UnitTableParts) {
     this.#memory = memory;
     this.#effort = effort;
     this.#clock = clock;
     this.#store = store;
-    this.#besideFrom = besideFrom;
     this.#interpreter = interpreter;
+    this.#code = new CodeCache(memory);
     this.#queueMax = isEager ? 1 : QUEUE_MAX;
     this.#worth = isEager ? undefined : new Worth();
     this.#calleeLimit = Math.max(1, Math.floor(hotLimit / CALLEE_PART));
-    const { constants, maps } = placesIn(memory, margin);
-    this.#source = codeIn(memory, constants.registers);
-    this.#code = new CodeCache(this.#source);
-    this.#known = new KnownUnits(this.#source);
-    this.layout = unitLayout(constants, { known: this.#known, places: () => this.#places, maps });
-    this.#asked = new AskedUnits({ requests: store?.requests, memory, source: this.#source, constants, maps });
+    this.layout = this.#makeLayout(margin);
     this.#targets = new Int32Array(memory.buffer, this.layout.targets, TARGETS * 2);
     this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE_FIRST });
     this.#imports = { e: { memory: memory.wasmMemory, table: this.#table, ...helpers } };
@@ -129,6 +122,34 @@ export class UnitTable {
     interpreter.callUnits((loop) => this.#instantiateRelay(loop));
   }
 
+  #makeLayout(margin: number): UnitLayout {
+    const { vmBase, buffer } = this.#memory;
+    const targets = vmBase + VM_OFFSET.free;
+    const maps = targets + TARGETS * TARGET_BYTES;
+    return {
+      memoryPages: buffer.byteLength / WASM_PAGE_BYTES, registers: vmBase + VM_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags,
+      outcome: vmBase + OUTCOME_OFFSET, targets, tableSize: TABLE_SIZE_FIRST, margin, hasFused: compileHost().hasFused,
+      slotOf: (address) => this.#slotOf(address),
+      functions: new FunctionStarts(this.#memory),
+      entriesOf: (start) => this.#entriesOf(start),
+      isCovered: (address) => this.#covered.has(address),
+      isSettled: (start) => (this.#made.get(start) ?? 0) >= MADE_MAX,
+      allocate: (bytes) => {
+        const places = this.#places;
+        const at = places.mapsUsed;
+        if (at + bytes > MAP_BYTES) return undefined;
+        places.mapsUsed += (bytes + 1) & ~1;
+        return maps + at;
+      },
+    };
+  }
+
+  #entriesOf(start: number): readonly number[] {
+    const unit = this.#units.get(start)?.batch.units.find(({ entries }) => entries.has(start));
+    const [own, ...others] = unit?.entries.keys() ?? [];
+    return own === start ? others : [];
+  }
+
   /** Slot of the unit at an address; undefined when there is none. */
   slotAt(address: number): number | undefined {
     return this.#units.get(address)?.slot;
@@ -136,13 +157,9 @@ export class UnitTable {
 
   get hasQueue(): boolean { return this.#queue.length > 0; }
 
-  /** Whether units may come from the thread beside. */
-  get isWaiting(): boolean { return this.#asked.isWaiting; }
-
   /** Notes a hot target. `x`: the integer registers now, as halves. */
   enqueue(entry: number, x: Int32Array): void {
     if ((entry & 1) !== 0 || this.#units.has(entry)) return;
-    if (this.#asked.has(entry)) return;
     if (this.#installKept(entry) || this.#isPatient(entry)) return;
     const hot: HotEntry = { address: entry, registers: Int32Array.from({ length: x.length / 2 }, (_, register) => x[2 * register]!) };
     if (this.#worth?.note(entry, () => this.#extentOf(hot)) === false) {
@@ -163,7 +180,7 @@ export class UnitTable {
 
   /** A place inside code that has a unit already becomes hot many times before it is worth another copy: mostly the unit's entry is reached soon. */
   #isPatient(entry: number): boolean {
-    if (!this.#known.isCovered(entry)) return false;
+    if (!this.#covered.has(entry)) return false;
     const times = (this.#coveredTimes.get(entry) ?? 0) + 1;
     this.#coveredTimes.set(entry, times);
     if (times >= COVERED_TIMES) return false;
@@ -171,43 +188,10 @@ export class UnitTable {
     return true;
   }
 
-  /** Small units at once, large ones beside the guest; while the thread is at this program, all wait. */
   translateQueue(): void {
-    const queue = [...new Map(this.#queue.map((entry) => [entry.address, entry])).values()].filter(({ address }) => !this.#units.has(address));
-    if (this.#program !== undefined && this.#asked.isAt(this.#program)) {
-      this.#queue = queue;
-      this.#count(queue);
-      return;
-    }
+    const entries = this.#queue;
     this.#queue = [];
-    const isLarge = ({ address }: HotEntry): boolean => this.#asked.isOpen && (this.#worth?.sizeOf(address) ?? 0) >= this.#besideFrom;
-    this.#translate(queue.filter((entry) => !isLarge(entry)));
-    const large = queue.filter((entry) => isLarge(entry) && !this.#units.has(entry.address));
-    if (large.length === 0) return;
-    if (this.#program === undefined || this.#places.isFull || !this.#asked.ask(this.#program, large, this.#worth?.takeFresh() ?? [])) this.#translate(large);
-    else this.#count(large);
-  }
-
-  /** Places that have to wait are not hot at each arrival. */
-  #count(entries: readonly HotEntry[]): void {
-    for (const { address } of entries) this.#interpreter.forgetArrivals(address);
-  }
-
-  /** Installs what has come from the thread beside. A batch of pages that are others by now is made again when its places stay hot. */
-  takeArrived(): void {
-    const arrived = this.#asked.take();
-    if (arrived.length === 0) return;
-    const digests = new PageDigests(this.#memory, this.#store!); // Who asked has a store and a program.
-    for (const { kept, milliseconds } of arrived) {
-      this.#effort.translateMs += milliseconds;
-      if (kept === undefined) continue;
-      if (!digests.fits(kept)) {
-        this.#asked.refuse(this.#program!, kept);
-        continue;
-      }
-      this.#effort.besideModules++;
-      this.#install(kept.batch, this.#program!.moduleOf(kept.batch)!.module);
-    }
+    this.#translate(entries.filter(({ address }) => !this.#units.has(address)));
   }
 
   /** Installs what is kept of a hot place, and, when the process has had some, all that is kept of the program; true when the place has a unit now. */
@@ -249,7 +233,7 @@ export class UnitTable {
 
   #translate(entries: readonly HotEntry[]): void {
     if (entries.length === 0) return;
-    if (this.#places.isFull) this.dropUnits();
+    if (this.#places.slots.size > TABLE_SIZE_MAX - TABLE_RESERVE || this.#places.mapsUsed > MAP_BYTES / 2) this.dropUnits();
     const started = this.#clock();
     const batch = liftBatch(this.#code, entries, this.layout, (address) => !this.#units.has(address) && (this.#worth?.hasBeenHot(address) ?? this.#interpreter.arrivals(address) >= this.#calleeLimit));
     this.#effort.translateMs += this.#clock() - started;
@@ -277,13 +261,16 @@ export class UnitTable {
     const installed: InstalledBatch = { units: batch.units, pages };
     for (const page of pages) this.#watch(page, installed, { isRelied: batch.reliedPages.has(page), isCode: watched.has(page) });
     for (const unit of batch.units) {
-      this.#known.add(unit);
+      const [own] = unit.entries.keys();
+      this.#made.set(own!, (this.#made.get(own!) ?? 0) + 1);
       for (const [address, slot] of unit.entries) {
         this.#units.set(address, { slot, batch: installed });
         this.cacheTarget(address, slot);
         this.#interpreter.setEntry(address, slot);
       }
       for (const address of unit.resumes) this.#interpreter.setEntry(address, this.#units.get(address)?.slot ?? 0);
+      for (const address of unit.callees) this.layout.functions.add(address);
+      for (const address of unit.starts) this.#covered.add(address);
     }
   }
 
@@ -326,6 +313,15 @@ export class UnitTable {
     return new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports);
   }
 
+  #slotOf(address: number): number {
+    const { slots } = this.#places;
+    const slot = slots.get(address) ?? slots.size + 1;
+    assert(slot < TABLE_SIZE_MAX, 'the table was emptied in time');
+    this.#growTable(slot);
+    slots.set(address, slot);
+    return slot;
+  }
+
   #growTable(slot: number): void {
     for (let { length } = this.#table; slot >= length; { length } = this.#table) this.#table.grow(length, this.#stub);
   }
@@ -345,9 +341,7 @@ export class UnitTable {
 
   /** Units of a batch call each other directly, so they go together. Frames of theirs that are on the stack see that the epoch has changed. */
   #dropBatch(batch: InstalledBatch): void {
-    for (const unit of batch.units) {
-      const { entries, resumes } = unit;
-      this.#known.remove(unit);
+    for (const { entries, resumes } of batch.units) {
       for (const [address, slot] of entries) {
         if (this.#units.get(address)?.batch !== batch) continue; // A later unit has it.
         this.#units.delete(address);
@@ -368,9 +362,10 @@ export class UnitTable {
     this.#queue = [];
     this.#units.clear();
     this.#batchesOfPage.clear();
+    this.#covered.clear();
     this.#coveredTimes.clear();
-    this.#known.forget();
-    this.#asked.forget();
+    this.#made.clear();
+    this.layout.functions.forget();
     this.#worth?.forget();
     this.#program = undefined;
     if (this.#isAttached === true) this.#isAttached = false; // What is shared stays as it is; this memory keeps to itself from now on.
@@ -382,14 +377,4 @@ export class UnitTable {
     this.dropUnits();
     this.#code.forgetAll();
   }
-}
-
-/** Where the engine's own things lie behind the guest's memory. */
-function placesIn({ vmBase, buffer }: GuestMemory, margin: number): { readonly constants: LayoutConstants; readonly maps: number } {
-  const targets = vmBase + VM_OFFSET.free;
-  const constants: LayoutConstants = {
-    memoryPages: buffer.byteLength / WASM_PAGE_BYTES, registers: vmBase + VM_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags,
-    outcome: vmBase + OUTCOME_OFFSET, targets, tableSize: TABLE_SIZE_FIRST, margin, hasFused: compileHost().hasFused,
-  };
-  return { constants, maps: targets + TARGETS * TARGET_BYTES };
 }

@@ -24,14 +24,11 @@ export class Worth {
   readonly #events = new Map<number, number>();
   /** By the starts of blocks: those of one unit share their events. */
   readonly #groups = new Map<number, Group>();
-  /** Places that have become hot since somebody asked. */
-  #fresh: number[] = [];
 
   /** Notes a hot event; true when the place shall be translated now. `extentOf` is asked once for a place, or for all places of a unit. */
   note(address: number, extentOf: () => Extent): boolean {
     const events = (this.#events.get(address) ?? 0) + 1;
     this.#events.set(address, events);
-    if (events === 1) this.#fresh.push(address);
     const known = this.#groups.get(address);
     if (known !== undefined) known.events++;
     else if (events < EVENTS_MIN) return false;
@@ -53,26 +50,13 @@ export class Worth {
     return group;
   }
 
-  /** Instructions of the unit at a place that shall be translated; 0 where its code was not looked at. */
-  sizeOf(address: number): number {
-    return this.#groups.get(address)?.instructions ?? 0;
-  }
-
   /** Whether a function that a hot one calls comes along: it has been hot once. */
   hasBeenHot(address: number): boolean {
     return this.#events.has(address);
   }
 
-  /** Places that have become hot since the last call. */
-  takeFresh(): readonly number[] {
-    const fresh = this.#fresh;
-    this.#fresh = [];
-    return fresh;
-  }
-
   /** Code has changed. */
   forget(): void {
-    this.#fresh = [];
     this.#events.clear();
     this.#groups.clear();
   }

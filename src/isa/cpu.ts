@@ -187,8 +187,6 @@ export interface Effort {
   modules: number;
   /** Of the modules, those that a former run or another process has made. */
   keptModules: number;
-  /** And those that a thread beside the guest has made. */
-  besideModules: number;
   unitInstructions: number;
   /** Bytes of all modules. */
   moduleBytes: number;

@@ -35,8 +35,6 @@ export interface Translation {
   readonly modules: number;
   /** Of the modules, those out of the translation cache. */
   readonly keptModules: number;
-  /** Of the modules, those that were made on a thread beside the guest. */
-  readonly besideModules: number;
   readonly unitInstructions: number;
   readonly moduleBytes: number;
   readonly translateMilliseconds: number;
@@ -45,9 +43,9 @@ export interface Translation {
 
 function translationOf({ effort }: Isa, executed: number): Translation | undefined {
   if (effort === undefined) return undefined;
-  const { units, modules, keptModules, besideModules, unitInstructions, moduleBytes, translateMs, compileMs, interpreted } = effort;
+  const { units, modules, keptModules, unitInstructions, moduleBytes, translateMs, compileMs, interpreted } = effort;
   const translatedPart = executed <= 0 ? 0 : Math.round(1000 * Math.max(0, 1 - interpreted / executed)) / 1000;
-  return { translatedPart, units, modules, keptModules, besideModules, unitInstructions, moduleBytes, translateMilliseconds: Math.round(translateMs), compileMilliseconds: Math.round(compileMs) };
+  return { translatedPart, units, modules, keptModules, unitInstructions, moduleBytes, translateMilliseconds: Math.round(translateMs), compileMilliseconds: Math.round(compileMs) };
 }
 
 export function makeReport(parts: {

@@ -29,7 +29,7 @@ export class LockstepPair {
   readonly effort: Effort | undefined;
 
   /** `isLate`: the second memory gets its pages when it needs them. */
-  constructor(code: Uint8Array, second: Second, { isWritable = false, isLate = false, store, besideFrom }: { readonly isWritable?: boolean; readonly isLate?: boolean; readonly store?: TranslationStore; readonly besideFrom?: number } = {}) {
+  constructor(code: Uint8Array, second: Second, { isWritable = false, isLate = false, store }: { readonly isWritable?: boolean; readonly isLate?: boolean; readonly store?: TranslationStore } = {}) {
     this.#isLate = isLate;
     this.#isWritable = isWritable;
     const make = (isa: typeof riscv64, fillsLater: boolean): Cpu => {
@@ -37,7 +37,7 @@ export class LockstepPair {
       this.#fill(memory, code, fillsLater);
       return new Cpu(isa, memory);
     };
-    const isa = second === 'wasm' ? interpretingInWasm(riscv64, { warmUp: 0 }) : translating(riscv64, { hotLimit: second, margin: MARGIN, store, besideFrom });
+    const isa = second === 'wasm' ? interpretingInWasm(riscv64, { warmUp: 0 }) : translating(riscv64, { hotLimit: second, margin: MARGIN, store });
     this.effort = isa.effort;
     const noted: typeof riscv64 = {
       ...isa,

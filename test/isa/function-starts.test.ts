@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { GuestMemory } from '../../src/engine/index.ts';
-import { codeIn, FunctionStarts, PAGE_FLAG } from '../../src/isa/index.ts';
+import { FunctionStarts, PAGE_FLAG } from '../../src/isa/index.ts';
 import { parseElf } from '../../src/posix/index.ts';
 
 const PROGRAM = join(resolve(import.meta.dirname, '../..'), 'build/guests/real/lua');
@@ -27,7 +27,7 @@ function load(): { readonly memory: GuestMemory; readonly code: readonly [number
 
 it('finds most functions of a stripped program, and little else', () => {
   const { memory, code: [from, to] } = load();
-  const starts = new FunctionStarts(codeIn(memory, 0));
+  const starts = new FunctionStarts(memory);
   for (let address = from; address < to; address += PAGE) starts.lookAround(address);
   const symbols = new Set(execFileSync('riscv64-linux-gnu-nm', [PROGRAM], { encoding: 'utf8' }).split('\n').filter((line) => / [tTwWi] /.test(line)).map((line) => parseInt(line, 16)));
   const inCode = [...symbols].filter((address) => address >= from && address < to);
@@ -40,7 +40,7 @@ it('finds most functions of a stripped program, and little else', () => {
 
 it('tells the nearest beginning at or below a place', () => {
   const { memory, code: [from] } = load();
-  const starts = new FunctionStarts(codeIn(memory, 0));
+  const starts = new FunctionStarts(memory);
   starts.add(from + 100);
   starts.add(from + 40);
   expect([from + 39, from + 40, from + 99, from + 100, from + 5000].map((address) => starts.before(address))).toEqual([undefined, from + 40, from + 40, from + 100, from + 100]);

@@ -15,10 +15,8 @@ import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
 import { makeDirectories, userDirectory } from '../../core/live/directories.ts';
 import { EngineModules, type KeptCode } from '../kept-module.ts';
-import { TranslationRequests } from '../translation-requests.ts';
 import { ProgramTranslations, type KeptProgram, type TranslationStore } from '../translations.ts';
 import { machineCode } from './machine-code.ts';
-import { startTranslatorThread } from './translator-thread.ts';
 
 const MAGIC = Buffer.from('SPTRANS1');
 const DIGEST_BYTES = 32;
@@ -55,7 +53,6 @@ export interface TranslationSummary {
 }
 
 export class TranslationFiles implements TranslationStore {
-  readonly requests = new TranslationRequests(() => startTranslatorThread());
   readonly #directory: string;
   readonly #programs = new Map<string, ProgramTranslations>();
   #engine: EngineModules | undefined = undefined;
@@ -93,7 +90,6 @@ export class TranslationFiles implements TranslationStore {
 
   /** Writes what is new. */
   save(): void {
-    quietly(() => { this.requests.poll(); });
     for (const [key, kept] of [...this.#programs, ...(this.#engine === undefined ? [] : [[ENGINE, this.#engine] as const])]) {
       quietly(() => {
         const news = kept.news();

@@ -135,10 +135,10 @@ function pushFlagsOfEnds(unit: UnitEmitter, base: number, low: number, distance:
 
 /** Translated code may rely on pages being readable: the engine drops it when one no longer is. */
 function isReadableNow({ context }: UnitEmitter, low: number, high: number): boolean {
-  const { source, reliedPages } = context;
-  if (low < BIAS || high > source.limit) return false;
+  const { memory, reliedPages } = context;
+  if (low < BIAS || high > memory.limit) return false;
   const last = (high - 1) >>> PAGE_SHIFT;
-  for (let page = low >>> PAGE_SHIFT; page <= last; page++) if (!source.hasRightsNow(page, PAGE_FLAG.read)) return false;
+  for (let page = low >>> PAGE_SHIFT; page <= last; page++) if ((memory.pageFlags[page]! & PAGE_FLAG.read) === 0) return false;
   for (let page = low >>> PAGE_SHIFT; page <= last; page++) reliedPages.add(page);
   return true;
 }

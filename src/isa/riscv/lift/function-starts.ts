@@ -10,8 +10,7 @@
  * Invariants: pages that have not come yet are not brought for this; each page is looked through once.
  * What this does NOT do: decode (code-cache.ts), hear of changed code: what was a beginning stays one.
  */
-import { BIAS, PAGE_FLAG } from '../../cpu.ts';
-import type { CodeSource } from './code-source.ts';
+import { BIAS, PAGE_FLAG, type CpuMemory } from '../../cpu.ts';
 
 const PAGE_BYTES = 4096;
 /** Pages looked through on either side of a place: calls of a function stand near it mostly, and huge programs are not read as a whole. */
@@ -29,14 +28,14 @@ const MARK = { branchTarget: 1, jumpTarget: 2, behindJump: 4, prologue: 8 } as c
 const KIND = { other: 0, branch: 1, jump: 2, call: 3, away: 4, lowersStack: 5 } as const;
 
 export class FunctionStarts {
-  readonly #source: CodeSource;
+  readonly #memory: CpuMemory;
   readonly #starts = new Set<number>();
   readonly #seen = new Set<number>();
   /** All starts in order; undefined when there are new ones. */
   #sorted: Uint32Array | undefined = undefined;
 
-  constructor(source: CodeSource) {
-    this.#source = source;
+  constructor(memory: CpuMemory) {
+    this.#memory = memory;
   }
 
   has(address: number): boolean {
@@ -70,10 +69,13 @@ export class FunctionStarts {
     while (first > page - PAGES_AROUND && this.#isCode(first - 1)) first--;
     while (end < page + PAGES_AROUND && this.#isCode(end)) end++;
     for (let at = first; at < end;) {
+      if (this.#seen.has(at)) {
+        at++;
+        continue;
+      }
       const from = at;
-      while (at < end && !this.#seen.has(at)) at++;
-      if (at === from) at++;
-      else this.#sweep(from, at);
+      while (at < end && !this.#seen.has(at)) this.#seen.add(at++);
+      this.#sweep(from * PAGE_BYTES, at * PAGE_BYTES);
     }
   }
 
@@ -86,24 +88,21 @@ export class FunctionStarts {
 
   #isCode(page: number): boolean {
     const rights = PAGE_FLAG.read | PAGE_FLAG.execute;
-    return page >= BIAS / PAGE_BYTES && this.#source.hasRightsNow(page, rights);
+    return page >= BIAS / PAGE_BYTES && (this.#memory.pageFlags[page]! & rights) === rights;
   }
 
-  /** Looks through the pages [first, end). */
-  #sweep(first: number, end: number): void {
-    const code = this.#source.halves(first, end);
-    for (let page = first; page < end; page++) this.#seen.add(page);
-    const [from, to] = [first * PAGE_BYTES, end * PAGE_BYTES];
+  #sweep(from: number, to: number): void {
+    const { u16 } = this.#memory;
     const marks = new Uint8Array((to - from) / 2);
     const jumps: number[] = [];
     const mark = (address: number, bit: number): void => { if (address >= from && address < to) marks[(address - from) >>> 1]! |= bit; };
     let behind = -1;
     let count = 0;
     for (let address = from; address + 4 <= to;) {
-      const at = (address - from) >>> 1;
-      const low = code[at]!;
+      const at = (address - BIAS) >>> 1;
+      const low = u16[at]!;
       const isLong = (low & 3) === 3;
-      const word = isLong ? low | (code[at + 1]! << 16) : low;
+      const word = isLong ? low | (u16[at + 1]! << 16) : low;
       const kind = isLong ? kindOfLong(word) : kindOfShort(low);
       const target = address + (kind === KIND.branch || kind === KIND.jump || kind === KIND.call ? distanceOf(word, kind) : 0);
       if (kind === KIND.branch) mark(target, MARK.branchTarget);
@@ -141,7 +140,7 @@ export class FunctionStarts {
 
   /** The target of a call, where that is code. */
   #note(target: number): void {
-    if (target >= BIAS && target < this.#source.limit && this.#isCode(Math.floor(target / PAGE_BYTES))) this.add(target);
+    if (target >= BIAS && target < this.#memory.limit && this.#isCode(Math.floor(target / PAGE_BYTES))) this.add(target);
   }
 }
 

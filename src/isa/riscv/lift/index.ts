@@ -1,9 +1,8 @@
 /** isa/riscv/lift: hot guest code to WebAssembly modules. */
 export { CodeCache } from './code-cache.ts';
-export { codeIn, type CodeSource } from './code-source.ts';
 export { unitExtent, type HotEntry } from './extent.ts';
 export { liftBatch, driverModule, type Batch, type LiftedUnit } from './module.ts';
 export { FunctionStarts } from './function-starts.ts';
 export { fusedProbeModule } from './probe.ts';
-export { LEAVE, OUTCOME, REASON, TARGETS, type LayoutConstants, type UnitLayout } from './layout.ts';
+export { LEAVE, OUTCOME, REASON, TARGETS, type UnitLayout } from './layout.ts';
 export { returnTarget } from './layout.ts';

@@ -7,8 +7,8 @@
  *
  * Invariants: targets are even, distinct, sorted; at most TARGETS_MAX. What this does NOT do: follow values through memory or calls.
  */
-import { BIAS, PAGE_FLAG } from '../../cpu.ts';
-import type { CodeSource } from './code-source.ts';
+import { BIAS, PAGE_FLAG, type CpuMemory } from '../../cpu.ts';
+import { hasRights } from '../memory-access.ts';
 import { bitOf, type Instruction } from './instruction.ts';
 
 const TARGETS_MAX = 1024;
@@ -38,23 +38,23 @@ export interface DirectTable {
 }
 export interface JumpTable { readonly targets: readonly number[]; readonly direct: DirectTable | undefined }
 
-export function findJumpTable(source: CodeSource, code: Code, address: number): JumpTable | undefined {
+export function findJumpTable(memory: CpuMemory, code: Code, address: number): JumpTable | undefined {
   const back = window(code, address);
   const jump = code.get(address)!;
   if (jump.imm !== 0) return undefined;
-  const made = definition(back, 0, jump.rs1);
-  if (made === undefined) return undefined;
-  const { mnemonic } = made.instruction.row;
-  if (mnemonic === 'ld') return readTable(source, { ...tableOf(code, back, made), load: made.instruction, size: 8, base: undefined, near: address });
-  if (mnemonic === 'lw' || mnemonic === 'lwu') return readTable(source, { ...tableOf(code, back, made), load: made.instruction, size: 4, base: undefined, near: address });
+  const source = definition(back, 0, jump.rs1);
+  if (source === undefined) return undefined;
+  const { mnemonic } = source.instruction.row;
+  if (mnemonic === 'ld') return readTable(memory, { ...tableOf(code, back, source), load: source.instruction, size: 8, base: undefined, near: address });
+  if (mnemonic === 'lw' || mnemonic === 'lwu') return readTable(memory, { ...tableOf(code, back, source), load: source.instruction, size: 4, base: undefined, near: address });
   if (mnemonic !== 'add') return undefined;
-  for (const [loaded, other] of [[made.instruction.rs1, made.instruction.rs2], [made.instruction.rs2, made.instruction.rs1]] as const) {
-    const load = definition(back, made.at + 1, loaded);
-    const base = constantOf(code, back, made.at + 1, other);
+  for (const [loaded, other] of [[source.instruction.rs1, source.instruction.rs2], [source.instruction.rs2, source.instruction.rs1]] as const) {
+    const load = definition(back, source.at + 1, loaded);
+    const base = constantOf(code, back, source.at + 1, other);
     if (load?.instruction.row.mnemonic !== 'lw' || base === undefined) continue;
     // The base must be the same at the load and at the sum.
-    const isKept = back.slice(made.at + 1, load.at + 1).every(({ writes }) => (writes & bitOf(other)) === 0);
-    return readTable(source, { ...tableOf(code, back, load), load: isKept ? load.instruction : undefined, size: 4, base: { register: other, value: base }, near: address });
+    const isKept = back.slice(source.at + 1, load.at + 1).every(({ writes }) => (writes & bitOf(other)) === 0);
+    return readTable(memory, { ...tableOf(code, back, load), load: isKept ? load.instruction : undefined, size: 4, base: { register: other, value: base }, near: address });
   }
   return undefined;
 }
@@ -168,17 +168,17 @@ function plus(value: number | undefined, more: number): number | undefined {
 /** `load`: undefined where the table cannot be direct. */
 interface Read extends Table { readonly load: Instruction | undefined; readonly size: 4 | 8; readonly base: DirectTable['base']; readonly near: number }
 
-function readTable(source: CodeSource, { table, bound, load, size, base, near }: Read): JumpTable | undefined {
+function readTable(memory: CpuMemory, { table, bound, load, size, base, near }: Read): JumpTable | undefined {
   if (table === undefined || table % 4 !== 0) return undefined;
   const entries: (number | undefined)[] = []; // undefined: no place of this function.
   for (let index = 0; index < Math.min(bound ?? TARGETS_MAX, TARGETS_MAX); index++) {
     const at = table + index * size;
-    if (at < BIAS || at + size > source.limit || !source.hasRights(at >>> PAGE_SHIFT, PAGE_FLAG.read)) break;
-    const low = source.word(at);
-    if (size === 8 && source.word(at + 4) !== 0) break;
+    if (at < BIAS || at + size > memory.limit || !hasRights(memory, at >>> PAGE_SHIFT, PAGE_FLAG.read)) break;
+    const low = memory.i32[(at - BIAS) >>> 2]!;
+    if (size === 8 && memory.i32[(at + 4 - BIAS) >>> 2]! !== 0) break;
     const sum = low + (base?.value ?? 0);
     const target = sum >>> 0;
-    const isTarget = (base === undefined || sum === target) && isPlausible(source, target, near); // The guest adds 64 bits.
+    const isTarget = (base === undefined || sum === target) && isPlausible(memory, target, near); // The guest adds 64 bits.
     if (!isTarget && bound === undefined) break;
     entries.push(isTarget ? target : undefined);
   }
@@ -186,7 +186,7 @@ function readTable(source: CodeSource, { table, bound, load, size, base, near }:
   if (known.length === 0) return undefined;
   const targets = [...new Set(known)].sort((a, b) => a - b);
   const pages = pagesOf(table, entries.length * size);
-  const isConstant = pages.every((page) => !source.hasRights(page, PAGE_FLAG.write));
+  const isConstant = pages.every((page) => !hasRights(memory, page, PAGE_FLAG.write));
   const isDirect = load !== undefined && isConstant && table % size === 0 && known.length === entries.length && known.every((target) => base !== undefined || size === 8 || target < SIGN);
   return { targets, direct: isDirect ? { load: load.address, table, size, base, entries: known, pages } : undefined };
 }
@@ -196,6 +196,6 @@ function pagesOf(address: number, bytes: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
-function isPlausible(source: CodeSource, target: number, near: number): boolean {
-  return target >= BIAS && target < source.limit && (target & 1) === 0 && Math.abs(target - near) < REACH && source.hasRights(target >>> 12, PAGE_FLAG.execute);
+function isPlausible(memory: CpuMemory, target: number, near: number): boolean {
+  return target >= BIAS && target < memory.limit && (target & 1) === 0 && Math.abs(target - near) < REACH && hasRights(memory, target >>> 12, PAGE_FLAG.execute);
 }

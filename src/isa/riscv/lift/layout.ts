@@ -13,8 +13,8 @@
 import { TYPE, type Signature } from '../../../wasm/index.ts';
 import type { FunctionStarts } from './function-starts.ts';
 
-/** Where the driver keeps things, as bytes of the linear memory. Plain data. */
-export interface LayoutConstants {
+/** Where the driver keeps things, as bytes of the linear memory. */
+export interface UnitLayout {
   readonly memoryPages: number;
   /** The register block (CPU_STATE_OFFSET). */
   readonly registers: number;
@@ -28,10 +28,6 @@ export interface LayoutConstants {
   readonly margin: number;
   /** The host has a fused multiply-add in WebAssembly, proved by a test. */
   readonly hasFused: boolean;
-}
-
-/** The same, and what the translator asks for while it makes units. */
-export interface UnitLayout extends LayoutConstants {
   /** Table slot of a static target. */
   slotOf(address: number): number;
   /** Where functions begin: a jump there leaves the unit. */

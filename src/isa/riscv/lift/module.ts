@@ -5,7 +5,8 @@
  * What this does NOT do: compile, own the table, or mark pages.
  */
 import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
-import { CONTROL, controlAddress } from '../../cpu.ts';
+import { BIAS, CONTROL, controlAddress, type CpuMemory } from '../../cpu.ts';
+import { FLAG } from '../float/handler.ts';
 import { analyse, type BlockCode } from './dataflow.ts';
 import { REACH_TYPE, reachBody } from './emit-memory.ts';
 import { CLASSIFY_TYPE, classifyBody, SLOW_LOCALS, SLOW_TYPE, slowBody, SPECIAL_TYPE, specialBody, UNORDERED_TYPE, unorderedBody } from './emit-special.ts';
@@ -23,7 +24,6 @@ import type { PlacedMap, PlacedTable, UnitContext } from './unit-context.ts';
 import { findNarrow } from './narrow.ts';
 import { LoadWindows } from './windows.ts';
 import type { CodeCache } from './code-cache.ts';
-import type { CodeSource } from './code-source.ts';
 
 /** Instructions of one batch beyond the units of its entries. */
 const BATCH_INSTRUCTIONS = 4000;
@@ -70,7 +70,7 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
     const tables = placeTables(plan.graph, layout);
     for (const map of [jumpMap, entryMap, ...tables.values()]) if (map !== undefined) maps.push(map);
     for (const { table: { table, size, entries } } of tables.values()) relied.set(table, Math.max(relied.get(table) ?? 0, size * entries.length));
-    const emitter = new UnitEmitter(contextOf(plan, { source: code.source, layout, unitType, functions, reliedPages, jumpMap, entryMap, tables }));
+    const emitter = new UnitEmitter(contextOf(plan, { memory: code.memory, layout, unitType, functions, reliedPages, jumpMap, entryMap, tables }));
     emitter.unit();
     const index = module.declareFunction(UNIT_TYPE);
     module.addBody([...SCRATCH_LOCALS, [emitter.integerCount, TYPE.i64], [emitter.floatCount, TYPE.f64]], emitter.code);
@@ -79,7 +79,7 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
     const resumes = plan.region.blocks.filter(({ kind }) => kind === 'call' || kind === 'callRegister').map(({ end }) => end);
     return { entries, pages: plan.region.pages, instructions: plan.instructions, resumes, callees: plan.region.callees, starts: plan.region.blocks.map(({ start }) => start) };
   });
-  const tables = [...relied].map(([address, length]) => ({ address, bytes: code.source.bytes(address, length) }));
+  const tables = [...relied].map(([address, length]) => ({ address, bytes: new Uint8Array(code.memory.i32.buffer, address - BIAS, length).slice() }));
   return { module: module.finish(), units, maps, reliedPages, tables };
 }
 
@@ -125,11 +125,11 @@ function choose(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayou
 }
 
 interface Shared {
-  readonly source: CodeSource; readonly layout: UnitLayout; readonly unitType: number; readonly functions: ReadonlyMap<number, number>;
+  readonly memory: CpuMemory; readonly layout: UnitLayout; readonly unitType: number; readonly functions: ReadonlyMap<number, number>;
   readonly reliedPages: Set<number>; readonly jumpMap: PlacedMap | undefined; readonly entryMap: PlacedMap | undefined; readonly tables: ReadonlyMap<number, PlacedTable>;
 }
 
-function contextOf({ graph, instructions }: Plan, { source, layout, unitType, functions, reliedPages, jumpMap, entryMap, tables }: Shared): UnitContext {
+function contextOf({ graph, instructions }: Plan, { memory, layout, unitType, functions, reliedPages, jumpMap, entryMap, tables }: Shared): UnitContext {
   for (const { table } of tables.values()) for (const page of table.pages) reliedPages.add(page);
   const windows = new LoadWindows(graph);
   widenTight(graph.nodes, windows);
@@ -141,8 +141,8 @@ function contextOf({ graph, instructions }: Plan, { source, layout, unitType, fu
     return { instructions, covered: coveredLoads(instructions), flushes: liveness.flushes[index]!, free };
   });
   return {
-    source, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, narrow: findNarrow(graph), displacements: findDisplacements(graph),
-    isExact: source.isExact(), checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, tables, functionOf: (address) => functions.get(address),
+    memory, layout, graph, instructions, unitType, reliedPages, before: analyse(graph, liveness, codes), codes, windows, narrow: findNarrow(graph), displacements: findDisplacements(graph),
+    isExact: (memory.i32[controlAddress(layout.registers, CONTROL.fcsr) >>> 2]! & FLAG.inexact) === 0, checked: checkedNodes(graph, layout.margin), jumpMap, entryMap, tables, functionOf: (address) => functions.get(address),
   };
 }
 

@@ -6,6 +6,7 @@
  * What this does NOT do: order blocks or look for loops (graph.ts), emit code.
  */
 import { assert } from '../../../core/index.ts';
+import type { CpuMemory } from '../../cpu.ts';
 import type { CodeCache } from './code-cache.ts';
 import { isReturn, type Instruction } from './instruction.ts';
 import { findJumpTable, MadeConstants, type DirectTable, type JumpTable, type TableCode } from './jump-table.ts';
@@ -83,6 +84,7 @@ function scanFrom(code: CodeCache, entry: number, options: RegionOptions, instru
 
 class Scan {
   readonly #code: CodeCache;
+  readonly #memory: CpuMemory;
   readonly #options: RegionOptions;
   readonly instructions = new Map<number, Instruction>();
   readonly #tableCode: TableCode;
@@ -98,6 +100,7 @@ class Scan {
   constructor(code: CodeCache, options: RegionOptions, instructionsMax: number) {
     this.#max = instructionsMax;
     this.#code = code;
+    this.#memory = code.memory;
     this.#options = options;
     this.#tableCode = Object.assign(this.instructions, { guess: (register: number) => options.guess(register), constants: new MadeConstants() });
   }
@@ -114,7 +117,7 @@ class Scan {
     const before = this.instructions.size;
     for (const address of [...this.#jumps]) {
       this.#jumps.delete(address);
-      const table = findJumpTable(this.#code.source, this.#tableCode, address);
+      const table = findJumpTable(this.#memory, this.#tableCode, address);
       if (table === undefined) continue;
       this.tables.set(address, table);
       this.flood(table.targets);

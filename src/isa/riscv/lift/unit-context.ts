@@ -2,7 +2,7 @@
  * What the emitter of a unit needs to know of its surroundings: the graph and what the analyses found, where things lie, and its neighbours.
  * What this does NOT do: compute any of it (module.ts does).
  */
-import type { CodeSource } from './code-source.ts';
+import type { CpuMemory } from '../../cpu.ts';
 import type { BlockCode, Registers } from './dataflow.ts';
 import type { Graph } from './graph.ts';
 import type { DirectTable } from './jump-table.ts';
@@ -19,7 +19,7 @@ export interface PlacedMap { readonly offset: number; readonly low: number; read
 export interface PlacedTable { readonly table: DirectTable; readonly position: number; readonly offset: number; readonly order: readonly number[] | undefined }
 
 export interface UnitContext {
-  readonly source: CodeSource;
+  readonly memory: CpuMemory;
   readonly layout: UnitLayout;
   readonly graph: Graph;
   readonly before: readonly Registers[];
