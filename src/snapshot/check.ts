@@ -16,7 +16,7 @@ import { decodeList, isListedNode, listedHashAt } from './location-list.ts';
 import { decodeLocation, decodePack, encodeLocations, expandSlot, isSoundSlot, namesPack, type PackSlot, type PageLocation } from './pack-format.ts';
 import { locationOf, PageIndex } from './page-index.ts';
 import { packKey, PackWriter } from './pack-writer.ts';
-import { entryAt, entryCount, entryLocation, isSoundSegment, segmentWith } from './shelf-format.ts';
+import { entryAt, entryCount, entryLocation, hasItsSum, isSoundSegment, segmentWith } from './shelf-format.ts';
 import { segmentsOf } from './shelves.ts';
 import { childrenOf, SnapshotReader, type PagePlace } from './reader.ts';
 import type { Root } from './state.ts';
@@ -41,7 +41,7 @@ export class SnapshotChecker {
   readonly #located = new HashSet();
   /** Sound pages that are not where a record of their own says: location by hash. */
   readonly #elsewhere = new Map<BlobHash, Uint8Array>();
-  /** Whether a segment of a shelf has the bytes that its check sum promises, by its key. */
+  /** Whether a segment of a shelf has the bytes that its check sum promises, in order, by its key. */
   readonly #soundSegments = new Map<string, boolean>();
   readonly #soundNodes = new HashSet();
   readonly #badNodes = new Map<BlobHash, StillpointError>();
@@ -106,7 +106,8 @@ export class SnapshotChecker {
   }
 
   #segmentTrouble({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): Pick<BadRecord, 'says' | 'value'> | undefined {
-    if (!isSoundSegment({ key, value }, this.#digests)) return { says: 'a segment of a shelf of locations does not have the bytes that its check sum promises' };
+    if (!hasItsSum({ key, value }, this.#digests)) return { says: 'a segment of a shelf of locations does not have the bytes that its check sum promises' };
+    if (!isSoundSegment({ key, value }, this.#digests)) return { says: 'a segment of a shelf of locations has entries out of order, or of another segment, where nobody finds them' };
     const sound: number[] = [];
     let first: BlobHash | undefined;
     for (let entry = 0; entry < entryCount(value); entry++) {

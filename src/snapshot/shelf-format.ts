@@ -5,7 +5,8 @@
  *   segment   0 'S'   1 version   2 first 16 bytes of SHA-256 of key and entries   18 entries in the order of their first four bytes
  *   entry     0 SHA-256 of a page or node   32 its location (pack-format.ts)
  *
- * Invariants: a hash whose first four bytes are h can only be in segment floor(h * segments / 2^32), so it is found without an index; a segment that is not there has no entries.
+ * Invariants: a hash whose first four bytes are h can only be in segment floor(h * segments / 2^32), so it is found without an index; a segment that is not there has no entries. A sum tells that
+ * nobody changed the bytes, not that whoever wrote them kept to the order: both are looked at.
  * What this does NOT do: read or write the store (shelves.ts).
  */
 import { assert, type Digests } from '../core/index.ts';
@@ -87,8 +88,13 @@ export function entryAt(entry: number): number {
   return SEGMENT_HEADER_BYTES + entry * ENTRY_BYTES;
 }
 
-/** Whether a record is a segment with all its bytes, where it belongs. What its entries say is another question. */
-export function isSoundSegment({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }, digests: Digests): boolean {
+/** Whether a record is a segment with all its bytes, where it belongs, with its entries in order. What they say of pages is another question. */
+export function isSoundSegment(row: { readonly key: Uint8Array; readonly value: Uint8Array }, digests: Digests): boolean {
+  return hasItsSum(row, digests) && hasOrder(row);
+}
+
+/** Whether it has all its bytes, in whatever order its writer put them. */
+export function hasItsSum({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }, digests: Digests): boolean {
   if (decodeSegmentKey(key) === undefined || entryCount(value) === 0) return false;
   if (summed.length < value.length) summed = new Uint8Array(value.length * 2);
   summed.set(value);
@@ -96,6 +102,20 @@ export function isSoundSegment({ key, value }: { readonly key: Uint8Array; reado
   digests.sha256Into(summed.subarray(SUMMED_AT, value.length), sum, 0);
   for (let index = 0; index < SUM_BYTES; index++) if (value[SUM_AT + index] !== sum[index]) return false;
   return true;
+}
+
+/** Whether the entries belong to this segment of their shelf and none comes before a smaller one: else a search passes them by, and a merge would put them where they are not found. */
+function hasOrder({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): boolean {
+  const place = decodeSegmentKey(key);
+  assert(place !== undefined, 'who has a sum has a place');
+  let before = 0;
+  for (let entry = 0; entry < entryCount(value); entry++) {
+    const word = orderWord(value, entryAt(entry));
+    if (word < before) return false;
+    before = word;
+  }
+  // Between the first and the last all are in between.
+  return segmentOf(orderWord(value, entryAt(0)), place.shelf.segments) === place.index && segmentOf(before, place.shelf.segments) === place.index;
 }
 
 /** Offsets of the entries of a segment with this hash: one, or more where it lies in several packs. */

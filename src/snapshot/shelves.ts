@@ -11,7 +11,7 @@
  * A merge expects every segment that it has read.
  * What this does NOT do: commit.
  */
-import { assert, sameBytes, type Digests } from '../core/index.ts';
+import { assert, type Digests } from '../core/index.ts';
 import { ALL_KEYS, type Store, type StoreBatch, type StoreDelete, type StoreExpectation, type StorePut } from '../store/index.ts';
 import { copyEntry, decodeSegmentKey, entriesOf, entryAt, entryCount, entryLocation, ENTRY_BYTES, isSoundSegment, orderWord, sealSegment, segmentKey, segmentOf, SEGMENT_HEADER_BYTES, SHELF_ID_BYTES, TIERS_MAX, viewOf, type Shelf } from './shelf-format.ts';
 
@@ -133,7 +133,7 @@ export class Shelves {
       if (full.length < SHELVES_MERGED - 1) break;
       for (const shelf of full) {
         const rows = this.#rows(shelf);
-        if (!rows.every((row) => isSoundSegment(row, digests))) continue; // It stays for fsck.
+        if (!rows.every((row) => isSoundSegment(row, digests))) continue; // It stays for fsck, with what it has.
         read.push(...rows);
         sources.push({ pieces: rows.map(({ value }) => value), start: SEGMENT_HEADER_BYTES, count: rows.reduce((sum, { value }) => sum + entryCount(value), 0) });
       }
@@ -178,8 +178,11 @@ function countOf(sources: readonly SortedEntries[]): number {
 
 /** An id that no other shelf has, this one where it may: what a collector took may be written again, in the same lists. */
 function freeId(wanted: Uint8Array, others: readonly Shelf[]): Uint8Array {
+  const taken = new Set(others.map(({ id }) => viewOf(id).getBigUint64(0)));
   const id = wanted.slice(0, SHELF_ID_BYTES);
-  while (others.some((other) => sameBytes(other.id, id))) id[SHELF_ID_BYTES - 1]!++;
+  const view = viewOf(id);
+  // With the carry: no store has 2^64 shelves.
+  while (taken.has(view.getBigUint64(0))) view.setBigUint64(0, BigInt.asUintN(64, view.getBigUint64(0) + 1n));
   return id;
 }
 

@@ -8,6 +8,7 @@ import { StillpointError } from '../../src/core/index.ts';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { collect, HashSet, openSnapshot, scanSnapshots, SnapshotChecker, snapshotTableOf, SnapshotWriter, storedPages, sweepSnapshots, walkSnapshot, type Reached, type Root, type SweepGuard } from '../../src/snapshot/index.ts';
 import { decodeSegmentKey, entriesOf, entryAt, entryCount, isSoundSegment, sealSegment, segmentKey, segmentOf, segmentWith } from '../../src/snapshot/shelf-format.ts';
+import { Shelves } from '../../src/snapshot/shelves.ts';
 import { MemoryStore, TABLES, type StoreBatch, type Table } from '../../src/store/index.ts';
 import { plain, save, TestMachine } from './machines.ts';
 
@@ -92,6 +93,11 @@ describe('a segment of a shelf', () => {
     for (const other of [segmentKey(shelf, 1), segmentKey({ ...shelf, tier: 0 }, 2), key.slice(0, 16), Uint8Array.of(...key, 0), Uint8Array.of(3, ...key.subarray(1))]) expect(isSoundSegment({ key: other, value }, digests)).toBe(false);
   });
 });
+
+/** The same entries in another order, or some of them, with a right sum. */
+function forged({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }, order: (entries: readonly number[]) => readonly number[]): Uint8Array {
+  return segmentWith({ key, value }, order(Array.from({ length: entryCount(value) }, (_, entry) => entryAt(entry))), digests);
+}
 
 describe('pages on shelves', () => {
   it('are restored, shared, and merged into larger shelves', async () => {
@@ -258,6 +264,40 @@ describe('a check', () => {
       const after = new SnapshotChecker(damaged, digests);
       expect([await after.records({ breathe: async () => {} }), after.rootTrouble(roots[4]!), restored(damaged, roots[4]!)]).toEqual([[], undefined, plain(machine)]);
     }
+  });
+
+  it.each([
+    ['in the wrong order', (store: MemoryStore) => {
+      const row = rows(store, 'shelves').find(({ value }) => entryCount(value) > 1)!;
+      return { key: row.key, value: forged(row, (entries) => entries.toReversed()) };
+    }],
+    ['of another segment', (store: MemoryStore) => {
+      const [first, second] = rows(store, 'shelves');
+      return { key: first!.key, value: segmentWith({ key: first!.key, value: second!.value }, [entryAt(0)], digests) };
+    }],
+  ])('names a segment of which the sum is right and the entries are %s; it is not merged, and nothing is lost', async (_what, forge) => {
+    const { store, writer, machine } = await filled(3);
+    const forgery = forge(store);
+    await store.commit({ puts: [{ table: 'shelves', ...forgery }] });
+    expect([isSoundSegment(forgery, digests), snapshotTableOf(digests, forgery.key, forgery.value)]).toEqual([false, undefined]);
+    const root = await save(store, writer, write(machine, 36, 48)); // Merges the others.
+    expect(store.get('shelves', forgery.key)).toEqual(forgery.value);
+    const checker = new SnapshotChecker(store, digests);
+    const bad = [...await checker.records({ breathe: async () => {} })];
+    expect(bad.filter(({ table }) => table === 'shelves').map(({ says }) => says)).toEqual([expect.stringContaining('out of order')]);
+    checker.rootTrouble(root);
+    bad.push(...checker.lostLocations());
+    for (const { table, key, value } of bad) await store.commit(value === undefined ? { deletes: [{ table, key }] } : { puts: [{ table, key, value }] });
+    expect([await trouble(store), restored(store, root)]).toEqual([[], plain(machine)]);
+  });
+
+  it('shelves that share all of their ids but the last byte leave room for one more', async () => {
+    const { store } = await filled(1);
+    const value = rows(store, 'shelves')[0]!.value;
+    const id = (last: number): Uint8Array => Uint8Array.of(1, 2, 3, 4, 5, 6, 7, last);
+    await store.commit({ puts: Array.from({ length: 256 }, (_, last) => ({ table: 'shelves', key: segmentKey({ tier: 2, id: id(last), segments: 1 }, 0), value })) });
+    const { puts } = new Shelves(store).add({ pieces: [value], start: entryAt(0), count: entryCount(value) }, digests, { id: id(9), entriesMean: 50, firstTier: 0.01 });
+    expect(puts.map(({ key }) => decodeSegmentKey(key)!.shelf)).toEqual([{ tier: 2, id: Uint8Array.of(1, 2, 3, 4, 5, 6, 8, 0), segments: 1 }]);
   });
 
   it('a damaged segment is neither merged nor swept', async () => {
