@@ -15,7 +15,7 @@ import { recover } from './recovery.ts';
 import { referencesPut } from './references.ts';
 import { encodeRunRecord, nameKey, type RunRecord } from './run-record.ts';
 import { listCheckpoints, readStoredRun, runNames } from './runs.ts';
-import { listMarks } from './marks.ts';
+import { listMarks, namesGivenTwice } from './marks.ts';
 
 export interface AdoptedRun {
   readonly record: RunRecord;
@@ -84,5 +84,8 @@ export function verifyRun(context: StoreContext, record: RunRecord, { blobsOfRun
     const trouble = isFresh(number) ? checker.rootTrouble(root) : undefined;
     if (trouble !== undefined) throw trouble;
   }
-  for (const number of listMarks(context, record.id).keys()) if (!checkpoints.some((checkpoint) => checkpoint.number === number)) throw new StillpointError('E_STORE_CORRUPT', `there is a mark on checkpoint ${number}, which is missing`);
+  const marks = listMarks(context, record.id);
+  const [twice] = namesGivenTwice(marks);
+  if (twice !== undefined) throw new StillpointError('E_STORE_CORRUPT', `checkpoints ${twice.first} and ${twice.number} of run ${record.name} have the same name, ${twice.name}`);
+  for (const number of marks.keys()) if (!checkpoints.some((checkpoint) => checkpoint.number === number)) throw new StillpointError('E_STORE_CORRUPT', `there is a mark on checkpoint ${number}, which is missing`);
 }

@@ -7,7 +7,7 @@
  * what changed meanwhile is not called damage. What this does NOT do: repair (repair.ts).
  */
 import { StillpointError, type BlobHash, type ErrorCode } from '../core/index.ts';
-import { blobKey, entryIndexOfKey, entryRange, hexOfBytes, JournalReader, runKey, type RunId } from '../journal/index.ts';
+import { blobKey, entryIndexOfKey, entryKey, entryRange, hexOfBytes, JournalReader, runKey, type RunId } from '../journal/index.ts';
 import type { SnapshotChecker } from '../snapshot/index.ts';
 import { ALL_KEYS, type Table } from '../store/index.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
@@ -19,7 +19,7 @@ import { inspectFenceWord } from './fence.ts';
 import { inspectForkFilesWord } from './fork-files.ts';
 import { inspectImageWord } from './image-records.ts';
 import { inspectLossesWord, readLosses } from './losses.ts';
-import { decodeMark } from './marks.ts';
+import { decodeMark, encodeMark, namesGivenTwice, type Mark } from './marks.ts';
 import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
 import { inspectAnswerWord } from './answers.ts';
 import { inspectMovesWord } from './output-moves.ts';
@@ -282,11 +282,17 @@ class RunInspector {
 
   #inspectMarks({ id, name }: RunRecord): void {
     const { store, digests } = this.#context;
+    const marks = new Map<number, Mark>();
     for (const { key, value } of store.range('marks', { from: runKey(id), to: entriesEnd(id) })) {
       const number = entryIndexOfKey(key) ?? 0;
       const remedy: Remedy = { kind: 'delete', table: 'marks', key };
-      const isSound = this.#try(name, remedy, () => decodeMark(digests, { run: id, number }, value));
+      const isSound = this.#try(name, remedy, () => void marks.set(number, decodeMark(digests, { run: id, number }, value)));
       if (isSound && !store.has('checkpoints', key)) this.#findings.push({ code: 'E_STORE_CORRUPT', says: `run ${name} has a name or note on a checkpoint that is not there`, run: name, remedy });
+    }
+    for (const twice of namesGivenTwice(marks)) {
+      const [key, note] = [entryKey(id, twice.number), marks.get(twice.number)?.note];
+      const remedy: Remedy = note === undefined ? { kind: 'delete', table: 'marks', key } : { kind: 'put', table: 'marks', key, value: encodeMark(digests, { run: id, number: twice.number }, { name: undefined, note }) };
+      this.#findings.push({ code: 'E_STORE_CORRUPT', says: `checkpoints ${twice.first} and ${twice.number} of run ${name} have the same name, ${twice.name}`, run: name, remedy });
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Names and notes that people give to checkpoints (table `marks`, keyed like checkpoints). docs/formats/run.md is the page.
- * Invariants: a name is unique in its run and never looks like a number; a mark exists only beside its checkpoint.
+ * Invariants: a name is unique in its run and never looks like a number; a mark exists only beside its checkpoint. A mark that nobody may give is a damaged one: it came with a forged run.
  * What this does NOT do: touch the run record: marks can be set while a machine is being executed.
  */
 import { StillpointError, type Digests } from '../core/index.ts';
@@ -25,6 +25,8 @@ export function decodeMark(digests: Digests, at: { readonly run: RunId; readonly
   if (fields.text('run', 32) !== at.run || fields.count('number') !== at.number) throw fields.fail('is the mark of another checkpoint');
   const [name, note] = [fields.text('name', 64), fields.text('note', NOTE_MAX)];
   fields.end();
+  if (name !== '' && !NAME_PATTERN.test(name)) throw fields.fail('has a name that nobody may give');
+  if (!isLine(note)) throw fields.fail('has a note that is not one line');
   return { name: name === '' ? undefined : name, note: note === '' ? undefined : note };
 }
 
@@ -36,6 +38,16 @@ export function listMarks({ store, digests }: StoreContext, run: RunId): Readonl
     marks.set(number, decodeMark(digests, { run, number }, value));
   }
   return marks;
+}
+
+/** The marks whose name an earlier checkpoint of the run has: only forged ones. `marks`: in the order of their numbers. */
+export function namesGivenTwice(marks: ReadonlyMap<number, Mark>): readonly { readonly name: string; readonly number: number; readonly first: number }[] {
+  const numbers = new Map<string, number>();
+  return [...marks].flatMap(([number, { name }]) => {
+    const first = name === undefined ? undefined : numbers.get(name);
+    if (name !== undefined && first === undefined) numbers.set(name, number);
+    return name === undefined || first === undefined ? [] : [{ name, number, first }];
+  });
 }
 
 /**
@@ -62,5 +74,9 @@ export async function markCheckpoint(context: StoreContext, record: RunRecord, {
 /** Throws E_USAGE for a name or note that nobody may give. */
 export function checkMark({ name, note }: Mark): void {
   if (name !== undefined && !NAME_PATTERN.test(name)) throw new StillpointError('E_USAGE', `${JSON.stringify(name.slice(0, 80))} is not a name of a checkpoint: use 1 to 64 of a-z A-Z 0-9 . _ - and start with a letter`);
-  if (note !== undefined && (note.length > NOTE_MAX || /\p{Cc}|\p{Surrogate}/u.test(note))) throw new StillpointError('E_USAGE', `a note is one line of at most ${NOTE_MAX} characters`);
+  if (note !== undefined && (note.length > NOTE_MAX || !isLine(note))) throw new StillpointError('E_USAGE', `a note is one line of at most ${NOTE_MAX} characters`);
+}
+
+function isLine(note: string): boolean {
+  return !/\p{Cc}|\p{Surrogate}/u.test(note);
 }

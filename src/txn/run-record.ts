@@ -121,6 +121,7 @@ function readParent(fields: Fields): Parent {
   if (!isRunId(id)) throw fields.fail('has a wrong value in the field parent');
   const parent = { id, name: fields.text('name', 64), checkpoint: fields.count('checkpoint') };
   fields.end();
+  if (!isRunName(parent.name)) throw fields.fail('has a parent whose name no run can have');
   return parent;
 }
 

@@ -5,11 +5,12 @@
 import { Buffer } from 'node:buffer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { instructionCount, StillpointError } from '../../src/core/index.ts';
+import { entryKey } from '../../src/journal/index.ts';
 import { checkOpenStore } from '../../src/session/fsck.ts';
 import { importStream } from '../../src/session/import.ts';
 import { openSnapshot } from '../../src/snapshot/index.ts';
 import { MemoryStore, TABLES } from '../../src/store/index.ts';
-import { answerPut, answersOf, forkRun, leasePut, listCheckpoints, listMarks, markCheckpoint, openRun, readAnswer, readRun, runNames, type StoreContext } from '../../src/txn/index.ts';
+import { answerPut, answersOf, encodeMark, forkRun, leasePut, listCheckpoints, listMarks, markCheckpoint, openRun, readAnswer, readRun, runNames, type Mark, type StoreContext } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
 import { plain } from '../snapshot/machines.ts';
 import { generator } from '../txn/support.ts';
@@ -315,6 +316,33 @@ describe('hostile files', () => {
       if (kind !== 'F') new DataView(payload.buffer).setUint32(0, number, true);
       expect(await refused(join([...records.slice(0, last + 1), { kind, payload }, ...records.slice(last + 1)]))).toBe('E_EXPORT_FORMAT');
     }
+  });
+
+  it.each<[string, readonly Mark[]]>([
+    ['a name that two checkpoints have', [{ name: 'noon', note: undefined }, { name: 'noon', note: 'the second' }]],
+    ['a name that looks like a number', [{ name: '7', note: undefined }]],
+    ['a name of other characters', [{ name: '../x', note: undefined }]],
+    ['a name that steers the terminal', [{ name: 'a\u001b[2J', note: undefined }]],
+    ['a note of two lines', [{ name: undefined, note: 'one\ntwo' }]],
+  ])('marks that nobody may give are refused, new or in an update: %s', async (_what, marks) => {
+    const run = readRun(world.context, name);
+    const numbers = listCheckpoints(world.context, run).map(({ number }) => number).slice(0, 2);
+    expect(numbers.length).toBe(2);
+    const forged = marks.map((mark, index) => ({ number: numbers[index]!, value: encodeMark(digests, { run: run.id, number: numbers[index]! }, mark) }));
+    const records = parse(bytes).filter(({ kind }) => kind !== 'M');
+    const last = records.findLastIndex(({ kind }) => kind === 'C');
+    const payloads = forged.map(({ number, value }) => ({ kind: 'M', payload: new Uint8Array(Buffer.concat([new Uint8Array(Uint32Array.of(number).buffer), value])) }));
+    const hostile = join([...records.slice(0, last + 1), ...payloads, ...records.slice(last + 1)]);
+    expect(await refused(hostile)).toBe('E_STORE_CORRUPT');
+    const context = fresh();
+    await take(context, join(records));
+    const before = [...context.store.range('marks', ALL)];
+    await expect(importStream(context, chunked(hostile, 4096), { isUpdate: true })).rejects.toMatchObject({ code: 'E_STORE_CORRUPT' });
+    expect([...context.store.range('marks', ALL)]).toEqual(before);
+    // In a store that took them, as older software did.
+    await context.store.commit({ puts: forged.map(({ number, value }) => ({ table: 'marks', key: entryKey(run.id, number), value })) });
+    expect((await checkOpenStore(context, { repairs: true })).findings.map(({ code }) => code)).toEqual(['E_STORE_CORRUPT']);
+    expect([await checkOpenStore(context, { repairs: false }), [...listMarks(context, run.id).values()].filter((mark) => mark.name === 'noon' || mark.note === 'the second')]).toMatchObject([{ isSound: true }, marks.length === 2 ? [{ name: 'noon' }, { note: 'the second' }] : []]);
   });
 
   it('lengths that lie allocate nothing', async () => {
