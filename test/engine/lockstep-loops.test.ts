@@ -77,6 +77,40 @@ function randomWalk(random: Random): string {
 1: ${random.below(4) === 0 ? 'j 4f;' : ''} li a3, 3\n2: addi s8, s8, -1; beqz s8, 3f\n4: ${body.join('\n ')}\n ${random.below(2) === 0 ? 'bnez s8, 2b' : 'j 2b'}\n 3: add a0, a3, a4; ret`;
 }
 
+/** A loop full of short ways around plain instructions, one arm or two: they move what is loaded and stored through, what branches compare, what loops count. */
+function randomChoices(random: Random): string {
+  const of = (names: string): string => names.split(' ')[random.below(names.split(' ').length)]!;
+  const any = (): string => of('a0 a2 a3 a4 a5 t0 t1');
+  const plain = (): string => {
+    switch (random.below(7)) {
+      case 0: return `addi a1, a1, ${of('8 -8 16 4')}`;
+      case 1: return `${of('mv not neg sext.w seqz negw')} ${any()}, ${any()}`;
+      case 2: return `li ${any()}, ${of('0 1 -1 5 4096 0x7ffff000')}`;
+      case 3: return `${of('slli srli srai slliw sraiw')} ${any()}, ${any()}, ${1 + random.below(31)}`;
+      case 4: return `${of('addi xori andi ori addiw slti sltiu')} ${any()}, ${any()}, ${random.below(4096) - 2048}`;
+      case 5: return of('nop').repeat(random.below(5) === 0 ? 1 : 0) || `addi s8, s8, ${of('-1 -2')}`;
+      default: return `${of('add sub xor or and addw subw sll srl slt sltu mul')} ${any()}, ${any()}, ${any()}`;
+    }
+  };
+  const arm = (): string => Array.from({ length: 1 + random.below(random.below(3) === 0 ? 4 : 2) }, plain).join('; ');
+  const memory = (): string => random.below(2) === 0 ? `${of('ld lw lbu')} ${any()}, ${8 * random.below(3)}(a1)` : `${of('sd sw sb')} ${any()}, ${8 * random.below(3)}(a1)`;
+  let label = 10;
+  const piece = (): string => {
+    const [a, b] = [label++, label++];
+    const branch = `${of('beq bne blt bge bltu bgeu')} ${any()}, ${random.below(3) === 0 ? 'zero' : any()}`;
+    switch (random.below(5)) {
+      case 0: return memory();
+      case 1: return plain();
+      case 2: return `${branch}, ${a}f; ${arm()}; j ${b}f; ${a}: ${arm()}; ${b}:`;
+      default: return `${branch}, ${a}f; ${arm()}; ${a}:`;
+    }
+  };
+  const body = Array.from({ length: 2 + random.below(8) }, piece);
+  return `li s7, 7; 0: li a1, ${DATA + 64 + 8 * random.below(1500)}; li s8, ${1 + random.below(300)}; addi a2, a2, 77; slli a3, a2, 7; call 1f; addi s7, s7, -1; bnez s7, 0b; ecall
+1: ${random.below(3) === 0 ? 'beqz a2, 2f; li a4, 9;' : ''}
+2: ${body.join('\n ')}\n addi s8, s8, -1; ${of('bgtz bgez bgtz')} s8, 2b; add a0, a3, a4; ret`;
+}
+
 /** Blocks that go to each other at random, entered at several: loops with several entries. s8 ends it. */
 function randomKnot(random: Random): string {
   const of = (names: string): string => names.split(' ')[random.below(names.split(' ').length)]!;
@@ -126,6 +160,12 @@ it.each([['whole', () => 1_000_000], ['in random slices', (random: Random) => 1 
   let translated = 0;
   for (let index = 0; index < 4 * PROGRAMS; index++) translated += check(SEED + index, slice, randomKnot);
   expect(translated).toBeGreaterThan(100 * PROGRAMS);
+}, isSlow ? 1_200_000 : 60_000);
+
+it.each([['whole', () => 1_000_000], ['in random slices', (random: Random) => 1 + random.below(400)], ['in larger slices', (random: Random) => 1 + random.below(9000)]] as const)('random choices, %s', (_name, slice) => {
+  let translated = 0;
+  for (let index = 0; index < 3 * PROGRAMS; index++) translated += check(SEED + index, slice, randomChoices);
+  expect(translated).toBeGreaterThan(1000 * PROGRAMS);
 }, isSlow ? 1_200_000 : 60_000);
 
 it.each([['whole', () => 1_000_000], ['in random slices', (random: Random) => 1 + random.below(400)]] as const)('random loops, %s', (_name, slice) => {

@@ -11,6 +11,7 @@ import { copyRegisters } from './dataflow.ts';
 import { callDirect, callIndirect, exit, exitIndirect, giveBack } from './emit-call.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
+import type { Guards } from './if-conversion.ts';
 import type { Instruction } from './instruction.ts';
 import { emitGuard, emitTest } from './emit-strip.ts';
 import { emitDispatch, emitTable, prepareFor } from './emit-table.ts';
@@ -79,6 +80,16 @@ function branch(unit: UnitEmitter, last: Instruction, edges: readonly GraphEdge[
     unit.state = state;
     go(unit, index, other);
   });
+}
+
+/** Whether a branch is taken, for what it guards; the fuel of the arm that it does not go to is given back. */
+export function emitGuards(unit: UnitEmitter, branch: Instruction, { taken, other }: Guards): void {
+  const { code } = unit;
+  pushComparison(unit, branch, CONDITIONS[branch.row.mnemonic]!);
+  code.localTee(LOCAL.taken); code.i32Const(other - taken); code.op(OP.i32Mul);
+  code.localGet(LOCAL.fuel); code.op(OP.i32Add);
+  if (taken > 0) { code.i32Const(taken); code.op(OP.i32Add); }
+  code.localSet(LOCAL.fuel);
 }
 
 /** Along an edge, out of the unit too. */

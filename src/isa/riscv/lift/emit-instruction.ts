@@ -33,6 +33,7 @@ export function emitInstruction(unit: UnitEmitter, instruction: Instruction): vo
 function emitMeaning(unit: UnitEmitter, instruction: Instruction): void {
   const { row: { mnemonic, format }, rd } = instruction;
   const { code } = unit;
+  if (instruction.guarded !== undefined) return emitGuarded(unit, instruction.guarded);
   if (mnemonic in PURE) return emitPure(unit, instruction);
   if (mnemonic in LOADS) return emitLoad(unit, instruction);
   if (mnemonic in STORES) return emitStore(unit, instruction);
@@ -59,6 +60,17 @@ function emitPure(unit: UnitEmitter, instruction: Instruction): void {
   if (emitNarrow(unit, instruction)) return;
   PURE[instruction.row.mnemonic]!({ code, instruction, get: unit.get });
   unit.set(instruction.rd);
+}
+
+/** The register's new value where the branch went to it, else its old one. A jump does nothing. */
+function emitGuarded(unit: UnitEmitter, { instruction, when }: NonNullable<Instruction['guarded']>): void {
+  const { code } = unit;
+  const { rd, row: { mnemonic }, kind } = instruction;
+  if (kind === 'jump') return;
+  const value = (): void => PURE[mnemonic]!({ code, instruction, get: unit.get });
+  if (when) { value(); unit.get(rd); } else { unit.get(rd); value(); }
+  code.localGet(LOCAL.taken); code.op(OP.select);
+  unit.set(rd);
 }
 
 /** Address that lui, auipc and addi put into rd, as far as the block tells. */

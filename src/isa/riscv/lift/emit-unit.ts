@@ -19,7 +19,7 @@ import { exitSets, type ExitPlan } from './exit-sets.ts';
 import { STACK_POINTER } from './facts.ts';
 import { emitInstruction } from './emit-instruction.ts';
 import { emitLimits } from './emit-float.ts';
-import { emitTerminator } from './emit-control.ts';
+import { emitGuards, emitTerminator } from './emit-control.ts';
 import { ARGUMENT, exitWord, PASSED, pushResult, refuse, storeOutcome, storePassed } from './handover.ts';
 import type { GraphEdge, GraphNode } from './graph.ts';
 import type { Instruction } from './instruction.ts';
@@ -342,6 +342,7 @@ export class UnitEmitter {
     instructions.forEach((instruction, position) => {
       this.position = position;
       emitInstruction(this, instruction);
+      if (instruction.kind === 'branch' && block.guards !== undefined) emitGuards(this, instruction, block.guards);
       const [flush, flushFloats] = [flushes[2 * position]!, flushes[2 * position + 1]!];
       if ((flush | flushFloats) !== 0) this.storeSets(this.state.dirty & flush, this.state.dirtyFloats & flushFloats);
       stepRegisters(this.state, blockCode, position);

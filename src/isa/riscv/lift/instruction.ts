@@ -33,6 +33,8 @@ export interface Instruction extends Readonly<Decoded> {
   readonly narrowRule: number;
   /** Writes fcsr or a part of it. */
   readonly setsFcsr: boolean;
+  /** What happens only when the branch before it is taken, or only when it is not (if-conversion.ts). */
+  readonly guarded: { readonly instruction: Instruction; readonly when: boolean } | undefined;
 }
 
 type Field = 'rd' | 'rs1' | 'rs2' | 'rs3';
@@ -74,7 +76,7 @@ export function instructionAt(address: number, { operation, compressed, length, 
     kind: classOf(row, imm), isLoad, isStore, size: (LOADS[mnemonic] ?? STORES[mnemonic])?.[1] ?? 0, isLimited: isLimitedFloat(row, rm),
     isSingle: floatWrites !== 0 && (mnemonic === 'flw' || (mnemonic.endsWith('.s') && mnemonic !== 'fcvt.d.s') || mnemonic === 'fmv.w.x' || mnemonic.startsWith('fcvt.s.')),
     canLeave: isLoad || isStore || canLeave(row, { rd, rs1, rm }), setsFcsr: format.startsWith('Csr') && !isCsrRead(row, rs1),
-    narrowRule: use.writes ? narrowRule(mnemonic, { rs1, rs2, imm }) : NARROW.never,
+    narrowRule: use.writes ? narrowRule(mnemonic, { rs1, rs2, imm }) : NARROW.never, guarded: undefined,
   };
 }
 

@@ -76,14 +76,14 @@ export const LEAVE = -0x80000000;
  * Locals: five parameters, scratch, then one i64 a used integer register, one f64 a used float register.
  * `index` is the number of the next block at a dispatch; `exit` is pc | detail << 32 (OUTCOME). The limits say which
  * float results need no second look (see emit-float.ts). `floor`: a strip ends when no more fuel than this is left.
- * `entry`: which entry of a jump table a load reads.
+ * `entry`: which entry of a jump table a load reads. `taken`: whether the branch before guarded instructions is.
  */
 export const LOCAL = {
   fuel: 0, depth: 1, pc: 2, stack: 3, argument: 4, index: 5, address: 6, wide: 7, exit: 8, next: 9, first: 10, second: 11, third: 12, fourth: 13, double: 14, single: 15,
-  addLimit: 16, multiplyLimit: 17, singleAddLimit: 18, singleMultiplyLimit: 19, term: 20, floor: 21, entry: 22, registers: 23,
+  addLimit: 16, multiplyLimit: 17, singleAddLimit: 18, singleMultiplyLimit: 19, term: 20, floor: 21, entry: 22, taken: 23, registers: 24,
 } as const;
 /** Runs of scratch locals after the parameters. */
-export const SCRATCH_LOCALS = [[2, TYPE.i32], [7, TYPE.i64], [1, TYPE.f64], [1, TYPE.f32], [2, TYPE.i64], [2, TYPE.i32], [1, TYPE.f64], [1, TYPE.i32], [1, TYPE.i64]] as const;
+export const SCRATCH_LOCALS = [[2, TYPE.i32], [7, TYPE.i64], [1, TYPE.f64], [1, TYPE.f32], [2, TYPE.i64], [2, TYPE.i32], [1, TYPE.f64], [1, TYPE.i32], [1, TYPE.i64], [1, TYPE.i32]] as const;
 
 /** Registers by which a driver knows where a call comes back. */
 export const returnTarget = { link: 1, stackPointer: 2 } as const;

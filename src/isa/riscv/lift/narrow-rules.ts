@@ -31,9 +31,10 @@ export function narrowRule(mnemonic: string, { rs1, rs2, imm }: { readonly rs1: 
 }
 
 /** Narrow registers, as a bit set, after an instruction. x0 is narrow always. */
-export function narrowAfter(narrow: number, { writes, narrowRule: rule, rs1, rs2 }: Pick<Instruction, 'writes' | 'narrowRule' | 'rs1' | 'rs2'>): number {
+export function narrowAfter(narrow: number, { writes, narrowRule: rule, rs1, rs2, guarded }: Pick<Instruction, 'writes' | 'narrowRule' | 'rs1' | 'rs2' | 'guarded'>): number {
   if (writes === 0) return narrow;
   const read = rule === NARROW.asBoth ? (1 << rs1) | (1 << rs2) : 1 << rs1;
   const isNarrow = rule === NARROW.always || (rule !== NARROW.never && ((narrow | 1) & read) === read);
+  if (isNarrow && guarded !== undefined) return narrow; // It may be left as it is.
   return isNarrow ? narrow | writes : narrow & ~writes;
 }

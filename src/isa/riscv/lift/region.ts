@@ -8,6 +8,7 @@
 import { assert } from '../../../core/index.ts';
 import type { CpuMemory } from '../../cpu.ts';
 import type { CodeCache } from './code-cache.ts';
+import { convertBranches, type Guards } from './if-conversion.ts';
 import { isReturn, type Instruction } from './instruction.ts';
 import { findJumpTable, MadeConstants, type DirectTable, type JumpTable, type TableCode } from './jump-table.ts';
 
@@ -32,6 +33,8 @@ export interface Block {
    */
   readonly kind: 'entry' | 'branch' | 'jump' | 'call' | 'callRegister' | 'return' | 'indirect' | 'table' | 'step';
   readonly edges: readonly Edge[];
+  /** How many of its last instructions are guarded by the branch before them. */
+  readonly guards?: Guards;
   /** Of a table in memory that the block itself reads. */
   readonly direct?: DirectTable | undefined;
   /** Address behind the last of `instructions`, and where control comes back after a call or step. */
@@ -71,7 +74,7 @@ export function findRegion(code: CodeCache, entry: number, options: RegionOption
   const starts = scan.blockStarts(entry);
   const indexOf = new Map(starts.map((start, index) => [start, index + 1]));
   const first: Block = { start: entry, instructions: [], kind: 'entry', edges: [{ block: 1 }], end: entry, resume: entry };
-  const blocks = [first, ...starts.map((start) => makeBlock(scan, start, indexOf))];
+  const blocks = convertBranches([first, ...starts.map((start) => makeBlock(scan, start, indexOf))], options.roots);
   return { blocks, has: (address) => scan.instructions.has(address), pages: scan.pages, callees: scan.callees };
 }
 

@@ -144,7 +144,7 @@ function stripOf(drafts: readonly StripDraft[], members: readonly number[]): Str
 
 function cannotLeave(instructions: readonly Instruction[], baseSet: number): boolean {
   const free = freeIn(instructions, baseSet);
-  return instructions.every(({ kind, isLoad, isStore, row: { mnemonic } }, at) => (isLoad || isStore ? free[at] === 1 : kind !== 'plain' || mnemonic in PURE));
+  return instructions.every(({ kind, isLoad, isStore, guarded, row: { mnemonic } }, at) => (isLoad || isStore ? free[at] === 1 : kind !== 'plain' || guarded !== undefined || mnemonic in PURE));
 }
 
 /** For each instruction of a block 1 where it loads or stores what is reached through a base. */
@@ -200,7 +200,8 @@ function lengthsOf(drafts: readonly StripDraft[], members: readonly number[]): P
   for (const member of members) {
     const { block, edges } = drafts[member]!;
     const before = ways.get(member) ?? { shortest: 0, longest: 0 };
-    const after = { shortest: before.shortest + block!.instructions.length, longest: before.longest + block!.instructions.length };
+    const { instructions: { length }, guards } = block!;
+    const after = { shortest: before.shortest + length - (guards === undefined ? 0 : Math.max(guards.taken, guards.other)), longest: before.longest + length };
     round = { shortest: round.shortest, longest: Math.max(round.longest, after.longest) };
     for (const target of edges) {
       if (target === header) round.shortest = Math.min(round.shortest, after.shortest);
