@@ -81,9 +81,11 @@ function randomWalk(random: Random): string {
 function randomChoices(random: Random): string {
   const of = (names: string): string => names.split(' ')[random.below(names.split(' ').length)]!;
   const any = (): string => of('a0 a2 a3 a4 a5 t0 t1');
+  /** What the loop walks through moves by the same each round, so that there can be strips of rounds. */
+  const isSteady = random.below(2) === 0;
   const plain = (): string => {
     switch (random.below(7)) {
-      case 0: return `addi a1, a1, ${of('8 -8 16 4')}`;
+      case 0: return isSteady ? `addi ${any()}, ${any()}, 1` : `addi a1, a1, ${of('8 -8 16 4')}`;
       case 1: return `${of('mv not neg sext.w seqz negw')} ${any()}, ${any()}`;
       case 2: return `li ${any()}, ${of('0 1 -1 5 4096 0x7ffff000')}`;
       case 3: return `${of('slli srli srai slliw sraiw')} ${any()}, ${any()}, ${1 + random.below(31)}`;
@@ -105,8 +107,11 @@ function randomChoices(random: Random): string {
       default: return `${branch}, ${a}f; ${arm()}; ${a}:`;
     }
   };
-  const body = Array.from({ length: 2 + random.below(8) }, piece);
-  return `li s7, 7; 0: li a1, ${DATA + 64 + 8 * random.below(1500)}; li s8, ${1 + random.below(300)}; addi a2, a2, 77; slli a3, a2, 7; call 1f; addi s7, s7, -1; bnez s7, 0b; ecall
+  const body = Array.from({ length: 1 + random.below(random.below(2) === 0 ? 3 : 9) }, piece);
+  if (isSteady) body.splice(random.below(body.length), 0, memory());
+  if (isSteady || random.below(2) === 0) body.splice(random.below(2) === 0 ? body.length : random.below(body.length), 0, `addi a1, a1, ${of('4 8 8 16 -8')}`);
+  if (random.below(2) === 0) body.splice(random.below(body.length), 0, 'mul a5, a5, s6; add a5, a5, a2; srli t1, a5, 33');
+  return `li s7, 7; li s6, 0x5851f42d4c957f2d; 0: li a1, ${DATA + 64 + 8 * random.below(1500)}; li s8, ${1 + random.below(400)}; addi a2, a2, 77; slli a3, a2, 7; call 1f; addi s7, s7, -1; bnez s7, 0b; ecall
 1: ${random.below(3) === 0 ? 'beqz a2, 2f; li a4, 9;' : ''}
 2: ${body.join('\n ')}\n addi s8, s8, -1; ${of('bgtz bgez bgtz')} s8, 2b; add a0, a3, a4; ret`;
 }
