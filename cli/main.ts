@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { existsSync, readFileSync } from 'node:fs';
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { EXIT, StillpointError, VERSION } from '../src/index.ts';
+import { EXIT, isNoSpace, StillpointError, VERSION } from '../src/index.ts';
 import { addAgentCommands } from './commands/agent.ts';
 import { addBranchCommands } from './commands/branch.ts';
 import { addCareCommands } from './commands/care.ts';
@@ -114,8 +114,7 @@ function endOfParsing(error: CommanderError): number {
 function endOnTrouble(cause: NodeJS.ErrnoException): void {
   if (process.stdout.listenerCount('error') > 1) return;
   if (cause.code === 'EPIPE') process.exit(128 + 13);
-  const isFull = cause.code === 'ENOSPC' || cause.code === 'EDQUOT';
-  process.exit(reportError(new StillpointError(isFull ? 'E_DISK_FULL' : 'E_HOST_FILE', `standard output cannot be written: ${cause.message}`, { cause })));
+  process.exit(reportError(new StillpointError(isNoSpace(cause) ? 'E_DISK_FULL' : 'E_HOST_FILE', `standard output cannot be written: ${cause.message}`, { cause })));
 }
 
 void main().then((status) => { process.exitCode = status; });

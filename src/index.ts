@@ -11,7 +11,7 @@ export { runClusterProcess } from './cluster/live/node-process.ts';
 export { makeKeys, runAgent, runDesk, type AgentRequest } from './cluster/live/agent-verbs.ts';
 export { upCluster, type UpRequest, type UpResult } from './cluster/live/up.ts';
 export { convertCluster, missingPrograms, readClusterPlan, readPipePlan, type PipeRequest, type PlanRequest } from './cluster/live/read-plan.ts';
-export { counted, EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './core/index.ts';
+export { counted, isNoSpace, EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './core/index.ts';
 export { openMachine, openMachineRun, type Machine, type MachineRequest, type MachineRunRequest, type RunEnd, type Savepoint, type Speculation, type SpeculationOptions, type Transaction, type TransactionOptions, type Until } from './machine/index.ts';
 export type { ParallelOptions, ParallelSavepoint, ParallelSpeculation, PoolOptions, RetryOptions, SpeculationPool } from './machine/index.ts';
 export { commitTogether, MachineParticipant } from './machine/index.ts';

@@ -2,6 +2,7 @@
 export { assert, unreachable } from './assert.ts';
 export * from './brands.ts';
 export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './errors.ts';
+export { isNoSpace } from './host-error.ts';
 export { counted } from './counted.ts';
 export { compareBytes, sameBytes } from './bytes.ts';
 export type { Digests, RunningDigest } from './digest.ts';

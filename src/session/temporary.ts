@@ -10,7 +10,7 @@ import { randomInt } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { StillpointError } from '../core/index.ts';
+import { isNoSpace, StillpointError } from '../core/index.ts';
 import { OWNER_PATTERN, ownerInName, removeLeftovers } from './leftovers.ts';
 
 const TEMPORARY = new RegExp(`^stillpoint-${OWNER_PATTERN}-[A-Za-z0-9]{6}$`);
@@ -30,7 +30,7 @@ export function temporaryDirectory(below = tmpdir()): string {
     return mkdtempSync(join(below, `stillpoint-${ownerInName()}-`));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new StillpointError(code === 'ENOSPC' || code === 'EDQUOT' ? 'E_DISK_FULL' : 'E_HOST_FILE', `no temporary directory can be made in ${below} (${code}); TMPDIR names another place`, { cause });
+    throw new StillpointError(isNoSpace(cause) ? 'E_DISK_FULL' : 'E_HOST_FILE', `no temporary directory can be made in ${below} (${code}); TMPDIR names another place`, { cause });
   }
 }
 

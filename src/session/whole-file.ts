@@ -8,7 +8,7 @@
  */
 import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { StillpointError } from '../core/index.ts';
+import { isNoSpace, StillpointError } from '../core/index.ts';
 import { OWNER_PATTERN, ownerInName, removeLeftovers } from './leftovers.ts';
 
 const ASIDE = new RegExp(`^\\.stillpoint-aside-${OWNER_PATTERN}-[0-9]{1,9}\\.part$`);
@@ -47,6 +47,5 @@ export function syncFile(path: string): void {
  */
 export function hostTrouble(sentence: string, cause: unknown, data?: Readonly<Record<string, string>>): unknown {
   if (cause instanceof StillpointError || !(cause instanceof Error) || !('code' in cause)) return cause;
-  const isFull = cause.code === 'ENOSPC' || cause.code === 'EDQUOT';
-  return new StillpointError(isFull ? 'E_DISK_FULL' : 'E_HOST_FILE', `${sentence} (${String(cause.code)})`, { cause, ...(data === undefined ? {} : { data }) });
+  return new StillpointError(isNoSpace(cause) ? 'E_DISK_FULL' : 'E_HOST_FILE', `${sentence} (${String(cause.code)})`, { cause, ...(data === undefined ? {} : { data }) });
 }

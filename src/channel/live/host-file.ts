@@ -5,7 +5,7 @@
  */
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
-import { StillpointError, type ErrorCode } from '../../core/index.ts';
+import { isNoSpace, StillpointError, type ErrorCode } from '../../core/index.ts';
 
 const openFile = promisify(fs.open);
 const closeFile = promisify(fs.close);
@@ -35,7 +35,7 @@ export function hostError(error: unknown, facts: { readonly fallback: ErrorCode;
   if (error instanceof StillpointError || host === undefined) return error;
   const where = `channel ${facts.channel} (${facts.path})`;
   const options = { data: { channel: facts.channel, path: facts.path, host }, cause: error };
-  if (host === 'ENOSPC' || host === 'EDQUOT') return new StillpointError('E_DISK_FULL', `${where}: no space is left; make room, then resume what is recorded`, options);
+  if (isNoSpace(host)) return new StillpointError('E_DISK_FULL', `${where}: no space is left; make room, then resume what is recorded`, options);
   if (host === 'EPIPE' || host === 'ECONNRESET') return new StillpointError('E_CHANNEL_CLOSED', `${where}: the reader went away`, options);
   return new StillpointError(facts.fallback, `${where}: ${host}`, options);
 }

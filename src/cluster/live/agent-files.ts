@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, openSync, readSync, renameSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { StillpointError } from '../../core/index.ts';
+import { isNoSpace, StillpointError } from '../../core/index.ts';
 import { makeDirectories } from '../../core/live/directories.ts';
 import type { HostBinding } from '../../manifest/index.ts';
 import { temporaryDirectory } from '../../session/index.ts';
@@ -150,7 +150,6 @@ export function writeAt(path: string, { offset, bytes, isNew }: { readonly offse
 
 export function trouble(path: string, cause: unknown): StillpointError {
   if (cause instanceof StillpointError) return cause;
-  const code = (cause as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new StillpointError('E_DISK_FULL', `${path}: no space left; free some and go on`, { data: { path }, cause });
+  if (isNoSpace(cause)) return new StillpointError('E_DISK_FULL', `${path}: no space left; free some and go on`, { data: { path }, cause });
   return new StillpointError('E_HOST_FILE', `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { data: { path }, cause });
 }

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { limits, StillpointError } from '../../core/index.ts';
+import { isNoSpace, limits, StillpointError } from '../../core/index.ts';
 import type { ByteSource } from '../tar-reader.ts';
 
 /** Headers of small files lie close together: they are read this much at a time. */
@@ -142,7 +142,7 @@ export function imageError(path: string, cause: unknown): StillpointError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
   if (code === undefined) throw cause;
   const data = { path };
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new StillpointError('E_DISK_FULL', `${path} cannot be decompressed: the disk for temporary files is full`, { cause, data });
+  if (isNoSpace(code)) return new StillpointError('E_DISK_FULL', `${path} cannot be decompressed: the disk for temporary files is full`, { cause, data });
   if (code === 'Z_BUF_ERROR') return new StillpointError('E_IMAGE_TRUNCATED', `${path}: the gzip data end early; the archive is not complete`, { cause, data });
   if (code.startsWith('Z_')) return new StillpointError('E_IMAGE_FORMAT', `${path}: the gzip data are damaged`, { cause, data });
   if (code === 'ENOENT') return new StillpointError('E_IMAGE_OPEN', `there is no image ${path}`, { cause, data });

@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, linkSync, lstatSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { StillpointError, type ErrorCode } from '../../core/index.ts';
+import { isNoSpace, StillpointError, type ErrorCode } from '../../core/index.ts';
 import { NO_PAGE } from './lmdb-pages.ts';
 
 export const DATA_FILE = 'data.mdb';
@@ -41,9 +41,8 @@ export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
 /** The error that a failed file operation on a store means: full disk, or `otherwise`. */
 export function fileError(cause: unknown, otherwise: ErrorCode, message: string): StillpointError {
   if (cause instanceof StillpointError) return cause;
-  const isFull = isErrno(cause, 'ENOSPC', 'EDQUOT');
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  return new StillpointError(isFull ? 'E_DISK_FULL' : otherwise, `${message}: ${detail}`, { cause });
+  if (isNoSpace(cause)) return new StillpointError('E_DISK_FULL', `${message}: no space is left; free some and go on`, { cause });
+  return new StillpointError(otherwise, `${message}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }
 
 /** What is at the path: 'absent', 'empty' (may become a store) or 'data' (holds a data file). Throws when it is something else. */

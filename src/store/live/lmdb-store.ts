@@ -17,7 +17,8 @@ import { TABLES, type Store, type StoreBatch, type StorePut, type Table } from '
 import { checkPages, troubleError, type PageCheck } from './lmdb-check.ts';
 import { createStore } from './lmdb-create.ts';
 import { Environment, LMDB_SYNCS, NOBODY_SYNCS, type Cells } from './lmdb-environment.ts';
-import { engineError, numericCode, orStoreError } from './lmdb-errors.ts';
+import { commitApart, hasRoom } from './lmdb-apart.ts';
+import { engineError, noSpace, numericCode, orStoreError } from './lmdb-errors.ts';
 import { checkDataFile, DATA_FILE, extendDataFile, inspectDirectory, prepareLockFile } from './lmdb-files.ts';
 import { keepReserve, takeFromReserve } from './lmdb-reserve.ts';
 import { encodeBatch, Seals } from './lmdb-seal.ts';
@@ -41,13 +42,15 @@ export interface LmdbStoreOptions {
   readonly mode: 'create' | 'existing' | 'read-only';
   /** Whether LMDB's pages were looked at by this process already. */
   readonly isChecked?: boolean | undefined;
+  /** It is the process that makes commits for others (commit-child.ts): it makes them itself. */
+  readonly isApart?: boolean | undefined;
 }
 
 /**
  * Opens a store. Throws E_STORE_OPEN (absent, no permission), E_STORE_FOREIGN (something else is there), E_STORE_VERSION (newer),
  * E_STORE_CORRUPT (damaged), E_DISK_FULL. A failure leaves nothing behind.
  */
-export async function openLmdbStore({ directory: path, mode, isChecked = false }: LmdbStoreOptions): Promise<LmdbStore> {
+export async function openLmdbStore({ directory: path, mode, isChecked = false, isApart = false }: LmdbStoreOptions): Promise<LmdbStore> {
   const directory = resolve(path);
   const found = inspectDirectory(directory);
   if (found !== 'data') {
@@ -67,7 +70,7 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false }
     // Raising the version is a transaction, and would take the place of the one that is still to be finished.
     const mustFinish = seals?.mustRecover === true;
     const { tables, isOld } = openTables(environment, { raises: mode !== 'read-only' && !mustFinish });
-    const store = new LmdbStore(environment, { tables, seals });
+    const store = new LmdbStore(environment, { tables, seals, isApart });
     if (mode !== 'read-only') keepReserve(directory);
     if (!isOld || !mustFinish) return store;
     await store.close();
@@ -154,13 +157,15 @@ export class LmdbStore implements Store {
   readonly #environment: Environment;
   readonly #tables: Tables;
   readonly #seals: Seals | undefined;
+  readonly #isApart: boolean;
   /** The last transaction that this object committed and saw on disk, and whether LMDB synced it its way. */
   #own: { readonly transaction: number; readonly isWhole: boolean } | undefined;
   #isClosed = false;
 
   /** Use openLmdbStore(). Commits again what a power cut left unfinished. */
-  constructor(environment: Environment, parts: { readonly tables: Tables; readonly seals: Seals | undefined }) {
+  constructor(environment: Environment, parts: { readonly tables: Tables; readonly seals: Seals | undefined; readonly isApart: boolean }) {
     this.directory = environment.directory;
+    this.#isApart = parts.isApart;
     this.#environment = environment;
     this.#tables = parts.tables;
     this.#seals = parts.seals;
@@ -215,6 +220,8 @@ export class LmdbStore implements Store {
     const work = (): 'done' | 'nothing' | 'conflict' => (!this.#meets(batch) ? 'conflict' : isEmpty ? 'nothing' : this.#apply({ ...batch, puts }));
     for (;;) {
       try {
+        const apart = isEmpty ? undefined : this.#whereNoRoomIs(batch, { bytes: batchBytes({ ...batch, puts }), records: puts.length + (batch.deletes?.length ?? 0) });
+        if (apart !== undefined) return apart;
         const record = this.#own === undefined || isEmpty ? undefined : encodeBatch({ ...batch, puts });
         return (record === undefined ? undefined : this.#inOneSync(work, record)) ?? this.#inTwoSyncs(work);
       } catch (cause) {
@@ -223,6 +230,23 @@ export class LmdbStore implements Store {
         if (error.code !== 'E_DISK_FULL' || batch.frees !== true || !takeFromReserve(this.directory)) throw error;
       }
     }
+  }
+
+  /** By another process; undefined: nothing was done. Throws what it throws. */
+  #whereNoRoomIs({ expect, present, deletes, puts }: StoreBatch, size: { readonly bytes: number; readonly records: number }): 'done' | 'conflict' | undefined {
+    if (this.#isApart || hasRoom(this.directory, size)) return undefined;
+    const batch = { ...expect && { expect }, ...present && { present }, ...deletes && { deletes }, ...puts && { puts } };
+    this.refresh(); // What a reader of ours sees is not used again.
+    const answer = commitApart({ directory: this.directory, batch });
+    this.#own = undefined; // The newest transaction may be its.
+    this.refresh();
+    if (answer === 'silent' && !this.#isAsAfter(batch)) throw noSpace(this.directory);
+    return answer === 'none' ? undefined : answer === 'silent' ? 'done' : answer;
+  }
+
+  #isAsAfter({ deletes = [], puts = [] }: StoreBatch): boolean {
+    const put = new Set(puts.map(({ table, key }) => `${table} ${Buffer.from(key).toString('latin1')}`));
+    return puts.every(({ table, key, value }) => sameBytes(this.get(table, key), value)) && deletes.every(({ table, key }) => put.has(`${table} ${Buffer.from(key).toString('latin1')}`) || !this.has(table, key));
   }
 
   /** Pages, header and seal together. Undefined: somebody else has committed meanwhile, or failed to; nothing was done. */
@@ -292,8 +316,9 @@ export class LmdbStore implements Store {
   /** What comes before a close: a store at rest needs nobody to finish a commit, it can be read where nothing can be written. */
   finish(): void {
     if (this.#own?.isWhole !== false) return;
+    const again = { puts: [this.#formatAgain()] };
     try {
-      this.#inTwoSyncs(() => this.#apply({ puts: [this.#formatAgain()] }));
+      this.#whereNoRoomIs(again, { bytes: 0, records: 1 }) ?? this.#inTwoSyncs(() => this.#apply(again));
     } catch (cause) {
       if (!(cause instanceof Error && 'code' in cause)) throw cause; // Not LMDB's and not the file system's.
       this.#own = undefined; // A full disk: whoever opens the store next does it.
