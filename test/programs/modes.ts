@@ -44,7 +44,7 @@ export interface ModeJob {
   readonly environment?: readonly string[];
   /** Seed of another schedule. */
   readonly schedule?: bigint;
-  /** Jumps to an address before it is translated, default 4. Jobs of many short processes say more: each translates for itself. */
+  /** Jumps to an address before it is translated, if that is more than a mode's own. Jobs of many short processes say more: each translates for itself. */
   readonly hotLimit?: number;
   /** What other jobs of this program have translated, for the modes that share; default: nothing. */
   readonly translations?: SharedTranslations;
@@ -70,19 +70,19 @@ const memoryBytesDefault = 256 * 1024 * 1024;
 /** Translates almost everything, so that short programs exercise the translator too. */
 const EAGER = 24;
 /** For the modes whose machines are many: what runs a few times in each is not what they are for. */
-const LESS_EAGER = 100;
+const LESS_EAGER = 1000;
 const inWasm = interpretingInWasm(riscv64, { warmUp: 0 });
 /** Where a guest starts. */
 export const workingDirectory = '/home/guest';
 
 /** Runs a job in a mode. Throws an Error when the machine stops for any reason but the program's end. */
 export async function runInMode(mode: Mode, job: ModeJob): Promise<ModeResult> {
-  const sharing = translating(riscv64, { hotLimit: job.hotLimit ?? LESS_EAGER, store: job.translations ?? new SharedTranslations() });
+  const sharing = translating(riscv64, { hotLimit: Math.max(job.hotLimit ?? 0, LESS_EAGER), store: job.translations ?? new SharedTranslations() });
   switch (mode) {
     case 'whole': return resultOf(runGuest(job.program, optionsOf(job, 1_000_000_000)));
     case 'sliced': return resultOf(runGuest(job.program, optionsOf(job, slices())));
     case 'wasm': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_003), isa: inWasm }));
-    case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa: translating(riscv64, { hotLimit: job.hotLimit ?? EAGER }) }));
+    case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa: translating(riscv64, { hotLimit: Math.max(job.hotLimit ?? 0, EAGER) }) }));
     case 'restored': return resultOf(await runRestored(job.program, { ...optionsOf(job, 0), isa: sharing }));
     case 'replayed': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa: sharing }));
     default: return mode satisfies never;

@@ -28,8 +28,8 @@ export const LIMITS_BIT = 1;
 const SP_BIT = 1 << STACK_POINTER;
 const TOP: Readonly<Registers> = { available: ALL, dirty: 0, availableFloats: ALL, dirtyFloats: 0, singles: ALL, facts: { readable: ALL, frame: 0 } };
 
-export function copyRegisters(from: Readonly<Registers>): Registers {
-  return { ...from, facts: { ...from.facts } };
+export function copyRegisters({ available, dirty, availableFloats, dirtyFloats, singles, facts: { readable, frame } }: Readonly<Registers>): Registers {
+  return { available, dirty, availableFloats, dirtyFloats, singles, facts: { readable, frame } };
 }
 
 /** Registers in locals after the instruction at `at` of a block (whose operands have been loaded and whose result has been set). The sets to flush have been stored. */

@@ -196,19 +196,20 @@ function makeBlock(scan: Scan, start: number, indexOf: ReadonlyMap<number, numbe
     assert(instruction !== undefined, 'a block starts at a known instruction and ends before an unknown one');
     const next = address + instruction.length;
     const { kind } = instruction;
-    const places = { start, instructions, end: kind === 'step' ? address : next, resume: next };
-    if (kind === 'step') return { ...places, kind, edges: [edge(next)] };
+    if (kind === 'step') return { start, instructions, end: address, resume: next, kind, edges: [edge(next)] };
     instructions.push(instruction);
-    const target = address + instruction.imm;
-    if (kind === 'branch') return { ...places, kind, edges: [edge(target), edge(next)] };
-    if (kind === 'jump') {
-      if (instruction.rd !== 0) return { ...places, kind: 'call', edges: [edge(next)] };
-      return { ...places, kind: 'jump', edges: [edge(target)] };
-    }
-    if (kind === 'register') return { ...places, ...registerJump(scan, instruction, edge) };
-    if (indexOf.has(next) || !scan.instructions.has(next)) return { ...places, kind: 'jump', edges: [edge(next)] };
+    if (kind !== 'plain') return { start, instructions, end: next, resume: next, ...endOf(scan, instruction, edge) };
+    if (indexOf.has(next) || !scan.instructions.has(next)) return { start, instructions, end: next, resume: next, kind: 'jump', edges: [edge(next)] };
     address = next;
   }
+}
+
+/** How a block ends behind a branch or jump. */
+function endOf(scan: Scan, instruction: Instruction, edge: (address: number) => Edge): Pick<Block, 'kind' | 'edges' | 'direct'> {
+  const { address, length, imm, kind, rd } = instruction;
+  if (kind === 'branch') return { kind, edges: [edge(address + imm), edge(address + length)] };
+  if (kind === 'jump') return rd !== 0 ? { kind: 'call', edges: [edge(address + length)] } : { kind, edges: [edge(address + imm)] };
+  return registerJump(scan, instruction, edge);
 }
 
 function registerJump(scan: Scan, instruction: Instruction, edge: (address: number) => Edge): Pick<Block, 'kind' | 'edges' | 'direct'> {
