@@ -2,7 +2,7 @@
  * The guest's randomness: a seeded stream whose state is in the checkpoint, or bytes that the host supplies and the journal keeps.
  * What this does NOT do: read the host's randomness.
  */
-import { EntropyStream, type Canonical, type Undo } from '../core/index.ts';
+import { EntropyStream, type Canonical, type EntropyState, type Undo } from '../core/index.ts';
 
 export type EntropyMode = { readonly kind: 'seed'; readonly seed: Uint8Array } | { readonly kind: 'recorded' };
 /** What core/prng.ts saves; `supplied` is what the host gave beyond what was taken. */
@@ -38,6 +38,11 @@ export class Entropy {
     joined.set(bytes, this.#supplied.length);
     this.#supplied = joined;
     this.wanted = 0;
+  }
+
+  /** Seed and position of the stream; nothing is taken. */
+  state(): EntropyState {
+    return this.#stream.state();
   }
 
   mark(): Undo {

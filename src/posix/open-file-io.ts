@@ -184,7 +184,7 @@ export function writeOpenFile(at: Transfer, bytes: Uint8Array): number | typeof 
     case 'channel': return writeChannel(at, inode, bytes);
     case 'event': return writeEvent(at, inode, bytes);
     case 'device': return inode.device === 'full' ? -ERRNO.ENOSPC : bytes.length;
-    case 'virtual': return -ERRNO.EACCES;
+    case 'virtual': return at.files.proc.write(inode.path, bytes);
     case 'directory': return -ERRNO.EISDIR;
     case 'terminal': return writeSlave(inode, at.openFile, bytes);
     case 'master': return writeMaster(at.files, at.openFile, { inode, bytes });

@@ -3,14 +3,21 @@
  * What this does NOT do: descriptors and working directories (files/proc.ts asks FileContext).
  */
 import { limits } from '../core/index.ts';
-import { QUEUE_SETTINGS } from './files/queues.ts';
+import { ERRNO } from './errno.ts';
 import { NET_FILES } from './loopback.ts';
-import { TASKS_MAX, type Kernel } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
 import { argumentBytes, environmentBytes } from './proc-arguments.ts';
-import { INIT, initText, limitsText, mapsText, statText, statusText, usedBytes } from './proc-process.ts';
+import { locksText } from './proc-locks.ts';
+import { mapsText, rollupText, smapsText } from './proc-memory.ts';
+import { SOCKET_TABLES } from './proc-net.ts';
+import { INIT, initText, limitsText, scheduledText, statText, statusText, usedBytes } from './proc-process.ts';
+import { addSettings } from './proc-settings.ts';
 import type { Process } from './process.ts';
 import { taskView } from './task-view.ts';
 import type { Thread } from './thread.ts';
+
+/** A name of a thread, without its NUL. */
+const NAME_BYTES_MAX = 15;
 
 /** Byte string to bytes. */
 export function bytesOf(text: string): Uint8Array {
@@ -25,10 +32,18 @@ function memoryText(kernel: Kernel): string {
     + row('SwapTotal', 0) + row('SwapFree', 0);
 }
 
+/** Users and groups are those of the one namespace. */
+const OWN_IDS = '         0          0 4294967295\n';
+/** Names of the namespaces that there is one of, with the numbers that Linux gives the first ones. */
+const NAMESPACES: readonly (readonly [string, string])[] = [
+  ['cgroup', 'cgroup:[4026531835]'], ['ipc', 'ipc:[4026531839]'], ['mnt', 'mnt:[4026531841]'], ['net', 'net:[4026531840]'], ['pid', 'pid:[4026531836]'], ['pid_for_children', 'pid:[4026531836]'],
+  ['time', 'time:[4026531834]'], ['time_for_children', 'time:[4026531834]'], ['user', 'user:[4026531837]'], ['uts', 'uts:[4026531838]'],
+];
+
 /** Files of a process that tell the same of all. */
 const CONSTANT: readonly (readonly [string, string])[] = [
-  ['cgroup', '0::/\n'], ['io', ['rchar', 'wchar', 'syscr', 'syscw', 'read_bytes', 'write_bytes', 'cancelled_write_bytes'].map((name) => `${name}: 0\n`).join('')], ['loginuid', '4294967295'],
-  ['oom_adj', '0\n'], ['oom_score', '0\n'], ['oom_score_adj', '0\n'], ['personality', '00000000\n'], ['sessionid', '4294967295'], ['timerslack_ns', '50000\n'], ['wchan', '0'],
+  ['autogroup', '/autogroup-1 nice 0\n'], ['cgroup', '0::/\n'], ['coredump_filter', '00000033\n'], ['cpuset', '/\n'], ['gid_map', OWN_IDS], ['io', ['rchar', 'wchar', 'syscr', 'syscw', 'read_bytes', 'write_bytes', 'cancelled_write_bytes'].map((name) => `${name}: 0\n`).join('')], ['loginuid', '4294967295'],
+  ['oom_adj', '0\n'], ['oom_score', '0\n'], ['oom_score_adj', '0\n'], ['projid_map', OWN_IDS], ['sessionid', '4294967295'], ['setgroups', 'allow\n'], ['timerslack_ns', '50000\n'], ['uid_map', OWN_IDS], ['wchan', '0'],
 ];
 
 /** What programs look for in /proc/vmstat and what never happens here: there is no disk, no swap and no second node. */
@@ -39,6 +54,21 @@ function uptimeText({ clock }: Kernel): string {
   const hundredths = clock.mode.kind === 'zero' ? 0n : clock.hidden / 10_000_000n;
   const text = `${hundredths / 100n}.${String(hundredths % 100n).padStart(2, '0')}`;
   return `${text} 0.00\n`;
+}
+
+/** When the machine started, on the clock that the guest sees; 0 where only the host knows. */
+function bootSeconds({ clock: { mode } }: Kernel): bigint {
+  return mode.kind === 'virtual' ? mode.start / 1_000_000_000n : 0n;
+}
+
+/** A thread may name any of its own process (Linux comm_write): what is too long is cut, and all of it counts as written. */
+function renameThread(kernel: Kernel, { pid, tid, bytes }: { readonly pid: number; readonly tid: number; readonly bytes: Uint8Array }): number {
+  const { process } = kernel.current;
+  const thread = process.threads.find((each) => each.tid === (tid === 0 ? pid : tid));
+  if (process.pid !== pid || thread === undefined) return -ERRNO.EINVAL;
+  const end = bytes.indexOf(0);
+  thread.name = String.fromCharCode(...bytes.subarray(0, Math.min(NAME_BYTES_MAX, end < 0 ? bytes.length : end)));
+  return bytes.length;
 }
 
 /** Registers everything; the same for a booted and a restored machine. */
@@ -63,37 +93,29 @@ export function registerProcessFiles(kernel: Kernel): void {
   ofProcess('auxv', (process) => (process.hasImage ? process.image.auxiliary : new Uint8Array(0)));
   ofProcess('cmdline', argumentBytes);
   text('comm', (process, thread) => `${thread?.name ?? process.name}\n`);
+  files.proc.registerWriter('/proc/[pid]/comm', (pid, tid, bytes) => renameThread(kernel, { pid, tid, bytes }));
   ofProcess('environ', environmentBytes);
   text('limits', (process) => limitsText(kernel, process));
+  text('personality', ({ controls }) => `${controls.personality.toString(16).padStart(8, '0')}\n`);
   text('maps', mapsText);
+  text('schedstat', (process, thread) => scheduledText(kernel, process, thread));
+  text('smaps', smapsText);
+  text('smaps_rollup', rollupText);
   text('stat', (process, thread) => statText(kernel, process, thread));
   text('statm', (process) => `${usedBytes(process) / 4096} ${usedBytes(process) / 4096} 0 0 0 0 0\n`);
   text('status', (process, thread) => statusText(process, thread));
   files.registerLink('/proc/net', () => 'self/net');
+  for (const [name, target] of NAMESPACES) files.registerLink(`/proc/[pid]/ns/${name}`, () => target);
+  for (const [name, make] of SOCKET_TABLES) text(`net/${name}`, () => make(files));
   for (const [name, content] of [...CONSTANT, ...NET_FILES.map(([name, content]) => [`net/${name}`, content] as const)]) text(name, () => content);
   const machine = (path: string, make: () => string): void => files.registerProvider(path, () => bytesOf(make()));
   machine('/proc/cpuinfo', () => `processor\t: 0\nhart\t\t: 0\nisa\t\t: ${kernel.isa.name}\nmmu\t\t: sv39\n\n`);
   machine('/proc/vmstat', () => `nr_free_pages ${Math.max(0, Math.floor((kernel.account.memoryBytes - kernel.account.usedBytes) / limits.PAGE_BYTES))}\n${VMSTAT_ZEROS}`);
   machine('/proc/loadavg', () => '0.00 0.00 0.00 1/1 1\n');
   machine('/proc/meminfo', () => memoryText(kernel));
-  machine('/proc/stat', () => 'cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\nbtime 0\n');
+  machine('/proc/stat', () => `cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\nintr 0\nctxt 0\nbtime ${bootSeconds(kernel)}\nprocesses ${kernel.nextId - 1}\nprocs_running 1\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n`);
   machine('/proc/uptime', () => uptimeText(kernel));
   machine('/proc/version', () => 'Linux version 6.1.0-stillpoint\n');
-  machine('/proc/sys/kernel/osrelease', () => '6.1.0-stillpoint\n');
-  machine('/proc/sys/kernel/ostype', () => 'Linux\n');
-  machine('/proc/sys/kernel/hostname', () => 'stillpoint\n');
-  machine('/proc/sys/kernel/pid_max', () => '32768\n');
-  machine('/proc/sys/kernel/rtsig-max', () => '32\n');
-  machine('/proc/sys/vm/overcommit_memory', () => '2\n');
-  machine('/proc/cmdline', () => '\n');
-  machine('/proc/swaps', () => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n');
-  machine('/proc/sys/fs/file-max', () => '65536\n');
-  machine('/proc/sys/fs/nr_open', () => `${limits.DESCRIPTORS_MAX}\n`);
-  machine('/proc/sys/fs/pipe-max-size', () => '1048576\n');
-  machine('/proc/sys/kernel/cap_last_cap', () => '40\n');
-  machine('/proc/sys/kernel/ngroups_max', () => '65536\n');
-  machine('/proc/sys/kernel/threads-max', () => `${TASKS_MAX}\n`);
-  for (const [name, value] of Object.entries(QUEUE_SETTINGS)) machine(`/proc/sys/fs/mqueue/${name}`, () => `${value}\n`);
-  machine('/proc/sys/net/core/somaxconn', () => '4096\n');
-  machine('/proc/sys/vm/max_map_count', () => '65530\n');
+  machine('/proc/locks', () => locksText(kernel));
+  addSettings(kernel, machine);
 }

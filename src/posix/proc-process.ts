@@ -1,13 +1,11 @@
 /**
  * The texts of /proc/PID: what a process and its threads are, made at each read from guest state only.
- * What this does NOT do: times of starts (zero), memory by kind (all of it is resident).
+ * What this does NOT do: times of starts (zero), memory (proc-memory.ts).
  */
 import { CLOCK_TICKS } from './boot.ts';
 import { executedBy } from './cpu-time.ts';
 import { CAPABILITIES, isPrivileged, type IdKind } from './files/identity.ts';
 import type { Kernel } from './kernel.ts';
-import type { Mapping } from './memory-map.ts';
-import { PROT } from './memory-map.ts';
 import type { Process } from './process.ts';
 import { limitOf, RLIMIT } from './resource-limits.ts';
 import { SIG_DFL, SIG_IGN, SIGNALS_MAX, bitOf } from './signal-actions.ts';
@@ -100,18 +98,7 @@ export function limitsText(kernel: Kernel, process: Process): string {
   return `${'Limit'.padEnd(26)}${'Soft Limit'.padEnd(21)}${'Hard Limit'.padEnd(21)}${'Units'.padEnd(10)}\n${rows.join('')}`;
 }
 
-function hex(value: number): string {
-  return value.toString(16).padStart(8, '0');
-}
-
-function mapsLine(mapping: Mapping): string {
-  const { start, end, protection, isShared, backing, name } = mapping;
-  const rights = `${(protection & PROT.read) !== 0 ? 'r' : '-'}${(protection & PROT.write) !== 0 ? 'w' : '-'}${(protection & PROT.execute) !== 0 ? 'x' : '-'}${isShared ? 's' : 'p'}`;
-  const head = `${hex(start)}-${hex(end)} ${rights} ${hex(backing?.offset ?? 0)} 00:${backing === undefined ? '00' : '01'} ${backing?.key ?? 0} `;
-  const label = backing?.path ?? name;
-  return label === '' ? `${head}\n` : `${head.padEnd(73)}${label}\n`;
-}
-
-export function mapsText(process: Process): string {
-  return process.hasImage ? process.space.map.mappings.map(mapsLine).join('') : '';
+/** Nanoseconds on the processor, nanoseconds of waiting for it, and how often it was given. */
+export function scheduledText(kernel: Kernel, process: Process, thread?: Thread): string {
+  return `${kernel.clock.shown(BigInt(thread?.executed ?? executedBy(process)))} 0 1\n`;
 }

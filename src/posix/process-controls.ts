@@ -1,5 +1,5 @@
 /**
- * What prctl switches for a process. A value that never changes in place: it is replaced as a whole.
+ * What prctl and personality switch for a process. A value that never changes in place: it is replaced as a whole.
  * What this does NOT do: send or adopt (orphans.ts), give capabilities (there are none to keep).
  */
 
@@ -14,10 +14,12 @@ export interface Controls {
   readonly hasNoHugePages: boolean;
   /** Nanoseconds; without effect. */
   readonly timerSlack: number;
+  /** What personality(2) was told; without effect, as addresses are never random here. */
+  readonly personality: number;
 }
 
 export const TIMER_SLACK = 50_000;
-export const FRESH_CONTROLS: Controls = { deathSignal: 0, isSubreaper: false, keepsCapabilities: false, hasNoNewPrivileges: false, isDumpable: true, hasNoHugePages: false, timerSlack: TIMER_SLACK };
+export const FRESH_CONTROLS: Controls = { deathSignal: 0, isSubreaper: false, keepsCapabilities: false, hasNoNewPrivileges: false, isDumpable: true, hasNoHugePages: false, timerSlack: TIMER_SLACK, personality: 0 };
 
 /** fork(2). */
 export function controlsOfChild(parent: Controls): Controls {

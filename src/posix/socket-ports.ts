@@ -14,7 +14,7 @@ import { optionKey, SO, SOL_SOCKET, type Socket } from './files/socket.ts';
 import { inetParts, isAnyHost, type Host } from './socket-address.ts';
 
 /** Where Linux takes a port from that nobody named (net.ipv4.ip_local_port_range). */
-const EPHEMERAL = { first: 32768, last: 60999 } as const;
+export const EPHEMERAL = { first: 32768, last: 60999 } as const;
 /** IPV6_V6ONLY, of level IPPROTO_IPV6. */
 const V6_ONLY = optionKey(41, 26);
 const REUSE_ADDRESS = optionKey(SOL_SOCKET, SO.REUSEADDR);

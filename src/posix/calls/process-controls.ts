@@ -10,7 +10,7 @@ import { SIGNALS_MAX } from '../signal-actions.ts';
 import type { CallEntry } from './entry.ts';
 
 const PR = {
-  SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_KEEPCAPS: 8, SET_NAME: 15, GET_NAME: 16, GET_SECCOMP: 21, CAPBSET_READ: 23, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30, SET_CHILD_SUBREAPER: 36,
+  SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_KEEPCAPS: 8, SET_NAME: 15, GET_NAME: 16, GET_SECCOMP: 21, CAPBSET_READ: 23, GET_SECUREBITS: 27, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30, SET_CHILD_SUBREAPER: 36,
   GET_CHILD_SUBREAPER: 37, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39, SET_THP_DISABLE: 41, GET_THP_DISABLE: 42, CAP_AMBIENT: 47,
 } as const;
 const NAME_BYTES = 16;
@@ -31,7 +31,8 @@ function prctl(call: Call): CallResult {
       bytes.set(bytesOf(call.thread.name));
       return call.memory.write(address, bytes) ? 0 : -ERRNO.EFAULT;
     }
-    case PR.GET_SECCOMP: return 0;
+    case PR.GET_SECCOMP:
+    case PR.GET_SECUREBITS: return 0;
     case PR.CAP_AMBIENT: return ambient(call);
     case PR.CAPBSET_READ: return address > CAPABILITY_LAST ? -ERRNO.EINVAL : isPrivileged(call.process.files.identity) ? Number((CAPABILITIES >> BigInt(address)) & 1n) : 0;
     default: return ask(call) ?? change(call) ?? -ERRNO.EINVAL;

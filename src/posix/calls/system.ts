@@ -168,9 +168,14 @@ function setpriority(call: Call): CallResult {
   return answer;
 }
 
+/** Asks only. */
+const ASK_PERSONALITY = 0xffff_ffff;
+
 function personality(call: Call): CallResult {
   const wanted = call.unsigned(0);
-  return wanted === 0xffff_ffff || wanted === 0 ? 0 : -ERRNO.EINVAL;
+  const { controls } = call.process;
+  if (wanted !== ASK_PERSONALITY && wanted !== controls.personality) call.process.controls = { ...controls, personality: wanted };
+  return controls.personality;
 }
 
 function getcpu(call: Call): CallResult {

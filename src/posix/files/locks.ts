@@ -59,6 +59,11 @@ export class LockTable {
     }
   }
 
+  /** All locks, in the order of their inodes. */
+  all(): readonly (Lock & { readonly ino: number })[] {
+    return [...this.#locks].sort(([a], [b]) => a - b).flatMap(([ino, locks]) => locks.map((lock) => ({ ...lock, ino })));
+  }
+
   /** Lists of locks are replaced, never changed, once they are in the table. */
   mark(): Undo {
     return markMap(this.#locks);

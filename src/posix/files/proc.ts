@@ -5,6 +5,7 @@
  * Invariants: registration happens before the guest runs and in every restored machine alike; listing order is registration order.
  * What this does NOT do: know what processes are (the kernel registers them).
  */
+import { assert } from '../../core/index.ts';
 import { ERRNO } from '../errno.ts';
 import { S_IF } from './flags.ts';
 import type { Identity } from './identity.ts';
@@ -32,9 +33,12 @@ export type VirtualProvider = (pid: number, tid: number) => Uint8Array;
 /** Makes the target of a virtual link; undefined: there is none (ENOENT). */
 export type VirtualLinkProvider = (pid: number) => string | undefined;
 
+/** Takes what is written to a virtual file, at least one byte: how many were taken, or -errno. */
+export type VirtualWriter = (pid: number, tid: number, bytes: Uint8Array) => number;
+
 type VirtualEntry =
   | { readonly kind: 'directory' }
-  | { readonly kind: 'file'; readonly provide: VirtualProvider }
+  | { readonly kind: 'file'; readonly provide: VirtualProvider; readonly take?: VirtualWriter }
   | { readonly kind: 'link'; readonly provide: VirtualLinkProvider }
   | { readonly kind: 'self' };
 
@@ -67,6 +71,13 @@ export class ProcTree {
     this.#add(path, { kind: 'file', provide });
   }
 
+  /** `path` is that of a registered file, which can be written to from then on. */
+  registerWriter(path: string, take: VirtualWriter): void {
+    const entry = this.#entries.get(path);
+    assert(entry?.kind === 'file', 'what is written can be read');
+    this.#entries.set(path, { ...entry, take });
+  }
+
   registerLink(path: string, provide: VirtualLinkProvider): void {
     this.#add(path, { kind: 'link', provide });
   }
@@ -77,7 +88,8 @@ export class ProcTree {
     if (found === undefined) return undefined;
     const kind = found.entry.kind;
     const isOpen = found.pid === 0 || this.#processes.files(found.pid) !== undefined || PUBLIC.has(path.slice(path.lastIndexOf('/') + 1));
-    const mode = kind === 'directory' ? S_IF.directory | 0o555 : kind === 'file' ? S_IF.file | (isOpen ? 0o444 : 0o400) : S_IF.symlink | 0o777;
+    const writable = found.entry.kind === 'file' && found.entry.take !== undefined ? 0o200 : 0;
+    const mode = kind === 'directory' ? S_IF.directory | 0o555 : kind === 'file' ? S_IF.file | writable | (isOpen ? 0o444 : 0o400) : S_IF.symlink | 0o777;
     const owner = found.pid === 0 ? 0 : this.#processes.files(found.pid)?.identity.effective.uid ?? 0;
     return virtualInode(path, mode, owner);
   }
@@ -103,6 +115,13 @@ export class ProcTree {
   read(path: string): Uint8Array {
     const found = this.#find(path);
     return found?.entry.kind === 'file' ? found.entry.provide(found.pid, found.tid) : new Uint8Array(0);
+  }
+
+  /** Writes to a virtual file: how many bytes were taken, or -errno. */
+  write(path: string, bytes: Uint8Array): number {
+    const found = this.#find(path);
+    if (found === undefined) return -ERRNO.ESRCH;
+    return found.entry.kind === 'file' && found.entry.take !== undefined ? found.entry.take(found.pid, found.tid, bytes) : -ERRNO.EACCES;
   }
 
   /** Where a virtual link leads for process `self`: a text to walk, an inode to jump to, -ENOENT; undefined when it is no link. */
