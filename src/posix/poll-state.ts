@@ -31,8 +31,8 @@ const MIXER = 0x0100_0193;
 function changeCount(files: FileSystem, openFile: OpenFile, depth: number): number | undefined {
   const { inode } = openFile;
   if (inode.kind === 'epoll') return changesWithin(files, inode, depth);
-  if (inode.kind === 'fifo') return inode.pipe.changes;
-  if (inode.kind === 'socket') return inode.socket.changes;
+  if (inode.kind === 'fifo') return openFile.canRead && openFile.canWrite ? inode.pipe.changes : openFile.canRead ? inode.pipe.filled : inode.pipe.drained;
+  if (inode.kind === 'socket') return inode.socket.changes + (peerOf(files, inode.socket)?.roomChanges ?? 0);
   if (inode.kind === 'terminal') return inode.terminal.changes;
   if (inode.kind === 'watch') return inode.watches.changes;
   if (inode.kind === 'queue') return inode.queue.changes;

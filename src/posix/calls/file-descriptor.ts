@@ -121,7 +121,7 @@ function resizePipe(call: Call, pipe: Pipe, wanted: number): number {
   if (size > pipe.capacityBytes && size > PIPE_BYTES_MAX && call.process.files.credentials.uid !== 0) return -ERRNO.EPERM;
   if (pipe.length > size) return -ERRNO.EBUSY;
   pipe.capacityBytes = size;
-  pipe.changes++;
+  pipe.changed();
   return size;
 }
 

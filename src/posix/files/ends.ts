@@ -31,7 +31,7 @@ export function closeEnd(files: FileSystem, openFile: OpenFile): void {
   if (inode.kind === 'fifo') {
     if (openFile.canRead) inode.pipe.readers--;
     if (openFile.canWrite) inode.pipe.writers--;
-    inode.pipe.changes++;
+    inode.pipe.changed();
     if (inode.pipe.readers === 0 && inode.pipe.writers === 0) inode.pipe.reset();
   } else if (inode.kind === 'socket') closeSocket(files, inode);
   else if (inode.kind === 'master') closeMaster(files, inode);
@@ -60,13 +60,16 @@ function closeSocket(files: FileSystem, { socket }: SocketInode): void {
 export function leaveOthers(files: FileSystem, socket: Socket, isReset: boolean): void {
   const peer = files.inodes.get(socket.peer);
   if (peer?.kind === 'socket' && socket.type !== 'datagram' && socket.peer !== 0) {
+    // Of the internet, closing what was shut before sends nothing.
+    const isNews = isReset || socket.domain === 'unix' || !peer.socket.isEnded;
+    peer.socket.keepRoomChanges(socket);
     peer.socket.peer = 0;
     peer.socket.isEnded = true;
     if (isReset) {
       peer.socket.error = ERRNO.ECONNRESET;
       peer.socket.isWriteShut = true;
     }
-    peer.socket.changed();
+    if (isNews) peer.socket.changed();
   }
   for (const ino of socket.backlog) {
     const end = files.inodes.get(ino);

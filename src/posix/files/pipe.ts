@@ -8,6 +8,15 @@ export const PIPE_BYTES = 65536;
 /** Writes up to this size are never split (Linux PIPE_BUF). */
 export const PIPE_ATOMIC_BYTES = 4096;
 
+/** `changes` counts news for who reads in its lower half and news for who writes in its upper: [drained][filled], 26 bits each. */
+const DRAINED = 2 ** 26;
+const CHANGES_END = 2 ** 52;
+
+/** Taking bytes out is news to who writes: `before` and `after` are lengths, `isFreed`: what one write has put in is all out. */
+export type DrainRule = (pipe: { readonly before: number; readonly after: number; readonly capacityBytes: number; readonly isFreed: boolean }) => boolean;
+/** As Linux wakes who waits for room in a pipe: it was full. */
+const WAS_FULL: DrainRule = ({ before, capacityBytes }) => before >= capacityBytes;
+
 export class Pipe {
   #chunks: Uint8Array[] = [];
   #length = 0;
@@ -17,9 +26,11 @@ export class Pipe {
   writers = 0;
   /** Whether a writer was ever there: before that, a reader waits instead of seeing the end. */
   hadWriter: boolean;
-  /** Grows with everything that may be news to a poller: the edges of edge-triggered epoll. */
+  /** Differs after everything that may be news to a poller: the edges of edge-triggered epoll. */
   changes: number;
   capacityBytes: number;
+  /** Which end of a socket or pipe it is decides; no state. */
+  drainRule: DrainRule = WAS_FULL;
 
   constructor(bytes: Uint8Array = new Uint8Array(0), hadWriter = false, changes = 0, capacityBytes = PIPE_BYTES) {
     if (bytes.length > 0) this.push(bytes);
@@ -36,11 +47,30 @@ export class Pipe {
     return Math.max(0, this.capacityBytes - this.#length);
   }
 
+  /** What of `changes` is news to who reads. */
+  get filled(): number {
+    return this.changes % DRAINED;
+  }
+
+  /** What of `changes` is news to who writes. */
+  get drained(): number {
+    return Math.floor(this.changes / DRAINED);
+  }
+
+  /** News to both: an end was closed, the room is another. */
+  changed(): void {
+    this.changes = (this.changes + 1 + DRAINED) % CHANGES_END;
+  }
+
+  noteDrained(): void {
+    this.changes = (this.changes + DRAINED) % CHANGES_END;
+  }
+
   push(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.#chunks.push(bytes.slice());
     this.#length += bytes.length;
-    this.changes++;
+    this.changes = (this.changes + 1) % CHANGES_END;
   }
 
   /** Takes up to `length` bytes out; nobody changes them. */
@@ -49,7 +79,7 @@ export class Pipe {
     if (first !== undefined && this.#start === 0 && first.length <= length && (first.length === length || this.#chunks.length === 1)) { // What one write has put in: no copy.
       this.#chunks.shift();
       this.#length -= first.length;
-      this.changes++;
+      this.#noteTaken(first.length, true);
       return first;
     }
     const out = new Uint8Array(Math.min(length, this.#length));
@@ -67,9 +97,13 @@ export class Pipe {
     }
     this.#chunks.splice(0, used);
     this.#length -= out.length;
-    if (out.length > 0) this.changes++;
+    if (out.length > 0) this.#noteTaken(out.length, used > 0);
     assert(this.#length >= 0, 'a pipe holds no negative number of bytes');
     return out;
+  }
+
+  #noteTaken(taken: number, isFreed: boolean): void {
+    if (this.drainRule({ before: this.#length + taken, after: this.#length, capacityBytes: this.capacityBytes, isFreed })) this.noteDrained();
   }
 
   mark(): Undo {

@@ -10,7 +10,7 @@
  * What this does NOT do: find other sockets (socket-io.ts), know descriptors.
  */
 import { markMap, type Canonical, type Undo } from '../../core/index.ts';
-import { Pipe } from './pipe.ts';
+import { Pipe, type DrainRule } from './pipe.ts';
 
 /** 'netlink': the kernel is at the other side; it tells of interfaces (../netlink.ts) and of message queues (mq_notify). */
 export type SocketDomain = 'unix' | 'inet' | 'inet6' | 'netlink';
@@ -44,6 +44,12 @@ export const LINGER_NOTHING = 1;
 export const CHOSEN = { HOST: 1, PORT: 2 } as const;
 /** Key of an option among a socket's options. */
 export const optionKey = (level: number, name: number): number => level * 65_536 + name;
+
+/** News of room at the other end of a socket count above those of its own. */
+const ROOM = 2 ** 26;
+/** As Linux wakes who waits for room: of AF_UNIX when something that was sent is gone and three quarters are free, of the internet when a third has become free. */
+const UNIX_DRAINS: DrainRule = ({ after, capacityBytes, isFreed }) => isFreed && after * 4 <= capacityBytes;
+const INET_DRAINS: DrainRule = ({ before, after, capacityBytes }) => before * 3 > capacityBytes * 2 && after * 3 <= capacityBytes * 2;
 
 export interface SocketParts { readonly domain: SocketDomain; readonly type: SocketType; readonly owner: number }
 
@@ -82,16 +88,27 @@ export class Socket {
     this.type = parts.type;
     this.owner = parts.owner;
     this.stream = stream;
+    stream.drainRule = parts.domain === 'unix' ? UNIX_DRAINS : INET_DRAINS;
     this.#changes = changes;
   }
 
-  /** Grows with everything that may be news to a poller. */
+  /** Grows with everything that may be news to a poller, but for room at the other end, which that one counts (roomChanges). */
   get changes(): number {
-    return this.#changes + this.stream.changes;
+    return this.#changes + this.stream.filled;
   }
 
   changed(): void {
     this.#changes++;
+  }
+
+  /** What the other end counts of this one's `changes`: room for what it sends. */
+  get roomChanges(): number {
+    return this.stream.drained * ROOM;
+  }
+
+  /** The other end goes, and what it has counted stays counted: that is no news. */
+  keepRoomChanges(other: Socket): void {
+    this.#changes += other.roomChanges;
   }
 
   get hasInput(): boolean {
@@ -174,7 +191,7 @@ export class Socket {
     const message = this.messages.shift();
     if (message === undefined) return undefined;
     this.messageBytes -= message.bytes.length;
-    this.changed();
+    this.stream.noteDrained();
     return message;
   }
 
