@@ -295,7 +295,7 @@ function sendDatagram(context: FileContext, inode: SocketInode, what: Send): num
   if (typeof found === 'number') return found;
   if (isRefused) return -ERRNO.ECONNREFUSED;
   const target = found.socket;
-  const from = sentFrom(socket, target, what.wishes);
+  const from = sentFrom(socket, to, what.wishes);
   if (target.status === 'connected' && target.peer !== inode.ino && target.peerAddress !== from) return socket.domain === 'unix' ? -ERRNO.EPERM : what.bytes.length;
   if (target.isReadShut && socket.domain === 'unix') return -ERRNO.EPIPE;
   if (!target.hasRoom(what.bytes.length)) {
@@ -335,11 +335,11 @@ function takeError(socket: Socket): number {
   return error;
 }
 
-/** What the receiver sees as the sender: a socket that is bound to "any" speaks from the loopback. */
-function sentFrom(socket: Socket, target: Socket, wishes?: Wishes): string {
+/** What the receiver sees as the sender: a socket that is bound to "any" speaks from the loopback, of the family of the address that it sends to. */
+function sentFrom(socket: Socket, to: string, wishes?: Wishes): string {
   if (socket.domain === 'unix') return socket.address;
   const { host, port } = inetParts(socket.address);
   if (wishes?.source !== undefined) return inetAddress(wishes.source, port);
-  const isV4 = target.domain === 'inet' || inetParts(target.address).host.length === 4;
+  const isV4 = socket.domain === 'inet' || inetParts(to).host.length === 4;
   return isAnyHost(host) || isGroupHost(host) ? inetAddress(loopbackHost(isV4 ? 'inet' : 'inet6'), port) : socket.address;
 }

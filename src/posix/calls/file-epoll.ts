@@ -59,6 +59,7 @@ function epollControl(call: Call): CallResult {
     if (operation === CONTROL.MOD || target.inode.kind === 'epoll' || (events & ~EXCLUSIVE_KNOWN) !== 0) return -ERRNO.EINVAL;
   }
   if (operation === CONTROL.ADD && target.inode.kind === 'epoll' && nestsTooDeep(call.kernel.files, inode, target.inode)) return -ERRNO.ELOOP;
+  if (operation < CONTROL.ADD || operation > CONTROL.MOD) return -ERRNO.EINVAL;
   const isKnown = inode.interests.get(number)?.openFile === target.id;
   if (operation === CONTROL.ADD && isKnown) return -ERRNO.EEXIST;
   if (operation !== CONTROL.ADD && !isKnown) return operation === CONTROL.MOD || operation === CONTROL.DEL ? -ERRNO.ENOENT : -ERRNO.EINVAL;
