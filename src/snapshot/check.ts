@@ -44,6 +44,8 @@ export class SnapshotChecker {
   /** Whether a segment of a shelf has the bytes that its check sum promises, in order, by its key. */
   readonly #soundSegments = new Map<string, boolean>();
   readonly #soundNodes = new HashSet();
+  /** Forks have roots in common. */
+  readonly #soundRoots = new Set<Root>();
   readonly #badNodes = new Map<BlobHash, StillpointError>();
   /** Whether a root needs a page that lies in a pack and that nothing locates. */
   #needsElsewhere = false;
@@ -79,6 +81,7 @@ export class SnapshotChecker {
 
   /** The first thing that is wrong under a root, or undefined. Call records() first. */
   rootTrouble(root: Root): StillpointError | undefined {
+    if (this.#soundRoots.has(root)) return undefined;
     const reader = new SnapshotReader(this.#store, this.#digests);
     try {
       const record = reader.root(root);
@@ -87,6 +90,7 @@ export class SnapshotChecker {
       if (record.objects.kind === 'tree') trees.push(['section of objects', record.objects.tree]);
       for (const [what, tree] of trees) this.#mustBeWhole(reader, what, tree);
       for (const [name, tree] of reader.objects(root, record)) this.#mustBeWhole(reader, name, tree);
+      this.#soundRoots.add(root);
       return undefined;
     } catch (error) {
       if (error instanceof StillpointError) return error;
