@@ -13,8 +13,8 @@ import { TABLES } from '../../src/store/index.ts';
 import { checkPages } from '../../src/store/live/lmdb-check.ts';
 import { statesOf } from '../../src/store/live/lmdb-states.ts';
 import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
-import { runId } from '../../src/journal/index.ts';
-import { answerPut, decodeOwnerRecord, encodeOwnerRecord, listCheckpoints, listMarks, listRuns, openRun, recover, rollbackRun } from '../../src/txn/index.ts';
+import { blobKey, runId } from '../../src/journal/index.ts';
+import { answerPut, decodeOwnerRecord, encodeOwnerRecord, encodeRunRecord, listCheckpoints, listMarks, listRuns, openRun, recover, rollbackRun } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
 import { plain } from '../snapshot/machines.ts';
 import { generator, owner } from '../txn/support.ts';
@@ -262,6 +262,44 @@ describe(`a broken database (STILLPOINT_SEED=${SEED})`, () => {
       kept += left.runs.length;
     }
     expect(kept).toBeGreaterThan(runs.length * CASES / 2);
+  });
+
+  it.each(['a tree leads to it', 'no tree leads to it'])('what looks like a leaf inside of a value, with records whose sums are right, is none: %s', async (which) => {
+    const [directory, whole] = [join(base, 'with-value'), bytes];
+    cpSync(original, directory, { recursive: true });
+    const store = await openLmdbStore({ directory, mode: 'existing' });
+    const [run] = [...listRuns({ store, digests })];
+    const input = new Uint8Array(5 * PAGE).fill(7);
+    await store.commit({ puts: [{ table: 'blobs', key: blobKey(digests.sha256(input)), value: input }] });
+    await store.close();
+    bytes = readFileSync(join(directory, 'data.mdb'));
+    const value = encodeRunRecord(digests, { ...run!, name: 'forged' });
+    const leaf = (page: number): Buffer => {
+      const [forged, key] = [Buffer.alloc(PAGE), Buffer.from('forged')];
+      const node = PAGE - (8 + key.length + value.length + 1 & ~1);
+      forged.writeBigUInt64LE(BigInt(page), 0);
+      forged.writeBigUInt64LE(bytes.readBigUInt64LE(newestHeader() + 152), 8); // As young as can be.
+      [[2, 18], [2, 20], [node - 24, 22], [node - 24, 24]].forEach(([number, at]) => forged.writeUInt16LE(number!, at));
+      forged.writeUInt32LE(value.length, node);
+      forged.writeUInt16LE(key.length, node + 6);
+      key.copy(forged, node + 8);
+      forged.set(value, node + 8 + key.length);
+      return forged;
+    };
+    const values = Array.from({ length: bytes.length / PAGE }, (_, page) => page).filter((page) => bytes.readUInt16LE(page * PAGE + 18) === 4 && bytes.readBigUInt64LE(page * PAGE) === BigInt(page) && bytes.readUInt32LE(page * PAGE + 20) > 1);
+    expect(values.length).toBeGreaterThan(0);
+    try {
+      const { runs: left, says } = await repaired((copy) => {
+        const forged = leaf(values[0]! + 1);
+        if (which === 'no tree leads to it') bytes.copy(forged, 8, values[0]! * PAGE + 8, values[0]! * PAGE + 16); // Of the transaction that wrote the value.
+        forged.copy(copy, (values[0]! + 1) * PAGE);
+        for (const table of which === 'no tree leads to it' ? ['runs', 'blobs'] : ['runs']) wipeRoot(copy, table);
+      });
+      expect([left.filter((line) => line.startsWith('forged')), left.map((line) => line.split(' ')[0])], says).toEqual([[], runs.map((line) => line.split(' ')[0])]);
+    } finally {
+      bytes = whole;
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   it('a file without a record of a store is left as it is', async () => {

@@ -34,6 +34,8 @@ export interface PageCheckOptions {
   readonly isForReading?: boolean | undefined;
   /** Takes every record that can be reached through sound pages. */
   readonly onRecord?: ((table: string, key: Uint8Array, value: Uint8Array, page: number) => void) | undefined;
+  /** Takes every run of pages that holds a value: the first page has a header. */
+  readonly onValue?: ((page: number, pages: number) => void) | undefined;
   /** Takes every run of pages that the free list names. */
   readonly onFree?: ((page: number, pages: number) => void) | undefined;
   /** Goes by this header record in place of the newest. */
@@ -263,6 +265,7 @@ class Walk {
     const header = new DataView(this.#read(page, HEADER_BYTES).buffer);
     if (checkHeader(header, { number: page, kind: 'overflow', transactionMax: this.#transaction }) !== transaction) throw new BadPage('has data elsewhere of another transaction');
     if (overflowPagesOf(header) !== pages) throw new BadPage('has data elsewhere of another length');
+    this.#options.onValue?.(page, pages);
   }
 
   #free(leaf: TreePage, index: number): void {

@@ -114,6 +114,8 @@ class Copier {
   readonly loose: LooseRecord[] = [];
   /** Pages that the state's free list names. */
   readonly #free = new Set<number>();
+  /** Pages of values that its trees lead to: a bit each. */
+  #values = new Uint8Array(0);
   #format: Uint8Array | undefined;
   records = 0;
   #puts: StorePut[] = [];
@@ -135,7 +137,7 @@ class Copier {
       const broken = state === undefined ? new Set(TABLES) : brokenTables(all);
       const knowsFree = state !== undefined && state.freeRoot !== NO_PAGE && !all.some(({ table }) => table === FREE_LIST);
       const isInUse = (page: number): boolean => knowsFree && page <= Number(state.lastPage) && !this.#free.has(page);
-      if (broken.size > 0) this.#search({ file, pageBytes: state?.pageBytes ?? PAGE_BYTES, transactionMax: Number(state?.transaction ?? MAX_TRANSACTION), isInUse, judge }, broken);
+      if (broken.size > 0) this.#search({ file, pageBytes: state?.pageBytes ?? PAGE_BYTES, transactionMax: Number(state?.transaction ?? MAX_TRANSACTION), isInUse, isValue: (page) => ((this.#values[page >> 3] ?? 0) & (1 << (page & 7))) !== 0, judge }, broken);
       this.#flush();
       return { records: this.records, loose: this.loose, troubles: all, broken, format: this.#format };
     } finally {
@@ -144,8 +146,10 @@ class Copier {
   }
 
   #walk(directory: string, header: HeaderRecord): readonly PageTrouble[] {
+    this.#values = new Uint8Array((Number(header.lastPage) >> 3) + 1);
     return checkPages(directory, {
       header,
+      onValue: (first, pages) => { for (let page = first; page < first + pages; page++) this.#values[page >> 3]! |= 1 << (page & 7); },
       onFree: (page, pages) => { for (let more = 0; more < pages; more++) this.#free.add(page + more); },
       onRecord: (table, key, value, page) => {
         if (!isTable(table)) return;
@@ -156,7 +160,7 @@ class Copier {
     }).troubles;
   }
 
-  #search(where: Pick<SalvageOptions, 'file' | 'pageBytes' | 'transactionMax' | 'isInUse' | 'judge'>, broken: ReadonlySet<string>): void {
+  #search(where: Pick<SalvageOptions, 'file' | 'pageBytes' | 'transactionMax' | 'isInUse' | 'isValue' | 'judge'>, broken: ReadonlySet<string>): void {
     salvage({
       ...where, spans: this.#spans,
       judge: (key, value) => {

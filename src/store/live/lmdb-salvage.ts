@@ -11,7 +11,7 @@
  */
 import { fstatSync, readSync } from 'node:fs';
 import type { Table } from '../store.ts';
-import { HEADER_BYTES, NODE_FLAGS, PAGE_FLAGS } from './lmdb-pages.ts';
+import { HEADER_BYTES, NODE_FLAGS, overflowPagesOf, PAGE_FLAGS } from './lmdb-pages.ts';
 import { expandPack } from './pack-codec.ts';
 
 /** Which table a record is of, told by itself; undefined: it cannot be told. `value`: a pack as it was before it was shrunk. */
@@ -32,6 +32,8 @@ export interface SalvageOptions {
   readonly transactionMax: number;
   /** Whether a page was in use, as far as that is known. */
   readonly isInUse: (page: number) => boolean;
+  /** Whether a page is a piece of a value that a sound tree leads to. */
+  readonly isValue: (page: number) => boolean;
   readonly judge: Judge;
   /** Whether a record is wanted: of a table that is not whole, and not there. */
   readonly isWanted: (table: Table, key: Uint8Array) => boolean;
@@ -93,24 +95,38 @@ function told(judge: Judge, key: Uint8Array, stored: Uint8Array): Pick<LooseReco
   return value !== stored && judge(key, value) === 'packs' ? { table: 'packs', key, value } : undefined;
 }
 
-/** Places of pages that look like leaves, the youngest first. */
-function leavesOf({ file, pageBytes, transactionMax }: SalvageOptions): Float64Array {
+/**
+ * Places of pages that look like leaves, the youngest first. What lies in a value (a page of the guest's, an input) may look like one, whoever made it, with records whose sums are right: a leaf has its own
+ * number in its header (but for a flipped bit), and no value that was written after it, or that a tree leads to, lies over its place.
+ */
+function leavesOf({ file, pageBytes, transactionMax, isValue }: SalvageOptions): Float64Array {
   const pages = Math.floor(fstatSync(file).size / pageBytes);
   const bytes = new Uint8Array(Math.max(READ_BYTES, pageBytes));
   const view = new DataView(bytes.buffer);
   const found: { readonly place: number; readonly transaction: number }[] = [];
   const pagesAtOnce = Math.floor(bytes.length / pageBytes);
+  /** The last value whose first page was met: it lies before `end`. */
+  let value = { end: 0, transaction: 0 };
   for (let first = 0; first < pages; first += pagesAtOnce) {
     const length = readSync(file, bytes, 0, Math.min(pagesAtOnce, pages - first) * pageBytes, first * pageBytes);
     for (let at = 0; at + pageBytes <= length; at += pageBytes) {
+      const place = first + at / pageBytes;
+      const [flags, transaction] = [view.getUint16(at + AT.flags, true), Number(view.getBigUint64(at + AT.transaction, true))];
+      if ((flags !== PAGE_FLAGS.leaf && flags !== PAGE_FLAGS.overflow) || !isSameNumber(view.getBigUint64(at, true) ^ BigInt(place), flags === PAGE_FLAGS.leaf)) continue;
+      const isCovered = isValue(place) || (place < value.end && (transaction <= value.transaction || transaction > transactionMax));
+      if (isCovered) continue;
       const lower = view.getUint16(at + AT.lower, true);
-      if (view.getUint16(at + AT.flags, true) !== PAGE_FLAGS.leaf || lower > pageBytes - HEADER_BYTES || lower === 0) continue;
-      const transaction = Number(view.getBigUint64(at + AT.transaction, true));
-      found.push({ place: first + at / pageBytes, transaction: transaction > transactionMax ? 0 : transaction });
+      if (flags === PAGE_FLAGS.overflow) value = { end: place + Math.min(overflowPagesOf(new DataView(bytes.buffer, at, HEADER_BYTES)), pages - place), transaction: transaction > transactionMax ? 0 : transaction };
+      else if (lower > 0 && lower <= pageBytes - HEADER_BYTES) found.push({ place, transaction: transaction > transactionMax ? 0 : transaction });
     }
   }
   found.sort((a, b) => b.transaction - a.transaction || a.place - b.place);
   return Float64Array.from(found, ({ place }) => place);
+}
+
+/** Whether two numbers are the same, by their exclusive or; `mayDiffer`: or one bit of them was flipped, which costs no leaf. */
+function isSameNumber(difference: bigint, mayDiffer: boolean): boolean {
+  return difference === 0n || (mayDiffer && (difference & (difference - 1n)) === 0n);
 }
 
 /** Nodes of a leaf that lie inside of it, whatever is wrong with the others. */
