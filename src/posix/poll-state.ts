@@ -34,6 +34,7 @@ function changeCount(files: FileSystem, openFile: OpenFile, depth: number): numb
   if (inode.kind === 'fifo') return openFile.canRead && openFile.canWrite ? inode.pipe.changes : openFile.canRead ? inode.pipe.filled : inode.pipe.drained;
   if (inode.kind === 'socket') return inode.socket.changes + (peerOf(files, inode.socket)?.roomChanges ?? 0);
   if (inode.kind === 'terminal') return inode.terminal.changes;
+  if (inode.kind === 'master') return slaveOf(files, inode).terminal.changes;
   if (inode.kind === 'watch') return inode.watches.changes;
   if (inode.kind === 'queue') return inode.queue.changes;
   return inode.kind === 'event' || inode.kind === 'timer' ? inode.changes : undefined;

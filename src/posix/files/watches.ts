@@ -100,7 +100,6 @@ export class Watches {
       for (let index = 0; index < event.name.length; index++) out[at + EVENT_BYTES + index] = event.name.charCodeAt(index);
       at += sizeOf(event);
     }
-    this.changes++;
     return out;
   }
 
