@@ -3,7 +3,7 @@
  * Invariant: a closed stdout (a pipe whose reader left) ends the command quietly with the status of SIGPIPE.
  */
 import { closeSync, existsSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
-import { ERROR_TABLE, StillpointError } from '../src/index.ts';
+import { ERROR_TABLE, isNoSpace, StillpointError } from '../src/index.ts';
 
 /** What `--keys` is for. */
 export const KEYS_SAYS = 'of a cluster over several hosts: the key file that their agents have, too';
@@ -37,7 +37,7 @@ export function sayJson(value: unknown): void {
   say(toJson(value));
 }
 
-/** Whether a report could be written, asked before the work begins. Changes nothing. Throws E_HOST_FILE. */
+/** Whether a report could be written, asked before the work begins. Changes nothing. Throws E_HOST_FILE, E_DISK_FULL. */
 export function checkReport(file: string): void {
   const isThere = existsSync(file);
   try {
@@ -53,7 +53,7 @@ export function writeReport(file: string, report: unknown): void {
   writeText(file, `${toJson(report)}\n`);
 }
 
-/** A file that was asked for beside the run. Throws E_HOST_FILE. */
+/** A file that was asked for beside the run. Throws E_HOST_FILE, E_DISK_FULL. */
 export function writeText(file: string, text: string): void {
   try {
     writeFileSync(file, text);
@@ -63,7 +63,8 @@ export function writeText(file: string, text: string): void {
 }
 
 function reportTrouble(file: string, cause: unknown): StillpointError {
-  return new StillpointError('E_HOST_FILE', `${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return new StillpointError(isNoSpace(cause) ? 'E_DISK_FULL' : 'E_HOST_FILE', `${file} cannot be written (${why})`, { cause });
 }
 
 /** The one line of a failed command, and its exit status. Anything that is no StillpointError is our own bug. */

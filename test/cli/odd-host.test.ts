@@ -28,6 +28,11 @@ it.each(['ls', 'show job', 'replay job', 'fsck', 'log job --json', '--help', 'ru
   expect([complaint({ status, stdout: '', stderr }), status]).toEqual(['E_DISK_FULL', 125]);
 });
 
+it.each(['--report', '--profile'])('a full disk under the file of %s has its code', (option) => {
+  const seen = bench.stillpoint(['run', '--ephemeral', option, '/dev/full', hello]);
+  expect([complaint(seen), seen.status]).toEqual(['E_DISK_FULL', 125]);
+});
+
 it('a directory that takes no others ends the command, where mkdir tries for ever', () => {
   const seen = bench.stillpoint(['run', '--store', '/proc/stillpoint/store', hello]);
   expect([complaint(seen), seen.status]).toEqual(['E_STORE_OPEN', 125]);
