@@ -102,13 +102,14 @@ export class World {
       if (this.#next !== undefined) this.model = this.#next;
     } catch (error) {
       if (!(error instanceof Crash)) throw error;
-      this.#restart();
+      this.restart();
       if (this.#next !== undefined && this.#differs(this.model) !== undefined) this.model = this.#next;
     }
     if (willDie && !this.#store.isDead) this.#store = new MortalStore(this.inner);
   }
 
-  #restart(): void {
+  /** The process is killed between two operations; the next one is not to be. */
+  restart(): void {
     this.counts.crashes++;
     this.log.push('  crash');
     this.#process++;
