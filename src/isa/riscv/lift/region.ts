@@ -2,7 +2,7 @@
  * The code of one unit of translation: everything reachable from an entry inside its function, as basic blocks. A call is one block's end: control
  * comes back behind it. Jump tables are found by jump-table.ts.
  * Where another function begins the unit ends: behind a call that does not return stands code that is never reached.
- * Invariants: block 0 is empty and goes to block 1, the entry's own, so that no loop leads to block 0; a block holds at most `blockMax` instructions; targets that are not blocks of the unit are plain addresses.
+ * Invariants: block 0 is empty and goes to block 1, the entry's own, so that no loop leads to block 0; a block holds at most `blockMax` instructions and what it guards; targets that are not blocks of the unit are plain addresses.
  * What this does NOT do: order blocks or look for loops (graph.ts), emit code.
  */
 import { assert } from '../../../core/index.ts';
@@ -25,7 +25,7 @@ export type Edge = { readonly block: number } | { readonly address: number };
 
 export interface Block {
   readonly start: number;
-  /** Everything that retires in this block. */
+  /** Everything that retires in this block; of what its branch guards one arm. */
   readonly instructions: readonly Instruction[];
   /**
    * entry: block 0, to the code at the unit's address (graph.ts may add more). branch: taken, then not taken. jump: one. call, callRegister: one, where control comes back. return: none, as are indirect jumps without known targets.
