@@ -32,38 +32,49 @@ export function convertBranches(blocks: readonly Block[], roots: readonly number
   const arm = (edge: Edge): Arm | undefined => {
     if (!('block' in edge) || ways[edge.block] !== 1) return undefined;
     const block = blocks[edge.block]!;
-    const { kind, start, instructions, edges } = block;
-    return kind === 'jump' && !kept.has(start) && instructions.length <= GUARDED_MAX && instructions.every(canBeGuarded) ? { index: edge.block, block, instructions, edge: edges[0]! } : undefined;
+    return block.kind === 'jump' && !kept.has(block.start) && block.instructions.every(canBeGuarded) ? { index: edge.block, block } : undefined;
   };
   blocks.forEach((block, index) => {
     const arms = block.kind === 'branch' ? armsOf(block, arm) : undefined;
-    if (arms === undefined || arms.taken.length + arms.other.length > GUARDED_MAX) return;
+    if (arms === undefined || countOf(arms.taken) + countOf(arms.other) > GUARDED_MAX) return;
     converted[index] = guarded(block, arms);
-    for (const { index: left, block: { start, end } } of arms.left) converted[left] = { start, end, resume: end, kind: 'return', instructions: [], edges: [] };
+    for (const left of [arms.other, arms.taken]) if (left !== undefined) converted[left.index] = emptied(left.block);
   });
   return converted;
 }
 
-interface Arm { readonly index: number; readonly block: Block; readonly instructions: readonly Instruction[]; readonly edge: Edge }
-interface Arms { readonly taken: readonly Instruction[]; readonly other: readonly Instruction[]; readonly edge: Edge; readonly left: readonly Arm[] }
+interface Arm { readonly index: number; readonly block: Block }
+/** `taken`: undefined where the branch leads to where the ways meet again. */
+interface Arms { readonly taken: Arm | undefined; readonly other: Arm }
+
+function countOf(arm: Arm | undefined): number {
+  return arm?.block.instructions.length ?? 0;
+}
 
 /** What stands between a branch and where its ways meet again. */
 function armsOf({ edges: [taken, other] }: Block, arm: (edge: Edge) => Arm | undefined): Arms | undefined {
   const behind = arm(other!);
   if (behind === undefined) return undefined;
-  const { edge, instructions } = behind;
-  if (isSame(edge, taken!)) return { taken: [], other: instructions, edge, left: [behind] };
+  const meeting = behind.block.edges[0]!;
+  if (isSame(meeting, taken!)) return { taken: undefined, other: behind };
   const before = arm(taken!);
-  return before !== undefined && isSame(before.edge, edge) ? { taken: before.instructions, other: instructions, edge, left: [behind, before] } : undefined;
+  return before !== undefined && isSame(before.block.edges[0]!, meeting) ? { taken: before, other: behind } : undefined;
 }
 
 function isSame(a: Edge, b: Edge): boolean {
   return 'block' in a && 'block' in b && a.block === b.block;
 }
 
-function guarded(block: Block, { other, taken, edge, left }: Arms): Block {
-  const instructions = [...block.instructions, ...other.map((instruction) => guard(instruction, false)), ...taken.map((instruction) => guard(instruction, true))];
-  return { ...block, kind: 'jump', edges: [edge], instructions, guards: { other: other.length, taken: taken.length }, end: Math.max(block.end, ...left.map((arm) => arm.block.end)) };
+function guarded(block: Block, { other, taken }: Arms): Block {
+  const of = (arm: Arm | undefined, when: boolean): readonly Instruction[] => arm?.block.instructions.map((instruction) => guard(instruction, when)) ?? [];
+  return {
+    ...block, kind: 'jump', edges: other.block.edges, instructions: [...block.instructions, ...of(other, false), ...of(taken, true)], guards: { other: countOf(other), taken: countOf(taken) },
+    end: Math.max(block.end, other.block.end, taken?.block.end ?? 0),
+  };
+}
+
+function emptied({ start, end }: Block): Block {
+  return { start, end, resume: end, kind: 'return', instructions: [], edges: [] };
 }
 
 /** A jump to where the arms meet does nothing but retire. */
