@@ -3,7 +3,7 @@
  * Invariant: a closed stdout (a pipe whose reader left) ends the command quietly with the status of SIGPIPE.
  */
 import { closeSync, existsSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
-import { ERROR_TABLE, isNoSpace, StillpointError } from '../src/index.ts';
+import { ERROR_TABLE, hostTrouble, StillpointError } from '../src/index.ts';
 
 /** What `--keys` is for. */
 export const KEYS_SAYS = 'of a cluster over several hosts: the key file that their agents have, too';
@@ -44,7 +44,7 @@ export function checkReport(file: string): void {
     closeSync(openSync(file, 'a'));
     if (!isThere) unlinkSync(file);
   } catch (cause) {
-    throw reportTrouble(file, cause);
+    throw hostTrouble(`${file} cannot be written`, cause);
   }
 }
 
@@ -58,13 +58,8 @@ export function writeText(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (cause) {
-    throw reportTrouble(file, cause);
+    throw hostTrouble(`${file} cannot be written`, cause);
   }
-}
-
-function reportTrouble(file: string, cause: unknown): StillpointError {
-  const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  return new StillpointError(isNoSpace(cause) ? 'E_DISK_FULL' : 'E_HOST_FILE', `${file} cannot be written (${why})`, { cause });
 }
 
 /** The one line of a failed command, and its exit status. Anything that is no StillpointError is our own bug. */

@@ -20,6 +20,7 @@ export { defaultStoreDirectory } from './session/context.ts';
 export type { CheckpointPolicy, Progress, SessionEnd, SessionHooks } from './session/driver.ts';
 export { forkFrom, mark, promote, rollback, type BranchResult, type ForkOptions, type RollbackOptions } from './session/branch.ts';
 export { bisectRuns, type BisectResult } from './session/bisect.ts';
+export { hostTrouble } from './session/whole-file.ts';
 export { diffStates, type DiffPoint, type DiffResult, type StateDifference } from './session/diff.ts';
 export { exportRun, type ExportRequest, type ExportResult } from './session/export.ts';
 export { importRun, type ImportRequest, type ImportResult } from './session/import.ts';
