@@ -90,7 +90,7 @@ export function entryAt(entry: number): number {
 
 /** Whether a record is a segment with all its bytes, where it belongs, with its entries in order. What they say of pages is another question. */
 export function isSoundSegment(row: { readonly key: Uint8Array; readonly value: Uint8Array }, digests: Digests): boolean {
-  return hasItsSum(row, digests) && hasOrder(row);
+  return hasItsSum(row, digests) && hasItsOrder(row);
 }
 
 /** Whether it has all its bytes, in whatever order its writer put them. */
@@ -104,8 +104,8 @@ export function hasItsSum({ key, value }: { readonly key: Uint8Array; readonly v
   return true;
 }
 
-/** Whether the entries belong to this segment of their shelf and none comes before a smaller one: else a search passes them by, and a merge would put them where they are not found. */
-function hasOrder({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): boolean {
+/** Of a segment that has its sum: whether the entries belong to this segment of their shelf and none comes before a smaller one: else a search passes them by, and a merge would put them where they are not found. */
+export function hasItsOrder({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): boolean {
   const place = decodeSegmentKey(key);
   assert(place !== undefined, 'who has a sum has a place');
   let before = 0;
