@@ -35,6 +35,7 @@ function buildProgram(): Command {
     .configureHelp({ optionDescription })
     .configureOutput({ outputError: () => {} }) // main() says it, in one line with a code.
     .exitOverride()
+    .hook('preAction', (_program, verb) => checkPlaces(verb))
     .addHelpText('after', `
 Examples:
   stillpoint cc job.c -o job.elf            compile a C program for the machine
@@ -72,15 +73,31 @@ function optionDescription(this: Help, option: Option): string {
 async function main(): Promise<number> {
   process.stdout.on('error', endOnTrouble);
   process.stderr.on('error', () => {}); // Remarks that nobody reads any more: the exit status still tells.
+  const program = buildProgram();
   try {
     checkHost();
-    const program = buildProgram();
-    checkHelp(program, process.argv.slice(2));
-    await program.parseAsync(process.argv);
+    const words = process.argv.slice(2);
+    const asked = helpWanted(program, words);
+    if (asked === undefined) await program.parseAsync(process.argv);
+    else asked.outputHelp();
     return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode);
   } catch (error) {
-    return error instanceof CommanderError ? endOfParsing(error) : reportError(error);
+    return error instanceof CommanderError ? endOfParsing(error, wantsJson(program)) : reportError(error, wantsJson(program));
   }
+}
+
+/** Whether the verb that was called was given `--json`. */
+function wantsJson(program: Command): boolean {
+  return [program, ...program.commands].some((command) => command.commands.concat(command).some((verb) => verb.opts()['json'] === true));
+}
+
+/** Options that name a place of the host, as their help shows them. */
+const PLACE = /<(dir|file|path|copy)>$/;
+
+/** An empty name of a file or directory is a variable of the shell that was not set: it must not mean the current directory. Throws E_USAGE. */
+function checkPlaces(verb: Command): void {
+  const empty = verb.options.find((option) => PLACE.test(option.flags) && verb.opts()[option.attributeName()] === '');
+  if (empty !== undefined) throw new StillpointError('E_USAGE', `option ${empty.long}: it names nothing`);
 }
 
 /** What no verb could make good. Throws E_UNSUPPORTED, E_USAGE. */
@@ -91,23 +108,29 @@ function checkHost(): void {
   if (!isUtf8(readFileSync(COMMAND_LINE))) throw new StillpointError('E_USAGE', 'an argument is not UTF-8 text; give the program such bytes through a file or a channel, and rename such a file');
 }
 
-/** `help NAME` of a name that is none: commander would print all the help there is. Throws E_USAGE. */
-function checkHelp(command: Command, [first, second, ...more]: readonly string[]): void {
-  const named = (name: string | undefined): Command | undefined => command.commands.find((one) => one.name() === name);
-  if (first === 'help') {
-    if (second !== undefined && second !== 'help' && !second.startsWith('-') && named(second) === undefined) throw new StillpointError('E_USAGE', `unknown command '${second}'; stillpoint --help shows the commands`);
-    return;
+/** The command whose help is asked for by `help NAME…` or `GROUP help NAME`; undefined when none is. Commander knows one name, and prints all there is for a wrong one. Throws E_USAGE. */
+function helpWanted(command: Command, [first, ...more]: readonly string[]): Command | undefined {
+  const named = (group: Command, name: string | undefined): Command | undefined => group.commands.find((one) => one.name() === name);
+  if (first !== 'help') {
+    const group = named(command, first);
+    return group === undefined || group.commands.length === 0 ? undefined : helpWanted(group, more);
   }
-  const group = named(first);
-  if (group !== undefined && group.commands.length > 0 && second !== undefined) checkHelp(group, [second, ...more]);
+  let found = command;
+  for (const name of more) {
+    if (name === 'help' || name.startsWith('-')) break;
+    const next = named(found, name);
+    if (next === undefined) throw new StillpointError('E_USAGE', `unknown command '${name}'; stillpoint --help shows the commands`);
+    found = next;
+  }
+  return found;
 }
 
 /** Help that was asked for has been printed, and so has the help of a command line without a verb; everything else is a mistake to name. */
-function endOfParsing(error: CommanderError): number {
+function endOfParsing(error: CommanderError, isJson: boolean): number {
   if (error.exitCode === 0) return EXIT.ok;
   if (error.code === 'commander.help') return EXIT.usage;
-  const what = error.message.replace(/^error: /, '').replace(/\.$/, '');
-  return reportError(new StillpointError('E_USAGE', `${what}; stillpoint --help shows the commands, stillpoint COMMAND --help its options`, { cause: error }));
+  const what = error.message.replace(/^error: /, '').replace(/\.$/, '').replace(/^option '(--[a-z-]+).*?' argument ('.*') is invalid\. /s, 'option $1: $2: ');
+  return reportError(new StillpointError('E_USAGE', `${what}; stillpoint --help shows the commands, stillpoint COMMAND --help its options`, { cause: error }), isJson);
 }
 
 /** Facts that nobody reads any more: end as a program killed by SIGPIPE would. Facts that cannot be written: say so. A guest's standard output has a listener of its own. */

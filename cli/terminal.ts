@@ -62,10 +62,11 @@ export function writeText(file: string, text: string): void {
   }
 }
 
-/** The one line of a failed command, and its exit status. Anything that is no StillpointError is our own bug. */
-export function reportError(error: unknown): number {
+/** The one line of a failed command, and its exit status; `isJson`: as JSON, with the facts of the error. Anything that is no StillpointError is our own bug. */
+export function reportError(error: unknown, isJson = false): number {
   const known = error instanceof StillpointError ? error : asInternal(error);
-  process.stderr.write(`stillpoint: ${known.code}: ${visible(known.message.replaceAll('\n', ' '))}\n`);
+  const said = { code: known.code, message: visible(known.message.replaceAll('\n', ' ')) };
+  process.stderr.write(isJson ? `${toJson({ ...said, ...known.data, ...said }, 0)}\n` : `stillpoint: ${said.code}: ${said.message}\n`);
   return known.exitStatus;
 }
 
@@ -79,8 +80,9 @@ function asInternal(error: unknown): StillpointError {
   return new StillpointError('E_INTERNAL', `${ERROR_TABLE.E_INTERNAL.says}: ${what}; set STILLPOINT_DEBUG=1 for the place and report it`, { cause: error });
 }
 
-/** Columns aligned by their widest cell; numbers to the right. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Columns aligned by their widest cell; numbers to the right. A row stays on its line. */
+export function table(header: readonly string[], content: readonly (readonly string[])[]): string {
+  const rows = content.map((cells) => cells.map(oneLine));
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)));
   const isNumeric = header.map((_, column) => rows.length > 0 && rows.every((row) => /^[\d.,+-]*( [kMGT]i?B?)?$/.test(row[column] ?? '')));
   const line = (cells: readonly string[]): string =>

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { InvalidArgumentError, type Command } from 'commander';
-import { checkStore, collectStore, storeStats, StillpointError, type FsckFinding, type FsckResult } from '../../src/index.ts';
+import { checkStore, collectStore, counted, storeStats, StillpointError, type FsckFinding, type FsckResult } from '../../src/index.ts';
 import { say, sayJson, scaled, table } from '../terminal.ts';
 import { StatusLine } from '../progress.ts';
 
@@ -39,7 +39,7 @@ A checkpoint with a name or a note, and the last one of a run, always stay. Mach
         const result = await collectStore({ store: flags.store, runs, rule: hasRule ? rule : undefined, onProgress: ({ phase, reached, deleted }) => line.update(`${phase}  ${scaled(reached)} pages needed  ${scaled(deleted)} records deleted`) });
         line.end();
         if (flags.json === true) return sayJson(result);
-        say(`${result.checkpoints} checkpoints dropped; ${result.pages} pages, ${result.packs} packs, ${result.nodes} nodes, ${result.blobs} blobs deleted${result.orphans === 0 ? '' : `, ${result.orphans} records of no run`}; the store takes ${scaled(result.fileBytes)}B`);
+        say(`${counted(result.checkpoints, 'checkpoint')} dropped; ${counted(result.pages, 'page')}, ${counted(result.packs, 'pack')}, ${counted(result.nodes, 'node')}, ${counted(result.blobs, 'blob')} deleted${result.orphans === 0 ? '' : `, ${counted(result.orphans, 'record')} of no run`}; the store takes ${scaled(result.fileBytes)}B`);
       } finally {
         line.end();
       }
@@ -84,7 +84,7 @@ async function inChild(): Promise<number> {
 
 /** What we said; the database prints words of its own about its pages, and of a full disk without an end of the line. */
 function ownLines(text: string): string {
-  return text.split('\n').flatMap((line) => /stillpoint: .*/.exec(line) ?? []).map((line) => `${line}\n`).join('');
+  return text.split('\n').flatMap((line) => /(stillpoint: |\{"code":).*/.exec(line)?.[0] ?? []).map((line) => `${line}\n`).join('');
 }
 
 async function fsck(flags: Flags & { readonly repair?: boolean; readonly from?: string }): Promise<number> {
@@ -119,8 +119,8 @@ function tell({ findings, repairs, losses, remaining, runs, frames, checkpoints,
   for (const line of brief(repairs.map((lost) => `repaired: ${lost}`))) say(line);
   if (!isRepair) for (const line of losses) say(`known: ${line}`);
   if (isRepair && findings.length > 0) list(remaining.map((finding) => ({ ...finding, says: `still: ${finding.says}` })));
-  const sums = `${runs} runs, ${checkpoints} checkpoints, ${frames} frames, ${scaled(bytes)}B checked`;
-  say(isSound ? `${sums}: ${findings.length === 0 ? 'sound' : 'sound now'}` : `${sums}: ${remaining.length} findings${isRepair ? ' that no repair can mend' : '; stillpoint fsck --repair drops what cannot be trusted'}`);
+  const sums = `${counted(runs, 'run')}, ${counted(checkpoints, 'checkpoint')}, ${counted(frames, 'frame')}, ${scaled(bytes)}B checked`;
+  say(isSound ? `${sums}: ${findings.length === 0 ? 'sound' : 'sound now'}` : `${sums}: ${counted(remaining.length, 'finding')}${isRepair ? ' that no repair can mend' : '; stillpoint fsck --repair drops what cannot be trusted'}`);
 }
 
 function addStats(program: Command): void {

@@ -2,8 +2,9 @@
  * The verbs that look at a store: ls, show, log, checkpoints, rm. They need no ownership and change nothing (rm apart).
  */
 import type { Command } from 'commander';
-import { clusterCheckpoints, clusterMembers, describeRun, listRunSummaries, readCheckpoints, readLog, removeAll, type CutFacts } from '../../src/index.ts';
-import { KEYS_SAYS, note, oneLine, say, sayJson, scaled, table, toJson, when } from '../terminal.ts';
+import { clusterCheckpoints, clusterMembers, counted, describeRun, listRunSummaries, readCheckpoints, readLog, removeAll, type CutFacts } from '../../src/index.ts';
+import { factLines } from '../run-facts.ts';
+import { KEYS_SAYS, note, say, sayJson, scaled, table, toJson, when } from '../terminal.ts';
 
 interface Flags { readonly store?: string; readonly keys?: string; readonly json?: boolean }
 
@@ -33,15 +34,8 @@ function addShow(program: Command): void {
     .action(async (name: string, flags: Flags) => {
       const facts = await describeRun(name, flags.store);
       if (flags.json === true) return sayJson(facts);
-      for (const [key, value] of Object.entries(facts)) sayFact(key, value);
+      say(factLines(facts).join('\n'));
     });
-}
-
-function sayFact(key: string, value: unknown): void {
-  if (!Array.isArray(value)) return say(`${key.padEnd(18)} ${typeof value === 'object' && value !== null ? toJson(value, 0) : oneLine(String(value ?? '-'))}`);
-  if (value.length === 0) return;
-  say(`${key}:`);
-  for (const item of value as readonly unknown[]) say(`  ${typeof item === 'string' ? oneLine(item) : toJson(item, 0)}`);
 }
 
 function addLog(program: Command): void {
@@ -77,6 +71,6 @@ function addRm(program: Command): void {
     .addHelpText('after', '\nExample:\n  stillpoint rm sort\n  stillpoint rm $(stillpoint ls -q)')
     .action(async (names: string[], flags: Flags) => {
       const { removedRecords } = await removeAll(names, { store: flags.store, keys: flags.keys, onNote: note });
-      note(`removed ${names.join(', ')} and ${removedRecords} records that no other run needs`);
+      note(`removed ${names.join(', ')} and ${counted(removedRecords, 'record')} that no other run needs`);
     });
 }

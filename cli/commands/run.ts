@@ -122,12 +122,13 @@ export function finish(result: SessionResult, flags: { readonly report?: string;
   if (flags.json === true) process.stderr.write(`${toJson(result.report)}\n`);
   const { end, name } = result;
   const { history } = result.report;
-  if (history?.trouble !== undefined) note(`checkpoints were dropped by the rule, but the store could not be tidied (${history.trouble.code}: ${history.trouble.says})`);
+  const remark = flags.json === true ? () => {} : note; // The report has it.
+  if (history?.trouble !== undefined) remark(`checkpoints were dropped by the rule, but the store could not be tidied (${history.trouble.code}: ${history.trouble.says})`);
   if (end.kind === 'stopped') {
-    if (name !== undefined) note(`stopped (${end.reason}); go on with: stillpoint resume ${name}`);
+    if (name !== undefined) remark(`stopped (${end.reason}); go on with: stillpoint resume ${name}`);
     process.exitCode = end.reason === 'SIGTERM' ? 128 + 15 : 128 + 2;
   } else if (end.outcome.kind === 'capped') {
-    note(`a cap was reached: ${end.outcome.cap}${wayOn(end.outcome.cap, name)}`);
+    remark(`a cap was reached: ${end.outcome.cap}${wayOn(end.outcome.cap, name)}`);
     process.exitCode = EXIT.cap;
   } else {
     process.exitCode = end.outcome.kind === 'exited' ? end.outcome.status : 128 + end.outcome.signal;

@@ -1,7 +1,7 @@
 /**
  * The verbs of transactional programs: serve, txn, savepoint, branch, promote. rollback is with the branches.
  */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { checkCommand, forkFrom, openDoor, openService, parseServiceOptions, promote, removeRuns, savepointRun, transactOnce, type Address, type Door, type EngineName, type MachineRequest, type Service, type ServiceRequest } from '../../src/index.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson } from '../terminal.ts';
@@ -9,7 +9,7 @@ import { collect, parseEngine } from './run.ts';
 
 interface ServiceFlags {
   readonly store?: string; readonly in: string[]; readonly out: string[]; readonly append: string[]; readonly rw: string[]; readonly limit: string[]; readonly image: string[]; readonly env: string[];
-  readonly cwd?: string; readonly clock?: string; readonly entropy?: string; readonly memory?: string; readonly engine?: EngineName;
+  readonly cwd?: string; readonly workdir?: string; readonly user?: string; readonly clock?: string; readonly entropy?: string; readonly schedule?: string; readonly memory?: string; readonly engine?: EngineName;
   readonly input?: string; readonly output?: string; readonly frame?: string; readonly timeout?: string; readonly maxInstructions?: string; readonly maxRequest?: string; readonly check?: string; readonly json?: boolean;
 }
 
@@ -31,15 +31,17 @@ function addServiceOptions(command: Command): Command {
     .option('--input <channel>', 'channel that takes requests (default: stdin)').option('--output <channel>', 'channel that gives answers (default: stdout)')
     .option('--store <dir>', 'the store').option('--engine <engine>', 'translate, wasm or interpret', parseEngine)
     .option('--in <name=file>', 'of a new run, as with stillpoint run', collect, []).option('--out <name=file>', 'the same', collect, []).option('--append <name=file>', 'the same', collect, [])
-    .option('--rw <name=file>', 'the same', collect, []).option('--limit <channel:limits>', 'the same', collect, []).option('--image <source[:mount]>', 'the same', collect, []).option('--env <key=value>', 'the same', collect, [])
-    .option('--cwd <dir>', 'the same').option('--clock <clock>', 'the same').option('--entropy <source>', 'the same').option('--memory <size>', 'the same');
+    .option('--rw <name=file>', 'the same', collect, []).option('--limit <channel:limits>', 'the same', collect, []).option('--image <source[:mount]>', 'the same', collect, []).option('-e, --env <key=value>', 'the same', collect, [])
+    .option('-w, --workdir <dir>', 'the same').addOption(new Option('--cwd <dir>').hideHelp()).option('-u, --user <user>', 'the same')
+    .option('--clock <clock>', 'the same').option('--entropy <source>', 'the same').option('--schedule <seed>', 'the same').option('--memory <size>', 'the same');
 }
 
 function toRequest(name: string, program: string | undefined, programArguments: readonly string[], flags: ServiceFlags): ServiceRequest {
-  const { in: inputs, out, append, rw, limit, image, env, cwd, clock, entropy, memory } = flags;
+  const { in: inputs, out, append, rw, limit, image, env, user, clock, entropy, schedule, memory } = flags;
+  const workingDirectory = flags.workdir ?? flags.cwd;
   const options = parseServiceOptions({ frame: flags.frame, timeout: flags.timeout, maxInstructions: flags.maxInstructions, maxRequest: flags.maxRequest });
   const fresh: MachineRequest | undefined = program === undefined ? undefined : {
-    program, arguments: programArguments, in: inputs, out, append, rw, limit, image, environment: env, ...(cwd === undefined ? {} : { workingDirectory: cwd }),
+    program, arguments: programArguments, in: inputs, out, append, rw, limit, image, environment: env, ...(workingDirectory === undefined ? {} : { workingDirectory }), ...(user === undefined ? {} : { user }), ...(schedule === undefined ? {} : { schedule }),
     ...(clock === undefined ? {} : { clock }), ...(entropy === undefined ? {} : { entropy }), ...(memory === undefined ? {} : { memory }),
   };
   return { ...options, name, store: flags.store, engine: flags.engine, input: flags.input, output: flags.output, check: flags.check === undefined ? undefined : checkCommand(flags.check, options.timeoutMs), fresh };

@@ -2,7 +2,7 @@
  * The verbs that move runs between stores: export and import. Both work through a pipe.
  */
 import type { Command } from 'commander';
-import { exportRun, importRun, type ImportResult } from '../../src/index.ts';
+import { counted, exportRun, importRun, type ImportResult } from '../../src/index.ts';
 import { StatusLine } from '../progress.ts';
 import { note, say, sayJson, scaled } from '../terminal.ts';
 import { collect } from './run.ts';
@@ -26,7 +26,7 @@ A receiver that has job up to checkpoint 3 gets what is new in it:
       try {
         const result = await exportRun({ run, file, isOci: flags.oci, store: flags.store, have: flags.have, onProgress: ({ bytes }) => line.update(`${scaled(bytes)}B`) });
         line.end();
-        const text = `${result.run}: ${scaled(result.bytes)}B, ${result.pages} pages, ${result.nodes} nodes, ${result.frames} frames, ${result.checkpoints} checkpoints`;
+        const text = `${result.run}: ${scaled(result.bytes)}B, ${counted(result.pages, 'page')}, ${counted(result.nodes, 'node')}, ${counted(result.frames, 'frame')}, ${counted(result.checkpoints, 'checkpoint')}`;
         if (file === '-') { if (flags.json === true) process.stderr.write(`${JSON.stringify(result)}\n`); else note(text); }
         else if (flags.json === true) sayJson(result);
         else say(text);
@@ -43,7 +43,7 @@ A receiver that has job up to checkpoint 3 gets what is new in it:
         const result = await importRun({ file, store: flags.store, name: flags.name, isUpdate: flags.update, onProgress: ({ bytes }) => line.update(`${scaled(bytes)}B`) });
         line.end();
         if (flags.json === true) return sayJson(result);
-        say(`${result.name}: ${cameOf(result)}, ${scaled(result.bytes)}B, ${result.frames} frames, ${result.checkpoint === undefined ? 'no checkpoint' : `up to checkpoint ${result.checkpoint}`}`);
+        say(`${result.name}: ${cameOf(result)}, ${scaled(result.bytes)}B, ${counted(result.frames, 'frame')}, ${result.checkpoint === undefined ? 'no checkpoint' : `up to checkpoint ${result.checkpoint}`}`);
       } finally {
         line.end();
       }
@@ -52,5 +52,5 @@ A receiver that has job up to checkpoint 3 gets what is new in it:
 
 function cameOf({ added }: ImportResult): string {
   if (added === undefined) return 'imported';
-  return added.frames + added.checkpoints + added.marks === 0 ? 'nothing new' : `updated, ${added.frames} frames and ${added.checkpoints} checkpoints came`;
+  return added.frames + added.checkpoints + added.marks === 0 ? 'nothing new' : `updated, ${counted(added.frames, 'frame')} and ${counted(added.checkpoints, 'checkpoint')} came`;
 }

@@ -16,7 +16,7 @@ import { limits, StillpointError, type BlobHash } from '../core/index.ts';
 import type { HostBinding, HostBindings, HostFacts, HostInspector, StandardStream } from './bindings.ts';
 import { compareChannelNames, type ChannelLimits, type ChannelSpec } from './channel-spec.ts';
 import { checkName, complain } from './parse-values.ts';
-import { checkManifest, isChannelName, type RunManifest, type RunUser } from './run-manifest.ts';
+import { byteLength, checkManifest, isChannelName, type RunManifest, type RunUser } from './run-manifest.ts';
 import type { ChannelSetting, LimitSetting, Place, RunSettings } from './settings.ts';
 
 const UNLIMITED: ChannelLimits = { gets: null, getBytes: null, puts: null, putBytes: null };
@@ -38,6 +38,8 @@ export interface DeclaredImage {
 export function declareRun(settings: RunSettings, host: HostInspector, image?: DeclaredImage): { readonly manifest: RunManifest; readonly bindings: HostBindings } {
   const { program } = settings;
   if (program === undefined || program === '') throw new StillpointError('E_USAGE', 'no program is given; say stillpoint run PROGRAM');
+  const programName = program.replace(/\/+$/, '').split('/').at(-1) || program;
+  if (byteLength(programName) > limits.NAME_BYTES_MAX) throw new StillpointError('E_PROGRAM_NOT_FOUND', `there is no program with a name of more than ${limits.NAME_BYTES_MAX} bytes`);
   const declared = new ChannelDeclarations(host, settings);
   for (const setting of settings.channels) declared.addSetting(setting);
   const programArguments = (settings.arguments ?? []).map((text) => declared.replaceArgument(text));
@@ -45,7 +47,7 @@ export function declareRun(settings: RunSettings, host: HostInspector, image?: D
   const channels = declared.finish();
   const manifest: RunManifest = {
     version: 1,
-    programName: program.replace(/\/+$/, '').split('/').at(-1) || program,
+    programName,
     arguments: [program, ...programArguments],
     environment: environmentOf([...image?.environment ?? [], ...settings.environment]),
     workingDirectory: settings.workingDirectory ?? '/',

@@ -3,7 +3,7 @@ export { compareChannelNames, type ChannelAccess, type ChannelLimits, type Chann
 export { encodeManifest, decodeManifest, manifestDigest, checkManifest, isChannelName, type ClockSetting, type EntropySetting, type RunManifest, type RunUser } from './run-manifest.ts';
 export type { CheckpointInterval, HostBinding, HostBindings, HostFacts, HostFileKind, HostInspector, KeepRule, StandardStream } from './bindings.ts';
 export { mergeSettings, type ChannelKind, type ChannelSetting, type HostSettings, type ImageSetting, type LimitSetting, type Place, type RunSettings } from './settings.ts';
-export { complain, parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseKeepRule, parseLimit, parseSize, parseVariable } from './parse-values.ts';
+export { complain, parseBinding, parseCap, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseKeepRule, parseLimit, parseSize, parseVariable } from './parse-values.ts';
 export { parseDirectory, parseEngine, parseImage, parseRunOptions, type RunOptionTexts } from './parse-options.ts';
 export { engineNamed, ENGINES, type EngineName } from './engine.ts';
 export { declareRun, type DeclaredImage } from './declare.ts';

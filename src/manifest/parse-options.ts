@@ -1,7 +1,7 @@
 /**
  * The options of `run` as texts, parsed to settings. Invariants: complaints are E_USAGE and name the option as the user typed it.
  */
-import { parseBinding, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseKeepRule, parseLimit, parseSchedule, parseSize, parseVariable, complain } from './parse-values.ts';
+import { parseBinding, parseCap, parseCheckpointInterval, parseClock, parseEntropy, parseKeepRule, parseLimit, parseMemory, parseSchedule, parseVariable, complain } from './parse-values.ts';
 import { engineNamed, ENGINES, type EngineName } from './engine.ts';
 import type { ChannelKind, ChannelSetting, HostSettings, Place, RunSettings } from './settings.ts';
 
@@ -44,11 +44,11 @@ export function parseRunOptions(texts: RunOptionTexts): RunSettings {
     ...defined('program', texts.program, (text) => text),
     ...(texts.program === undefined ? {} : { arguments: texts.arguments ?? [] }),
     environment: (texts.env ?? []).map((text) => parseVariable(text, option('env'))),
-    ...defined('workingDirectory', texts.cwd, (text) => parseDirectory(text, option('cwd'))),
+    ...defined('workingDirectory', texts.cwd, (text) => parseDirectory(text, option('workdir'))),
     ...defined('user', texts.user, (text) => parseUser(text, option('user'))),
     ...defined('entrypoint', texts.entrypoint, (text) => text),
-    ...defined('memoryBytes', texts.memory, (text) => parseSize(text, option('memory'))),
-    ...defined('maxInstructions', texts.maxInstructions, (text) => parseCount(text, option('max-instructions'))),
+    ...defined('memoryBytes', texts.memory, (text) => parseMemory(text, option('memory'))),
+    ...defined('maxInstructions', texts.maxInstructions, (text) => parseCap(text, option('max-instructions'))),
     ...defined('clock', texts.clock, (text) => parseClock(text, option('clock'))),
     ...defined('entropy', texts.entropy, (text) => parseEntropy(text, option('entropy'))),
     ...defined('schedule', texts.schedule, (text) => parseSchedule(text, option('schedule'))),

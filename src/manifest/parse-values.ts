@@ -6,7 +6,7 @@
 import { StillpointError } from '../core/index.ts';
 import type { CheckpointInterval, KeepRule } from './bindings.ts';
 import type { ChannelLimits } from './channel-spec.ts';
-import type { ClockSetting, EntropySetting } from './run-manifest.ts';
+import { brokenCapRule, brokenMemoryRule, type ClockSetting, type EntropySetting } from './run-manifest.ts';
 import type { Place, VariableSetting } from './settings.ts';
 
 const SIZE_UNITS: Readonly<Record<string, bigint>> = { '': 1n, K: 1n << 10n, M: 1n << 20n, G: 1n << 30n, T: 1n << 40n };
@@ -40,6 +40,22 @@ export function parseCount(text: string, place: Place): bigint {
   const count = scaled(text, COUNT_UNITS);
   if (count === undefined || count >= 2n ** 63n) throw complain(place, `${quote(text)} is not a count (42, 20K, 500M)`);
   return count;
+}
+
+/** Memory of a machine, in bytes. */
+export function parseMemory(text: string, place: Place): number {
+  const bytes = parseSize(text, place);
+  const rule = brokenMemoryRule(bytes);
+  if (rule !== undefined) throw complain(place, `${quote(text)} ${rule}`);
+  return bytes;
+}
+
+/** A cap on instructions. */
+export function parseCap(text: string, place: Place): bigint {
+  const cap = parseCount(text, place);
+  const rule = brokenCapRule(cap);
+  if (rule !== undefined) throw complain(place, `${quote(text)} ${rule}`);
+  return cap;
 }
 
 export function parseClock(text: string, place: Place): ClockSetting {

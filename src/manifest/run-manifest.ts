@@ -193,17 +193,28 @@ export function checkManifest(manifest: RunManifest): void {
     require(programPath.startsWith('/') && isText(programPath) && byteLength(programPath) < limits.PATH_BYTES_MAX, 'programPath', 'must be an absolute path');
     require(!programPath.endsWith('/'), 'programPath', 'must be the path of a file');
   }
-  const memory = manifest.memoryBytes;
-  require(memory >= limits.MEMORY_BYTES_MIN && memory <= limits.MEMORY_BYTES_MAX, 'memoryBytes', `must be from ${limits.MEMORY_BYTES_MIN / MEBIBYTE}M to ${Math.floor(limits.MEMORY_BYTES_MAX / MEBIBYTE)}M (${limits.MEMORY_BYTES_MAX} bytes)`);
-  require(Number.isInteger(memory / limits.PAGE_BYTES), 'memoryBytes', `must be a multiple of ${limits.PAGE_BYTES}`);
-  const cap = manifest.maxInstructions;
-  require(cap === null || (cap > 0n && cap <= INSTRUCTIONS_MAX), 'maxInstructions', 'must be positive and below 2^63');
+  const memoryRule = brokenMemoryRule(manifest.memoryBytes);
+  require(memoryRule === undefined, 'memoryBytes', memoryRule ?? '');
+  const capRule = manifest.maxInstructions === null ? undefined : brokenCapRule(manifest.maxInstructions);
+  require(capRule === undefined, 'maxInstructions', capRule ?? '');
   const { clock, entropy } = manifest;
   require(clock.kind !== 'virtual' || (clock.startNanoseconds >= 0n && clock.startNanoseconds <= CLOCK_START_MAX), 'clock', 'must start between 1970 and 2262');
   require(entropy.kind !== 'seed' || (entropy.seed >= 0n && entropy.seed <= SEED_MAX), 'entropy', 'must have a seed below 2^64');
   require(manifest.schedule === undefined || (manifest.schedule >= 0n && manifest.schedule <= SEED_MAX), 'schedule', 'must have a seed below 2^64');
   if (manifest.user !== undefined) checkUser(manifest.user);
   checkChannels(manifest.channels);
+}
+
+/** What is wrong with a size of memory; undefined when nothing is. */
+export function brokenMemoryRule(bytes: number): string | undefined {
+  const { MEMORY_BYTES_MIN, MEMORY_BYTES_MAX, PAGE_BYTES } = limits;
+  if (bytes < MEMORY_BYTES_MIN || bytes > MEMORY_BYTES_MAX) return `must be from ${MEMORY_BYTES_MIN / MEBIBYTE}M to ${Math.floor(MEMORY_BYTES_MAX / MEBIBYTE)}M (${MEMORY_BYTES_MAX} bytes)`;
+  return Number.isInteger(bytes / PAGE_BYTES) ? undefined : `must be a multiple of ${PAGE_BYTES}`;
+}
+
+/** The same for a cap on instructions. */
+export function brokenCapRule(instructions: bigint): string | undefined {
+  return instructions > 0n && instructions <= INSTRUCTIONS_MAX ? undefined : 'must be positive and below 2^63';
 }
 
 function checkUser({ uid, gid, groups }: RunUser): void {
@@ -250,7 +261,8 @@ function isText(text: string): boolean {
 
 const encoder = new TextEncoder();
 
-function byteLength(text: string): number {
+/** Bytes of a text in UTF-8. */
+export function byteLength(text: string): number {
   return encoder.encode(text).length;
 }
 

@@ -12,6 +12,8 @@ const PROGRAM_HEADER_BYTES = 56;
 const TYPE = { executable: 2, shared: 3 } as const;
 const SEGMENT = { load: 1, interpreter: 3, headers: 6, stack: 0x6474_e551 } as const;
 const FLAG = { execute: 1, write: 2, read: 4 } as const;
+/** Numbers of machines that a message calls by name (ELF gABI, e_machine). */
+const MACHINES: Readonly<Record<number, string>> = { 3: 'x86', 8: 'MIPS', 20: 'PowerPC', 21: 'PowerPC64', 22: 's390', 40: 'ARM', 62: 'x86-64', 183: 'AArch64', 243: 'RISC-V', 258: 'LoongArch' };
 /** Where a position-independent program goes (base of its address 0). */
 export const PIE_BASE = 0x40_0000;
 /** No segment needs more; larger alignments are nonsense in a 4 GiB space. */
@@ -87,9 +89,13 @@ function checkIdentity(bytes: Uint8Array, view: DataView, machine: number): void
   if (bytes[4] !== 2 || bytes[5] !== 1) fail('E_ELF_CLASS', 'the program is not 64-bit little-endian', { class: bytes[4] ?? 0, data: bytes[5] ?? 0 });
   if (bytes[6] !== 1 || view.getUint32(20, true) !== 1) fail('E_ELF_HEADER', 'the ELF version is not 1');
   const found = view.getUint16(18, true);
-  if (found !== machine) fail('E_ELF_MACHINE', `the program is for machine ${found}, this one is ${machine}`, { machine: found, expected: machine });
+  if (found !== machine) fail('E_ELF_MACHINE', `the program is for ${machineName(found)}, not for ${machineName(machine)}`, { machine: found, expected: machine });
   const type = view.getUint16(16, true);
   if (type !== TYPE.executable && type !== TYPE.shared) fail('E_ELF_KIND', 'the ELF file is an object, a core file or unknown, not a program', { type });
+}
+
+function machineName(machine: number): string {
+  return MACHINES[machine] ?? `machine ${machine}`;
 }
 
 /** An unsigned 64-bit field; beyond 2^53 it is rounded, which every check refuses. */

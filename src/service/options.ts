@@ -2,7 +2,7 @@
  * Options of services as people write them: times, sizes, places to listen at.
  * Invariant: what cannot be meant is E_USAGE and names the option. What this does NOT do: options of machines (manifest).
  */
-import { complain, parseCheckpointInterval, parseCount, parseSize, type Place } from '../manifest/index.ts';
+import { complain, parseCap, parseCheckpointInterval, parseSize, type Place } from '../manifest/index.ts';
 import type { Address } from './live/http-server.ts';
 import { REQUEST_BYTES_DEFAULT, TIMEOUT_MS_DEFAULT } from './service.ts';
 
@@ -35,7 +35,7 @@ export function parseServiceOptions(texts: ServiceTexts): ParsedServiceOptions {
   return {
     frame, addresses,
     timeoutMs: timeout === undefined ? TIMEOUT_MS_DEFAULT : parseTime(timeout),
-    maxInstructions: maxInstructions === undefined ? undefined : parseCount(maxInstructions, option('max-instructions')),
+    maxInstructions: maxInstructions === undefined ? undefined : parseCap(maxInstructions, option('max-instructions')),
     requestBytesMax: maxRequest === undefined ? REQUEST_BYTES_DEFAULT : parseRequestSize(maxRequest),
   };
 }

@@ -58,16 +58,26 @@ export async function openDeskStore(directory: string): Promise<StoreContext & {
   return { store, digests, identity: Buffer.from(store.get('meta', new TextEncoder().encode('format'))!).toString('hex') }; // Every store has it.
 }
 
-/** A fresh guest and its channels. Throws E_ELF_* and E_PROGRAM_*. */
+/** A fresh guest and its channels. Throws E_ELF_* and E_PROGRAM_*, which name the program. */
 export function bootGuest(manifest: RunManifest, parts: { readonly program: Uint8Array; readonly digests: Digests; readonly engine: EngineName; readonly image?: ImageTree | undefined }): { readonly guest: Guest; readonly channels: ChannelSet } {
   const channels = new ChannelSet(manifest.channels, parts.digests);
-  const guest = Guest.boot({
+  const guest = ofProgram(manifest, () => Guest.boot({
     image: parts.image, isInImage: manifest.programPath !== undefined,
     ...machineOptions(manifest, parts.engine), channels, program: parts.program,
     argv: manifest.arguments.map(byteString), environment: manifest.environment.map(byteString), workingDirectory: byteString(manifest.workingDirectory),
     schedule: manifest.schedule, user: manifest.user, makesWorkingDirectory: manifest.makesWorkingDirectory, memoryBytes: manifest.memoryBytes, programPath: byteString(manifest.programPath ?? `/bin/${manifest.programName}`),
-  });
+  }));
   return { guest, channels };
+}
+
+/** What is wrong with a program's file, with the name of the program. */
+function ofProgram<Result>({ programName }: RunManifest, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof StillpointError) || !error.code.startsWith('E_ELF_')) throw error;
+    throw new StillpointError(error.code, `${programName}: ${error.message}`, { data: error.data, cause: error });
+  }
 }
 
 /** The guest of a snapshot, with the digests its channels had. */

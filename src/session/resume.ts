@@ -9,7 +9,7 @@
 import { StillpointError } from '../core/index.ts';
 import type { HostPort } from '../channel/index.ts';
 import { InputIndex } from '../journal/index.ts';
-import { decodeManifest, parseBinding, parseCheckpointInterval, parseCount, parseKeepRule, type KeepRule, type Place, type RunManifest } from '../manifest/index.ts';
+import { decodeManifest, parseBinding, parseCap, parseCheckpointInterval, parseKeepRule, type KeepRule, type Place, type RunManifest } from '../manifest/index.ts';
 import type { Guest } from '../posix/index.ts';
 import { listCheckpoints, openRun, owned, readOwnerRecord, readRun, recover, type CheckpointRecord, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { capturesOf, withBesideStore } from './beside-store.ts';
@@ -185,7 +185,7 @@ function readWishes(request: ResumeRequest): Wishes {
     have, bind: new Map(request.bind.map((text) => parseBinding(text, place('bind'))).map(({ name, file }) => [name, file])),
     policy: request.checkpointEvery === undefined ? undefined : parseCheckpointInterval(request.checkpointEvery, place('checkpoint-every')),
     keepCheckpoints: request.keepCheckpoints === undefined ? undefined : parseKeepRule(request.keepCheckpoints, place('keep-checkpoints')),
-    maxInstructions: request.maxInstructions === undefined ? undefined : parseCount(request.maxInstructions, place('max-instructions')),
+    maxInstructions: request.maxInstructions === undefined ? undefined : parseCap(request.maxInstructions, place('max-instructions')),
     engine: request.engine ?? ENGINE_DEFAULT, exportLayer: request.exportLayer,
   };
 }

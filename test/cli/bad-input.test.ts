@@ -60,6 +60,8 @@ describe('programs that cannot be run', () => {
   ])('%s', (kind, codes, status) => {
     const seen = bench.stillpoint(['run', '--out', `o=${bench.path(`made-${kind}`)}`, program(kind)]);
     expect(codes).toContain(complaint(seen));
+    expect(seen.stderr).toContain(kind === 'device' ? '/dev/null' : `bad-${kind}`);
+    if (kind === 'native') expect(seen.stderr).toContain('for x86-64, not for RISC-V');
     expect(seen).toMatchObject({ status, stdout: '' });
     expect(existsSync(bench.path(`made-${kind}`))).toBe(false);
     expect(bench.hasStore()).toBe(false);
@@ -68,7 +70,7 @@ describe('programs that cannot be run', () => {
 
 describe('wishes that cannot be met', () => {
   it.each<[string, string[], string]>([
-    ['an unknown option', ['--frobnicate'], 'E_USAGE'], ['an engine that is none', ['--engine', 'steam'], 'E_USAGE'], ['a wrong size', ['--memory', '12Q'], 'E_USAGE'], ['a tiny memory', ['--memory', '4096'], 'E_USAGE E_MANIFEST'],
+    ['an unknown option', ['--frobnicate'], 'E_USAGE'], ['an engine that is none', ['--engine', 'steam'], 'E_USAGE'], ['a wrong size', ['--memory', '12Q'], 'E_USAGE'], ['a tiny memory', ['--memory', '4096'], 'E_USAGE'], ['a store without a name', ['--store', ''], 'E_USAGE'], ['a report without a name', ['--report', ''], 'E_USAGE'],
     ['a wrong clock', ['--clock', 'sundial'], 'E_USAGE'], ['a wrong seed', ['--entropy', 'seed:x'], 'E_USAGE'], ['a wrong interval', ['--checkpoint-every', 'often'], 'E_USAGE'],
     ['a channel without file', ['--in', 'a'], 'E_USAGE'], ['a channel with a wrong name', ['--in', 'a/b=/dev/null'], 'E_USAGE'], ['a missing input', ['--in', 'a=/no/such/file'], 'E_CHANNEL_OPEN'],
     ['an input that is a directory', ['--in', 'a=/tmp'], 'E_CHANNEL_OPEN'], ['an output in no directory', ['--out', 'a=/no/such/dir/file'], 'E_CHANNEL_OPEN'],
@@ -111,7 +113,7 @@ describe('nothing is left half done', () => {
 });
 
 describe('a mistake of the command line is one line with a code', () => {
-  it.each([[['frobnicate']], [['resume']], [['rm']], [['cc']], [['replay', '--jobs']], [['ls', 'too', 'many']], [['help', 'frobnicate']], [['image', 'help', 'frobnicate']]])('%j', (words) => {
+  it.each([[['frobnicate']], [['resume']], [['rm']], [['cc']], [['replay', '--jobs']], [['ls', 'too', 'many']], [['help', 'frobnicate']], [['image', 'help', 'frobnicate']], [['help', 'image', 'frobnicate']]])('%j', (words) => {
     const seen = bench.stillpoint(words);
     expect([complaint(seen), seen.status, seen.stdout]).toEqual(['E_USAGE', 125, '']);
     expect(seen.stderr.trimEnd()).not.toContain('\n');
@@ -124,6 +126,24 @@ describe('a mistake of the command line is one line with a code', () => {
       const seen = bench.stillpoint(['export', ...more, '--store', store, 'told', '/proc/no-such/told.stillpoint']);
       expect([complaint(seen), seen.status, seen.stdout, seen.stderr.includes('aside')]).toEqual(['E_HOST_FILE', 125, '', false]);
     }
+  });
+
+  it('help of a command in a group is the help of that command', () => {
+    expect(bench.stillpoint(['help', 'image', 'ls']).stdout).toMatch(/^Usage: stillpoint image ls /);
+  });
+
+  it('--json makes one line of JSON of it, also where the options are wrong', () => {
+    const none = bench.path('no-store');
+    for (const [words, code] of [[['ls', '--json', '--store', none], 'E_STORE_OPEN'], [['fsck', '--json', '--store', none], 'E_STORE_OPEN'], [['image', 'ls', '--json', '--frobnicate'], 'E_USAGE']] as const) {
+      const seen = bench.stillpoint(words);
+      expect([seen.status, seen.stdout, JSON.parse(seen.stderr)]).toEqual([125, '', expect.objectContaining({ code, message: expect.any(String) })]);
+    }
+    expect(complaint(bench.stillpoint(['run', bench.path('nowhere.elf'), '--json']))).toBe('E_PROGRAM_NOT_FOUND'); // That one is the program's.
+  });
+
+  it('--json of a run that reached its cap is the report and nothing else', () => {
+    const seen = bench.stillpoint(['run', '--ephemeral', '--json', '--max-instructions', '10', hello]);
+    expect([seen.status, JSON.parse(seen.stderr)]).toEqual([124, expect.objectContaining({ outcome: { kind: 'capped', cap: 'instructions' } })]);
   });
 
   it('plan says which programs are not there', () => {

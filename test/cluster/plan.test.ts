@@ -159,7 +159,7 @@ describe('refusals name file, line and field', () => {
     ['a bad group name', 'groups:\n  "a b": { program: p }', /groups\.a b: 'a b' is not a group name/],
     ['a bad cluster name', 'name: "x.y"\ngroups:\n  a: { program: p }', /job\.yaml:2: name: 'x\.y' is not a cluster name/],
     ['a bad size', 'groups:\n  a: { program: p, memory: lots }', /job\.yaml:3: groups\.a\.memory/],
-    ['more memory than an address space', 'groups:\n  a: { program: p }\n  b: { program: p, memory: 8G }', /job\.yaml:4: groups\.b\.memory: must be from 2M to 4079M/],
+    ['more memory than an address space', 'groups:\n  a: { program: p }\n  b: { program: p, memory: 8G }', /job\.yaml:4: groups\.b\.memory: '8G' must be from 2M to 4079M/],
     ['arguments that are too long', `groups:\n  a: { program: p, arguments: [${'x'.repeat(3_000_000)}] }`, /job\.yaml:3: groups\.a\.arguments: must have at most/],
     ['a bad clock', 'groups:\n  a: { program: p, clock: noon }', /job\.yaml:3: groups\.a\.clock: 'noon' is not a clock/],
     ['replicas that read the host\'s clock', 'groups:\n  a: { program: p, replicas: 3, clock: recorded }', /job\.yaml:3: groups\.a\.clock: replicas that read the host's clock differ/],

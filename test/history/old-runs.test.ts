@@ -44,7 +44,7 @@ function resumes(store: readonly string[], name: string): void {
 it.each(isSlow ? [1, 2, 3, 4, 5, 6, 7] : [1, 3, 5, 7])('a run in a store of version %i', (version) => {
   const store = storeOf(version);
   expect(ok(['ls', ...store])).toMatch(/job +ended +cap instructions +300 k +5/);
-  expect(ok(['fsck', ...store])).toMatch(/1 runs, 5 checkpoints, 18 frames, .*: sound\n$/);
+  expect(ok(['fsck', ...store])).toMatch(/1 run, 5 checkpoints, 18 frames, .*: sound\n$/);
   const [whole, late] = [['replay', 'job', '--no-outputs', ...store], ['replay', 'job', '--from', '1', '--no-outputs', ...store]];
   if (version >= 4) expect(ok(whole!)).toContain('identical');
   else expect(complaint(bench.stillpoint(whole!))).toBe('E_DIVERGED_ROOT');
@@ -55,7 +55,7 @@ it.each(isSlow ? [1, 2, 3, 4, 5, 6, 7] : [1, 3, 5, 7])('a run in a store of vers
   expect(ok(['import', `v${version}.stillpoint`, ...other])).toContain('18 frames, up to checkpoint 5');
   expect(ok(['fsck', ...other])).toContain(': sound');
   ok(['gc', '--keep-last', '2', ...store]);
-  expect(ok(['fsck', ...store])).toMatch(/1 runs, 2 checkpoints, 18 frames, .*: sound\n$/);
+  expect(ok(['fsck', ...store])).toMatch(/1 run, 2 checkpoints, 18 frames, .*: sound\n$/);
   if (version === 1) return expect(complaint(bench.stillpoint(['resume', 'job', '--max-instructions', '1G', ...store]))).toBe('E_STATE_FORMAT');
   resumes(store, `v${version}`);
   resumes(other, `other-${version}`);

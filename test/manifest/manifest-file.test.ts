@@ -68,6 +68,7 @@ const REFUSED: readonly (readonly [rule: string, text: string, message: string])
   ['no version', 'program: x', ':1: version: is missing'],
   ['a later version', '# one\nversion: 2', ':2: version: '],
   ['a version as text', 'version: "1"', ':1: version: '],
+  ['too little memory', 'version: 1\nprogram: p\nmemory: 1M', ":3: memory: '1M' must be from 2M"],
   ['a size that is none', 'version: 1\nprogram: p\nmemory: 12Q', ':3: memory: '],
   ['a size with an octal look', 'version: 1\nmemory: "010"', ':2: memory: \'010\' is not a size'],
   ['a negative size', 'version: 1\nmemory: -5', ':2: memory: '],

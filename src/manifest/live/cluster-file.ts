@@ -8,7 +8,7 @@ import type { ChannelLimits } from '../channel-spec.ts';
 import { AGENT_PORT_DEFAULT, LOCAL_HOST, type ClusterChannel, type ClusterGroup, type ClusterHostSetting, type ClusterSettings } from '../cluster-settings.ts';
 import type { ChannelKind } from '../settings.ts';
 import { parseDirectory, parseImage, parseUser } from '../parse-options.ts';
-import { checkName, complain, parseCheckpointInterval, parseCount, parseSize } from '../parse-values.ts';
+import { checkName, complain, parseCap, parseCheckpointInterval, parseCount, parseMemory, parseSize } from '../parse-values.ts';
 import { clusterFileSchema, type ClusterFile } from './cluster-schema.ts';
 import { ManifestDocument, readManifestText } from './manifest-document.ts';
 
@@ -67,8 +67,8 @@ function toGroup(name: string, group: ClusterFile['groups'][string], document: D
     replicas: group.replicas ?? 1,
     workingDirectory: group.workingDirectory === undefined ? undefined : parseDirectory(group.workingDirectory, place('workingDirectory')),
     user: group.user === undefined ? undefined : parseUser(String(group.user), place('user')),
-    memoryBytes: group.memory === undefined ? undefined : parseSize(String(group.memory), place('memory')),
-    maxInstructions: group.maxInstructions === undefined ? undefined : parseCount(String(group.maxInstructions), place('maxInstructions')),
+    memoryBytes: group.memory === undefined ? undefined : parseMemory(String(group.memory), place('memory')),
+    maxInstructions: group.maxInstructions === undefined ? undefined : parseCap(String(group.maxInstructions), place('maxInstructions')),
     clock: group.clock,
     entropy: group.entropy,
     files: Object.entries(group.files ?? {}).map(([channel, file]) => {

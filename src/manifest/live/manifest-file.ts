@@ -3,7 +3,7 @@
  * Invariants: every complaint is E_MANIFEST, one line, with file, line and field; unknown and repeated keys are complaints.
  * Paths in the file are relative to the file. What this does NOT do: look at the host beyond reading this one file.
  */
-import { checkName, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseKeepRule, parseSchedule, parseSize } from '../parse-values.ts';
+import { checkName, parseCap, parseCheckpointInterval, parseClock, parseCount, parseEntropy, parseKeepRule, parseMemory, parseSchedule, parseSize } from '../parse-values.ts';
 import { parseDirectory, parseImage, parseUser } from '../parse-options.ts';
 import type { ChannelLimits } from '../channel-spec.ts';
 import type { ChannelKind, ChannelSetting, HostSettings, ImageSetting, LimitSetting, LiveSetting, RunSettings } from '../settings.ts';
@@ -45,8 +45,8 @@ function toSettings(file: ManifestFile, document: ManifestDocument<ManifestFile>
     ...(file.workingDirectory === undefined ? {} : { workingDirectory: parseDirectory(file.workingDirectory, document.place(['workingDirectory'])) }),
     ...(file.user === undefined ? {} : { user: parseUser(String(file.user), document.place(['user'])) }),
     ...(file.entrypoint === undefined ? {} : { entrypoint: file.entrypoint }),
-    ...(file.memory === undefined ? {} : { memoryBytes: parseSize(String(file.memory), document.place(['memory'])) }),
-    ...(file.maxInstructions === undefined ? {} : { maxInstructions: parseCount(String(file.maxInstructions), document.place(['maxInstructions'])) }),
+    ...(file.memory === undefined ? {} : { memoryBytes: parseMemory(String(file.memory), document.place(['memory'])) }),
+    ...(file.maxInstructions === undefined ? {} : { maxInstructions: parseCap(String(file.maxInstructions), document.place(['maxInstructions'])) }),
     ...(file.clock === undefined ? {} : { clock: parseClock(file.clock, document.place(['clock'])) }),
     ...(file.schedule === undefined ? {} : { schedule: parseSchedule(file.schedule, document.place(['schedule'])) }),
     ...(file.entropy === undefined ? {} : { entropy: parseEntropy(file.entropy, document.place(['entropy'])) }),
