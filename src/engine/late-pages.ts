@@ -24,6 +24,8 @@ export class LatePages {
   readonly #source: PageSource;
   /** One byte a page: LATE and the rights it will have; 0: it is here. */
   readonly #marks: Uint8Array;
+  /** No page has come yet: rights are given to whole ranges at once, as the first thing that a restore does to each mapping. */
+  #isWhole = true;
 
   /** All pages below `limit` are late. */
   constructor(source: PageSource, limit: number) {
@@ -38,6 +40,10 @@ export class LatePages {
   /** Sets the rights that the late ones of [first, first + count) will have; whether all of them are late. */
   setRights(first: number, count: number, rights: number): boolean {
     const marks = this.#marks;
+    if (this.#isWhole && first >= BIAS / limits.PAGE_BYTES) {
+      marks.fill(LATE | rights, first, first + count);
+      return true;
+    }
     let late = 0;
     for (let page = first; page < first + count; page++) {
       if ((marks[page]! & LATE) === 0) continue;
@@ -56,6 +62,7 @@ export class LatePages {
   take(page: number): number {
     const rights = this.#marks[page]! & ~LATE;
     this.#marks[page] = 0;
+    this.#isWhole = false;
     return rights;
   }
 
