@@ -1,5 +1,5 @@
 // Every small C program at one optimisation level, in every mode: the same stdout and the same end as under qemu-riscv64; one instruction count and one root for all
-// modes. STILLPOINT_PROGRAM=NAME runs one program only. Code of -O2 runs in the modes that are not the same twice over (modes.ts), that of the other levels translated, half of the programs of each.
+// modes. STILLPOINT_PROGRAM=NAME runs one program only. Code of -O2 runs in the modes of a suite (modes.ts), that of the other levels translated, half of the programs of each.
 // STILLPOINT_SLOW=1, or a single program: all, in all modes, and the same bytes from the program as built for the host. Each level has a test file of its own (c-programs-o0.test.ts, …), so that they share the cores of a small machine.
 // Does NOT say which levels there are (test/guests/build.ts).
 import { readFileSync } from 'node:fs';

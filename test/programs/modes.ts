@@ -7,8 +7,9 @@
 //   translated hot code as WebAssembly, hot meaning four times, each processor for itself
 //   restored  captured at growing counts, restored from the store, continued (session-modes.ts)
 //   replayed  recorded by the session's loop, verified from the journal (session-modes.ts)
+//   recorded  the same, recorded with code translated as in `translated`, verified by the WebAssembly interpreter: three modes in one, for suites that everybody waits for
 //
-// The last two translate as well, and as runs do: what one processor has translated, the later ones take (of the job, or of all jobs that share).
+// Restored and replayed translate as well, and as runs do: what one processor has translated, the later ones take (of the job, or of all jobs that share).
 // The guest starts in /home/guest with the job's files there, an environment with PATH only, clock zero, seed 1.
 // Does NOT use the host's files.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -59,11 +60,11 @@ export interface ModeResult {
   readonly root: Root;
 }
 
-export type Mode = 'whole' | 'sliced' | 'wasm' | 'translated' | 'restored' | 'replayed';
-/** The modes that exist, the plainest first: others are compared with it. */
+export type Mode = 'whole' | 'sliced' | 'wasm' | 'translated' | 'restored' | 'replayed' | 'recorded';
+/** The modes that exist but for `recorded`, the plainest first: others are compared with it. */
 export const allModes: readonly Mode[] = ['whole', 'sliced', 'wasm', 'translated', 'restored', 'replayed'];
-/** Those of a suite; without STILLPOINT_SLOW=1 not `whole`, which is the interpreter of `sliced` again, the slowest of all: other modes run to the end in one call. */
-export const modes: readonly Mode[] = process.env['STILLPOINT_SLOW'] === '1' ? allModes : allModes.filter((mode) => mode !== 'whole');
+/** Those of a suite; without STILLPOINT_SLOW=1 every engine once: `whole` is the interpreter of `sliced` again, and `recorded` has the others in it. */
+export const modes: readonly Mode[] = process.env['STILLPOINT_SLOW'] === '1' ? allModes : ['sliced', 'restored', 'recorded'];
 
 enableWasmFeatures();
 const memoryBytesDefault = 256 * 1024 * 1024;
@@ -78,13 +79,15 @@ export const workingDirectory = '/home/guest';
 /** Runs a job in a mode. Throws an Error when the machine stops for any reason but the program's end. */
 export async function runInMode(mode: Mode, job: ModeJob): Promise<ModeResult> {
   const sharing = translating(riscv64, { hotLimit: Math.max(job.hotLimit ?? 0, LESS_EAGER), store: job.translations ?? new SharedTranslations() });
+  const eager = translating(riscv64, { hotLimit: Math.max(job.hotLimit ?? 0, EAGER) });
   switch (mode) {
     case 'whole': return resultOf(runGuest(job.program, optionsOf(job, 1_000_000_000)));
     case 'sliced': return resultOf(runGuest(job.program, optionsOf(job, slices())));
     case 'wasm': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_003), isa: inWasm }));
-    case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa: translating(riscv64, { hotLimit: Math.max(job.hotLimit ?? 0, EAGER) }) }));
+    case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa: eager }));
     case 'restored': return resultOf(await runRestored(job.program, { ...optionsOf(job, 0), isa: sharing }));
     case 'replayed': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa: sharing }));
+    case 'recorded': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa: eager }, inWasm));
     default: return mode satisfies never;
   }
 }

@@ -78,8 +78,8 @@ function restore(store: MemoryStore, root: Root, from: { readonly channels: Chan
   return { guest, channels, snapshots };
 }
 
-/** Records, then replays from the journal; throws when the replay differs anywhere. The recorded run's result comes back. */
-export async function runReplayed(program: Uint8Array, options: RunOptions): Promise<GuestResult & { readonly root: string }> {
+/** Records, then replays from the journal, by `replaying` if it is given; throws when the replay differs anywhere. The recorded run's result comes back. */
+export async function runReplayed(program: Uint8Array, options: RunOptions, replaying = options.isa ?? riscv64): Promise<GuestResult & { readonly root: string }> {
   const context = { store: new MemoryStore(), digests };
   const channels = standardChannels();
   const guest = bootGuest(program, options, channels);
@@ -96,7 +96,7 @@ export async function runReplayed(program: Uint8Array, options: RunOptions): Pro
   const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: { kind: 'instructions', count: CHECKPOINT_EVERY }, maxInstructions: undefined, hooks: {}, monotonicMs: () => performance.now() });
   const end = await driver.drive();
   if (end.kind !== 'ended' || end.outcome.kind === 'capped') throw new Error(`the recorded run ended with ${JSON.stringify(end)}`);
-  await replay(context, program, options);
+  await replay(context, program, { ...options, isa: replaying });
   const stop = { kind: 'ended', outcome: end.outcome } as const;
   return { stdout: Buffer.from(sinks.stdout.bytes).toString('latin1'), stderr: Buffer.from(sinks.stderr.bytes).toString('latin1'), stdoutBytes: sinks.stdout.bytes, stop, outcome: describeStop(stop), retired: guest.retired, guest, root: end.root ?? 'none' };
 }
