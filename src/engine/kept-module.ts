@@ -63,8 +63,8 @@ export function hasGrown(bytes: number, before: number): boolean {
   return bytes > before + before / GROWTH_PART;
 }
 
-/** Of the engine's own: there is one for each size of machine. */
-const MODULES_MAX = 8;
+/** Of the engine's own: there are three for each size of machine. */
+const MODULES_MAX = 24;
 
 /** The engine's own modules, by names that say all that they depend on. What was kept is looked at when the first one is wanted. */
 export class EngineModules {
@@ -101,3 +101,6 @@ export class EngineModules {
     return (this.#kept = new Map([...[...before].filter(([name]) => !now.has(name)).slice(-MODULES_MAX), ...now]));
   }
 }
+
+/** What is shared by all machines of the process that are given no other. */
+export const processModules = new EngineModules();

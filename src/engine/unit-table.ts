@@ -9,9 +9,9 @@
  * What this does NOT do: run units, or count (translator.ts).
  */
 import { assert, limits } from '../core/index.ts';
-import { CodeCache, driverModule, FunctionStarts, liftBatch, PAGE_FLAG, relayModule, TARGETS, unitExtent, type Batch, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
+import { CodeCache, driverModule, FunctionStarts, liftBatch, PAGE_FLAG, relayModule, TARGETS, unitExtent, type Batch, type DriverLayout, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
-import type { Units } from './kept-module.ts';
+import { processModules, type Units } from './kept-module.ts';
 import { VM_OFFSET } from './linear-memory.ts';
 import type { GuestMemory } from './memory.ts';
 import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, tablePagesOf, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
@@ -114,7 +114,7 @@ export class UnitTable {
     this.#targets = new Int32Array(memory.buffer, this.layout.targets, TARGETS * 2);
     this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE_FIRST });
     this.#imports = { e: { memory: memory.wasmMemory, table: this.#table, ...helpers } };
-    const driver = this.#instantiate(driverModule(this.layout));
+    const driver = new WebAssembly.Instance(this.#ownModule('driver', driverModule), this.#imports);
     this.#stub = driver.exports['stub'];
     this.enter = driver.exports['enter'] as Enter; // What the module exports under this name.
     for (let slot = 0; slot < TABLE_SIZE_FIRST; slot++) this.#table.set(slot, this.#stub);
@@ -304,13 +304,16 @@ export class UnitTable {
     else users.add(batch);
   }
 
-  #instantiateRelay(loop: Loop): Relay {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(relayModule(this.layout)), { e: { memory: this.#memory.wasmMemory, table: this.#table, loop } });
-    return exports['relay'] as Relay; // What the module exports under this name.
+  /** One of the engine's own that depends on nothing but the driver's part of the layout: made once for all machines of one size. */
+  #ownModule(name: string, make: (layout: DriverLayout) => Uint8Array): WebAssembly.Module {
+    const { memoryPages, registers, outcome, tableSize, margin } = this.layout;
+    const layout: DriverLayout = { memoryPages, registers, outcome, tableSize, margin };
+    return (this.#store?.engine() ?? processModules).open(`${name} ${JSON.stringify(layout)}`, () => make(layout)).module;
   }
 
-  #instantiate(bytes: Uint8Array): WebAssembly.Instance {
-    return new WebAssembly.Instance(new WebAssembly.Module(bytes), this.#imports);
+  #instantiateRelay(loop: Loop): Relay {
+    const { exports } = new WebAssembly.Instance(this.#ownModule('relay', relayModule), { e: { memory: this.#memory.wasmMemory, table: this.#table, loop } });
+    return exports['relay'] as Relay; // What the module exports under this name.
   }
 
   #slotOf(address: number): number {

@@ -6,5 +6,5 @@ export {
 export {
   AREA_BYTES_MAX, AREA_BYTES_MIN, CodeCache, driverModule, FunctionStarts, fusedProbeModule, LEAVE, liftBatch, loopModule, NEVER_HOT, OUTCOME, PAUSE, ProfilingInterpreter, REASON,
   relayModule, returnTarget, riscv64, TARGETS, unitExtent, WasmInterpreter,
-  type Batch, type ColdInterpreter, type HotEntry, type LiftedUnit, type Loop, type LoopLayout, type Nesting, type Pause, type Relay, type UnitLayout,
+  type Batch, type ColdInterpreter, type HotEntry, type LiftedUnit, type Loop, type LoopLayout, type Nesting, type Pause, type Relay, type DriverLayout, type UnitLayout,
 } from './riscv/index.ts';

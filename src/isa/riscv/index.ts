@@ -16,5 +16,5 @@ export { PAUSE, ProfilingInterpreter, type ColdInterpreter, type Nesting, type P
 export { relayModule } from './relay.ts';
 export { AREA_BYTES_MAX, AREA_BYTES_MIN, loopModule, WasmInterpreter, type Loop, type LoopLayout, type Relay } from './wasm-interpreter/index.ts';
 export {
-  CodeCache, driverModule, FunctionStarts, fusedProbeModule, LEAVE, liftBatch, OUTCOME, REASON, returnTarget, TARGETS, unitExtent, type Batch, type HotEntry, type LiftedUnit, type UnitLayout,
+  CodeCache, driverModule, FunctionStarts, fusedProbeModule, LEAVE, liftBatch, OUTCOME, REASON, returnTarget, TARGETS, unitExtent, type Batch, type HotEntry, type LiftedUnit, type DriverLayout, type UnitLayout,
 } from './lift/index.ts';

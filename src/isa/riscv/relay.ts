@@ -16,7 +16,7 @@ import { ModuleBuilder, OP, TYPE, CodeWriter } from '../../wasm/index.ts';
 import { CONTROL, controlAddress } from '../cpu.ts';
 import { STACK_POINTER } from './lift/facts.ts';
 import { ARGUMENT, pushRegister, takeResult } from './lift/handover.ts';
-import { LEFT as UNIT_LEFT, UNIT_TYPE, type UnitLayout } from './lift/layout.ts';
+import { LEFT as UNIT_LEFT, UNIT_TYPE, type DriverLayout } from './lift/layout.ts';
 import { ON } from './wasm-interpreter/handlers.ts';
 import { LEFT, STATE } from './wasm-interpreter/layout.ts';
 import { FIELD } from './wasm-interpreter/loop-writer.ts';
@@ -30,7 +30,7 @@ export const CHUNK = 1 << 18;
 const LOCAL = { left: 0, reserve: 1, depth: 2, back: 3, chunk: 4, reason: 5, slot: 6, fuel: 7, translated: 8, next: 9, stack: 10, argument: 11 } as const;
 
 /** Bytes of the module: imports the loop, exports `relay`. */
-export function relayModule(layout: Pick<UnitLayout, 'registers' | 'outcome' | 'memoryPages' | 'tableSize' | 'margin'>): Uint8Array {
+export function relayModule(layout: DriverLayout): Uint8Array {
   const module = new ModuleBuilder();
   const loop = module.importFunction('e', 'loop', { parameters: [TYPE.i32, TYPE.i32], results: [TYPE.i32] });
   module.importMemory('e', 'memory', { minimum: layout.memoryPages, maximum: layout.memoryPages });
@@ -41,10 +41,9 @@ export function relayModule(layout: Pick<UnitLayout, 'registers' | 'outcome' | '
   return module.finish();
 }
 
-type Layout = Pick<UnitLayout, 'registers' | 'outcome' | 'margin'>;
 interface Functions { readonly loop: number; readonly unitType: number }
 
-function relayBody(layout: Layout, functions: Functions): CodeWriter {
+function relayBody(layout: DriverLayout, functions: Functions): CodeWriter {
   const code = new CodeWriter();
   code.open(OP.block, TYPE.empty); // Out.
   code.open(OP.loop, TYPE.empty);
@@ -69,7 +68,7 @@ function setReason(code: CodeWriter, reason: number): void {
   code.i32Const(reason); code.localSet(LOCAL.reason);
 }
 
-function runLoop(code: CodeWriter, { registers }: Layout, { loop }: Functions): void {
+function runLoop(code: CodeWriter, { registers }: DriverLayout, { loop }: Functions): void {
   code.localGet(LOCAL.left); code.i32Const(CHUNK); code.localGet(LOCAL.left); code.i32Const(CHUNK); code.op(OP.i32LtS); code.op(OP.select); code.localTee(LOCAL.chunk);
   code.i32Const(0); code.call(loop); code.localSet(LOCAL.reason);
   code.localGet(LOCAL.left); code.localGet(LOCAL.chunk); code.op(OP.i32Sub);
@@ -78,7 +77,7 @@ function runLoop(code: CodeWriter, { registers }: Layout, { loop }: Functions): 
 }
 
 /** Goes on where the loop has met the mark of a unit for which there is fuel, and that is not where the relay ends. */
-function findUnit(code: CodeWriter, { registers, margin }: Layout): void {
+function findUnit(code: CodeWriter, { registers, margin }: DriverLayout): void {
   code.i32Const(0); code.access(OP.i32Load, 2, registers + STATE.record); code.localTee(LOCAL.slot);
   code.access(OP.i32Load8u, 0, 0); code.i32Const(ON.enter); code.op(OP.i32Ne); outIf(code);
   code.localGet(LOCAL.slot); code.access(OP.i32Load, 2, FIELD.rd); code.localTee(LOCAL.slot); code.op(OP.i32Eqz); outIf(code);
@@ -88,7 +87,7 @@ function findUnit(code: CodeWriter, { registers, margin }: Layout): void {
 }
 
 /** Calls the unit with `chunk` fuel; goes on where it comes back in order, with budget left. */
-function runUnit(code: CodeWriter, layout: Layout, { unitType }: Functions): void {
+function runUnit(code: CodeWriter, layout: DriverLayout, { unitType }: Functions): void {
   const { registers, margin } = layout;
   code.localGet(LOCAL.chunk); code.localGet(LOCAL.depth); pushPc(code, registers);
   pushRegister(code, layout, STACK_POINTER); code.localTee(LOCAL.stack); pushRegister(code, layout, ARGUMENT);

@@ -13,19 +13,23 @@
 import { TYPE, type Signature } from '../../../wasm/index.ts';
 import type { FunctionStarts } from './function-starts.ts';
 
-/** Where the driver keeps things, as bytes of the linear memory. */
-export interface UnitLayout {
+/** Where the driver keeps things, as bytes of the linear memory: all that its own modules depend on. */
+export interface DriverLayout {
   readonly memoryPages: number;
   /** The register block (CPU_STATE_OFFSET). */
   readonly registers: number;
-  readonly pageFlags: number;
   /** The outcome area: OUTCOME, 24 bytes. */
   readonly outcome: number;
-  /** (tag, slot) pairs of words, direct-mapped by pc >>> 1. */
-  readonly targets: number;
   readonly tableSize: number;
   /** Instructions that may retire between two looks at the fuel; the driver keeps that many back. */
   readonly margin: number;
+}
+
+/** What units need besides. */
+export interface UnitLayout extends DriverLayout {
+  readonly pageFlags: number;
+  /** (tag, slot) pairs of words, direct-mapped by pc >>> 1. */
+  readonly targets: number;
   /** The host has a fused multiply-add in WebAssembly, proved by a test. */
   readonly hasFused: boolean;
   /** Table slot of a static target. */

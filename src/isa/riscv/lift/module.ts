@@ -15,7 +15,7 @@ import { makePlan, type HotEntry, type Plan } from './extent.ts';
 import { isCalling, type Graph } from './graph.ts';
 import { ASTRAY_TYPE, astrayBody, findDisplacements, LATE_LOCALS, LATE_TYPE, lateBody, pushRegister, storePassed, takeResult, ARGUMENT, packResult } from './handover.ts';
 import { STACK_POINTER } from './facts.ts';
-import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type UnitLayout } from './layout.ts';
+import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type DriverLayout, type UnitLayout } from './layout.ts';
 import { findLiveness } from './liveness.ts';
 import { coveredLoads } from './shared-checks.ts';
 import { coveredInStrip, widenTight } from './strip-rounds.ts';
@@ -91,7 +91,7 @@ function addOwnFunctions(module: ModuleBuilder, layout: UnitLayout): void {
   }
 }
 
-function newModule(layout: UnitLayout): ModuleBuilder {
+function newModule(layout: DriverLayout): ModuleBuilder {
   const module = new ModuleBuilder();
   for (const [name, signature] of IMPORTS) module.importFunction('e', name, signature);
   module.importMemory('e', 'memory', { minimum: layout.memoryPages, maximum: layout.memoryPages });
@@ -216,7 +216,7 @@ function makeMap(numbers: ReadonlyMap<number, number>, layout: UnitLayout): Plac
  * Two functions of the driver's side. `stub`, in every empty slot: hands its address to `cold`, the import that runs code without a unit as a call.
  * `enter` (fuel, depth, pc, slot) -> how the unit came back: 0 control.pc says where to go on, 1 it left (outcome words), 2 as 0, but look first.
  */
-export function driverModule(layout: UnitLayout): Uint8Array {
+export function driverModule(layout: DriverLayout): Uint8Array {
   const module = newModule(layout);
   const cold = IMPORTS.findIndex(([name]) => name === 'cold');
   const unitType = module.type(UNIT_TYPE);
@@ -229,7 +229,7 @@ export function driverModule(layout: UnitLayout): Uint8Array {
   return module.finish();
 }
 
-function stubBody(layout: UnitLayout, cold: number): CodeWriter {
+function stubBody(layout: DriverLayout, cold: number): CodeWriter {
   const code = new CodeWriter();
   storePassed(code, layout, LOCAL);
   code.localGet(LOCAL.fuel); code.localGet(LOCAL.depth); code.localGet(LOCAL.pc); code.call(cold); code.localSet(LOCAL.fuel);
@@ -238,7 +238,7 @@ function stubBody(layout: UnitLayout, cold: number): CodeWriter {
   return code;
 }
 
-function enterBody(layout: UnitLayout, unitType: number): CodeWriter {
+function enterBody(layout: DriverLayout, unitType: number): CodeWriter {
   const code = new CodeWriter();
   const [slot, stack, argument, next] = [3, 4, 5, 6];
   for (const parameter of [LOCAL.fuel, LOCAL.depth, LOCAL.pc]) code.localGet(parameter);
