@@ -37,6 +37,9 @@ async function optimised(kept: KeptModule): Promise<Uint8Array> {
   }
 }
 
+/** Flags of V8 that this process was started with: code is refused where others hold. */
+const flags = process.execArgv.filter((flag) => flag.startsWith('--max-'));
+
 /** What another process finds: whether V8 takes the bytes, whether the function is optimised before its first call, and what it gives. */
 function elsewhere(...options: readonly string[]): unknown {
   const script = `
@@ -46,7 +49,7 @@ function elsewhere(...options: readonly string[]): unknown {
     const module = machineCode().moduleOf(new Uint8Array(readFileSync(process.argv[1])), wire);
     const { sum } = new WebAssembly.Instance(module ?? new WebAssembly.Module(wire)).exports;
     console.log(JSON.stringify([module !== undefined, machineCode().bytesOf(module ?? new WebAssembly.Module(wire), [sum]) !== undefined, sum(1000)]));`;
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...options, '--import', './scripts/typescript-loader.mjs', '--input-type=module', '--eval', script, file], { cwd: root, encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...flags, ...options, '--import', './scripts/typescript-loader.mjs', '--input-type=module', '--eval', script, file], { cwd: root, encoding: 'utf8' });
   expect([status, stderr]).toEqual([0, '']);
   return JSON.parse(stdout);
 }
