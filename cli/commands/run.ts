@@ -1,6 +1,7 @@
 /**
  * `stillpoint run`: run a program as a deterministic machine and record it. Shares its ending (report, exit status) with `resume`.
  */
+import { constants } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { encodeProfile, engineNamed, ENGINES, EXIT, Profile, startRun, type EngineName, type RunRequest, type SessionResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
@@ -130,7 +131,16 @@ export function finish(result: SessionResult, flags: { readonly report?: string;
   } else if (end.outcome.kind === 'capped') {
     remark(`a cap was reached: ${end.outcome.cap}${wayOn(end.outcome.cap, name)}`);
     process.exitCode = EXIT.cap;
+  } else if (end.outcome.kind === 'exited') {
+    process.exitCode = end.outcome.status;
   } else {
-    process.exitCode = end.outcome.kind === 'exited' ? end.outcome.status : 128 + end.outcome.signal;
+    const { signal } = end.outcome;
+    remark(`the program was ended by signal ${signal} (${signalName(signal)}) at instruction ${result.report.instructions}`);
+    process.exitCode = 128 + signal;
   }
+}
+
+/** Linux numbers its first 31 signals alike on riscv64 and on every host that Node runs on with it. */
+function signalName(signal: number): string {
+  return Object.entries(constants.signals).find(([name, number]) => number === signal && name !== 'SIGIOT')?.[0] ?? 'a real-time signal';
 }

@@ -56,8 +56,8 @@ function addServe(program: Command): void {
 Examples:
   stillpoint serve bank --http 8080 -- ./ledger.elf       makes the run bank, or goes on with it
   stillpoint serve bank --socket bank.sock
-  curl -d 't 17 42 100' http://127.0.0.1:8080/            one request, one transaction, one answer
-  curl -H 'Idempotency-Key: 93' -d 't 17 42 100' …        asked again with the same key it is not done again
+  curl -d 'transfer 17 42 100' http://127.0.0.1:8080/     one request, one transaction, one answer
+  curl -H 'Idempotency-Key: 93' -d 'transfer 17 42 100' …  asked again with the same key it is not done again
   curl -X POST 'http://127.0.0.1:8080/savepoint?name=a'   with --control; also /rollback?to=a /branch?name=b /promote?branch=b
   curl http://127.0.0.1:8080/metrics                      for Prometheus
   stillpoint serve py --children --socket py.sock --image debian -- python3 -c 'import sys, json; exec(sys.stdin.read())'
@@ -99,9 +99,9 @@ function addTxn(program: Command): void {
     .option('--json', 'facts and the answer as JSON')
     .addHelpText('after', `
 Examples:
-  echo 't 17 42 100' | stillpoint txn bank -- ./ledger.elf  makes the run bank, or goes on with it
+  echo 'transfer 17 42 100' | stillpoint txn bank -- ./ledger.elf    makes the run bank, or goes on with it
   stillpoint txn bank < request > answer
-  stillpoint txn bank --check 'grep -q ^ok' < request        unless the answer begins with ok, nothing has happened
+  stillpoint txn bank --check 'grep -q ^done' < request        unless the answer begins with done, nothing has happened
 Exit status: 0 committed, and on disk; else the transaction was aborted and the run is as it was (124 a cap, 125 anything else).`)
     .action(async (name: string, path: string | undefined, words: string[], flags: ServiceFlags) => {
       const request = toRequest(name, path, words, flags);

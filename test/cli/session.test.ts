@@ -169,7 +169,7 @@ describe('ends', () => {
   });
 
   it('a fault ends the guest with 128 + signal, never the host', () => {
-    expect(bench.stillpoint(['run', '--name', 'fault', programs['fault']!])).toMatchObject({ status: 139, stderr: '' });
+    expect(bench.stillpoint(['run', '--name', 'fault', programs['fault']!])).toMatchObject({ status: 139, stderr: expect.stringMatching(/^stillpoint: the program was ended by signal 11 \(SIGSEGV\) at instruction \d+\n$/) as string });
     expect(bench.stillpoint(['replay', 'fault']).status).toBe(0);
   });
 
