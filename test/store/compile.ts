@@ -1,23 +1,20 @@
 /**
- * Node 20 cannot run TypeScript: turns the sources that a child process needs into JavaScript in a temporary directory, once for dozens of
- * children (the loader in scripts/ would load the compiler in each of them).
+ * Node 20 cannot run TypeScript: puts a child process and the sources that it needs into one JavaScript file, once for dozens of children (the loader in scripts/ would load the
+ * compiler in each of them, and they would read a file for each module).
  */
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import ts from 'typescript';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'rolldown';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const OPTIONS: ts.CompilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, rewriteRelativeImportExtensions: true, verbatimModuleSyntax: true };
+const isOurs = (id: string): boolean => id.startsWith('.') || id.startsWith('/');
 
-/** Path of the compiled `entry` (relative to the repository), with everything in `folders` beside it. */
-export function compileFor(entry: string, folders: readonly string[], into: string): string {
-  const files = folders.flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))).filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'));
-  for (const file of [entry, ...files]) {
-    const target = join(into, file.replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, ts.transpileModule(readFileSync(join(ROOT, file), 'utf8'), { compilerOptions: OPTIONS, fileName: file }).outputText);
-  }
+/** Path of the compiled `entry` (relative to the repository), in a directory that is made. */
+export async function compileFor(entry: string, into: string): Promise<string> {
+  mkdirSync(into, { recursive: true });
   writeFileSync(join(into, 'package.json'), '{"type":"module"}');
   symlinkSync(join(ROOT, 'node_modules'), join(into, 'node_modules'));
-  return join(into, entry.replace(/\.ts$/, '.js'));
+  const file = join(into, 'child.js');
+  await build({ input: join(ROOT, entry), platform: 'node', external: (id) => !isOurs(id), logLevel: 'silent', output: { file, format: 'esm' } });
+  return file;
 }

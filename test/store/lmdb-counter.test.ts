@@ -51,7 +51,7 @@ describe('a counter that is wrong', () => {
 });
 
 it('processes that open a store while others commit lose nothing', async () => {
-  const child = compileFor('test/store/child.ts', ['src/core', 'src/wasm', 'src/store'], join(base, 'compiled'));
+  const child = await compileFor('test/store/child.ts', join(base, 'compiled'));
   const directory = fresh();
   await (await openLmdbStore({ directory, mode: 'create' })).close();
   const ends = await Promise.all(PROCESSES.map((name) => new Promise<string>((done) => {

@@ -79,8 +79,8 @@ describe('the pages of the database', () => {
     for (const version of [1, 2, 3, 4, 5]) expect(checkPages(join(import.meta.dirname, `golden/store-v${version}`)).troubles).toEqual([]);
   });
 
-  it(`${CASES} places: no signal, no hang, nothing spreads`, () => {
-    const child = compileFor('test/store/damage-child.ts', ['src/core', 'src/wasm', 'src/store'], join(base, 'js'));
+  it(`${CASES} places: no signal, no hang, nothing spreads`, async () => {
+    const child = await compileFor('test/store/damage-child.ts', join(base, 'js'));
     const { stdout, stderr, signal, status } = spawnSync(process.execPath, [child, dataFile, join(base, 'case'), '0', String(CASES)], { encoding: 'utf8', timeout: 20_000 * Math.max(5, CASES / 30), maxBuffer: 1 << 26 });
     const lines = stdout.trim().split('\n');
     expect([signal, status, lines.at(-1)!.split(' ')[0], stderr.slice(0, 300)], `at ${lines.at(-1)}`).toEqual([null, 0, String(CASES - 1), '']);
@@ -157,7 +157,7 @@ describe('the pages of the database', () => {
 
   it('while somebody writes, a look finds nothing', async () => {
     const path = copyOf('busy');
-    const child = compileFor('test/store/child.ts', ['src/core', 'src/wasm', 'src/store'], join(base, 'js2'));
+    const child = await compileFor('test/store/child.ts', join(base, 'js2'));
     const { spawn } = await import('node:child_process');
     const writer = spawn(process.execPath, [child, 'write', path, 'w'], { stdio: ['ignore', 'pipe', 'inherit'] });
     try {
@@ -244,13 +244,13 @@ it('a whole page of the table of tables that is gone is a finding, not an error 
   expect((await lookAtPages(path)).troubles.length).toBeGreaterThan(0);
 });
 
-it('the table of tables is not read before it was looked at: LMDB says nothing of its own', () => {
+it('the table of tables is not read before it was looked at: LMDB says nothing of its own', async () => {
   const path = copyOf('words', (bytes) => {
     const header = Number(bytes.readBigUInt64LE(152)) >= Number(bytes.readBigUInt64LE(4096 + 152)) ? 0 : 4096;
     const leaf = Number(bytes.readBigUInt64LE(header + 136)) * 4096;
     bytes.fill(0x33, leaf + 10, leaf + 4096);
   });
-  const child = compileFor('test/store/child.ts', ['src/core', 'src/wasm', 'src/store'], join(base, 'words-js'));
+  const child = await compileFor('test/store/child.ts', join(base, 'words-js'));
   for (const verb of ['open', 'scan']) {
     const { stdout, stderr, signal } = spawnSync(process.execPath, [child, verb, path], { encoding: 'utf8' });
     expect([stdout, stderr, signal]).toEqual(['E_STORE_CORRUPT\n', '', null]);

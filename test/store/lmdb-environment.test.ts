@@ -13,7 +13,7 @@ import { key } from './conformance.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'stillpoint-environment-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
-const CHILD = compileFor('test/store/child.ts', ['src/core', 'src/wasm', 'src/store'], join(base, 'compiled'));
+const CHILD = await compileFor('test/store/child.ts', join(base, 'compiled'));
 let count = 0;
 const existing = (directory: string): Promise<LmdbStore> => openLmdbStore({ directory, mode: 'existing' });
 const PUT = { table: 'runs', key: key('a'), value: Uint8Array.of(1) } as const;

@@ -53,7 +53,7 @@ describe('the seal', () => {
 
 /** Lives of seal/child.ts on a recorded disk, all but the last killed in the midst of a commit. */
 async function recorded(disk: string, log: string): Promise<RecordedDisk> {
-  const child = compileFor('test/store/seal/child.ts', ['src/core', 'src/wasm', 'src/store', 'test/store/seal'], join(base, 'compiled'));
+  const child = await compileFor('test/store/seal/child.ts', join(base, 'compiled'));
   mkdirSync(disk, { recursive: true });
   const draw = random(SEED);
   for (let life = 0; life < LIVES; life++) {

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
 import { openJournal, readOwnerRecord, readRun } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
+import { compileFor } from '../store/compile.ts';
 import { generator } from './support.ts';
 
 const KILLS = process.env['STILLPOINT_SLOW'] === '1' ? 300 : 5;
@@ -18,9 +19,10 @@ const FRAMES_LAST = 2_000;
 const SEED = Number(process.env['STILLPOINT_SEED'] ?? 1);
 
 let home = '';
-const SCRIPT = ['--import', join(import.meta.dirname, '../../scripts/typescript-loader.mjs'), join(import.meta.dirname, 'child.ts')];
-beforeAll(() => {
+let script = '';
+beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'stillpoint-txn-'));
+  script = await compileFor('test/txn/child.ts', join(home, 'compiled'));
 });
 /** Every process started here; a failed case leaves none behind. */
 const children: Child[] = [];
@@ -34,7 +36,7 @@ afterAll(async () => {
 interface Child { readonly process: ChildProcessWithoutNullStreams; readonly closed: Promise<void>; lines(): string[]; story(): string; until(line: RegExp): Promise<void> }
 
 function start(name: string, { frames = 1_000_000, env = {} }: { readonly frames?: number; readonly env?: Record<string, string> } = {}): Child {
-  const child = spawn(process.execPath, [...SCRIPT, join(home, `${name}.store`), join(home, `${name}.out`), String(frames)], { env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [script, join(home, `${name}.store`), join(home, `${name}.out`), String(frames)], { env: { ...process.env, ...env } });
   let text = '';
   let error = '';
   let changed = (): void => undefined;

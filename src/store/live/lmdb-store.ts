@@ -145,6 +145,8 @@ function batchBytes(batch: StoreBatch): number {
   return (batch.puts ?? []).reduce((sum, { key, value }) => sum + key.length + value.length, 0);
 }
 
+const placeOf = ({ table, key }: { readonly table: Table; readonly key: Uint8Array }): string => `${table} ${Buffer.from(key).toString('latin1')}`;
+
 const isKey = (key: Uint8Array): boolean => key.length > 0 && key.length <= KEY_BYTES_MAX;
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
@@ -245,8 +247,8 @@ export class LmdbStore implements Store {
   }
 
   #isAsAfter({ deletes = [], puts = [] }: StoreBatch): boolean {
-    const put = new Set(puts.map(({ table, key }) => `${table} ${Buffer.from(key).toString('latin1')}`));
-    return puts.every(({ table, key, value }) => sameBytes(this.get(table, key), value)) && deletes.every(({ table, key }) => put.has(`${table} ${Buffer.from(key).toString('latin1')}`) || !this.has(table, key));
+    const put = new Set(puts.map(placeOf));
+    return puts.every(({ table, key, value }) => sameBytes(this.get(table, key), value)) && deletes.every((gone) => put.has(placeOf(gone)) || !this.has(gone.table, gone.key));
   }
 
   /** Pages, header and seal together. Undefined: somebody else has committed meanwhile, or failed to; nothing was done. */
