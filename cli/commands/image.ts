@@ -50,8 +50,8 @@ export function addImageCommand(program: Command): void {
       note(`removed ${names.join(', ')}; stillpoint gc removes what nothing needs any more`);
     });
   image.command('export').description('write what a run changed in its files as a tar archive, for run --image BASE --image FILE')
-    .argument('<run[@checkpoint]>', 'the run, at its last checkpoint when none is named').argument('<file>', 'the archive').option('--store <dir>', 'the store')
-    .addHelpText('after', '\nExample:\n  stillpoint image export build@2 changes.tar')
+    .argument('<run[@checkpoint]>', 'the run, at its last checkpoint when none is named').argument('<file>', 'the archive; - is standard output').option('--store <dir>', 'the store')
+    .addHelpText('after', '\nExamples:\n  stillpoint image export build@2 changes.tar\n  stillpoint image export build - | tar x tmp/result')
     .action(async (run: string, file: string, flags: Flags) => exportRunLayer({ run, file, store: flags.store }));
   for (const command of image.commands) command.exitOverride();
 }

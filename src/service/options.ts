@@ -47,8 +47,9 @@ function parseRequestSize(text: string): number {
 }
 
 function parseTime(text: string): number {
-  const interval = parseCheckpointInterval(text, option('timeout'));
-  if (interval.kind !== 'time') throw complain(option('timeout'), `${JSON.stringify(text.slice(0, 80))} is not a time: use 500ms, 10s, 2m`);
+  const isTime = /^[0-9]+(ms|s|m|h)$/.test(text);
+  const interval = isTime ? parseCheckpointInterval(text, option('timeout')) : undefined;
+  if (interval?.kind !== 'time') throw complain(option('timeout'), `${JSON.stringify(text.slice(0, 80))} is not a time: use 500ms, 10s, 2m`);
   return interval.milliseconds;
 }
 

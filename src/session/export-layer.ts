@@ -3,31 +3,39 @@
  * Invariant: FILE is there whole or not at all (a pipe or device is written as it comes).
  */
 import * as fs from 'node:fs';
-import { writeLayer, type LayerDirectory, type ReadLayerFile } from '../image/index.ts';
+import { writeLayer } from '../image/index.ts';
 import { layerOfChanges, type Guest } from '../posix/index.ts';
-import { asideOf, finish, hostTrouble } from './whole-file.ts';
+import { asideOf, finish, followed, hostTrouble } from './whole-file.ts';
 
 /** `before`: the same machine before its first instruction. Throws E_HOST_FILE, E_DISK_FULL, E_IMAGE_UNSUPPORTED. */
-export function exportChanges(file: string, { before, after }: { readonly before: Guest; readonly after: Guest }): void {
-  writeArchive(file, layerOfChanges(before.kernel.files, after.kernel.files), ({ bytes }, offset, length) => {
+export function exportChanges(file: string, machines: Machines): void {
+  writeArchive(file, piecesOfChanges(machines));
+}
+
+interface Machines { readonly before: Guest; readonly after: Guest }
+
+/** The archive, piece by piece. */
+export function piecesOfChanges({ before, after }: Machines): Iterable<Uint8Array> {
+  return writeLayer(layerOfChanges(before.kernel.files, after.kernel.files), ({ bytes }, offset, length) => {
     if (bytes.kind === 'chunks') throw new Error('assertion failed: the files of a guest are read from the guest');
     return bytes.read(offset, length);
   });
 }
 
 /** Throws E_HOST_FILE, E_DISK_FULL. */
-function writeArchive(file: string, layer: LayerDirectory, read: ReadLayerFile): void {
+function writeArchive(file: string, pieces: Iterable<Uint8Array>): void {
   const isPlain = fs.statSync(file, { throwIfNoEntry: false })?.isFile() !== false;
-  const target = isPlain ? asideOf(file) : file;
+  const place = followed(file);
+  const target = isPlain ? asideOf(place) : file;
   try {
     const fd = fs.openSync(target, isPlain ? 'w' : 'a', 0o644);
     try {
-      for (const piece of writeLayer(layer, read)) for (let at = 0; at < piece.length;) at += fs.writeSync(fd, piece, at);
+      for (const piece of pieces) for (let at = 0; at < piece.length;) at += fs.writeSync(fd, piece, at);
       if (isPlain) fs.fsyncSync(fd);
     } finally {
       fs.closeSync(fd);
     }
-    if (isPlain) finish(target, file);
+    if (isPlain) finish(target, place);
   } catch (cause) {
     if (isPlain) fs.rmSync(target, { force: true });
     throw hostTrouble(`the layer ${file} cannot be written`, cause, { path: file });

@@ -18,7 +18,7 @@ import { encodeBase, EXPORT_VERSION, EXPORT_VERSION_ANSWERS, EXPORT_VERSION_PLAI
 import { blobsOfImage, imageOfRun } from './image-store.ts';
 import { toLayout, type OciAnnotations } from './oci-run.ts';
 import { parseReference, resolveCheckpoint } from './run-reference.ts';
-import { asideOf, finish, hostTrouble } from './whole-file.ts';
+import { asideOf, finish, followed, hostTrouble } from './whole-file.ts';
 
 export interface ExportRequest {
   /** RUN, or RUN@CHECKPOINT: the history up to there and the state of that checkpoint alone. */
@@ -161,7 +161,8 @@ async function toFile<Result>(file: string, work: (write: (bytes: Uint8Array) =>
   const there = statSync(file, { throwIfNoEntry: false });
   if (there?.isDirectory() === true) throw new StillpointError('E_HOST_FILE', `${file} is a directory; name a file, or say --oci and a directory that is not there yet`);
   const isPlain = there === undefined || there.isFile();
-  const aside = isPlain ? asideOf(file) : file; // Pipes and devices take the stream as it comes.
+  const place = followed(file);
+  const aside = isPlain ? asideOf(place) : file; // Pipes and devices take the stream as it comes.
   const stream = createWriteStream(aside, isPlain ? { flags: 'wx', flush: true } : { flags: 'a' });
   let failure: unknown;
   stream.on('error', (cause) => { failure ??= cause; });
@@ -172,7 +173,7 @@ async function toFile<Result>(file: string, work: (write: (bytes: Uint8Array) =>
     });
     stream.end();
     await finished(stream);
-    if (isPlain) finish(aside, file);
+    if (isPlain) finish(aside, place);
     return result;
   } catch (cause) {
     stream.destroy();
@@ -181,7 +182,8 @@ async function toFile<Result>(file: string, work: (write: (bytes: Uint8Array) =>
   }
 }
 
-async function writeAll(stream: Writable, bytes: Uint8Array): Promise<void> {
+/** Resolves when the stream has taken the bytes. */
+export async function writeAll(stream: Writable, bytes: Uint8Array): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     stream.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(error)));
   });

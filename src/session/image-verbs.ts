@@ -8,7 +8,8 @@ import { decodeManifest } from '../manifest/index.ts';
 import type { Guest } from '../posix/index.ts';
 import { forgetImages, isImageName, listImages, nameImage, readImage, readRun, recover, underLease, type ImageRecord } from '../txn/index.ts';
 import { withStore } from './context.ts';
-import { checkArchive, exportChanges } from './export-layer.ts';
+import { checkArchive, exportChanges, piecesOfChanges } from './export-layer.ts';
+import { writeAll } from './export.ts';
 import { importLease, newRunId, wallClockMs } from './host.ts';
 import { openCatalog } from './image-store.ts';
 import { rebuild } from './rebuild.ts';
@@ -56,7 +57,7 @@ export async function removeImages(names: readonly string[], store: string | und
 }
 
 /**
- * Writes what a run has changed in its files by a checkpoint (default: its last) as a tar archive for `--image`. Throws E_RUN_UNKNOWN,
+ * Writes what a run has changed in its files by a checkpoint (default: its last) as a tar archive for `--image`; `-` is standard output. Throws E_RUN_UNKNOWN,
  * E_CHECKPOINT_UNKNOWN, E_HOST_FILE, damage.
  */
 export async function exportRunLayer(request: { readonly run: string; readonly file: string; readonly store?: string | undefined }): Promise<void> {
@@ -64,11 +65,13 @@ export async function exportRunLayer(request: { readonly run: string; readonly f
   await withStore(request.store, 'read-only', async (context) => {
     const record = readRun(context, name);
     const number = resolveCheckpoint(context, record, checkpoint);
-    checkArchive(request.file);
+    if (request.file !== '-') checkArchive(request.file);
     const guestAt = (at: number): Guest => {
       const recovery = recover(context, record, { checkpoint: at === 0 ? 'genesis' : at });
       return rebuild(context, { recovery, manifest: decodeManifest(recovery.journal.genesis().manifest), engine: 'interpret' }).guest;
     };
-    exportChanges(request.file, { before: guestAt(0), after: guestAt(number) });
+    const machines = { before: guestAt(0), after: guestAt(number) };
+    if (request.file !== '-') return exportChanges(request.file, machines);
+    for (const piece of piecesOfChanges(machines)) await writeAll(process.stdout, piece);
   });
 }

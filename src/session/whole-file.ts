@@ -6,13 +6,18 @@
  * Invariants: after finish() returned the file survives a power cut; what a killed process left aside is removed by the next one that writes into the same directory (leftovers.ts).
  * What this does NOT do: write.
  */
-import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, realpathSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isNoSpace, StillpointError } from '../core/index.ts';
 import { OWNER_PATTERN, ownerInName, removeLeftovers } from './leftovers.ts';
 
 const ASIDE = new RegExp(`^\\.stillpoint-aside-${OWNER_PATTERN}-[0-9]{1,9}\\.part$`);
 let count = 0;
+
+/** The file that a name leads to: a symbolic link (as /dev/stdout is one) stays, and what it points to is replaced. A link to nothing is taken as it is. */
+export function followed(file: string): string {
+  return existsSync(file) ? realpathSync(file) : file;
+}
 
 /** A name beside `target` for what becomes it; nothing of this name is there. */
 export function asideOf(target: string): string {

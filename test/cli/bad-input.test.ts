@@ -1,6 +1,6 @@
 /** Bad input of every kind: one line, a stable code, the exit status of the design, nothing half done. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, copyFileSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench, CLI, complaint } from './command.ts';
 
@@ -126,6 +126,18 @@ describe('a mistake of the command line is one line with a code', () => {
       const seen = bench.stillpoint(['export', ...more, '--store', store, 'told', '/proc/no-such/told.stillpoint']);
       expect([complaint(seen), seen.status, seen.stdout, seen.stderr.includes('aside')]).toEqual(['E_HOST_FILE', 125, '', false]);
     }
+  });
+
+  it('a file that is exported under the name of a symbolic link is written where the link points', () => {
+    const store = bench.path('exporting');
+    writeFileSync(bench.path('target'), 'what was there');
+    symlinkSync(bench.path('target'), bench.path('link'));
+    for (const [verb, begins] of [[['export'], 'stillpoint-export'], [['image', 'export'], '\0\0\0\0']] as const) {
+      expect(bench.stillpoint([...verb, '--store', store, 'told', bench.path('link')]).status).toBe(0);
+      expect([lstatSync(bench.path('link')).isSymbolicLink(), readFileSync(bench.path('target'), 'latin1').startsWith(begins)]).toEqual([true, true]);
+    }
+    const streamed = bench.stillpoint(['image', 'export', '--store', store, 'told', '-']);
+    expect([streamed.status, streamed.stdout, existsSync(bench.path('-'))]).toEqual([0, readFileSync(bench.path('target'), 'latin1'), false]);
   });
 
   it('help of a command in a group is the help of that command', () => {
