@@ -3,7 +3,7 @@
  * there is room. LMDB used to print its own lines then, and to write behind the end of its memory.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Bench, complaint } from './command.ts';
@@ -54,6 +54,16 @@ it('a run on it is one line, and goes on, or begins, when there is room', () => 
   const again = complaint(then) === 'E_RUN_UNKNOWN' ? bench.stillpoint(['run', ...RUN, '--name', 'second', worker, '2']) : then;
   expect([again.status, again.stderr]).toEqual([0, '']);
   expect(bench.stillpoint(['fsck', '--store', store]).status).toBe(0);
+});
+
+it('a store is begun where there is room for one, or not at all', () => {
+  for (const room of [0, 4096, 20_000, 40_000]) {
+    const { bavail, bsize } = statfsSync(disk);
+    writeFileSync(FILLER, new Uint8Array(bavail * bsize - room));
+    const seen = bench.stillpoint(['run', '--store', join(disk, 'other'), '--name', 'first', worker, '1']);
+    rmSync(FILLER);
+    expect([complaint(seen), seen.status, existsSync(join(disk, 'other'))], `${room} bytes`).toEqual(['E_DISK_FULL', 125, false]);
+  }
 });
 
 it('what makes room finds it on a full disk', () => {

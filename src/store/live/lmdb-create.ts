@@ -12,6 +12,7 @@ import { TABLES } from '../store.ts';
 import { Environment } from './lmdb-environment.ts';
 import { engineError } from './lmdb-errors.ts';
 import { buildName, DATA_FILE, isErrno, prepareLockFile, syncDirectory } from './lmdb-files.ts';
+import { mustHaveRoom } from './lmdb-reserve.ts';
 
 /** Throws E_STORE_OPEN, E_DISK_FULL; then nothing is left. */
 export async function createStore(directory: string, found: 'absent' | 'empty'): Promise<void> {
@@ -20,6 +21,7 @@ export async function createStore(directory: string, found: 'absent' | 'empty'):
   try {
     if (found === 'absent') made = makeDirectories(directory, 0o700);
     build = join(directory, buildName());
+    mustHaveRoom(directory, { usesReserve: false });
     mkdirSync(build, { mode: 0o700 });
     await buildStore(build);
     chmodSync(join(build, DATA_FILE), 0o600);

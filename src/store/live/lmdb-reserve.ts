@@ -10,6 +10,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, ftruncateSync, fstatSync, openSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { noSpace, roomOf } from './lmdb-errors.ts';
 import { isErrno, RESERVE_FILE } from './lmdb-files.ts';
 
 /** The smallest pieces of a collection need less than a quarter of it: some fifty pages of LMDB, twice, before it uses the first ones again. */
@@ -17,6 +18,11 @@ const RESERVE_BYTES = 1024 * 1024;
 const PIECE_BYTES = RESERVE_BYTES / 4;
 /** A disk with less free space than this is left alone. */
 const ROOM_BYTES_MIN = 16 * RESERVE_BYTES;
+/**
+ * Where less is free no store is begun, and nothing that is made in place (a store's format raised, an unfinished commit made again) is tried: it takes up to a hundred pages. LMDB dies of some
+ * failed writes (lmdb-apart.ts).
+ */
+const SMALL_WORK_BYTES = 512 * 1024;
 /** Of the host: no room, no permission, no more files. */
 const REFUSALS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EACCES', 'EPERM', 'EROFS', 'EMFILE', 'ENFILE', 'EIO', 'EISDIR', 'ELOOP', 'ENXIO', 'ENOENT'] as const;
 
@@ -36,6 +42,11 @@ export function keepReserve(directory: string): void {
       closeSync(file);
     }
   });
+}
+
+/** Throws E_DISK_FULL where there is no room for a hundred pages; with `usesReserve` not with the reserve either. */
+export function mustHaveRoom(directory: string, { usesReserve }: { readonly usesReserve: boolean }): void {
+  while (roomOf(directory) < SMALL_WORK_BYTES) if (!usesReserve || !takeFromReserve(directory)) throw noSpace(directory);
 }
 
 /** Gives a piece of the reserve up. False when there is nothing left of it. */

@@ -20,7 +20,7 @@ import { Environment, LMDB_SYNCS, NOBODY_SYNCS, type Cells } from './lmdb-enviro
 import { commitApart, hasRoom } from './lmdb-apart.ts';
 import { engineError, noSpace, numericCode, orStoreError } from './lmdb-errors.ts';
 import { checkDataFile, DATA_FILE, extendDataFile, inspectDirectory, prepareLockFile } from './lmdb-files.ts';
-import { keepReserve, takeFromReserve } from './lmdb-reserve.ts';
+import { keepReserve, mustHaveRoom, takeFromReserve } from './lmdb-reserve.ts';
 import { encodeBatch, Seals } from './lmdb-seal.ts';
 import { expandPack, shrinkPack } from './pack-codec.ts';
 
@@ -128,6 +128,7 @@ function openTables(environment: Environment, { raises }: { readonly raises: boo
   const meta = environment.table('meta', false);
   const { version, id } = decodeStoreMeta(meta?.get(META_KEY), directory);
   if (version < STORE_VERSION && raises) {
+    mustHaveRoom(directory, { usesReserve: true });
     environment.transact(() => {
       for (const table of TABLES) environment.table(table, true);
       meta!.putSync(META_KEY, encodeStoreMeta({ version: STORE_VERSION, id }));
@@ -173,6 +174,7 @@ export class LmdbStore implements Store {
     this.#seals = parts.seals;
     const { seals } = parts;
     if (seals === undefined) return;
+    if (seals.mustRecover) mustHaveRoom(this.directory, { usesReserve: true });
     if (seals.mustRecover) this.#inTwoSyncs(() => (seals.mustRecover ? this.#apply({ ...seals.unfinished, puts: [...seals.unfinished.puts ?? [], this.#formatAgain()] }) : 'conflict'));
     this.#environment.transact(() => seals.mark());
   }
@@ -292,6 +294,7 @@ export class LmdbStore implements Store {
   /** Nobody commits while `work` runs. When this returns, everything that was committed before is on disk. */
   holdStill(work: () => void): void {
     try {
+      mustHaveRoom(this.directory, { usesReserve: false });
       this.#inTwoSyncs(() => {
         work();
         return this.#apply({ puts: [this.#formatAgain()] });
