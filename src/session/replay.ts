@@ -17,12 +17,13 @@ import type { SessionHooks } from './driver.ts';
 import { InputFeed } from './input-feed.ts';
 import { rebuild, recordedFacts } from './rebuild.ts';
 import { verifyInParallel } from './replay-parallel.ts';
+import { resolveCheckpoint } from './run-reference.ts';
 import { Verifier, type OnOutput, type Verified } from './verifier.ts';
 
 export interface ReplayRequest {
   readonly name: string;
   readonly store?: string | undefined;
-  /** Checkpoint numbers. */
+  /** Numbers or names of checkpoints; `from` 0 is the beginning. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;
   readonly jobs?: string | undefined;
@@ -42,11 +43,13 @@ export interface ReplayResult extends Readonly<Verified> {
 
 /** Verifies a run. Throws StillpointError: E_DIVERGED_* for a difference, other codes for damage. */
 export async function replayRun(request: ReplayRequest, hooks: SessionHooks): Promise<ReplayResult> {
-  const from = parseCheckpoint(request.from, 'from');
-  const to = parseCheckpoint(request.to, 'to');
   const jobs = parseJobs(request.jobs);
   return withStore(request.store, 'read-only', async (context) => {
     const record = readRun(context, request.name);
+    const ends = (text: string | undefined): number | undefined => (text === undefined ? undefined : resolveCheckpoint(context, record, text));
+    const from = ends(request.from) || undefined; // 0 is the beginning.
+    const to = ends(request.to);
+    if (to === 0) throw new StillpointError('E_USAGE', 'option --to: there is nothing to execute before the first instruction');
     checkStretch(record, { from, to });
     if (jobs > 1) return verifyInParallel(record, { request, jobs, from, to, checkpoints: listCheckpoints(context, record).map(({ number }) => number) });
     return verifyRecord(context, { record, from, to, request, hooks });
@@ -91,13 +94,6 @@ async function verifyStretch(context: StoreContext, { record, from, to, engine, 
 
 async function filesOf(context: StoreContext, { channels, record, manifest }: VerifiedStretch): Promise<readonly ComparedFile[]> {
   return compareOutputFiles({ bindings: decodeBindings(record.bindings, record.name), channels, manifest, digests: context.digests });
-}
-
-function parseCheckpoint(text: string | undefined, option: string): number | undefined {
-  if (text === undefined) return undefined;
-  const number = Number(text);
-  if (/^[0-9]+$/.test(text) && Number.isSafeInteger(number) && number >= 1) return number;
-  throw new StillpointError('E_USAGE', `option --${option}: ${text} is not the number of a checkpoint; stillpoint checkpoints lists them`);
 }
 
 function parseJobs(text: string | undefined): number {

@@ -66,7 +66,8 @@ describe('replay', () => {
     expect(checkpoints.length).toBeGreaterThan(3);
     const whole = JSON.parse(bench.stillpoint(['replay', 'whole', '--json']).stdout) as { root: string; checkpoints: number; isIdentical: boolean; instructions: string };
     expect(whole).toMatchObject({ isIdentical: true, checkpoints: checkpoints.length, root: checkpoints.at(-1)!.root });
-    expect(bench.stillpoint(['replay', 'whole', '--from', '2', '--to', '3']).status).toBe(0);
+    expect(bench.stillpoint(['checkpoint', 'whole@2', '--name', 'second']).status).toBe(0);
+    expect(bench.stillpoint(['replay', 'whole', '--from', 'second', '--to', '3']).status).toBe(0);
     const parallel = JSON.parse(bench.stillpoint(['replay', 'whole', '--jobs', '2', '--json']).stdout) as typeof whole;
     expect(parallel).toMatchObject({ isIdentical: true, instructions: whole.instructions, root: whole.root });
   });
@@ -98,6 +99,7 @@ describe('damage is found and named, each by its own code', () => {
     const seen = bench.stillpoint(['replay', 'output']);
     expect([complaint(seen), seen.status]).toEqual(['E_OUTPUT_DAMAGED', 125]);
     expect(seen.stderr).toContain('output.out');
+    expect(bench.stillpoint(['replay', 'output', '--jobs', '2'])).toMatchObject(seen);
     expect(bench.stillpoint(['replay', 'output', '--no-outputs']).status).toBe(0);
   });
 
