@@ -6,7 +6,7 @@
  * What this does NOT do: count references, install descriptors (calls/socket-messages.ts); those of the internet (datagram-facts.ts).
  */
 import { ERRNO } from './errno.ts';
-import { SOL_SOCKET } from './files/socket.ts';
+import { SOL_SOCKET } from './files/socket-option-names.ts';
 
 const SCM = { RIGHTS: 1, CREDENTIALS: 2 } as const;
 const HEADER_BYTES = 16;

@@ -7,7 +7,8 @@
  */
 import { encodeControl, type ControlMessage } from './control-messages.ts';
 import { ERRNO } from './errno.ts';
-import { optionKey, type DatagramFacts, type Socket } from './files/socket.ts';
+import type { DatagramFacts, Socket } from './files/socket.ts';
+import { optionKey } from './files/socket-option-names.ts';
 import { LOOPBACK } from './loopback.ts';
 import { inetParts, isAnyHost, isGroupHost, isLoopbackHost, loopbackHost, mappedHost, type Host } from './socket-address.ts';
 

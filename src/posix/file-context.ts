@@ -129,7 +129,7 @@ export class FileContext implements ProcessFiles {
   descriptorInfo(number: number): string | undefined {
     const openFile = this.descriptors.get(number);
     if (openFile === undefined) return undefined;
-    const flags = openFile.flags | O.LARGEFILE | (this.descriptors.closesOnExec(number) ? O.CLOEXEC : 0);
+    const flags = openFile.toldFlags | (this.descriptors.closesOnExec(number) ? O.CLOEXEC : 0);
     const { inode } = openFile;
     const offset = inode.kind === 'directory' ? 0 : openFile.offset;
     const special = inode.kind === 'process' ? `Pid:\t${inode.pid}\n` : inode.kind === 'event' ? `eventfd-count: ${inode.counter.toString(16).padStart(16)}\n` : inode.kind === 'signal' ? `sigmask:\t${inode.mask.toString(16).padStart(16, '0')}\n` : '';

@@ -10,7 +10,8 @@
  */
 import { ERRNO } from './errno.ts';
 import type { FileSystem } from './files/file-system.ts';
-import { optionKey, SO, SOL_SOCKET, type Socket } from './files/socket.ts';
+import type { Socket } from './files/socket.ts';
+import { optionKey, SO, SOL_SOCKET } from './files/socket-option-names.ts';
 import { inetAddress, inetParts, isAnyHost, isGroupHost, isLoopbackHost, loopbackHost, type Host } from './socket-address.ts';
 import { covers } from './socket-ports.ts';
 

@@ -5,7 +5,7 @@
  */
 import type { Undo } from '../core/index.ts';
 import { O } from './files/flags.ts';
-import type { Inode } from './files/inode.ts';
+import { isAnonymous, type Inode } from './files/inode.ts';
 
 /** Flags of open() that F_GETFL does not show. */
 const NOT_KEPT = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC;
@@ -42,6 +42,13 @@ export class OpenFile {
 
   get isPath(): boolean {
     return (this.flags & O.PATH) !== 0;
+  }
+
+  /** The flags as F_GETFL and /proc tell them: what open() opened has O_LARGEFILE besides. */
+  get toldFlags(): number {
+    const { kind } = this.inode;
+    const isOpened = !this.isPath && !isAnonymous(this.inode) && kind !== 'socket' && kind !== 'queue' && !(kind === 'fifo' && this.path.startsWith('pipe:['));
+    return isOpened ? this.flags | O.LARGEFILE : this.flags;
   }
 
   get canRead(): boolean {

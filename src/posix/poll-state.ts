@@ -6,6 +6,7 @@ import type { FileChannel } from './files/channel.ts';
 import type { FileSystem } from './files/file-system.ts';
 import { POLL } from './files/flags.ts';
 import type { EpollInode, EpollInterest, FifoInode, SocketInode, TerminalInode } from './files/inode.ts';
+import { urgentMark } from './files/urgent.ts';
 import type { OpenFile } from './open-file.ts';
 import { peerOf } from './socket-io.ts';
 import { slaveOf } from './terminal-io.ts';
@@ -125,7 +126,9 @@ function socketEvents(files: FileSystem, { socket }: SocketInode): number {
   const peer = peerOf(files, socket);
   const isStream = socket.type !== 'datagram';
   let events = socket.error === 0 ? 0 : POLL.ERR;
-  if (socket.hasInput || (isStream && socket.error !== 0) || socket.backlog.length > 0 || socket.isEnded || socket.isReadShut) events |= READABLE;
+  const mark = urgentMark(socket.options);
+  if (mark !== undefined && !mark.isFetched) events |= POLL.PRI;
+  if ((socket.domain === 'unix' ? socket.hasInput : socket.readableLength > 0 || socket.messages.length > 0) || (isStream && socket.error !== 0) || socket.backlog.length > 0 || socket.isEnded || socket.isReadShut) events |= READABLE;
   if (socket.isEnded || socket.isReadShut) events |= POLL.RDHUP;
   if (isStream && (socket.status === 'new' || (socket.isEnded && (socket.isWriteShut || (peer === undefined && socket.domain === 'unix'))))) events |= POLL.HUP;
   if (socket.isReadShut && socket.isWriteShut) events |= POLL.HUP;

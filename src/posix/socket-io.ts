@@ -14,6 +14,8 @@ import type { FileSystem } from './files/file-system.ts';
 import type { SocketInode } from './files/inode.ts';
 import { permits } from './files/permission.ts';
 import { BACKLOG_MAX, CHOSEN, SOCKET_BYTES, type DatagramFacts, type Sender, type Socket } from './files/socket.ts';
+import { optionKey, SO, SOL_SOCKET } from './files/socket-option-names.ts';
+import { KEPT } from './files/urgent.ts';
 import { leaveOthers } from './files/ends.ts';
 import { walk } from './files/walk.ts';
 import { isShared, sharedSource, sharedTargets } from './groups.ts';
@@ -112,6 +114,7 @@ function connectNow(context: FileContext, inode: SocketInode, how: Connect): num
   nameSocket(context, socket, how.address);
   const { files } = context;
   const end = files.makeSocket({ domain: listener.domain, type: socket.type, owner: listener.owner }, { credentials: context.credentials, mode: 0o777 });
+  inheritOptions(listener, end.socket);
   joinSockets(inode, end);
   const asSeen = seenAddress(socket, how.address);
   socket.peerAddress = asSeen;
@@ -122,6 +125,16 @@ function connectNow(context: FileContext, inode: SocketInode, how: Connect): num
   listener.changed();
   socket.changed();
   return 0;
+}
+
+/** TCP_DEFER_ACCEPT and SO_PRIORITY are the listener's alone, as is who owns it. */
+const OWN_OPTIONS: ReadonlySet<number> = new Set([optionKey(6, 9), optionKey(SOL_SOCKET, SO.PRIORITY), KEPT.OWNER]);
+
+/** What a listener's new connection has of its options: on the internet nearly all, else whether it tells of senders. */
+function inheritOptions(listener: Socket, { options }: Socket): void {
+  for (const [key, value] of listener.options) {
+    if (listener.domain === 'unix' ? key === optionKey(SOL_SOCKET, SO.PASSCRED) : !OWN_OPTIONS.has(key)) options.set(key, value);
+  }
 }
 
 /** Connecting to "any" is connecting to the loopback. */
@@ -220,10 +233,11 @@ export function receive(socket: Socket, want: Receive): Received | number | type
   if (socket.type === 'stream') {
     if (socket.status !== 'connected' && socket.domain === 'unix') return socket.status === 'new' ? -ERRNO.EINVAL : -ERRNO.ENOTCONN;
     if (socket.status !== 'connected' && socket.error === 0 && !socket.isReadShut) return -ERRNO.ENOTCONN;
-    if (socket.stream.length > 0) {
-      const { bytes, files, sender } = want.isPeek ? { bytes: socket.stream.bytes().subarray(0, Math.min(want.length, socket.streamReach)), files: [], sender: socket.streamSender } : socket.shiftStream(want.length);
+    if (socket.readableLength > 0) {
+      const { bytes, files, sender } = want.isPeek ? { ...socket.peekStream(want.length), files: [] } : socket.shiftStream(want.length);
       return { bytes, from: socket.peerAddress, length: bytes.length, files, sender };
     }
+    if (socket.stream.length > 0 && want.isNonblocking && !want.isPeek) socket.passUrgent(); // A call that waits has no effect.
   } else {
     const [first] = socket.messages;
     if (first !== undefined) {
@@ -238,7 +252,7 @@ export function receive(socket: Socket, want: Receive): Received | number | type
 }
 
 /** `files`: open files to send along; the caller counts the references when it has gone. */
-export interface Send { readonly bytes: Uint8Array; readonly to: string | undefined; readonly isNonblocking: boolean; readonly files?: readonly number[]; /** SCM_CREDENTIALS asks for it. */ readonly tellsSender?: boolean; readonly wishes?: Wishes | undefined }
+export interface Send { readonly bytes: Uint8Array; readonly to: string | undefined; readonly isNonblocking: boolean; readonly files?: readonly number[]; /** The last byte is urgent. */ readonly isUrgent?: boolean; /** SCM_CREDENTIALS asks for it. */ readonly tellsSender?: boolean; readonly wishes?: Wishes | undefined }
 
 /** Sends; how many bytes were taken. -EPIPE asks the caller for SIGPIPE (streams and connected packets). */
 export function send(context: FileContext, inode: SocketInode, what: Send): number | typeof BLOCKED {
@@ -261,13 +275,16 @@ export function send(context: FileContext, inode: SocketInode, what: Send): numb
   const { stream } = peer;
   const sender = socket.senderTo(peer, context, what.tellsSender);
   if (what.bytes.length <= stream.room || (stream.length === 0 && !what.isNonblocking)) {
-    peer.pushStream(what.bytes, what.files, sender);
-    return what.bytes.length;
+    return push(peer, what, { taken: what.bytes.length, sender });
   }
   if (!what.isNonblocking) return BLOCKED;
   if (stream.room === 0) return -ERRNO.EAGAIN;
-  const taken = stream.room;
+  return push(peer, what, { taken: stream.room, sender });
+}
+
+function push(peer: Socket, what: Send, { taken, sender }: { readonly taken: number; readonly sender: Sender | undefined }): number {
   peer.pushStream(what.bytes.subarray(0, taken), what.files, sender);
+  if (what.isUrgent === true && taken > 0) peer.markLast();
   return taken;
 }
 

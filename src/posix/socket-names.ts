@@ -7,12 +7,23 @@ import type { FileContext } from './file-context.ts';
 import { S_IF } from './files/flags.ts';
 import type { FileSystem } from './files/file-system.ts';
 import type { SocketInode } from './files/inode.ts';
+import { isPrivileged } from './files/identity.ts';
 import { CHOSEN, type Socket } from './files/socket.ts';
+import { optionKey } from './files/socket-option-names.ts';
 import { attachNew, newName } from './files/tree.ts';
 import { walk } from './files/walk.ts';
 import { bindNetlink } from './netlink.ts';
 import { CHOSEN_NAME, anyHost, inetAddress, inetParts, isAnyHost, isGroupHost, isLoopbackHost, loopbackHost } from './socket-address.ts';
 import { freePort, isPortTaken } from './socket-ports.ts';
+
+/** net.ipv4.ip_unprivileged_port_start: below it ports are root's (CAP_NET_BIND_SERVICE). */
+const PORTS_UNPRIVILEGED = 1024;
+/** IP_FREEBIND, IP_TRANSPARENT, IPV6_TRANSPARENT and IPV6_FREEBIND: an address that is nobody's will do. */
+const ANYWHERE = [optionKey(0, 15), optionKey(0, 19), optionKey(41, 75), optionKey(41, 78)] as const;
+
+function bindsAnywhere({ options }: Socket): boolean {
+  return ANYWHERE.some((key) => options.get(key) === 1);
+}
 
 /** bind(2). */
 export function bindSocket(context: FileContext, inode: SocketInode, address: string): number {
@@ -31,8 +42,8 @@ export function bindSocket(context: FileContext, inode: SocketInode, address: st
     return 0;
   }
   const { host, port } = inetParts(address);
-  if (port > 0 && port < 1024) return -ERRNO.EACCES;
-  if (!isAnyHost(host) && !isLoopbackHost(host) && !isGroupHost(host)) return -ERRNO.EADDRNOTAVAIL;
+  if (port > 0 && port < PORTS_UNPRIVILEGED && !isPrivileged(context.identity)) return -ERRNO.EACCES;
+  if (!isAnyHost(host) && !isLoopbackHost(host) && !isGroupHost(host) && !bindsAnywhere(socket)) return -ERRNO.EADDRNOTAVAIL;
   if (port !== 0 && isPortTaken(context.files, inode, { host, port, listens: false })) return -ERRNO.EADDRINUSE;
   socket.address = inetAddress(host, port === 0 ? freePort(context.files, socket) : port);
   if (port === 0 && isAnyHost(host) && socket.type === 'datagram') socket.chosen = CHOSEN.PORT;

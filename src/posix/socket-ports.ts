@@ -10,7 +10,8 @@
  */
 import type { FileSystem } from './files/file-system.ts';
 import type { SocketInode } from './files/inode.ts';
-import { optionKey, SO, SOL_SOCKET, type Socket } from './files/socket.ts';
+import type { Socket } from './files/socket.ts';
+import { optionKey, SO, SOL_SOCKET } from './files/socket-option-names.ts';
 import { inetParts, isAnyHost, type Host } from './socket-address.ts';
 
 /** Where Linux takes a port from that nobody named (net.ipv4.ip_local_port_range). */

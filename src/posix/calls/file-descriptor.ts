@@ -17,13 +17,13 @@ import { SIGNALS_MAX } from '../signal-actions.ts';
 import { openFileArgument, store, type FileCall } from './file-arguments.ts';
 import { duplicateFrom } from './file-open.ts';
 import { interfaceRequest } from './interface-requests.ts';
+import { fileOwner, setFileOwner, setOwnerArgument, socketBytes, socketRequest, storeOwner } from './file-owner.ts';
 import { terminalControl, terminalInode } from './terminal.ts';
 
 const FD_CLOEXEC = 1;
 const LOCK_TYPE = { READ: 0, WRITE: 1, UNLOCK: 2 } as const;
 const LOCK_OPERATION = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 const FLOCK_BYTES = 32;
-const OWNER_BYTES = 8;
 /** /proc/sys/fs/pipe-max-size, and what no pipe may have. */
 const PIPE_BYTES_MAX = 1 << 20;
 const PIPE_BYTES_LARGEST = 2 ** 31;
@@ -77,7 +77,7 @@ function fcntl(call: Call): CallResult {
     case F.DUPFD_CLOEXEC: return duplicateFrom(call, openFile, { least: call.int(2), closesOnExec: command === F.DUPFD_CLOEXEC });
     case F.GETFD: return descriptors.closesOnExec(call.int(0)) ? FD_CLOEXEC : 0;
     case F.SETFD: descriptors.setClosesOnExec(call.int(0), (call.unsigned(2) & FD_CLOEXEC) !== 0); return 0;
-    case F.GETFL: return (openFile.flags & O.PATH) !== 0 ? openFile.flags : openFile.flags | O.LARGEFILE;
+    case F.GETFL: return openFile.toldFlags;
     case F.SETFL: openFile.flags = (openFile.flags & ~SETTABLE) | (call.unsigned(2) & SETTABLE); return 0;
     case F.GETLK:
     case F.OFD_GETLK: return getLock(call, openFile, command === F.OFD_GETLK);
@@ -85,11 +85,11 @@ function fcntl(call: Call): CallResult {
     case F.OFD_SETLK: return setLock(call, openFile, { isOfd: command === F.OFD_SETLK, waits: false });
     case F.SETLKW:
     case F.OFD_SETLKW: return setLock(call, openFile, { isOfd: command === F.OFD_SETLKW, waits: true });
-    case F.SETOWN: return checkOwner(call, call.int(2));
-    case F.SETOWN_EX: return checkOwnerArgument(call);
-    case F.GETOWN_EX: return store(call, call.size(2), new Uint8Array(OWNER_BYTES));
+    case F.SETOWN: return setFileOwner(call, openFile, call.int(2));
+    case F.SETOWN_EX: return setOwnerArgument(call, openFile);
+    case F.GETOWN_EX: return storeOwner(call, openFile);
     case F.SETSIG: return call.unsigned(2) > SIGNALS_MAX ? -ERRNO.EINVAL : 0;
-    case F.GETOWN:
+    case F.GETOWN: return fileOwner(openFile);
     case F.GETSIG: return 0;
     case F.SETPIPE_SZ: return openFile.inode.kind === 'fifo' ? resizePipe(call, openFile.inode.pipe, call.unsigned(2)) : -ERRNO.EBADF;
     case F.GETPIPE_SZ: return openFile.inode.kind === 'fifo' ? openFile.inode.pipe.capacityBytes : -ERRNO.EBADF;
@@ -97,20 +97,6 @@ function fcntl(call: Call): CallResult {
     case F.GET_SEALS: return openFile.inode.kind === 'file' && openFile.inode.seals !== undefined ? openFile.inode.seals : -ERRNO.EINVAL;
     default: return -ERRNO.EINVAL;
   }
-}
-
-/** Whom the signals of a file are for: a process, or a group below zero; nobody is 0. */
-function checkOwner({ kernel: { processes } }: Call, owner: number): number {
-  if (owner === -0x8000_0000) return -ERRNO.EINVAL;
-  return owner === 0 || processes.some(({ pid, group }) => (owner > 0 ? pid === owner : group === -owner)) ? 0 : -ERRNO.ESRCH;
-}
-
-/** struct f_owner_ex: type (0 a thread, 1 a process, 2 a group), number. */
-function checkOwnerArgument(call: Call): number {
-  const [type, owner] = [call.memory.readU32(call.size(2)), call.memory.readU32(call.size(2) + 4)];
-  if (type === undefined || owner === undefined) return -ERRNO.EFAULT;
-  if (type > 2) return -ERRNO.EINVAL;
-  return type === 0 ? (owner === 0 || call.kernel.processes.some(({ threads }) => threads.some(({ tid }) => tid === owner)) ? 0 : -ERRNO.ESRCH) : checkOwner(call, type === 1 ? owner : -owner);
 }
 
 /** Whole pages, a power of two of them; more than usual is for a privileged user, less than what it holds for nobody. */
@@ -237,7 +223,7 @@ function ioctl(call: Call): CallResult {
     case IOCTL.FICLONERANGE: return openFile.inode.kind === 'file' ? -ERRNO.EOPNOTSUPP : -ERRNO.ENOTTY;
     default:
       if (pseudo !== undefined) return terminalControl(call, openFile, pseudo);
-      if (openFile.inode.kind === 'socket') return interfaceRequest(call, openFile.inode.socket) ?? -ERRNO.ENOTTY;
+      if (openFile.inode.kind === 'socket') return socketRequest(call, openFile, openFile.inode.socket) ?? interfaceRequest(call, openFile.inode.socket) ?? -ERRNO.ENOTTY;
       return openFile.inode.kind === 'channel' && (openFile.inode.mode & S_IF.mask) === S_IF.character ? terminal(call, request) : -ERRNO.ENOTTY;
   }
 }
@@ -247,7 +233,7 @@ function bytesToRead(call: Call, { inode, offset }: OpenFile): CallResult {
   if (inode.kind === 'file') count = Math.max(0, inode.content.size - offset);
   else if (inode.kind === 'fifo') count = inode.pipe.length;
   else if (inode.kind === 'watch') count = inode.watches.bytes;
-  else if (inode.kind === 'socket') count = inode.socket.type === 'stream' ? inode.socket.stream.length : inode.socket.messages[0]?.bytes.length ?? 0;
+  else if (inode.kind === 'socket') count = socketBytes(inode.socket);
   else if (inode.kind === 'channel' && isSeekable(call.kernel.files, inode)) count = Math.max(0, sizeOf(call.kernel.files, inode) - offset);
   else return -ERRNO.ENOTTY;
   return call.memory.writeU32(call.size(2), Math.min(count, 0x7fff_ffff)) ? 0 : -ERRNO.EFAULT;

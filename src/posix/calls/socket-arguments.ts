@@ -4,7 +4,8 @@
 import { BLOCKED, type Call } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import type { SocketInode } from '../files/inode.ts';
-import { optionKey, SO, SOL_SOCKET, type Socket, type SocketDomain } from '../files/socket.ts';
+import type { Socket, SocketDomain } from '../files/socket.ts';
+import { optionKey, SO, SOL_SOCKET } from '../files/socket-option-names.ts';
 import type { OpenFile } from '../open-file.ts';
 import { decodeAddress, encodeAddress } from '../socket-address.ts';
 import { openFileArgument } from './file-arguments.ts';

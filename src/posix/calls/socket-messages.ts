@@ -1,24 +1,29 @@
 /**
  * sendto, sendmsg, recvfrom, recvmsg and their forms for many messages.
  * Invariants: open files that a message takes along (SCM_RIGHTS) are counted when it has gone; those that nobody gets are closed.
- * What this does NOT do: control messages' bytes (control-messages.ts), urgent data (MSG_OOB) and MSG_ERRQUEUE.
+ * What this does NOT do: control messages' bytes (control-messages.ts), MSG_ERRQUEUE.
  */
 import { limits } from '../../core/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
-import { controlMessages, decodeControl, encodeCredentials, encodeRights, rightsThatFit } from '../control-messages.ts';
+import { controlMessages, decodeControl, encodeControl, encodeCredentials, encodeRights, rightsThatFit } from '../control-messages.ts';
 import { factMessages, wishesOf, type Wishes } from '../datagram-facts.ts';
 import { ERRNO } from '../errno.ts';
-import type { DatagramFacts, Sender } from '../files/socket.ts';
+import type { DatagramFacts, Sender, Socket } from '../files/socket.ts';
+import { optionKey } from '../files/socket-option-names.ts';
+import { ownerOf, urgentReach } from '../files/urgent.ts';
 import type { OpenFile } from '../open-file.ts';
-import { SIGNAL } from '../signal-actions.ts';
+import { SI, SIGNAL } from '../signal-actions.ts';
+import { sendSignal } from '../signal-delivery.ts';
 import { encodeAddress } from '../socket-address.ts';
-import { receive, send } from '../socket-io.ts';
+import { peerOf, receive, send } from '../socket-io.ts';
 import { bufferArgument, gather, reachableLength, scatter, totalLength, vectorArgument, type FileCall, type Segment } from './file-arguments.ts';
-import { addressAt, socketArgument, storeAddress, waitOnSocket, type Opened } from './socket-arguments.ts';
+import { addressAt, PROTOCOL, socketArgument, storeAddress, waitOnSocket, type Opened } from './socket-arguments.ts';
 
 const MSG = { OOB: 1, PEEK: 2, CTRUNC: 8, TRUNC: 0x20, DONTWAIT: 0x40, EOR: 0x80, WAITALL: 0x100, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x4000_0000 } as const;
 /** struct msghdr: name 8, namelen 4 (+4), iov 8, iovlen 8, control 8, controllen 8, flags 4 (+4). */
 const HEADER = { name: 0, nameLength: 8, vector: 16, count: 24, control: 32, controlLength: 40, flags: 48, bytes: 56 } as const;
+/** Of the level of TCP. */
+const TCP_INQ = 36;
 /** net.core.optmem_max. */
 const CONTROL_BYTES_MAX = 131_072;
 
@@ -36,10 +41,23 @@ function sendBytes(call: Call, transfer: Transfer, { to, files, tellsSender = fa
   const reach = reachableLength(call, segments, 'read');
   if (reach < total && (reach === 0 || socket.type !== 'stream')) return -ERRNO.EFAULT;
   const travelling = total === 0 && socket.type === 'stream' ? [] : files;
-  const answer = send(call.process.files, inode, { bytes: gather(call, segments, reach), to, isNonblocking: isNonblocking(transfer), files: travelling.map(({ id }) => id), tellsSender, wishes });
+  const isUrgent = (transfer.flags & MSG.OOB) !== 0;
+  if (isUrgent && socket.type !== 'stream') return -ERRNO.EOPNOTSUPP;
+  if (isUrgent && total === 0 && socket.domain === 'unix') return -ERRNO.EOPNOTSUPP;
+  const answer = send(call.process.files, inode, { isUrgent: isUrgent && travelling.length === 0, bytes: gather(call, segments, reach), to, isNonblocking: isNonblocking(transfer), files: travelling.map(({ id }) => id), tellsSender, wishes });
+  if (isUrgent && typeof answer === 'number' && answer > 0) tellUrgent(call, socket);
   if (typeof answer === 'number' && answer >= 0) for (const openFile of travelling) openFile.references++;
   if (answer === -ERRNO.EPIPE && (transfer.flags & MSG.NOSIGNAL) === 0 && socket.type !== 'datagram') call.kernel.raise(call.thread, SIGNAL.PIPE);
   return waitOnSocket(call, socket, { direction: 'send', answer });
+}
+
+/** SIGURG for whom the other end is owned by (F_SETOWN). */
+function tellUrgent(call: Call, socket: Socket): void {
+  const peer = peerOf(call.kernel.files, socket);
+  const owner = peer === undefined ? 0 : ownerOf(peer.options);
+  if (owner === 0) return;
+  const owners = call.kernel.processes.filter((process) => !process.isOver && (owner > 0 ? process.pid === owner : process.group === -owner));
+  for (const process of owners) sendSignal(call.kernel, { process }, { signal: SIGNAL.URG, code: SI.KERNEL, pid: 0, uid: 0, value: 0n, form: 'kill' });
 }
 
 function sendto(call: Call): CallResult {
@@ -56,13 +74,13 @@ interface Got { readonly count: number; readonly from: string; readonly flags: n
 
 function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLOCKED {
   const { opened: { socket: from }, segments, flags } = transfer;
-  if ((flags & MSG.OOB) !== 0 && from.type === 'stream') return -ERRNO.EINVAL; // Nothing is ever urgent.
+  if ((flags & MSG.OOB) !== 0 && (from.type === 'stream' || from.domain === 'unix')) return receiveUrgent(call, transfer);
   const reach = reachableLength(call, segments, 'write');
   const total = totalLength(segments);
   if (total > 0 && reach === 0 && from.hasInput) return -ERRNO.EFAULT;
   let waits = !isNonblocking(transfer);
   // A call that waits for all of it leaves what there is where it is: a blocked call has no effect.
-  if ((flags & (MSG.WAITALL | MSG.PEEK)) === MSG.WAITALL && waits && from.type === 'stream' && from.stream.length < Math.min(reach, from.stream.length + from.stream.room) && !from.isEnded && from.error === 0 && from.status === 'connected') {
+  if ((flags & (MSG.WAITALL | MSG.PEEK)) === MSG.WAITALL && waits && from.type === 'stream' && from.readableLength < Math.min(reach, from.stream.length + from.stream.room, urgentReach(from.options)) && !from.isEnded && from.error === 0 && from.status === 'connected') {
     if (waitOnSocket(call, from, { direction: 'receive', answer: BLOCKED }) === BLOCKED) return BLOCKED;
     waits = false;
   }
@@ -72,6 +90,18 @@ function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLO
   scatter(call, segments, answer.bytes);
   const isCut = answer.length > answer.bytes.length;
   return { count: (flags & MSG.TRUNC) !== 0 ? answer.length : answer.bytes.length, from: answer.from, flags: (isCut ? MSG.TRUNC : 0) | (from.type === 'seqpacket' && answer.length > 0 ? MSG.EOR : 0), files: answer.files, sender: answer.sender, facts: answer.facts };
+}
+
+/** The one byte that is urgent; the mark stays where it is. */
+function receiveUrgent(call: Call, { opened: { socket }, segments, flags }: Transfer): Got | number {
+  if (socket.type !== 'stream') return -ERRNO.EOPNOTSUPP;
+  if (socket.status === 'listening' && socket.domain !== 'unix') return -ERRNO.ENOTCONN;
+  const room = totalLength(segments);
+  if (room > 0 && reachableLength(call, segments, 'write') === 0) return -ERRNO.EFAULT;
+  const byte = socket.fetchUrgent((flags & MSG.PEEK) !== 0);
+  if (byte === undefined) return -ERRNO.EINVAL;
+  scatter(call, segments, Uint8Array.of(byte).subarray(0, room));
+  return { count: 1, from: '', flags: MSG.OOB | (room === 0 ? MSG.TRUNC : 0), files: [] };
 }
 
 function recvfrom(call: Call): CallResult {
@@ -166,6 +196,12 @@ function recvmsg(call: Call, at = call.size(1), flags = call.unsigned(2)): CallR
 
 interface Arrival { readonly opened: Opened; readonly header: MessageHeader; readonly files: readonly number[]; readonly sender: Sender | undefined; readonly facts: DatagramFacts | undefined; readonly closesOnExec: boolean }
 
+/** TCP_INQ: how many bytes still wait, and one for the end. */
+function unreadMessage({ type, domain, options, stream, isEnded }: Socket): Uint8Array[] {
+  if (type !== 'stream' || domain === 'unix' || options.get(optionKey(PROTOCOL.TCP, TCP_INQ)) !== 1) return [];
+  return [encodeControl(PROTOCOL.TCP, TCP_INQ, new Uint8Array(Int32Array.of(stream.length > 0 ? stream.length : Number(isEnded)).buffer))];
+}
+
 /** The control part of a received message: descriptors for the open files that came, as many as there is room for. */
 function receiveControl(call: Call, { opened: { socket }, header, files, sender, facts, closesOnExec }: Arrival): { readonly bytes: Uint8Array; readonly flags: number } {
   const room = header.control === 0 ? 0 : header.controlLength;
@@ -173,7 +209,7 @@ function receiveControl(call: Call, { opened: { socket }, header, files, sender,
   const parts: Uint8Array[] = [];
   let used = 0;
   let isCut = false;
-  for (const part of [...(socket.tellsSenders ? [encodeCredentials(sender ?? UNKNOWN_SENDER)] : []), ...(facts === undefined ? [] : factMessages(socket, facts))]) {
+  for (const part of [...(socket.tellsSenders ? [encodeCredentials(sender ?? UNKNOWN_SENDER)] : []), ...(facts === undefined ? [] : factMessages(socket, facts)), ...unreadMessage(socket)]) {
     if (part.length <= room - used) parts.push(part);
     else isCut = true;
     used = parts.reduce((sum, { length }) => sum + length, 0);

@@ -4,7 +4,8 @@
  */
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
-import { LINGER_NOTHING, optionKey, SO, SOCKET_BYTES, SOL_SOCKET, type Socket } from '../files/socket.ts';
+import { SOCKET_BYTES, type Socket } from '../files/socket.ts';
+import { LINGER_NOTHING, optionKey, SO, SOL_SOCKET } from '../files/socket-option-names.ts';
 import { FAMILY } from '../socket-address.ts';
 import { socketAt } from '../socket-io.ts';
 import type { FileCall } from './file-arguments.ts';

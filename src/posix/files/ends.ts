@@ -8,7 +8,8 @@ import type { OpenFile } from '../open-file.ts';
 import { closeMaster } from '../terminal-io.ts';
 import type { FileSystem } from './file-system.ts';
 import type { SocketInode } from './inode.ts';
-import { LINGER_NOTHING, optionKey, SO, SOL_SOCKET, type Socket } from './socket.ts';
+import type { Socket } from './socket.ts';
+import { LINGER_NOTHING, optionKey, SO, SOL_SOCKET } from './socket-option-names.ts';
 
 /** An open file is there: opened, or restored. */
 export function openEnd(openFile: OpenFile): void {

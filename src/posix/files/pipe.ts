@@ -102,6 +102,17 @@ export class Pipe {
     return out;
   }
 
+  /** Takes one byte out, wherever it lies. */
+  cut(at: number): number {
+    assert(at >= 0 && at < this.#length, 'a byte that is cut out is there');
+    const all = this.bytes();
+    this.#chunks = [all.subarray(0, at), all.subarray(at + 1)].filter(({ length }) => length > 0);
+    this.#start = 0;
+    this.#length--;
+    this.#noteTaken(1, true);
+    return all[at]!;
+  }
+
   #noteTaken(taken: number, isFreed: boolean): void {
     if (this.drainRule({ before: this.#length + taken, after: this.#length, capacityBytes: this.capacityBytes, isFreed })) this.noteDrained();
   }

@@ -11,6 +11,8 @@
  */
 import { markMap, type Canonical, type Undo } from '../../core/index.ts';
 import { Pipe, type DrainRule } from './pipe.ts';
+import { optionKey, SO, SOL_SOCKET } from './socket-option-names.ts';
+import { isInline, isUrgentFirst, moveMark, setMark, urgentMark, urgentReach } from './urgent.ts';
 
 /** 'netlink': the kernel is at the other side; it tells of interfaces (../netlink.ts) and of message queues (mq_notify). */
 export type SocketDomain = 'unix' | 'inet' | 'inet6' | 'netlink';
@@ -33,17 +35,8 @@ export const SOCKET_MESSAGES_MAX = 256;
 /** net.core.somaxconn. */
 export const BACKLOG_MAX = 4096;
 
-export const SOL_SOCKET = 1;
-export const SO = {
-  REUSEADDR: 2, TYPE: 3, ERROR: 4, DONTROUTE: 5, BROADCAST: 6, SNDBUF: 7, RCVBUF: 8, KEEPALIVE: 9, OOBINLINE: 10, PRIORITY: 12, LINGER: 13, REUSEPORT: 15, PASSCRED: 16, PEERCRED: 17,
-  RCVLOWAT: 18, SNDLOWAT: 19, RCVTIMEO: 20, SNDTIMEO: 21, TIMESTAMP: 29, ACCEPTCONN: 30, TIMESTAMPNS: 35, MARK: 36, PROTOCOL: 38, DOMAIN: 39, PEEK_OFF: 42,
-} as const;
-/** SO_LINGER that is on, without time to wait, as it is kept among the options. */
-export const LINGER_NOTHING = 1;
 /** Parts of an address that the kernel chose, which go when the socket is connected to nobody again. */
 export const CHOSEN = { HOST: 1, PORT: 2 } as const;
-/** Key of an option among a socket's options. */
-export const optionKey = (level: number, name: number): number => level * 65_536 + name;
 
 /** News of room at the other end of a socket count above those of its own. */
 const ROOM = 2 ** 26;
@@ -115,6 +108,11 @@ export class Socket {
     return this.stream.length > 0 || this.messages.length > 0;
   }
 
+  /** Bytes of the stream that a read may come to: not an urgent one that is the first. */
+  get readableLength(): number {
+    return this.stream.length - Number(isUrgentFirst(this.options));
+  }
+
   /** Room for a message of `length` bytes. */
   hasRoom(length: number): boolean {
     return this.messages.length < SOCKET_MESSAGES_MAX && (this.messages.length === 0 || this.messageBytes + length <= SOCKET_BYTES);
@@ -146,8 +144,12 @@ export class Socket {
     return first !== undefined && first.start <= 0 ? first.sender : undefined;
   }
 
-  /** How many bytes one read may take: it does not go beyond bytes that open files came with, nor, where senders are told, to those of another. */
+  /** How many bytes one read may take: it does not go beyond bytes that open files came with, nor a mark of urgent data, nor, where senders are told, to those of another. */
   get streamReach(): number {
+    return Math.min(this.#fileReach, urgentReach(this.options));
+  }
+
+  get #fileReach(): number {
     const isTold = this.tellsSenders;
     const sender = this.streamSender;
     let at = 0;
@@ -162,9 +164,11 @@ export class Socket {
 
   /** Takes bytes of a stream and the open files that came with them: the caller has their references now. */
   shiftStream(length: number): { readonly bytes: Uint8Array; readonly files: readonly number[]; readonly sender: Sender | undefined } {
+    if (isUrgentFirst(this.options)) this.passUrgent();
     const sender = this.streamSender;
     const bytes = this.stream.shift(Math.min(length, this.streamReach));
     const taken = bytes.length;
+    moveMark(this.options, taken);
     const files = this.streamFiles.flatMap((part) => (part.start < taken ? part.files : []));
     if (taken > 0) {
       this.streamFiles = this.streamFiles.flatMap((part) => {
@@ -174,6 +178,42 @@ export class Socket {
       });
     }
     return { bytes, files, sender };
+  }
+
+  /** The same without taking them. */
+  peekStream(length: number): { readonly bytes: Uint8Array; readonly sender: Sender | undefined } {
+    const passed = Number(isUrgentFirst(this.options));
+    const reach = passed === 0 ? this.streamReach : this.#fileReach;
+    return { bytes: this.stream.bytes().subarray(passed, Math.min(passed + length, reach)), sender: this.streamSender };
+  }
+
+  /** The urgent byte at the front is read over. */
+  passUrgent(): void {
+    moveMark(this.options, 1);
+    this.cutStream(0);
+  }
+
+  /** Takes one byte out of a stream; open files never come with one that is urgent. */
+  cutStream(at: number): number {
+    const byte = this.stream.cut(at);
+    this.streamFiles = this.streamFiles.map((part) => ({ ...part, start: part.start - Number(part.start > at), end: part.end - Number(part.end > at) })).filter(({ start, end }) => start < end);
+    return byte;
+  }
+
+  /** The byte that came last is urgent. One that a reader on the internet stands before, and has not fetched, is lost. */
+  markLast(): void {
+    if (this.domain !== 'unix' && isUrgentFirst(this.options)) this.passUrgent();
+    setMark(this.options, { at: this.stream.length - 1, isFetched: false });
+    this.changed();
+  }
+
+  /** The urgent byte; undefined where there is none to fetch. */
+  fetchUrgent(isPeek: boolean): number | undefined {
+    const mark = urgentMark(this.options);
+    if (mark === undefined || mark.isFetched || isInline(this.options)) return undefined;
+    if (isPeek) return this.stream.bytes()[mark.at];
+    setMark(this.options, { at: mark.at, isFetched: true });
+    return this.cutStream(mark.at);
   }
 
   /** Open files on their way, each as often as it is held. */

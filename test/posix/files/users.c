@@ -5,9 +5,11 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -113,6 +115,13 @@ static void signals(void) {
   R(kill(child, SIGTERM)); int status; waitpid(child, &status, 0); printf("root's: %x\n", status);
 }
 
+/* Ports below 1024 are root's; whether others may have them a container's settings say. */
+static void ports(void) {
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(987), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  R(bind(socket(AF_INET, SOCK_STREAM, 0), (void *)&address, sizeof address));
+  R(bind(socket(AF_INET, SOCK_DGRAM, 0), (void *)&address, sizeof address));
+}
+
 int main(void) {
   umask(022);
   gid_t none = 0;
@@ -121,7 +130,7 @@ int main(void) {
   mkdir("closed", 0700); put("closed/in", 0666, 0, 0); mkdir("searchable", 0711); put("searchable/in", 0666, 0, 0); mkdir("sticky", 0); chmod("sticky", 01777); put("sticky/theirs", 0666, 90, 90); mkdir("setgid", 0); chown("setgid", 80, 91); chmod("setgid", 02777); mkdir("world", 0); chmod("world", 0777); put("world/theirs", 0600, 0, 0); mkdir("world/empty", 0700);
   if (symlink("readable", "link") < 0) return 1;
   WHO();
-  in_child(ids_of_root); in_child(reuid_root); in_child(resuid_user); in_child(saved_root); in_child(ids_of_group); in_child(group_user); in_child(file_ids); in_child(groups); in_child(rights_of_user); in_child(rights_of_root); in_child(real_and_effective); in_child(signals); in_child(rights_of_user);
+  in_child(ids_of_root); in_child(reuid_root); in_child(resuid_user); in_child(saved_root); in_child(ids_of_group); in_child(group_user); in_child(file_ids); in_child(groups); in_child(rights_of_user); in_child(rights_of_root); in_child(real_and_effective); in_child(signals); in_child(ports); in_child(rights_of_user);
   WHO();
   printf("%d checks\n", checks);
   return 0;

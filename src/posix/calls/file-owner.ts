@@ -1,0 +1,69 @@
+/**
+ * Who is told of a file (F_SETOWN and its ioctls), and what ioctl says of the bytes that wait at a socket: how many, and whether they stand at
+ * urgent data's mark.
+ *
+ *   struct f_owner_ex   type 4 (0 a thread, 1 a process, 2 a group), number 4
+ *
+ * Invariant: an owner is remembered by sockets, which tell it of urgent data (SIGURG); elsewhere it is looked at and forgotten.
+ * What this does NOT do: SIGIO.
+ */
+import type { Call } from '../call.ts';
+import { ERRNO } from '../errno.ts';
+import type { Socket } from '../files/socket.ts';
+import { isInline, ownerOf, setOwner, urgentMark } from '../files/urgent.ts';
+import type { OpenFile } from '../open-file.ts';
+
+const KIND = { THREAD: 0, PROCESS: 1, GROUP: 2 } as const;
+const SIOC = { SETOWN: 0x8901, SPGRP: 0x8902, GETOWN: 0x8903, GPGRP: 0x8904, ATMARK: 0x8905 } as const;
+
+/** The owner as F_GETOWN tells it: a process, or a group below zero; 0 is nobody. */
+export function fileOwner({ inode }: OpenFile): number {
+  return inode.kind === 'socket' ? ownerOf(inode.socket.options) : 0;
+}
+
+/** Nobody (0), a process, or a group below zero, that is there: 0 or -errno. */
+export function setFileOwner({ kernel: { processes } }: Call, { inode }: OpenFile, owner: number): number {
+  if (owner === -0x8000_0000) return -ERRNO.EINVAL;
+  if (owner !== 0 && !processes.some(({ pid, group }) => (owner > 0 ? pid === owner : group === -owner))) return -ERRNO.ESRCH;
+  if (inode.kind === 'socket') setOwner(inode.socket.options, owner);
+  return 0;
+}
+
+/** struct f_owner_ex; of a thread its process is remembered. */
+export function setOwnerArgument(call: Call, openFile: OpenFile): number {
+  const [kind, owner] = [call.memory.readU32(call.size(2)), call.memory.readU32(call.size(2) + 4)];
+  if (kind === undefined || owner === undefined) return -ERRNO.EFAULT;
+  if (kind > KIND.GROUP) return -ERRNO.EINVAL;
+  if (kind !== KIND.THREAD || owner === 0) return setFileOwner(call, openFile, kind === KIND.GROUP ? -owner : owner);
+  const process = call.kernel.processes.find(({ threads }) => threads.some(({ tid }) => tid === owner));
+  return process === undefined ? -ERRNO.ESRCH : setFileOwner(call, openFile, process.pid);
+}
+
+export function storeOwner(call: Call, openFile: OpenFile): number {
+  const owner = fileOwner(openFile);
+  const kind = owner < 0 ? KIND.GROUP : owner > 0 ? KIND.PROCESS : KIND.THREAD;
+  return call.memory.writeU32(call.size(2), kind) && call.memory.writeU32(call.size(2) + 4, Math.abs(owner)) ? 0 : -ERRNO.EFAULT;
+}
+
+/** FIONREAD: on the internet the bytes before urgent data, which is not counted. */
+export function socketBytes({ type, domain, stream, messages, options }: Socket): number {
+  if (type !== 'stream') return messages[0]?.bytes.length ?? 0;
+  const mark = domain === 'unix' || isInline(options) ? undefined : urgentMark(options);
+  return mark === undefined || mark.at >= stream.length ? stream.length : mark.at;
+}
+
+/** The answer to an ioctl about owner or mark; undefined: it is about something else. */
+export function socketRequest(call: Call, openFile: OpenFile, { type, domain, options }: Socket): number | undefined {
+  const store = (value: number): number => (call.memory.writeU32(call.size(2), value >>> 0) ? 0 : -ERRNO.EFAULT);
+  switch (call.unsigned(1)) {
+    case SIOC.SETOWN:
+    case SIOC.SPGRP: {
+      const owner = call.memory.readU32(call.size(2));
+      return owner === undefined ? -ERRNO.EFAULT : setFileOwner(call, openFile, owner | 0);
+    }
+    case SIOC.GETOWN:
+    case SIOC.GPGRP: return store(fileOwner(openFile));
+    case SIOC.ATMARK: return type === 'stream' || domain === 'unix' ? store(Number(urgentMark(options)?.at === 0)) : -ERRNO.ENOTTY;
+    default: return undefined;
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * Options of SOL_SOCKET by their names, and the key of an option among those of a socket.
+ * What this does NOT do: say what an option may hold (../calls/socket-option-rules.ts).
+ */
+export const SOL_SOCKET = 1;
+export const SO = {
+  REUSEADDR: 2, TYPE: 3, ERROR: 4, DONTROUTE: 5, BROADCAST: 6, SNDBUF: 7, RCVBUF: 8, KEEPALIVE: 9, OOBINLINE: 10, PRIORITY: 12, LINGER: 13, REUSEPORT: 15, PASSCRED: 16, PEERCRED: 17,
+  RCVLOWAT: 18, SNDLOWAT: 19, RCVTIMEO: 20, SNDTIMEO: 21, TIMESTAMP: 29, ACCEPTCONN: 30, TIMESTAMPNS: 35, MARK: 36, PROTOCOL: 38, DOMAIN: 39, PEEK_OFF: 42,
+} as const;
+/** SO_LINGER that is on, without time to wait, as it is kept among the options. */
+export const LINGER_NOTHING = 1;
+/** Key of an option among a socket's options. */
+export const optionKey = (level: number, name: number): number => level * 65_536 + name;
