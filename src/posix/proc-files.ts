@@ -10,6 +10,7 @@ import { argumentBytes, environmentBytes } from './proc-arguments.ts';
 import { locksText } from './proc-locks.ts';
 import { mapsText, rollupText, smapsText } from './proc-memory.ts';
 import { SOCKET_TABLES } from './proc-net.ts';
+import { systemVTexts } from './proc-system-v.ts';
 import { INIT, initText, limitsText, scheduledText, statText, statusText, usedBytes } from './proc-process.ts';
 import { addSettings } from './proc-settings.ts';
 import type { Process } from './process.ts';
@@ -117,5 +118,6 @@ export function registerProcessFiles(kernel: Kernel): void {
   machine('/proc/uptime', () => uptimeText(kernel));
   machine('/proc/version', () => 'Linux version 6.1.0-stillpoint\n');
   machine('/proc/locks', () => locksText(kernel));
+  for (const [name, make] of systemVTexts(kernel)) machine(`/proc/sysvipc/${name}`, make);
   addSettings(kernel, machine);
 }

@@ -19,9 +19,9 @@ const MREMAP = { MAYMOVE: 1, FIXED: 2 } as const;
 const LENGTH_MAX = 2 ** 47;
 const PROT_KNOWN = PROT.read | PROT.write | PROT.execute | 8;
 
-const MADV = { NORMAL: 0, DONTNEED: 4, FREE: 8, REMOVE: 9, HWPOISON: 100, SOFT_OFFLINE: 101 } as const;
+const MADV = { NORMAL: 0, DONTNEED: 4, DONTNEED_LOCKED: 24, FREE: 8, REMOVE: 9, HWPOISON: 100, SOFT_OFFLINE: 101 } as const;
 /** Advice that changes nothing here: access patterns, fork, merge, huge pages, dumps, ageing, population. */
-const MADV_HARMLESS: ReadonlySet<number> = new Set([0, 1, 2, 3, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]);
+const MADV_HARMLESS: ReadonlySet<number> = new Set([0, 1, 2, 3, 8, 10, 11, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23]);
 
 function brk(call: Call): CallResult {
   return call.process.space.setHeapEnd(call.size(0));
@@ -41,6 +41,7 @@ function mmap(call: Call): CallResult {
   if (length === 0 || offset % PAGE_BYTES !== 0) return -ERRNO.EINVAL;
   if (length > LENGTH_MAX) return -ERRNO.ENOMEM;
   if (type !== MAP.PRIVATE && type !== MAP.SHARED && type !== MAP.SHARED_VALIDATE) return -ERRNO.EINVAL;
+  if (type === MAP.SHARED_VALIDATE && (flags & MAP.ANONYMOUS) !== 0) return -ERRNO.EINVAL;
   const isShared = type !== MAP.PRIVATE;
   const place = placeOf(address, flags);
   if ((flags & MAP.ANONYMOUS) !== 0) return isShared ? mapShared(call, { length, protection, isShared, place }) : call.process.space.mapRange({ length, protection, isShared, place });
@@ -108,10 +109,11 @@ function madvise(call: Call): CallResult {
   const advice = call.int(2);
   const range = pageRange(call);
   if (advice === MADV.HWPOISON || advice === MADV.SOFT_OFFLINE) return -ERRNO.EPERM;
-  if (advice !== MADV.DONTNEED && !MADV_HARMLESS.has(advice)) return -ERRNO.EINVAL;
+  const forgets = advice === MADV.DONTNEED || advice === MADV.DONTNEED_LOCKED;
+  if (!forgets && !MADV_HARMLESS.has(advice)) return -ERRNO.EINVAL;
   if (typeof range === 'number') return range;
   const { space } = call.process;
-  if (advice === MADV.DONTNEED) space.forget(range.start, range.end);
+  if (forgets) space.forget(range.start, range.end);
   return space.map.covers(range.start, range.end) ? 0 : -ERRNO.ENOMEM;
 }
 

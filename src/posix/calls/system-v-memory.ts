@@ -9,6 +9,7 @@ import { limits } from '../../core/index.ts';
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { PROT, roundUp } from '../memory-map.ts';
+import { attachments } from '../proc-system-v.ts';
 import type { Segment } from '../system-v.ts';
 import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
@@ -20,18 +21,10 @@ const SHM = { RDONLY: 0o10000, RND: 0o20000, REMAP: 0o40000, EXEC: 0o100000, DES
 /** SHMMNI of Linux. */
 const SEGMENTS_MAX = 4096;
 
-/** How often a segment is mapped: once for each place it was attached at, in each memory. */
-function attachments(call: Call, { ino }: Segment): number {
-  const images = new Set(call.kernel.processes.flatMap((process) => (process.hasImage ? [process.image] : [])));
-  let count = 0;
-  for (const { space } of images) for (const { backing } of space.map.mappings) if (backing?.key === ino && backing.offset === 0) count++;
-  return count;
-}
-
 /** Drops removed segments that nobody has mapped any more. */
 function sweep(call: Call): void {
   const { segments } = call.kernel.systemV;
-  for (const segment of [...segments.values()]) if (segment.isRemoved && attachments(call, segment) === 0) segments.delete(segment.id);
+  for (const segment of [...segments.values()]) if (segment.isRemoved && attachments(call.kernel, segment) === 0) segments.delete(segment.id);
 }
 
 function shmget(call: Call): CallResult {
@@ -97,7 +90,7 @@ function status(call: Call, segment: Segment): number {
   [segment.size, segment.atime, segment.dtime, segment.ctime].forEach((value, index) => { view.setBigInt64(PERMISSION_BYTES + index * 8, BigInt(value), true); });
   view.setInt32(80, segment.creator, true);
   view.setInt32(84, segment.lastPid, true);
-  view.setBigUint64(88, BigInt(attachments(call, segment)), true);
+  view.setBigUint64(88, BigInt(attachments(call.kernel, segment)), true);
   return call.memory.write(call.size(2), new Uint8Array(view.buffer)) ? 0 : -ERRNO.EFAULT;
 }
 
