@@ -3,20 +3,20 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { compileFor } from '../store/compile.ts';
 import { pattern } from './helpers.ts';
 
-const root = resolve(import.meta.dirname, '../..');
 const directory = fs.mkdtempSync(join(tmpdir(), 'stillpoint-standard-'));
 afterAll(() => fs.rmSync(directory, { recursive: true }));
-const program = ['--import', join(root, 'scripts/typescript-loader.mjs'), join(root, 'test/channel/copy-child.ts')];
+const program = await compileFor('test/channel/copy-child.ts', join(directory, 'compiled'));
 
 interface Orders { readonly bytes?: number; readonly complaint?: string; readonly resume?: { readonly base: number; readonly position: number } }
 
 /** The copying process as a word for the shell. */
 function copy(orders: Orders = {}): string {
-  return `${process.execPath} ${program.join(' ')} '${JSON.stringify({ bytes: 1e9, complaint: '', ...orders })}'`;
+  return `${process.execPath} ${program} '${JSON.stringify({ bytes: 1e9, complaint: '', ...orders })}'`;
 }
 
 function shell(script: string): { readonly status: number | null; readonly stdout: Buffer; readonly stderr: string } {
@@ -72,7 +72,7 @@ test('a closed or odd standard stream is an error, /dev/null is none', () => {
 });
 
 test('the process ends while its input is still open', async () => {
-  const child = spawn(process.execPath, [...program, JSON.stringify({ bytes: 5, complaint: '' })], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program, JSON.stringify({ bytes: 5, complaint: '' })], { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.write('hello world');
   const [data] = (await once(child.stdout, 'data')) as [Buffer];
   const [status] = (await once(child, 'exit')) as [number];

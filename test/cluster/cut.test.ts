@@ -4,14 +4,14 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { StillpointError } from '../../src/core/index.ts';
 import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
 import { decodeCut, encodeCut, type Cut } from '../../src/txn/index.ts';
+import { compileFor } from '../store/compile.ts';
 import { linesOf, MixRig } from './mix-rig.ts';
-import { ClusterRig, fingerprint, ROOT, until, type ClusterReport } from './rig.ts';
+import { ClusterRig, fingerprint, until, type ClusterReport } from './rig.ts';
 
 const rig = new ClusterRig();
 afterAll(() => { rig.close(); });
@@ -116,7 +116,7 @@ describe('the record of a cut', () => {
   it('reads of one turn of the event loop see one state of the store, whatever another process commits meanwhile', async () => {
     const directory = rig.path('turns');
     const reader = await openLmdbStore({ directory, mode: 'create' });
-    const child = spawn(process.execPath, ['--import', join(ROOT, 'scripts/typescript-loader.mjs'), join(ROOT, 'test/cluster/turn-writer.ts'), directory], { stdio: ['pipe', 'inherit', 'inherit'] });
+    const child = spawn(process.execPath, [await compileFor('test/cluster/turn-writer.ts', rig.path('turn-writer')), directory], { stdio: ['pipe', 'inherit', 'inherit'] });
     const read = (name: string): string => new TextDecoder().decode(reader.get('meta', new TextEncoder().encode(`turn ${name}`)) ?? new Uint8Array(0));
     const seen = new Set<string>();
     for (let turn = 0; seen.size < 30 && turn < 5000; turn++) {

@@ -6,12 +6,14 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newClusterKeys, type ClusterKeys } from '../../src/cluster/live/curve.ts';
+import { compileFor } from '../store/compile.ts';
 import { randomBytes } from './link-conformance.ts';
 import type { Setup } from './host-end.ts';
 import { AgentRig, pipelineOn } from './agent-rig.ts';
@@ -20,9 +22,13 @@ import { ClusterRig, fingerprint, isRunning, isSlow, ROOT, until } from './rig.t
 
 interface End { readonly child: ChildProcess; readonly next: () => Promise<Record<string, unknown>>; readonly say: (line: string) => void }
 
+const directory = mkdtempSync(join(tmpdir(), 'stillpoint-hosts-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+const HOST_END = await compileFor('test/cluster/host-end.ts', directory);
+
 /** Starts one end in a namespace; resolves when it listens. */
 async function startEnd(host: Namespace | undefined, role: Setup['role'], keys: ClusterKeys): Promise<End & { readonly endpoint: string }> {
-  const command = [process.execPath, '--import', join(ROOT, 'scripts/typescript-loader.mjs'), join(ROOT, 'test/cluster/host-end.ts')];
+  const command = [process.execPath, HOST_END];
   const [program = '', ...words] = host === undefined ? command : ['ip', 'netns', 'exec', host, ...command];
   const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

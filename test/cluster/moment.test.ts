@@ -9,6 +9,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readAtOneMoment, type HeldStore } from '../../src/cluster/moment.ts';
 import { StoreHold } from '../../src/session/store-hold.ts';
 import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
+import { compileFor } from '../store/compile.ts';
 import { ClusterRig, isSlow, randomFrom, ROOT } from './rig.ts';
 
 type Random = () => number;
@@ -246,7 +247,7 @@ describe('a store that is held', () => {
   it('is not committed to by any process until it is let go, or the time is over', async () => {
     const directory = rig.path('held');
     const reader = await openLmdbStore({ directory, mode: 'create' });
-    const child = spawn(process.execPath, ['--import', join(ROOT, 'scripts/typescript-loader.mjs'), join(ROOT, 'test/cluster/turn-writer.ts'), directory], { stdio: ['pipe', 'inherit', 'inherit'] });
+    const child = spawn(process.execPath, [await compileFor('test/cluster/turn-writer.ts', rig.path('turn-writer')), directory], { stdio: ['pipe', 'inherit', 'inherit'] });
     const read = (): string => {
       reader.refresh();
       return new TextDecoder().decode(reader.get('meta', new TextEncoder().encode('turn a')) ?? new Uint8Array(0));
