@@ -73,6 +73,7 @@ function optionDescription(this: Help, option: Option): string {
 async function main(): Promise<number> {
   process.stdout.on('error', endOnTrouble);
   process.stderr.on('error', () => {}); // Remarks that nobody reads any more: the exit status still tells.
+  process.on('SIGUSR1', () => {}); // Node would open its debugger, to every user of the host.
   const program = buildProgram();
   try {
     checkHost();

@@ -7,7 +7,7 @@
 //   translated hot code as WebAssembly, hot meaning four times, each processor for itself
 //   restored  captured at growing counts, restored from the store, continued (session-modes.ts)
 //   replayed  recorded by the session's loop, verified from the journal (session-modes.ts)
-//   recorded  the same, recorded with code translated as in `translated`, verified by the WebAssembly interpreter: three modes in one, for suites that everybody waits for
+//   recorded  the same, verified by the WebAssembly interpreter; recorded with code translated as in `translated` where jobs share no translations: three modes in one, for suites that everybody waits for
 //
 // Restored and replayed translate as well, and as runs do: what one processor has translated, the later ones take (of the job, or of all jobs that share).
 // The guest starts in /home/guest with the job's files there, an environment with PATH only, clock zero, seed 1.
@@ -87,7 +87,7 @@ export async function runInMode(mode: Mode, job: ModeJob): Promise<ModeResult> {
     case 'translated': return resultOf(runGuest(job.program, { ...optionsOf(job, 1_000_000_000), isa: eager }));
     case 'restored': return resultOf(await runRestored(job.program, { ...optionsOf(job, 0), isa: sharing }));
     case 'replayed': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa: sharing }));
-    case 'recorded': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa: eager }, inWasm));
+    case 'recorded': return resultOf(await runReplayed(job.program, { ...optionsOf(job, 0), isa: job.translations === undefined ? eager : sharing }, inWasm));
     default: return mode satisfies never;
   }
 }

@@ -1,4 +1,4 @@
-// Real programs (build/guests/real) through three modes (STILLPOINT_SLOW=1: the TypeScript interpreter as well, which takes as long as the others together), against qemu-riscv64 and, where the job is portable, a twin on the host.
+// Real programs (build/guests/real) through two modes that have the translator and the WebAssembly interpreter in them (STILLPOINT_SLOW=1: through each alone, and the TypeScript interpreter, which takes as long as the others together), against qemu-riscv64 and, where the job is portable, a twin on the host.
 // Does NOT fetch or build them (scripts/install-tools.sh does).
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { SharedTranslations } from './shared-translations.ts';
 
 /** Jumps to an address before it is translated: each job is a process of its own, and what runs a few times is not what translating is for. */
 const HOT_LIMIT = 100;
-const MODES: readonly Mode[] = process.env['STILLPOINT_SLOW'] === '1' ? ['whole', 'wasm', 'restored', 'replayed'] : ['wasm', 'restored', 'replayed'];
+const MODES: readonly Mode[] = process.env['STILLPOINT_SLOW'] === '1' ? ['whole', 'wasm', 'restored', 'replayed'] : ['restored', 'recorded'];
 /** By program: what one job has translated, the others take. */
 const translations = new Map<string, SharedTranslations>();
 
