@@ -102,5 +102,5 @@ export class EngineModules {
   }
 }
 
-/** What is shared by all machines of the process that are given no other. */
+/** Of this process alone. */
 export const processModules = new EngineModules();

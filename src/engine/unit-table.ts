@@ -304,11 +304,11 @@ export class UnitTable {
     else users.add(batch);
   }
 
-  /** One of the engine's own that depends on nothing but the driver's part of the layout: made once for all machines of one size. */
+  /** One of the engine's own that depends on nothing but the driver's part of the layout: made once for all machines of one size. Not kept: reading it takes longer than making it. */
   #ownModule(name: string, make: (layout: DriverLayout) => Uint8Array): WebAssembly.Module {
     const { memoryPages, registers, outcome, tableSize, margin } = this.layout;
     const layout: DriverLayout = { memoryPages, registers, outcome, tableSize, margin };
-    return (this.#store?.engine() ?? processModules).open(`${name} ${JSON.stringify(layout)}`, () => make(layout)).module;
+    return processModules.open(`${name} ${JSON.stringify(layout)}`, () => make(layout)).module;
   }
 
   #instantiateRelay(loop: Loop): Relay {
