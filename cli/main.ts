@@ -83,13 +83,8 @@ async function main(): Promise<number> {
     else asked.outputHelp();
     return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode);
   } catch (error) {
-    return error instanceof CommanderError ? endOfParsing(error, wantsJson(program)) : reportError(error, wantsJson(program));
+    return error instanceof CommanderError ? endOfParsing(error) : reportError(error);
   }
-}
-
-/** Whether the verb that was called was given `--json`. */
-function wantsJson(program: Command): boolean {
-  return [program, ...program.commands].some((command) => command.commands.concat(command).some((verb) => verb.opts()['json'] === true));
 }
 
 /** Options that name a place of the host, as their help shows them. */
@@ -127,11 +122,11 @@ function helpWanted(command: Command, [first, ...more]: readonly string[]): Comm
 }
 
 /** Help that was asked for has been printed, and so has the help of a command line without a verb; everything else is a mistake to name. */
-function endOfParsing(error: CommanderError, isJson: boolean): number {
+function endOfParsing(error: CommanderError): number {
   if (error.exitCode === 0) return EXIT.ok;
   if (error.code === 'commander.help') return EXIT.usage;
   const what = error.message.replace(/^error: /, '').replace(/\.$/, '').replace(/^option '(--[a-z-]+).*?' argument ('.*') is invalid\. /s, 'option $1: $2: ');
-  return reportError(new StillpointError('E_USAGE', `${what}; stillpoint --help shows the commands, stillpoint COMMAND --help its options`, { cause: error }), isJson);
+  return reportError(new StillpointError('E_USAGE', `${what}; stillpoint --help shows the commands, stillpoint COMMAND --help its options`, { cause: error }));
 }
 
 /** Facts that nobody reads any more: end as a program killed by SIGPIPE would. Facts that cannot be written: say so. A guest's standard output has a listener of its own. */

@@ -62,11 +62,10 @@ export function writeText(file: string, text: string): void {
   }
 }
 
-/** The one line of a failed command, and its exit status; `isJson`: as JSON, with the facts of the error. Anything that is no StillpointError is our own bug. */
-export function reportError(error: unknown, isJson = false): number {
+/** The one line of a failed command, and its exit status; the same with `--json`. Anything that is no StillpointError is our own bug. */
+export function reportError(error: unknown): number {
   const known = error instanceof StillpointError ? error : asInternal(error);
-  const said = { code: known.code, message: visible(known.message.replaceAll('\n', ' ')) };
-  process.stderr.write(isJson ? `${toJson({ ...said, ...known.data, ...said }, 0)}\n` : `stillpoint: ${said.code}: ${said.message}\n`);
+  process.stderr.write(`stillpoint: ${known.code}: ${visible(known.message.replaceAll('\n', ' '))}\n`);
   return known.exitStatus;
 }
 

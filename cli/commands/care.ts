@@ -84,7 +84,7 @@ async function inChild(): Promise<number> {
 
 /** What we said; the database prints words of its own about its pages, and of a full disk without an end of the line. */
 function ownLines(text: string): string {
-  return text.split('\n').flatMap((line) => /(stillpoint: |\{"code":).*/.exec(line)?.[0] ?? []).map((line) => `${line}\n`).join('');
+  return text.split('\n').flatMap((line) => /stillpoint: .*/.exec(line) ?? []).map((line) => `${line}\n`).join('');
 }
 
 async function fsck(flags: Flags & { readonly repair?: boolean; readonly from?: string }): Promise<number> {

@@ -5,7 +5,7 @@
  * predecessor proves). What this does NOT do: compare anything itself.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { StillpointError, type ErrorCode, type ErrorData, ERROR_TABLE } from '../core/index.ts';
+import { StillpointError, type ErrorCode, ERROR_TABLE } from '../core/index.ts';
 import type { RunRecord } from '../txn/index.ts';
 import type { ReplayRequest, ReplayResult } from './replay.ts';
 
@@ -46,15 +46,9 @@ async function verifyPiece({ from, to }: Piece, { request, running }: { readonly
   const [output, errors, status] = await Promise.all([text(child.stdout!), text(child.stderr!), new Promise<number | null>((resolve) => { child.on('close', resolve); })]);
   running.delete(child);
   if (status === 0) return JSON.parse(output) as ReplayResult; // Our own command's JSON.
-  throw errorOf(errors) ?? new StillpointError('E_INTERNAL', `a verifying process ended with status ${status}`);
-}
-
-/** The error that a command with --json has told on its standard error. */
-function errorOf(errors: string): StillpointError | undefined {
-  const [line] = /^\{"code":"E_.*\}$/m.exec(errors) ?? [];
-  if (line === undefined) return undefined;
-  const { code, message, ...data } = JSON.parse(line) as { readonly code: ErrorCode; readonly message: string } & ErrorData; // Our own command's JSON.
-  return new StillpointError(code in ERROR_TABLE ? code : 'E_INTERNAL', message, { data });
+  const [, code, message] = /^stillpoint: (E_[A-Z_]+): (.*)$/m.exec(errors) ?? [];
+  if (code !== undefined && code in ERROR_TABLE) throw new StillpointError(code as ErrorCode, message ?? ''); // Looked up just before.
+  throw new StillpointError('E_INTERNAL', `a verifying process ended with status ${status}`);
 }
 
 async function text(stream: AsyncIterable<unknown>): Promise<string> {
