@@ -63,8 +63,8 @@ export function hasGrown(bytes: number, before: number): boolean {
   return bytes > before + before / GROWTH_PART;
 }
 
-/** Of the engine's own: there are three for each size of machine. */
-const MODULES_MAX = 24;
+/** Of the engine's own: there is one for each size of machine. */
+const MODULES_MAX = 8;
 
 /** The engine's own modules, by names that say all that they depend on. What was kept is looked at when the first one is wanted. */
 export class EngineModules {
@@ -101,6 +101,3 @@ export class EngineModules {
     return (this.#kept = new Map([...[...before].filter(([name]) => !now.has(name)).slice(-MODULES_MAX), ...now]));
   }
 }
-
-/** Of this process alone. */
-export const processModules = new EngineModules();

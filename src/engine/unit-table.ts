@@ -11,7 +11,7 @@
 import { assert, limits } from '../core/index.ts';
 import { CodeCache, driverModule, FunctionStarts, liftBatch, PAGE_FLAG, relayModule, TARGETS, unitExtent, type Batch, type DriverLayout, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
-import { processModules, type Units } from './kept-module.ts';
+import { EngineModules, type Units } from './kept-module.ts';
 import { VM_OFFSET } from './linear-memory.ts';
 import type { GuestMemory } from './memory.ts';
 import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, tablePagesOf, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
@@ -39,6 +39,9 @@ const MADE_MAX = 6;
 const QUEUE_MAX = 8;
 export const QUEUE_INSTRUCTIONS = 200_000;
 const WASM_PAGE_BYTES = 65536;
+
+/** The driver's and the relay's, of this process alone: reading them takes longer than making them. */
+const ownModules = new EngineModules();
 
 /** Enters a unit: (fuel, depth, pc, slot) -> how it came back; see driverModule. */
 export type Enter = (fuel: number, depth: number, pc: number, slot: number) => number;
@@ -304,11 +307,11 @@ export class UnitTable {
     else users.add(batch);
   }
 
-  /** One of the engine's own that depends on nothing but the driver's part of the layout: made once for all machines of one size. Not kept: reading it takes longer than making it. */
+  /** One of the engine's own that depends on nothing but the driver's part of the layout: made once for all machines of one size. */
   #ownModule(name: string, make: (layout: DriverLayout) => Uint8Array): WebAssembly.Module {
     const { memoryPages, registers, outcome, tableSize, margin } = this.layout;
     const layout: DriverLayout = { memoryPages, registers, outcome, tableSize, margin };
-    return processModules.open(`${name} ${JSON.stringify(layout)}`, () => make(layout)).module;
+    return ownModules.open(`${name} ${JSON.stringify(layout)}`, () => make(layout)).module;
   }
 
   #instantiateRelay(loop: Loop): Relay {

@@ -9,12 +9,14 @@ import {
   loopModule, NEVER_HOT, ProfilingInterpreter, STOP, WasmInterpreter,
   type ColdInterpreter, type CpuMemory, type CpuState, type Executor, type Isa, type Loop, type LoopLayout, type Nesting, type Pause, type Relay, type Stop,
 } from '../isa/index.ts';
-import { processModules, type EngineModules, type Units } from './kept-module.ts';
+import { EngineModules, type Units } from './kept-module.ts';
 import { VM_OFFSET } from './linear-memory.ts';
 import { GuestMemory } from './memory.ts';
 
 /** Making and compiling the module takes as long as the TypeScript interpreter, cold, for about this many instructions. */
 const WARM_UP = 30_000;
+/** What is shared by all machines of the process that are given no other. */
+const shared = new EngineModules();
 
 export interface WasmTierOptions {
   /** Jumps to a target before run() pauses with PAUSE.hot; never when it is not given. */
@@ -54,7 +56,7 @@ export class WasmTier implements ColdInterpreter {
   #last: ColdInterpreter;
   #makeRelay: ((loop: Loop) => Relay) | undefined = undefined;
 
-  constructor(memory: CpuMemory, state: CpuState, { hotLimit = NEVER_HOT, warmUp, modules = processModules }: WasmTierOptions) {
+  constructor(memory: CpuMemory, state: CpuState, { hotLimit = NEVER_HOT, warmUp, modules = shared }: WasmTierOptions) {
     assert(memory instanceof GuestMemory, 'the WebAssembly interpreter works on the linear memory of the engine');
     this.#memory = memory;
     this.#state = state;

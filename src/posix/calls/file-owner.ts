@@ -12,9 +12,15 @@ import { ERRNO } from '../errno.ts';
 import type { Socket } from '../files/socket.ts';
 import { isInline, ownerOf, setOwner, urgentMark } from '../files/urgent.ts';
 import type { OpenFile } from '../open-file.ts';
+import type { Process } from '../process.ts';
 
 const KIND = { THREAD: 0, PROCESS: 1, GROUP: 2 } as const;
 const SIOC = { SETOWN: 0x8901, SPGRP: 0x8902, GETOWN: 0x8903, GPGRP: 0x8904, ATMARK: 0x8905 } as const;
+
+/** Whether an owner, which is not nobody, means a process: by its number, or by its group below zero. */
+export function isMeant(owner: number, { pid, group }: Pick<Process, 'pid' | 'group'>): boolean {
+  return owner > 0 ? pid === owner : group === -owner;
+}
 
 /** The owner as F_GETOWN tells it: a process, or a group below zero; 0 is nobody. */
 export function fileOwner({ inode }: OpenFile): number {
@@ -24,7 +30,7 @@ export function fileOwner({ inode }: OpenFile): number {
 /** Nobody (0), a process, or a group below zero, that is there: 0 or -errno. */
 export function setFileOwner({ kernel: { processes } }: Call, { inode }: OpenFile, owner: number): number {
   if (owner === -0x8000_0000) return -ERRNO.EINVAL;
-  if (owner !== 0 && !processes.some(({ pid, group }) => (owner > 0 ? pid === owner : group === -owner))) return -ERRNO.ESRCH;
+  if (owner !== 0 && !processes.some((process) => isMeant(owner, process))) return -ERRNO.ESRCH;
   if (inode.kind === 'socket') setOwner(inode.socket.options, owner);
   return 0;
 }

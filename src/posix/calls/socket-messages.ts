@@ -17,6 +17,7 @@ import { sendSignal } from '../signal-delivery.ts';
 import { encodeAddress } from '../socket-address.ts';
 import { peerOf, receive, send } from '../socket-io.ts';
 import { bufferArgument, gather, reachableLength, scatter, totalLength, vectorArgument, type FileCall, type Segment } from './file-arguments.ts';
+import { isMeant } from './file-owner.ts';
 import { addressAt, PROTOCOL, socketArgument, storeAddress, waitOnSocket, type Opened } from './socket-arguments.ts';
 
 const MSG = { OOB: 1, PEEK: 2, CTRUNC: 8, TRUNC: 0x20, DONTWAIT: 0x40, EOR: 0x80, WAITALL: 0x100, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x4000_0000 } as const;
@@ -56,7 +57,7 @@ function tellUrgent(call: Call, socket: Socket): void {
   const peer = peerOf(call.kernel.files, socket);
   const owner = peer === undefined ? 0 : ownerOf(peer.options);
   if (owner === 0) return;
-  const owners = call.kernel.processes.filter((process) => !process.isOver && (owner > 0 ? process.pid === owner : process.group === -owner));
+  const owners = call.kernel.processes.filter((process) => !process.isOver && isMeant(owner, process));
   for (const process of owners) sendSignal(call.kernel, { process }, { signal: SIGNAL.URG, code: SI.KERNEL, pid: 0, uid: 0, value: 0n, form: 'kill' });
 }
 
