@@ -1,11 +1,11 @@
 /**
  * Joins the command line and the small packages that every start needs into few, small files: finding, reading and parsing two hundred modules took a third of the start
- * of a short program. The command is CommonJS, whose compiled code can be kept (cli/launch.ts); the library and the workers are modules. Packages with native code or for few
- * commands stay outside. Licence comments stay in.
+ * of a short program. The command is CommonJS, whose compiled code can be kept (cli/launch.ts), also of packages that stay outside; the library and the workers are modules. Packages with
+ * native code stay outside, and what few use. Licence comments stay in.
  */
 import { fileURLToPath } from 'node:url';
 
-const INSIDE = /^(commander|hash-wasm|msgpackr|xxhash-wasm)$/;
+const INSIDE = /^(commander|hash-wasm|msgpackr|xxhash-wasm|yaml|zod)$/;
 const isOurs = (id) => id.startsWith('.') || id.startsWith('/');
 
 const common = {

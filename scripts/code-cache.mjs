@@ -1,6 +1,6 @@
 /**
- * The last step of a build: makes the command executable, runs a small program, recorded, and has the launcher keep what V8 compiled on the way (cli/launch.ts). Functions that
- * such a run does not reach are compiled when they are called, as ever.
+ * The last step of a build: makes the command executable, runs a small program, recorded, and a cluster of it, and has the launcher keep what V8 compiled on the way (cli/launch.ts). Functions that
+ * such runs do not reach are compiled when they are called, as ever.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,9 +32,13 @@ const folder = mkdtempSync(join(tmpdir(), 'stillpoint-build-'));
 try {
   const program = join(folder, 'ready.elf');
   writeFileSync(program, smallestProgram());
-  const environment = { ...process.env, STILLPOINT_CODE_CACHE: 'write', STILLPOINT_TRANSLATIONS: 'off' };
-  const output = execFileSync(process.execPath, [LAUNCHER, 'run', '--no-progress', '--store', join(folder, 'store'), '--name', 'ready', program], { env: environment, encoding: 'utf8' });
+  const environment = { ...process.env, STILLPOINT_CODE_CACHE: 'write', STILLPOINT_TRANSLATIONS: 'off', STILLPOINT_STORE: join(folder, 'store') };
+  const command = (...words) => execFileSync(process.execPath, [LAUNCHER, ...words], { env: environment, encoding: 'utf8', cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = command('run', '--no-progress', '--name', 'ready', program);
   if (output !== TEXT) throw new Error(`the program of the build printed ${JSON.stringify(output)} instead of ${JSON.stringify(TEXT)}`);
+  // What only clusters need.
+  writeFileSync(join(folder, 'ready.yaml'), 'version: 1\ngroups:\n  ready: { program: ready.elf, count: 2, memory: 16M }\n');
+  command('up', 'ready.yaml', '--no-logs', '--processes', '2');
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -50,6 +50,8 @@ describe('the code cache of the command', () => {
       process.on('exit', () => console.log(JSON.stringify({ rejected, taken })));
       import(process.argv[1]);`;
     const { stdout } = spawnSync(process.execPath, ['-e', script, '--', '--version'], { encoding: 'utf8' });
-    expect(JSON.parse(stdout.trim().split('\n').at(-1)!)).toEqual({ rejected: 0, taken: caches().length });
+    const { rejected, taken } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { readonly rejected: number; readonly taken: number };
+    const ofClusters = readdirSync(folder).filter((name) => /^(cluster-file|manifest-document|wire|control-socket|curve|zeromq|cmake-ts).*\.cache$/.test(name));
+    expect([rejected, taken]).toEqual([0, caches().length - ofClusters.length]);
   }, 60_000);
 });

@@ -10,6 +10,7 @@ import { encodeEnvelope, FRAME_BYTES_MAX, LinkHub, type Transport } from '../../
 import { newClusterKeys, type ClusterKeys } from '../../src/cluster/live/curve.ts';
 import { ZeromqTransport } from '../../src/cluster/live/zeromq-transport.ts';
 import { CLUSTER_ID, digests, linkConformance, LINKS, type Rig } from './link-conformance.ts';
+import { isSlow } from './rig.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'stillpoint-zmq-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -106,7 +107,7 @@ describe('teardown', () => {
 
   it('both ends may close while messages of many parts are under way', async () => {
     const parts = Array.from({ length: 2 }, (_, index) => new Uint8Array(index === 0 ? frame.length : 4096));
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < (isSlow ? 60 : 20); round++) {
       const [a, b] = await Promise.all([0, 1].map((side) => ZeromqTransport.open({ bind: `ipc://${join(directory, `both-${round}-${side}`)}`, keys: undefined, onParts: () => {} }))) as [ZeromqTransport, ZeromqTransport];
       a.connect(1, b.endpoint);
       for (let count = 0; count < 3000; count++) a.send(1, parts);

@@ -31,9 +31,9 @@ const HIGH_WATER_MARK = 64;
 const RECONNECT_MS = 20;
 /**
  * How long the library goes on, behind close(), with messages that it has begun. Without, a message of several parts that is cut by a close and by its peer's at once
- * ends the process: an assertion of libzmq 4.3.5 (session_base.cpp, clean_pipes).
+ * ends the process: an assertion of libzmq 4.3.5 (session_base.cpp, clean_pipes). On a busy machine its thread is not done in a tenth of that.
  */
-const LINGER_MS = 100;
+const LINGER_MS = 1000;
 /** Bytes of messages between two collections of young objects, which free those that were read: well below the 64 MiB (of which each is counted twice) for which V8 marks its whole heap. */
 const YOUNG_BYTES_MAX = 16 * 1024 * 1024;
 

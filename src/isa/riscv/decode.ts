@@ -29,11 +29,13 @@ export function newDecoded(): Decoded {
   return { operation: -1, compressed: -1, length: 4, rd: 0, rs1: 0, rs2: 0, rs3: 0, imm: 0, rm: 0 };
 }
 
-/** Rows by opcode bits 2-6 and funct3: what can match a word at all. */
-const BUCKETS: readonly (readonly number[])[] = Array.from({ length: 256 }, (_, bucket) => {
+/** Rows by opcode bits 2-6 and funct3: what can match a word at all. Filled at first use: all of them at once would be a tenth of the start of a command. */
+const BUCKETS: (readonly number[] | undefined)[] = Array.from({ length: 256 }, () => undefined);
+
+function bucketOf(bucket: number): readonly number[] {
   const fixed = ((bucket & 31) << 2) | 3 | ((bucket >> 5) << 12);
-  return INSTRUCTIONS.flatMap((row, index) => (((row.match ^ fixed) & row.mask & 0x707f) === 0 ? [index] : []));
-});
+  return (BUCKETS[bucket] ??= INSTRUCTIONS.flatMap((row, index) => (((row.match ^ fixed) & row.mask & 0x707f) === 0 ? [index] : [])));
+}
 
 /**
  * Decodes the instruction whose first 32 bits are `word` (only the low 16 matter when bits 0-1 are not 11) into `into`.
@@ -48,7 +50,7 @@ export function decode(word: number, into: Decoded): void {
     return;
   }
   into.length = 4;
-  for (const index of BUCKETS[((word >>> 2) & 31) | (((word >>> 12) & 7) << 5)]!) {
+  for (const index of bucketOf(((word >>> 2) & 31) | (((word >>> 12) & 7) << 5))) {
     const row = INSTRUCTIONS[index]!;
     if (((word ^ row.match) & row.mask) !== 0) continue;
     if (readFields(word, index, into)) into.operation = index;
