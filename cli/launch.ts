@@ -14,6 +14,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { constants, Script } from 'node:vm';
 import { enableWasmFeatures } from '../src/engine/live/v8-flags.ts';
 
@@ -26,6 +27,11 @@ const DIGEST_BYTES = 20;
 const PACKAGES = '/node_modules/';
 const ownFolder = dirname(fileURLToPath(import.meta.url));
 const isWriting = process.env['STILLPOINT_CODE_CACHE'] === 'write';
+/**
+ * How much of a function V8 runs before it looks whether to optimise it, in bytes of its code: eight times what V8 takes by itself. Most commands end before what optimising our own
+ * JavaScript costs comes back, and V8's threads are wanted for the guest's code (docs/performance.md).
+ */
+const INTERRUPT_BUDGET = 8 * 67_584;
 const modules = new Map<string, CommonModule>();
 const made: { readonly script: Script; readonly source: Source }[] = [];
 
@@ -106,5 +112,6 @@ function writeCaches(): void {
 }
 
 enableWasmFeatures();
+setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
 if (isWriting) process.on('exit', writeCaches);
 loadOwn('command.cjs');
