@@ -1,5 +1,6 @@
 /** Manifest files: the same settings as options give, and refusals with file, line and field (scenario 2). */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -61,38 +62,41 @@ test('the smallest file says nothing', () => {
 
 /** Rule, text after `version: 1`, and how the message goes on after the name of the file. */
 const REFUSED: readonly (readonly [rule: string, text: string, message: string])[] = [
-  ['an unknown key', 'version: 1\nmemroy: 64M', ':2: memroy: is not a known key'],
+  ['an unknown key', 'version: 1\nmemroy: 64M', ':2: memroy: is not a known key; did you mean memory?'],
   ['an unknown key in a channel', 'version: 1\nchannels:\n  a:\n    in: x\n    modus: r', ':5: channels.a.modus: is not a known key'],
   ['an unknown key in limits', 'version: 1\nstdin:\n  limits:\n    reads: 3', ':4: stdin.limits.reads: is not a known key'],
   ['a key twice', 'version: 1\nmemory: 1M\nmemory: 2M', ':3: Map keys must be unique'],
   ['no version', 'program: x', ':1: version: is missing'],
-  ['a later version', '# one\nversion: 2', ':2: version: '],
-  ['a version as text', 'version: "1"', ':1: version: '],
+  ['a later version', '# one\nversion: 2', ':2: version: must be 1, not 2'],
+  ['a version as text', 'version: "1"', ':1: version: must be 1, not "1"'],
   ['too little memory', 'version: 1\nprogram: p\nmemory: 1M', ":3: memory: '1M' must be from 2M"],
   ['a size that is none', 'version: 1\nprogram: p\nmemory: 12Q', ':3: memory: '],
   ['a size with an octal look', 'version: 1\nmemory: "010"', ':2: memory: \'010\' is not a size'],
-  ['a negative size', 'version: 1\nmemory: -5', ':2: memory: '],
-  ['a fraction', 'version: 1\nmaxInstructions: 1.5', ':2: maxInstructions: '],
+  ['a negative size', 'version: 1\nmemory: -5', ':2: memory: must be at least 0, not -5'],
+  ['a fraction', 'version: 1\nmaxInstructions: 1.5', ':2: maxInstructions: must be a whole number or a text, not 1.5'],
   ['a clock that is none', 'version: 1\nclock: real', ':2: clock: \'real\' is not a clock'],
   ['a seed that is none', 'version: 1\nentropy: seed:x', ':2: entropy: '],
-  ['arguments that are no list', 'version: 1\narguments: -n', ':2: arguments: '],
-  ['an argument that is a number', 'version: 1\narguments:\n  - a\n  - 5', ':4: arguments.1: '],
+  ['arguments that are no list', 'version: 1\narguments: -n', ':2: arguments: must be a list, not "-n"'],
+  ['an argument that is a number', 'version: 1\narguments:\n  - a\n  - 5', ':4: arguments.1: must be a text, not 5'],
   ['a variable that is a number', 'version: 1\nenvironment:\n  A: b\n  N: 5', ':4: environment.N: '],
-  ['a channel without a file', 'version: 1\nchannels:\n  a: { live: true }', ':3: channels.a'],
-  ['a channel of two kinds', 'version: 1\nchannels:\n  a: { in: x, out: y }', ':3: channels.a.'],
-  ['a channel that is text', 'version: 1\nchannels:\n  a: x', ':3: channels.a: has the wrong type'],
+  ['a channel without a file', 'version: 1\nchannels:\n  a: { live: true }', ':3: channels.a.in: is missing'],
+  ['a channel of two kinds', 'version: 1\nchannels:\n  a: { in: x, out: y }', ':3: channels.a.out: is not possible beside the other keys'],
+  ['a channel that is text', 'version: 1\nchannels:\n  a: x', ':3: channels.a: must be a map, not "x"'],
   ['a channel with a bad name', 'version: 1\nchannels:\n  "a/b": { in: x }', ':3: channels.a/b: '],
   ['a limit that is none', 'version: 1\nchannels:\n  a:\n    in: x\n    limits:\n      gets: many', ':6: channels.a.limits.gets: '],
   ['an interval that is none', 'version: 1\ncheckpointEvery: often', ':2: checkpointEvery: '],
-  ['an engine that is none', 'version: 1\nengine: jit', ':2: engine: '],
+  ['an engine that is none', 'version: 1\nengine: jit', ':2: engine: must be one of translate, wasm, interpret, not "jit"'],
+  ['an engine that is misspelt', 'version: 1\nengine: interpert', ':2: engine: must be one of translate, wasm, interpret, not "interpert"; did you mean interpret?'],
   ['a relative working directory', 'version: 1\nworkingDirectory: x', ':2: workingDirectory: '],
   ['broken YAML', 'version: 1\nprogram: "x', ':2: '],
   ['broken JSON', '{ "version": 1, }}', ':1: '],
-  ['a list', '- version: 1', ':1: the file: '],
-  ['an empty file', '', ':1: the file: '],
+  ['a list', '- version: 1', ':1: the file: must be a map, not a list'],
+  ['an empty file', '', ':1: the file: is empty'],
   ['two documents', 'version: 1\n---\nversion: 1', ':2: '],
   ['an alias that is not there', 'version: 1\nname: *x', ':'],
-  ['a name that is a number', 'version: 1\nname: 5', ':2: name: '],
+  ['a name that is a number', 'version: 1\nname: 5', ':2: name: must be a text, not 5'],
+  ['a switch that is a number', 'version: 1\nephemeral: 1', ':2: ephemeral: must be true or false, not 1'],
+  ['an empty text', 'version: 1\nprogram: ""', ':2: program: must not be empty'],
 ];
 
 describe('refused with file, line and field, on one line', () => {
@@ -117,6 +121,16 @@ describe('refused with file, line and field, on one line', () => {
 });
 
 describe('files on the host', () => {
+  test('a named pipe is read when somebody writes to it, and is no wait when nobody does', () => {
+    const pipe = join(directory, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    expect(complaint(() => readManifestFile(pipe)).message).toBe(`${pipe}: it is a pipe that nobody writes to`);
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK); // What is written stays.
+    execFileSync('sh', ['-c', 'printf "version: 1\nname: piped\n" > "$0"', pipe]);
+    expect(readManifestFile(pipe).host.name).toBe('piped');
+    closeSync(reader);
+    expect(complaint(() => readManifestFile('/dev/zero')).message).toBe('/dev/zero: the file has more than 1048576 bytes');
+  });
   test('missing, a directory, not text, too large', () => {
     const latin = join(directory, 'latin.yaml');
     writeFileSync(latin, Buffer.from([0x76, 0xe4]));

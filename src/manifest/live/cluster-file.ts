@@ -10,7 +10,8 @@ import type { ChannelKind } from '../settings.ts';
 import { parseDirectory, parseImage, parseUser } from '../parse-options.ts';
 import { checkName, complain, parseCap, parseCheckpointInterval, parseCount, parseMemory, parseSize } from '../parse-values.ts';
 import { clusterFileSchema, type ClusterFile } from './cluster-schema.ts';
-import { ManifestDocument, readManifestText } from './manifest-document.ts';
+import { ManifestDocument } from './manifest-document.ts';
+import { readManifestText } from './manifest-text.ts';
 
 type Document = ManifestDocument<ClusterFile>;
 

@@ -11,7 +11,8 @@ import type { ConvertedCluster } from '../converted-cluster.ts';
 import { convertZerovmJob } from '../zerovm-job.ts';
 import { convertZerovmManifests, isZerovmManifest } from '../zerovm-manifest.ts';
 import { parseClusterText } from './cluster-file.ts';
-import { ManifestDocument, readManifestText } from './manifest-document.ts';
+import { ManifestDocument } from './manifest-document.ts';
+import { readManifestText } from './manifest-text.ts';
 
 const words = z.union([z.string(), z.array(z.string())]);
 const variables = z.record(z.string(), z.union([z.string(), z.number()]));

@@ -3,45 +3,20 @@
  * Invariants: every complaint is E_MANIFEST, one line, with file, line and field; unknown and repeated keys are complaints, but keys of the file that begin with
  * x-, where people keep what they merge (<<) elsewhere. Paths in the file are relative to the file. What this does NOT do: know what the fields mean.
  */
-import * as fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import * as yaml from 'yaml';
+import type { ZodType } from 'zod';
 import { StillpointError } from '../../core/index.ts';
 import { printable } from '../parse-values.ts';
 import type { Place } from '../settings.ts';
+import { complaintOf, type Path, type SchemaIssue } from './schema-words.ts';
 
-/** Far beyond any manifest that people write. */
-const FILE_BYTES_MAX = 1024 * 1024;
+export type { Path } from './schema-words.ts';
+
 /** Uses of aliases, counted as often as what they stand for uses others: a few for each of the most nodes that a cluster can have. */
 const ALIASES_MAX = 1000;
 /** What we say in place of the parser. */
 const SAYS: Readonly<Record<string, string>> = { MULTIPLE_DOCS: 'the file holds several documents, there can be one', RESOURCE_EXHAUSTION: 'the file is nested too deep' };
-export type Path = readonly (string | number)[];
-
-/** What we use of a zod schema. */
-interface Schema<Content> {
-  safeParse(value: unknown): { readonly success: true; readonly data: Content } | { readonly success: false; readonly error: { readonly issues: readonly SchemaIssue[] } };
-}
-
-/** The text of a manifest file. Throws E_MANIFEST. */
-export function readManifestText(path: string): string {
-  let bytes: Uint8Array;
-  try {
-    bytes = fs.readFileSync(path);
-  } catch (cause) {
-    const host = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-    if (host === undefined) throw cause;
-    throw new StillpointError('E_MANIFEST', `${path}: the file cannot be read (${host})`, { data: { path }, cause });
-  }
-  if (bytes.length > FILE_BYTES_MAX) throw new StillpointError('E_MANIFEST', `${path}: the file has ${bytes.length} bytes, at most ${FILE_BYTES_MAX} are possible`, { data: { path } });
-  try {
-    if (bytes.includes(0)) throw new TypeError('zero bytes'); // UTF-16, or no text at all.
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
-    throw new StillpointError('E_MANIFEST', `${path}: the file is not UTF-8 text`, { data: { path }, cause });
-  }
-}
 
 /** The parsed file with the lines of its fields. */
 export class ManifestDocument<Content> {
@@ -51,7 +26,7 @@ export class ManifestDocument<Content> {
   readonly #lines = new yaml.LineCounter();
   readonly #targets: Targets;
 
-  constructor(text: string, path: string, schema: Schema<Content>) {
+  constructor(text: string, path: string, schema: ZodType<Content>) {
     this.#path = path;
     this.#document = yaml.parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true, merge: true, schema: 'core', logLevel: 'error' });
     for (const { code, message, pos } of [...this.#document.errors, ...this.#document.warnings]) throw this.#complaint(this.#lines.linePos(pos[0]).line, SAYS[code] ?? message.split('\n')[0]!);
@@ -60,7 +35,10 @@ export class ManifestDocument<Content> {
     if (stray !== undefined) throw this.#complaint(this.#lines.linePos(stray.at).line, stray.what);
     const value = withoutExtensions(this.#toPlain());
     const parsed = schema.safeParse(value);
-    if (!parsed.success) throw this.#schemaComplaint(firstToSay(parsed.error.issues), value);
+    if (!parsed.success) {
+      const { field, what } = complaintOf(parsed.error.issues as readonly SchemaIssue[], { value, schema });
+      throw this.#complaint(this.#lineOf(field), `${field.length === 0 ? 'the file' : field.join('.')}: ${what}`);
+    }
     this.content = parsed.data;
   }
 
@@ -72,15 +50,6 @@ export class ManifestDocument<Content> {
   /** A path in the file as an absolute one. */
   absolute(file: string): string {
     return file === '-' ? file : resolve(dirname(this.#path), file);
-  }
-
-  #schemaComplaint(issue: SchemaIssue, value: unknown): StillpointError {
-    const deepest = deepestIssue(issue, []);
-    const field = deepest.unknownKey === undefined ? deepest.path : [...deepest.path, deepest.unknownKey];
-    const name = field.length === 0 ? 'the file' : field.join('.');
-    const isMissing = field.length > 0 && valueAt(value, field) === undefined;
-    const what = value === null ? 'is empty' : deepest.unknownKey !== undefined ? 'is not a known key' : isMissing ? 'is missing' : deepest.message;
-    return this.#complaint(this.#lineOf(field), `${name}: ${what}`);
   }
 
   #toPlain(): unknown {
@@ -187,44 +156,4 @@ function strayNode(document: yaml.Document.Parsed, targets: Targets): { readonly
 function withoutExtensions(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([key]) => !key.startsWith('x-')));
-}
-
-/** What we use of zod's issues. */
-interface SchemaIssue {
-  readonly code?: string | undefined;
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-  readonly keys?: readonly string[];
-  readonly errors?: readonly (readonly SchemaIssue[])[];
-  /** Of a key that is not possible: why. */
-  readonly issues?: readonly SchemaIssue[];
-}
-
-/** A key that is not known before one that is missing: most often the one is the other, misspelt. */
-function firstToSay(issues: readonly SchemaIssue[]): SchemaIssue {
-  return issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
-}
-
-/** In a union the alternative that came furthest says best what is wrong. */
-function deepestIssue(issue: SchemaIssue, base: Path): { readonly path: Path; readonly message: string; readonly unknownKey: string | undefined } {
-  const path: Path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
-  const alternatives = (issue.code === 'invalid_union' ? issue.errors ?? [] : []).filter((issues) => issues.length > 0);
-  if (alternatives.length === 0) return { path, message: issue.issues?.[0]?.message ?? issue.message, unknownKey: issue.code === 'unrecognized_keys' ? issue.keys?.[0] : undefined };
-  const best = [...alternatives].sort((a, b) => a.length - b.length || depth(b) - depth(a))[0]!;
-  const found = deepestIssue(firstToSay(best), path);
-  if (alternatives.every((issues) => issues.length === 1 && issues[0]!.path.length === 0 && issues[0]!.code === 'invalid_type')) return { ...found, message: 'has the wrong type' };
-  return found;
-}
-
-function depth(issues: readonly SchemaIssue[]): number {
-  return Math.max(...issues.map((issue) => issue.path.length));
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-  let at = value;
-  for (const key of path) {
-    if (typeof at !== 'object' || at === null) return undefined;
-    at = (at as Record<string | number, unknown>)[key]; // An object of foreign data: any key may be asked for.
-  }
-  return at;
 }

@@ -7,7 +7,8 @@ import { checkName, parseCap, parseCheckpointInterval, parseClock, parseCount, p
 import { parseDirectory, parseImage, parseUser } from '../parse-options.ts';
 import type { ChannelLimits } from '../channel-spec.ts';
 import type { ChannelKind, ChannelSetting, HostSettings, ImageSetting, LimitSetting, LiveSetting, RunSettings } from '../settings.ts';
-import { ManifestDocument, readManifestText, type Path } from './manifest-document.ts';
+import { ManifestDocument, type Path } from './manifest-document.ts';
+import { readManifestText } from './manifest-text.ts';
 import { manifestFileSchema, type ManifestFile } from './manifest-schema.ts';
 
 const KINDS: readonly ChannelKind[] = ['in', 'out', 'append', 'rw'];
