@@ -16,10 +16,10 @@ const common = {
 /**
  * The command is a shell's script in its first two lines and a module in the rest, because the C library must be told before it starts: one arena for all threads, so that what V8's compilers
  * free is used again instead of being kept by each of them (SQLite takes 70 MB less, in the same time). Certificates of others are none of its business: it makes no connection that
- * asks for any, and Node reads the file at each start (40 ms for a system's usual bundle).
+ * asks for any, and Node reads the file at each start (40 ms for a system's usual bundle). That the end of a terminal is ignored (nohup) is told on: Node forgets it (cli/stop-signals.ts).
  */
 const launcher = `#!/bin/sh
-':' //; unset NODE_EXTRA_CA_CERTS; MALLOC_ARENA_MAX="\${MALLOC_ARENA_MAX:-1}" exec node "$0" "$@"`;
+':' //; unset NODE_EXTRA_CA_CERTS; while read -r key mask; do case $key$mask in SigIgn:*[13579bdf]) export STILLPOINT_NOHUP=1;; esac; done 2>/dev/null </proc/$$/status; MALLOC_ARENA_MAX="\${MALLOC_ARENA_MAX:-1}" exec node "$0" "$@"`;
 const output = { dir: 'dist/bin', minify: true, comments: { legal: true, annotation: false, jsdoc: false } };
 
 export default [

@@ -21,6 +21,7 @@ import { addResumeCommand } from './commands/resume.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addTransferCommands } from './commands/transfer.ts';
+import { keepIgnored } from './stop-signals.ts';
 import { reportError } from './terminal.ts';
 
 /** The bytes that this process was started with. */
@@ -73,6 +74,7 @@ function optionDescription(this: Help, option: Option): string {
 async function main(): Promise<number> {
   process.stdout.on('error', endOnTrouble);
   process.stderr.on('error', () => {}); // Remarks that nobody reads any more: the exit status still tells.
+  keepIgnored();
   process.on('SIGUSR1', () => {}); // Node would open its debugger, to every user of the host.
   const program = buildProgram();
   try {

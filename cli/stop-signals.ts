@@ -1,26 +1,35 @@
 /**
- * Ctrl-C and SIGTERM as a wish: the session stops at its next safe point and can be resumed. A second Ctrl-C ends at once (the run is then
- * resumable from its last commit, as after a crash).
+ * Ctrl-C, SIGTERM and the end of the terminal (SIGHUP) as a wish: the session stops at its next safe point and can be resumed. A second signal ends at once (the run is then
+ * resumable from its last commit, as after a crash). What was started by nohup goes on when its terminal ends: Node forgets that the signal was ignored, and the launcher tells
+ * it (rolldown.config.mjs).
  */
+import { constants } from 'node:os';
+
 export interface StopWish {
   readonly requested: () => string | undefined;
   /** Gives the signals back. */
   readonly end: () => void;
 }
 
+const isHangUpIgnored = process.env['STILLPOINT_NOHUP'] === '1';
+const SIGNALS: readonly NodeJS.Signals[] = isHangUpIgnored ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** For every command: the end of the terminal does nothing to what was started by nohup. */
+export function keepIgnored(): void {
+  if (isHangUpIgnored) process.on('SIGHUP', () => {});
+}
+
 export function stopOnSignals(): StopWish {
   let wish: string | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (wish !== undefined) process.exit(128 + (signal === 'SIGTERM' ? 15 : 2));
+    if (wish !== undefined) process.exit(statusOfStop(signal));
     wish = signal;
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return {
-    requested: () => wish,
-    end: () => {
-      process.off('SIGINT', onSignal);
-      process.off('SIGTERM', onSignal);
-    },
-  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  return { requested: () => wish, end: () => { for (const signal of SIGNALS) process.off(signal, onSignal); } };
+}
+
+/** Exit status of what stopped for a reason: 128+n for signal n. */
+export function statusOfStop(reason: string | undefined): number {
+  return 128 + (constants.signals[reason as NodeJS.Signals] ?? constants.signals.SIGINT);
 }

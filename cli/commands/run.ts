@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { encodeProfile, engineNamed, ENGINES, EXIT, Profile, startRun, type EngineName, type RunRequest, type SessionResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
-import { stopOnSignals } from '../stop-signals.ts';
+import { statusOfStop, stopOnSignals } from '../stop-signals.ts';
 import { checkReport, note, toJson, writeReport, writeText } from '../terminal.ts';
 
 interface RunFlags {
@@ -127,7 +127,7 @@ export function finish(result: SessionResult, flags: { readonly report?: string;
   if (history?.trouble !== undefined) remark(`checkpoints were dropped by the rule, but the store could not be tidied (${history.trouble.code}: ${history.trouble.says})`);
   if (end.kind === 'stopped') {
     if (name !== undefined) remark(`stopped (${end.reason}); go on with: stillpoint resume ${name}`);
-    process.exitCode = end.reason === 'SIGTERM' ? 128 + 15 : 128 + 2;
+    process.exitCode = statusOfStop(end.reason);
   } else if (end.outcome.kind === 'capped') {
     remark(`a cap was reached: ${end.outcome.cap}${wayOn(end.outcome.cap, name)}`);
     process.exitCode = EXIT.cap;

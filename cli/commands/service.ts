@@ -63,7 +63,7 @@ Examples:
   stillpoint serve py --children --socket py.sock --image debian -- python3 -c 'import sys, json; exec(sys.stdin.read())'
 A request is what the program reads next on standard input, the answer is what it writes until it waits for more. When the
 program crashes, exits with another status than 0, takes too long or the check says no, the answer is an error (JSON with a
-code) and nothing has happened. Ctrl-C and SIGTERM: the requests that wait are answered, then the machine rests at a checkpoint.`)
+code) and nothing has happened. Ctrl-C, SIGTERM and the end of the terminal: the requests that wait are answered, then the machine rests at a checkpoint.`)
     .action(async (name: string, path: string | undefined, words: string[], flags: ServiceFlags & { readonly http?: string; readonly socket?: string; readonly control?: boolean; readonly children?: boolean }) => {
       const addresses = parseServiceOptions({ http: flags.http, socket: flags.socket, needsDoor: true }).addresses;
       const service = await openService({ ...toRequest(name, path, words, flags), takesControl: flags.control, children: flags.children });

@@ -15,7 +15,7 @@ const spy = join(folder, 'spy.cjs');
 
 beforeAll(() => {
   symlinkSync(CLI, command);
-  writeFileSync(spy, 'process.on("exit", () => process.stderr.write(`arenas ${process.env.MALLOC_ARENA_MAX}`));');
+  writeFileSync(spy, 'process.on("exit", () => process.stderr.write(`arenas ${process.env.MALLOC_ARENA_MAX}, hang-ups ${process.listenerCount("SIGHUP")}`));');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -31,8 +31,13 @@ describe('the launcher', () => {
       const environment = { ...process.env, NODE_OPTIONS: `--require=${spy}`, MALLOC_ARENA_MAX: wanted };
       return spawnSync(command, ['--version'], { env: environment, encoding: 'utf8' }).stderr;
     };
-    expect(arenas('')).toBe('arenas 1');
-    expect(arenas('3')).toBe('arenas 3');
+    expect(arenas('')).toBe('arenas 1, hang-ups 0');
+    expect(arenas('3')).toBe('arenas 3, hang-ups 0');
+  });
+
+  it('tells Node of a signal to hang up that is ignored, as nohup has it', () => {
+    const environment = { ...process.env, NODE_OPTIONS: `--require=${spy}` };
+    expect(spawnSync('sh', ['-c', 'trap "" HUP; exec "$0" --version', command], { env: environment, encoding: 'utf8' }).stderr).toBe('arenas 1, hang-ups 1');
   });
 
   it('reads no certificates that are meant for others', () => {

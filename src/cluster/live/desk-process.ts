@@ -27,7 +27,7 @@ export function runDeskProcess(): Promise<void> {
     else void answer(desk!, message).then(say); // 'open' comes first.
   });
   // The agent decides what a Ctrl-C of the whole process group means.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   return new Promise(() => { process.on('disconnect', () => { process.exit(0); }); });
 }
 

@@ -230,7 +230,7 @@ class Inbox {
     process.on('disconnect', () => { this.#lose(); });
     if (!process.connected) this.#lose(); // It was killed before we listened.
     // The coordinator decides what a Ctrl-C of the whole process group means.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   }
 
   /** The first message of a kind, also when it has come already. */
