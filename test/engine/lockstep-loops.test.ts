@@ -9,7 +9,7 @@ import { assemble } from '../isa/guest.ts';
 import { isSlow, Random, SEED } from '../isa/random.ts';
 import { CODE, DATA, LockstepPair } from './lockstep-machines.ts';
 
-const PROGRAMS = isSlow ? 600 : 12;
+const PROGRAMS = isSlow ? 600 : 8;
 const REGISTERS = ['a0', 'a2', 'a3', 'a4', 'a5', 't0', 't1', 't2', 't3', 't4', 't5', 't6', 's1', 's2', 's3', 's4'];
 const DATA_END = DATA + 3 * 4096;
 const TURNS_MAX = 3000;

@@ -66,6 +66,15 @@ export const allModes: readonly Mode[] = ['whole', 'sliced', 'wasm', 'translated
 /** Those of a suite; without STILLPOINT_SLOW=1 every engine once: `whole` is the interpreter of `sliced` again, and `recorded` has the others in it. */
 export const modes: readonly Mode[] = process.env['STILLPOINT_SLOW'] === '1' ? allModes : ['sliced', 'restored', 'recorded'];
 
+/**
+ * Modes of the program at a place in a list of many: `recorded` (both engines in WebAssembly, a journal, a replay) for each, and in turn the interpreter in slices or restores.
+ * With STILLPOINT_SLOW=1 all modes.
+ */
+export function modesInTurn(index: number): readonly Mode[] {
+  if (process.env['STILLPOINT_SLOW'] === '1') return allModes;
+  return index % 2 === 0 ? ['sliced', 'recorded'] : ['restored', 'recorded'];
+}
+
 enableWasmFeatures();
 const memoryBytesDefault = 256 * 1024 * 1024;
 /** Translates almost everything, so that short programs exercise the translator too. */

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildProgram, listPrograms, type GuestProgram } from '../guests/build.ts';
-import { allModes, modes, runInMode, type ModeResult } from './modes.ts';
+import { allModes, modesInTurn, runInMode, type Mode, type ModeResult } from './modes.ts';
 import { programOracle, type OracleResult } from './oracle.ts';
 
 const only = process.env['STILLPOINT_PROGRAM'];
@@ -14,12 +14,12 @@ function comparable(result: Pick<OracleResult | ModeResult, 'stdout' | 'end'>): 
 }
 
 const isThorough = process.env['STILLPOINT_SLOW'] === '1' || only !== undefined;
-const modesHere = isThorough ? allModes : modes;
+const modesOf = (program: GuestProgram): readonly Mode[] => (isThorough ? allModes : modesInTurn(programs.indexOf(program)));
 
 async function runAll(program: GuestProgram): Promise<readonly ModeResult[]> {
   const bytes = readFileSync(await buildProgram(program, 'O2'));
   const results: ModeResult[] = [];
-  for (const mode of modesHere) results.push(await runInMode(mode, { program: bytes, argv: [program.name, ...program.args], stdin: program.stdin, files: program.files, hotLimit: 200, memoryBytes: 1024 * 1024 * 1024 }));
+  for (const mode of modesOf(program)) results.push(await runInMode(mode, { program: bytes, argv: [program.name, ...program.args], stdin: program.stdin, files: program.files, hotLimit: 200, memoryBytes: 1024 * 1024 * 1024 }));
   return results;
 }
 
@@ -36,6 +36,7 @@ function askOracles(): void {
 }
 
 async function check(program: GuestProgram): Promise<void> {
+  const modesHere = modesOf(program);
   const [answer, results] = await Promise.all([answers.get(program.name)!, runAll(program)]);
   const expected = comparable(answer);
   if (isThorough && program.oracle === 'both') expect(comparable(await programOracle(program, 'O2')), 'the two oracles agree').toEqual(expected);
