@@ -1,8 +1,8 @@
 /**
  * The verbs that look at a store: ls, show, log, checkpoints, rm. They need no ownership and change nothing (rm apart).
  */
-import type { Command } from 'commander';
-import { clusterCheckpoints, clusterMembers, counted, describeRun, listRunSummaries, readCheckpoints, readLog, removeAll, type CutFacts } from '../../src/index.ts';
+import { InvalidArgumentError, type Command } from 'commander';
+import { clusterCheckpoints, clusterMembers, counted, describeRun, listRunSummaries, readCheckpoints, readLog, removeAll, type CutFacts, type LogEntry } from '../../src/index.ts';
 import { factLines } from '../run-facts.ts';
 import { KEYS_SAYS, note, say, sayJson, scaled, table, toJson, when } from '../terminal.ts';
 
@@ -18,14 +18,25 @@ export function addHistoryCommands(program: Command): void {
 
 function addLs(program: Command): void {
   program.command('ls').description('list the runs of a store').option('--store <dir>', 'the store').option('--json', 'facts as JSON').option('-q, --quiet', 'names only')
-    .addHelpText('after', '\nExample:\n  stillpoint ls')
-    .action(async (flags: Flags & { readonly quiet?: boolean }) => {
-      const runs = await listRunSummaries(flags.store);
+    .option('--filter <fact=text>', 'only runs of which this is so: name, state, end or program; * in the text is anything (repeatable, all must be so)', parseFilter, [])
+    .addHelpText('after', '\nExamples:\n  stillpoint ls\n  stillpoint ls --filter state=stopped --filter program=sort*\n  stillpoint rm $(stillpoint ls -q --filter name=try-*)')
+    .action(async (flags: Flags & { readonly quiet?: boolean; readonly filter: readonly Filter[] }) => {
+      const runs = (await listRunSummaries(flags.store)).filter((run) => flags.filter.every(({ fact, pattern }) => pattern.test(run[fact] ?? '')));
       if (flags.json === true) return sayJson(runs);
       if (flags.quiet === true) return runs.forEach((run) => say(run.name));
       const rows = runs.map((run) => [run.name, run.state, run.outcome ?? '', scaled(Number(run.instructions)), String(run.checkpoints), when(run.createdMs), run.program]);
       say(table(['NAME', 'STATE', 'END', 'INSTRUCTIONS', 'CHECKPOINTS', 'CREATED (UTC)', 'PROGRAM'], rows));
     });
+}
+
+interface Filter { readonly fact: 'name' | 'state' | 'outcome' | 'program'; readonly pattern: RegExp }
+const FACTS: Readonly<Record<string, Filter['fact']>> = { name: 'name', state: 'state', end: 'outcome', program: 'program' };
+
+function parseFilter(text: string, before: readonly Filter[]): readonly Filter[] {
+  const [, key = '', wanted = ''] = /^([a-z]+)=(.*)$/s.exec(text) ?? [];
+  const fact = Object.hasOwn(FACTS, key) ? FACTS[key] : undefined;
+  if (fact === undefined) throw new InvalidArgumentError('it is name, state, end or program, = and a text.');
+  return [...before, { fact, pattern: new RegExp(`^${wanted.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&')).join('.*')}$`, 's') }];
 }
 
 function addShow(program: Command): void {
@@ -40,13 +51,22 @@ function addShow(program: Command): void {
 
 function addLog(program: Command): void {
   program.command('log').description('the journal of a run, frame by frame').argument('<run>', 'name of the run').option('--store <dir>', 'the store').option('--json', 'facts as JSON')
-    .addHelpText('after', '\nExample:\n  stillpoint log sort')
-    .action(async (name: string, flags: Flags) => {
-      for await (const entry of readLog(name, flags.store)) {
+    .option('--from <frame>', 'the first frame (default: 0)', parseFrame).option('--to <frame>', 'the last frame (default: the last there is)', parseFrame).option('--tail <count>', 'of these the last COUNT', parseFrame)
+    .addHelpText('after', '\nExamples:\n  stillpoint log sort\n  stillpoint log sort --tail 20\n  stillpoint log sort --from 100 --to 200')
+    .action(async (name: string, flags: Flags & { readonly from?: number; readonly to?: number; readonly tail?: number }) => {
+      const { from = 0, to = Infinity, tail } = flags;
+      const entries: LogEntry[] = [];
+      for await (const entry of readLog(name, flags.store)) if (entry.frame >= from && entry.frame <= to) entries.push(entry);
+      for (const entry of tail === undefined ? entries : entries.slice(Math.max(0, entries.length - tail))) {
         if (flags.json === true) say(toJson(entry, 0));
         else say(`${String(entry.frame).padStart(7)}  ${String(entry.at).padStart(14)}  ${entry.kind.padEnd(10)} ${entry.says}`);
       }
     });
+}
+
+function parseFrame(text: string): number {
+  if (!/^[0-9]{1,15}$/.test(text)) throw new InvalidArgumentError('it is a whole number.');
+  return Number(text);
 }
 
 function addCheckpoints(program: Command): void {

@@ -51,8 +51,18 @@ const isOfHistory = (kind: ExportKind): kind is HistoryKind => kind === 'frame' 
 const BATCH_BYTES = 8 * 1024 * 1024;
 const PAUSE_MS = 25;
 
+/** Throws E_EXPORT_*, with the file in the words; E_RUN_EXISTS, E_RUN_DIVERGED, E_HOST_FILE, damage. */
 export async function importRun(request: ImportRequest): Promise<ImportResult> {
   if (request.name !== undefined) checkRunName(request.name);
+  try {
+    return await importFrom(request);
+  } catch (error) {
+    if (!(error instanceof StillpointError) || !error.code.startsWith('E_EXPORT_') || error.message.startsWith(request.file)) throw error;
+    throw new StillpointError(error.code, `${request.file === '-' ? 'standard input' : request.file}: ${error.message}`, { data: error.data, cause: error });
+  }
+}
+
+async function importFrom(request: ImportRequest): Promise<ImportResult> {
   if (request.file === '-') return withStore(request.store, 'create', (context) => importStream(context, process.stdin, request));
   if (await readable(request.file, async () => (await stat(request.file)).isDirectory())) {
     if (!existsSync(join(request.file, 'index.json'))) throw new StillpointError('E_EXPORT_FORMAT', `${request.file} is a directory without an index.json, so no OCI image layout`); // Before a store is made for nothing.

@@ -253,7 +253,11 @@ describe('looking at a store', () => {
       const lines = bench.stillpoint([verb, 'looked-at', '--json']).stdout;
       expect(() => { for (const text of verb === 'log' ? lines.trim().split('\n') : [lines]) JSON.parse(text); }).not.toThrow();
     }
-    expect(bench.stillpoint(['ls']).stdout).toContain('looked-at');
+    expect(bench.stillpoint(['ls', '-q', '--filter', 'name=looked*', '--filter', 'state=ended']).stdout).toBe('looked-at\n');
+    expect(bench.stillpoint(['ls', '-q', '--filter', 'name=looked']).stdout).toBe('');
+    const frames = (...options: readonly string[]): readonly number[] => bench.stillpoint(['log', 'looked-at', ...options]).stdout.trim().split('\n').map((line) => Number(line.trim().split(' ')[0]));
+    const all = frames();
+    expect([frames('--tail', '2'), frames('--from', '1', '--to', '2')]).toEqual([all.slice(-2), [1, 2]]);
   });
 });
 

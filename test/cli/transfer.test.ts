@@ -131,6 +131,7 @@ describe('export and import', () => {
   ])('%s is one line and leaves nothing', (_what, words, code) => {
     const seen = bench.stillpoint(words());
     expect([complaint(seen), seen.status, seen.stdout]).toEqual([code, 125, '']);
+    if (code.startsWith('E_EXPORT_')) expect(seen.stderr).toMatch(/: (input|half): /);
     expect(existsSync(bench.path('x.stillpoint'))).toBe(false);
     expect(readdirSync(bench.directory).filter((file) => file.endsWith('.part'))).toEqual([]);
     if (existsSync(bench.path('fresh'))) expect(ok(['ls', '-q', '--store', bench.path('fresh')])).toBe('');

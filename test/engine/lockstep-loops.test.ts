@@ -193,7 +193,7 @@ it.each(['ld a4, @', 'sd s8, @', 'sh s8, @', 'lbu a4, @; sb s8, @', 'lw a4, @; a
   for (const step of [1, 4, 8, 16, 24, -1, -4, -8, -24]) {
     for (const offset of [0, 5, -7]) {
       for (const shift of [0, 1, 4]) {
-        if (!isSlow && count++ % 2 !== 0) continue;
+        if (!isSlow && count++ % 4 !== 0) continue;
         const start = DATA + 4096 + shift + (step > 0 ? 2000 : 1000);
         const pair = new LockstepPair(assemble(walkOff({ access, offset, step, start })), 1);
         pair.each((cpu) => {
@@ -209,5 +209,5 @@ it.each(['ld a4, @', 'sd s8, @', 'sh s8, @', 'lbu a4, @; sb s8, @', 'lw a4, @; a
       }
     }
   }
-  expect(translated).toBeGreaterThan(20_000);
+  expect(translated).toBeGreaterThan(isSlow ? 20_000 : 8_000);
 });
