@@ -4,7 +4,7 @@
  */
 import type { FileChannel } from './files/channel.ts';
 import type { FileSystem } from './files/file-system.ts';
-import { POLL } from './files/flags.ts';
+import { POLL, S_IF } from './files/flags.ts';
 import type { EpollInode, EpollInterest, FifoInode, SocketInode, TerminalInode } from './files/inode.ts';
 import { urgentMark } from './files/urgent.ts';
 import type { OpenFile } from './open-file.ts';
@@ -38,7 +38,23 @@ function changeCount(files: FileSystem, openFile: OpenFile, depth: number): numb
   if (inode.kind === 'master') return slaveOf(files, inode).terminal.changes;
   if (inode.kind === 'watch') return inode.watches.changes;
   if (inode.kind === 'queue') return inode.queue.changes;
+  if (inode.kind === 'process') return files.tasks.isOver(inode.pid) ? 1 : 0;
+  if (inode.kind === 'device' || inode.kind === 'virtual') return 0; // Always ready: news once.
   return inode.kind === 'event' || inode.kind === 'timer' ? inode.changes : undefined;
+}
+
+/** Files of a process, whose readers cannot wait; those of mounts and of its network can. */
+const OF_PROCESS = /^\/proc\/[0-9]+\/(?!(?:task\/[0-9]+\/)?(?:mountinfo|mounts|mountstats|net\/.*)$)/;
+
+/** Whether an epoll takes it: Linux refuses files that have no way to wait (EPERM). */
+export function isPollable({ inode }: OpenFile): boolean {
+  switch (inode.kind) {
+    case 'file':
+    case 'directory': return false;
+    case 'device': return inode.device !== 'null' && inode.device !== 'zero' && inode.device !== 'full' && inode.device !== 'urandom';
+    case 'virtual': return (inode.mode & S_IF.mask) !== S_IF.directory && !OF_PROCESS.test(inode.path);
+    default: return true;
+  }
 }
 
 /** All that is registered, mixed into one number: a sum could come back to what it was when a registration goes. */

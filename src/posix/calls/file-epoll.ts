@@ -8,7 +8,7 @@ import { ERRNO } from '../errno.ts';
 import type { FileChannel } from '../files/channel.ts';
 import { O, POLL } from '../files/flags.ts';
 import type { EpollInode, EpollInterest } from '../files/inode.ts';
-import { newsOf } from '../poll-state.ts';
+import { isPollable, newsOf } from '../poll-state.ts';
 import { nestsTooDeep } from './epoll-nesting.ts';
 import { openFileArgument, type FileCall } from './file-arguments.ts';
 import { installAnonymous } from './file-open.ts';
@@ -53,7 +53,7 @@ function epollControl(call: Call): CallResult {
   if (typeof target === 'number') return target;
   if (typeof inode === 'number') return inode;
   if (target.inode === inode) return -ERRNO.EINVAL;
-  if (target.inode.kind === 'file' || target.inode.kind === 'directory') return -ERRNO.EPERM;
+  if (!isPollable(target)) return -ERRNO.EPERM;
   prune(call, inode);
   if (operation !== CONTROL.DEL && (events & EPOLLEXCLUSIVE) !== 0) {
     if (operation === CONTROL.MOD || target.inode.kind === 'epoll' || (events & ~EXCLUSIVE_KNOWN) !== 0) return -ERRNO.EINVAL;

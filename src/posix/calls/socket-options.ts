@@ -1,17 +1,17 @@
 /**
  * setsockopt and getsockopt. Most options are remembered and have no effect; SO_RCVTIMEO, SO_SNDTIMEO, SO_PASSCRED and IPV6_V6ONLY have theirs
- * where sockets work.
+ * where sockets work. What this does NOT do: what is told of the other end, and options of other shapes (socket-peers.ts).
  */
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { SOCKET_BYTES, type Socket } from '../files/socket.ts';
 import { LINGER_NOTHING, optionKey, SO, SOL_SOCKET } from '../files/socket-option-names.ts';
 import { FAMILY } from '../socket-address.ts';
-import { socketAt } from '../socket-io.ts';
 import type { FileCall } from './file-arguments.ts';
 import { setGroupOption } from './socket-groups.ts';
 import { absentOption, hasOption, initialOption, isByteOption, settledOption } from './socket-option-rules.ts';
-import { PROTOCOL, socketArgument, TYPE, type Opened } from './socket-arguments.ts';
+import { PROTOCOL, socketArgument, TYPE } from './socket-arguments.ts';
+import { toldOption } from './socket-peers.ts';
 
 const TIMEVAL_BYTES = 16;
 const LINGER_BYTES = 8;
@@ -29,7 +29,7 @@ function setsockopt(call: Call): CallResult {
   if (length < 4 && !isByte) return -ERRNO.EINVAL;
   const value = isByte ? call.memory.readable(address, 1)?.[0] : call.memory.readU32(address);
   if (value === undefined) return -ERRNO.EFAULT;
-  if (level === SOL_SOCKET && (name === SO.TYPE || name === SO.ERROR || name === SO.DOMAIN || name === SO.PROTOCOL || name === SO.ACCEPTCONN)) return -ERRNO.ENOPROTOOPT;
+  if (level === SOL_SOCKET && (name === SO.TYPE || name === SO.ERROR || name === SO.DOMAIN || name === SO.PROTOCOL || name === SO.ACCEPTCONN || name === SO.PASSPIDFD)) return -ERRNO.ENOPROTOOPT;
   if (!hasOption(opened.socket, level, name)) return absentOption(opened.socket, level, false);
   const settled = settledOption(level, name, value | 0);
   if ('errno' in settled) return -settled.errno;
@@ -60,7 +60,7 @@ function setWaitTime(call: Call, of: Socket, option: { readonly name: number; re
 }
 
 /** The bytes of an option as getsockopt gives them. */
-function optionBytes(call: Call, { socket: of, inode }: Opened, option: { readonly level: number; readonly name: number }): Uint8Array {
+function optionBytes(of: Socket, option: { readonly level: number; readonly name: number }): Uint8Array {
   const word = (...values: number[]): Uint8Array => new Uint8Array(Int32Array.from(values).buffer);
   const set = of.options.get(optionKey(option.level, option.name));
   if (option.level !== SOL_SOCKET) return word(set ?? initialOption(option.level, option.name));
@@ -82,10 +82,6 @@ function optionBytes(call: Call, { socket: of, inode }: Opened, option: { readon
       return new Uint8Array(bytes.buffer);
     }
     case SO.LINGER: return word((set ?? 0) % 2, Math.floor((set ?? 0) / 2));
-    case SO.PEERCRED: {
-      const peer = socketAt(call.kernel.files, of.peer);
-      return word(peer?.socket.owner ?? 0, peer === undefined ? -1 : inode.uid, peer === undefined ? -1 : inode.gid);
-    }
     case SO.SNDBUF: return word(bufferBytes(set, 4608));
     case SO.RCVBUF: return word(bufferBytes(set, 2304));
     default: return word(set ?? initialOption(option.level, option.name));
@@ -105,7 +101,9 @@ function getsockopt(call: Call): CallResult {
   if ((room | 0) < 0) return -ERRNO.EINVAL;
   if (call.memory.writable(call.size(3), Math.min(room, 4)) === undefined) return -ERRNO.EFAULT;
   if (!hasOption(opened.socket, call.int(1), call.int(2))) return absentOption(opened.socket, call.int(1), true);
-  const bytes = optionBytes(call, opened, { level: call.int(1), name: call.int(2) }).subarray(0, room);
+  const told = call.int(1) === SOL_SOCKET ? toldOption(call, opened, { name: call.int(2), room }) : undefined;
+  if (typeof told === 'number') return told;
+  const bytes = (told ?? optionBytes(opened.socket, { level: call.int(1), name: call.int(2) })).subarray(0, room);
   return call.memory.write(call.size(3), bytes) && call.memory.writeU32(call.size(4), bytes.length) ? 0 : -ERRNO.EFAULT;
 }
 
