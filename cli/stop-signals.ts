@@ -3,7 +3,7 @@
  * resumable from its last commit, as after a crash). What was started by nohup goes on when its terminal ends: Node forgets that the signal was ignored, and the launcher tells
  * it (rolldown.config.mjs).
  */
-import { constants } from 'node:os';
+import { statusOfSignal } from './signal-names.ts';
 
 export interface StopWish {
   readonly requested: () => string | undefined;
@@ -22,14 +22,9 @@ export function keepIgnored(): void {
 export function stopOnSignals(): StopWish {
   let wish: string | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (wish !== undefined) process.exit(statusOfStop(signal));
+    if (wish !== undefined) process.exit(statusOfSignal(signal));
     wish = signal;
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   return { requested: () => wish, end: () => { for (const signal of SIGNALS) process.off(signal, onSignal); } };
-}
-
-/** Exit status of what stopped for a reason: 128+n for signal n. */
-export function statusOfStop(reason: string | undefined): number {
-  return 128 + (constants.signals[reason as NodeJS.Signals] ?? constants.signals.SIGINT);
 }

@@ -8,7 +8,8 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { counted, missingPrograms, readClusterPlan, readPipePlan, runClusterProcess, temporaryDirectory, upCluster, type ClusterPlan, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
 import { statusDetails, statusText } from '../cluster-status.ts';
 import { StatusLine } from '../progress.ts';
-import { statusOfStop, stopOnSignals } from '../stop-signals.ts';
+import { statusOfSignal } from '../signal-names.ts';
+import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson, scaled, table, toJson, writeReport } from '../terminal.ts';
 import { collect } from './run.ts';
 
@@ -143,7 +144,7 @@ function finish(plan: ClusterPlan, { kind, reason, status, milliseconds }: UpRes
   for (const { node, what } of status.dissents) note(`replica ${node} was outvoted: ${what}`);
   if (kind === 'stopped') {
     note(`cluster ${plan.name} stopped (${reason})${goOn === undefined ? '' : `; go on with: ${goOn}`}`);
-    process.exitCode = statusOfStop(reason);
+    process.exitCode = statusOfSignal(reason);
     return;
   }
   const instructions = status.nodes.reduce((total, node) => total + Number(node.instructions), 0);

@@ -1,11 +1,11 @@
 /**
  * `stillpoint run`: run a program as a deterministic machine and record it. Shares its ending (report, exit status) with `resume`.
  */
-import { constants } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { encodeProfile, engineNamed, ENGINES, EXIT, Profile, startRun, type EngineName, type RunRequest, type SessionResult } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
-import { statusOfStop, stopOnSignals } from '../stop-signals.ts';
+import { signalName, statusOfSignal } from '../signal-names.ts';
+import { stopOnSignals } from '../stop-signals.ts';
 import { checkReport, note, toJson, writeReport, writeText } from '../terminal.ts';
 
 interface RunFlags {
@@ -127,7 +127,7 @@ export function finish(result: SessionResult, flags: { readonly report?: string;
   if (history?.trouble !== undefined) remark(`checkpoints were dropped by the rule, but the store could not be tidied (${history.trouble.code}: ${history.trouble.says})`);
   if (end.kind === 'stopped') {
     if (name !== undefined) remark(`stopped (${end.reason}); go on with: stillpoint resume ${name}`);
-    process.exitCode = statusOfStop(end.reason);
+    process.exitCode = statusOfSignal(end.reason);
   } else if (end.outcome.kind === 'capped') {
     remark(`a cap was reached: ${end.outcome.cap}${wayOn(end.outcome.cap, name)}`);
     process.exitCode = EXIT.cap;
@@ -138,9 +138,4 @@ export function finish(result: SessionResult, flags: { readonly report?: string;
     remark(`the program was ended by signal ${signal} (${signalName(signal)}) at instruction ${result.report.instructions}`);
     process.exitCode = 128 + signal;
   }
-}
-
-/** Linux numbers its first 31 signals alike on riscv64 and on every host that Node runs on with it. */
-function signalName(signal: number): string {
-  return Object.entries(constants.signals).find(([name, number]) => number === signal && name !== 'SIGIOT')?.[0] ?? 'a real-time signal';
 }

@@ -8,9 +8,9 @@ import { PROT, roundUp } from './memory-map.ts';
 
 const { PAGE_BYTES, LOWEST_ADDRESS, HIGHEST_ADDRESS, PROGRAM_HEADERS_MAX } = limits;
 const HEADER_BYTES = 64;
-const PROGRAM_HEADER_BYTES = 56;
+export const PROGRAM_HEADER_BYTES = 56;
 const TYPE = { executable: 2, shared: 3 } as const;
-const SEGMENT = { load: 1, interpreter: 3, headers: 6, stack: 0x6474_e551 } as const;
+export const SEGMENT = { load: 1, interpreter: 3, headers: 6, stack: 0x6474_e551 } as const;
 const FLAG = { execute: 1, write: 2, read: 4 } as const;
 /** Numbers of machines that a message calls by name (ELF gABI, e_machine). */
 const MACHINES: Readonly<Record<number, string>> = { 3: 'x86', 8: 'MIPS', 20: 'PowerPC', 21: 'PowerPC64', 22: 's390', 40: 'ARM', 62: 'x86-64', 183: 'AArch64', 243: 'RISC-V', 258: 'LoongArch' };
@@ -44,7 +44,8 @@ export interface ElfImage {
   readonly interpreter: string | undefined;
 }
 
-interface ProgramHeader {
+/** Elf64_Phdr: type 4, flags 4, offset 8, virtual address 8, physical 8, bytes in the file 8, in memory 8, alignment 8. */
+export interface ProgramHeader {
   readonly type: number; readonly flags: number; readonly offset: number; readonly address: number;
   readonly fileBytes: number; readonly memoryBytes: number; readonly alignment: number;
 }
@@ -111,15 +112,18 @@ function readHeaders(view: DataView): ProgramHeader[] {
   if (view.getUint16(54, true) !== PROGRAM_HEADER_BYTES) fail('E_ELF_HEADER', 'program headers have another size than 56');
   if (count > PROGRAM_HEADERS_MAX) fail('E_ELF_HEADER', `the program has ${count} program headers, at most ${PROGRAM_HEADERS_MAX} are read`, { count });
   if (offset + count * PROGRAM_HEADER_BYTES > view.byteLength) fail('E_ELF_TRUNCATED', 'the program headers lie beyond the end of the file', { offset, count });
-  const headers: ProgramHeader[] = [];
-  for (let index = 0; index < count; index++) {
+  return programHeadersAt(view, offset, count);
+}
+
+/** A table of program headers, wherever it lies; nothing is checked. */
+export function programHeadersAt(view: DataView, offset: number, count: number): ProgramHeader[] {
+  return Array.from({ length: count }, (_, index) => {
     const at = offset + index * PROGRAM_HEADER_BYTES;
-    headers.push({
+    return {
       type: view.getUint32(at, true), flags: view.getUint32(at + 4, true), offset: wide(view, at + 8), address: wide(view, at + 16),
       fileBytes: wide(view, at + 32), memoryBytes: wide(view, at + 40), alignment: wide(view, at + 48),
-    });
-  }
-  return headers;
+    };
+  });
 }
 
 function checkSegment(header: ProgramHeader, sizeBytes: number): void {

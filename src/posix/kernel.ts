@@ -123,6 +123,11 @@ export class Kernel {
     return this.nextId++;
   }
 
+  /** The processes of a group that have not ended. */
+  livingInGroup(group: number): Process[] {
+    return this.processes.filter((process) => process.group === group && !process.isOver);
+  }
+
   findProcess(pid: number): Process | undefined {
     return this.processes.find((process) => process.pid === pid);
   }

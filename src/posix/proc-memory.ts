@@ -6,6 +6,7 @@
  */
 import { limits } from '../core/index.ts';
 import { AUX } from './boot-stack.ts';
+import { PROGRAM_HEADER_BYTES, programHeadersAt, SEGMENT, type ProgramHeader } from './elf.ts';
 import { PROT, type Mapping } from './memory-map.ts';
 import type { Process } from './process.ts';
 
@@ -13,8 +14,6 @@ import type { Process } from './process.ts';
 interface Segment { readonly start: number; readonly end: number; readonly offset: number; readonly path: string }
 
 const { PAGE_BYTES } = limits;
-const PT = { LOAD: 1, INTERP: 3 } as const;
-const PROGRAM_HEADER_BYTES = 56;
 const HEADERS_MAX = 64;
 const PATH_BYTES_MAX = 4096;
 
@@ -30,24 +29,18 @@ function auxiliaryOf(process: Process, wanted: number): number | undefined {
   return undefined;
 }
 
-interface Header { readonly type: number; readonly offset: number; readonly address: number; readonly fileSize: number; readonly size: number }
-
-/** Elf64_Phdr: type 4, flags 4, offset 8, virtual address 8, physical 8, bytes in the file 8, in memory 8, alignment 8. Nothing where the program has unmapped them. */
-function headersAt(process: Process, address: number, count: number): readonly Header[] {
-  const view = viewOf(process, address, Math.min(count, HEADERS_MAX) * PROGRAM_HEADER_BYTES);
-  if (view === undefined) return [];
-  const word = (at: number): number => Number(view.getBigUint64(at, true));
-  return Array.from({ length: view.byteLength / PROGRAM_HEADER_BYTES }, (_, index) => {
-    const at = index * PROGRAM_HEADER_BYTES;
-    return { type: view.getUint32(at, true), offset: word(at + 8), address: word(at + 16), fileSize: word(at + 32), size: word(at + 40) };
-  });
+/** Nothing where the program has unmapped them. */
+function headersAt(process: Process, address: number, count: number): readonly ProgramHeader[] {
+  const read = Math.min(count, HEADERS_MAX);
+  const view = viewOf(process, address, read * PROGRAM_HEADER_BYTES);
+  return view === undefined ? [] : programHeadersAt(view, 0, read);
 }
 
 /** Only what comes from the file: zeros behind it have no name. */
-function segmentsOf(headers: readonly Header[], base: number, path: string): Segment[] {
-  return headers.filter(({ type, fileSize }) => type === PT.LOAD && fileSize > 0).map(({ address, fileSize, offset }) => {
+function segmentsOf(headers: readonly ProgramHeader[], base: number, path: string): Segment[] {
+  return headers.filter(({ type, fileBytes }) => type === SEGMENT.load && fileBytes > 0).map(({ address, fileBytes, offset }) => {
     const lead = address % PAGE_BYTES;
-    return { start: base + address - lead, end: base + Math.ceil((address + fileSize) / PAGE_BYTES) * PAGE_BYTES, offset: offset - lead, path };
+    return { start: base + address - lead, end: base + Math.ceil((address + fileBytes) / PAGE_BYTES) * PAGE_BYTES, offset: offset - lead, path };
   });
 }
 
@@ -61,14 +54,14 @@ function loadedSegments(process: Process): readonly Segment[] {
   const [address, count, linkerBase] = [auxiliaryOf(process, AUX.PHDR), auxiliaryOf(process, AUX.PHNUM), auxiliaryOf(process, AUX.BASE)];
   if (address === undefined || count === undefined) return [];
   const headers = headersAt(process, address, count);
-  const first = headers.find(({ type }) => type === PT.LOAD);
+  const first = headers.find(({ type }) => type === SEGMENT.load);
   if (first === undefined) return [];
   // Program headers lie in the first segment, where the file's header says (mostly 64).
-  const program = headers.find(({ type, offset, fileSize }) => type === PT.LOAD && offset === 0 && fileSize > 0) ?? first;
+  const program = headers.find(({ type, offset, fileBytes }) => type === SEGMENT.load && offset === 0 && fileBytes > 0) ?? first;
   const fileHeader = Math.floor(address / PAGE_BYTES) * PAGE_BYTES;
   const base = fileHeader - Math.floor(program.address / PAGE_BYTES) * PAGE_BYTES;
   const segments = segmentsOf(headers, base, process.programPath);
-  const interpreter = headers.find(({ type }) => type === PT.INTERP);
+  const interpreter = headers.find(({ type }) => type === SEGMENT.interpreter);
   if (interpreter === undefined || linkerBase === undefined || linkerBase === 0) return segments;
   const head = viewOf(process, linkerBase, 64);
   if (head === undefined) return segments;

@@ -5,7 +5,7 @@
  */
 import { roundUp } from './memory-map.ts';
 import type { Kernel } from './kernel.ts';
-import type { Permission, Segment } from './system-v.ts';
+import { attachments, type Permission } from './system-v.ts';
 
 const HEAD = {
   shm: '       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n',
@@ -27,14 +27,6 @@ function headOf(id: number, { key, mode }: Permission, more = 0): string {
 const ownersOf = ({ uid, gid, cuid, cgid }: Permission): string => row([uid, gid, cuid, cgid], [5, 5, 5, 5]);
 const timesOf = (...times: number[]): string => row(times, [10, 10, 10]);
 
-/** How often a segment is mapped: once for each place it was attached at, in each memory. */
-export function attachments({ processes }: Kernel, { ino }: Segment): number {
-  const images = new Set(processes.flatMap((process) => (process.hasImage ? [process.image] : [])));
-  let count = 0;
-  for (const { space } of images) for (const { backing } of space.map.mappings) if (backing?.key === ino && backing.offset === 0) count++;
-  return count;
-}
-
 /** Paths below /proc/sysvipc and what makes their text. */
 export function systemVTexts(kernel: Kernel): readonly (readonly [name: string, make: () => string])[] {
   const { systemV } = kernel;
@@ -44,7 +36,7 @@ export function systemVTexts(kernel: Kernel): readonly (readonly [name: string, 
     ['sem', () => HEAD.sem + [...systemV.sets.values()].map(({ id, permission, semaphores, otime, ctime }) => `${headOf(id, permission)} ${row([semaphores.length], [10])} ${ownersOf(permission)} ${timesOf(otime, ctime)}\n`).join('')],
     ['shm', () => HEAD.shm + [...systemV.segments.values()].map((segment) => {
       const { id, permission, size, isRemoved, creator, lastPid, atime, dtime, ctime } = segment;
-      return `${headOf(id, permission, isRemoved ? REMOVED : 0)} ${row([size, creator, lastPid], [21, 5, 5])}  ${row([attachments(kernel, segment)], [5])} ${ownersOf(permission)} ${timesOf(atime, dtime, ctime)} ${row([roundUp(size), 0], [21, 21])}\n`;
+      return `${headOf(id, permission, isRemoved ? REMOVED : 0)} ${row([size, creator, lastPid], [21, 5, 5])}  ${row([attachments(kernel.processes, segment)], [5])} ${ownersOf(permission)} ${timesOf(atime, dtime, ctime)} ${row([roundUp(size), 0], [21, 21])}\n`;
     }).join('')],
   ];
 }

@@ -6,6 +6,7 @@
  */
 import { StillpointError, type Canonical, type Undo } from '../core/index.ts';
 import type { FileSystem } from './files/index.ts';
+import type { Process } from './process.ts';
 
 /** struct ipc_perm without its id. */
 export interface Permission { key: number; uid: number; gid: number; readonly cuid: number; readonly cgid: number; mode: number }
@@ -19,6 +20,14 @@ export interface MessageQueue extends Owned { readonly messages: Message[]; byte
 
 /** What SEM_UNDO owes: added to the values when the process ends. */
 interface Debt { readonly pid: number; readonly set: number; readonly amounts: number[] }
+
+/** How often a segment is mapped: once for each place it was attached at, in each memory. */
+export function attachments(processes: readonly Process[], { ino }: Segment): number {
+  const images = new Set(processes.flatMap((process) => (process.hasImage ? [process.image] : [])));
+  let count = 0;
+  for (const { space } of images) for (const { backing } of space.map.mappings) if (backing?.key === ino && backing.offset === 0) count++;
+  return count;
+}
 
 export class SystemV {
   readonly segments = new Map<number, Segment>();

@@ -25,7 +25,7 @@ export function taskView(kernel: Kernel): Tasks {
     sessionOf: (pid) => kernel.findProcess(pid)?.session ?? 0,
     groupOf: (pid) => kernel.findProcess(pid)?.group ?? 0,
     signalGroup: (group, signal) => {
-      for (const process of [...kernel.processes]) if (process.group === group && !process.isOver) sendSignal(kernel, { process }, ofKernel(signal));
+      for (const process of kernel.livingInGroup(group)) sendSignal(kernel, { process }, ofKernel(signal));
     },
     signalLeader: (session, signal) => {
       const process = kernel.findProcess(session);

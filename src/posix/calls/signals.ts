@@ -182,13 +182,16 @@ function fromCaller(call: Call, signal: number, code: number): SignalInfo {
   return { signal, code, pid: call.process.pid, uid: call.process.files.identity.real.uid, value: 0n, form: 'kill' };
 }
 
+/** What a number that `kill` takes means: a process, the caller's group (0), all others (-1), or a group below that. */
+function targetsOf({ kernel, process: caller }: Call, pid: number): readonly Process[] {
+  if (pid <= 0 && pid !== -1) return kernel.livingInGroup(pid === 0 ? caller.group : -pid);
+  return kernel.processes.filter((process) => !process.isOver && (pid > 0 ? process.pid === pid : process !== caller));
+}
+
 function kill(call: Call): CallResult {
   const [pid, signal] = [call.int(0), call.int(1)];
   if (signal < 0 || signal > SIGNALS_MAX) return -ERRNO.EINVAL;
-  const group = pid === 0 ? call.process.group : -pid;
-  const living = call.kernel.processes.filter((process) => !process.isOver);
-  const targets = pid > 0 ? living.filter((process) => process.pid === pid)
-    : living.filter((process) => (pid === -1 ? process !== call.process : process.group === group));
+  const targets = targetsOf(call, pid);
   if (targets.length === 0) return pid === INIT_PID ? toInit(call) : -ERRNO.ESRCH;
   const allowed = targets.filter((process) => maySend(call, process, signal));
   if (allowed.length === 0) return pid === -1 ? 0 : -ERRNO.EPERM;

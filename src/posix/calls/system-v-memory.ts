@@ -9,8 +9,7 @@ import { limits } from '../../core/index.ts';
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { PROT, roundUp } from '../memory-map.ts';
-import { attachments } from '../proc-system-v.ts';
-import type { Segment } from '../system-v.ts';
+import { attachments, type Segment } from '../system-v.ts';
 import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
 import { getObject, IPC, mayUse, owns, PERMISSION_BYTES, putPermission, secondsNow, takePermission } from './system-v-common.ts';
@@ -24,7 +23,7 @@ const SEGMENTS_MAX = 4096;
 /** Drops removed segments that nobody has mapped any more. */
 function sweep(call: Call): void {
   const { segments } = call.kernel.systemV;
-  for (const segment of [...segments.values()]) if (segment.isRemoved && attachments(call.kernel, segment) === 0) segments.delete(segment.id);
+  for (const segment of [...segments.values()]) if (segment.isRemoved && attachments(call.kernel.processes, segment) === 0) segments.delete(segment.id);
 }
 
 function shmget(call: Call): CallResult {
@@ -90,7 +89,7 @@ function status(call: Call, segment: Segment): number {
   [segment.size, segment.atime, segment.dtime, segment.ctime].forEach((value, index) => { view.setBigInt64(PERMISSION_BYTES + index * 8, BigInt(value), true); });
   view.setInt32(80, segment.creator, true);
   view.setInt32(84, segment.lastPid, true);
-  view.setBigUint64(88, BigInt(attachments(call.kernel, segment)), true);
+  view.setBigUint64(88, BigInt(attachments(call.kernel.processes, segment)), true);
   return call.memory.write(call.size(2), new Uint8Array(view.buffer)) ? 0 : -ERRNO.EFAULT;
 }
 

@@ -172,7 +172,7 @@ function setForeground(call: Call, terminal: Terminal): number {
   const group = call.memory.readU32(call.size(2));
   if (group === undefined) return -ERRNO.EFAULT;
   if ((group | 0) < 0) return -ERRNO.EINVAL;
-  const member = call.kernel.processes.find((process) => process.group === group && !process.isOver);
+  const [member] = call.kernel.livingInGroup(group);
   if (member === undefined) return -ERRNO.ESRCH;
   if (member.session !== call.process.session) return -ERRNO.EPERM;
   terminal.foreground = group;
