@@ -59,6 +59,12 @@ it('too little address space', () => {
   expect([complaint(seen), seen.status]).toEqual(['E_HOST_MEMORY', 125]);
 });
 
+it.each(['run --name limited hello.elf', 'rm job'])('files that may not grow are told as that: %s', (command) => {
+  const seen = shell(`ulimit -f 10; stillpoint ${command}`);
+  expect([complaint(seen), seen.status]).toEqual(['E_DISK_FULL', 125]);
+  expect(seen.stderr).toContain('(ulimit -f)');
+});
+
 it('a Node without WebAssembly', () => {
   const seen = bench.stillpoint(['run', '--ephemeral', hello], '', { NODE_OPTIONS: '--jitless' });
   expect(seen.stderr).toContain('stillpoint: E_UNSUPPORTED: ');

@@ -1,7 +1,7 @@
 /** LMDB's environment among others who open and close it: locks that ended with a close, a file that others make grow, a lock file that is none, modes in one process. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -72,10 +72,10 @@ it('a file that another process makes grow is not mapped again: threads that do 
   }
 }, 30_000);
 
-it('a lock file that is none is an error, not a signal', async () => {
+it.each([['a directory', mkdirSync], ['a link to nothing', (path: string) => symlinkSync('/nowhere/at/all', path)]])('a lock file that is none is an error, not a signal: %s', async (_, make) => {
   const directory = await fresh();
   rmSync(join(directory, 'lock.mdb'));
-  mkdirSync(join(directory, 'lock.mdb'));
+  make(join(directory, 'lock.mdb'));
   for (const verb of ['open', 'scan']) {
     const { stdout, stderr, signal } = spawnSync(process.execPath, [CHILD, verb, directory], { encoding: 'utf8' });
     expect([stdout, stderr, signal]).toEqual(['E_STORE_OPEN\n', '', null]);

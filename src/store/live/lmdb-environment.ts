@@ -4,7 +4,7 @@
  * Invariant: a write transaction follows the newest one in the data file, whatever others do to LMDB's counter (lmdb-counter.ts). What this does NOT do: know tables, or what a commit needs.
  */
 import type { EventEmitter } from 'node:events';
-import { closeSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { openAsClass, type Database, type RootDatabase, type TransactionFlags } from 'lmdb';
@@ -13,6 +13,7 @@ import { isMapped, TransactionCounter } from './lmdb-counter.ts';
 import { engineError, ERRNO, numericCode } from './lmdb-errors.ts';
 import { DATA_FILE, LOCK_FILE } from './lmdb-files.ts';
 import { mustHaveSoundLocks } from './lmdb-locks.ts';
+import { processLimit } from './process-limits.ts';
 import type { Table } from '../store.ts';
 
 type Root = RootDatabase<Uint8Array, Uint8Array>;
@@ -31,7 +32,6 @@ const MAP_BYTES_MIN = 2 ** 36;
 const MAP_GROWTH = 2;
 /** Where addresses are rationed: what the package starts with. LMDB takes what the file needs. */
 const MAP_BYTES_RATIONED = 128 * 1024;
-const UNLIMITED = /^Max address space +unlimited/m;
 /** Descriptors that LMDB and the counter need at once. Where an open fails half way lmdb 3.5 frees its memory twice: what can be known before is looked at before. */
 const FILES_MIN = 6;
 /** Opens that closes are in the way of, and the longest pause between two: several who wait for one moment at which nobody has it open. */
@@ -208,7 +208,10 @@ export class Environment {
 /** Throws E_STORE_OPEN. Never closes the lock file: that would end LMDB's locks of this process. */
 function mustBeLockable(directory: string): void {
   const path = join(directory, LOCK_FILE);
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new StillpointError('E_STORE_OPEN', `${path} is not a file; remove it when nobody uses the store`);
+  const facts = statSync(path, { throwIfNoEntry: false });
+  if (facts?.isFile() === false) throw new StillpointError('E_STORE_OPEN', `${path} is not a file; remove it when nobody uses the store`);
+  // LMDB would fail to open it, half way.
+  if (facts === undefined && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) throw new StillpointError('E_STORE_OPEN', `${path} is a symbolic link that leads nowhere; remove it when nobody uses the store`);
   mustHaveSoundLocks(directory);
   const files: number[] = [];
   try {
@@ -234,16 +237,6 @@ function fileOf(directory: string): string {
 }
 
 function mapBytes(directory: string): number {
-  if (isRationed()) return MAP_BYTES_RATIONED;
+  if (processLimit('address space') !== Infinity) return MAP_BYTES_RATIONED;
   return Math.max(MAP_BYTES_MIN, MAP_GROWTH * (statSync(join(directory, DATA_FILE), { throwIfNoEntry: false })?.size ?? 0));
-}
-
-/** Whether this process may only use so many addresses. */
-function isRationed(): boolean {
-  try {
-    return !UNLIMITED.test(readFileSync('/proc/self/limits', 'latin1'));
-  } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause)) throw cause;
-    return true; // No /proc to ask.
-  }
 }

@@ -1,13 +1,15 @@
 /**
  * Errors of LMDB and of the file system under it as errors of Stillpoint. What this does NOT do: decide what to do about them.
  */
-import { statfsSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { StillpointError, type ErrorCode } from '../../core/index.ts';
-import { fileError } from './lmdb-files.ts';
+import { DATA_FILE, fileError } from './lmdb-files.ts';
+import { processLimit } from './process-limits.ts';
 
 /** Free space below which an I/O error of LMDB is a full disk: it reports a short write as EIO. */
 const FULL_SLACK_BYTES = 64 * 1024;
-export const ERRNO = { EPERM: 1, EIO: 5, EACCES: 13, EINVAL: 22, ENOSPC: 28, EROFS: 30, EDQUOT: 122 } as const;
+export const ERRNO = { EPERM: 1, EIO: 5, EACCES: 13, EINVAL: 22, EFBIG: 27, ENOSPC: 28, EROFS: 30, EDQUOT: 122 } as const;
 const DAMAGED = 'the database is damaged';
 const SAVES = 'stillpoint fsck --repair saves what can be read';
 /** LMDB's own codes, and those of the host that it hands on, which mean the same wherever they come from. */
@@ -35,7 +37,7 @@ export function engineError(cause: unknown, where: { readonly directory: string;
   const { directory, otherwise } = where;
   if (cause instanceof StillpointError) return cause;
   const code = numericCode(cause);
-  if (code === ERRNO.ENOSPC || code === ERRNO.EDQUOT || (code === ERRNO.EIO && isNearlyFull(directory, where.bytes ?? 0))) return noSpace(directory, cause);
+  if (code === ERRNO.ENOSPC || code === ERRNO.EDQUOT || code === ERRNO.EFBIG || (code === ERRNO.EIO && isNearlyFull(directory, where.bytes ?? 0))) return noSpace(directory, cause);
   const meaning = code === undefined ? undefined : MEANINGS[code];
   if (meaning !== undefined) return new StillpointError(meaning[0], `${directory}: ${meaning[1]}`, { cause, data: { lmdb: code } });
   if (code === ERRNO.EROFS || code === ERRNO.EACCES || code === ERRNO.EPERM) {
@@ -48,7 +50,8 @@ export function engineError(cause: unknown, where: { readonly directory: string;
 }
 
 export function noSpace(directory: string, cause?: unknown): StillpointError {
-  return new StillpointError('E_DISK_FULL', `${directory}: no space for the store; free some and go on`, { cause });
+  const says = isAtFileLimit(directory) ? 'a file of this process may not become so large (ulimit -f); raise that and go on' : 'no space for the store; free some and go on';
+  return new StillpointError('E_DISK_FULL', `${directory}: ${says}`, { cause });
 }
 
 export function orStoreError<Result>(directory: string, action: () => Result): Result {
@@ -63,12 +66,28 @@ function isNearlyFull(directory: string, bytes: number): boolean {
   return roomOf(directory) < bytes * 2 + FULL_SLACK_BYTES;
 }
 
-/** Bytes that are left to this user; Infinity: nobody can say. */
+/** Bytes that are left to this user, and to the data file; Infinity: nobody can say. */
 export function roomOf(directory: string): number {
+  return Math.min(diskRoom(directory), fileRoom(directory));
+}
+
+function diskRoom(directory: string): number {
   try {
     const { bavail, bsize } = statfsSync(directory);
     return bavail * bsize;
   } catch {
     return Infinity; // The directory is gone: not a full disk, whatever it is.
   }
+}
+
+/** What a limit of this process leaves to the data file. */
+function fileRoom(directory: string): number {
+  const limit = processLimit('file size') ?? Infinity;
+  if (limit === Infinity) return Infinity;
+  return Math.max(0, limit - (statSync(join(directory, DATA_FILE), { throwIfNoEntry: false })?.size ?? 0));
+}
+
+/** Whether a limit of this process leaves less to the data file than the disk does. */
+export function isAtFileLimit(directory: string): boolean {
+  return fileRoom(directory) < diskRoom(directory);
 }

@@ -8,9 +8,9 @@
  * Invariant: a store without it works as one with it. What this does NOT do: keep other programs from the place that was given up.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, ftruncateSync, fstatSync, openSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { noSpace, roomOf } from './lmdb-errors.ts';
+import { isAtFileLimit, noSpace, roomOf } from './lmdb-errors.ts';
 import { isErrno, RESERVE_FILE } from './lmdb-files.ts';
 
 /** The smallest pieces of a collection need less than a quarter of it: some fifty pages of LMDB, twice, before it uses the first ones again. */
@@ -32,8 +32,7 @@ export function keepReserve(directory: string): void {
   attempt(() => {
     const there = statSync(path, { throwIfNoEntry: false });
     if (there !== undefined && (!there.isFile() || there.size >= RESERVE_BYTES)) return;
-    const { bavail, bsize } = statfsSync(directory);
-    if (bavail * bsize < ROOM_BYTES_MIN) return;
+    if (roomOf(directory) < ROOM_BYTES_MIN) return;
     const file = openSync(path, 'a', 0o600);
     try {
       const missing = RESERVE_BYTES - fstatSync(file).size;
@@ -49,8 +48,9 @@ export function mustHaveRoom(directory: string, { usesReserve }: { readonly uses
   while (roomOf(directory) < SMALL_WORK_BYTES) if (!usesReserve || !takeFromReserve(directory)) throw noSpace(directory);
 }
 
-/** Gives a piece of the reserve up. False when there is nothing left of it. */
+/** Gives a piece of the reserve up. False when there is nothing left of it, or it is no disk that is full. */
 export function takeFromReserve(directory: string): boolean {
+  if (isAtFileLimit(directory)) return false;
   return attempt(() => {
     const path = join(directory, RESERVE_FILE);
     if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;

@@ -85,7 +85,7 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false, 
 /** When the last commit may lack pages (a power cut, or somebody's copy): the state before it; LmdbStore then commits it again. A reader has a writer do both. */
 async function rollBackUnfinished(directory: string, mode: LmdbStoreOptions['mode']): Promise<void> {
   if (!orStoreError(directory, () => Seals.mustRecover(directory))) return;
-  if (mode === 'read-only') return (await openLmdbStore({ directory, mode: 'existing' })).close();
+  if (mode === 'read-only') return (await finishing(directory, () => openLmdbStore({ directory, mode: 'existing' }))).close();
   prepareLockFile(directory);
   const environment = await Environment.open(directory, false);
   const seals = orStoreError(directory, () => Seals.open(directory));
@@ -97,11 +97,21 @@ async function rollBackUnfinished(directory: string, mode: LmdbStoreOptions['mod
   }
 }
 
+/** A reader may not be who can. */
+async function finishing<Result>(directory: string, finish: () => Promise<Result>): Promise<Result> {
+  try {
+    return await finish();
+  } catch (cause) {
+    if (!(cause instanceof StillpointError) || cause.code !== 'E_STORE_OPEN') throw cause;
+    throw new StillpointError('E_STORE_OPEN', `${directory}: its last commit must be finished before it can be read, by somebody who may write to it: ${cause.message}`, { cause });
+  }
+}
+
 /** Every one of LMDB's own pages, for fsck. Throws what opening a store throws when it is none or its header is damaged. */
 export async function lookAtPages(path: string): Promise<PageCheck> {
   const directory = resolve(path);
   if (inspectDirectory(directory) !== 'data') throw new StillpointError('E_STORE_OPEN', `${directory}: there is no store here`);
-  await rollBackUnfinished(directory, 'existing');
+  await finishing(directory, () => rollBackUnfinished(directory, 'existing'));
   const { shortBytes } = checkDataFile(directory);
   if (shortBytes > 0) prepareLockFile(directory);
   const environment = await Environment.open(directory, shortBytes === 0);
