@@ -15,7 +15,7 @@
  */
 import { assert, limits } from '../core/index.ts';
 import {
-  CONTROL, LEAVE, OUTCOME, PAGE_FLAG, PAUSE, REASON, returnTarget, STOP, type CpuMemory, type CpuState, type Effort, type Executor, type Isa, type Nesting, type Stop, type TrapHandler,
+  CONTROL, LEAVE, LOOP_LEFT, OUTCOME, PAGE_FLAG, PAUSE, REASON, RELAY, returnTarget, STATE, STOP, type CpuMemory, type CpuState, type Effort, type Executor, type Isa, type Nesting, type Stop, type TrapHandler,
 } from '../isa/index.ts';
 import { GuestMemory } from './memory.ts';
 import type { TranslationStore } from './translations.ts';
@@ -37,6 +37,10 @@ const CAME = { back: 0, left: 1, lookFirst: 2 } as const;
 /** What is pending when everybody returns to the outermost driver: a stop, nothing, or only that control went elsewhere. */
 const NOTHING = -1;
 const MOVED = -2;
+const INTERPRETED = STATE.interpreted / 4;
+const FLUSH_AT = STATE.flushAt / 4;
+/** Below every budget. */
+const NEVER = -0x80000000;
 /** Where nothing comes back: no code lies there. */
 const NO_RETURN = 0;
 
@@ -48,6 +52,8 @@ export interface TranslatorOptions {
   readonly hotLimit?: number;
   /** Instructions kept back for units, at least 16. Small values make units look at the fuel often. */
   readonly margin?: number;
+  /** Instructions before the WebAssembly interpreter takes over from the TypeScript one (wasm-tier.ts). */
+  readonly warmUp?: number | undefined;
   /** A clock in milliseconds, for the account of what translating costs; without one its times are 0. */
   readonly clock?: () => number;
   /** Where translations are kept; without one each processor makes its own. */
@@ -68,6 +74,8 @@ export class Translator implements Executor {
   readonly #margin: number;
   readonly #units: UnitTable;
   readonly #outcome: Int32Array;
+  /** Words that the driver shares with nested calls in WebAssembly: STATE. */
+  readonly #words: Int32Array;
   readonly #effort: Effort;
   /** Instructions left when the first target of the queue came. */
   #queuedAt = 0;
@@ -89,9 +97,11 @@ export class Translator implements Executor {
     this.#effort = options.effort;
     this.#margin = options.margin ?? MARGIN;
     const hotLimit = options.hotLimit ?? HOT_LIMIT;
-    this.#interpreter = new WasmTier(memory, state, { hotLimit, modules: options.store?.engine() });
-    this.#units = new UnitTable({ memory, interpreter: this.#interpreter, margin: this.#margin, hotLimit, isEager: options.hotLimit !== undefined, effort: options.effort, clock: options.clock ?? (() => 0), store: options.store, helpers: this.#helpers() });
+    this.#interpreter = new WasmTier(memory, state, { hotLimit, warmUp: options.warmUp, modules: options.store?.engine() });
+    this.#units = new UnitTable({ memory, interpreter: this.#interpreter, margin: this.#margin, nestedDepth: NESTED_DEPTH, hotLimit, isEager: options.hotLimit !== undefined, effort: options.effort, clock: options.clock ?? (() => 0), store: options.store, helpers: this.#helpers() });
     this.#outcome = new Int32Array(memory.buffer, this.#units.layout.outcome, 8);
+    this.#words = new Int32Array(memory.buffer, this.#units.layout.registers, STATE.flushAt / 4 + 1);
+    this.#words[FLUSH_AT] = NEVER;
   }
 
   #helpers(): Record<string, WebAssembly.ImportValue> {
@@ -102,6 +112,7 @@ export class Translator implements Executor {
       store: (address: bigint, distance: number) => this.#makeReady(address, distance),
       step: (pc: number, fuel: number) => this.#stepOne(pc, fuel),
       cold: (fuel: number, depth: number, pc: number) => this.#runCold(fuel, depth, pc),
+      goOn: (reason: number, left: number, depth: number, address: number, sp: number, spHigh: number) => this.#goOn(reason, left, { back: { address: address >>> 0, sp, spHigh }, depth }),
     };
   }
 
@@ -116,6 +127,8 @@ export class Translator implements Executor {
     this.#trap = trap;
     this.#pending = NOTHING;
     this.#drive(undefined, DEPTH);
+    this.#effort.interpreted += this.#words[INTERPRETED]!;
+    this.#words[INTERPRETED] = 0;
     this.executed = budget - this.#left;
     this.#trap = undefined;
     this.#control[CONTROL.retiredLow] = this.#baseLow;
@@ -126,7 +139,7 @@ export class Translator implements Executor {
   /** Executes until something is pending (false), or, nested, until the call that it runs has come back (true). */
   #drive(back: Return | undefined, depth: number): boolean {
     const control = this.#control;
-    const nesting: Nesting = { depth, back: back?.address ?? NO_RETURN, reserve: 0 };
+    const nesting: Nesting = { depth, back: back?.address ?? NO_RETURN, sp: back?.sp ?? 0, spHigh: back?.spHigh ?? 0, reserve: 0 };
     for (;;) {
       if (this.#pending !== NOTHING) {
         if (back !== undefined || this.#pending !== MOVED) return false;
@@ -267,7 +280,21 @@ export class Translator implements Executor {
     this.#left = fuel + this.#margin;
     const { x } = this.#state;
     const { link, stackPointer } = returnTarget;
-    const back: Return = { address: x[2 * link]! >>> 0, sp: x[2 * stackPointer]!, spHigh: x[2 * stackPointer + 1]! };
+    return this.#driveBack({ address: x[2 * link]! >>> 0, sp: x[2 * stackPointer]!, spHigh: x[2 * stackPointer + 1]! }, depth, { generation, epoch });
+  }
+
+  /** A call without a unit that WebAssembly has run so far (cold-call.ts); what it has met is done, and the call driven to its end. */
+  #goOn(reason: number, left: number, { back, depth }: { readonly back: Return; readonly depth: number }): number {
+    const before = { generation: this.#units.generation, epoch: this.#memory.epoch }; // What has changed until now has left something pending.
+    this.#left = left;
+    if (reason === RELAY.left) this.#leftUnit();
+    else if (reason === RELAY.lookFirst) this.#lookFirst(true);
+    else if (reason === LOOP_LEFT.hot && this.#control[CONTROL.pcHigh] === 0) this.#enqueue(this.#control[CONTROL.pc]! >>> 0);
+    return this.#driveBack(back, depth, before);
+  }
+
+  #driveBack(back: Return, depth: number, { generation, epoch }: { readonly generation: number; readonly epoch: number }): number {
+    const control = this.#control;
     const isBack = this.#drive(back, depth - NESTED_DEPTH);
     // What the callers have found out about pages, or the slots that they call, may mean something else now.
     if (isBack && (epoch !== this.#memory.epoch || generation !== this.#units.generation)) this.#pending = MOVED;
@@ -301,12 +328,19 @@ export class Translator implements Executor {
   #enqueue(entry: number): void {
     if (!this.#units.hasQueue) this.#queuedAt = this.#left;
     this.#units.enqueue(entry, this.#state.x);
+    this.#noteQueue();
+  }
+
+  /** Tells nested calls in WebAssembly when something waits. */
+  #noteQueue(): void {
+    this.#words[FLUSH_AT] = this.#units.hasQueue ? this.#queuedAt - QUEUE_INSTRUCTIONS : NEVER;
   }
 
   /** Time passes by instructions here as everywhere; a new run() begins a new wait. */
   #flushQueue(): void {
     if (this.#queuedAt < this.#left) this.#queuedAt = this.#left;
     if (this.#queuedAt - this.#left >= QUEUE_INSTRUCTIONS) this.#units.translateQueue();
+    this.#noteQueue();
   }
 
   dropCaches(): void {

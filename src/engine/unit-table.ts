@@ -53,6 +53,8 @@ export interface UnitTableParts {
   readonly memory: GuestMemory;
   readonly interpreter: WasmTier;
   readonly margin: number;
+  /** What a nested call takes of the depth. */
+  readonly nestedDepth: number;
   readonly hotLimit: number;
   readonly effort: Effort;
   readonly clock: () => number;
@@ -74,7 +76,8 @@ export class UnitTable {
   readonly #clock: () => number;
   readonly #interpreter: WasmTier;
   readonly #table: WebAssembly.Table;
-  readonly #stub: unknown;
+  #stub: unknown;
+  readonly #nestedDepth: number;
   readonly #imports: Record<string, Imports>;
   readonly #code: CodeCache;
   readonly #units = new Map<number, Installed>();
@@ -103,7 +106,7 @@ export class UnitTable {
   readonly #worth: Worth | undefined;
   #queue: HotEntry[] = [];
 
-  constructor({ memory, interpreter, margin, hotLimit, isEager, helpers, effort, clock, store }: UnitTableParts) {
+  constructor({ memory, interpreter, margin, nestedDepth, hotLimit, isEager, helpers, effort, clock, store }: UnitTableParts) {
     this.#memory = memory;
     this.#effort = effort;
     this.#clock = clock;
@@ -111,18 +114,19 @@ export class UnitTable {
     this.#interpreter = interpreter;
     this.#code = new CodeCache(memory);
     this.#queueMax = isEager ? 1 : QUEUE_MAX;
+    this.#nestedDepth = nestedDepth;
     this.#worth = isEager ? undefined : new Worth();
     this.#calleeLimit = Math.max(1, Math.floor(hotLimit / CALLEE_PART));
     this.layout = this.#makeLayout(margin);
     this.#targets = new Int32Array(memory.buffer, this.layout.targets, TARGETS * 2);
     this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE_FIRST });
     this.#imports = { e: { memory: memory.wasmMemory, table: this.#table, ...helpers } };
-    const driver = new WebAssembly.Instance(this.#ownModule('driver', driverModule), this.#imports);
+    const driver = new WebAssembly.Instance(this.#ownModule('driver', {}, driverModule), this.#imports);
     this.#stub = driver.exports['stub'];
     this.enter = driver.exports['enter'] as Enter; // What the module exports under this name.
     for (let slot = 0; slot < TABLE_SIZE_FIRST; slot++) this.#table.set(slot, this.#stub);
     memory.onCodeChange((page) => this.#dropPage(page));
-    interpreter.callUnits((loop) => this.#instantiateRelay(loop));
+    interpreter.callUnits((loop, { area }) => this.#instantiateRelay(loop, area));
   }
 
   #makeLayout(margin: number): UnitLayout {
@@ -308,14 +312,19 @@ export class UnitTable {
   }
 
   /** One of the engine's own that depends on nothing but the driver's part of the layout: made once for all machines of one size. */
-  #ownModule(name: string, make: (layout: DriverLayout) => Uint8Array): WebAssembly.Module {
+  #ownModule<Extra extends object>(name: string, extra: Extra, make: (layout: DriverLayout & Extra) => Uint8Array): WebAssembly.Module {
     const { memoryPages, registers, outcome, tableSize, margin } = this.layout;
-    const layout: DriverLayout = { memoryPages, registers, outcome, tableSize, margin };
+    const layout = { memoryPages, registers, outcome, tableSize, margin, ...extra };
     return ownModules.open(`${name} ${JSON.stringify(layout)}`, () => make(layout)).module;
   }
 
-  #instantiateRelay(loop: Loop): Relay {
-    const { exports } = new WebAssembly.Instance(this.#ownModule('relay', relayModule), { e: { memory: this.#memory.wasmMemory, table: this.#table, loop } });
+  /** Its stub takes the place of the driver's. */
+  #instantiateRelay(loop: Loop, area: number): Relay {
+    const module = this.#ownModule('relay', { area, targets: this.layout.targets, nestedDepth: this.#nestedDepth, patience: QUEUE_INSTRUCTIONS }, relayModule);
+    const { exports } = new WebAssembly.Instance(module, { e: { ...this.#imports['e'], loop } });
+    const before = this.#stub;
+    this.#stub = exports['stub'];
+    for (let slot = 0; slot < this.#table.length; slot++) if (this.#table.get(slot) === before) this.#table.set(slot, this.#stub);
     return exports['relay'] as Relay; // What the module exports under this name.
   }
 

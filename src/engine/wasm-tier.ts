@@ -22,7 +22,7 @@ export interface WasmTierOptions {
   /** Jumps to a target before run() pauses with PAUSE.hot; never when it is not given. */
   readonly hotLimit?: number;
   /** Instructions in the TypeScript interpreter first; when it is not given, some where the process has no module yet. */
-  readonly warmUp?: number;
+  readonly warmUp?: number | undefined;
   /** Where the module is kept from one process to the next; without one each process makes its own. */
   readonly modules?: EngineModules | undefined;
 }
@@ -54,7 +54,7 @@ export class WasmTier implements ColdInterpreter {
   readonly #entries = new Map<number, number>();
   #warmUp: number;
   #last: ColdInterpreter;
-  #makeRelay: ((loop: Loop) => Relay) | undefined = undefined;
+  #makeRelay: ((loop: Loop, layout: LoopLayout) => Relay) | undefined = undefined;
 
   constructor(memory: CpuMemory, state: CpuState, { hotLimit = NEVER_HOT, warmUp, modules = shared }: WasmTierOptions) {
     assert(memory instanceof GuestMemory, 'the WebAssembly interpreter works on the linear memory of the engine');
@@ -76,7 +76,7 @@ export class WasmTier implements ColdInterpreter {
   runPlain(budget: number): Stop | Pause { return this.#run(budget, true, undefined); }
 
   /** How the WebAssembly interpreter, once it runs, is to call units. To be told before anything runs. */
-  callUnits(makeRelay: (loop: Loop) => Relay): void {
+  callUnits(makeRelay: (loop: Loop, layout: LoopLayout) => Relay): void {
     this.#makeRelay = makeRelay;
   }
 
@@ -117,7 +117,7 @@ export class WasmTier implements ColdInterpreter {
     const loop = instance.exports['loop'] as Loop; // What the module exports under this name.
     this.#linked = new Map([[0, loop]]);
     kept.linked(this.#linked);
-    const second = new WasmInterpreter(memory, this.#state, { layout, loop, relay: this.#makeRelay?.(loop), hotLimit: this.#hotLimit });
+    const second = new WasmInterpreter(memory, this.#state, { layout, loop, relay: this.#makeRelay?.(loop, layout), hotLimit: this.#hotLimit });
     for (const [entry, slot] of this.#entries) second.setEntry(entry, slot);
     this.#entries.clear();
     second.counters.set(this.#first.counters);

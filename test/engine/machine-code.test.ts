@@ -38,7 +38,7 @@ async function optimised(kept: KeptModule): Promise<Uint8Array> {
 }
 
 /** Flags of V8 that this process was started with: code is refused where others hold. */
-const flags = process.execArgv.filter((flag) => flag.startsWith('--max-'));
+const flags = process.execArgv.filter((flag) => /^--(?:max|interrupt)-/.test(flag));
 
 /** What another process finds: whether V8 takes the bytes, whether the function is optimised before its first call, and what it gives. */
 function elsewhere(...options: readonly string[]): unknown {

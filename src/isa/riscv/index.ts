@@ -13,8 +13,9 @@ export const riscv64: Isa = {
 
 export { NEVER_HOT } from './machine.ts';
 export { PAUSE, ProfilingInterpreter, type ColdInterpreter, type Nesting, type Pause } from './profiling-interpreter.ts';
-export { relayModule } from './relay.ts';
-export { AREA_BYTES_MAX, AREA_BYTES_MIN, loopModule, WasmInterpreter, type Loop, type LoopLayout, type Relay } from './wasm-interpreter/index.ts';
+export { type RelayLayout } from './cold-call.ts';
+export { RELAY, relayModule } from './relay.ts';
+export { AREA_BYTES_MAX, AREA_BYTES_MIN, LEFT as LOOP_LEFT, loopModule, STATE, WasmInterpreter, type Loop, type LoopLayout, type Relay } from './wasm-interpreter/index.ts';
 export {
   CodeCache, driverModule, FunctionStarts, fusedProbeModule, LEAVE, liftBatch, OUTCOME, REASON, returnTarget, TARGETS, unitExtent, type Batch, type HotEntry, type LiftedUnit, type DriverLayout, type UnitLayout,
 } from './lift/index.ts';

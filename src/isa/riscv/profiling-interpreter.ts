@@ -12,7 +12,7 @@ import { executeFloat, executeOperation } from './single-instructions.ts';
 export { PAUSE, type Pause } from './machine.ts';
 
 /** How a driver that calls units runs the interpreter: see relay.ts. */
-export interface Nesting { readonly depth: number; readonly back: number; reserve: number }
+export interface Nesting { readonly depth: number; readonly back: number; readonly sp: number; readonly spHigh: number; reserve: number }
 
 /** What a translating driver needs of an interpreter; profiling-interpreter.ts and wasm-interpreter/ have one each. */
 export interface ColdInterpreter {

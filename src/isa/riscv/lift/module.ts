@@ -229,7 +229,7 @@ export function driverModule(layout: DriverLayout): Uint8Array {
   return module.finish();
 }
 
-function stubBody(layout: DriverLayout, cold: number): CodeWriter {
+export function stubBody(layout: DriverLayout, cold: number): CodeWriter {
   const code = new CodeWriter();
   storePassed(code, layout, LOCAL);
   code.localGet(LOCAL.fuel); code.localGet(LOCAL.depth); code.localGet(LOCAL.pc); code.call(cold); code.localSet(LOCAL.fuel);

@@ -40,6 +40,9 @@ export const STATE = {
   /** Written by the relay (relay.ts): budget left, instructions of units. */
   total: 3092,
   translated: 3096,
+  /** Of nested calls (cold-call.ts): what they have interpreted; written by the driver: the budget left at and below which something waits for translation. */
+  interpreted: 3100,
+  flushAt: 3104,
 } as const;
 
 export const RECORD_BYTES = 16;

@@ -21,7 +21,7 @@ import { RecordPages } from './record-pages.ts';
 /** The loop of the module, instantiated on the memory that the layout speaks of. */
 export type Loop = (left: number, isPlain: number) => number;
 /** The function of relay.ts over that loop. */
-export type Relay = (left: number, reserve: number, depth: number, back: number) => number;
+export type Relay = (left: number, reserve: number, depth: number, back: number, sp: number, spHigh: number) => number;
 
 const NOT_STOPPED = -2;
 const RM_DYNAMIC = 7;
@@ -148,13 +148,13 @@ export class WasmInterpreter implements ColdInterpreter {
   }
 
   /** As #run, calling units. While they run, others may run this interpreter: what it keeps of the run is set again behind them. */
-  #runBoth(relay: Relay, budget: number, spent: number, { reserve, depth, back }: Readonly<Nesting>): Stop | Pause {
+  #runBoth(relay: Relay, budget: number, spent: number, { reserve, depth, back, sp, spHigh }: Readonly<Nesting>): Stop | Pause {
     const control = this.#control;
     const [retiredLow, retiredHigh] = [control[CONTROL.retiredLow]!, control[CONTROL.retiredHigh]!];
     let stop = this.#begin(budget, spent);
     let translated = 0;
     while (stop === NOT_STOPPED) {
-      const reason = relay(this.#left, reserve, depth, back);
+      const reason = relay(this.#left, reserve, depth, back, sp, spHigh);
       this.#budget = budget;
       this.#left = this.#words[this.#totalWord]!;
       translated += this.#words[this.#translatedWord]!;
