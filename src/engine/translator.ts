@@ -5,7 +5,7 @@
  *     │  ▲                   ▲     ▲ │ marked: to and fro by the relay, without the driver (isa/riscv/relay.ts)
  *     │  │                   │     │ ▼
  *     │  │                   │    unit
- *     ▼  │ left, odd next    │ cold: a call of code without a unit runs in a nested driver, so that its callers stay on the WebAssembly stack
+ *     ▼  │ left, odd next    │ cold: a call of code without a unit is run as a call (isa/riscv/cold-call.ts, or a nested driver), so that its callers stay on the WebAssembly stack
  *    unit ────────────────► stub
  *     └── step: system calls and other instructions that are not translated, one at a time, without unwinding
  *
@@ -124,6 +124,7 @@ export class Translator implements Executor {
     this.#baseLow = this.#control[CONTROL.retiredLow]!;
     this.#baseHigh = this.#control[CONTROL.retiredHigh]!;
     this.#budget = this.#left = budget;
+    if (this.#units.hasQueue && this.#queuedAt < budget) this.#waitFrom(budget);
     this.#trap = trap;
     this.#pending = NOTHING;
     this.#drive(undefined, DEPTH);
@@ -271,13 +272,13 @@ export class Translator implements Executor {
     const address = pc >>> 0;
     const { generation } = this.#units;
     const { epoch } = this.#memory;
+    this.#left = fuel + this.#margin;
     const slot = this.#units.slotAt(address);
     if (slot !== undefined) this.#units.cacheTarget(address, slot);
     else if (this.#interpreter.countArrival(address)) this.#enqueue(address);
     if (depth < 2 * NESTED_DEPTH) return this.#answer(pc | 1, 0, fuel);
     control[CONTROL.pc] = pc;
     control[CONTROL.pcHigh] = 0;
-    this.#left = fuel + this.#margin;
     const { x } = this.#state;
     const { link, stackPointer } = returnTarget;
     return this.#driveBack({ address: x[2 * link]! >>> 0, sp: x[2 * stackPointer]!, spHigh: x[2 * stackPointer + 1]! }, depth, { generation, epoch });
@@ -331,14 +332,18 @@ export class Translator implements Executor {
     this.#noteQueue();
   }
 
+  /** Time passes by instructions here as everywhere; a new run() begins a new wait. */
+  #waitFrom(left: number): void {
+    this.#queuedAt = left;
+    this.#noteQueue();
+  }
+
   /** Tells nested calls in WebAssembly when something waits. */
   #noteQueue(): void {
     this.#words[FLUSH_AT] = this.#units.hasQueue ? this.#queuedAt - QUEUE_INSTRUCTIONS : NEVER;
   }
 
-  /** Time passes by instructions here as everywhere; a new run() begins a new wait. */
   #flushQueue(): void {
-    if (this.#queuedAt < this.#left) this.#queuedAt = this.#left;
     if (this.#queuedAt - this.#left >= QUEUE_INSTRUCTIONS) this.#units.translateQueue();
     this.#noteQueue();
   }
