@@ -4,10 +4,10 @@
  * entries change between slices. STILLPOINT_SLOW=1 takes more of them.
  */
 import { expect, it } from 'vitest';
-import { PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
+import { PAGE_FLAG } from '../../src/isa/index.ts';
 import { assemble } from '../isa/guest.ts';
 import { isSlow, Random, SEED } from '../isa/random.ts';
-import { CODE, DATA, LockstepPair } from './lockstep-machines.ts';
+import { CODE, DATA, LockstepPair, runSlices } from './lockstep-machines.ts';
 
 const PROGRAMS = isSlow ? 600 : 16;
 /** Some programs go round for ever. */
@@ -116,14 +116,7 @@ const LATE = (random: Random): number => 10 + random.below(80);
 function check(seed: number, slice: (random: Random) => number, hotLimit: (random: Random) => number): number {
   const random = new Random(seed);
   const pair = new LockstepPair(assemble(new Program(random).text()), hotLimit(random), { isLate: random.below(3) === 0 });
-  pair.each((cpu) => riscv64.abi.startProgram(cpu.state, { entry: CODE, stackPointer: DATA + 8192 }));
-  let stop: number = STOP.budget;
-  for (let turn = 0; stop === STOP.budget && pair.interpreter.retired < INSTRUCTIONS_MAX; turn++) {
-    const outcome = pair.run(slice(random));
-    expect(outcome.difference, `seed ${seed}, turn ${turn}`).toBeUndefined();
-    stop = outcome.stop;
-    if (random.below(3) === 0) changeTables(pair, random);
-  }
+  runSlices(pair, { most: INSTRUCTIONS_MAX, slice: () => slice(random), seed }, () => { if (random.below(3) === 0) changeTables(pair, random); });
   return pair.translated;
 }
 

@@ -3,10 +3,9 @@
  * place, so that a return address says too little without the stack pointer; ways out over several calls; slices that end anywhere. STILLPOINT_SLOW=1 takes more of them.
  */
 import { expect, it } from 'vitest';
-import { riscv64, STOP } from '../../src/isa/index.ts';
 import { assemble } from '../isa/guest.ts';
 import { isSlow, Random, SEED } from '../isa/random.ts';
-import { CODE, DATA, LockstepPair } from './lockstep-machines.ts';
+import { DATA, LockstepPair, runSlices } from './lockstep-machines.ts';
 
 const PROGRAMS = isSlow ? 400 : 12;
 const INSTRUCTIONS_MAX = 60_000n;
@@ -39,13 +38,7 @@ ${Array.from({ length: FUNCTIONS }, (_, index) => callee(random, index)).join('\
 function check(seed: number, slice: (random: Random) => number): number {
   const random = new Random(seed);
   const pair = new LockstepPair(assemble(program(random)), 10 + random.below(60), { isLate: random.below(3) === 0 });
-  pair.each((cpu) => riscv64.abi.startProgram(cpu.state, { entry: CODE, stackPointer: DATA + 8192 }));
-  let stop: number = STOP.budget;
-  for (let turn = 0; stop === STOP.budget && pair.interpreter.retired < INSTRUCTIONS_MAX; turn++) {
-    const outcome = pair.run(slice(random));
-    expect(outcome.difference, `seed ${seed}, turn ${turn}`).toBeUndefined();
-    stop = outcome.stop;
-  }
+  runSlices(pair, { most: INSTRUCTIONS_MAX, slice: () => slice(random), seed });
   return pair.translated;
 }
 

@@ -20,6 +20,18 @@ const MARGIN = 32;
 /** The translator with its hot limit, or the WebAssembly interpreter. */
 export type Second = number | 'wasm';
 
+/** Starts the program at CODE and runs it in slices, to its end or for `most` instructions; throws at the first slice after which the two differ. `after`: what else is done then. */
+export function runSlices(pair: LockstepPair, { most, slice, seed }: { readonly most: bigint; readonly slice: () => number; readonly seed: number }, after: () => void = () => undefined): void {
+  pair.each((cpu) => riscv64.abi.startProgram(cpu.state, { entry: CODE, stackPointer: DATA + 8192 }));
+  let stop: number = STOP.budget;
+  for (let turn = 0; stop === STOP.budget && pair.interpreter.retired < most; turn++) {
+    const outcome = pair.run(slice());
+    if (outcome.difference !== undefined) throw new Error(`seed ${seed}, turn ${turn}: ${outcome.difference}`);
+    stop = outcome.stop;
+    after();
+  }
+}
+
 let pairs = 0;
 
 export class LockstepPair {
