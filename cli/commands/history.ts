@@ -54,14 +54,26 @@ function addLog(program: Command): void {
     .option('--from <frame>', 'the first frame (default: 0)', parseFrame).option('--to <frame>', 'the last frame (default: the last there is)', parseFrame).option('--tail <count>', 'of these the last COUNT', parseFrame)
     .addHelpText('after', '\nExamples:\n  stillpoint log sort\n  stillpoint log sort --tail 20\n  stillpoint log sort --from 100 --to 200')
     .action(async (name: string, flags: Flags & { readonly from?: number; readonly to?: number; readonly tail?: number }) => {
-      const { from = 0, to = Infinity, tail } = flags;
-      const entries: LogEntry[] = [];
-      for await (const entry of readLog(name, flags.store)) if (entry.frame >= from && entry.frame <= to) entries.push(entry);
-      for (const entry of tail === undefined ? entries : entries.slice(Math.max(0, entries.length - tail))) {
+      for await (const entry of partOf(readLog(name, flags.store), flags)) {
         if (flags.json === true) say(toJson(entry, 0));
         else say(`${String(entry.frame).padStart(7)}  ${String(entry.at).padStart(14)}  ${entry.kind.padEnd(10)} ${entry.says}`);
       }
     });
+}
+
+/** The entries that are asked for, as they come; at most `tail` of them are held. */
+async function* partOf(entries: AsyncIterable<LogEntry>, { from = 0, to = Infinity, tail }: { readonly from?: number; readonly to?: number; readonly tail?: number }): AsyncGenerator<LogEntry> {
+  const last: LogEntry[] = [];
+  for await (const entry of entries) {
+    if (entry.frame < from || entry.frame > to) continue;
+    if (tail === undefined) {
+      yield entry;
+      continue;
+    }
+    last.push(entry);
+    if (last.length > tail) last.shift();
+  }
+  yield* last;
 }
 
 function parseFrame(text: string): number {

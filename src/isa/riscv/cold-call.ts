@@ -29,7 +29,6 @@ export interface RelayLayout extends DriverLayout {
   readonly patience: number;
 }
 
-export const COLD_TYPE: Signature = { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] };
 export const GO_ON_TYPE: Signature = { parameters: [TYPE.i32, TYPE.i32, TYPE.i32, TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] };
 /** Behind the parameters of COLD_TYPE. */
 export const COLD_LOCALS = [[6, TYPE.i32], [1, TYPE.i64]] as const;

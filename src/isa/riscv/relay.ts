@@ -15,10 +15,10 @@
  */
 import { ModuleBuilder, OP, TYPE, CodeWriter, type Signature } from '../../wasm/index.ts';
 import { CONTROL, controlAddress } from '../cpu.ts';
-import { coldCallBody, COLD_LOCALS, COLD_TYPE, countArrival, GO_ON_TYPE, type RelayLayout } from './cold-call.ts';
+import { coldCallBody, COLD_LOCALS, countArrival, GO_ON_TYPE, type RelayLayout } from './cold-call.ts';
 import { STACK_POINTER } from './lift/facts.ts';
 import { ARGUMENT, pushRegister, takeResult } from './lift/handover.ts';
-import { LEFT as UNIT_LEFT, UNIT_TYPE, type DriverLayout } from './lift/layout.ts';
+import { COLD_TYPE, LEFT as UNIT_LEFT, UNIT_TYPE, type DriverLayout } from './lift/layout.ts';
 import { stubBody } from './lift/module.ts';
 import { ON } from './wasm-interpreter/handlers.ts';
 import { LEFT, STATE } from './wasm-interpreter/layout.ts';

@@ -57,6 +57,9 @@ export const REASON = { instruction: 0, fuel: 1, pending: 2 } as const;
 /** Byte offsets in the outcome area. `moved`: 1 where the guest went elsewhere. `detail`: instructions given back, reason << 16. `next`: what a stub returns. */
 export const OUTCOME = { fuel: 0, moved: 4, pc: 8, detail: 12, next: 16 } as const;
 
+/** (fuel, depth, pc) -> fuel, and OUTCOME.next: code without a unit, run as a call. */
+export const COLD_TYPE: Signature = { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] };
+
 /** Function indices of the imports, in this order, with their signatures. */
 export const IMPORTS = [
   /** (operation, packed registers, rounding mode) -> done */
@@ -67,8 +70,7 @@ export const IMPORTS = [
   ['store', { parameters: [TYPE.i64, TYPE.i32], results: [TYPE.i32] }],
   /** (pc, fuel) -> fuel, or LEAVE: one interpreted instruction */
   ['step', { parameters: [TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
-  /** (fuel, depth, pc) -> fuel, and OUTCOME.next: code without a unit, run as a call */
-  ['cold', { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
+  ['cold', COLD_TYPE],
 ] as const satisfies readonly (readonly [string, Signature])[];
 export const HELPER = { float: 0, operation: 1, store: 2, step: 3 } as const;
 /** Functions of the unit's own module that follow the imports. */
