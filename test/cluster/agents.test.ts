@@ -2,11 +2,12 @@
  * Clusters over several hosts: two agents with stores and directories of their own on the loopback, and `up` as a third host. The same outputs and roots as on
  * one host, also when processes there are killed, on Ctrl-C, and when an agent dies. STILLPOINT_SLOW=1: hosts in network namespaces (hosts.test.ts).
  */
-import { execFileSync, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync, type WriteStream } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { ControlLink, type ControlFrame } from '../../src/cluster/control-link.ts';
+import { endAt, writeAt } from '../../src/cluster/live/agent-files.ts';
 import { ChildHandle } from '../../src/cluster/live/process-handle.ts';
 import { AgentRig, pipelineOn } from './agent-rig.ts';
 import { randomBytes } from './link-conformance.ts';
@@ -115,6 +116,10 @@ describe('nodes on two other hosts', () => {
     const up = rig.start(['up', 'placed.yaml', '--keys', 'keys'], store);
     const stream = createWriteStream(rig.path('build/source'));
     stream.on('error', () => {}); // Its reader goes away.
+    onTestFinished(() => { // Also of a test that failed: the next one has the pipe for itself.
+      stream.destroy();
+      up.child.kill('SIGKILL');
+    });
     stream.write(DATA.subarray(0, 700_000));
     await hasOutput();
     const processes = [up.child.pid!, agents.pid('east'), agents.pid('west')].flatMap((parent) => rig.processesOf(parent));
@@ -179,6 +184,50 @@ async function unread(store: string): Promise<Uint8Array> {
   const held = Math.max(0, ...[...stdout.matchAll(/data: bytes \d+\.\.(\d+)/g)].map(([, end]) => Number(end)));
   return DATA.subarray(held);
 }
+
+describe('a file that is written elsewhere', () => {
+  const file = (): string => rig.path('written');
+  const bytes = randomBytes(3, 8);
+
+  it('grows where bytes are there already, and is made only for its first ones', () => {
+    rig.remove('written');
+    expect(() => { writeAt(file(), { offset: 4, bytes, isNew: false }); }).toThrow(/written: somebody has changed the file: it has 0 of the 4 bytes/);
+    expect(existsSync(file())).toBe(false);
+    writeAt(file(), { offset: 0, bytes, isNew: false });
+    writeAt(file(), { offset: 8, bytes, isNew: false });
+    expect(() => { writeAt(file(), { offset: 17, bytes, isNew: false }); }).toThrow(/it has 16 of the 17 bytes/);
+    expect(Buffer.compare(rig.read('written'), Buffer.concat([bytes, bytes]))).toBe(0);
+    writeAt(file(), { offset: 0, bytes, isNew: true });
+    expect(statSync(file()).size).toBe(8);
+  });
+
+  it('ends where it ended there: one of an earlier start is cut, one that is empty is made', () => {
+    rig.write('written', bytes);
+    endAt(file(), 3);
+    expect(Buffer.compare(rig.read('written'), bytes.subarray(0, 3))).toBe(0);
+    expect(() => { endAt(file(), 4); }).toThrow(/it has 3 of the 4 bytes/);
+    rig.remove('written');
+    expect(() => { endAt(file(), 4); }).toThrow(/it has 0 of the 4 bytes/);
+    endAt(file(), 0);
+    expect(statSync(file()).size).toBe(0);
+  });
+
+  it('may lose its name at any moment, and no gap is written', () => {
+    const remover = spawn('sh', ['-c', 'while :; do rm -f "$0"; done', file()]);
+    onTestFinished(() => { remover.kill('SIGKILL'); });
+    let refused = 0;
+    for (let round = 0; round < 2_000; round++) {
+      try {
+        writeAt(file(), { offset: 0, bytes, isNew: true });
+        writeAt(file(), { offset: 8, bytes, isNew: false });
+      } catch (error) {
+        expect(String(error)).toMatch(/somebody has changed the file: it has 0 of the 8 bytes/);
+        refused++;
+      }
+    }
+    expect(refused).toBeGreaterThan(0);
+  });
+});
 
 describe('a process that is abandoned', () => {
   it.each([

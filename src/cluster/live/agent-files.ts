@@ -8,7 +8,7 @@
  * What this does NOT do: send anything.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, openSync, readSync, renameSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, ftruncateSync, openSync, readSync, renameSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isNoSpace, StillpointError } from '../../core/index.ts';
@@ -135,17 +135,47 @@ export function readPiece(path: string, offset: number): Uint8Array {
   }
 }
 
-/** Writes into a file, which is made when it is not there, and emptied when `isNew`. Throws E_HOST_FILE, E_DISK_FULL. */
+/** Writes behind bytes that are there already; a file of none is made, and one that `isNew` is emptied. Throws E_HOST_FILE, E_DISK_FULL. */
 export function writeAt(path: string, { offset, bytes, isNew }: { readonly offset: number; readonly bytes: Uint8Array; readonly isNew: boolean }): void {
+  withHeld(path, isNew ? 0 : offset, (descriptor) => {
+    if (isNew) truncate(descriptor, 0);
+    for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at, bytes.length - at, offset + at);
+  });
+}
+
+/** A file that was written behind others ends here; one that is empty is made. Throws E_HOST_FILE, E_DISK_FULL. */
+export function endAt(path: string, size: number): void {
+  withHeld(path, size, (descriptor) => { truncate(descriptor, size); });
+}
+
+/** Opens a file once, for what holds its first `size` bytes: whoever takes it away meanwhile, or empties it, is told of, and no gap is written. */
+function withHeld(path: string, size: number, action: (descriptor: number) => void): void {
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(path, isNew || statSync(path, { throwIfNoEntry: false }) === undefined ? 'w' : 'r+');
-    for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at, bytes.length - at, offset + at);
+    descriptor = openHeld(path, size);
+    const found = descriptor === undefined ? 0 : fstatSync(descriptor).size;
+    if (descriptor === undefined || found < size) throw new StillpointError('E_HOST_FILE', `${path}: somebody has changed the file: it has ${found} of the ${size} bytes that were written`, { data: { path } });
+    action(descriptor);
   } catch (cause) {
     throw trouble(path, cause);
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }
+}
+
+function openHeld(path: string, size: number): number | undefined {
+  try {
+    return openSync(path, size === 0 ? constants.O_RDWR | constants.O_CREAT : constants.O_RDWR);
+  } catch (cause) {
+    if (size > 0 && (cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // Everything that fs throws has a code.
+    throw cause;
+  }
+}
+
+/** Pipes and devices have no size to cut. */
+function truncate(descriptor: number, size: number): void {
+  const facts = fstatSync(descriptor);
+  if (facts.isFile() && facts.size !== size) ftruncateSync(descriptor, size);
 }
 
 export function trouble(path: string, cause: unknown): StillpointError {

@@ -4,12 +4,11 @@
  * trouble with files here, it is spoken to until its processes have stopped. What a process wrote has arrived here before it is told to be gone. What this does NOT do: decide what
  * trouble means (coordinator.ts).
  */
-import { statSync, truncateSync } from 'node:fs';
 import { StillpointError } from '../../core/index.ts';
 import type { ClusterHostSetting } from '../../manifest/index.ts';
 import { Signal } from '../signal.ts';
 import { AgentConnection } from './agent-connection.ts';
-import { readPiece, trouble, writeAt } from './agent-files.ts';
+import { endAt, readPiece, trouble, writeAt } from './agent-files.ts';
 import type { FromAgent, ToAgent } from './agent-messages.ts';
 import type { ClusterKeys } from './curve.ts';
 import type { ProcessEvents, ProcessHandle } from './process-handle.ts';
@@ -97,7 +96,7 @@ export class RemoteHost {
       case 'closing': return this.#lose(this.#error('was left: its agent is being stopped'));
       case 'heard': return this.#processes.get(`${message.process} ${message.life}`)?.hear(message.message);
       case 'gone': return this.#processes.get(`${message.process} ${message.life}`)?.end(message.how, message.errors);
-      case 'output': return this.#write(message.path, () => { goOn(message.path, message); });
+      case 'output': return this.#write(message.path, () => { writeAt(message.path, { offset: message.offset, bytes: message.bytes, isNew: false }); });
       case 'whole': return this.#write(message.path, () => { endAt(message.path, message.size); });
       case 'answer':
       case 'declined': return; // Nothing was asked.
@@ -133,25 +132,6 @@ export class RemoteHost {
   #error(what: string): StillpointError {
     return new StillpointError('E_CLUSTER_FAILED', `${this.#name} ${what}`, { data: { host: this.setting.name } });
   }
-}
-
-/** Bytes of a file that is written elsewhere, behind those that have come. */
-function goOn(path: string, { offset, bytes }: Pick<Extract<FromAgent, { kind: 'output' }>, 'offset' | 'bytes'>): void {
-  mustHave(path, offset);
-  writeAt(path, { offset, bytes, isNew: false });
-}
-
-/** Such a file ends here; one that is empty is not there yet. */
-function endAt(path: string, size: number): void {
-  if (mustHave(path, size) > 0) truncateSync(path, size);
-  else writeAt(path, { offset: 0, bytes: new Uint8Array(0), isNew: true });
-}
-
-/** How long the file is: as much as has come, or more of an earlier start. */
-function mustHave(path: string, size: number): number {
-  const found = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (found < size) throw new StillpointError('E_HOST_FILE', `${path}: somebody has changed the file: it has ${found} of the ${size} bytes that were written`, { data: { path } });
-  return found;
 }
 
 class RemoteProcess implements ProcessHandle {
