@@ -3,7 +3,7 @@
  * Invariants: nobody waits for a thread that has ended: what was asked of it, and is asked later, fails with what it ended of. What this does NOT do: know what is asked.
  */
 import { Worker } from 'node:worker_threads';
-import { assert, StillpointError, type ErrorCode, type ErrorData } from '../core/index.ts';
+import { assert, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from '../core/index.ts';
 
 /** What a thread says when a request failed. */
 export interface Failed { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode | undefined; readonly message: string; readonly data: ErrorData }
@@ -18,6 +18,13 @@ export function failedOf(id: number, error: unknown): Failed {
 /** The error that failedOf() was given, as its asker sees it. */
 export function errorOf({ code, message, data }: Failed): Error {
   return code === undefined ? new Error(message) : new StillpointError(code, message, { data });
+}
+
+/** What a thread threw where nobody caught it, as it was there: on its way it becomes a plain error with the same properties. */
+function ownErrorOf(cause: unknown): unknown {
+  if (!(cause instanceof Error) || !('code' in cause) || typeof cause.code !== 'string' || !Object.hasOwn(ERROR_TABLE, cause.code)) return cause;
+  const data = 'data' in cause ? cause.data as ErrorData : {}; // Of a StillpointError.
+  return new StillpointError(cause.code as ErrorCode, cause.message, { data, cause }); // The line above looked.
 }
 
 export class Thread<Request extends { readonly id: number }, Answer extends { readonly id: number; readonly kind: string }> {
@@ -35,7 +42,7 @@ export class Thread<Request extends { readonly id: number }, Answer extends { re
     this.#died = new Promise((resolve) => { this.#onDeath = resolve; });
     this.#worker = new Worker(file, { workerData: setup });
     this.#worker.on('message', (answer: Answer) => { if (!takes(answer)) this.#settle(answer); });
-    this.#worker.on('error', (cause) => this.#die(cause));
+    this.#worker.on('error', (cause: unknown) => this.#die(ownErrorOf(cause)));
     this.#worker.on('exit', (code) => this.#die(new StillpointError('E_INTERNAL', `the thread that ${name} ended with ${code}`)));
   }
 

@@ -11,6 +11,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { ChannelSet } from '../../src/channel/index.ts';
 import type { FreshFrame } from '../../src/journal/index.ts';
 import { CommitsBeside, inputsAheadOf } from '../../src/session/commits-beside.ts';
+import { Thread } from '../../src/session/thread.ts';
 import { packBatch, unpackBatch } from '../../src/session/parcel.ts';
 import { Recording } from '../../src/session/recording.ts';
 import { SnapshotWriter } from '../../src/snapshot/index.ts';
@@ -174,4 +175,10 @@ describe('a parcel', () => {
     expect(unpackBatch(packBatch(batch))).toEqual(batch);
     expect(unpackBatch(packBatch({}))).toEqual({ deletes: [], expect: [], puts: [] });
   });
+});
+
+it.each(['E_STORE_BUSY', 'E_DISK_FULL'])('a thread that cannot open its store ends with what the store said: %s', async (code) => {
+  const source = `class StillpointError extends Error { code = '${code}'; data = { process: '7' } } throw new StillpointError('why')`;
+  const thread = new Thread(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { setup: undefined, name: 'fails', takes: () => false });
+  await expect(thread.ask({ id: 1 })).rejects.toMatchObject({ name: 'StillpointError', code, message: 'why', data: { process: '7' } });
 });

@@ -1,4 +1,5 @@
-/** The other process of lmdb-store.test.ts, lmdb-counter.test.ts and lmdb-environment.test.ts: child.ts open|scan|count|reopen|hold|look|write DIRECTORY …. Prints a code, never a stack, for operating errors. */
+/** The other process of lmdb-store.test.ts, lmdb-counter.test.ts, lmdb-environment.test.ts and lmdb-turn.test.ts: child.ts open|scan|read|count|reopen|hold|stop|look|write DIRECTORY …. Prints a code, never a stack, for operating errors. */
+import { writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { StillpointError } from '../../src/core/index.ts';
 import { TABLES } from '../../src/store/index.ts';
@@ -52,6 +53,24 @@ async function hold(): Promise<void> {
   await store.close();
 }
 
+/** As scan(), for reading only. */
+async function read(): Promise<void> {
+  const store = await openLmdbStore({ directory, mode: 'read-only' });
+  console.log(`${store.usage().tables.meta.entries} entries`);
+  await store.close();
+}
+
+/** Stops itself in the middle of a commit, and has the store open until its standard input ends. */
+async function stop(): Promise<void> {
+  const store = await openLmdbStore({ directory, mode: 'existing' });
+  store.holdStill(() => {
+    writeSync(1, 'held');
+    process.kill(process.pid, 'SIGSTOP');
+  });
+  for await (const _ of process.stdin);
+  await store.close();
+}
+
 /** A thread that has the store open for reading until it is told to close it. */
 async function look(): Promise<void> {
   const store = await openLmdbStore({ directory, mode: 'read-only' });
@@ -75,6 +94,8 @@ try {
   else if (verb === 'count') await count();
   else if (verb === 'reopen') await reopen();
   else if (verb === 'hold') await hold();
+  else if (verb === 'read') await read();
+  else if (verb === 'stop') await stop();
   else if (verb === 'look') await look();
   else await write();
 } catch (error) {

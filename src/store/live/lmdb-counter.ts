@@ -16,6 +16,7 @@
 import { closeSync, openSync, readFileSync, readSync, realpathSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DATA_FILE, headersOf, LMDB_MAGIC, LOCK_FILE, TRANSACTION_OFFSET } from './lmdb-files.ts';
+import { LOCK_STATE_BYTES, LOCK_STATE_OFFSET } from './lmdb-turn.ts';
 
 const MAPS = '/proc/self/maps';
 const MEMORY = '/proc/self/mem';
@@ -72,10 +73,30 @@ export class TransactionCounter {
     return writeSync(memory, this.#number, 0, NUMBER_BYTES, address + COUNTER_OFFSET) === NUMBER_BYTES;
   }
 
+  /** As ReadLock says. */
+  lockState(): Buffer | undefined {
+    return this.#shared === undefined ? undefined : stateAt(this.#shared);
+  }
+
   #numberAt(file: number, offset: number): number {
     readSync(file, this.#number, 0, NUMBER_BYTES, offset);
     return Number(this.#number.readBigUInt64LE());
   }
+}
+
+function stateAt({ memory, address }: { readonly memory: number; readonly address: number }): Buffer {
+  const state = Buffer.allocUnsafe(LOCK_STATE_BYTES);
+  readSync(memory, state, 0, LOCK_STATE_BYTES, address + LOCK_STATE_OFFSET);
+  return state;
+}
+
+/** Of a lock file that this process has mapped, as ReadLock says. */
+export function mappedLockState(lockFile: string): Buffer | undefined {
+  const shared = reach(lockFile);
+  if (shared === undefined) return undefined;
+  const state = stateAt(shared);
+  closeSync(shared.memory);
+  return state;
 }
 
 /** Whether a thread of this process has an environment with this lock file open, as far as /proc tells. */

@@ -12,7 +12,8 @@ import { StillpointError } from '../../core/index.ts';
 import { isMapped, TransactionCounter } from './lmdb-counter.ts';
 import { engineError, ERRNO, numericCode } from './lmdb-errors.ts';
 import { DATA_FILE, LOCK_FILE } from './lmdb-files.ts';
-import { mustHaveSoundLocks } from './lmdb-locks.ts';
+import { lockStateBefore, mustHaveSoundLocks } from './lmdb-locks.ts';
+import { awaitTurn, isHeldByStopped, PATIENCE, whenTurn, type Patience } from './lmdb-turn.ts';
 import { processLimit } from './process-limits.ts';
 import type { Table } from '../store.ts';
 
@@ -59,14 +60,16 @@ export class Environment {
   readonly #counter: TransactionCounter;
   readonly #file: string;
   readonly #isReadOnly: boolean;
+  readonly #patience: Patience;
   /** A write is under way, or a read that begins is looked at. */
   #isBusy = false;
   /** LMDB's own pages were looked at: it may follow them. */
   #isTrusted = false;
   #isClosed = false;
 
-  private constructor(directory: string, { root, isReadOnly }: { readonly root: Root; readonly isReadOnly: boolean }) {
+  private constructor(directory: string, { root, isReadOnly, patience }: { readonly root: Root; readonly isReadOnly: boolean; readonly patience: Patience }) {
     this.directory = directory;
+    this.#patience = patience;
     this.#root = root;
     this.#file = fileOf(directory);
     this.#isReadOnly = isReadOnly;
@@ -79,10 +82,10 @@ export class Environment {
   }
 
   /** Throws StillpointError. */
-  static async open(directory: string, isReadOnly: boolean): Promise<Environment> {
+  static async open(directory: string, isReadOnly: boolean, patience: Patience = PATIENCE): Promise<Environment> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await Environment.#openOnce(directory, isReadOnly);
+        return await Environment.#openOnce(directory, isReadOnly, patience);
       } catch (cause) {
         // The last one that had it open was just closing it, which ends its locks, and this process took it for open still. When all who did so have closed it, the next one makes new locks.
         const isWaitedFor = numericCode(cause) === ERRNO.EINVAL;
@@ -93,8 +96,9 @@ export class Environment {
     }
   }
 
-  static async #openOnce(directory: string, isReadOnly: boolean): Promise<Environment> {
+  static async #openOnce(directory: string, isReadOnly: boolean, patience: Patience): Promise<Environment> {
     mustBeLockable(directory);
+    if (!isReadOnly) await whenTurn(directory, () => lockStateBefore(directory), patience);
     // The package has all in one process share what the first one opened.
     if (!isReadOnly && opened.get(fileOf(directory))?.isReadOnly === true) throw openForReading(directory, 'this process');
     const options = { path: directory, noSubdir: false, overlappingSync: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: DATABASES_MAX, mapSize: mapBytes(directory), readOnly: isReadOnly, isRoot: true } as const;
@@ -103,7 +107,7 @@ export class Environment {
     let root: Root = Object.assign(Object.create(RootOf.prototype) as Root, { isRoot: true });
     try {
       root = new RootOf(null, options);
-      return new Environment(directory, { root, isReadOnly });
+      return new Environment(directory, { root, isReadOnly, patience });
     } catch (cause) {
       await root.close();
       throw cause;
@@ -131,6 +135,7 @@ export class Environment {
   transact<Answer>(work: () => Answer, flags: TransactionFlags = LMDB_SYNCS): Answer {
     if (this.#isReadOnly) throw new StillpointError('E_STORE_WRITE', `${this.directory} is open for reading only`);
     for (let attempt = 1; ; attempt++) {
+      awaitTurn(this.directory, this.#lockState, this.#patience);
       this.#isBusy = true;
       try {
         const done = this.#root.transactionSync(() => (this.#mayWrite(attempt) ? { answer: work() } : undefined), flags);
@@ -139,6 +144,11 @@ export class Environment {
         this.#isBusy = false;
       }
     }
+  }
+
+  /** Waits for a holder of the write lock that is stopped, while other things go on. Undefined: none is. Throws E_STORE_BUSY. */
+  whenNoneIsStopped(): Promise<void> | undefined {
+    return isHeldByStopped(this.#lockState) ? whenTurn(this.directory, this.#lockState, this.#patience) : undefined;
   }
 
   /** Makes reads see what another thread has committed. */
@@ -163,6 +173,8 @@ export class Environment {
     this.#counter.close();
     if (--opened.get(this.#file)!.count === 0) opened.delete(this.#file); // It is there from the constructor on.
   }
+
+  readonly #lockState = (): Buffer | undefined => this.#counter.lockState();
 
   #keepUpWith(cells: Cells): void {
     (cells as unknown as EventEmitter).addListener(BEGIN, () => { this.#keepUp(); }); // Not in the package's types; its on() is for other events.

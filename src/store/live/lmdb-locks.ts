@@ -9,13 +9,15 @@
  * Facts of the file: magic u32 at 0, format u32 at 4, readers used u32 at 16, locks at 24, 64 and 104, each begins with the thread that holds it, 256 bytes with the first reader, 64 for each more, little-endian. Who has which locks stands in /proc/locks; where that does not tell, nothing is refused.
  * Invariant: no descriptor of a lock file is ever closed here, for that would end all of LMDB's locks that this process has on it; so the one that it was looked at with stays open, one for each lock file.
  * Threads do not look: what they leave open would be closed with them, and their process has looked.
- * What this does NOT do: know a lock that somebody wrote a living thread's number into, which is waited for; guard those that have the store open when the file is damaged.
+ * What this does NOT do: know a lock that somebody wrote a living thread's number into, which is waited for (lmdb-turn.ts); guard those that have the store open when the file is damaged.
  */
-import { openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { openSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { StillpointError } from '../../core/index.ts';
 import { isErrno, LMDB_MAGIC, LOCK_FILE } from './lmdb-files.ts';
+import { mappedLockState } from './lmdb-counter.ts';
+import { LOCK_STATE_BYTES, LOCK_STATE_OFFSET } from './lmdb-turn.ts';
 
 /** Made of the sizes of the C library's types; where they are others, any format is taken. */
 const FORMAT = process.arch === 'x64' ? 0x2c2f_6002 : undefined;
@@ -39,6 +41,16 @@ export function mustHaveSoundLocks(directory: string): void {
   if (file === undefined || isLockFile(file, path) || !isInUse(path)) return;
   if (isLockFile(file, path)) return; // Its maker was at work before.
   throw new StillpointError('E_STORE_OPEN', `${path} was damaged while other processes use the store; end them, and it is made anew`, { data: { path } });
+}
+
+/** Of a directory that this thread has not open yet, as ReadLock says: undefined where nobody uses it, for then the locks are made anew. */
+export function lockStateBefore(directory: string): Buffer | undefined {
+  const path = join(directory, LOCK_FILE);
+  const file = isMainThread ? descriptorOf(path) : undefined;
+  if (!isInUse(path)) return undefined;
+  if (file === undefined) return mappedLockState(join(realpathSync(directory), LOCK_FILE));
+  const state = Buffer.alloc(LOCK_STATE_BYTES);
+  return readSync(file, state, 0, LOCK_STATE_BYTES, LOCK_STATE_OFFSET) === LOCK_STATE_BYTES ? state : undefined;
 }
 
 /** Undefined: there is none, or it may not be read. */

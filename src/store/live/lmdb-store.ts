@@ -12,7 +12,7 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { assert, StillpointError } from '../../core/index.ts';
-import { decodeStoreMeta, encodeStoreMeta, KEY_BYTES_MAX, META_KEY, STORE_VERSION } from '../format.ts';
+import { KEY_BYTES_MAX, META_KEY } from '../format.ts';
 import { TABLES, type Store, type StoreBatch, type StorePut, type Table } from '../store.ts';
 import { checkPages, troubleError, type PageCheck } from './lmdb-check.ts';
 import { createStore } from './lmdb-create.ts';
@@ -22,11 +22,11 @@ import { engineError, noSpace, numericCode, orStoreError } from './lmdb-errors.t
 import { checkDataFile, DATA_FILE, extendDataFile, inspectDirectory, prepareLockFile } from './lmdb-files.ts';
 import { keepReserve, mustHaveRoom, takeFromReserve } from './lmdb-reserve.ts';
 import { encodeBatch, Seals } from './lmdb-seal.ts';
+import { openTables, tableUsage, type Tables } from './lmdb-tables.ts';
+import type { Patience } from './lmdb-turn.ts';
 import { expandPack, shrinkPack } from './pack-codec.ts';
 
 type RangeBounds = Parameters<Store['range']>[1];
-/** A table is absent only in a store of an older version that is open for reading. */
-type Tables = Readonly<Record<Table, Cells | undefined>>;
 
 /** Entries that range() copies out at a time: no read transaction stays open while the caller works. */
 const RANGE_CHUNK = 64;
@@ -44,13 +44,15 @@ export interface LmdbStoreOptions {
   readonly isChecked?: boolean | undefined;
   /** It is the process that makes commits for others (commit-child.ts): it makes them itself. */
   readonly isApart?: boolean | undefined;
+  /** How long a commit waits for one of another process that gets no further. */
+  readonly patience?: Patience | undefined;
 }
 
 /**
  * Opens a store. Throws E_STORE_OPEN (absent, no permission), E_STORE_FOREIGN (something else is there), E_STORE_VERSION (newer),
  * E_STORE_CORRUPT (damaged), E_DISK_FULL. A failure leaves nothing behind.
  */
-export async function openLmdbStore({ directory: path, mode, isChecked = false, isApart = false }: LmdbStoreOptions): Promise<LmdbStore> {
+export async function openLmdbStore({ directory: path, mode, isChecked = false, isApart = false, patience }: LmdbStoreOptions): Promise<LmdbStore> {
   const directory = resolve(path);
   const found = inspectDirectory(directory);
   if (found !== 'data') {
@@ -60,7 +62,7 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false, 
   await rollBackUnfinished(directory, mode);
   const { shortBytes } = checkDataFile(directory);
   if (mode !== 'read-only' || shortBytes > 0) prepareLockFile(directory);
-  const environment = await Environment.open(directory, mode === 'read-only' && shortBytes === 0);
+  const environment = await Environment.open(directory, mode === 'read-only' && shortBytes === 0, patience);
   let seals: Seals | undefined;
   try {
     if (shortBytes > 0) environment.transact(() => extendDataFile(directory));
@@ -79,7 +81,7 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false, 
     await environment.close();
     throw engineError(cause, { directory, otherwise: 'E_STORE_OPEN' });
   }
-  return openLmdbStore({ directory, mode, isChecked: true });
+  return openLmdbStore({ directory, mode, isChecked: true, patience });
 }
 
 /** When the last commit may lack pages (a power cut, or somebody's copy): the state before it; LmdbStore then commits it again. A reader has a writer do both. */
@@ -127,29 +129,6 @@ function mustHaveSoundPages(environment: Environment, mode: LmdbStoreOptions['mo
   const { directory } = environment;
   const { troubles } = environment.beneathReader(() => checkPages(directory, { pagesMax: PAGES_CHECKED_MAX, isForReading: mode === 'read-only' }));
   if (troubles.length > 0) throw troubleError(directory, troubles);
-}
-
-/**
- * Opens every table; the meta record first, and nothing is made in a database that is not ours. A store of an older version lacks tables: they are
- * made, and the version raised, in one transaction; who only reads finds them empty.
- */
-function openTables(environment: Environment, { raises }: { readonly raises: boolean }): { readonly tables: Tables; readonly isOld: boolean } {
-  const { directory } = environment;
-  const meta = environment.table('meta', false);
-  const { version, id } = decodeStoreMeta(meta?.get(META_KEY), directory);
-  if (version < STORE_VERSION && raises) {
-    mustHaveRoom(directory, { usesReserve: true });
-    environment.transact(() => {
-      for (const table of TABLES) environment.table(table, true);
-      meta!.putSync(META_KEY, encodeStoreMeta({ version: STORE_VERSION, id }));
-    });
-  }
-  const tables = TABLES.map((table): [Table, Cells | undefined] => {
-    const cells = table === 'meta' ? meta : environment.table(table, false);
-    if (cells === undefined && version === STORE_VERSION) throw new StillpointError('E_STORE_CORRUPT', `${directory}: the store has no table ${table}`);
-    return [table, cells];
-  });
-  return { tables: Object.fromEntries(tables) as Tables, isOld: version < STORE_VERSION }; // One entry per table by construction.
 }
 
 function batchBytes(batch: StoreBatch): number {
@@ -222,10 +201,12 @@ export class LmdbStore implements Store {
   }
 
   async commit(batch: StoreBatch): Promise<'done' | 'conflict'> {
+    const stopped = this.#environment.whenNoneIsStopped();
+    if (stopped !== undefined) await stopped;
     return this.commitNow(batch);
   }
 
-  /** As commit(), which waits for nothing anyway. */
+  /** As commit(), which waits for nothing but a process that is stopped in the middle of a commit. Throws E_STORE_BUSY when that takes too long. */
   commitNow(batch: StoreBatch): 'done' | 'conflict' {
     assert(!this.#isClosed && batch.prepared === undefined, 'a closed store is not used, and nothing is prepared in this one');
     // Before the transaction: others wait for the lock, not for the codec.
@@ -316,7 +297,7 @@ export class LmdbStore implements Store {
   }
 
   usage(): ReturnType<Store['usage']> {
-    const tables = Object.fromEntries(TABLES.map((table) => [table, this.#tableUsage(table)])) as Record<Table, { entries: number; bytes: number }>; // One entry per table by construction.
+    const tables = Object.fromEntries(TABLES.map((table) => [table, tableUsage(this.#cells(table))])) as Record<Table, { entries: number; bytes: number }>; // One entry per table by construction.
     return { tables, fileBytes: statSync(join(this.directory, DATA_FILE)).blocks * 512 };
   }
 
@@ -390,10 +371,4 @@ export class LmdbStore implements Store {
     }
     return 'done';
   }
-
-  #tableUsage(table: Table): { readonly entries: number; readonly bytes: number } {
-    const stats = (this.#cells(table)?.getStats() ?? { pageSize: 0, entryCount: 0, treeBranchPageCount: 0, treeLeafPageCount: 0, overflowPages: 0 }) as { pageSize: number; entryCount: number; treeBranchPageCount: number; treeLeafPageCount: number; overflowPages: number }; // Untyped in the package.
-    return { entries: stats.entryCount, bytes: stats.pageSize * (stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages) };
-  }
 }
-
