@@ -18,7 +18,7 @@ beforeAll(() => {
   rig.compile('fails', '#include <stdio.h>\nint main(int c, char **v) { puts("about to fail"); fprintf(stderr, "no luck in %s\\n", v[0]); return 7; }\n');
   rig.compile('large', 'char large[64 << 20];\nint main(void) { return large[0]; }\n');
   rig.compile('waits', '#include <stdio.h>\n#include <fcntl.h>\n#include <unistd.h>\nint main(int c, char **v) { char b; int n = read(open(v[1], O_RDONLY), &b, 1); printf("read %d\\n", n); return 0; }\n');
-  rig.compile('spins', '#include <stdio.h>\nint main(void) { volatile unsigned long n = 0; for (int r = 0; r < 100; r++) { for (int i = 0; i < 4000000; i++) n += i; printf("%d\\n", r); fflush(stdout); } return 0; }\n');
+  rig.compile('spins', '#include <stdio.h>\nint main(void) { volatile unsigned long n = 0; for (int r = 0; r < 40; r++) { for (int i = 0; i < 4000000; i++) n += i; printf("%d\\n", r); fflush(stdout); } return 0; }\n');
   rig.write('build/data', DATA);
   rig.write('fails.yaml', 'version: 1\ngroups:\n  good: { program: build/waits.elf, arguments: [/dev/in/bad-0] }\n  long: { program: build/spins.elf }\n  bad: { program: build/fails.elf }\nchannels:\n  - { from: bad, to: good }\n');
   rig.write('spins.yaml', 'version: 1\ngroups:\n  spin: { program: build/spins.elf, count: 2 }\n  wait: { program: build/waits.elf, arguments: [/dev/in/spin-0] }\nchannels:\n  - { from: spin, to: wait }\n');

@@ -1,6 +1,6 @@
 /** Machine code out of one process and into another: it is there at once, means the same, and other hosts refuse it. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,29 +37,43 @@ async function optimised(kept: KeptModule): Promise<Uint8Array> {
   }
 }
 
-/** Flags of V8 that this process was started with: code is refused where others hold. */
-const flags = process.execArgv.filter((flag) => /^--(?:max|interrupt)-/.test(flag));
+/** Runs a script in a process of its own, with V8's own flags and these: code is refused where others hold, and files that ran here before may have set some. */
+function inProcess(script: string, ...options: readonly string[]): string {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...options, '--import', './scripts/typescript-loader.mjs', '--input-type=module', '--eval', script, file], { cwd: root, encoding: 'utf8' });
+  expect([status, stderr]).toEqual([0, '']);
+  return stdout;
+}
+
+const WIRE = `const wire = Uint8Array.from(${JSON.stringify([...MODULE])});`;
+
+/** Writes the machine code of the module, as a process makes it. */
+function make(): void {
+  inProcess(`
+    import { writeFileSync } from 'node:fs';
+    import { machineCode } from './src/engine/live/machine-code.ts';
+    ${WIRE}
+    const module = new WebAssembly.Module(wire);
+    const { sum } = new WebAssembly.Instance(module).exports;
+    let code;
+    while ((code = machineCode().bytesOf(module, [sum])) === undefined) {
+      sum(1_000_000);
+      await new Promise((resolve) => { setTimeout(resolve, 5); });
+    }
+    writeFileSync(process.argv[1], code);`);
+}
 
 /** What another process finds: whether V8 takes the bytes, whether the function is optimised before its first call, and what it gives. */
 function elsewhere(...options: readonly string[]): unknown {
-  const script = `
+  return JSON.parse(inProcess(`
     import { readFileSync } from 'node:fs';
     import { machineCode } from './src/engine/live/machine-code.ts';
-    const wire = Uint8Array.from(${JSON.stringify([...MODULE])});
+    ${WIRE}
     const module = machineCode().moduleOf(new Uint8Array(readFileSync(process.argv[1])), wire);
     const { sum } = new WebAssembly.Instance(module ?? new WebAssembly.Module(wire)).exports;
-    console.log(JSON.stringify([module !== undefined, machineCode().bytesOf(module ?? new WebAssembly.Module(wire), [sum]) !== undefined, sum(1000)]));`;
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...flags, ...options, '--import', './scripts/typescript-loader.mjs', '--input-type=module', '--eval', script, file], { cwd: root, encoding: 'utf8' });
-  expect([status, stderr]).toEqual([0, '']);
-  return JSON.parse(stdout);
+    console.log(JSON.stringify([module !== undefined, machineCode().bytesOf(module ?? new WebAssembly.Module(wire), [sum]) !== undefined, sum(1000)]));`, ...options));
 }
 
-let code: Uint8Array;
-beforeAll(async () => {
-  if (!isToldByV8) return;
-  code = await optimised(new KeptModule({ bytes: MODULE, code: undefined }, machineCode()));
-  writeFileSync(file, code);
-});
+beforeAll(() => { if (isToldByV8) make(); });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 it('is given by the versions of V8 that were tried, and done without elsewhere', () => {
@@ -81,23 +95,21 @@ describe.skipIf(!isToldByV8)('machine code', () => {
 
   it('is refused by another V8: other flags, another version', () => {
     expect(elsewhere('--no-wasm-stack-checks')).toEqual([false, false, SUM_OF_1000]);
-    const other = code.slice();
+    const other = new Uint8Array(readFileSync(file));
     other[4]! ^= 1;
     writeFileSync(file, other);
     expect(elsewhere()).toEqual([false, false, SUM_OF_1000]);
   });
 
   it('is asked for again after V8 has thrown away what rested for a few collections of garbage', () => {
-    const script = `
+    inProcess(`
       import { machineCode } from './src/engine/live/machine-code.ts';
       const module = new WebAssembly.Module(Uint8Array.from(${JSON.stringify([...MODULE])}));
       const { sum } = new WebAssembly.Instance(module).exports;
       for (let round = 0; round < 3; round++) {
         if (machineCode().bytesOf(module, [sum]) !== undefined || machineCode().moduleOf(new Uint8Array(64), new Uint8Array(8)) !== undefined) throw new Error('there is none');
         gc();
-      }`;
-    const { stderr, status } = spawnSync(process.execPath, ['--expose-gc', '--stress-flush-code', '--import', './scripts/typescript-loader.mjs', '--input-type=module', '--eval', script], { cwd: root, encoding: 'utf8' });
-    expect([status, stderr]).toEqual([0, '']);
+      }`, '--expose-gc', '--stress-flush-code');
   });
 
   it('that is refused leaves a module that is compiled anew', () => {

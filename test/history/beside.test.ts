@@ -148,7 +148,7 @@ describe('captures beside the guest', () => {
     for (let tries = 0; keeper.facts.collections === 0; tries++) {
       expect([tries < 2000, keeper.facts.trouble]).toEqual([true, undefined]);
       await checkpoint();
-      if (tries > 200) await setTimeout(20); // A collector that found no turn between checkpoints without a pause.
+      if (tries > 20) await setTimeout(20); // A collector that found no turn between checkpoints without a pause.
     }
     expect(keeper.facts).toEqual({ droppedCheckpoints: step - 2, collections: 1 });
     const left = listCheckpoints(context, readRun(context, 'one'));

@@ -55,7 +55,7 @@ describe('foreign bytes', () => {
         const foreign = bytes.slice();
         foreign[index]! ^= 1 << bit;
         if (outcome(foreign) === 'E_MANIFEST') continue;
-        expect(encodeManifest(decodeManifest(foreign)), `byte ${index} bit ${bit}`).toEqual(foreign);
+        if (Buffer.compare(encodeManifest(decodeManifest(foreign)), foreign) !== 0) throw new Error(`byte ${index} bit ${bit}`);
       }
     }
   });

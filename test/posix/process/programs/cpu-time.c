@@ -26,7 +26,8 @@ static long long usage(int who) {
   getrusage(who, &u);
   return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000LL + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000LL;
 }
-static void burn(long long time) { for (long long end = at(CLOCK_THREAD_CPUTIME_ID) + time; at(CLOCK_THREAD_CPUTIME_ID) < end;) ; }
+static void work(void) { for (volatile int n = 0; n < 1000; n++) ; } /* So that not every microsecond is a call. */
+static void burn(long long time) { for (long long end = at(CLOCK_THREAD_CPUTIME_ID) + time; at(CLOCK_THREAD_CPUTIME_ID) < end;) work(); }
 static void *burner(void *time) { burn((long)time); return NULL; }
 static void say(const char *what, int is) { printf("%s: %s\n", what, is ? "yes" : "no"); }
 static volatile int ticks[65];
@@ -102,7 +103,7 @@ int main(int argc, char **argv) {
   setitimer(ITIMER_PROF, &every, NULL), setitimer(ITIMER_VIRTUAL, &every, NULL);
   nanosleep(&nap, NULL);
   say("no CPU timer in a sleep", ticks[SIGPROF] == 0 && ticks[SIGVTALRM] == 0);
-  for (long long end = at(CLOCK_PROCESS_CPUTIME_ID) + 1000LL * MS; (ticks[SIGPROF] < 3 || ticks[SIGVTALRM] < 2) && at(CLOCK_PROCESS_CPUTIME_ID) < end;) ;
+  for (long long end = at(CLOCK_PROCESS_CPUTIME_ID) + 1000LL * MS; (ticks[SIGPROF] < 3 || ticks[SIGVTALRM] < 2) && at(CLOCK_PROCESS_CPUTIME_ID) < end;) work();
   say("CPU timers at work", ticks[SIGPROF] >= 3 && ticks[SIGVTALRM] >= 2);
   setitimer(ITIMER_PROF, &off, &every), setitimer(ITIMER_VIRTUAL, &off, NULL);
   say("interval", every.it_interval.tv_usec >= 2000);
