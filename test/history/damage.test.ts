@@ -17,7 +17,7 @@ import { plain } from '../snapshot/machines.ts';
 import { generator, owner } from '../txn/support.ts';
 import { OPERATIONS, rowsOf, World } from './world.ts';
 
-const CASES = Number(process.env['STILLPOINT_CASES'] ?? (process.env['STILLPOINT_SLOW'] === '1' ? 400 : 2));
+const CASES = Number(process.env['STILLPOINT_CASES'] ?? (process.env['STILLPOINT_SLOW'] === '1' ? 400 : 1));
 /** Of those that repair several times in each. */
 const FEWER_CASES = Math.ceil(CASES / 2);
 const SEED = Number(process.env['STILLPOINT_SEED'] ?? 5);

@@ -9,7 +9,7 @@ import { expect, it } from 'vitest';
 import { replayRun } from '../../src/index.ts';
 import { guestProgram, random, scratch } from './rig.ts';
 
-const KILLS = process.env['STILLPOINT_SLOW'] === '1' ? 1000 : 12;
+const KILLS = process.env['STILLPOINT_SLOW'] === '1' ? 1000 : 8;
 const LIBRARY = resolve(import.meta.dirname, '../../dist/bin/library.js');
 
 interface Life { readonly lines: readonly string[]; readonly stderr: string }

@@ -9,7 +9,7 @@ import { Bench, complaint } from '../cli/command.ts';
 import { generator } from '../txn/support.ts';
 
 const SEED = Number(process.env['STILLPOINT_SEED'] ?? 6);
-const KILLS = process.env['STILLPOINT_SLOW'] === '1' ? 120 : 5;
+const KILLS = process.env['STILLPOINT_SLOW'] === '1' ? 120 : 3;
 const SOURCE = `#include <stdio.h>
 static unsigned char b[4 << 20];
 int main(int argc, char **argv) {

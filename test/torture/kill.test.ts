@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { execute, randomFrom, replay, ROOT, type Sink, type Victim } from './victim.ts';
 
 const isSlow = process.env['STILLPOINT_SLOW'] === '1';
-const KILLS_PER_SINK = isSlow ? 60 : 4;
+const KILLS_PER_SINK = isSlow ? 60 : 3;
 const LINES = isSlow ? 60_000 : 12_000;
 const seed = Number(process.env['STILLPOINT_SEED'] ?? 20_261_123);
 const directory = mkdtempSync(join(tmpdir(), 'stillpoint-kill-'));
