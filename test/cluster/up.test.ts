@@ -11,7 +11,7 @@ import { randomBytes } from './link-conformance.ts';
 const rig = new ClusterRig();
 afterAll(() => { rig.close(); });
 
-const DATA = randomBytes(5, 1_500_000);
+const DATA = randomBytes(5, 800_000);
 
 beforeAll(() => {
   for (const name of ['copy']) rig.compile(name);
@@ -28,7 +28,7 @@ describe('a pipeline', () => {
   it('gives the same output, roots and instruction counts in one process, in three, over ipc, and over tcp', async () => {
     const first = await rig.up('pipeline.yaml', ['--processes', '1']);
     expect(Buffer.compare(rig.read('build/copy'), DATA)).toBe(0);
-    expect(first.output).toMatch(/^third-0 \| third-0 copied 1500000 bytes, sum [0-9a-f]{16}$/m);
+    expect(first.output).toMatch(/^third-0 \| third-0 copied 800000 bytes, sum [0-9a-f]{16}$/m);
     expect(first.nodes.map(({ state }) => state)).toEqual(['ended', 'ended', 'ended']);
     const text = rig.read('pipeline.yaml').toString();
     rig.write('tcp.yaml', `name: pipeline\ntransport: tcp\nprocesses: one-per-node\n${text}`);

@@ -3,7 +3,7 @@ import { describe, it } from 'vitest';
 import { checkReal } from './real-program.ts';
 
 const SCRIPTS: Readonly<Record<string, string>> = {
-  strings: `local t = {} for i = 1, 2000 do t[#t+1] = string.format("%05d:%s:%g:%q", i, ("x"):rep(i % 7), i / 3, "a\\n" .. i) end
+  strings: `local t = {} for i = 1, 800 do t[#t+1] = string.format("%05d:%s:%g:%q", i, ("x"):rep(i % 7), i / 3, "a\\n" .. i) end
     local s = table.concat(t, ",") print(#s, s:sub(1, 200), s:reverse():sub(1, 50), s:upper():sub(-40))
     for k, v in ("one=1, two=2, three=3"):gmatch("(%w+)=(%w+)") do print(k, v) end
     print(("hello world"):gsub("o", "0"), ("%d+"):rep(3), ("abc"):byte(1, -1), utf8.char(228, 8364, 128512), #utf8.char(8364))
@@ -18,12 +18,12 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   coroutines: `local function gen(n) return coroutine.wrap(function() for i = 1, n do coroutine.yield(i, i * i) end return "done" end) end
     local g = gen(5) for _ = 1, 6 do print(g()) end print(pcall(g)) local co = coroutine.create(function(a) local b = coroutine.yield(a + 1) error({ code = b }) end)
     print(coroutine.resume(co, 1)) local ok, e = coroutine.resume(co, 42) print(ok, type(e), e.code, coroutine.status(co))`,
-  garbage: `collectgarbage("generational") local weak = setmetatable({}, { __mode = "v" }) for i = 1, 20000 do weak[i % 100] = { i } local s = ("y"):rep(i % 50) .. i end collectgarbage() collectgarbage()
+  garbage: `collectgarbage("generational") local weak = setmetatable({}, { __mode = "v" }) for i = 1, 8000 do weak[i % 100] = { i } local s = ("y"):rep(i % 50) .. i end collectgarbage() collectgarbage()
     local n = 0 for _ in pairs(weak) do n = n + 1 end print(n) local closed = {} do local x <close> = setmetatable({}, { __close = function() closed[1] = true end }) end print(closed[1])`,
   json: `local function encode(v) local t = type(v) if t == "table" then if #v > 0 then local r = {} for _, x in ipairs(v) do r[#r+1] = encode(x) end return "[" .. table.concat(r, ",") .. "]" end
       local keys = {} for k in pairs(v) do keys[#keys+1] = k end table.sort(keys) local r = {} for _, k in ipairs(keys) do r[#r+1] = string.format("%q:", k) .. encode(v[k]) end return "{" .. table.concat(r, ",") .. "}"
       elseif t == "string" then return string.format("%q", v) else return tostring(v) end end
-    local doc = {} for i = 1, 300 do doc[i] = { id = i, name = "n" .. i, list = { i, i + 0.5, i * 2 }, nested = { deep = { value = i % 3 == 0 } } } end local s = encode(doc) print(#s, s:sub(1, 300))`,
+    local doc = {} for i = 1, 150 do doc[i] = { id = i, name = "n" .. i, list = { i, i + 0.5, i * 2 }, nested = { deep = { value = i % 3 == 0 } } } end local s = encode(doc) print(#s, s:sub(1, 300))`,
   queens: `local N, count = 8, 0 local function place(row, cols, d1, d2) if row > N then count = count + 1 return end for c = 1, N do if not cols[c] and not d1[row + c] and not d2[row - c + N] then
       cols[c], d1[row + c], d2[row - c + N] = true, true, true place(row + 1, cols, d1, d2) cols[c], d1[row + c], d2[row - c + N] = nil, nil, nil end end end place(1, {}, {}, {}) print(count)`,
   mandelbrot: `for y = -12, 12 do local line = {} for x = -30, 10 do local cr, ci, zr, zi, n = x / 18, y / 10, 0, 0, 0 while zr * zr + zi * zi < 4 and n < 60 do zr, zi = zr * zr - zi * zi + cr, 2 * zr * zi + ci n = n + 1 end
