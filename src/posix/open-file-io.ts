@@ -217,7 +217,7 @@ function writeFile(at: Transfer, inode: FileInode, bytes: Uint8Array): number {
 export const SEAL = { SEAL: 1, SHRINK: 2, GROW: 4, WRITE: 8, FUTURE_WRITE: 16 } as const;
 
 /** 0 when the seals allow a write that ends at `end`. */
-function checkSeals(inode: FileInode, end: number): number {
+export function checkSeals(inode: FileInode, end: number): number {
   const seals = inode.seals ?? 0;
   if ((seals & (SEAL.WRITE | SEAL.FUTURE_WRITE)) !== 0) return -ERRNO.EPERM;
   return (seals & SEAL.GROW) !== 0 && end > inode.content.size ? -ERRNO.EPERM : 0;

@@ -122,7 +122,7 @@ function slaveEvents({ terminal }: TerminalInode): number {
 
 function masterEvents({ terminal }: TerminalInode): number {
   const hasEnded = terminal.hadSlave && terminal.slaves === 0;
-  return (terminal.output.length > 0 ? READABLE : 0) | (terminal.hasInputRoom ? WRITABLE : 0) | (hasEnded ? POLL.HUP : 0);
+  return (terminal.output.length > 0 ? READABLE : 0) | (terminal.inputRoom > 0 ? WRITABLE : 0) | (hasEnded ? POLL.HUP : 0);
 }
 
 function pipeEvents(openFile: OpenFile, { pipe }: FifoInode): number {

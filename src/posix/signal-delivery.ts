@@ -15,7 +15,6 @@ import { NOT_WAITING, SS_AUTODISARM, SS_DISABLE, type Thread } from './thread.ts
 import { tellInterrupted } from './time-left.ts';
 
 /** Signals that an instruction itself causes; they go first, as on Linux. */
-const SYNCHRONOUS = bitOf(SIGNAL.SEGV) | bitOf(SIGNAL.BUS) | bitOf(SIGNAL.ILL) | bitOf(SIGNAL.TRAP) | bitOf(SIGNAL.FPE) | bitOf(SIGNAL.SYS);
 
 /** No frame is larger: the main stack grows for it. */
 const FRAME_BYTES_MAX = 2048;
@@ -114,11 +113,9 @@ export function forceSignal(thread: Thread, info: SignalInfo): void {
 /** Takes the next signal that the thread does not block. */
 function nextSignal(thread: Thread): SignalInfo | undefined {
   const { pending, process, mask } = thread;
-  const forced = pending.lowest(mask | ~SYNCHRONOUS);
-  if (forced !== 0) return pending.take(forced);
-  const own = pending.lowest(mask);
+  const own = pending.next(mask);
   if (own !== 0) return takeSignal(process, pending, own);
-  const shared = process.pending.lowest(mask);
+  const shared = process.pending.next(mask);
   return shared === 0 ? undefined : takeSignal(process, process.pending, shared);
 }
 

@@ -4,6 +4,7 @@
  * What this does NOT do: masks, dispositions, delivery (signal-delivery.ts).
  */
 import type { Canonical, Undo } from '../core/index.ts';
+import { bitOf, SIGNAL } from './signal-actions.ts';
 
 /** The fields of siginfo_t that Linux fills. `value`: sigval or the fault address, by `code`. */
 export interface SignalInfo {
@@ -19,6 +20,7 @@ export interface SignalInfo {
 /** RLIMIT_SIGPENDING: queued real-time signals of one target beyond this answer EAGAIN. */
 export const SIGNALS_QUEUED_MAX = 4096;
 export const SIGNAL_REALTIME_MIN = 32;
+const SYNCHRONOUS = bitOf(SIGNAL.SEGV) | bitOf(SIGNAL.BUS) | bitOf(SIGNAL.ILL) | bitOf(SIGNAL.TRAP) | bitOf(SIGNAL.FPE) | bitOf(SIGNAL.SYS);
 /** DELAYTIMER_MAX of Linux. */
 const OVERRUN_MAX = 2 ** 31 - 1;
 
@@ -32,7 +34,7 @@ export class PendingSignals {
   /** Signals pending here. */
   get set(): bigint {
     let set = 0n;
-    for (const entry of this.#entries) set |= 1n << BigInt(entry.signal - 1);
+    for (const entry of this.#entries) set |= bitOf(entry.signal);
     return set;
   }
 
@@ -52,13 +54,12 @@ export class PendingSignals {
     return entry !== undefined;
   }
 
-  /** The lowest signal outside `blocked`, or 0. */
-  lowest(blocked: bigint): number {
+  /** The signal outside `blocked` that is next, or 0: those that instructions raise come first (sent ones as well), then the lowest. */
+  next(blocked: bigint): number {
+    const open = this.set & ~blocked;
+    const first = (open & SYNCHRONOUS) === 0n ? open : open & SYNCHRONOUS;
     let lowest = 0;
-    for (const entry of this.#entries) {
-      if ((blocked >> BigInt(entry.signal - 1)) & 1n) continue;
-      if (lowest === 0 || entry.signal < lowest) lowest = entry.signal;
-    }
+    for (const { signal } of this.#entries) if ((first & bitOf(signal)) !== 0n && (lowest === 0 || signal < lowest)) lowest = signal;
     return lowest;
   }
 

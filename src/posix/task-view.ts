@@ -16,7 +16,7 @@ export function taskView(kernel: Kernel): Tasks {
     pendingSignals: () => kernel.current.pending.set | kernel.current.process.pending.set,
     takeSignal: (set) => {
       for (const pending of [kernel.current.pending, kernel.current.process.pending]) {
-        const signal = pending.lowest(~set);
+        const signal = pending.next(~set);
         if (signal !== 0) return takeSignal(kernel.current.process, pending, signal);
       }
       return undefined;

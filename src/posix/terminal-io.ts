@@ -104,9 +104,12 @@ export function readMaster(files: FileSystem, openFile: OpenFile, how: { readonl
   return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
 }
 
+/** As with pipes: see writeSlave. */
 export function writeMaster(files: FileSystem, openFile: OpenFile, how: { readonly inode: MasterInode; readonly bytes: Uint8Array }): number | typeof BLOCKED {
   const { terminal } = slaveOf(files, how.inode);
-  const { taken, signals } = input(terminal, how.bytes);
+  const isWhole = !openFile.isNonblocking;
+  if (isWhole && how.bytes.length > terminal.inputRoom && terminal.ready.length > 0) return BLOCKED;
+  const { taken, signals } = input(terminal, how.bytes, isWhole);
   for (const signal of signals) if (terminal.foreground !== 0) files.tasks.signalGroup(terminal.foreground, signal);
   if (taken > 0) return taken;
   return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;

@@ -8,8 +8,9 @@ import { executedBy } from '../cpu-time.ts';
 import { ERRNO } from '../errno.ts';
 import { checkFile, errnoOf, findExecutable, isLoadError, resolveExecutable } from '../executable.ts';
 import { AT } from '../files/flags.ts';
+import type { FileInode } from '../files/inode.ts';
 import { commandName, loadImage } from '../guest-boot.ts';
-import { PROCESSES_MAX } from '../kernel.ts';
+import { PROCESSES_MAX, type Kernel } from '../kernel.ts';
 import { Process } from '../process.ts';
 import { controlsOfChild, controlsOfProgram } from '../process-controls.ts';
 import { ProcessImage } from '../process-image.ts';
@@ -126,6 +127,7 @@ function execute(call: Call, how: Execution): CallResult {
   const { files } = call.process;
   const file = findFile(call, path, how);
   if (typeof file === 'number') return file;
+  if (isBeingWritten(call.kernel, file.inode)) return -ERRNO.ETXTBSY;
   const isByDescriptor = path === '' || (how.dirfd !== AT.FDCWD && !path.startsWith('/'));
   const fileName = isByDescriptor ? `/dev/fd/${how.dirfd}${path === '' ? '' : `/${path}`}` : path;
   const random = call.kernel.entropy.take(16);
@@ -141,6 +143,12 @@ function execute(call: Call, how: Execution): CallResult {
     if (isLoadError(error)) return errnoOf(error.code);
     throw error;
   }
+}
+
+/** Somebody has it open to write. Those of memfd_create are never busy, as on Linux. */
+function isBeingWritten({ files }: Kernel, inode: FileInode): boolean {
+  if (inode.seals !== undefined) return false;
+  return [...files.openFiles.values()].some((openFile) => openFile.inode === inode && openFile.canWrite);
 }
 
 function findFile(call: Call, path: string, how: Execution) {

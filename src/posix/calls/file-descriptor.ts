@@ -66,6 +66,14 @@ function seekSparse(inode: Inode, how: { readonly distance: number; readonly siz
   return (how.whence === SEEK.DATA ? inode.content.seekData(how.distance) : inode.content.seekHole(how.distance)) ?? -ERRNO.ENXIO;
 }
 
+/** Files and directories have nobody to tell of, and do not keep O_ASYNC. */
+function setStatusFlags(openFile: OpenFile, flags: number): number {
+  const { kind } = openFile.inode;
+  const settable = kind === 'file' || kind === 'directory' ? SETTABLE & ~O.ASYNC : SETTABLE;
+  openFile.flags = (openFile.flags & ~SETTABLE) | (flags & settable);
+  return 0;
+}
+
 function fcntl(call: Call): CallResult {
   const command = call.unsigned(1);
   const allowsPath = command === F.DUPFD || command === F.DUPFD_CLOEXEC || command === F.GETFD || command === F.SETFD || command === F.GETFL;
@@ -78,7 +86,7 @@ function fcntl(call: Call): CallResult {
     case F.GETFD: return descriptors.closesOnExec(call.int(0)) ? FD_CLOEXEC : 0;
     case F.SETFD: descriptors.setClosesOnExec(call.int(0), (call.unsigned(2) & FD_CLOEXEC) !== 0); return 0;
     case F.GETFL: return openFile.toldFlags;
-    case F.SETFL: openFile.flags = (openFile.flags & ~SETTABLE) | (call.unsigned(2) & SETTABLE); return 0;
+    case F.SETFL: return setStatusFlags(openFile, call.unsigned(2));
     case F.GETLK:
     case F.OFD_GETLK: return getLock(call, openFile, command === F.OFD_GETLK);
     case F.SETLK:

@@ -13,7 +13,7 @@ import { encodeStat, encodeStatx } from '../files/stat.ts';
 import { encodeStatfs } from '../files/statfs.ts';
 import { tellFile } from '../files/tell.ts';
 import { IN } from '../files/watches.ts';
-import { SEAL } from '../open-file-io.ts';
+import { checkSeals, SEAL } from '../open-file-io.ts';
 import { fileSizeLimit } from '../resource-limits.ts';
 import { inodeArgument, openFileArgument, pathArgument, store, targetArgument, targetOf, walkPath, type FileCall, type Target } from './file-arguments.ts';
 import { tooLong } from './file-transfer.ts';
@@ -215,6 +215,8 @@ function fallocate(call: Call): CallResult {
   if (inode.kind === 'directory') return -ERRNO.EISDIR;
   if (inode.kind !== 'file') return inode.kind === 'channel' ? -ERRNO.EOPNOTSUPP : -ERRNO.ENODEV;
   if (offset + length > limits.GUEST_FILE_BYTES_MAX || ((mode & FALLOC.KEEP_SIZE) === 0 && isBeyondLimit(call, inode, offset + length))) return tooLong(call);
+  const isSealed = (mode & FALLOC.PUNCH_HOLE) !== 0 ? checkSeals(inode, 0) !== 0 : ((inode.seals ?? 0) & SEAL.GROW) !== 0 && offset + length > inode.content.size;
+  if (isSealed) return -ERRNO.EPERM;
   const answer = allocate(call, inode, { offset, length, mode });
   if (answer === 0) tellFile(call.kernel.files, IN.MODIFY, openFile);
   return answer;

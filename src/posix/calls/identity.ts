@@ -82,7 +82,7 @@ function getsid(call: Call): CallResult {
 
 function setpgid(call: Call): CallResult {
   const process = processOf(call, call.int(0));
-  const group = call.int(1);
+  const group = call.int(1) || call.int(0);
   if (group < 0) return -ERRNO.EINVAL;
   if (process === undefined) return -ERRNO.ESRCH;
   if (process.session === process.pid) return -ERRNO.EPERM;

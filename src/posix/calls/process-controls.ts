@@ -10,9 +10,10 @@ import { SIGNALS_MAX } from '../signal-actions.ts';
 import type { CallEntry } from './entry.ts';
 
 const PR = {
-  SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_KEEPCAPS: 8, SET_NAME: 15, GET_NAME: 16, GET_SECCOMP: 21, CAPBSET_READ: 23, GET_SECUREBITS: 27, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30, SET_CHILD_SUBREAPER: 36,
+  SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_KEEPCAPS: 8, SET_NAME: 15, GET_NAME: 16, GET_TIMING: 13, SET_TIMING: 14, GET_SECCOMP: 21, CAPBSET_READ: 23, GET_SECUREBITS: 27, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30, TASK_PERF_EVENTS_DISABLE: 31, TASK_PERF_EVENTS_ENABLE: 32, MCE_KILL_GET: 34, SET_CHILD_SUBREAPER: 36,
   GET_CHILD_SUBREAPER: 37, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39, SET_THP_DISABLE: 41, GET_THP_DISABLE: 42, CAP_AMBIENT: 47,
 } as const;
+const MCE_KILL_DEFAULT = 2;
 const NAME_BYTES = 16;
 const CAPABILITY_LAST = 40;
 
@@ -31,8 +32,13 @@ function prctl(call: Call): CallResult {
       bytes.set(bytesOf(call.thread.name));
       return call.memory.write(address, bytes) ? 0 : -ERRNO.EFAULT;
     }
+    case PR.GET_TIMING:
+    case PR.TASK_PERF_EVENTS_DISABLE:
+    case PR.TASK_PERF_EVENTS_ENABLE:
     case PR.GET_SECCOMP:
     case PR.GET_SECUREBITS: return 0;
+    case PR.SET_TIMING: return address === 0 ? 0 : -ERRNO.EINVAL;
+    case PR.MCE_KILL_GET: return [1, 2, 3, 4].every((index) => call.size(index) === 0) ? MCE_KILL_DEFAULT : -ERRNO.EINVAL;
     case PR.CAP_AMBIENT: return ambient(call);
     case PR.CAPBSET_READ: return address > CAPABILITY_LAST ? -ERRNO.EINVAL : isPrivileged(call.process.files.identity) ? Number((CAPABILITIES >> BigInt(address)) & 1n) : 0;
     default: return ask(call) ?? change(call) ?? -ERRNO.EINVAL;

@@ -55,8 +55,9 @@ function look(call: Call, options: number, isMeant: (child: Process) => boolean)
   return undefined;
 }
 
-/** Children that do not end with SIGCHLD are for __WCLONE only. */
+/** Children that do not end with SIGCHLD are for __WCLONE only, and of those that have ended there is nothing to come but that. */
 function isWaitable(child: Process, options: number): boolean {
+  if (child.outcome !== undefined && (options & W.EXITED) === 0) return false;
   return (options & W.ALL) !== 0 || ((options & W.CLONE) !== 0) === (child.exitSignal !== SIGNAL.CHLD);
 }
 

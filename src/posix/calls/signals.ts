@@ -119,7 +119,7 @@ function rtSigtimedwait(call: Call): CallResult {
   const time = timeout === 0 ? undefined : readTimespec(call.memory, timeout);
   if (typeof time === 'number') return time;
   const { pending } = call.thread;
-  const signal = pending.lowest(~set) || call.process.pending.lowest(~set);
+  const signal = pending.next(~set) || call.process.pending.next(~set);
   if (signal !== 0) {
     const taken = takeSignal(call.process, pending, signal) ?? takeSignal(call.process, call.process.pending, signal);
     if (info !== 0 && taken !== undefined && !call.memory.write(info, encodeSignalInfo(taken))) return -ERRNO.EFAULT;

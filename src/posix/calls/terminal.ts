@@ -7,7 +7,7 @@ import { ERRNO } from '../errno.ts';
 import { O } from '../files/flags.ts';
 import type { TerminalInode } from '../files/inode.ts';
 import type { Terminal } from '../files/terminal.ts';
-import { LFLAG, TERMIOS2_BYTES, TERMIOS_BYTES, WINDOW_BYTES } from '../files/terminal-settings.ts';
+import { CC, LFLAG, TERMIOS2_BYTES, TERMIOS_BYTES, WINDOW_BYTES } from '../files/terminal-settings.ts';
 import type { OpenFile } from '../open-file.ts';
 import { bitOf, SA, SIG_DFL, SIG_IGN, SIGNAL } from '../signal-actions.ts';
 import { openSlave, slaveOf, terminalOfSession } from '../terminal-io.ts';
@@ -16,9 +16,9 @@ import { store } from './file-arguments.ts';
 const IOCTL = {
   TCGETS: 0x5401, TCSETS: 0x5402, TCSETSW: 0x5403, TCSETSF: 0x5404, TCSBRK: 0x5409, TCXONC: 0x540a, TCFLSH: 0x540b, TIOCEXCL: 0x540c, TIOCNXCL: 0x540d, TIOCSCTTY: 0x540e,
   TIOCGPGRP: 0x540f, TIOCSPGRP: 0x5410, TIOCOUTQ: 0x5411, TIOCGWINSZ: 0x5413, TIOCSWINSZ: 0x5414, FIONREAD: 0x541b, TIOCNOTTY: 0x5422, TIOCGETD: 0x5424, TCSBRKP: 0x5425, TIOCGSID: 0x5429,
-  TCGETS2: 0x802c_542a, TCSETS2: 0x402c_542b, TCSETSW2: 0x402c_542c, TCSETSF2: 0x402c_542d, TIOCGPTN: 0x8004_5430, TIOCSPTLCK: 0x4004_5431, TIOCGPTLCK: 0x8004_5439, TIOCGPTPEER: 0x5441,
+  TCGETS2: 0x802c_542a, TCSETS2: 0x402c_542b, TCSETSW2: 0x402c_542c, TCSETSF2: 0x402c_542d, TIOCGPTN: 0x8004_5430, TIOCSPTLCK: 0x4004_5431, TIOCGPTLCK: 0x8004_5439, TIOCGPTPEER: 0x5441, TIOCSIG: 0x4004_5436,
 } as const;
-const FLOW = { OUTPUT_OFF: 0, OUTPUT_ON: 1 } as const;
+const FLOW = { OUTPUT_OFF: 0, OUTPUT_ON: 1, INPUT_OFF: 2, INPUT_ON: 3 } as const;
 const FLUSH = { INPUT: 0, OUTPUT: 1, BOTH: 2 } as const;
 
 /** Requests that a background process is stopped for. */
@@ -69,8 +69,8 @@ export function terminalControl(call: Call, openFile: OpenFile, inode: TerminalI
     case IOCTL.TCGETS2: return store(call, address, terminal.settings.bytes);
     case IOCTL.TIOCGWINSZ: return store(call, address, terminal.window);
     case IOCTL.TIOCSWINSZ: return resize(call, terminal);
-    case IOCTL.TIOCOUTQ: return word(isMaster ? 0 : terminal.output.length);
-    case IOCTL.FIONREAD: return word(isMaster ? terminal.output.length : terminal.isCanonical ? terminal.lines[0] ?? 0 : terminal.ready.length);
+    case IOCTL.TIOCOUTQ: return word(0); // Output is at the other side at once.
+    case IOCTL.FIONREAD: return word(isMaster ? terminal.output.length : terminal.readableBytes);
     case IOCTL.TIOCGETD: return word(0);
     case IOCTL.TCSBRK:
     case IOCTL.TCSBRKP:
@@ -83,8 +83,12 @@ export function terminalControl(call: Call, openFile: OpenFile, inode: TerminalI
 }
 
 function setFlow(terminal: Terminal, action: number): number {
-  if (action < 0 || action > 3) return -ERRNO.EINVAL;
+  if (action < FLOW.OUTPUT_OFF || action > FLOW.INPUT_ON) return -ERRNO.EINVAL;
   if (action === FLOW.OUTPUT_OFF || action === FLOW.OUTPUT_ON) terminal.isStopped = action === FLOW.OUTPUT_OFF;
+  else {
+    const char = terminal.settings.control(action === FLOW.INPUT_OFF ? CC.STOP : CC.START);
+    if (char !== 0) terminal.output.push(Uint8Array.of(char)); // The other side is asked to stop or go on.
+  }
   terminal.changed();
   return 0;
 }
@@ -138,6 +142,12 @@ function masterControl(call: Call, inode: TerminalInode, request: number): CallR
       if (number < 0) return number;
       const openFile = openSlave(call.process.files, inode, flags);
       return typeof openFile === 'number' ? openFile : call.process.files.install(openFile, { closesOnExec: (flags & O.CLOEXEC) !== 0 });
+    }
+    case IOCTL.TIOCSIG: {
+      const signal = call.int(2);
+      if (signal !== SIGNAL.INT && signal !== SIGNAL.QUIT && signal !== SIGNAL.TSTP) return -ERRNO.EINVAL;
+      if (terminal.foreground !== 0) call.kernel.files.tasks.signalGroup(terminal.foreground, signal);
+      return 0;
     }
     default: return undefined;
   }

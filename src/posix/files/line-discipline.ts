@@ -1,7 +1,7 @@
 /**
  * What a terminal does to characters on their way (n_tty of Linux): input is edited, echoed and may be a signal; output is post-processed.
- * Invariants: input() takes characters until the terminal is full; output() takes all it is given.
- * What this does NOT do: send signals; it says which (the foreground group gets them). No parity marks, no upper-case terminals, no ECHOPRT.
+ * Invariants: input() takes characters until the terminal is full, unless it is told to take all; output() takes all it is given.
+ * What this does NOT do: send signals; it says which (the foreground group gets them). No marks of bytes with errors (there are none), no ECHOPRT.
  */
 import { SIGNAL } from '../signal-actions.ts';
 import { INPUT_MAX, type Terminal } from './terminal.ts';
@@ -9,17 +9,20 @@ import { CC, IFLAG, LFLAG, OFLAG } from './terminal-settings.ts';
 
 const CHAR = { BACKSPACE: 8, TAB: 9, NEWLINE: 10, RETURN: 13, SPACE: 32, CARET: 94, UNDERSCORE: 95, DELETE: 127 } as const;
 const TAB_WIDTH = 8;
+const MARK = 0xff;
 const ERASE_ONE = [CHAR.BACKSPACE, CHAR.SPACE, CHAR.BACKSPACE] as const;
 
 const isControl = (char: number): boolean => char < CHAR.SPACE || char === CHAR.DELETE;
 const isWord = (char: number): boolean => char === CHAR.UNDERSCORE || /[0-9A-Za-z]/.test(String.fromCharCode(char)) || char >= 0x80;
+const lowerCase = (char: number): number => (char >= 0x41 && char <= 0x5a ? char + 0x20 : char);
+const upperCase = (char: number): number => (char >= 0x61 && char <= 0x7a ? char - 0x20 : char);
 const isContinuation = (char: number): boolean => (char & 0xc0) === 0x80;
 
-/** Bytes written on the master side: how many were taken, and the signals that they are, in order. */
-export function input(terminal: Terminal, bytes: Uint8Array): { readonly taken: number; readonly signals: readonly number[] } {
+/** Bytes written on the master side: how many were taken, and the signals that they are, in order. `isWhole`: all are taken, whatever the room. */
+export function input(terminal: Terminal, bytes: Uint8Array, isWhole: boolean): { readonly taken: number; readonly signals: readonly number[] } {
   const signals: number[] = [];
   let taken = 0;
-  while (taken < bytes.length && terminal.hasInputRoom) {
+  while (taken < bytes.length && (isWhole || terminal.inputRoom > 0)) {
     const signal = receive(terminal, bytes[taken++]!);
     if (signal !== 0) signals.push(signal);
   }
@@ -32,6 +35,7 @@ export function input(terminal: Terminal, bytes: Uint8Array): { readonly taken: 
 function receive(terminal: Terminal, given: number): number {
   const { settings } = terminal;
   let char = settings.hasInput(IFLAG.ISTRIP) ? given & 0x7f : given;
+  if (settings.hasInput(IFLAG.IUCLC) && settings.hasLocal(LFLAG.IEXTEN)) char = lowerCase(char);
   if (terminal.isLiteral) {
     terminal.isLiteral = false;
     put(terminal, char);
@@ -52,6 +56,11 @@ function receive(terminal: Terminal, given: number): number {
   if (char === CHAR.RETURN) {
     if (settings.hasInput(IFLAG.IGNCR)) return 0;
     if (settings.hasInput(IFLAG.ICRNL)) char = CHAR.NEWLINE;
+    if (!terminal.isCanonical && char === CHAR.NEWLINE) { // Only such a new line is echoed as one.
+      if (settings.hasLocal(LFLAG.ECHO)) post(terminal, char);
+      terminal.keep(char);
+      return 0;
+    }
   } else if (char === CHAR.NEWLINE && settings.hasInput(IFLAG.INLCR)) char = CHAR.RETURN;
   if (!terminal.isCanonical || !edit(terminal, char)) put(terminal, char);
   return 0;
@@ -66,7 +75,7 @@ function signalOf({ settings }: Terminal, char: number): number {
 function interrupt(terminal: Terminal, char: number): void {
   if (!terminal.settings.hasLocal(LFLAG.NOFLSH)) {
     terminal.flushInput();
-    terminal.flushOutput();
+    terminal.cutOutput();
   }
   if (terminal.settings.hasInput(IFLAG.IXON)) terminal.isStopped = false;
   if (terminal.settings.hasLocal(LFLAG.ECHO)) echo(terminal, char);
@@ -74,11 +83,12 @@ function interrupt(terminal: Terminal, char: number): void {
 
 /** An ordinary character: echoed and kept. A line that is full takes no more. */
 function put(terminal: Terminal, char: number): void {
-  if (terminal.isCanonical && terminal.edit.length + terminal.ready.length >= INPUT_MAX) return;
+  if (terminal.isCanonical && terminal.edit.length >= INPUT_MAX) return;
   if (terminal.edit.length === 0) terminal.editColumn = terminal.column;
   if (terminal.settings.hasLocal(LFLAG.ECHO)) echo(terminal, char);
-  if (terminal.isCanonical) terminal.edit.push(char);
-  else terminal.ready.push(Uint8Array.of(char));
+  const kept = char === MARK && terminal.settings.hasInput(IFLAG.PARMRK) ? [char, char] : [char];
+  if (terminal.isCanonical) terminal.edit.push(...kept);
+  else terminal.keep(...kept);
 }
 
 /** Characters that mean something with ICANON; false: it is an ordinary one. */
@@ -218,6 +228,6 @@ function post(terminal: Terminal, char: number): void {
       return send(char);
     default:
       if (!isControl(char) && !(settings.hasInput(IFLAG.IUTF8) && isContinuation(char))) terminal.column++;
-      return send(char);
+      return send(settings.hasOutput(OFLAG.OLCUC) ? upperCase(char) : char);
   }
 }

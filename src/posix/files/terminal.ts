@@ -13,8 +13,10 @@ import type { Canonical, Undo } from '../../core/index.ts';
 import { Pipe } from './pipe.ts';
 import { CC, defaultSettings, LFLAG, Settings, WINDOW_BYTES } from './terminal-settings.ts';
 
-/** Characters of one line, and of all input that nobody has read (N_TTY_BUF_SIZE). */
+/** Characters of one line, and what a reader without ICANON gets at once (N_TTY_BUF_SIZE). */
 export const INPUT_MAX = 4095;
+/** Input that nobody has read: beyond it writers of the master side wait. Linux keeps so much behind the line discipline. */
+const READY_MAX = INPUT_MAX + 65_536;
 
 export class Terminal {
   readonly number: number;
@@ -41,8 +43,9 @@ export class Terminal {
   /** The next character is taken as it is (Ctrl-V). */
   isLiteral = false;
   #changes: number;
-  /** Empty between calls. */
+  /** Both are empty between calls: what goes to the output, and what a reader without ICANON gets. */
   #emitted: number[] = [];
+  #typed: number[] = [];
 
   constructor(number: number, parts: { readonly settings?: Uint8Array; readonly ready?: Pipe; readonly output?: Pipe; readonly changes?: number } = {}) {
     this.number = number;
@@ -65,8 +68,15 @@ export class Terminal {
     return this.settings.hasLocal(LFLAG.ICANON);
   }
 
-  get hasInputRoom(): boolean {
-    return this.isCanonical || this.ready.length < INPUT_MAX;
+  /** Bytes that the master side may write. There is always room where no line is whole: without it nobody could end it. */
+  get inputRoom(): number {
+    const room = READY_MAX - this.ready.length - this.#typed.length - this.edit.length;
+    return this.isCanonical && this.lines.length === 0 ? Math.max(1, room) : Math.max(0, room);
+  }
+
+  /** Bytes that a read of the slave side may get, as FIONREAD tells. */
+  get readableBytes(): number {
+    return this.isCanonical ? this.lines[0] ?? 0 : Math.min(this.ready.length, INPUT_MAX);
   }
 
   /** Bytes of a slave's read must be at least so many, without ICANON. */
@@ -95,7 +105,7 @@ export class Terminal {
     if (this.isCanonical) return this.#takeLine(length);
     const least = this.#least(length);
     const needs = this.waitTenths === 0 ? least : least === 0 && isLate ? 0 : 1;
-    return this.ready.length < needs ? undefined : this.ready.shift(length);
+    return this.ready.length < needs ? undefined : this.ready.shift(Math.min(length, INPUT_MAX));
   }
 
   #takeLine(length: number): Uint8Array | undefined {
@@ -113,11 +123,17 @@ export class Terminal {
     this.#emitted.push(...chars);
   }
 
-  /** What was emitted is there for the master. */
+  /** Characters of input as they are, without ICANON, in one piece. */
+  keep(...chars: readonly number[]): void {
+    this.#typed.push(...chars);
+  }
+
+  /** What was emitted is there for the master, and what was kept for the slave. */
   flushEmitted(): void {
-    if (this.#emitted.length === 0) return;
     this.output.push(Uint8Array.from(this.#emitted));
+    this.ready.push(Uint8Array.from(this.#typed));
     this.#emitted = [];
+    this.#typed = [];
   }
 
   /** A line ends: what was edited can be read. */
@@ -141,6 +157,7 @@ export class Terminal {
   }
 
   flushInput(): void {
+    this.#typed = [];
     this.ready.shift(this.ready.length);
     this.lines = [];
     this.edit = [];
@@ -150,6 +167,16 @@ export class Terminal {
   flushOutput(): void {
     this.#emitted = [];
     this.output.shift(this.output.length);
+    this.changed();
+  }
+
+  /** What a signal drops: output that the master side cannot see yet, as only so much has come there. */
+  cutOutput(): void {
+    this.#emitted = [];
+    if (this.output.length > INPUT_MAX) {
+      const seen = this.output.shift(this.output.length).slice(0, INPUT_MAX);
+      this.output.push(seen);
+    }
     this.changed();
   }
 
