@@ -6,7 +6,7 @@ import type { FileChannel } from './files/channel.ts';
 import type { FileSystem } from './files/file-system.ts';
 import { POLL, S_IF } from './files/flags.ts';
 import type { EpollInode, EpollInterest, FifoInode, SocketInode, TerminalInode } from './files/inode.ts';
-import { urgentMark } from './files/urgent.ts';
+import { KEPT, urgentMark } from './files/urgent.ts';
 import type { OpenFile } from './open-file.ts';
 import { peerOf } from './socket-io.ts';
 import { slaveOf } from './terminal-io.ts';
@@ -146,6 +146,7 @@ function socketEvents(files: FileSystem, { socket }: SocketInode): number {
   if (mark !== undefined && !mark.isFetched) events |= POLL.PRI;
   if ((socket.domain === 'unix' ? socket.hasInput : socket.readableLength > 0 || socket.messages.length > 0) || (isStream && socket.error !== 0) || socket.backlog.length > 0 || socket.isEnded || socket.isReadShut) events |= READABLE;
   if (socket.isEnded || socket.isReadShut) events |= POLL.RDHUP;
+  if (socket.status === 'new' && socket.options.has(KEPT.CONNECTING)) events |= READABLE | POLL.RDHUP; // It was refused.
   if (isStream && (socket.status === 'new' || (socket.isEnded && (socket.isWriteShut || (peer === undefined && socket.domain === 'unix'))))) events |= POLL.HUP;
   if (socket.isReadShut && socket.isWriteShut) events |= POLL.HUP;
   if (socket.status === 'listening') return events;

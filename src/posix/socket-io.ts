@@ -81,14 +81,23 @@ interface Connect { readonly address: string; readonly isNonblocking: boolean }
 
 /** connect(2). On the internet one that does not wait always hears EINPROGRESS, whatever comes of it. */
 export function connectSocket(context: FileContext, inode: SocketInode, how: Connect): number | typeof BLOCKED {
-  const answer = connectNow(context, inode, how);
   const { socket } = inode;
-  if (!how.isNonblocking || socket.domain === 'unix' || socket.type !== 'stream' || (answer !== 0 && answer !== -ERRNO.ECONNREFUSED)) return answer;
+  const told = how.address === '' ? undefined : tellAttempt(socket);
+  if (told !== undefined) return told;
+  const answer = connectNow(context, inode, how);
+  if (how.address === '' || !how.isNonblocking || socket.domain === 'unix' || socket.type !== 'stream' || (answer !== 0 && answer !== -ERRNO.ECONNREFUSED)) return answer;
   if (answer !== 0) {
     socket.error = ERRNO.ECONNREFUSED;
     socket.changed();
   }
+  socket.options.set(KEPT.CONNECTING, 1);
   return -ERRNO.EINPROGRESS;
+}
+
+/** What came of a connection that nobody waited for: the next connect(2) tells it, once. */
+function tellAttempt(socket: Socket): number | undefined {
+  if (!socket.options.delete(KEPT.CONNECTING)) return undefined;
+  return socket.status === 'connected' ? 0 : -(takeError(socket) || ERRNO.ECONNABORTED);
 }
 
 function connectNow(context: FileContext, inode: SocketInode, how: Connect): number | typeof BLOCKED {
@@ -128,7 +137,7 @@ function connectNow(context: FileContext, inode: SocketInode, how: Connect): num
 }
 
 /** TCP_DEFER_ACCEPT and SO_PRIORITY are the listener's alone, as is who owns it. */
-const OWN_OPTIONS: ReadonlySet<number> = new Set([optionKey(6, 9), optionKey(SOL_SOCKET, SO.PRIORITY), KEPT.OWNER]);
+const OWN_OPTIONS: ReadonlySet<number> = new Set([optionKey(6, 9), optionKey(SOL_SOCKET, SO.PRIORITY), KEPT.OWNER, KEPT.CONNECTING]);
 
 /** What a listener's new connection has of its options: on the internet nearly all, else whether it tells of senders. */
 function inheritOptions(listener: Socket, { options }: Socket): void {
@@ -189,6 +198,7 @@ function resetConnection(files: FileSystem, inode: SocketInode): number {
   socket.peer = 0;
   socket.peerAddress = '';
   socket.isReadShut = socket.isWriteShut = socket.isEnded = false;
+  socket.options.delete(KEPT.CONNECTING);
   socket.error = isOpen ? ERRNO.ECONNRESET : 0;
   socket.stream.shift(socket.stream.length);
   socket.changed();
@@ -209,6 +219,7 @@ export function shutSocket(files: FileSystem, inode: SocketInode, how: { readonl
   const { socket } = inode;
   const isUnix = socket.domain === 'unix';
   if (socket.status === 'listening' && !isUnix) return how.reading ? resetConnection(files, inode) : 0;
+  if (isOver(socket)) return -ERRNO.ENOTCONN;
   const peer = peerOf(files, socket);
   if (how.reading) socket.isReadShut = true;
   if (how.writing) {
@@ -220,6 +231,11 @@ export function shutSocket(files: FileSystem, inode: SocketInode, how: { readonl
   }
   socket.changed();
   return socket.status === 'new' && !isUnix ? -ERRNO.ENOTCONN : 0;
+}
+
+/** A connection of the internet of which both directions have ended is none any more. */
+export function isOver({ domain, type, status, isEnded, isWriteShut }: Socket): boolean {
+  return domain !== 'unix' && type === 'stream' && status === 'connected' && isEnded && isWriteShut;
 }
 
 // Bytes and messages.
@@ -304,6 +320,7 @@ function sendDatagram(context: FileContext, inode: SocketInode, what: Send): num
   if (socket.domain !== 'unix' && socket.error !== 0) return -takeError(socket);
   if (what.bytes.length > (socket.domain === 'unix' ? SOCKET_BYTES : 65_507)) return -ERRNO.EMSGSIZE;
   const to = isAddressed ? what.to ?? '' : socket.peerAddress;
+  if (isAddressed && socket.domain !== 'unix' && inetParts(to).port === 0) return -ERRNO.EINVAL;
   if (isSharedAddress(socket, to)) return sendToMany(context, socket, { ...what, to });
   const found = isAddressed ? findTarget(context, socket, to) : socketAt(context.files, socket.peer) ?? findTarget(context, socket, to);
   choosePort(context, socket, to);

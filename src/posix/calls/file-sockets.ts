@@ -8,7 +8,7 @@ import { O } from '../files/flags.ts';
 import type { SocketInode } from '../files/inode.ts';
 import type { SocketDomain, SocketType } from '../files/socket.ts';
 import { FAMILY } from '../socket-address.ts';
-import { acceptSocket, connectSocket, joinSockets, listenSocket, shutSocket } from '../socket-io.ts';
+import { acceptSocket, connectSocket, isOver, joinSockets, listenSocket, shutSocket } from '../socket-io.ts';
 import { bindSocket } from '../socket-names.ts';
 import type { FileCall } from './file-arguments.ts';
 import { installAnonymous } from './file-open.ts';
@@ -127,7 +127,7 @@ function getsockname(call: Call): CallResult {
 function getpeername(call: Call): CallResult {
   const opened = socketArgument(call);
   if (typeof opened === 'number') return opened;
-  if (opened.socket.status !== 'connected' && opened.socket.domain !== 'netlink') return -ERRNO.ENOTCONN;
+  if ((opened.socket.status !== 'connected' && opened.socket.domain !== 'netlink') || isOver(opened.socket)) return -ERRNO.ENOTCONN;
   return storeAddress(call, { address: call.size(1), lengthAddress: call.size(2) }, opened.socket.peerAddress, opened.socket.domain);
 }
 

@@ -63,11 +63,13 @@ export function leaveOthers(files: FileSystem, socket: Socket, isReset: boolean)
   if (peer?.kind === 'socket' && socket.type !== 'datagram' && socket.peer !== 0) {
     // Of the internet, closing what was shut before sends nothing.
     const isNews = isReset || socket.domain === 'unix' || !peer.socket.isEnded;
+    // Who has read the end of a connection of the internet and is then told of a reset, wrote to nobody.
+    const isPipe = socket.domain !== 'unix' && peer.socket.isEnded && !peer.socket.isWriteShut;
     peer.socket.keepRoomChanges(socket);
     peer.socket.peer = 0;
     peer.socket.isEnded = true;
     if (isReset) {
-      peer.socket.error = ERRNO.ECONNRESET;
+      peer.socket.error = isPipe ? ERRNO.EPIPE : ERRNO.ECONNRESET;
       peer.socket.isWriteShut = true;
     }
     if (isNews) peer.socket.changed();

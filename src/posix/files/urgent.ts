@@ -6,7 +6,7 @@
  *
  * Invariants: at most one byte is urgent, the last one that was sent as such; one that nobody has fetched when the next comes is an ordinary byte
  * from then on. A byte that was fetched is out of the stream and leaves its mark until a read goes beyond it.
- * Mark and owner (F_SETOWN) are kept among a socket's options under names that no program can give: a socket without them is written as ever.
+ * Mark, owner (F_SETOWN), and that nobody has been told what came of a connect that did not wait (../socket-io.ts), are kept among a socket's options under names that no program can give: a socket without them is written as ever.
  */
 import { optionKey, SO, SOL_SOCKET } from './socket-option-names.ts';
 
@@ -14,7 +14,7 @@ import { optionKey, SO, SOL_SOCKET } from './socket-option-names.ts';
 type Options = Map<number, number>;
 
 /** Names above those that SOL_SOCKET has. */
-export const KEPT = { MARK: optionKey(SOL_SOCKET, 0xffff), OWNER: optionKey(SOL_SOCKET, 0xfffe) } as const;
+export const KEPT = { MARK: optionKey(SOL_SOCKET, 0xffff), OWNER: optionKey(SOL_SOCKET, 0xfffe), CONNECTING: optionKey(SOL_SOCKET, 0xfffd) } as const;
 
 /** `at`: bytes before the mark; `isFetched`: the byte behind it is out. */
 export interface UrgentMark { readonly at: number; readonly isFetched: boolean }
