@@ -6,7 +6,7 @@
 export const PAGE_BYTES = 4096;
 export const PAGE_SHIFT = 12;
 
-/** Guest addresses below this never map: a null pointer (with a field offset) faults. Equal to the wasm bias. */
+/** Guest addresses below this never map: a null pointer (with a field offset) faults. */
 export const LOWEST_ADDRESS = 0x10000;
 /** First address past the largest address space: 4 GiB less the bias and the area that the engine keeps for itself. */
 export const HIGHEST_ADDRESS = 0xff00_0000;

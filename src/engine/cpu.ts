@@ -4,7 +4,7 @@
  */
 import { assert, type Undo } from '../core/index.ts';
 import { CONTROL, CPU_STATE_BYTES, CPU_STATE_OFFSET, STOP, type CpuState, type Executor, type Isa, type Stop } from '../isa/index.ts';
-import { VM_OFFSET } from './linear-memory.ts';
+import { BLOCK_OFFSET } from './linear-memory.ts';
 import type { GuestMemory } from './memory.ts';
 
 /** Budget of one executor call; larger requests are made of several. Fits a positive int32. */
@@ -28,7 +28,7 @@ export class Cpu {
     this.isa = isa;
     this.memory = memory;
     const { buffer } = memory;
-    const base = memory.vmBase + VM_OFFSET.cpuState;
+    const base = BLOCK_OFFSET.cpuState;
     this.#block = new Uint8Array(buffer, base, CPU_STATE_BYTES);
     this.state = {
       x: new Int32Array(buffer, base + CPU_STATE_OFFSET.x, 64),

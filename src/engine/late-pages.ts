@@ -5,7 +5,6 @@
  * What this does NOT do: touch memory or flags (memory.ts).
  */
 import { limits } from '../core/index.ts';
-import { BIAS } from '../isa/index.ts';
 
 /** Content of a page-addressed object, read and checked when it is asked for; the shape of snapshot's. */
 export interface PageSource {
@@ -30,7 +29,7 @@ export class LatePages {
   /** All pages below `limit` are late. */
   constructor(source: PageSource, limit: number) {
     this.#source = source;
-    this.#marks = new Uint8Array(limit / limits.PAGE_BYTES).fill(LATE, BIAS / limits.PAGE_BYTES);
+    this.#marks = new Uint8Array(limit / limits.PAGE_BYTES).fill(LATE, limits.LOWEST_ADDRESS / limits.PAGE_BYTES);
   }
 
   has(page: number): boolean {
@@ -40,7 +39,7 @@ export class LatePages {
   /** Sets the rights that the late ones of [first, first + count) will have; whether all of them are late. */
   setRights(first: number, count: number, rights: number): boolean {
     const marks = this.#marks;
-    if (this.#isWhole && first >= BIAS / limits.PAGE_BYTES) {
+    if (this.#isWhole && first >= limits.LOWEST_ADDRESS / limits.PAGE_BYTES) {
       marks.fill(LATE | rights, first, first + count);
       return true;
     }

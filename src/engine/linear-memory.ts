@@ -1,28 +1,30 @@
 /**
- * Guest memory as the host has it: one linear, biased byte array, a flag byte a page, and the engine's own area behind them.
+ * Guest memory as the host has it: one linear, biased byte array with the engine's own areas before and behind it, and a flag byte a page.
  *
- *   wasm memory:  0 ............................ limit-BIAS | register block 4 KiB | page flags 1 MiB | translator | records
- *                 guest address BIAS           guest limit    vmBase
+ *   wasm memory:  register block 4 KiB | guest memory ........... | page flags 1 MiB | translator | records
+ *                 0, address BIAS        LOWEST_ADDRESS     limit   vmBase
  *
- * Everything above vmBase is out of the guest's reach because every access is checked against the page flags. `ready` and `wide` always say what the other flags of
+ * The first page and everything above vmBase are out of the guest's reach because every access is checked against the page flags. `ready` and `wide` always say what the other flags of
  * a page, and of the next one, come to. What this does NOT do: say what pages hold, or when that changes (page-memory.ts).
  */
 import { assert, limits } from '../core/index.ts';
 import { AREA_BYTES_MAX, AREA_BYTES_MIN, BIAS, PAGE_FLAG, STORE_FAST, STORE_MASK } from '../isa/index.ts';
 
-const { PAGE_BYTES, PAGE_SHIFT } = limits;
+const { LOWEST_ADDRESS, PAGE_BYTES, PAGE_SHIFT } = limits;
 const WASM_PAGE_BYTES = 65536;
 const PAGE_FLAGS_BYTES = 2 ** 32 / PAGE_BYTES;
 /** Bytes that the engine keeps for itself above the guest: register block, page flags, tables of the translator, and decoded code, as much as fits. */
 const FIXED_BYTES = 8 * 1024 * 1024;
 const HIGHEST_BYTES = limits.HIGHEST_ADDRESS - BIAS;
 /** Never ready: see PAGE_FLAG. */
-const FIRST_PAGE = BIAS >>> PAGE_SHIFT;
+const FIRST_PAGE = LOWEST_ADDRESS >>> PAGE_SHIFT;
 const READY_MASK = STORE_MASK | PAGE_FLAG.read;
 const READY = STORE_FAST | PAGE_FLAG.read;
 
+/** Where things lie in the first page, in bytes: the processor's state, and how a unit was left. */
+export const BLOCK_OFFSET = { cpuState: 0, outcome: 1024 } as const;
 /** Where things lie above vmBase, in bytes. */
-export const VM_OFFSET = { cpuState: 0, pageFlags: 4096, free: 4096 + PAGE_FLAGS_BYTES, records: FIXED_BYTES } as const;
+export const VM_OFFSET = { pageFlags: 0, free: PAGE_FLAGS_BYTES, records: FIXED_BYTES } as const;
 /** Linear memory ends here at the latest. */
 const BYTES_MAX = 2 ** 32;
 assert(HIGHEST_BYTES + FIXED_BYTES + AREA_BYTES_MIN <= BYTES_MAX, 'the largest address space leaves room for the engine');
@@ -43,7 +45,7 @@ function hostPagesOf(limit: number): number {
 }
 
 function vmBaseOf(limit: number): number {
-  return Math.ceil((limit - BIAS) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+  return limit - BIAS;
 }
 
 export class LinearMemory {
@@ -62,9 +64,9 @@ export class LinearMemory {
   readonly #listeners: ((pageIndex: number) => void)[] = [];
   #epoch = 0;
 
-  /** `limit`: first address past the space, a multiple of 4096 above BIAS. The bytes are reserved, not touched. */
+  /** `limit`: first address past the space, a multiple of 4096 above LOWEST_ADDRESS. The bytes are reserved, not touched. */
   constructor(limit: number) {
-    assert(limit > BIAS && limit % PAGE_BYTES === 0 && limit <= limits.HIGHEST_ADDRESS, 'the address space has a sound limit');
+    assert(limit > LOWEST_ADDRESS && limit % PAGE_BYTES === 0 && limit <= limits.HIGHEST_ADDRESS, 'the address space has a sound limit');
     this.limit = limit;
     this.vmBase = vmBaseOf(limit);
     this.wasmMemory = hostMemory(hostPagesOf(limit));

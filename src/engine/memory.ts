@@ -1,7 +1,7 @@
 /**
  * Guest memory as the kernel uses it: bytes, strings and little-endian scalars at addresses that a guest has given.
  *
- * Invariants: an access happens whole or not at all; what is written is marked. Addresses are plain numbers; anything at or beyond `limit`, below BIAS, or on a page
+ * Invariants: an access happens whole or not at all; what is written is marked. Addresses are plain numbers; anything at or beyond `limit`, below LOWEST_ADDRESS, or on a page
  * without the right fails, and is the guest's fault. What this does NOT do: keep the pages (page-memory.ts), throw.
  */
 import { assert, limits } from '../core/index.ts';
@@ -48,7 +48,7 @@ export class GuestMemory extends PageMemory implements CpuMemory {
   /** Writes regardless of rights (program loader, restore, read-only file mappings). The range must lie in the space. */
   install(address: number, bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    assert(address >= BIAS && address + bytes.length <= this.limit, 'installed bytes lie in the address space');
+    assert(address >= limits.LOWEST_ADDRESS && address + bytes.length <= this.limit, 'installed bytes lie in the address space');
     this.makeRoom(address, bytes.length);
     this.touch(address, bytes.length);
     this.u8.set(bytes, address - BIAS);

@@ -17,7 +17,7 @@ import { Lender, type Loan } from './loan.ts';
 import { PageBits } from './page-bits.ts';
 import { PageStack } from './page-stack.ts';
 
-const { PAGE_BYTES, PAGE_SHIFT } = limits;
+const { LOWEST_ADDRESS, PAGE_BYTES, PAGE_SHIFT } = limits;
 /** Late pages of zeros come together with a neighbour in the same group: a group is a leaf of the page tree. */
 const GROUP_PAGES = 16;
 const RIGHTS = PAGE_FLAG.read | PAGE_FLAG.write | PAGE_FLAG.execute;
@@ -239,7 +239,7 @@ export class PageMemory extends LinearMemory {
   }
 
   protected allowed(address: number, length: number, right: number): boolean {
-    if (address < BIAS || address + length > this.limit) return false;
+    if (address < LOWEST_ADDRESS || address + length > this.limit) return false;
     const last = Math.floor((address + length - 1) / PAGE_BYTES);
     for (let page = Math.floor(address / PAGE_BYTES); page <= last; page++) {
       if ((this.pageFlags[page]! & right) === 0 && (!this.bring(page) || (this.pageFlags[page]! & right) === 0)) return false;

@@ -136,7 +136,7 @@ export function tablePagesOf({ tables }: Batch): ReadonlySet<number> {
 /** First page of the lowest code of a program, and how many follow; undefined when nothing is executable. */
 export function programCode(memory: GuestMemory): { readonly first: number; readonly count: number } | undefined {
   const end = memory.limit / limits.PAGE_BYTES;
-  let first = BIAS / limits.PAGE_BYTES;
+  let first = limits.LOWEST_ADDRESS / limits.PAGE_BYTES;
   while (first < end && !isCode(memory, first)) first++;
   let last = first;
   while (last < end && isCode(memory, last)) last++;

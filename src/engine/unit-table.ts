@@ -12,7 +12,7 @@ import { assert, limits } from '../core/index.ts';
 import { CodeCache, driverModule, FunctionStarts, liftBatch, PAGE_FLAG, relayModule, TARGETS, unitExtent, type Batch, type DriverLayout, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
 import { EngineModules, type Units } from './kept-module.ts';
-import { VM_OFFSET } from './linear-memory.ts';
+import { BLOCK_OFFSET, VM_OFFSET } from './linear-memory.ts';
 import type { GuestMemory } from './memory.ts';
 import { codePagesOf, entriesOf, PageDigests, Places, programCode, programKey, tablePagesOf, type KeptBatch, type ProgramTranslations, type TranslationStore } from './translations.ts';
 import type { WasmTier } from './wasm-tier.ts';
@@ -23,7 +23,6 @@ const TABLE_SIZE_FIRST = 256;
 const TABLE_SIZE_MAX = 16384;
 /** Slots that one batch may take. */
 const TABLE_RESERVE = 2048;
-const OUTCOME_OFFSET = 1024;
 const TARGET_BYTES = 8;
 /** Room for the jump maps of all units. */
 const MAP_BYTES = 4 * 1024 * 1024;
@@ -134,8 +133,8 @@ export class UnitTable {
     const targets = vmBase + VM_OFFSET.free;
     const maps = targets + TARGETS * TARGET_BYTES;
     return {
-      memoryPages: buffer.byteLength / WASM_PAGE_BYTES, registers: vmBase + VM_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags,
-      outcome: vmBase + OUTCOME_OFFSET, targets, tableSize: TABLE_SIZE_FIRST, margin, hasFused: compileHost().hasFused,
+      memoryPages: buffer.byteLength / WASM_PAGE_BYTES, registers: BLOCK_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags,
+      outcome: BLOCK_OFFSET.outcome, targets, tableSize: TABLE_SIZE_FIRST, margin, hasFused: compileHost().hasFused,
       slotOf: (address) => this.#slotOf(address),
       functions: new FunctionStarts(this.#memory),
       entriesOf: (start) => this.#entriesOf(start),

@@ -10,7 +10,7 @@ import {
   type ColdInterpreter, type CpuMemory, type CpuState, type Executor, type Isa, type Loop, type LoopLayout, type Nesting, type Pause, type Relay, type Stop,
 } from '../isa/index.ts';
 import { EngineModules, type Units } from './kept-module.ts';
-import { VM_OFFSET } from './linear-memory.ts';
+import { BLOCK_OFFSET, VM_OFFSET } from './linear-memory.ts';
 import { GuestMemory } from './memory.ts';
 
 /** Making and compiling the module takes as long as the TypeScript interpreter, cold, for about this many instructions. */
@@ -34,7 +34,7 @@ export function interpretingInWasm(isa: Isa, options: WasmTierOptions = {}): Isa
 
 function layoutOf({ vmBase, buffer }: GuestMemory): LoopLayout {
   const area = vmBase + VM_OFFSET.records;
-  return { registers: vmBase + VM_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags, area, areaBytes: buffer.byteLength - area };
+  return { registers: BLOCK_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags, area, areaBytes: buffer.byteLength - area };
 }
 
 function nameOf(layout: LoopLayout): string {

@@ -2,16 +2,20 @@
  * What an instruction-set module sees of the machine: guest memory as biased views, page flags, and one register block.
  * The engine owns and allocates both; an ISA only defines the meaning of the bytes in the register block.
  *
- * Addresses: guest address A lies at byte A - BIAS of `buffer`. An access at A is allowed when A is below 2^32 and the page's flags say so;
- * upper address bits never alias. Byte order is little-endian, as every host that runs V8.
+ * Addresses: guest address A lies at byte A - BIAS of `buffer`, whose first page is the engine's. An access at A is allowed when A is below 2^32 and the page's
+ * flags say so; upper address bits never alias. Byte order is little-endian, as every host that runs V8.
  */
+import { limits } from '../core/index.ts';
 
-/** Guest address 0x10000 is byte 0 of the memory buffer, so that null pointers fall outside it in translated code. */
-export const BIAS = 0x10000;
+/**
+ * The guest's lowest page is the second one of the memory buffer, so that null pointers fall outside it in translated code. The first one is the engine's: instructions
+ * of the host reach the register block there with the fewest bytes.
+ */
+export const BIAS = limits.LOWEST_ADDRESS - limits.PAGE_BYTES;
 
 /**
  * One byte a page: rights, dirty mark, and "an executor has cached this page's code". Index: address >>> 12. The upper bits are made from these for
- * translated code: `wide`, the page and the next are readable; `ready`, readable and a store is fast (never the page at BIAS: an address in it may come from a
+ * translated code: `wide`, the page and the next are readable; `ready`, readable and a store is fast (never the guest's lowest page: an address in it may come from a
  * base below it); `relied`, code relies on the page being readable.
  */
 export const PAGE_FLAG = { read: 1, write: 2, execute: 4, dirty: 8, code: 16, wide: 32, ready: 64, relied: 128 } as const;

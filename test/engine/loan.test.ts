@@ -3,14 +3,15 @@
  * pages that is made while they are written to.
  */
 import { expect, it } from 'vitest';
+import { limits } from '../../src/core/index.ts';
 import { GuestMemory, Lender, type Loan } from '../../src/engine/index.ts';
-import { BIAS, PAGE_FLAG } from '../../src/isa/index.ts';
+import { PAGE_FLAG } from '../../src/isa/index.ts';
 import { DirtyCopy } from '../../src/session/dirty-copy.ts';
 import { generator } from '../txn/support.ts';
 
 const PAGE = 4096;
 const PAGES = 40;
-const FIRST = BIAS / PAGE;
+const FIRST = limits.LOWEST_ADDRESS / PAGE;
 const LIMIT = (FIRST + PAGES) * PAGE;
 /** Of the short ones each finds one way less to tell of a write, when that is taken out. */
 const SEEDS = process.env['STILLPOINT_SLOW'] === '1' ? Array.from({ length: 1000 }, (_, index) => index + 1) : [1, 2, 13];

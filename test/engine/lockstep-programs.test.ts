@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ChannelSet } from '../../src/channel/index.ts';
-import { seedFromNumber } from '../../src/core/index.ts';
+import { limits, seedFromNumber } from '../../src/core/index.ts';
 import { createNodeDigests } from '../../src/core/live/digest.ts';
 import { interpretingInWasm, translating } from '../../src/engine/index.ts';
 import { enableWasmFeatures } from '../../src/engine/live/v8-flags.ts';
-import { riscv64, type Isa } from '../../src/isa/index.ts';
+import { BIAS, riscv64, type Isa } from '../../src/isa/index.ts';
 import type { ChannelSpec } from '../../src/manifest/index.ts';
 import { Guest, type GuestStop } from '../../src/posix/index.ts';
 import { buildProgram, listPrograms } from '../guests/build.ts';
@@ -37,7 +37,7 @@ function boot(isa: Isa, program: Uint8Array): { readonly guest: Guest; readonly 
 function describeGuest(guest: Guest, stop: GuestStop, withMemory: boolean): string {
   const processes = guest.kernel.processes.map(({ cpu }) => {
     const { memory } = cpu;
-    const hash = withMemory ? createHash('sha1').update(memory.u8.subarray(0, memory.limit - 0x10000)).digest('hex') : '';
+    const hash = withMemory ? createHash('sha1').update(memory.u8.subarray(limits.LOWEST_ADDRESS - BIAS, memory.limit - BIAS)).digest('hex') : '';
     return `${Buffer.from(cpu.save()).toString('hex')} ${hash}`;
   });
   return `${stop.kind} ${guest.retired} ${processes.join('\n')}`;

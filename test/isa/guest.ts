@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Cpu, GuestMemory } from '../../src/engine/index.ts';
-import { PAGE_FLAG, riscv64, type Stop } from '../../src/isa/index.ts';
+import { BIAS, PAGE_FLAG, riscv64, type Stop } from '../../src/isa/index.ts';
 
 export const CODE = 0x20000;
 export const DATA = 0x40000;
@@ -68,6 +68,6 @@ export class Guest {
 
   /** Everything that a stop must leave alone, comparable with toEqual: the register block and the data pages. */
   picture(): { readonly registers: Uint8Array; readonly data: Uint8Array } {
-    return { registers: this.cpu.save(), data: this.memory.u8.slice(DATA - 0x10000, DATA - 0x10000 + 8192) };
+    return { registers: this.cpu.save(), data: this.memory.u8.slice(DATA - BIAS, DATA - BIAS + 8192) };
   }
 }

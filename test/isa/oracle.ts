@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Cpu, GuestMemory } from '../../src/engine/index.ts';
-import { CONTROL, PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
+import { BIAS, CONTROL, PAGE_FLAG, riscv64, STOP } from '../../src/isa/index.ts';
 
 /** Guest address of the scratch bytes; cases put it (plus an offset) into a register for loads and stores. */
 export const SCRATCH = 0x8000000n;
@@ -98,7 +98,7 @@ export class Oracle {
     memory.setRights(Number(SCRATCH) >>> 12, 2, PAGE_FLAG.read | PAGE_FLAG.write);
     const cpu = new Cpu(riscv64, memory);
     const outcomes = new BigUint64Array(cases.length * OUTCOME_WORDS);
-    const scratch = new BigUint64Array(memory.buffer, Number(SCRATCH) - 0x10000, 4);
+    const scratch = new BigUint64Array(memory.buffer, Number(SCRATCH) - BIAS, 4);
     cases.forEach((one, index) => {
       const words = caseWords(one);
       load(cpu, words);
