@@ -24,7 +24,7 @@ const output = { dir: 'dist/bin', minify: true, comments: { legal: true, annotat
 
 export default [
   {
-    ...common, input: { library: 'dist/src/index.js', 'capture-worker': 'dist/src/session/capture-worker.js', 'collect-worker': 'dist/src/session/collect-worker.js', 'commit-child': 'dist/src/store/live/commit-child.js', 'commit-worker': 'dist/src/session/commit-worker.js', 'hash-worker': 'dist/src/session/hash-worker.js', 'hold-worker': 'dist/src/session/hold-worker.js', 'replica-worker': 'dist/src/machine/replica-worker.js' },
+    ...common, input: { library: 'dist/src/index.js', 'capture-worker': 'dist/src/session/capture-worker.js', 'collect-worker': 'dist/src/session/collect-worker.js', 'commit-child': 'dist/src/store/live/commit-child.js', 'commit-worker': 'dist/src/session/commit-worker.js', 'hash-worker': 'dist/src/session/hash-worker.js', 'hold-worker': 'dist/src/session/hold-worker.js', 'open-child': 'dist/src/store/live/open-child.js', 'replica-worker': 'dist/src/machine/replica-worker.js' },
     output: { ...output, format: 'esm', entryFileNames: '[name].js' },
   },
   { ...common, input: { stillpoint: 'dist/cli/launch.js' }, output: { ...output, format: 'esm', entryFileNames: '[name].js', postBanner: launcher } },

@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { assert, StillpointError } from '../core/index.ts';
 import type { MachineState, Root, SnapshotWriter } from '../snapshot/index.ts';
 import type { Store, StoreBatch } from '../store/index.ts';
-import type { LmdbStore } from '../store/live/lmdb-store.ts';
+import type { LmdbStore, StorePlace } from '../store/live/lmdb-store.ts';
 import type { RunWriter, StoreContext } from '../txn/index.ts';
 import type { WorkerAnswer, WorkerRequest, WorkerSetup } from './capture-worker.ts';
 import { CapturesInPlace, type Captures, type PendingCapture, type SealedCapture } from './captures.ts';
@@ -100,7 +100,7 @@ export class BesideStore implements Store, Captures {
   /** Undefined: captures happen in place. */
   readonly #file: URL | undefined;
   #beside: Beside | undefined;
-  #setup: Omit<WorkerSetup, 'directory' | 'root'> | undefined;
+  #setup: Omit<WorkerSetup, 'place' | 'root'> | undefined;
   #root: Root | undefined;
   #inPlace: CapturesInPlace | undefined;
 
@@ -110,8 +110,8 @@ export class BesideStore implements Store, Captures {
     this.#file = existsSync(fileURLToPath(file)) ? file : undefined;
   }
 
-  get directory(): string {
-    return this.#inner.directory;
+  get place(): StorePlace {
+    return this.#inner.place;
   }
 
   get: Store['get'] = (table, key) => this.#inner.get(table, key);
@@ -137,7 +137,7 @@ export class BesideStore implements Store, Captures {
   }
 
   /** What captures need to know of the run. `snapshots` is where the session stands; `root` what it was restored from. */
-  prepare(setup: Omit<WorkerSetup, 'directory' | 'root'>, { snapshots, root }: { readonly snapshots: SnapshotWriter; readonly root: Root | undefined }): Captures {
+  prepare(setup: Omit<WorkerSetup, 'place' | 'root'>, { snapshots, root }: { readonly snapshots: SnapshotWriter; readonly root: Root | undefined }): Captures {
     this.#setup = setup;
     this.#root = root;
     this.#inPlace = new CapturesInPlace(snapshots);
@@ -150,7 +150,7 @@ export class BesideStore implements Store, Captures {
 
   async begin(state: MachineState): Promise<PendingCapture> {
     assert(this.#setup !== undefined && this.#inPlace !== undefined && this.#file !== undefined, 'a session prepares its captures');
-    this.#beside ??= new Beside({ ...this.#setup, directory: this.#inner.directory, root: this.#root }, this.#file);
+    this.#beside ??= new Beside({ ...this.#setup, place: this.#inner.place, root: this.#root }, this.#file);
     const beside = this.#beside;
     const id = beside.thread.nextId();
     const copy = new DirtyCopy(state, (length) => beside.memory(length));

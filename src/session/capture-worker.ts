@@ -13,14 +13,14 @@ import { assert } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { SnapshotWriter, type Capture, type MachineState, type PageObject, type Root } from '../snapshot/index.ts';
 import type { StoreBatch } from '../store/index.ts';
-import { openLmdbStore } from '../store/live/lmdb-store.ts';
+import { openLmdbStore, type StorePlace } from '../store/live/lmdb-store.ts';
 import { leaseDelete, leasePut, type Owner } from '../txn/index.ts';
 import type { RunId } from '../journal/index.ts';
 import type { CopiedObject } from './dirty-copy.ts';
 import { PacksAhead } from './packs-ahead.ts';
 import { failedOf, type Failed } from './thread.ts';
 
-export interface WorkerSetup { readonly directory: string; readonly run: RunId; readonly owner: Owner; readonly root: Root | undefined }
+export interface WorkerSetup { readonly place: StorePlace; readonly run: RunId; readonly owner: Owner; readonly root: Root | undefined }
 export type WorkerRequest =
   | { readonly kind: 'capture'; readonly id: number; readonly sections: ReadonlyMap<string, Uint8Array>; readonly objects: readonly CopiedObject[]; readonly pages: Uint8Array }
   /** The same state once more. */
@@ -39,10 +39,10 @@ const PAGE_BYTES = 4096;
 
 interface Sealed { readonly buffer: ArrayBufferLike; readonly state: MachineState; readonly capture: Capture }
 
-const { directory, run, owner, root } = workerData as WorkerSetup; // Given by BesideStore.
+const { place, run, owner, root } = workerData as WorkerSetup; // Given by BesideStore.
 const port = parentPort!; // This file is only loaded as a worker.
 const digests = await createNodeDigests();
-const store = await openLmdbStore({ directory, mode: 'existing', isChecked: true });
+const store = await openLmdbStore({ ...place, mode: 'existing', isChecked: true });
 const context = { store, digests };
 const snapshots = new SnapshotWriter(store, digests);
 if (root !== undefined) snapshots.adopt(root);

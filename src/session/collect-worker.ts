@@ -6,20 +6,20 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { StillpointError } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
-import { openLmdbStore } from '../store/live/lmdb-store.ts';
+import { openLmdbStore, type StorePlace } from '../store/live/lmdb-store.ts';
 import { failedOf, type Failed } from './thread.ts';
 import { collectNow } from './tidy.ts';
 
 /** `flag`: one 32-bit word; 1: give up. */
-export interface CollectSetup { readonly directory: string; readonly flag: SharedArrayBuffer }
+export interface CollectSetup { readonly place: StorePlace; readonly flag: SharedArrayBuffer }
 export interface CollectRequest { readonly kind: 'collect'; readonly id: number }
 export type CollectAnswer = { readonly kind: 'collected'; readonly id: number } | Failed;
 
-const { directory, flag } = workerData as CollectSetup; // Given by HistoryKeeper.
+const { place, flag } = workerData as CollectSetup; // Given by HistoryKeeper.
 const port = parentPort!; // This file is only loaded as a worker.
 const word = new Int32Array(flag);
 const digests = await createNodeDigests();
-const store = await openLmdbStore({ directory, mode: 'existing', isChecked: true });
+const store = await openLmdbStore({ ...place, mode: 'existing', isChecked: true });
 
 port.on('message', ({ id }: CollectRequest) => void collect(id));
 

@@ -7,11 +7,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { BlobHash } from '../core/index.ts';
 import { blobKey } from '../journal/index.ts';
 import type { StorePut } from '../store/index.ts';
-import { openLmdbStore } from '../store/live/lmdb-store.ts';
+import { openLmdbStore, type StorePlace } from '../store/live/lmdb-store.ts';
 import { unpackBatch, type Parcel } from './parcel.ts';
 import { failedOf, type Failed } from './thread.ts';
 
-export interface CommitSetup { readonly directory: string }
+export interface CommitSetup { readonly place: StorePlace }
 /** Inputs one behind the other in `memory`. */
 export interface HashedMemory { readonly memory: ArrayBuffer; readonly lengths: readonly number[]; readonly hashes: readonly BlobHash[] }
 export type CommitRequest =
@@ -25,9 +25,9 @@ export type CommitAnswer =
   | { readonly kind: 'finished'; readonly id: number }
   | Failed;
 
-const { directory } = workerData as CommitSetup; // Given by CommitsBeside.
+const { place } = workerData as CommitSetup; // Given by CommitsBeside.
 const port = parentPort!; // This file is only loaded as a worker.
-const store = await openLmdbStore({ directory, mode: 'existing', isChecked: true });
+const store = await openLmdbStore({ ...place, mode: 'existing', isChecked: true });
 
 port.on('message', (request: CommitRequest) => {
   const { id } = request;

@@ -128,7 +128,7 @@ export class CommitsBeside implements Store {
     if (this.#directory === undefined || this.#threads !== undefined) return;
     for (const { table, value } of puts) if (table === 'frames' || table === 'blobs') this.#bytesInPlace += value.length;
     if (this.#bytesInPlace < START_BYTES) return;
-    const setup: CommitSetup = { directory: this.#inner.directory };
+    const setup: CommitSetup = { place: this.#inner.place };
     this.#threads = {
       commits: new Thread(new URL(COMMIT_WORKER, this.#directory), { setup, name: 'makes commits', takes: (answer) => answer.kind === 'ready' && (this.#isReady = true) }),
       hashes: new Thread(new URL(HASH_WORKER, this.#directory), { setup: undefined, name: 'hashes inputs', takes: () => false }),

@@ -120,8 +120,8 @@ export class HistoryKeeper {
   }
 
   async #collectBeside(): Promise<void> {
-    const { directory } = this.#context.store as BesideStore; // #isInPlace looked.
-    this.#thread ??= new Thread(this.#file, { setup: { directory, flag: this.#flag.buffer } satisfies CollectSetup, name: 'tidies the store', takes: () => false });
+    const { place } = this.#context.store as BesideStore; // #isInPlace looked.
+    this.#thread ??= new Thread(this.#file, { setup: { place, flag: this.#flag.buffer } satisfies CollectSetup, name: 'tidies the store', takes: () => false });
     await this.#thread.ask({ kind: 'collect', id: this.#thread.nextId() });
   }
 }

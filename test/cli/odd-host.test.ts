@@ -54,6 +54,52 @@ it('no place for temporary files', () => {
   expect([complaint(seen), seen.status]).toEqual(['E_HOST_FILE', 125]);
 });
 
+const SHIM = `
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+static int lacks(const char *what, int fd) {
+  char link[64], path[512]; const char *env = getenv("LACKS");
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t n = readlink(link, path, sizeof path - 1); if (n < 0) return 0; path[n] = 0;
+  return env && !strcmp(env, what) && strstr(path, ".mdb");
+}
+void *mmap(void *a, size_t n, int p, int f, int fd, off_t o) {
+  if (fd >= 0 && (f & MAP_SHARED) && lacks("mappings", fd)) { errno = ENODEV; return MAP_FAILED; }
+  return ((void *(*)(void *, size_t, int, int, int, off_t))dlsym(RTLD_NEXT, "mmap"))(a, n, p, f, fd, o);
+}
+void *mmap64(void *a, size_t n, int p, int f, int fd, off_t o) { return mmap(a, n, p, f, fd, o); }
+int fcntl(int fd, int c, ...) {
+  va_list l; va_start(l, c); long x = va_arg(l, long); va_end(l);
+  if ((c == F_SETLK || c == F_SETLKW || c == F_GETLK) && lacks("locks", fd)) { errno = ENOLCK; return -1; }
+  return ((int (*)(int, int, ...))dlsym(RTLD_NEXT, "fcntl"))(fd, c, x);
+}
+int fcntl64(int fd, int c, ...) { va_list l; va_start(l, c); long x = va_arg(l, long); va_end(l); return fcntl(fd, c, x); }
+int link(const char *a, const char *b) {
+  if (getenv("LACKS") && !strcmp(getenv("LACKS"), "hard links")) { errno = EPERM; return -1; }
+  return ((int (*)(const char *, const char *))dlsym(RTLD_NEXT, "link"))(a, b);
+}
+int statfs(const char *p, struct statfs *b) { int x = ((int (*)(const char *, struct statfs *))dlsym(RTLD_NEXT, "statfs"))(p, b); b->f_type = 0x65735546; return x; }
+int statfs64(const char *p, struct statfs64 *b) { int x = ((int (*)(const char *, struct statfs64 *))dlsym(RTLD_NEXT, "statfs64"))(p, b); b->f_type = 0x65735546; return x; }`;
+
+it.each([['mappings', 'ls', /no shared mappings or no locks/], ['locks', 'run', /no shared mappings or no locks/], ['hard links', 'run', /no hard links/]])('a store on a file system (as FUSE has it) that lacks %s', (what, verb, says) => {
+  const shim = bench.path('shim.so');
+  if (!existsSync(shim)) execFileSync('gcc', ['-shared', '-fPIC', '-x', 'c', '-', '-o', shim, '-ldl'], { input: SHIM });
+  const seen = bench.stillpoint(verb === 'run' ? ['run', '--store', bench.path('fresh'), hello] : [verb], '', { LD_PRELOAD: shim, LACKS: what });
+  expect([complaint(seen), seen.status]).toEqual(['E_STORE_OPEN', 125]);
+  expect(seen.stderr).toMatch(says);
+  expect(seen.stderr).not.toMatch(/new-[0-9a-f]{16}:/);
+  expect(existsSync(bench.path('fresh'))).toBe(false);
+});
+
 it('too little address space', () => {
   const seen = shell(`ulimit -v 5000000; stillpoint run --ephemeral ${hello}`);
   expect([complaint(seen), seen.status]).toEqual(['E_HOST_MEMORY', 125]);

@@ -1,7 +1,7 @@
 /** LMDB's environment among others who open and close it: locks that ended with a close, a file that others make grow, a lock file that is none, modes in one process. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -127,6 +127,31 @@ it('who has a store open for reading only writes nothing, and lets nobody else i
   await writer.close();
   await (await existing(directory)).close();
   await beside.close();
+});
+
+it('a store that is deleted while it is in use takes no commits', async () => {
+  const directory = await fresh();
+  const store = await existing(directory);
+  rmSync(directory, { recursive: true });
+  await expect(store.commit({ puts: [PUT] })).rejects.toMatchObject({ code: 'E_STORE_WRITE', message: expect.stringContaining('was deleted while it was in use') as string });
+  await store.close();
+});
+
+it('a store that is moved takes commits where it is, and a thread that opens it later gets no other one in its place', async () => {
+  const directory = await fresh();
+  const store = await existing(directory);
+  const again = (): Promise<LmdbStore> => openLmdbStore({ ...store.place, mode: 'existing', isChecked: true });
+  await (await again()).close();
+  renameSync(directory, `${directory}-moved`);
+  const moved = { code: 'E_STORE_OPEN', message: expect.stringContaining('moved, deleted or replaced') as string };
+  await expect(again()).rejects.toMatchObject(moved);
+  await (await openLmdbStore({ directory, mode: 'create' })).close();
+  await expect(again()).rejects.toMatchObject(moved);
+  expect(await store.commit({ puts: [PUT] })).toBe('done');
+  await store.close();
+  const found = await existing(`${directory}-moved`);
+  expect(found.has('runs', PUT.key)).toBe(true);
+  await found.close();
 });
 
 it('who would write waits for another thread that reads, and says so in the end', async () => {

@@ -14,7 +14,7 @@ import { key } from './conformance.ts';
 const base = mkdtempSync(join(tmpdir(), 'stillpoint-turn-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 const CHILD = await compileFor('test/store/child.ts', join(base, 'compiled'));
-const SHORT = { stoppedMs: 40, idleMs: 60_000, turnsMs: 1000 };
+const SHORT = { stoppedMs: 40, idleMs: 60_000, turnsMs: 20 };
 const LONG = { ...SHORT, stoppedMs: 60_000 };
 const PUT = { table: 'runs', key: key('a'), value: Uint8Array.of(1) } as const;
 let count = 0;

@@ -13,7 +13,7 @@
  * The lock file itself is never opened here: to close it again would end LMDB's locks of this process. Its bytes are reached where LMDB has mapped them.
  * Facts of LMDB's lock file: magic u32 at 0, counter u64 at 8, little-endian. What this does NOT do: lock.
  */
-import { closeSync, openSync, readFileSync, readSync, realpathSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, realpathSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DATA_FILE, headersOf, LMDB_MAGIC, LOCK_FILE, TRANSACTION_OFFSET } from './lmdb-files.ts';
 import { LOCK_STATE_BYTES, LOCK_STATE_OFFSET } from './lmdb-turn.ts';
@@ -26,6 +26,7 @@ const COUNTER_OFFSET = 8;
 const NUMBER_BYTES = 8;
 
 export class TransactionCounter {
+  readonly #path: string;
   readonly #data: number;
   readonly #pageBytes: number;
   /** Undefined: this process has no part in the counter (it may not write the lock file), or cannot reach it. */
@@ -35,7 +36,7 @@ export class TransactionCounter {
 
   /** Of a directory whose environment this process has open. */
   constructor(directory: string) {
-    const path = join(directory, DATA_FILE);
+    const path = this.#path = join(directory, DATA_FILE);
     this.#data = openSync(path, 'r');
     try {
       this.#pageBytes = headersOf(this.#data, path)[0].pageBytes;
@@ -51,6 +52,11 @@ export class TransactionCounter {
     this.#isClosed = true;
     closeSync(this.#data);
     if (this.#shared !== undefined) closeSync(this.#shared.memory);
+  }
+
+  /** Whether the data file has lost its name. */
+  get isFileDeleted(): boolean {
+    return fstatSync(this.#data).nlink === 0 && !existsSync(this.#path); // Some file systems count no links.
   }
 
   /** Number of the newest transaction in the data file. */

@@ -3,7 +3,7 @@
  * Invariant: a directory is either not a store or a whole one: it is built aside and linked into place. What this does NOT do: look at what is there (lmdb-files.ts, lmdb-store.ts).
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { assert } from '../../core/index.ts';
 import { makeDirectories } from '../../core/live/directories.ts';
@@ -11,7 +11,7 @@ import { encodeStoreMeta, META_KEY, STORE_ID_BYTES, STORE_VERSION } from '../for
 import { TABLES } from '../store.ts';
 import { Environment } from './lmdb-environment.ts';
 import { engineError } from './lmdb-errors.ts';
-import { buildName, DATA_FILE, isErrno, prepareLockFile, syncDirectory } from './lmdb-files.ts';
+import { buildName, DATA_FILE, isErrno, linkInto, prepareLockFile, syncDirectory } from './lmdb-files.ts';
 import { mustHaveRoom } from './lmdb-reserve.ts';
 
 /** Throws E_STORE_OPEN, E_DISK_FULL; then nothing is left. */
@@ -26,7 +26,7 @@ export async function createStore(directory: string, found: 'absent' | 'empty'):
     await buildStore(build);
     chmodSync(join(build, DATA_FILE), 0o600);
     try {
-      linkSync(join(build, DATA_FILE), join(directory, DATA_FILE));
+      linkInto(join(build, DATA_FILE), join(directory, DATA_FILE));
     } catch (cause) {
       if (!isErrno(cause, 'EEXIST')) throw cause; // Another process made the store meanwhile: theirs is as good.
     }

@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { openAsClass, type Database, type RootDatabase, type TransactionFlags } from 'lmdb';
 import { StillpointError } from '../../core/index.ts';
+import { mustCarryDatabase } from './lmdb-carrier.ts';
 import { isMapped, TransactionCounter } from './lmdb-counter.ts';
-import { engineError, ERRNO, numericCode } from './lmdb-errors.ts';
+import { engineError, ERRNO, numericCode, orStoreError } from './lmdb-errors.ts';
 import { DATA_FILE, LOCK_FILE } from './lmdb-files.ts';
 import { lockStateBefore, mustHaveSoundLocks } from './lmdb-locks.ts';
 import { awaitTurn, isHeldByStopped, PATIENCE, whenTurn, type Patience } from './lmdb-turn.ts';
@@ -58,7 +59,8 @@ export class Environment {
   readonly directory: string;
   readonly #root: Root;
   readonly #counter: TransactionCounter;
-  readonly #file: string;
+  /** The data file, as fileOf() has it. */
+  readonly file: string;
   readonly #isReadOnly: boolean;
   readonly #patience: Patience;
   /** A write is under way, or a read that begins is looked at. */
@@ -71,18 +73,19 @@ export class Environment {
     this.directory = directory;
     this.#patience = patience;
     this.#root = root;
-    this.#file = fileOf(directory);
+    this.file = fileOf(directory);
     this.#isReadOnly = isReadOnly;
     this.#counter = new TransactionCounter(directory);
     this.#counter.raise();
     this.#keepUpWith(root);
-    const others = opened.get(this.#file);
-    if (others === undefined) opened.set(this.#file, { isReadOnly, count: 1 });
+    const others = opened.get(this.file);
+    if (others === undefined) opened.set(this.file, { isReadOnly, count: 1 });
     else others.count++;
   }
 
   /** Throws StillpointError. */
   static async open(directory: string, isReadOnly: boolean, patience: Patience = PATIENCE): Promise<Environment> {
+    if (!isOpenInProcess(directory)) orStoreError(directory, () => mustCarryDatabase(directory, isReadOnly));
     for (let attempt = 1; ; attempt++) {
       try {
         return await Environment.#openOnce(directory, isReadOnly, patience);
@@ -135,6 +138,7 @@ export class Environment {
   transact<Answer>(work: () => Answer, flags: TransactionFlags = LMDB_SYNCS): Answer {
     if (this.#isReadOnly) throw new StillpointError('E_STORE_WRITE', `${this.directory} is open for reading only`);
     for (let attempt = 1; ; attempt++) {
+      if (this.#counter.isFileDeleted) throw new StillpointError('E_STORE_WRITE', `${this.directory}: the store was deleted while it was in use; what was in it is gone`);
       awaitTurn(this.directory, this.#lockState, this.#patience);
       this.#isBusy = true;
       try {
@@ -171,7 +175,7 @@ export class Environment {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#counter.close();
-    if (--opened.get(this.#file)!.count === 0) opened.delete(this.#file); // It is there from the constructor on.
+    if (--opened.get(this.file)!.count === 0) opened.delete(this.file); // It is there from the constructor on.
   }
 
   readonly #lockState = (): Buffer | undefined => this.#counter.lockState();
@@ -242,8 +246,12 @@ function isOpenInThread(directory: string): boolean {
   return !opened.has(fileOf(directory)) && isMapped(join(realpathSync(directory), LOCK_FILE));
 }
 
-/** Empty: there is none yet. */
-function fileOf(directory: string): string {
+function isOpenInProcess(directory: string): boolean {
+  return opened.has(fileOf(directory)) || isMapped(join(realpathSync(directory), LOCK_FILE));
+}
+
+/** A directory's data file, by device and number. Empty: there is none yet. */
+export function fileOf(directory: string): string {
   const facts = statSync(join(directory, DATA_FILE), { bigint: true, throwIfNoEntry: false });
   return facts === undefined ? '' : `${facts.dev} ${facts.ino}`;
 }

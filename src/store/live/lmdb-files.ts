@@ -219,11 +219,21 @@ export function prepareLockFile(directory: string): void {
     } finally {
       closeSync(file);
     }
-    linkSync(aside, path);
+    linkInto(aside, path);
   } catch (cause) {
     if (!isErrno(cause, 'EEXIST')) throw fileError(cause, 'E_STORE_OPEN', `${path} cannot be made`);
   } finally {
     rmSync(aside, { force: true });
+  }
+}
+
+/** Gives a file a second name that nothing has yet. Throws EEXIST, E_STORE_OPEN. */
+export function linkInto(aside: string, path: string): void {
+  try {
+    linkSync(aside, path);
+  } catch (cause) {
+    if (!isErrno(cause, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) throw cause;
+    throw new StillpointError('E_STORE_OPEN', `${path}: the file system there knows no hard links, which a store needs to come to be; make it on another one (--store)`, { cause });
   }
 }
 

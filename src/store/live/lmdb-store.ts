@@ -16,7 +16,7 @@ import { KEY_BYTES_MAX, META_KEY } from '../format.ts';
 import { TABLES, type Store, type StoreBatch, type StorePut, type Table } from '../store.ts';
 import { checkPages, troubleError, type PageCheck } from './lmdb-check.ts';
 import { createStore } from './lmdb-create.ts';
-import { Environment, LMDB_SYNCS, NOBODY_SYNCS, type Cells } from './lmdb-environment.ts';
+import { Environment, fileOf, LMDB_SYNCS, NOBODY_SYNCS, type Cells } from './lmdb-environment.ts';
 import { commitApart, hasRoom } from './lmdb-apart.ts';
 import { engineError, noSpace, numericCode, orStoreError } from './lmdb-errors.ts';
 import { checkDataFile, DATA_FILE, extendDataFile, inspectDirectory, prepareLockFile } from './lmdb-files.ts';
@@ -44,6 +44,8 @@ export interface LmdbStoreOptions {
   readonly isChecked?: boolean | undefined;
   /** It is the process that makes commits for others (commit-child.ts): it makes them itself. */
   readonly isApart?: boolean | undefined;
+  /** The data file that it must be, as LmdbStore.place has it: who opens a store beside another thread must not get another one. */
+  readonly file?: string | undefined;
   /** How long a commit waits for one of another process that gets no further. */
   readonly patience?: Patience | undefined;
 }
@@ -52,8 +54,9 @@ export interface LmdbStoreOptions {
  * Opens a store. Throws E_STORE_OPEN (absent, no permission), E_STORE_FOREIGN (something else is there), E_STORE_VERSION (newer),
  * E_STORE_CORRUPT (damaged), E_DISK_FULL. A failure leaves nothing behind.
  */
-export async function openLmdbStore({ directory: path, mode, isChecked = false, isApart = false, patience }: LmdbStoreOptions): Promise<LmdbStore> {
+export async function openLmdbStore({ directory: path, mode, isChecked = false, isApart = false, file, patience }: LmdbStoreOptions): Promise<LmdbStore> {
   const directory = resolve(path);
+  if (file !== undefined && orStoreError(directory, () => fileOf(directory)) !== file) throw new StillpointError('E_STORE_OPEN', `${directory}: the store was moved, deleted or replaced while it was in use; nothing more was written; where it is now, its runs can be resumed`);
   const found = inspectDirectory(directory);
   if (found !== 'data') {
     if (mode !== 'create') throw new StillpointError('E_STORE_OPEN', `${directory}: there is no store here`);
@@ -144,8 +147,12 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolea
   return Buffer.compare(a, b) === 0; // Lists of locations have a megabyte.
 }
 
+/** Where a store is and which file it is: what another thread of this process opens it by. */
+export interface StorePlace { readonly directory: string; readonly file: string }
+
 export class LmdbStore implements Store {
   readonly directory: string;
+  readonly place: StorePlace;
   readonly #environment: Environment;
   readonly #tables: Tables;
   readonly #seals: Seals | undefined;
@@ -157,6 +164,7 @@ export class LmdbStore implements Store {
   /** Use openLmdbStore(). Commits again what a power cut left unfinished. */
   constructor(environment: Environment, parts: { readonly tables: Tables; readonly seals: Seals | undefined; readonly isApart: boolean }) {
     this.directory = environment.directory;
+    this.place = { directory: environment.directory, file: environment.file };
     this.#isApart = parts.isApart;
     this.#environment = environment;
     this.#tables = parts.tables;

@@ -3,7 +3,7 @@
  * frozen container) in the middle of a commit keeps the lock.
  *
  *   lock free, or its holder dead       LMDB takes it at once
- *   held, by one after the other        waited for with LMDB, after a second: many take turns
+ *   held, by one after the other        waited for with LMDB, soon: many take turns, and who is woken is sooner there than who looks
  *   held, the holder is stopped         looked at again and again; after some seconds E_STORE_BUSY names it
  *   held, nothing happens               the same after a minute: a holder that this process cannot see (another container's) may be stopped as well
  *
@@ -21,10 +21,10 @@ const HOLDER_MASK = 0x3fff_ffff;
 
 /** How long is waited for who is stopped, for who gets no further, and, before LMDB does that, for others that take turns. */
 export interface Patience { readonly stoppedMs: number; readonly idleMs: number; readonly turnsMs: number }
-export const PATIENCE: Patience = { stoppedMs: 10_000, idleMs: 60_000, turnsMs: 1000 };
+export const PATIENCE: Patience = { stoppedMs: 10_000, idleMs: 60_000, turnsMs: 20 };
 /** A commit takes a few milliseconds; whether its maker is stopped is looked at after so long. */
 const LOOK_MS = 20;
-const PAUSE_MS_MAX = 5;
+const PAUSE_MS_MAX = 2;
 
 /** The lock file's bytes from LOCK_STATE_OFFSET on; undefined: they cannot be reached. */
 export type ReadLock = () => Buffer | undefined;
