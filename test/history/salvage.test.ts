@@ -224,6 +224,42 @@ describe(`a broken database (STILLPOINT_SEED=${SEED})`, () => {
     expect((await repaired((copy) => void copy.fill(0, 0, 2 * PAGE))).runs).toEqual(runs);
   });
 
+  describe('both headers gone, and a younger table of tables that somebody forged', () => {
+    /** Puts one of the same form where nothing lies; `change` gets it, each table's record by its offset. */
+    const forged = (change: (leaf: Buffer, tables: readonly number[], page: number) => void) => (copy: Buffer): Buffer => {
+      const page = copy.length / PAGE;
+      const leaf = Buffer.from(copy.subarray(tableLeaf(), tableLeaf() + PAGE));
+      leaf.writeBigUInt64LE(BigInt(page), 0);
+      leaf.writeBigUInt64LE(leaf.readBigUInt64LE(8) + 9n, 8);
+      const tables = Array.from({ length: leaf.readUInt16LE(20) / 2 }, (_, index) => 24 + leaf.readUInt16LE(24 + 2 * index)).map((node) => node + 8 + leaf.readUInt16LE(node + 6));
+      change(leaf, tables, page);
+      copy.fill(0, 0, 2 * PAGE);
+      return Buffer.concat([copy, leaf]);
+    };
+    const ROOT = 40;
+    const RECORD_BYTES = 48;
+    const SLOW_FORGERIES: readonly [string, Parameters<typeof forged>[0]][] = process.env['STILLPOINT_SLOW'] !== '1' ? [] : [
+      ['roots behind the end', (leaf, tables) => { for (const at of tables) leaf.writeBigUInt64LE(1n << 40n, at + ROOT); }],
+      ['depths and counts beyond all measure', (leaf, tables) => { for (const at of tables) leaf.fill(0xff, at + 6, at + ROOT); }],
+      ['flags of other kinds', (leaf, tables) => { for (const at of tables) leaf.writeUInt16LE(0x3c, at + 4); }],
+    ];
+    it.each<[string, Parameters<typeof forged>[0]]>([
+      ['all tables empty', (leaf, tables) => { for (const at of tables) leaf.fill(0, at + 6, at + ROOT).fill(0xff, at + ROOT, at + RECORD_BYTES); }],
+      ['all tables led to itself', (leaf, tables, page) => { for (const at of tables) leaf.writeBigUInt64LE(BigInt(page), at + ROOT); }],
+      ['tables exchanged', (leaf, tables) => {
+        const records = tables.map((at) => Buffer.from(leaf.subarray(at, at + RECORD_BYTES)));
+        for (const [index, at] of tables.entries()) records[(index + 1) % records.length]!.copy(leaf, at);
+      }],
+      ...SLOW_FORGERIES,
+    ])('%s: what people know of runs is what it was, with another copy', async (_, change) => {
+      const facts = await factsAt(original);
+      const { says, runs: left } = await repaired(forged(change), original);
+      expect(await factsAt(join(base, 'copy')), says).toEqual(facts);
+      const alone = await repaired(forged(change));
+      for (const id of idsOf(left)) expect(idsOf(alone.runs), alone.says).toContain(id);
+    });
+  });
+
   it.each(TABLES.filter((table) => table !== 'meta' && table !== 'packs' && table !== 'blobs'))('the root page of table %s: no run is lost', async (table) => {
     const { runs: left, says } = await repaired((copy) => void wipeRoot(copy, table));
     for (const id of idsOf(runs)) expect(idsOf(left), says).toContain(id); // One that was removed may be found again.

@@ -131,7 +131,8 @@ class Copier {
     try {
       const { states, troubles } = statesOf(file);
       // A state without a header counts when it is whole; with one, its holes are filled.
-      const state = troubles.length === 0 ? states[0] : states.find((header) => checkPages(directory, { header }).troubles.length === 0) ?? states[0];
+      const ours = states.filter((header) => header.freeRoot !== NO_PAGE || isOfStore(directory, { header, judge }));
+      const state = troubles.length === 0 ? states[0] : ours.find((header) => checkPages(directory, { header }).troubles.length === 0) ?? ours[0];
       const all = state === undefined ? troubles : [...troubles, ...this.#walk(directory, state)];
       this.#flush();
       const broken = state === undefined ? new Set(TABLES) : brokenTables(all);
@@ -195,6 +196,21 @@ class Copier {
     this.#waiting = new Set();
     this.#bytes = 0;
   }
+}
+
+/** Whether the tables of a state that no header tells of are a store's: its format is there, and no record whose sum is right stands in another's table. */
+function isOfStore(directory: string, { header, judge }: { readonly header: HeaderRecord; readonly judge: Judge }): boolean {
+  let [hasFormat, isMixed] = [false, false];
+  checkPages(directory, {
+    header,
+    onRecord: (table, key, value) => {
+      hasFormat ||= table === 'meta' && isFormat(key);
+      if (isMixed || !isTable(table)) return;
+      const own = judge(key.slice(), table === 'packs' ? expandPack(value.slice()) : value.slice());
+      isMixed = own !== undefined && own !== table;
+    },
+  });
+  return hasFormat && !isMixed;
 }
 
 const isFormat = (key: Uint8Array): boolean => new TextDecoder().decode(key) === FORMAT_KEY;

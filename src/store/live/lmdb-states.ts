@@ -22,6 +22,8 @@ const LAST_PAGE_OFFSET = 144;
 const TABLE = { depth: 6, branches: 8, leaves: 16, overflows: 24, entries: 32, root: 40, bytes: 48 } as const;
 /** Every store has it; the package ends names with a zero. */
 const OUR_TABLE = 'meta\0';
+/** Tables of tables that are taken for states where no header is left: the youngest may be somebody's who wrote it there. */
+const YOUNGEST_MAX = 3;
 /** No store has committed so often. */
 const TRANSACTION_MAX = 2n ** 52n;
 
@@ -33,7 +35,7 @@ export function statesOf(file: number): { readonly states: readonly HeaderRecord
   const states = read.filter((header) => header !== undefined).sort(youngestFirst);
   if (troubles.length === 0 && areOfNeighbours(read)) return { states, troubles };
   const before = states.length === 0 ? [undefined] : states.map(({ transaction }) => transaction);
-  const younger = before.flatMap((after) => withoutHeader(file, { pageBytes, after }) ?? []).filter((found) => states.every(({ mainRoot }) => mainRoot !== found.mainRoot));
+  const younger = before.flatMap((after) => withoutHeader(file, { pageBytes, after })).filter((found) => states.every(({ mainRoot }) => mainRoot !== found.mainRoot));
   return { states: [...states, ...younger].sort(youngestFirst), troubles };
 }
 
@@ -48,25 +50,25 @@ function areOfNeighbours([even, odd]: readonly (HeaderRecord | undefined)[]): bo
   return distance === 1n || distance === -1n;
 }
 
-/** The state of the youngest table of tables; of the transaction behind `after`, when that is known. */
-function withoutHeader(file: number, { pageBytes, after }: { readonly pageBytes: number; readonly after: bigint | undefined }): HeaderRecord | undefined {
+/** The states of the youngest tables of tables; of the transaction behind `after`, when that is known. */
+function withoutHeader(file: number, { pageBytes, after }: { readonly pageBytes: number; readonly after: bigint | undefined }): readonly HeaderRecord[] {
   const pages = Math.floor(fstatSync(file).size / pageBytes);
   const bytes = new Uint8Array(Math.max(READ_BYTES, pageBytes));
   const view = new DataView(bytes.buffer);
   const atOnce = Math.floor(bytes.length / pageBytes);
-  let found: { readonly page: number; readonly transaction: bigint; readonly entries: number } | undefined;
+  let found: { readonly page: number; readonly transaction: bigint; readonly entries: number }[] = [];
   for (let first = 0; first < pages; first += atOnce) {
     const length = readSync(file, bytes, 0, Math.min(atOnce, pages - first) * pageBytes, first * pageBytes);
     for (let at = 0; at + pageBytes <= length; at += pageBytes) {
       if (view.getUint16(at + FLAGS_OFFSET, true) !== PAGE_FLAGS.leaf) continue;
       const transaction = view.getBigUint64(at + PAGE_TRANSACTION_OFFSET, true);
-      if (transaction >= TRANSACTION_MAX || (after !== undefined && transaction !== after + 1n) || transaction <= (found?.transaction ?? -1n)) continue;
+      if (transaction >= TRANSACTION_MAX || (after !== undefined && transaction !== after + 1n) || (found.length === YOUNGEST_MAX && transaction <= found.at(-1)!.transaction)) continue;
       const page = first + at / pageBytes;
       const entries = tablesIn(bytes.subarray(at, at + pageBytes), page, Number(transaction));
-      if (entries > 0) found = { page, transaction, entries };
+      if (entries > 0) found = [...found, { page, transaction, entries }].sort((a, b) => Number(b.transaction - a.transaction)).slice(0, YOUNGEST_MAX);
     }
   }
-  return found === undefined ? undefined : headerFor(found, { pageBytes, lastPage: pages - 1 });
+  return found.map((each) => headerFor(each, { pageBytes, lastPage: pages - 1 }));
 }
 
 /** How many tables a leaf has, when it is the table of tables. */
