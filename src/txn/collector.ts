@@ -12,15 +12,18 @@
  * What this does NOT do: choose which checkpoints stay (retention.ts), look at bytes of pages (fsck).
  */
 import { StillpointError, type BlobHash } from '../core/index.ts';
-import { hexOfBytes, JournalReader, type GenesisFrame, type JournalTail, type RunId } from '../journal/index.ts';
+import { entryRange, hexOfBytes, JournalReader, type GenesisFrame, type JournalTail, type RunId } from '../journal/index.ts';
 import { HashSet, inPieces, scanSnapshots, sweepSnapshots, walkSnapshot, type Reached, type SweepGuard } from '../snapshot/index.ts';
 import { ALL_KEYS, type Store, type StoreDelete, type StoreExpectation, type Table } from '../store/index.ts';
 import { answersWithoutRun, runOfAnswer } from './answers.ts';
+import { idsWithoutRecord } from './found-run.ts';
 import { deadImageSources, listImages } from './image-records.ts';
 import { liveLeases } from './leases.ts';
 import type { IsAlive, StoreContext } from './ownership.ts';
 import { REFERENCES_KEY } from './references.ts';
-import { listCheckpoints, readStoredRun, runNames } from './runs.ts';
+import { rightPlace, type MisplacedTable } from './right-place.ts';
+import type { RunRecord } from './run-record.ts';
+import { knowsAllNames, listCheckpoints, listRuns, readStoredRun, runNames } from './runs.ts';
 
 export interface CollectOptions {
   readonly isAlive: IsAlive;
@@ -39,13 +42,13 @@ const WAITS_MAX = 2000;
 const RUN_ID_BYTES = 16;
 const HASH_BYTES = 32;
 
-/** Deletes everything that no run needs. Call it as the collector (leases.ts). Throws what a damaged run throws, E_STORE_BUSY. */
+/** Deletes everything that no run needs. Call it as the collector (leases.ts). Throws what a damaged run throws, E_STORE_CORRUPT where a run or an entry may be lost and found again, E_STORE_BUSY. */
 export async function collectGarbage(context: StoreContext, options: CollectOptions): Promise<CollectResult> {
   const marker = new Marker(context, options);
   await marker.update();
   const plan = scanSnapshots(context.store, marker.reached);
   const blobs = scanBlobs(context.store, marker);
-  const orphans = scanOrphans(context.store, marker);
+  const orphans = scanOrphans(context, marker);
   await waitForLeases(context, options, marker);
   let deleted = 0;
   const guard: SweepGuard = async (build) => {
@@ -93,6 +96,7 @@ class Marker {
     const value = store.get('meta', REFERENCES_KEY);
     for (const { digest } of listImages(this.#context)) this.#markImage(digest);
     const names = runNames(this.#context);
+    if (!knowsAllNames(this.#context)) throw damage('the table of runs has a key that is no name');
     const runs = new Set<string>();
     for (const name of names) {
       const id = await this.#updateRun(name);
@@ -109,6 +113,7 @@ class Marker {
     const digest = digests.sha256(bytes);
     if (this.#records.get(name) === digest) return record.id;
     this.#markJournal(new JournalReader(this.#context, { run: record.id, tail: record.tail }));
+    for (const key of checkpointsBeyond(store, record)) if (isMisplaced(this.#context, 'checkpoints', key)) throw damage('the table checkpoints has a record under a wrong key');
     for (const { root } of listCheckpoints(this.#context, record)) {
       walkSnapshot(store, root, { digests, reached: this.reached });
       await this.#options.breathe({ phase: 'mark', reached: this.reached.pages.size, deleted: 0 });
@@ -157,24 +162,47 @@ function scanBlobs(store: Store, marker: Marker): readonly Uint8Array[] {
   return keys;
 }
 
-/** Entries of runs that have no record: an import that died. */
-function scanOrphans(store: Store, marker: Marker): readonly StoreDelete[] {
+/** What may be of use to a repair is not collected. */
+const damage = (what: string): StillpointError => new StillpointError('E_STORE_CORRUPT', `${what}: nothing was collected; stillpoint fsck says more`);
+
+/** Entries of runs that have no record: an import that died. A run that has an owner has lost its record, and an entry that goes with another run its key. */
+function scanOrphans(context: StoreContext, marker: Marker): readonly StoreDelete[] {
+  const { store } = context;
+  const owned = new Set([...store.range('owners', ALL_KEYS)].map(({ key }) => hexOfBytes(key)).filter((id) => !marker.runs.has(id)));
+  const lost = owned.size === 0 ? undefined : idsWithoutRecord(context).find((id) => owned.has(id)); // Runs that came meanwhile have both.
+  if (lost !== undefined) throw damage(`the run with the id ${lost} has lost its record`);
   const found: StoreDelete[] = [];
-  for (const table of ['frames', 'checkpoints', 'marks', 'owners'] as const) {
-    for (let from: Uint8Array | undefined = ALL_KEYS.from; from !== undefined;) from = scanRun(store, marker, { table, from, found });
+  for (const table of ['frames', 'checkpoints', 'marks'] as const) {
+    for (let from: Uint8Array | undefined = ALL_KEYS.from; from !== undefined;) {
+      const keys: Uint8Array[] = [];
+      from = scanRun(store, marker, { table, from, found: keys });
+      if (keys.length === 1 && isMisplaced(context, table, keys[0]!)) throw damage(`the table ${table} has a record under a wrong key`);
+      found.push(...keys.map((key) => ({ table, key })));
+    }
   }
   found.push(...answersWithoutRun(store, (run) => marker.runs.has(run)));
   return found;
 }
 
+/** Keys of those that the run's record knows nothing of. */
+function checkpointsBeyond(store: Store, { id, lastCheckpoint = 0 }: RunRecord): readonly Uint8Array[] {
+  return [...store.range('checkpoints', entryRange(id, { from: lastCheckpoint + 1, to: 2 ** 32 - 1 }))].map(({ key }) => key);
+}
+
+function isMisplaced(context: StoreContext, table: MisplacedTable, key: Uint8Array): boolean {
+  const value = context.store.get(table, key);
+  const runs = new Map([...listRuns(context)].map((record) => [record.id, record]));
+  return value !== undefined && rightPlace(context, runs, { table, key, value }) !== undefined;
+}
+
 /** Looks at the entries of the first run from a key on; returns where the next run begins. */
-function scanRun(store: Store, marker: Marker, { table, from, found }: { readonly table: Table; readonly from: Uint8Array; readonly found: StoreDelete[] }): Uint8Array | undefined {
+function scanRun(store: Store, marker: Marker, { table, from, found }: { readonly table: 'frames' | 'checkpoints' | 'marks'; readonly from: Uint8Array; readonly found: Uint8Array[] }): Uint8Array | undefined {
   const [first] = store.range(table, { from, to: ALL_KEYS.to, limit: 1 });
   if (first === undefined) return undefined;
   const run = first.key.subarray(0, RUN_ID_BYTES);
   const to = new Uint8Array(RUN_ID_BYTES + 8).fill(255);
   to.set(run);
-  if (run.length === RUN_ID_BYTES && !marker.runs.has(hexOfBytes(run))) for (const { key } of store.range(table, { from: first.key, to })) found.push({ table, key });
+  if (run.length === RUN_ID_BYTES && !marker.runs.has(hexOfBytes(run))) for (const { key } of store.range(table, { from: first.key, to })) found.push(key);
   return to;
 }
 

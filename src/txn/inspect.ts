@@ -26,6 +26,7 @@ import { inspectMovesWord } from './output-moves.ts';
 import { decodePrepared } from './prepared.ts';
 import { recover } from './recovery.ts';
 import { decodeRunRecord, type RunRecord } from './run-record.ts';
+import { rightPlace, type Misplaced } from './right-place.ts';
 import { inspectBackWord } from './rollback-participant.ts';
 import { inspectParticipantWord } from './store-participant.ts';
 
@@ -45,8 +46,8 @@ export interface Finding {
 export type Remedy =
   /** The record goes, with `more` of the same table. */
   | { readonly kind: 'delete'; readonly table: Table; readonly key: Uint8Array; readonly more?: readonly Uint8Array[] }
-  /** The record is what it should have been: nothing is lost. */
-  | { readonly kind: 'put'; readonly table: Table; readonly key: Uint8Array; readonly value: Uint8Array }
+  /** The record is what it should have been, under its key and no longer under another: nothing is lost. */
+  | { readonly kind: 'put'; readonly table: Table; readonly key: Uint8Array; readonly value: Uint8Array; readonly from?: Uint8Array | undefined }
   /** A pack goes, its sound pages stay. */
   | { readonly kind: 'salvage'; readonly key: Uint8Array }
   /** The journal ends before this frame; 0: the run goes. */
@@ -74,7 +75,7 @@ export interface InspectParts {
 
 export async function inspectStore(context: StoreContext, parts: InspectParts): Promise<Inspection> {
   const findings: Finding[] = [...inspectMeta(context, parts), ...await inspectBlobs(context, parts)];
-  const ids = new Set<string>();
+  const known = new Map<string, RunRecord>();
   const losses: string[] = [];
   const sums = { runs: 0, frames: 0, checkpoints: 0 };
   for (const { key } of [...context.store.range('runs', ALL_KEYS)]) {
@@ -82,12 +83,12 @@ export async function inspectStore(context: StoreContext, parts: InspectParts): 
     if (run.findings.length > 0) run = await new RunInspector(context, parts).inspect(key); // It may have changed under the first look.
     findings.push(...run.findings);
     losses.push(...run.losses);
-    if (run.record !== undefined) ids.add(run.record.id);
+    if (run.record !== undefined) known.set(run.record.id, run.record);
     sums.runs++;
     sums.frames += run.record?.tail.count ?? 0;
     sums.checkpoints += run.checkpoints;
   }
-  findings.push(...inspectStrays(context, ids));
+  findings.push(...inspectStrays(context, known));
   return { findings, losses, ...sums };
 }
 
@@ -139,15 +140,26 @@ function mustHaveImage({ store }: StoreContext, images: Images, image: BlobHash)
   for (const hash of images.blobs(image)) if (!store.has('blobs', blobKey(hash))) throw new StillpointError('E_BLOB_MISSING', `a part of image ${image} (blob ${hash}) is not in the store`, { data: { hash } });
 }
 
-async function inspectBlobs({ store, digests }: StoreContext, { breathe }: InspectParts): Promise<Finding[]> {
+async function inspectBlobs(context: StoreContext, { breathe }: InspectParts): Promise<Finding[]> {
+  const { store, digests } = context;
   const findings: Finding[] = [];
   for (const { key, value } of store.range('blobs', ALL_KEYS)) {
     await breathe(value.length);
     if (key.length === HASH_BYTES && digests.sha256(value) === hexOfBytes(key)) continue;
     const hash = key.length === HASH_BYTES ? hexOfBytes(key) as BlobHash : undefined; // 32 bytes in hexadecimal.
-    findings.push({ code: 'E_BLOB_DAMAGED', hash, says: `a program or recorded input (blob ${hexOfBytes(key.subarray(0, HASH_BYTES))}) does not have the bytes its hash promises`, remedy: { kind: 'delete', table: 'blobs', key } });
+    const says = `a program or recorded input (blob ${hexOfBytes(key.subarray(0, HASH_BYTES))}) does not have the bytes its hash promises`;
+    findings.push(misplaced(context, new Map(), { table: 'blobs', key, value }) ?? { code: 'E_BLOB_DAMAGED', hash, says, remedy: { kind: 'delete', table: 'blobs', key } });
   }
   return findings;
+}
+
+/** The finding about a record that has its key damaged, and only that. */
+function misplaced(context: StoreContext, known: ReadonlyMap<string, RunRecord>, record: Misplaced): Finding | undefined {
+  const { table, key: from, value } = record;
+  const key = rightPlace(context, known, record);
+  if (key === undefined) return undefined;
+  const whose = table === 'runs' ? `run ${new TextDecoder().decode(key)} has its record` : `the table ${table} has a record, which belongs under ${hexOfBytes(key)},`;
+  return { code: 'E_STORE_CORRUPT', says: `${whose} under the key ${hexOfBytes(from)}`, remedy: { kind: 'put', table, key, value, from } };
 }
 
 /** The finding of an action that throws an error of ours. */
@@ -179,15 +191,16 @@ class RunInspector {
     const bytes = store.get('runs', key);
     const name = new TextDecoder().decode(key);
     let record: RunRecord | undefined;
-    if (bytes !== undefined) this.#try(name, { kind: 'delete', table: 'runs', key }, () => { record = decodeRunRecord(digests, name, bytes); });
+    if (bytes !== undefined) {
+      const found = troubleOf(() => { record = decodeRunRecord(digests, name, bytes); }, { run: name, remedy: { kind: 'delete', table: 'runs', key } });
+      if (found.length > 0) this.#findings.push(misplaced(this.#context, new Map(), { table: 'runs', key, value: bytes }) ?? found[0]!);
+    }
     if (record !== undefined) await this.#inspectRecord(record);
     return { findings: this.#findings, losses: this.#losses, record, checkpoints: this.#checkpoints };
   }
 
-  #try(run: string, remedy: Remedy, action: () => unknown): boolean {
-    const found = troubleOf(action, { run, remedy });
-    this.#findings.push(...found);
-    return found.length === 0;
+  #try(run: string, remedy: Remedy, action: () => unknown): void {
+    this.#findings.push(...troubleOf(action, { run, remedy }));
   }
 
   async #inspectRecord(record: RunRecord): Promise<void> {
@@ -212,17 +225,18 @@ class RunInspector {
       this.#checkpoints++;
       await this.#parts.breathe(value.length);
       if (number === undefined || number < 1 || number > (record.lastCheckpoint ?? 0)) {
-        this.#findings.push({ code: 'E_SNAPSHOT_FORMAT', says: `run ${name} has a checkpoint record that its run record knows nothing of`, run: name, remedy: { kind: 'delete', table: 'checkpoints', key } });
+        this.#findings.push(this.#misplaced(record, { table: 'checkpoints', key, value }) ?? { code: 'E_SNAPSHOT_FORMAT', says: `run ${name} has a checkpoint record that its run record knows nothing of`, run: name, remedy: { kind: 'delete', table: 'checkpoints', key } });
         continue;
       }
       isLastThere ||= number === record.lastCheckpoint;
-      const isSound = this.#try(name, { kind: 'drop-checkpoint', name, number }, () => {
+      const found = troubleOf(() => {
         const checkpoint = decodeCheckpointRecord(digests, { run: id, number }, value);
         const trouble = this.#parts.snapshots.rootTrouble(checkpoint.root);
         if (trouble !== undefined) throw new StillpointError(trouble.code, `checkpoint ${number} of run ${name}: ${trouble.message}`);
         sound.push(checkpoint.tail.count);
-      });
-      if (isSound) this.#tryFrameOf(record, number);
+      }, { run: name, remedy: { kind: 'drop-checkpoint', name, number } });
+      if (found.length === 0) this.#tryFrameOf(record, number);
+      else this.#findings.push(this.#misplaced(record, { table: 'checkpoints', key, value }) ?? found[0]!);
     }
     if (!isLastThere) this.#findings.push({ code: 'E_SNAPSHOT_FORMAT', says: `checkpoint ${record.lastCheckpoint} of run ${name} is not in the store`, run: name, remedy: { kind: 'drop-checkpoint', name, number: record.lastCheckpoint! } });
     return sound;
@@ -262,8 +276,11 @@ class RunInspector {
       const frame = Math.min(read, typeof error.data['frame'] === 'number' ? error.data['frame'] : read);
       this.#findings.push({ code: error.code, says: `run ${name}: ${error.message}`, run: name, remedy: { kind: 'cut', name, frame } });
     }
-    const [beyond, ...more] = [...store.range('frames', entryRange(id, { from: tail.count, to: 2 ** 32 - 1 }))].map(({ key }) => key);
-    if (beyond !== undefined) this.#findings.push({ code: 'E_JOURNAL_FORMAT', says: `run ${name} has ${more.length === 0 ? 'a frame' : `${more.length + 1} frames`} behind the end of its journal (${tail.count} frames)`, run: name, remedy: { kind: 'delete', table: 'frames', key: beyond, more } });
+    const behind = [...store.range('frames', entryRange(id, { from: tail.count, to: 2 ** 32 - 1 }))];
+    const [beyond, ...more] = behind.map(({ key }) => key);
+    const lost = behind.length === 1 ? this.#misplaced(record, { table: 'frames', key: behind[0]!.key, value: behind[0]!.value }) : undefined;
+    if (lost !== undefined) this.#findings.push(lost);
+    else if (beyond !== undefined) this.#findings.push({ code: 'E_JOURNAL_FORMAT', says: `run ${name} has ${more.length === 0 ? 'a frame' : `${more.length + 1} frames`} behind the end of its journal (${tail.count} frames)`, run: name, remedy: { kind: 'delete', table: 'frames', key: beyond, more } });
   }
 
   /** A damaged word is a finding of its own. */
@@ -280,14 +297,20 @@ class RunInspector {
     else this.#findings.push(...found);
   }
 
-  #inspectMarks({ id, name }: RunRecord): void {
+  #misplaced(record: RunRecord, entry: Misplaced): Finding | undefined {
+    return misplaced(this.#context, new Map([[record.id, record]]), entry);
+  }
+
+  #inspectMarks(record: RunRecord): void {
+    const { id, name } = record;
     const { store, digests } = this.#context;
     const marks = new Map<number, Mark>();
     for (const { key, value } of store.range('marks', { from: runKey(id), to: entriesEnd(id) })) {
       const number = entryIndexOfKey(key) ?? 0;
       const remedy: Remedy = { kind: 'delete', table: 'marks', key };
-      const isSound = this.#try(name, remedy, () => void marks.set(number, decodeMark(digests, { run: id, number }, value)));
-      if (isSound && !store.has('checkpoints', key)) this.#findings.push({ code: 'E_STORE_CORRUPT', says: `run ${name} has a name or note on a checkpoint that is not there`, run: name, remedy });
+      const found = troubleOf(() => void marks.set(number, decodeMark(digests, { run: id, number }, value)), { run: name, remedy });
+      if (found.length === 0 && !store.has('checkpoints', key)) found.push({ code: 'E_STORE_CORRUPT', says: `run ${name} has a name or note on a checkpoint that is not there`, run: name, remedy });
+      if (found.length > 0) this.#findings.push(this.#misplaced(record, { table: 'marks', key, value }) ?? found[0]!);
     }
     for (const twice of namesGivenTwice(marks)) {
       const [key, note] = [entryKey(id, twice.number), marks.get(twice.number)?.note];
@@ -305,14 +328,16 @@ function entriesEnd(id: RunId): Uint8Array {
 }
 
 /** An owner without a run record is what is left of a run; frames alone are an import that died, which a collector removes. */
-function inspectStrays({ store }: StoreContext, ids: ReadonlySet<string>): Finding[] {
+function inspectStrays(context: StoreContext, known: ReadonlyMap<string, RunRecord>): Finding[] {
+  const { store } = context;
   const findings: Finding[] = [];
   for (const { key } of store.range('owners', ALL_KEYS)) {
-    if (!ids.has(hexOfBytes(key))) findings.push({ code: 'E_STORE_CORRUPT', says: `there is an owner but no run with the id ${hexOfBytes(key.subarray(0, RUN_ID_BYTES))}: its record is lost`, remedy: { kind: 'delete', table: 'owners', key } });
+    if (!known.has(hexOfBytes(key))) findings.push({ code: 'E_STORE_CORRUPT', says: `there is an owner but no run with the id ${hexOfBytes(key.subarray(0, RUN_ID_BYTES))}: its record is lost`, remedy: { kind: 'delete', table: 'owners', key } });
   }
   for (const table of ['frames', 'checkpoints', 'marks'] as const) {
-    for (const { key } of store.range(table, ALL_KEYS)) {
+    for (const { key, value } of store.range(table, ALL_KEYS)) {
       if (entryIndexOfKey(key) === undefined) findings.push({ code: 'E_STORE_CORRUPT', says: `the table ${table} has a key of ${key.length} bytes, which none has`, remedy: { kind: 'delete', table, key } });
+      else if (!known.has(hexOfBytes(key.subarray(0, RUN_ID_BYTES)))) findings.push(...[misplaced(context, known, { table, key, value })].filter((finding) => finding !== undefined));
     }
   }
   return findings;

@@ -50,7 +50,8 @@ export async function repair(context: StoreContext, finding: Finding, parts: Unk
 export async function putBack({ store }: StoreContext, findings: readonly Finding[]): Promise<readonly string[]> {
   const known = findings.flatMap(({ remedy, says }) => (remedy.kind === 'put' ? [{ remedy, says }] : []));
   for (let first = 0; first < known.length; first += PUTS_MAX) {
-    await store.commit({ puts: known.slice(first, first + PUTS_MAX).map(({ remedy: { table, key, value } }) => ({ table, key, value })) });
+    const piece = known.slice(first, first + PUTS_MAX).map(({ remedy }) => remedy);
+    await store.commit({ puts: piece.map(({ table, key, value }) => ({ table, key, value })), deletes: piece.flatMap(({ table, from }) => (from === undefined ? [] : [{ table, key: from }])) });
   }
   return known.map(({ says }) => `mended: ${says}`);
 }

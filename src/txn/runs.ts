@@ -6,10 +6,10 @@
  */
 import { assert, counted, StillpointError, type InstructionCount } from '../core/index.ts';
 import { allEntriesRange, blobKey, emptyTail, encodeFrame, entryIndexOfKey, entryKey, JournalReader, JournalWriter, runKey, type GenesisFrame, type RunId } from '../journal/index.ts';
-import type { StoreBatch, StoreDelete, StoreExpectation } from '../store/index.ts';
+import { ALL_KEYS, type StoreBatch, type StoreDelete, type StoreExpectation } from '../store/index.ts';
 import { decodeCheckpointRecord, type CheckpointRecord } from './checkpoint-record.ts';
 import { acquire, decodeOwnerRecord, owned, Ownership, readOwnerRecord, release, type IsAlive, type Owner, type StoreContext } from './ownership.ts';
-import { checkRunName, decodeRunRecord, encodeRunRecord, nameKey, type OutputPositions, type RunRecord } from './run-record.ts';
+import { decodeRunRecord, encodeRunRecord, isRunName, nameKey, type OutputPositions, type RunRecord } from './run-record.ts';
 import { answerDeletes } from './answers.ts';
 import { lossesDelete } from './losses.ts';
 import { movesDelete } from './output-moves.ts';
@@ -108,7 +108,8 @@ export function readStoredRun(context: StoreContext, name: string): { readonly r
 function unknownRun(context: StoreContext, name: string): StillpointError {
   const [first, ...others] = runNames(context).filter((run) => run.startsWith(`${name}.`));
   const nodes = first === undefined ? '' : `, but ${first}${others.length === 0 ? '' : ` and ${counted(others.length, 'other')}`}`;
-  return new StillpointError('E_RUN_UNKNOWN', `the store holds no run named ${name}${nodes}`, { data: { run: name } });
+  const lost = knowsAllNames(context) ? '' : '; it has a run under a key that is no name, see stillpoint fsck';
+  return new StillpointError('E_RUN_UNKNOWN', `the store holds no run named ${name}${nodes}${lost}`, { data: { run: name } });
 }
 
 /** What `ls` shows as state: a run whose record says running but whose owner is dead was interrupted. */
@@ -120,13 +121,15 @@ export function stateOfRun(context: StoreContext, record: RunRecord, isAlive: Is
   return record.status === 'running' ? 'interrupted' : record.status;
 }
 
-/** Names of all runs, in byte order. */
+/** Names of all runs, in byte order. A key that is none (damage, which fsck finds) is passed over. */
 export function runNames({ store }: StoreContext): string[] {
-  const names: string[] = [];
   const decoder = new TextDecoder();
-  // Run names are ASCII from '0' on, at most 64 bytes.
-  for (const { key } of store.range('runs', { from: new Uint8Array([0]), to: new Uint8Array([0x80]) })) names.push(checkRunName(decoder.decode(key)));
-  return names;
+  return [...store.range('runs', ALL_KEYS)].map(({ key }) => decoder.decode(key)).filter(isRunName);
+}
+
+/** Whether every key of the table of runs is a name: else there may be runs that nobody knows the name of. */
+export function knowsAllNames(context: StoreContext): boolean {
+  return runNames(context).length === [...context.store.range('runs', ALL_KEYS)].length;
 }
 
 /** All runs in the order of their names. */

@@ -17,7 +17,7 @@ import { freeName, idsWithoutRecord } from './found-run.ts';
 import { isSameHistory, listReadable, recordsOf } from './lost-rows.ts';
 import type { StoreContext } from './ownership.ts';
 import { encodeRunRecord, nameKey, type RunRecord } from './run-record.ts';
-import { runNames } from './runs.ts';
+import { knowsAllNames, runNames } from './runs.ts';
 
 /** Of a name that gets a number behind it. */
 const NAME_ROOM = 56;
@@ -49,7 +49,7 @@ export class StaleRows {
     const isRemoved = ({ record: { id } }: Found): boolean => !broken.has('owners') && !store.has('owners', runKey(id)); // Both come and go in one commit.
     const isRenamed = (one: Found): boolean => found.some((other) => other.record.id === one.record.id && isYounger(other, one));
     const deletes: StoreDelete[] = found.filter((one) => one.row !== undefined && (isRemoved(one) || isRenamed(one))).map(deleteOf);
-    const knowsAll = !broken.has('runs') && found.length === runNames(this.#context).length;
+    const knowsAll = !broken.has('runs') && knowsAllNames(this.#context) && found.length === runNames(this.#context).length;
     if (knowsAll) for (const id of idsWithoutRecord(this.#context)) if (this.#row('owners', runKey(id)) !== undefined) deletes.push({ table: 'owners', key: runKey(id) });
     await this.#commit({ deletes });
   }

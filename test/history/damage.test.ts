@@ -11,7 +11,7 @@ import { openSnapshot } from '../../src/snapshot/index.ts';
 import { decodeList, listedHashAt } from '../../src/snapshot/location-list.ts';
 import { encodeLocations } from '../../src/snapshot/pack-format.ts';
 import { MemoryStore, TABLES, type Table } from '../../src/store/index.ts';
-import { encodeCheckpointRecord, listCheckpoints, listMarks, listRuns, openJournal, openRun, recover, runNames, type StoreContext } from '../../src/txn/index.ts';
+import { asCollector, collectGarbage, encodeCheckpointRecord, listCheckpoints, listMarks, listRuns, openJournal, openRun, recover, runNames, type StoreContext } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
 import { plain } from '../snapshot/machines.ts';
 import { generator, owner } from '../txn/support.ts';
@@ -23,7 +23,7 @@ const FEWER_CASES = Math.ceil(CASES / 2);
 const SEED = Number(process.env['STILLPOINT_SEED'] ?? 5);
 const DAMAGEABLE: readonly Table[] = TABLES.filter((table) => table !== 'meta');
 type Row = ReturnType<typeof rowsOf>[number];
-type Verb = 'flip' | 'cut' | 'duplicate' | 'swap' | 'take away' | 'grow';
+type Verb = 'flip' | 'flip the key' | 'cut' | 'duplicate' | 'swap' | 'take away' | 'grow';
 
 let rows: Row[] = [];
 const states = new Map<BlobHash, string>();
@@ -59,8 +59,9 @@ function damage(table: Table, verb: Verb, random: () => number, tried = new Set<
   const other = mine[Math.floor(random() * mine.length)]!;
   const replace = (row: Row, value: Uint8Array): Row => ({ ...row, value });
   const isSame = Buffer.from(one.value).equals(other.value);
-  const [place, bit] = verb === 'flip' || verb === 'cut' ? [Math.floor(random() * one.value.length), Math.floor(random() * 8)] : [0, 0];
-  const about = [verb, rows.indexOf(one), verb === 'swap' || verb === 'duplicate' ? rows.indexOf(other) : place, verb === 'flip' ? bit : 0].join(' ');
+  const bytes = verb === 'flip the key' ? one.key : one.value;
+  const [place, bit] = verb === 'flip' || verb === 'flip the key' || verb === 'cut' ? [Math.floor(random() * bytes.length), Math.floor(random() * 8)] : [0, 0];
+  const about = [verb, rows.indexOf(one), verb === 'swap' || verb === 'duplicate' ? rows.indexOf(other) : place, verb === 'cut' ? 0 : bit].join(' ');
   if (tried.has(about)) return undefined;
   tried.add(about);
   switch (verb) {
@@ -68,6 +69,12 @@ function damage(table: Table, verb: Verb, random: () => number, tried = new Set<
       const value = one.value.slice();
       value[place]! ^= 1 << bit;
       return rows.map((row) => (row === one ? replace(row, value) : row));
+    }
+    case 'flip the key': {
+      if (isThereTwice(one)) return undefined;
+      const key = one.key.slice();
+      key[place]! ^= 1 << bit;
+      return rows.map((row) => (row === one ? { ...row, key } : row));
     }
     case 'cut': return rows.map((row) => (row === one ? replace(row, one.value.slice(0, place)) : row));
     case 'grow': return rows.map((row) => (row === one ? replace(row, Uint8Array.of(...one.value, 0)) : row));
@@ -128,7 +135,7 @@ describe(`damage (STILLPOINT_SEED=${SEED})`, () => {
     expect(rowsOf(context.store as MemoryStore, TABLES)).toEqual(rowsOf((await storeOf(rows)).store as MemoryStore, TABLES));
   });
 
-  const verbs: readonly Verb[] = ['flip', 'cut', 'grow', 'duplicate', 'swap', 'take away'];
+  const verbs: readonly Verb[] = ['flip', 'flip the key', 'cut', 'grow', 'duplicate', 'swap', 'take away'];
   // A checkpoint or mark that is not there may have been dropped by a rule: nothing is wrong without it, unless it was the last.
   it.each(DAMAGEABLE.flatMap((table) => verbs.filter((verb) => verb !== 'take away' || (table !== 'checkpoints' && table !== 'marks')).map((verb): [Table, Verb] => [table, verb])))('%s: %s', async (table, verb) => {
     const random = generator(SEED * 1000 + DAMAGEABLE.indexOf(table) * 10 + verbs.indexOf(verb));
@@ -163,6 +170,35 @@ describe(`damage (STILLPOINT_SEED=${SEED})`, () => {
         expect([repaired.isSound, repaired.repairs.some((line) => line.includes('lost') && !line.startsWith('restored'))], `${verb} ${index}\n${show(repaired)}`).toEqual([true, false]);
         expect(restoredRuns(context), `${verb} ${index}\n${show(repaired)}`).toEqual(restoredRuns(copy));
       }
+    }
+  });
+
+  it.each(['runs', 'frames', 'checkpoints', 'marks', 'blobs'] as const)('%s: a record whose key is damaged is put where it belongs, and nothing of it was collected before', async (table) => {
+    const copy = await storeOf(rows);
+    const random = generator(SEED * 1000 + 800 + DAMAGEABLE.indexOf(table));
+    const tried = new Set<string>();
+    for (let index = 0; index < 4 * CASES; index++) {
+      const changed = damage(table, 'flip the key', random, tried);
+      if (changed === undefined || new Set(changed.map(({ table: of, key }) => `${of} ${Buffer.from(key).toString('hex')}`)).size < changed.length) continue; // There were two of a key.
+      const context = await storeOf(changed);
+      if (table !== 'blobs') {
+        await collected(context).catch((error: unknown) => {
+          if (!(error instanceof StillpointError)) throw error;
+        });
+      }
+      expect((await checkOpenStore(context, { repairs: false })).isSound, `case ${index}`).toBe(false);
+      const repaired = await checkOpenStore(context, { repairs: true });
+      expect([repaired.isSound, repaired.repairs.filter((line) => !line.startsWith('mended'))], `case ${index}\n${show(repaired)}`).toEqual([true, []]);
+      expect(restoredRuns(context), `case ${index}\n${show(repaired)}`).toEqual(restoredRuns(copy));
+    }
+  });
+
+  it('owners: what a run without its record needs is not collected', async () => {
+    for (const table of ['runs', 'owners'] as const) {
+      const [one] = rows.filter((row) => row.table === table);
+      const context = await storeOf(rows.filter((row) => row !== one));
+      if (table === 'runs') await expect(collected(context)).rejects.toThrow(/has lost its record: nothing was collected; stillpoint fsck says more/);
+      else await collected(context);
     }
   });
 
@@ -269,6 +305,12 @@ function restoredRuns(context: StoreContext): unknown {
     record.name, record.tail, record.lastCheckpoint, [...listMarks(context, record.id)],
     listCheckpoints(context, record).map(({ number, root }) => [number, root, JSON.stringify(plain(openSnapshot(context.store, root, digests))) === states.get(root)]),
   ]);
+}
+
+function collected(context: StoreContext): Promise<unknown> {
+  const isAlive = (): boolean => false;
+  const options = { isAlive, breathe: () => Promise.resolve(), images: { ofRun: () => undefined, blobs: () => [] } };
+  return asCollector(context, { owner: owner('collector'), isAlive }, () => collectGarbage(context, options));
 }
 
 /** Every run that a repair left can be opened and restored exactly. */
