@@ -154,8 +154,10 @@ export function startingPositions({ recovery, ports, delivered }: { readonly rec
 }
 
 function refuseReachedCap(maxInstructions: bigint | undefined, writer: RunWriter): void {
-  if (maxInstructions === undefined || writer.record.instructions < maxInstructions) return;
-  throw new StillpointError('E_USAGE', `run ${writer.record.name} has reached its cap of ${maxInstructions} instructions; give a higher one (resume: --max-instructions; a node of a cluster: maxInstructions of its group, then up --resume)`, { data: { run: writer.record.name } });
+  const { name, instructions } = writer.record;
+  if (maxInstructions === undefined || instructions < maxInstructions) return;
+  const stands = instructions > maxInstructions ? ` and stands at ${instructions}` : ''; // A higher one was given once.
+  throw new StillpointError('E_USAGE', `run ${name} has reached its cap of ${maxInstructions} instructions${stands}; give a higher one (resume: --max-instructions; a node of a cluster: maxInstructions of its group, then up --resume)`, { data: { run: name } });
 }
 
 function rebind(bindings: SavedBindings, bind: ReadonlyMap<string, string>): SavedBindings {
