@@ -331,8 +331,8 @@ function entriesEnd(id: RunId): Uint8Array {
 function inspectStrays(context: StoreContext, known: ReadonlyMap<string, RunRecord>): Finding[] {
   const { store } = context;
   const findings: Finding[] = [];
-  for (const { key } of store.range('owners', ALL_KEYS)) {
-    if (!known.has(hexOfBytes(key))) findings.push({ code: 'E_STORE_CORRUPT', says: `there is an owner but no run with the id ${hexOfBytes(key.subarray(0, RUN_ID_BYTES))}: its record is lost`, remedy: { kind: 'delete', table: 'owners', key } });
+  for (const { key, value } of store.range('owners', ALL_KEYS)) {
+    if (!known.has(hexOfBytes(key))) findings.push(misplaced(context, known, { table: 'owners', key, value }) ?? { code: 'E_STORE_CORRUPT', says: `there is an owner but no run with the id ${hexOfBytes(key.subarray(0, RUN_ID_BYTES))}: its record is lost`, remedy: { kind: 'delete', table: 'owners', key } });
   }
   for (const table of ['frames', 'checkpoints', 'marks'] as const) {
     for (const { key, value } of store.range(table, ALL_KEYS)) {

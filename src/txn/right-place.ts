@@ -3,7 +3,7 @@
  *
  *   runs                         the name that the record tells
  *   blobs                        the hash of the bytes, when the key is one bit away from it: else the bytes are what was damaged
- *   frames, checkpoints, marks   the one key that is one bit away, free, of a run that is known, and goes with the record
+ *   owners, and entries of runs  the one key that is one bit away, free, of a run that is known, and goes with the record
  *
  * Invariant: nothing is guessed: where several keys would do, or one that is taken, there is none. What this does NOT do: find such records (inspect.ts), move them (repair.ts).
  */
@@ -12,13 +12,13 @@ import { blobKey, entryIndexOfKey, hexOfBytes, isRunId, isStoredFrame, type RunI
 import type { Table } from '../store/index.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
 import { decodeMark } from './marks.ts';
-import type { StoreContext } from './ownership.ts';
+import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
 import { decodeRunRecordOf, nameKey, type RunRecord } from './run-record.ts';
 
 const RUN_ID_BYTES = 16;
 
 export type MisplacedTable = 'runs' | 'blobs' | EntryTable;
-type EntryTable = 'frames' | 'checkpoints' | 'marks';
+type EntryTable = 'owners' | 'frames' | 'checkpoints' | 'marks';
 export interface Misplaced { readonly table: MisplacedTable; readonly key: Uint8Array; readonly value: Uint8Array }
 
 /** Tells, for runs by their ids, where a record belongs; undefined: it may be where it is, or nobody knows. */
@@ -49,12 +49,13 @@ function nameIn({ digests }: StoreContext, value: Uint8Array): Uint8Array | unde
 function goesWith({ digests }: StoreContext, runs: ReadonlyMap<string, RunRecord>, { table, key, value }: { readonly table: EntryTable; readonly key: Uint8Array; readonly value: Uint8Array }): boolean {
   const run = hexOfBytes(key.subarray(0, RUN_ID_BYTES));
   const known = runs.get(run);
+  if (known === undefined || !isRunId(run)) return false;
+  if (table === 'owners') return decodes(() => decodeOwnerRecord(digests, run, value));
   const number = entryIndexOfKey(key);
-  if (known === undefined || number === undefined || !isRunId(run)) return false;
-  return isEntry(table, { known, run, number, value }, digests);
+  return number !== undefined && isEntry(table, { known, run, number, value }, digests);
 }
 
-function isEntry(table: EntryTable, { known, run, number, value }: { readonly known: RunRecord; readonly run: RunId; readonly number: number; readonly value: Uint8Array }, digests: StoreContext['digests']): boolean {
+function isEntry(table: Exclude<EntryTable, 'owners'>, { known, run, number, value }: { readonly known: RunRecord; readonly run: RunId; readonly number: number; readonly value: Uint8Array }, digests: StoreContext['digests']): boolean {
   if (table === 'frames') return number < known.tail.count && isStoredFrame(run, number, value); // The chain is looked at when it is there again.
   const isNumber = number >= 1 && number <= (known.lastCheckpoint ?? 0);
   return isNumber && decodes(() => table === 'checkpoints' ? decodeCheckpointRecord(digests, { run, number }, value) : decodeMark(digests, { run, number }, value));

@@ -173,7 +173,7 @@ describe(`damage (STILLPOINT_SEED=${SEED})`, () => {
     }
   });
 
-  it.each(['runs', 'frames', 'checkpoints', 'marks', 'blobs'] as const)('%s: a record whose key is damaged is put where it belongs, and nothing of it was collected before', async (table) => {
+  it.each(['runs', 'owners', 'frames', 'checkpoints', 'marks', 'blobs'] as const)('%s: a record whose key is damaged is put where it belongs, and nothing of it was collected before', async (table) => {
     const copy = await storeOf(rows);
     const random = generator(SEED * 1000 + 800 + DAMAGEABLE.indexOf(table));
     const tried = new Set<string>();
