@@ -44,6 +44,7 @@ const HASH_BYTES = 32;
 
 /** Deletes everything that no run needs. Call it as the collector (leases.ts). Throws what a damaged run throws, E_STORE_CORRUPT where a run or an entry may be lost and found again, E_STORE_BUSY. */
 export async function collectGarbage(context: StoreContext, options: CollectOptions): Promise<CollectResult> {
+  if (!knowsAllNames(context)) throw damage('the table of runs has a key that is no name');
   const marker = new Marker(context, options);
   await marker.update();
   const plan = scanSnapshots(context.store, marker.reached);
@@ -96,7 +97,6 @@ class Marker {
     const value = store.get('meta', REFERENCES_KEY);
     for (const { digest } of listImages(this.#context)) this.#markImage(digest);
     const names = runNames(this.#context);
-    if (!knowsAllNames(this.#context)) throw damage('the table of runs has a key that is no name');
     const runs = new Set<string>();
     for (const name of names) {
       const id = await this.#updateRun(name);

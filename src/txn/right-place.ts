@@ -63,7 +63,7 @@ function isEntry(table: Exclude<EntryTable, 'owners'>, { known, run, number, val
 
 function oneBitAway(key: Uint8Array): readonly Uint8Array[] {
   return Array.from({ length: 8 * key.length }, (_, bit) => {
-    const other = key.slice();
+    const other = Uint8Array.from(key); // slice() of what a database gives may be a view of the same bytes.
     other[bit >> 3]! ^= 1 << (bit & 7);
     return other;
   });

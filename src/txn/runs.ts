@@ -122,14 +122,18 @@ export function stateOfRun(context: StoreContext, record: RunRecord, isAlive: Is
 }
 
 /** Names of all runs, in byte order. A key that is none (damage, which fsck finds) is passed over. */
-export function runNames({ store }: StoreContext): string[] {
-  const decoder = new TextDecoder();
-  return [...store.range('runs', ALL_KEYS)].map(({ key }) => decoder.decode(key)).filter(isRunName);
+export function runNames(context: StoreContext): string[] {
+  return keysOfRuns(context).filter(isRunName);
 }
 
 /** Whether every key of the table of runs is a name: else there may be runs that nobody knows the name of. */
 export function knowsAllNames(context: StoreContext): boolean {
-  return runNames(context).length === [...context.store.range('runs', ALL_KEYS)].length;
+  return keysOfRuns(context).every(isRunName);
+}
+
+function keysOfRuns({ store }: StoreContext): string[] {
+  const decoder = new TextDecoder();
+  return [...store.range('runs', ALL_KEYS)].map(({ key }) => decoder.decode(key));
 }
 
 /** All runs in the order of their names. */

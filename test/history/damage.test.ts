@@ -3,7 +3,10 @@
  * state; after a repair the store is sound and what is left restores exactly. STILLPOINT_SLOW=1 tries many more places, STILLPOINT_CASES=N so many of each kind.
  */
 import { Buffer } from 'node:buffer';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { StillpointError, type BlobHash } from '../../src/core/index.ts';
 import { checkOpenStore, type FsckResult } from '../../src/session/fsck.ts';
 import { entryKey } from '../../src/journal/index.ts';
@@ -11,6 +14,7 @@ import { openSnapshot } from '../../src/snapshot/index.ts';
 import { decodeList, listedHashAt } from '../../src/snapshot/location-list.ts';
 import { encodeLocations } from '../../src/snapshot/pack-format.ts';
 import { MemoryStore, TABLES, type Table } from '../../src/store/index.ts';
+import { openLmdbStore } from '../../src/store/live/lmdb-store.ts';
 import { asCollector, collectGarbage, encodeCheckpointRecord, listCheckpoints, listMarks, listRuns, openJournal, openRun, recover, runNames, type StoreContext } from '../../src/txn/index.ts';
 import { digests } from '../journal/support.ts';
 import { plain } from '../snapshot/machines.ts';
@@ -190,6 +194,19 @@ describe(`damage (STILLPOINT_SEED=${SEED})`, () => {
       const repaired = await checkOpenStore(context, { repairs: true });
       expect([repaired.isSound, repaired.repairs.filter((line) => !line.startsWith('mended'))], `case ${index}\n${show(repaired)}`).toEqual([true, []]);
       expect(restoredRuns(context), `case ${index}\n${show(repaired)}`).toEqual(restoredRuns(copy));
+    }
+  });
+
+  it('a record whose key is damaged is put right in a database, too, whose keys are views of its buffers', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'stillpoint-keys-'));
+    onTestFinished(() => { rmSync(directory, { recursive: true }); });
+    const random = generator(SEED * 1000 + 900);
+    for (const table of ['owners', 'frames', 'checkpoints', 'marks'] as const) {
+      const store = await openLmdbStore({ directory: join(directory, table), mode: 'create' });
+      await store.commit({ puts: damage(table, 'flip the key', random)! }); // The first of a table changes something.
+      const repaired = await checkOpenStore({ store, digests }, { repairs: true });
+      expect([repaired.isSound, repaired.repairs.map((line) => line.split(':')[0])], show(repaired)).toEqual([true, ['mended']]);
+      await store.close();
     }
   });
 
