@@ -15,6 +15,8 @@ let count = 0;
 const fresh = (): string => join(base, `case-${count++}`);
 const PROCESSES = ['a', 'b', 'c', 'd'];
 const ROUNDS = 60;
+/** Written by LMDB to standard error where a store is opened just when the last one closes it, which is tried again. */
+const LMDBS_LINE = 'No current read transaction available';
 
 describe('a counter that is wrong', () => {
   it.each([-3, -2, -1, 1, 2])('by %i: the next commit follows the newest one, and reads see that', async (by) => {
@@ -58,7 +60,7 @@ it('processes that open a store while others commit lose nothing', async () => {
     const process_ = spawn(process.execPath, [child, 'reopen', directory, name, String(ROUNDS)]);
     let text = '';
     for (const stream of [process_.stdout, process_.stderr]) stream.on('data', (bytes) => { text += String(bytes); });
-    process_.on('close', () => done(text.trim()));
+    process_.on('close', () => done(text.replaceAll(LMDBS_LINE, '').trim()));
   })));
   expect(ends).toEqual(PROCESSES.map(() => String(Array.from({ length: ROUNDS }, (_, round) => round % 4 + 1).reduce((sum, commits) => sum + commits, 0))));
   expect((await lookAtPages(directory)).troubles).toEqual([]);
