@@ -49,7 +49,8 @@ function tableOfText(context: Pick<StoreContext, 'digests'>, name: string, value
   }) ? 'meta' : undefined;
 }
 
-function decodes(decode: () => unknown): boolean {
+/** Whether an action ends without an error of ours. */
+export function decodes(decode: () => unknown): boolean {
   try {
     decode();
     return true;

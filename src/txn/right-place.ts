@@ -7,10 +7,10 @@
  *
  * Invariant: nothing is guessed: where several keys would do, or one that is taken, there is none. What this does NOT do: find such records (inspect.ts), move them (repair.ts).
  */
-import { StillpointError } from '../core/index.ts';
 import { blobKey, entryIndexOfKey, hexOfBytes, isRunId, isStoredFrame, type RunId } from '../journal/index.ts';
 import type { Table } from '../store/index.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
+import { decodes } from './kind-of-record.ts';
 import { decodeMark } from './marks.ts';
 import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
 import { decodeRunRecordOf, nameKey, type RunRecord } from './run-record.ts';
@@ -74,14 +74,4 @@ function bitsBetween(one: Uint8Array, other: Uint8Array): number {
   let bits = 0;
   for (const [index, byte] of one.entries()) for (let rest = byte ^ other[index]!; rest !== 0; rest &= rest - 1) bits++;
   return bits;
-}
-
-function decodes(decode: () => unknown): boolean {
-  try {
-    decode();
-    return true;
-  } catch (error) {
-    if (error instanceof StillpointError) return false;
-    throw error;
-  }
 }
