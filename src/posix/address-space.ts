@@ -14,9 +14,9 @@ import { ERRNO } from './errno.ts';
 import { FileBackings, filled } from './file-backings.ts';
 import type { MappedFiles } from './mapped-files.ts';
 import type { MemoryAccount } from './memory-account.ts';
-import { MemoryMap, PROT, roundUp, type Backing, type Mapping } from './memory-map.ts';
+import { MemoryMap, PROT, roundUp, type Backing, type ForkAdvice, type Mapping } from './memory-map.ts';
 import { SharedPages } from './shared-pages.ts';
-import { rightsOf, type MapRequest, type SpaceLayout } from './space-layout.ts';
+import { copyPages, placeFor, rightsOf, type MapRequest, type RemapRequest, type SpaceLayout } from './space-layout.ts';
 
 const { PAGE_BYTES, LOWEST_ADDRESS } = limits;
 /** vm.max_map_count of Linux. */
@@ -157,20 +157,8 @@ export class AddressSpace {
     return start;
   }
 
-  #place(request: MapRequest, length: number): number {
-    const { place } = request;
-    const { mmapBottom: bottom, mmapTop: top } = this.layout;
-    if (length > this.memory.limit) return -ERRNO.ENOMEM;
-    if (place.kind === 'any') {
-      const hint = roundUp(place.hint);
-      if (hint >= bottom && hint + length <= top && this.map.isFree(hint, hint + length)) return hint;
-      return this.map.highestGap(length, { bottom: Math.max(bottom, roundUp(this.#heapEnd)), top }) ?? -ERRNO.ENOMEM;
-    }
-    if (place.address % PAGE_BYTES !== 0) return -ERRNO.EINVAL;
-    if (place.address < LOWEST_ADDRESS) return -ERRNO.EPERM;
-    if (place.address + length > this.memory.limit) return -ERRNO.ENOMEM;
-    if (place.kind === 'free' && !this.map.isFree(place.address, place.address + length)) return -ERRNO.EEXIST;
-    return place.address;
+  #place({ place }: Pick<MapRequest, 'place'>, length: number): number {
+    return placeFor(place, length, { map: this.map, layout: this.layout, heapEnd: this.#heapEnd, limit: this.memory.limit });
   }
 
   #copyIn(start: number, length: number, backing: Backing): void {
@@ -221,8 +209,8 @@ export class AddressSpace {
     return reached === end ? 0 : -ERRNO.ENOMEM;
   }
 
-  /** mremap(2). `to`: the MREMAP_FIXED target. */
-  remap(request: { readonly address: number; readonly oldLength: number; readonly newLength: number; readonly mayMove: boolean; readonly to: number | undefined }): number {
+  /** mremap(2). An old length of zero: the same pages of a shared mapping once more. */
+  remap(request: RemapRequest): number {
     const { address } = request;
     if (address % PAGE_BYTES !== 0 || request.newLength === 0) return -ERRNO.EINVAL;
     const oldLength = roundUp(request.oldLength);
@@ -230,18 +218,26 @@ export class AddressSpace {
     if (newLength > this.memory.limit) return -ERRNO.ENOMEM;
     const mapping = this.map.find(address);
     if (mapping === undefined) return -ERRNO.EFAULT;
-    if (oldLength === 0) return -ERRNO.EINVAL;
-    if (request.to === undefined && newLength <= oldLength) {
+    if (oldLength === 0 || request.keepsMapping) this.storeShared();
+    if (oldLength === 0) return mapping.isShared && mapping.backing !== undefined ? this.#repeat(mapping, { ...request, newLength }) : -ERRNO.EINVAL;
+    if (request.to === undefined && !request.keepsMapping && newLength <= oldLength) {
       if (!this.map.covers(address, address + newLength)) return -ERRNO.EFAULT;
       if (newLength < oldLength) this.unmapRange(address + newLength, address + oldLength);
       return address;
     }
     if (address + oldLength > mapping.end) return -ERRNO.EFAULT;
-    const grows = mapping.protection === PROT.none ? 0 : Math.max(0, newLength - oldLength);
+    const grows = mapping.protection === PROT.none ? 0 : request.keepsMapping ? newLength : Math.max(0, newLength - oldLength);
     if (!this.#isAffordable(grows)) return -ERRNO.ENOMEM;
-    if (request.to === undefined && this.#grow(mapping, address + oldLength, newLength - oldLength)) return address;
+    if (request.to === undefined && !request.keepsMapping && this.#grow(mapping, address + oldLength, newLength - oldLength)) return address;
     if (!request.mayMove) return -ERRNO.ENOMEM;
-    return this.#move(mapping, { address, oldLength, newLength, to: request.to });
+    return this.#move(mapping, { ...request, oldLength, newLength });
+  }
+
+  #repeat(mapping: Mapping, { address, newLength, mayMove, to }: RemapRequest): number {
+    if (!mayMove) return -ERRNO.ENOMEM;
+    const { backing, protection, isShared } = mapping;
+    const place = to === undefined ? { kind: 'any', hint: 0 } as const : { kind: 'fixed', address: to } as const;
+    return this.mapRange({ length: newLength, protection, isShared, backing: backing && { ...backing, offset: backing.offset + address - mapping.start }, place });
   }
 
   /** Extends `mapping` by `more` bytes at `end` when the space after it is free. */
@@ -253,11 +249,10 @@ export class AddressSpace {
     return true;
   }
 
-  #move(mapping: Mapping, move: { readonly address: number; readonly oldLength: number; readonly newLength: number; readonly to: number | undefined }): number {
-    const { address, oldLength, newLength, to } = move;
+  #move(mapping: Mapping, { address, oldLength, newLength, to, keepsMapping }: RemapRequest): number {
     let target: number;
     if (to === undefined) {
-      target = this.#place({ length: newLength, protection: 0, isShared: false, place: { kind: 'any', hint: 0 } }, newLength);
+      target = this.#place({ place: { kind: 'any', hint: 0 } }, newLength);
     } else {
       if (to % PAGE_BYTES !== 0 || to < LOWEST_ADDRESS || to + newLength > this.memory.limit) return -ERRNO.EINVAL;
       if (to < address + oldLength && address < to + newLength) return -ERRNO.EINVAL;
@@ -269,19 +264,13 @@ export class AddressSpace {
     assert(part !== undefined, 'a moved mapping exists');
     const backing = part.backing;
     this.#insert({ ...part, start: target, end: target + newLength, backing });
-    if (part.wasAccessible) this.#copyPages(address, target, Math.min(oldLength, newLength));
+    if (part.wasAccessible) copyPages(this.memory, address, { to: target, length: Math.min(oldLength, newLength) });
     if (backing !== undefined && newLength > oldLength) this.#copyIn(target + oldLength, newLength - oldLength, { ...backing, offset: backing.offset + oldLength });
     this.#discard(part);
+    if (keepsMapping) this.#insert(part);
+    if (keepsMapping && backing !== undefined) this.#copyIn(address, oldLength, backing);
     if (mapping.backing !== undefined) this.#settleBackings();
     return target;
-  }
-
-  /** Copies the pages that are not zero. */
-  #copyPages(from: number, to: number, length: number): void {
-    for (let offset = 0; offset < length; offset += PAGE_BYTES) {
-      const page = this.memory.page((from + offset) / PAGE_BYTES);
-      if (page.some((byte) => byte !== 0)) this.memory.install(to + offset, page);
-    }
   }
 
   /** brk(2): the new end, or the old one when it cannot be moved there. */
@@ -309,6 +298,16 @@ export class AddressSpace {
     }
   }
 
+  /** What a child gets of [start, end) from now on; undefined: a copy. */
+  adviseFork(start: number, end: number, advice: ForkAdvice | undefined): void {
+    for (const part of this.map.within(start, end)) {
+      if (part.fork === advice) continue;
+      const { fork: _, ...plain } = part;
+      this.map.remove(part.start, part.end);
+      this.map.insert(advice === undefined ? plain : { ...plain, fork: advice });
+    }
+  }
+
   /** Shared mappings → files: what the program has changed in [start, end). */
   storeShared(start = 0, end = this.memory.limit): void {
     this.#shared.store(start, end);
@@ -332,10 +331,14 @@ export class AddressSpace {
 
   /** Makes `copy`, an empty space on zeroed memory, equal to this one (fork). Returns 0 or -ENOMEM (then nothing happened). */
   copyTo(copy: AddressSpace): number {
-    if (!this.#isAffordable(this.#accessibleBytes)) return -ERRNO.ENOMEM;
+    const left = this.map.mappings.filter(({ fork }) => fork === 'nothing');
+    const notCharged = left.reduce((sum, { start, end, protection }) => sum + (protection === PROT.none ? 0 : end - start), 0);
+    if (!this.#isAffordable(this.#accessibleBytes - notCharged)) return -ERRNO.ENOMEM;
     copy.restore({ heapEnd: this.#heapEnd, mappings: this.map.mappings, isOpen: true });
     copy.memory.copyTouched(this.memory);
     copy.#shared.adopt(this.#shared);
+    for (const { start, end } of left) copy.unmapRange(start, end);
+    for (const { start, end, fork } of this.map.mappings) if (fork === 'zeros') copy.memory.zero(start / PAGE_BYTES, (end - start) / PAGE_BYTES);
     return 0;
   }
 

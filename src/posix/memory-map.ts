@@ -32,7 +32,11 @@ export interface Mapping {
   readonly backing: Backing | undefined;
   /** Whether the pages were ever accessible: pages that never were hold zeros for certain. */
   readonly wasAccessible: boolean;
+  /** What a child of fork(2) gets in place of a copy (MADV_DONTFORK, MADV_WIPEONFORK): nothing, or zeros. Not there: a copy. */
+  readonly fork?: ForkAdvice;
 }
+
+export type ForkAdvice = 'nothing' | 'zeros';
 
 export function roundUp(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
@@ -47,7 +51,7 @@ function clip(mapping: Mapping, start: number, end: number): Mapping {
 }
 
 function joins(a: Mapping, b: Mapping): boolean {
-  return a.end === b.start && a.protection === b.protection && a.isShared === b.isShared && a.name === b.name && a.wasAccessible === b.wasAccessible
+  return a.end === b.start && a.protection === b.protection && a.isShared === b.isShared && a.name === b.name && a.wasAccessible === b.wasAccessible && a.fork === b.fork
     && a.backing?.key === b.backing?.key && a.backing?.path === b.backing?.path && a.backing?.isWritable === b.backing?.isWritable
     && (a.backing === undefined || b.backing === undefined || a.backing.offset + a.end - a.start === b.backing.offset);
 }

@@ -38,7 +38,7 @@ function changeCount(files: FileSystem, openFile: OpenFile, depth: number): numb
   if (inode.kind === 'master') return slaveOf(files, inode).terminal.changes;
   if (inode.kind === 'watch') return inode.watches.changes;
   if (inode.kind === 'queue') return inode.queue.changes;
-  if (inode.kind === 'process') return files.tasks.isOver(inode.pid) ? 1 : 0;
+  if (inode.kind === 'process') return Number(files.tasks.isOver(inode.pid)) + Number(files.tasks.isReaped(inode.pid));
   if (inode.kind === 'device' || inode.kind === 'virtual') return 0; // Always ready: news once.
   return inode.kind === 'event' || inode.kind === 'timer' ? inode.changes : undefined;
 }
@@ -102,7 +102,7 @@ export function readiness(files: FileSystem, openFile: OpenFile, depth = 0): Rea
     }
     case 'timer': return { events: inode.ticks > 0n ? READABLE : 0, awaits: undefined };
     case 'signal': return { events: (files.tasks.pendingSignals() & inode.mask) !== 0n ? READABLE : 0, awaits: undefined };
-    case 'process': return { events: files.tasks.isOver(inode.pid) ? READABLE : 0, awaits: undefined };
+    case 'process': return { events: (files.tasks.isOver(inode.pid) ? READABLE : 0) | (files.tasks.isReaped(inode.pid) ? POLL.HUP : 0), awaits: undefined };
     case 'watch': return { events: inode.watches.events.length > 0 ? READABLE : 0, awaits: undefined };
     case 'queue': return { events: (inode.queue.messages.length > 0 ? READABLE : 0) | (inode.queue.isFull ? 0 : WRITABLE), awaits: undefined };
     case 'terminal': return { events: slaveEvents(inode), awaits: undefined };

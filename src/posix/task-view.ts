@@ -21,6 +21,7 @@ export function taskView(kernel: Kernel): Tasks {
       }
       return undefined;
     },
+    isReaped: (pid) => kernel.findProcess(pid) === undefined,
     isOver: (pid) => kernel.findProcess(pid)?.isOver ?? true,
     sessionOf: (pid) => kernel.findProcess(pid)?.session ?? 0,
     groupOf: (pid) => kernel.findProcess(pid)?.group ?? 0,

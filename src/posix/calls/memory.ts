@@ -2,11 +2,11 @@
  * The calls about memory: arguments are checked here as Linux checks them, the work is AddressSpace's.
  * What this does NOT do: page faults (guest.ts turns them into signals).
  */
-import { limits } from '../../core/index.ts';
+import { assert, limits } from '../../core/index.ts';
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
-import { SEAL, touchAccess } from '../open-file-io.ts';
-import { PROT, roundUp, type Backing } from '../memory-map.ts';
+import { checkSeals, SEAL, touchAccess } from '../open-file-io.ts';
+import { PROT, roundUp, type Backing, type ForkAdvice, type Mapping } from '../memory-map.ts';
 import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
 
@@ -14,14 +14,16 @@ const { PAGE_BYTES } = limits;
 const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, TYPE: 15, FIXED: 0x10, ANONYMOUS: 0x20, FIXED_NOREPLACE: 0x10_0000 } as const;
 const MLOCK_ONFAULT = 1;
 const MCL = { ONFAULT: 4, KNOWN: 7 } as const;
-const MREMAP = { MAYMOVE: 1, FIXED: 2 } as const;
+const MREMAP = { MAYMOVE: 1, FIXED: 2, DONTUNMAP: 4, KNOWN: 7 } as const;
 /** Requests beyond this are out of any address space (and would not be exact numbers). */
 const LENGTH_MAX = 2 ** 47;
 const PROT_KNOWN = PROT.read | PROT.write | PROT.execute | 8;
 
-const MADV = { NORMAL: 0, DONTNEED: 4, DONTNEED_LOCKED: 24, FREE: 8, REMOVE: 9, HWPOISON: 100, SOFT_OFFLINE: 101 } as const;
-/** Advice that changes nothing here: access patterns, fork, merge, huge pages, dumps, ageing, population. */
-const MADV_HARMLESS: ReadonlySet<number> = new Set([0, 1, 2, 3, 8, 10, 11, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23]);
+const MADV = {
+  NORMAL: 0, DONTNEED: 4, DONTNEED_LOCKED: 24, FREE: 8, REMOVE: 9, DONTFORK: 10, DOFORK: 11, WIPEONFORK: 18, KEEPONFORK: 19, POPULATE_READ: 22, POPULATE_WRITE: 23, HWPOISON: 100, SOFT_OFFLINE: 101,
+} as const;
+/** Advice that changes nothing here: access patterns, merge, huge pages, dumps, ageing, population. */
+const MADV_HARMLESS: ReadonlySet<number> = new Set([0, 1, 2, 3, 8, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23]);
 
 function brk(call: Call): CallResult {
   return call.process.space.setHeapEnd(call.size(0));
@@ -91,11 +93,12 @@ function mprotect(call: Call): CallResult {
 
 function mremap(call: Call): CallResult {
   const [address, oldLength, newLength, flags] = [call.size(0), call.size(1), call.size(2), call.unsigned(3)];
-  if ((flags & ~(MREMAP.MAYMOVE | MREMAP.FIXED)) !== 0) return -ERRNO.EINVAL;
-  const isFixed = (flags & MREMAP.FIXED) !== 0;
-  if (isFixed && (flags & MREMAP.MAYMOVE) === 0) return -ERRNO.EINVAL;
+  if ((flags & ~MREMAP.KNOWN) !== 0) return -ERRNO.EINVAL;
+  const [isFixed, keepsMapping, mayMove] = [(flags & MREMAP.FIXED) !== 0, (flags & MREMAP.DONTUNMAP) !== 0, (flags & MREMAP.MAYMOVE) !== 0];
+  if ((isFixed || keepsMapping) && !mayMove) return -ERRNO.EINVAL;
+  if (keepsMapping && oldLength !== newLength) return -ERRNO.EINVAL;
   if (oldLength > LENGTH_MAX || newLength > LENGTH_MAX) return -ERRNO.EINVAL;
-  return call.process.space.remap({ address, oldLength, newLength, mayMove: (flags & MREMAP.MAYMOVE) !== 0, to: isFixed ? call.size(4) : undefined });
+  return call.process.space.remap({ address, oldLength, newLength, mayMove, keepsMapping, to: isFixed ? call.size(4) : undefined });
 }
 
 /** The checked range of a call on whole pages: [start, end), or -errno. */
@@ -109,13 +112,67 @@ function madvise(call: Call): CallResult {
   const advice = call.int(2);
   const range = pageRange(call);
   if (advice === MADV.HWPOISON || advice === MADV.SOFT_OFFLINE) return -ERRNO.EPERM;
-  const forgets = advice === MADV.DONTNEED || advice === MADV.DONTNEED_LOCKED;
-  if (!forgets && !MADV_HARMLESS.has(advice)) return -ERRNO.EINVAL;
+  const act = ADVICE.get(advice);
+  if (act === undefined && !MADV_HARMLESS.has(advice)) return -ERRNO.EINVAL;
   if (typeof range === 'number') return range;
   const { space } = call.process;
-  if (forgets) space.forget(range.start, range.end);
+  for (const part of act === undefined ? [] : space.map.within(range.start, range.end)) {
+    const answer = act!(call, part);
+    if (answer < 0) return answer;
+  }
   return space.map.covers(range.start, range.end) ? 0 : -ERRNO.ENOMEM;
 }
+
+/** What advice does to a part of a mapping; -errno ends it there. */
+type Advice = (call: Call, part: Mapping) => number;
+
+/** MADV_DONTFORK and MADV_WIPEONFORK: they go before a copy, and nothing before zeros. */
+function forks(advice: ForkAdvice): Advice {
+  return ({ process: { space } }, part) => {
+    if (advice === 'zeros' && (part.isShared || part.backing !== undefined)) return -ERRNO.EINVAL;
+    if (part.fork !== 'nothing') space.adviseFork(part.start, part.end, advice);
+    return 0;
+  };
+}
+
+/** MADV_DOFORK and MADV_KEEPONFORK: a copy again, where the advice that each takes back was given. */
+function copies(instead: ForkAdvice): Advice {
+  return ({ process: { space } }, part) => {
+    if (part.fork === instead) space.adviseFork(part.start, part.end, undefined);
+    return 0;
+  };
+}
+
+function forget({ process: { space } }: Call, part: Mapping): number {
+  space.forget(part.start, part.end);
+  return 0;
+}
+
+/** MADV_REMOVE: a hole in the file behind a shared mapping that may be written. */
+function removePages({ kernel, process }: Call, { start, end, isShared, backing }: Mapping): number {
+  if (backing === undefined) return -ERRNO.EINVAL;
+  if (!isShared || !backing.isWritable) return -ERRNO.EACCES;
+  const inode = kernel.files.find(backing.key);
+  assert(inode?.kind === 'file', 'a mapped file is in the inode table');
+  if (checkSeals(inode, 0) !== 0) return -ERRNO.EPERM;
+  process.space.storeShared();
+  const isPunched = inode.content.punch(backing.offset, Math.min(end - start, Math.max(0, inode.content.size - backing.offset)));
+  process.space.loadShared();
+  return isPunched ? 0 : -ERRNO.ENOSPC;
+}
+
+/** MADV_POPULATE_*: pages are there already; what may not be touched answers as the touch would. */
+function populate(right: number): Advice {
+  return ({ process: { space } }, { start, end, protection }) => {
+    if (protection === PROT.none || (protection & right) !== right) return -ERRNO.EINVAL;
+    return space.isPastEnd(end - PAGE_BYTES) || space.isPastEnd(start) ? -ERRNO.EFAULT : 0;
+  };
+}
+
+const ADVICE: ReadonlyMap<number, Advice> = new Map([
+  [MADV.DONTNEED, forget], [MADV.DONTNEED_LOCKED, forget], [MADV.REMOVE, removePages], [MADV.POPULATE_READ, populate(PROT.none)], [MADV.POPULATE_WRITE, populate(PROT.write)],
+  [MADV.DONTFORK, forks('nothing')], [MADV.DOFORK, copies('nothing')], [MADV.WIPEONFORK, forks('zeros')], [MADV.KEEPONFORK, copies('zeros')],
+]);
 
 function mincore(call: Call): CallResult {
   const range = pageRange(call);

@@ -7,6 +7,7 @@ import { BLOCKED, NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { CLOCK } from '../clock.ts';
 import { cpuClock, executedBy, processClock, readCpuClock } from '../cpu-time.ts';
 import { ERRNO } from '../errno.ts';
+import { usedBytes } from '../proc-process.ts';
 import { SIGNAL, SIGNALS_MAX } from '../signal-actions.ts';
 import { INTERVAL_TIMER, newTimer, TIMERS_MAX, type GuestTimer } from '../timers.ts';
 import { adjustClockCalls } from './adjust-clock.ts';
@@ -99,13 +100,19 @@ function times(call: Call): CallResult {
 
 const RUSAGE = { CHILDREN: -1, SELF: 0, THREAD: 1 } as const;
 const RUSAGE_BYTES = 144;
+/** ru_maxrss, in KiB. */
+const RUSAGE_LARGEST_OFFSET = 32;
 
-/** struct rusage: user time only. */
+/**
+ * struct rusage: user time, and the memory of the caller as the largest that anybody had: what is mapped counts as resident, children begin as copies of it,
+ * and a largest size of the past would be state that nothing else needs.
+ */
 export function usageOf(call: Call, executed: number): Uint8Array {
   const view = new DataView(new ArrayBuffer(RUSAGE_BYTES));
   const time = call.kernel.clock.shown(BigInt(executed));
   view.setBigInt64(0, time / SECOND, true);
   view.setBigInt64(8, (time % SECOND) / MICROSECOND, true);
+  if (executed > 0) view.setBigInt64(RUSAGE_LARGEST_OFFSET, BigInt(Math.floor(usedBytes(call.process) / 1024)), true);
   return new Uint8Array(view.buffer);
 }
 

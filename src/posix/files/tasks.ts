@@ -11,6 +11,8 @@ export interface Tasks {
   takeSignal(set: bigint): SignalInfo | undefined;
   /** Whether a process has ended, whoever may still wait for it. */
   isOver(pid: number): boolean;
+  /** Whether its end has been told, too: nobody waits for it any more. */
+  isReaped(pid: number): boolean;
   sessionOf(pid: number): number;
   groupOf(pid: number): number;
   /** Sends a signal of the kernel to every process of a group. */
@@ -21,5 +23,5 @@ export interface Tasks {
 
 /** A file system without processes. */
 export const NO_TASKS: Tasks = {
-  pendingSignals: () => 0n, takeSignal: () => undefined, isOver: () => true, sessionOf: () => 0, groupOf: () => 0, signalGroup: () => undefined, signalLeader: () => undefined,
+  pendingSignals: () => 0n, takeSignal: () => undefined, isOver: () => true, isReaped: () => true, sessionOf: () => 0, groupOf: () => 0, signalGroup: () => undefined, signalLeader: () => undefined,
 };
