@@ -5,7 +5,7 @@
  * LMDB's own pages come first: while one is damaged nothing else is believed, and a repair makes the file anew from what can be reached.
  * What this does NOT do: find damage of pages that are free. The command line looks from a child process all the same.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StillpointError, type ErrorCode } from '../core/index.ts';
@@ -70,7 +70,7 @@ async function lookAtStore(directory: string, { repairs }: FsckRequest): Promise
     return (await lookAtPages(directory)).troubles.map(pageFinding);
   } catch (error) {
     // A repair finds out whether a file with such a header has records of ours.
-    const isDamage = error instanceof StillpointError && (error.code === 'E_STORE_CORRUPT' || (repairs && error.code === 'E_STORE_FOREIGN' && existsSync(join(directory, DATA_FILE))));
+    const isDamage = error instanceof StillpointError && (error.code === 'E_STORE_CORRUPT' || (repairs && error.code === 'E_STORE_FOREIGN' && statSync(join(directory, DATA_FILE), { throwIfNoEntry: false })?.isFile() === true));
     if (!isDamage) throw error;
     return [{ code: error.code, says: error.message, run: undefined }];
   }

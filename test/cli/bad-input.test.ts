@@ -196,6 +196,15 @@ describe('stores that are none', () => {
     expect(seen.status).toBe(125);
   });
 
+  it('a data file that is no file is left alone by a repair', () => {
+    for (const [name, make] of Object.entries({ pipe: (path: string) => execFileSync('mkfifo', [path]), directory: (path: string) => mkdirSync(path), device: (path: string) => symlinkSync('/dev/zero', path) })) {
+      const strange = bench.makeDirectory(`strange-${name}`);
+      make(`${strange}/data.mdb`);
+      const seen = bench.stillpoint(['fsck', '--repair', '--store', strange]);
+      expect([name, complaint(seen), seen.status, readdirSync(strange)]).toEqual([name, 'E_STORE_FOREIGN', 125, ['data.mdb']]);
+    }
+  });
+
   it('looking at a store that is not there makes none', () => {
     for (const verb of [['ls'], ['show', 'x'], ['log', 'x'], ['checkpoints', 'x'], ['replay', 'x'], ['resume', 'x'], ['rm', 'x']]) {
       const seen = bench.stillpoint([...verb, '--store', bench.path('nowhere')]);

@@ -1,6 +1,6 @@
 /** Hosts and shells as they happen to be: a full standard output, file systems that take no directory, little memory, flags of Node, bytes that are not text. One line each, with the right status. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Bench, CLI, complaint, type Seen } from './command.ts';
 
@@ -156,4 +156,14 @@ it.runIf(canBeNobody)('as another user, without a home and without rights to the
   execFileSync('chmod', ['755', bench.directory]);
   for (const verb of ['ls', 'fsck', 'stats']) expect(complaint(asNobody(verb))).toBe('E_STORE_OPEN');
   expect(asNobody('run', '--ephemeral', hello).stdout).toBe('hello\n');
+  // Rights to one of its files and not to the other, as root leaves it that looked at somebody's store first: LMDB would end the process.
+  for (const [name, mode] of [['lock.mdb', '444'], ['lock.mdb', '000'], ['data.mdb', '444']] as const) {
+    const store = bench.path(`${name}-${mode}`);
+    cpSync(bench.store, store, { recursive: true });
+    execFileSync('chown', ['-R', '65534', store]);
+    execFileSync('chmod', [mode, `${store}/${name}`]);
+    const seen = asNobody('gc', '--store', store);
+    expect([complaint(seen), seen.status]).toEqual(['E_STORE_OPEN', 125]);
+    expect(seen.stderr).toContain(`this user may not write its ${name}`);
+  }
 });

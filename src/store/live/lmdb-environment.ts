@@ -4,7 +4,7 @@
  * Invariant: a write transaction follows the newest one in the data file, whatever others do to LMDB's counter (lmdb-counter.ts). What this does NOT do: know tables, or what a commit needs.
  */
 import type { EventEmitter } from 'node:events';
-import { closeSync, lstatSync, openSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, lstatSync, openSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lmdb from 'lmdb';
 import { openAsClass, type Database, type RootDatabase, type TransactionFlags } from 'lmdb';
@@ -12,7 +12,7 @@ import { StillpointError } from '../../core/index.ts';
 import { mustCarryDatabase } from './lmdb-carrier.ts';
 import { isMapped, TransactionCounter } from './lmdb-counter.ts';
 import { engineError, ERRNO, numericCode, orStoreError } from './lmdb-errors.ts';
-import { DATA_FILE, LOCK_FILE } from './lmdb-files.ts';
+import { DATA_FILE, isErrno, LOCK_FILE } from './lmdb-files.ts';
 import { lockStateBefore, mustHaveSoundLocks } from './lmdb-locks.ts';
 import { awaitTurn, isHeldByStopped, PATIENCE, whenTurn, type Patience } from './lmdb-turn.ts';
 import { processLimit } from './process-limits.ts';
@@ -101,6 +101,7 @@ export class Environment {
 
   static async #openOnce(directory: string, isReadOnly: boolean, patience: Patience): Promise<Environment> {
     mustBeLockable(directory);
+    if (!isReadOnly) mustBeWritable(directory);
     if (!isReadOnly) await whenTurn(directory, () => lockStateBefore(directory), patience);
     // The package has all in one process share what the first one opened.
     if (!isReadOnly && opened.get(fileOf(directory))?.isReadOnly === true) throw openForReading(directory, 'this process');
@@ -234,6 +235,18 @@ function mustBeLockable(directory: string): void {
     while (files.length < FILES_MIN) files.push(openSync(directory, 'r'));
   } finally {
     files.forEach(closeSync);
+  }
+}
+
+/** LMDB ends the process where it may write to one of its files and not to the other. A file system that is read-only it knows. Throws E_STORE_OPEN. */
+function mustBeWritable(directory: string): void {
+  for (const name of [DATA_FILE, LOCK_FILE]) {
+    try {
+      accessSync(join(directory, name), constants.R_OK | constants.W_OK);
+    } catch (cause) {
+      if (!isErrno(cause, 'EACCES', 'EPERM')) continue;
+      throw new StillpointError('E_STORE_OPEN', `${directory} cannot be opened for this command: this user may not write its ${name}; commands that only read may work, and --store names another store`, { cause });
+    }
   }
 }
 
