@@ -322,10 +322,12 @@ function sendDatagram(context: FileContext, inode: SocketInode, what: Send): num
   const to = isAddressed ? what.to ?? '' : socket.peerAddress;
   if (isAddressed && socket.domain !== 'unix' && inetParts(to).port === 0) return -ERRNO.EINVAL;
   if (isSharedAddress(socket, to)) return sendToMany(context, socket, { ...what, to });
-  const found = isAddressed ? findTarget(context, socket, to) : socketAt(context.files, socket.peer) ?? findTarget(context, socket, to);
+  const peer = isAddressed ? undefined : socketAt(context.files, socket.peer);
+  const found = peer ?? (isAddressed || socket.domain !== 'unix' ? findTarget(context, socket, to) : -ERRNO.ECONNREFUSED); // Whoever has the name now is not whom it was connected to.
   choosePort(context, socket, to);
   const isRefused = typeof found === 'number' ? found === -ERRNO.ECONNREFUSED : found.socket.status === 'closed';
   if (isRefused && socket.domain !== 'unix') return refuseDatagram(socket, { length: what.bytes.length, isAddressed });
+  if (isRefused && !isAddressed) disconnect(context.files, inode);
   if (typeof found === 'number') return found;
   if (isRefused) return -ERRNO.ECONNREFUSED;
   const target = found.socket;

@@ -29,13 +29,14 @@ function bindsAnywhere({ options }: Socket): boolean {
 export function bindSocket(context: FileContext, inode: SocketInode, address: string): number {
   const { socket } = inode;
   if (socket.domain === 'netlink') return bindNetlink(context.files, socket, { address, pid: context.pid });
-  if (socket.address !== '') return -ERRNO.EINVAL;
-  if (address === '' && socket.domain === 'unix') return -ERRNO.EINVAL;
+  // On Linux one that has a name gets no second one chosen, and a path is looked at first.
+  if (address === CHOSEN_NAME && socket.address !== '') return 0;
+  if (address.startsWith('u:')) return bindPath(context, inode, address);
+  if (socket.address !== '' || (address === '' && socket.domain === 'unix')) return -ERRNO.EINVAL;
   if (address === CHOSEN_NAME) {
     socket.address = freeAbstractName(context.files);
     return 0;
   }
-  if (address.startsWith('u:')) return bindPath(context, inode, address);
   if (address.startsWith('@')) {
     if ([...context.files.sockets].some((other) => other.socket.address === address)) return -ERRNO.EADDRINUSE;
     socket.address = address;
@@ -64,6 +65,7 @@ function bindPath(context: FileContext, inode: SocketInode, address: string): nu
   if (at.inode !== undefined) return -ERRNO.EADDRINUSE;
   const directory = newName(context, at, false);
   if (typeof directory === 'number') return directory;
+  if (inode.socket.address !== '') return -ERRNO.EINVAL;
   inode.mode = S_IF.socket | (0o777 & ~context.umask);
   attachNew(context.files, directory, { name: at.name, inode });
   inode.socket.address = address;

@@ -23,6 +23,8 @@ const TENTH = 100_000_000n;
 /** Bytes that sendfile and copy_file_range hold at once. */
 const COPY_BYTES = 1 << 20;
 const ANY_BYTE = new Uint8Array(1);
+/** What gives whole records: no bytes are too few for one. */
+const WHOLE_RECORDS: ReadonlySet<string> = new Set(['event', 'timer', 'signal']);
 const RWF_KNOWN = 0x1f; // HIPRI DSYNC SYNC NOWAIT APPEND.
 const RWF_APPEND = 0x10;
 
@@ -58,7 +60,7 @@ function readInto(call: Call, at: Transfer, segments: readonly Segment[]): CallR
   if (openFile.inode.kind === 'directory') return -ERRNO.EISDIR;
   if (openFile.inode.kind === 'channel' && !at.files.channelOf(openFile.inode).spec.reads) return -ERRNO.EBADF;
   const total = totalLength(segments);
-  if (total === 0) return 0;
+  if (total === 0) return WHOLE_RECORDS.has(openFile.inode.kind) ? -ERRNO.EINVAL : 0;
   const reach = reachableLength(call, segments, 'write');
   if (reach === 0 && !isAtEnd(at)) return -ERRNO.EFAULT;
   if (openFile.inode.kind === 'terminal') return readTerminal(call, { at, inode: openFile.inode }, { segments, reach });
@@ -94,9 +96,9 @@ function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): Call
   if (openFile.inode.kind === 'channel' && !at.files.channelOf(openFile.inode).spec.writes) return -ERRNO.EBADF;
   const total = totalLength(segments);
   if (openFile.inode.kind === 'device' && openFile.inode.device !== 'full') return total; // The bytes are not looked at.
-  if (total === 0) return 0;
+  if (total === 0 && openFile.inode.kind !== 'socket') return openFile.inode.kind === 'event' ? -ERRNO.EINVAL : 0; // Sockets send messages without bytes.
   const reach = wholeChunks(openFile, { reach: reachableLength(call, segments, 'read'), total });
-  if (reach === 0 && openFile.inode.kind !== 'device') {
+  if (reach === 0 && total > 0 && openFile.inode.kind !== 'device') {
     // A pipe looks at its ends and its room before it looks at the buffer.
     const isPipeReady = openFile.inode.kind !== 'fifo' || (openFile.inode.pipe.readers > 0 && openFile.inode.pipe.room > 0);
     if (isPipeReady) return -ERRNO.EFAULT;
@@ -105,7 +107,7 @@ function writeFrom(call: Call, at: Transfer, segments: readonly Segment[]): Call
     const refused = checkWriter(call, openFile.inode);
     if (refused !== 0) return refused;
   }
-  const bytes = reach === 0 ? ANY_BYTE : gather(call, segments, reach);
+  const bytes = reach === 0 && total > 0 ? ANY_BYTE : gather(call, segments, reach);
   const answer = openFile.inode.kind === 'fifo' && !openFile.isNonblocking ? writeWaiting(call, openFile.inode.pipe, bytes) : writeOpenFile(at, bytes);
   if (answer !== BLOCKED && answer < 0) refusal(call, answer);
   if (answer !== BLOCKED && answer > 0) tellFile(at.files, IN.MODIFY, openFile);

@@ -7,6 +7,7 @@ import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { checkSeals, SEAL, touchAccess } from '../open-file-io.ts';
 import { PROT, roundUp, type Backing, type ForkAdvice, type Mapping } from '../memory-map.ts';
+import { isCodeRefused } from '../process-controls.ts';
 import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
 
@@ -44,6 +45,7 @@ function mmap(call: Call): CallResult {
   if (length > LENGTH_MAX) return -ERRNO.ENOMEM;
   if (type !== MAP.PRIVATE && type !== MAP.SHARED && type !== MAP.SHARED_VALIDATE) return -ERRNO.EINVAL;
   if (type === MAP.SHARED_VALIDATE && (flags & MAP.ANONYMOUS) !== 0) return -ERRNO.EINVAL;
+  if (isCodeRefused(call.process.controls, protection)) return -ERRNO.EACCES;
   const isShared = type !== MAP.PRIVATE;
   const place = placeOf(address, flags);
   if ((flags & MAP.ANONYMOUS) !== 0) return isShared ? mapShared(call, { length, protection, isShared, place }) : call.process.space.mapRange({ length, protection, isShared, place });
@@ -88,7 +90,9 @@ function mprotect(call: Call): CallResult {
   const [address, length, protection] = [call.size(0), call.size(1), call.unsigned(2)];
   if ((protection & ~PROT_KNOWN) !== 0) return -ERRNO.EINVAL;
   if (length > LENGTH_MAX) return -ERRNO.ENOMEM;
-  return call.process.space.protect(address, length, protection & 7);
+  const { space, controls } = call.process;
+  if (controls.refusesCode !== 0 && space.map.within(address, address + roundUp(length)).some((part) => isCodeRefused(controls, protection, part.protection))) return -ERRNO.EACCES;
+  return space.protect(address, length, protection & 7);
 }
 
 function mremap(call: Call): CallResult {

@@ -85,7 +85,6 @@ function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLO
     if (waitOnSocket(call, from, { direction: 'receive', answer: BLOCKED }) === BLOCKED) return BLOCKED;
     waits = false;
   }
-  if (total === 0 && from.type === 'stream') return { count: 0, from: '', flags: 0, files: [] };
   const answer = waitOnSocket(call, from, { direction: 'receive', answer: receive(from, { length: reach, isPeek: (flags & MSG.PEEK) !== 0, isNonblocking: !waits }) });
   if (answer === BLOCKED || typeof answer === 'number') return answer;
   scatter(call, segments, answer.bytes);

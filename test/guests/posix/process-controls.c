@@ -7,9 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define PR_SET_MDWE 65
+#define PR_GET_MDWE 66
+#define PR_GET_AUXV 0x41555856
 
 static const char *word(int result) { return result < 0 ? strerrorname_np(errno) : "ok"; }
 static int told[2];
@@ -61,4 +67,23 @@ static void switches(void) {
   int status; if (fork() == 0) _exit(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)); wait(&status); printf(" %d, child %d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), WEXITSTATUS(status));
   printf("unknown %s\n", word(prctl(9999)));
 }
-int main(void) { setvbuf(stdout, 0, _IONBF, 0); setpgid(0, 0); pipe(told); deaths(); orphans(); switches(); return 0; }
+static void code(void) {
+  printf("code %d", prctl(PR_GET_MDWE, 0, 0, 0, 0)); printf(" %s", word(prctl(PR_SET_MDWE, 2, 0, 0, 0))); printf(" %s", word(prctl(PR_SET_MDWE, 1, 1, 0, 0)));
+  fflush(stdout);
+  for (int way = 1; way <= 3; way += 2) {
+    if (fork() > 0) { wait(0); continue; }
+    char *page = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    printf("; %s", word(prctl(PR_SET_MDWE, way, 0, 0, 0))); printf(" %d", prctl(PR_GET_MDWE, 0, 0, 0, 0)); printf(" %s", word(prctl(PR_SET_MDWE, 0, 0, 0, 0)));
+    printf(" %s", word(mprotect(page, 4096, PROT_READ | PROT_EXEC))); printf(" %s", word(mprotect(page, 4096, PROT_READ)));
+    printf(" %s", mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? strerrorname_np(errno) : "ok");
+    page = mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    printf(" %s", word(mprotect(page, 4096, PROT_READ | PROT_EXEC))); printf(" %s", word(mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC))); fflush(stdout);
+    if (fork() == 0) { printf(" child %d", prctl(PR_GET_MDWE, 0, 0, 0, 0)); fflush(stdout); _exit(0); }
+    wait(0); _exit(0);
+  }
+  printf("\n");
+  unsigned long auxiliary[128]; long length = prctl(PR_GET_AUXV, auxiliary, sizeof auxiliary, 0, 0), first = -1; for (long i = 0; i < length / 8; i += 2) if (auxiliary[i] == AT_PAGESZ) first = auxiliary[i + 1];
+  printf("auxiliary vector %ld %ld %d", length % 16, first, prctl(PR_GET_AUXV, auxiliary, 16, 0, 0) == length); printf(" %s", word(prctl(PR_GET_AUXV, 8, 16, 0, 0))); printf(" %s\n", word(prctl(PR_GET_AUXV, auxiliary, 16, 1, 0)));
+  printf("others %s", word(prctl(PR_SET_MM, 1, 0, 0, 0))); printf(" %s", word(prctl(PR_CAPBSET_DROP, 1))); printf(" %s", word(prctl(PR_MCE_KILL, 0, 0, 0, 0))); printf(" %s", word(prctl(PR_SET_SECUREBITS, 0))); printf(" %s\n", word(prctl(68, 0, 0, 0, 0)));
+}
+int main(void) { setvbuf(stdout, 0, _IONBF, 0); setpgid(0, 0); pipe(told); deaths(); orphans(); switches(); code(); return 0; }
