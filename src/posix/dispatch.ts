@@ -60,7 +60,10 @@ export function dispatch(kernel: Kernel, thread: Thread): CallResult {
   space.growStack(Number(abi.stackPointer(cpu.state)));
   const isCoherent = space.hasSharedFiles && (MOVES_FILE_BYTES.has(number) || space.hasAliases);
   if (isCoherent) space.storeShared();
+  const hasListeners = kernel.files.listeners.size > 0;
+  if (hasListeners) kernel.fileSignals.begin(kernel);
   const result = handle(call);
+  if (hasListeners) kernel.fileSignals.tell(kernel);
   if (kernel.files.hasResized) kernel.fitMappings();
   if (isCoherent) space.loadShared();
   if (result === BLOCKED || result === NO_RESULT) return result;

@@ -14,6 +14,7 @@ import { MemoryAccount } from './memory-account.ts';
 import type { Clock } from './clock.ts';
 import { executedBy } from './cpu-time.ts';
 import type { Entropy } from './entropy.ts';
+import { FileSignals } from './file-signals.ts';
 import type { FileSystem } from './files/index.ts';
 import { mappedFiles, type MappedFiles } from './mapped-files.ts';
 import { leaveOrphans } from './orphans.ts';
@@ -56,6 +57,7 @@ export class Kernel {
   readonly mapped: MappedFiles;
   readonly schedule: Schedule;
   readonly systemV = new SystemV();
+  readonly fileSignals = new FileSignals();
   /** Host memory only, no state. */
   readonly memories: SpareMemories;
   readonly processes: Process[] = [];
@@ -284,7 +286,7 @@ export class Kernel {
     }
     this.systemV.endProcess(process.pid);
     if (process.session === process.pid) endSession(this.files, process.session);
-    this.#quit(process);
+    this.fileSignals.around(this, () => this.#quit(process));
     this.endVfork(process);
     leaveOrphans(this, process);
     this.tellEnd(process);

@@ -10,6 +10,10 @@ import { isAnonymous, type Inode } from './files/inode.ts';
 /** Flags of open() that F_GETFL does not show. */
 const NOT_KEPT = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC;
 
+/** Who is told of news (F_SETOWN): a process, or a group below zero; 0 is nobody. `signal`: F_SETSIG, 0 for SIGIO; `number`: the descriptor that O_ASYNC was set by; `uid`: who set it. */
+export interface FileOwner { readonly owner: number; readonly uid: number; readonly signal: number; readonly number: number }
+export const NO_OWNER: FileOwner = { owner: 0, uid: 0, signal: 0, number: 0 };
+
 export class OpenFile {
   readonly id: number;
   readonly inode: Inode;
@@ -19,6 +23,7 @@ export class OpenFile {
   offset = 0;
   /** Absolute path when it was opened, kept up by renames; for /proc/self/fd. */
   path: string;
+  owner: FileOwner | undefined = undefined;
   references = 0;
 
   constructor(parts: { readonly id: number; readonly inode: Inode; readonly flags: number; readonly path: string }) {
@@ -29,12 +34,13 @@ export class OpenFile {
   }
 
   mark(): Undo {
-    const { flags, offset, path, references } = this;
+    const { flags, offset, path, owner, references } = this;
     const held = this.inode.references;
     return () => {
       this.flags = flags;
       this.offset = offset;
       this.path = path;
+      this.owner = owner;
       this.references = references;
       this.inode.references = held; // Of an inode of /proc, which is in no table.
     };
@@ -57,6 +63,11 @@ export class OpenFile {
 
   get canWrite(): boolean {
     return !this.isPath && (this.flags & O.ACCMODE) !== O.RDONLY;
+  }
+
+  /** O_ASYNC: its owner is told of news. */
+  get isAsynchronous(): boolean {
+    return (this.flags & O.ASYNC) !== 0;
   }
 
   get isNonblocking(): boolean {

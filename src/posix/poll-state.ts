@@ -29,7 +29,7 @@ const EPOLLET = 0x8000_0000;
 const MIXER = 0x0100_0193;
 
 /** A number that differs after every change a poller may care about; undefined where there is none to be had (every look is news). */
-function changeCount(files: FileSystem, openFile: OpenFile, depth: number): number | undefined {
+export function changeCount(files: FileSystem, openFile: OpenFile, depth: number): number | undefined {
   const { inode } = openFile;
   if (inode.kind === 'epoll') return changesWithin(files, inode, depth);
   if (inode.kind === 'fifo') return openFile.canRead && openFile.canWrite ? inode.pipe.changes : openFile.canRead ? inode.pipe.filled : inode.pipe.drained;

@@ -13,11 +13,10 @@ import { sizeOf } from '../files/stat.ts';
 import { isSeekable, SEAL } from '../open-file-io.ts';
 import type { Process } from '../process.ts';
 import type { OpenFile } from '../open-file.ts';
-import { SIGNALS_MAX } from '../signal-actions.ts';
 import { openFileArgument, store, type FileCall } from './file-arguments.ts';
 import { duplicateFrom } from './file-open.ts';
 import { interfaceRequest } from './interface-requests.ts';
-import { fileOwner, setFileOwner, setOwnerArgument, socketBytes, socketRequest, storeOwner } from './file-owner.ts';
+import { fileOwner, setAsynchronous, setFileOwner, setFileSignal, setOwnerArgument, socketBytes, socketRequest, storeOwner, tellsNews } from './file-owner.ts';
 import { terminalControl, terminalInode } from './terminal.ts';
 
 const FD_CLOEXEC = 1;
@@ -28,7 +27,7 @@ const FLOCK_BYTES = 32;
 const PIPE_BYTES_MAX = 1 << 20;
 const PIPE_BYTES_LARGEST = 2 ** 31;
 /** Status flags that F_SETFL may change. */
-const SETTABLE = O.APPEND | O.NONBLOCK | O.NOATIME | O.ASYNC | O.DIRECT;
+const SETTABLE = O.APPEND | O.NONBLOCK | O.NOATIME | O.DIRECT;
 /** SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE and _WAIT_AFTER. */
 const SYNC_FLAGS = 7;
 const IOCTL = {
@@ -66,11 +65,10 @@ function seekSparse(inode: Inode, how: { readonly distance: number; readonly siz
   return (how.whence === SEEK.DATA ? inode.content.seekData(how.distance) : inode.content.seekHole(how.distance)) ?? -ERRNO.ENXIO;
 }
 
-/** Files and directories have nobody to tell of, and do not keep O_ASYNC. */
-function setStatusFlags(openFile: OpenFile, flags: number): number {
-  const { kind } = openFile.inode;
-  const settable = kind === 'file' || kind === 'directory' ? SETTABLE & ~O.ASYNC : SETTABLE;
-  openFile.flags = (openFile.flags & ~SETTABLE) | (flags & settable);
+function setStatusFlags(call: Call, openFile: OpenFile, flags: number): number {
+  openFile.flags = (openFile.flags & ~SETTABLE) | (flags & SETTABLE);
+  const isOn = (flags & O.ASYNC) !== 0;
+  if (isOn !== openFile.isAsynchronous) setAsynchronous(call, openFile, { number: call.int(0), isOn });
   return 0;
 }
 
@@ -86,7 +84,7 @@ function fcntl(call: Call): CallResult {
     case F.GETFD: return descriptors.closesOnExec(call.int(0)) ? FD_CLOEXEC : 0;
     case F.SETFD: descriptors.setClosesOnExec(call.int(0), (call.unsigned(2) & FD_CLOEXEC) !== 0); return 0;
     case F.GETFL: return openFile.toldFlags;
-    case F.SETFL: return setStatusFlags(openFile, call.unsigned(2));
+    case F.SETFL: return setStatusFlags(call, openFile, call.unsigned(2));
     case F.GETLK:
     case F.OFD_GETLK: return getLock(call, openFile, command === F.OFD_GETLK);
     case F.SETLK:
@@ -96,9 +94,11 @@ function fcntl(call: Call): CallResult {
     case F.SETOWN: return setFileOwner(call, openFile, call.int(2));
     case F.SETOWN_EX: return setOwnerArgument(call, openFile);
     case F.GETOWN_EX: return storeOwner(call, openFile);
-    case F.SETSIG: return call.unsigned(2) > SIGNALS_MAX ? -ERRNO.EINVAL : 0;
+    case F.SETSIG: return setFileSignal(openFile, call.unsigned(2));
+    case F.GETLEASE: return openFile.inode.kind === 'file' ? LOCK_TYPE.UNLOCK : -ERRNO.EINVAL;
+    case F.SETLEASE: return openFile.inode.kind === 'file' && call.unsigned(2) === LOCK_TYPE.UNLOCK ? -ERRNO.EAGAIN : -ERRNO.EINVAL; // There are none, as on many file systems.
     case F.GETOWN: return fileOwner(openFile);
-    case F.GETSIG: return 0;
+    case F.GETSIG: return openFile.owner?.signal ?? 0;
     case F.SETPIPE_SZ: return openFile.inode.kind === 'fifo' ? resizePipe(call, openFile.inode.pipe, call.unsigned(2)) : -ERRNO.EBADF;
     case F.GETPIPE_SZ: return openFile.inode.kind === 'fifo' ? openFile.inode.pipe.capacityBytes : -ERRNO.EBADF;
     case F.ADD_SEALS: return addSeals(call, openFile, call.unsigned(2));
@@ -221,8 +221,8 @@ function ioctl(call: Call): CallResult {
     case IOCTL.FIOASYNC: {
       const value = call.memory.readU32(call.size(2));
       if (value === undefined) return -ERRNO.EFAULT;
-      if (value !== 0 && openFile.inode.kind !== 'fifo' && openFile.inode.kind !== 'socket' && pseudo === undefined) return -ERRNO.ENOTTY;
-      openFile.flags = value === 0 ? openFile.flags & ~O.ASYNC : openFile.flags | O.ASYNC;
+      if (value !== 0 && !tellsNews(openFile)) return -ERRNO.ENOTTY;
+      setAsynchronous(call, openFile, { number: call.int(0), isOn: value !== 0 });
       return 0;
     }
     case IOCTL.FIONREAD: return pseudo === undefined ? bytesToRead(call, openFile) : terminalControl(call, openFile, pseudo);

@@ -4,35 +4,60 @@
  *
  *   struct f_owner_ex   type 4 (0 a thread, 1 a process, 2 a group), number 4
  *
- * Invariant: an owner is remembered by sockets, which tell it of urgent data (SIGURG); elsewhere it is looked at and forgotten.
- * What this does NOT do: SIGIO.
+ * Invariant: sockets remember an owner, too, whichever open file it was set by: they tell it of urgent data (SIGURG).
+ * What this does NOT do: send SIGIO (../file-signals.ts).
  */
 import type { Call } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import type { Socket } from '../files/socket.ts';
+import { O } from '../files/flags.ts';
 import { isInline, ownerOf, setOwner, urgentMark } from '../files/urgent.ts';
-import type { OpenFile } from '../open-file.ts';
-import type { Process } from '../process.ts';
+import { isMeant } from '../file-signals.ts';
+import { NO_OWNER, type OpenFile } from '../open-file.ts';
+import { SIGNALS_MAX } from '../signal-actions.ts';
 
 const KIND = { THREAD: 0, PROCESS: 1, GROUP: 2 } as const;
 const SIOC = { SETOWN: 0x8901, SPGRP: 0x8902, GETOWN: 0x8903, GPGRP: 0x8904, ATMARK: 0x8905 } as const;
 
-/** Whether an owner, which is not nobody, means a process: by its number, or by its group below zero. */
-export function isMeant(owner: number, { pid, group }: Pick<Process, 'pid' | 'group'>): boolean {
-  return owner > 0 ? pid === owner : group === -owner;
-}
-
 /** The owner as F_GETOWN tells it: a process, or a group below zero; 0 is nobody. */
-export function fileOwner({ inode }: OpenFile): number {
-  return inode.kind === 'socket' ? ownerOf(inode.socket.options) : 0;
+export function fileOwner({ inode, owner }: OpenFile): number {
+  return inode.kind === 'socket' ? ownerOf(inode.socket.options) : owner?.owner ?? 0;
 }
 
 /** Nobody (0), a process, or a group below zero, that is there: 0 or -errno. */
-export function setFileOwner({ kernel: { processes } }: Call, { inode }: OpenFile, owner: number): number {
+export function setFileOwner({ kernel: { processes }, process: { files } }: Call, openFile: OpenFile, owner: number): number {
   if (owner === -0x8000_0000) return -ERRNO.EINVAL;
   if (owner !== 0 && !processes.some((process) => isMeant(owner, process))) return -ERRNO.ESRCH;
-  if (inode.kind === 'socket') setOwner(inode.socket.options, owner);
+  if (openFile.inode.kind === 'socket') setOwner(openFile.inode.socket.options, owner);
+  openFile.owner = { ...(openFile.owner ?? NO_OWNER), owner, uid: files.credentials.uid };
   return 0;
+}
+
+/** F_SETSIG; 0 is SIGIO without more. */
+export function setFileSignal(openFile: OpenFile, signal: number): number {
+  if (signal > SIGNALS_MAX) return -ERRNO.EINVAL;
+  openFile.owner = { ...(openFile.owner ?? NO_OWNER), signal };
+  return 0;
+}
+
+/** Kinds of files that have somebody to tell of news; others do not keep O_ASYNC. */
+const TELLING: ReadonlySet<string> = new Set(['fifo', 'socket', 'terminal', 'master', 'watch']);
+
+export function tellsNews({ inode }: OpenFile): boolean {
+  return TELLING.has(inode.kind);
+}
+
+/** O_ASYNC by descriptor `number`. A terminal without an owner gets one: the group in its foreground, or the caller. */
+export function setAsynchronous({ kernel: { files }, process }: Call, openFile: OpenFile, how: { readonly number: number; readonly isOn: boolean }): void {
+  const { inode } = openFile;
+  const isOn = how.isOn && tellsNews(openFile);
+  openFile.flags = isOn ? openFile.flags | O.ASYNC : openFile.flags & ~O.ASYNC;
+  if (!isOn) return void files.listeners.delete(openFile);
+  files.listeners.add(openFile);
+  const { owner = 0 } = openFile.owner ?? {};
+  const isTerminal = inode.kind === 'terminal' && owner === 0;
+  const given = isTerminal ? { owner: inode.terminal.foreground > 0 ? -inode.terminal.foreground : process.pid, uid: process.files.credentials.uid } : {};
+  if (openFile.owner !== undefined || isTerminal) openFile.owner = { ...(openFile.owner ?? NO_OWNER), ...given, number: how.number };
 }
 
 /** struct f_owner_ex; of a thread its process is remembered. */

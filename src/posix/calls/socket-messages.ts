@@ -17,7 +17,7 @@ import { sendSignal } from '../signal-delivery.ts';
 import { encodeAddress } from '../socket-address.ts';
 import { peerOf, receive, send } from '../socket-io.ts';
 import { bufferArgument, gather, reachableLength, scatter, totalLength, vectorArgument, type FileCall, type Segment } from './file-arguments.ts';
-import { isMeant } from './file-owner.ts';
+import { isMeant } from '../file-signals.ts';
 import { addressAt, PROTOCOL, socketArgument, storeAddress, waitOnSocket, type Opened } from './socket-arguments.ts';
 
 const MSG = { OOB: 1, PEEK: 2, CTRUNC: 8, TRUNC: 0x20, DONTWAIT: 0x40, EOR: 0x80, WAITALL: 0x100, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x4000_0000 } as const;

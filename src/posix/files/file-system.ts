@@ -51,11 +51,12 @@ export class FileSystem {
   /** Inodes in all, those of the image included. */
   inodeCount = 0;
   readonly openFiles = new Map<number, OpenFile>();
-  /** Timers, signal files, inotify instances and sockets among the inodes: derived, in the order of their numbers. */
+  /** Timers, signal files, inotify instances and sockets among the inodes, in the order of their numbers, and open files with O_ASYNC: derived. */
   readonly timers = new Set<TimerInode>();
   readonly signalFiles = new Set<SignalInode>();
   readonly watchers = new Set<WatchInode>();
   readonly sockets = new Set<SocketInode>();
+  readonly listeners = new Set<OpenFile>();
   /** A mapped file has another size: the address spaces must look (Kernel.fitMappings). */
   hasResized = false;
   tasks: Tasks = NO_TASKS;
@@ -314,6 +315,7 @@ export class FileSystem {
   /** Enters an open file into the tables (open and restore). */
   adopt(openFile: OpenFile): void {
     this.openFiles.set(openFile.id, openFile);
+    if (openFile.isAsynchronous) this.listeners.add(openFile);
     this.retain(openFile.inode);
     openEnd(openFile);
   }
@@ -324,6 +326,7 @@ export class FileSystem {
     openFile.references--;
     if (openFile.references > 0) return;
     this.openFiles.delete(openFile.id);
+    this.listeners.delete(openFile);
     if (!openFile.isPath) tellFile(this, openFile.canWrite ? IN.CLOSE_WRITE : IN.CLOSE_NOWRITE, openFile);
     this.locks.closeOpenFile(openFile.id);
     closeEnd(this, openFile);
@@ -361,11 +364,9 @@ export class FileSystem {
       this.root = root;
       this.nextInode = nextInode;
       this.nextOpenFile = nextOpenFile;
-      this.timers.clear();
-      this.signalFiles.clear();
-      this.watchers.clear();
-      this.sockets.clear();
+      for (const derived of [this.timers, this.signalFiles, this.watchers, this.sockets, this.listeners]) derived.clear();
       for (const inode of this.inodes.values()) this.#list(inode);
+      for (const openFile of this.openFiles.values()) if (openFile.isAsynchronous) this.listeners.add(openFile);
       this.#pagesUsed = pagesUsed;
     };
   }

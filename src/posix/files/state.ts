@@ -79,12 +79,17 @@ export function resolveReference(files: FileSystem, reference: Canonical): Inode
 
 /** Everything but the contents of files. */
 export function fileSystemState(files: FileSystem): readonly Canonical[] {
-  const openFiles = [...files.openFiles.values()].map((open) => [open.id, inodeReference(open.inode), open.flags, open.offset, open.path]);
+  const openFiles = [...files.openFiles.values()].map((open) => [open.id, inodeReference(open.inode), open.flags, open.offset, open.path, ...ownerState(open)]);
   const { image } = files;
   const common: Canonical[] = [files.nextInode, files.nextOpenFile, [...files.inodes.values()].map(inodeState), openFiles, files.locks.state()];
   if (image === undefined) return [VERSION, ...common];
   const changed = image.changed().map((inode) => [...inodeState(inode), ...leftOfImage(inode)]);
   return [VERSION_OVER_IMAGE, ...common, image.tree.digest, files.inodeCount, changed];
+}
+
+/** Only of those that were given one. */
+function ownerState({ owner }: OpenFile): Canonical[] {
+  return owner === undefined ? [] : [[owner.owner, owner.uid, owner.signal, owner.number]];
 }
 
 /** What a changed inode still takes from the image. */
@@ -340,9 +345,13 @@ function loadPages(files: FileSystem, object: RestoredPages, isLazy: boolean): v
 }
 
 function restoreOpenFile(files: FileSystem, record: readonly Canonical[]): void {
-  const [id, reference, flags, offset, path] = record;
+  const [id, reference, flags, offset, path, owned] = record;
   const openFile = new OpenFile({ id: numberOf(id), inode: resolveReference(files, reference ?? null), flags: numberOf(flags), path: textOf(path) });
   openFile.offset = numberOf(offset);
+  if (owned !== undefined) {
+    const [owner, uid, signal, number] = arrayOf(owned).map(numberOf) as [number, number, number, number]; // ownerState() writes four.
+    openFile.owner = { owner, uid, signal, number };
+  }
   files.adopt(openFile);
 }
 

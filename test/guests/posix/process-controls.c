@@ -84,6 +84,6 @@ static void code(void) {
   printf("\n");
   unsigned long auxiliary[128]; long length = prctl(PR_GET_AUXV, auxiliary, sizeof auxiliary, 0, 0), first = -1; for (long i = 0; i < length / 8; i += 2) if (auxiliary[i] == AT_PAGESZ) first = auxiliary[i + 1];
   printf("auxiliary vector %ld %ld %d", length % 16, first, prctl(PR_GET_AUXV, auxiliary, 16, 0, 0) == length); printf(" %s", word(prctl(PR_GET_AUXV, 8, 16, 0, 0))); printf(" %s\n", word(prctl(PR_GET_AUXV, auxiliary, 16, 1, 0)));
-  printf("others %s", word(prctl(PR_SET_MM, 1, 0, 0, 0))); printf(" %s", word(prctl(PR_CAPBSET_DROP, 1))); printf(" %s", word(prctl(PR_MCE_KILL, 0, 0, 0, 0))); printf(" %s", word(prctl(PR_SET_SECUREBITS, 0))); printf(" %s\n", word(prctl(68, 0, 0, 0, 0)));
+  printf("others %s", word(prctl(PR_SET_MM, 1, 0, 0, 0))); printf(" %s", word(prctl(PR_MCE_KILL, 0, 0, 0, 0))); printf(" %s\n", word(prctl(68, 0, 0, 0, 0)));
 }
 int main(void) { setvbuf(stdout, 0, _IONBF, 0); setpgid(0, 0); pipe(told); deaths(); orphans(); switches(); code(); return 0; }
