@@ -9,7 +9,7 @@
  * What this does NOT do: run units, or count (translator.ts).
  */
 import { assert, limits } from '../core/index.ts';
-import { CodeCache, driverModule, FunctionStarts, liftBatch, PAGE_FLAG, relayModule, TARGETS, unitExtent, type Batch, type DriverLayout, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
+import { CodeCache, driverModule, FunctionStarts, LAST_HELPER_SLOT, liftBatch, PAGE_FLAG, relayModule, TARGETS, unitExtent, type Batch, type DriverLayout, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
 import { EngineModules, type Units } from './kept-module.ts';
 import { BLOCK_OFFSET, VM_OFFSET } from './linear-memory.ts';
@@ -123,7 +123,7 @@ export class UnitTable {
     const driver = new WebAssembly.Instance(this.#ownModule('driver', {}, driverModule), this.#imports);
     this.#stub = driver.exports['stub'];
     this.enter = driver.exports['enter'] as Enter; // What the module exports under this name.
-    for (let slot = 0; slot < TABLE_SIZE_FIRST; slot++) this.#table.set(slot, this.#stub);
+    for (let slot = 0; slot < TABLE_SIZE_FIRST; slot++) if (slot === 0 || slot > LAST_HELPER_SLOT) this.#table.set(slot, this.#stub);
     memory.onCodeChange((page) => this.#dropPage(page));
     interpreter.callUnits((loop, { area }) => this.#instantiateRelay(loop, area));
   }
@@ -258,7 +258,7 @@ export class UnitTable {
   /** Puts a batch to use: maps, table slots, marks. */
   #install(batch: Batch, module: WebAssembly.Module): void {
     const started = this.#clock();
-    this.#growTable(this.#places.slots.size); // Whatever the code calls.
+    this.#growTable(LAST_HELPER_SLOT + this.#places.slots.size); // Whatever the code calls.
     for (const { offset, bytes } of batch.maps) this.#memory.u8.set(bytes, offset);
     this.#fillSlots(batch, module);
     this.#account(batch, this.#clock() - started);
@@ -329,7 +329,7 @@ export class UnitTable {
 
   #slotOf(address: number): number {
     const { slots } = this.#places;
-    const slot = slots.get(address) ?? slots.size + 1;
+    const slot = slots.get(address) ?? LAST_HELPER_SLOT + slots.size + 1;
     assert(slot < TABLE_SIZE_MAX, 'the table was emptied in time');
     this.#growTable(slot);
     slots.set(address, slot);

@@ -60,8 +60,11 @@ export const OUTCOME = { fuel: 0, moved: 4, pc: 8, detail: 12, next: 16 } as con
 /** (fuel, depth, pc) -> fuel, and OUTCOME.next: code without a unit, run as a call. */
 export const COLD_TYPE: Signature = { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] };
 
-/** Function indices of the imports, in this order, with their signatures. */
-export const IMPORTS = [
+/**
+ * Functions of the driver's side: the first ones of each module, in this order. The driver's module imports them and puts a function that calls each into the table, in the slot after its index;
+ * what a unit's module has under these indices calls that slot. For V8 compiles a way from WebAssembly to JavaScript for each signature that a module imports, in every module anew.
+ */
+export const HELPERS = [
   /** (operation, packed registers, rounding mode) -> done */
   ['float', { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] }],
   /** (operation, packed registers, immediate) -> done */
@@ -73,8 +76,10 @@ export const IMPORTS = [
   ['cold', COLD_TYPE],
 ] as const satisfies readonly (readonly [string, Signature])[];
 export const HELPER = { float: 0, operation: 1, store: 2, step: 3 } as const;
-/** Functions of the unit's own module that follow the imports. */
-export const OWN = { reach: IMPORTS.length, special: IMPORTS.length + 1, unordered: IMPORTS.length + 2, classify: IMPORTS.length + 3, slow: IMPORTS.length + 4, late: IMPORTS.length + 5, astray: IMPORTS.length + 6 } as const;
+/** Slots of the table up to this one are no unit's: 0 stands for none, the others lead to the helpers. */
+export const LAST_HELPER_SLOT = HELPERS.length;
+/** Functions of the unit's own module that follow those. */
+export const OWN = { reach: HELPERS.length, special: HELPERS.length + 1, unordered: HELPERS.length + 2, classify: HELPERS.length + 3, slow: HELPERS.length + 4, late: HELPERS.length + 5, astray: HELPERS.length + 6 } as const;
 /** Answer of `step` and of a nested driver: everything is told, leave. No fuel is ever this low. */
 export const LEAVE = -0x80000000;
 

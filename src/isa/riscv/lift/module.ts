@@ -4,7 +4,7 @@
  * Invariants: instantiating the module puts every unit into its table slot; nothing else is changed.
  * What this does NOT do: compile, own the table, or mark pages.
  */
-import { CodeWriter, ModuleBuilder, OP, TYPE } from '../../../wasm/index.ts';
+import { CodeWriter, ModuleBuilder, OP, TYPE, type Signature } from '../../../wasm/index.ts';
 import { BIAS, CONTROL, controlAddress, type CpuMemory } from '../../cpu.ts';
 import { FLAG } from '../float/handler.ts';
 import { analyse, type BlockCode } from './dataflow.ts';
@@ -15,7 +15,7 @@ import { makePlan, type HotEntry, type Plan } from './extent.ts';
 import { isCalling, type Graph } from './graph.ts';
 import { ASTRAY_TYPE, astrayBody, findDisplacements, LATE_LOCALS, LATE_TYPE, lateBody, pushRegister, storePassed, takeResult, ARGUMENT, packResult } from './handover.ts';
 import { STACK_POINTER } from './facts.ts';
-import { IMPORTS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type DriverLayout, type UnitLayout } from './layout.ts';
+import { HELPERS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type DriverLayout, type UnitLayout } from './layout.ts';
 import { findLiveness } from './liveness.ts';
 import { coveredLoads } from './shared-checks.ts';
 import { coveredInStrip, widenTight } from './strip-rounds.ts';
@@ -58,10 +58,12 @@ export interface Batch {
 export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout: UnitLayout, isWanted: (address: number) => boolean): Batch | undefined {
   const plans = choose(code, entries, layout, isWanted);
   if (plans.length === 0) return undefined;
-  const module = newModule(layout);
+  const module = new ModuleBuilder();
+  addSurroundings(module, layout);
   const unitType = module.type(UNIT_TYPE);
+  HELPERS.forEach(([, signature], index) => addPassage(module, signature, (code, type) => { code.i32Const(index + 1); code.callIndirect(type, 0); }));
   addOwnFunctions(module, layout);
-  const functions = new Map(plans.map((plan, index) => [plan.entry, IMPORTS.length + OWN_COUNT + index]));
+  const functions = new Map(plans.map((plan, index) => [plan.entry, HELPERS.length + OWN_COUNT + index]));
   const reliedPages = new Set<number>();
   const maps: { offset: number; bytes: Uint8Array }[] = [];
   const relied = new Map<number, number>();
@@ -91,12 +93,20 @@ function addOwnFunctions(module: ModuleBuilder, layout: UnitLayout): void {
   }
 }
 
-function newModule(layout: DriverLayout): ModuleBuilder {
-  const module = new ModuleBuilder();
-  for (const [name, signature] of IMPORTS) module.importFunction('e', name, signature);
+/** Memory and table of a module of units or of the driver. */
+function addSurroundings(module: ModuleBuilder, layout: DriverLayout): void {
   module.importMemory('e', 'memory', { minimum: layout.memoryPages, maximum: layout.memoryPages });
   module.importTable('e', 'table', layout.tableSize);
-  return module;
+}
+
+/** A function with the parameters of another one, which `call` calls. */
+function addPassage(module: ModuleBuilder, signature: Signature, call: (code: CodeWriter, type: number) => void): number {
+  const passage = module.declareFunction(signature);
+  const code = new CodeWriter();
+  signature.parameters.forEach((_, parameter) => code.localGet(parameter));
+  call(code, module.type(signature));
+  module.addBody([], code);
+  return passage;
 }
 
 /** The entries and their callees, breadth first, while there is room. An entry inside the region of another is left out: it will be reached there. */
@@ -213,12 +223,15 @@ function makeMap(numbers: ReadonlyMap<number, number>, layout: UnitLayout): Plac
 }
 
 /**
- * Two functions of the driver's side. `stub`, in every empty slot: hands its address to `cold`, the import that runs code without a unit as a call.
+ * Functions of the driver's side. `stub`, in every empty slot: hands its address to `cold`, the import that runs code without a unit as a call.
  * `enter` (fuel, depth, pc, slot) -> how the unit came back: 0 control.pc says where to go on, 1 it left (outcome words), 2 as 0, but look first.
+ * And a way to each helper, which it puts into the table.
  */
 export function driverModule(layout: DriverLayout): Uint8Array {
-  const module = newModule(layout);
-  const cold = IMPORTS.findIndex(([name]) => name === 'cold');
+  const module = new ModuleBuilder();
+  const imported = HELPERS.map(([name, signature]) => module.importFunction('e', name, signature));
+  addSurroundings(module, layout);
+  const cold = imported[HELPERS.findIndex(([name]) => name === 'cold')]!;
   const unitType = module.type(UNIT_TYPE);
   const stub = module.declareFunction(UNIT_TYPE);
   module.addBody([], stubBody(layout, cold));
@@ -226,6 +239,7 @@ export function driverModule(layout: DriverLayout): Uint8Array {
   module.addBody([[3, TYPE.i64]], enterBody(layout, unitType));
   module.exportFunction('stub', stub);
   module.exportFunction('enter', enter);
+  HELPERS.forEach(([, signature], index) => module.element(index + 1, [addPassage(module, signature, (code) => code.call(imported[index]!))]));
   return module.finish();
 }
 
