@@ -74,6 +74,7 @@ const NO_MEMORY = /out of memory|could not allocate memory|allocation failed|ENO
 
 function asInternal(error: unknown): StillpointError {
   if (error instanceof Error && NO_MEMORY.test(error.message)) return new StillpointError('E_HOST_MEMORY', `the host has no memory left for this: ${error.message}`, { cause: error });
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd') return new StillpointError('E_HOST_FILE', 'the current directory is not there any more, and paths begin in it; go to another one', { cause: error });
   if (process.env['STILLPOINT_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
   const what = error instanceof Error ? error.message : String(error);
   return new StillpointError('E_INTERNAL', `${ERROR_TABLE.E_INTERNAL.says}: ${what}; set STILLPOINT_DEBUG=1 for the place and report it`, { cause: error });

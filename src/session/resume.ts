@@ -11,7 +11,7 @@ import type { HostPort } from '../channel/index.ts';
 import { InputIndex } from '../journal/index.ts';
 import { decodeManifest, parseBinding, parseCap, parseCheckpointInterval, parseKeepRule, type KeepRule, type Place, type RunManifest } from '../manifest/index.ts';
 import type { Guest } from '../posix/index.ts';
-import { listCheckpoints, openRun, owned, readOwnerRecord, readRun, recover, type CheckpointRecord, type OutputPosition, type Recovery, type RunWriter, type StoreContext } from '../txn/index.ts';
+import { listCheckpoints, openJournal, openRun, owned, readOwnerRecord, readRun, recover, type CheckpointRecord, type OutputPosition, type Recovery, type RunRecord, type RunWriter, type StoreContext } from '../txn/index.ts';
 import { capturesOf, withBesideStore } from './beside-store.ts';
 import { decodeBindings, encodeBindings, type SavedBindings } from './bindings-codec.ts';
 import { inputsAheadOf } from './commits-beside.ts';
@@ -52,7 +52,7 @@ export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonl
 export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Promise<SessionResult> {
   const wishes = readWishes(request);
   if (request.exportLayer !== undefined) checkArchive(request.exportLayer);
-  await refuseLiveOwner(request);
+  await refuseAtOnce(request, wishes);
   return withBesideStore(request.store, 'existing', async (context) => {
     const writer = await openRun(context, { name: request.name, owner: thisOwner(), isAlive });
     try {
@@ -66,12 +66,14 @@ export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Pr
 
 /**
  * Looks without the store's write lock first: an owner that is stopped inside a commit holds that lock, and whoever asks for it waits as long
- * as the owner sleeps.
+ * as the owner sleeps. And a run that stays at its cap has ended as it was, not begun to go on.
  */
-async function refuseLiveOwner({ name, store }: ResumeRequest): Promise<void> {
+async function refuseAtOnce({ name, store }: ResumeRequest, wishes: Wishes): Promise<void> {
   await withStore(store, 'read-only', async (context) => {
-    const owner = readOwnerRecord(context, readRun(context, name).id)?.owner;
+    const record = readRun(context, name);
+    const owner = readOwnerRecord(context, record.id)?.owner;
     if (owner !== undefined && isAlive(owner)) throw owned(name, owner);
+    if (record.outcome?.kind === 'capped') refuseReachedCap(capOf(wishes, decodeManifest(openJournal(context, record).genesis().manifest)), record);
   });
 }
 
@@ -114,8 +116,8 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
     const past: Past = { inputs, facts: recordedFacts(origin), isStrict: false };
     const feed = new InputFeed({ past, live: { ports, host: hostFacts, append: recording.append } });
     const outlet = new Outlet({ channels, ports, recording, forgetful: forgetfulOf(ports), positions });
-    const maxInstructions = (wishes.maxInstructions === undefined ? manifest.maxInstructions : wishes.maxInstructions) ?? undefined;
-    refuseReachedCap(maxInstructions, writer);
+    const maxInstructions = capOf(wishes, manifest);
+    refuseReachedCap(maxInstructions, writer.record);
     const driver = new Driver({ guest, channels, ports, feed, outlet, recording, policy: wishes.policy ?? bindings.checkpointEvery ?? DEFAULT_POLICY, maxInstructions, hooks: parts.hooks, monotonicMs, reseeds: [...recordedSeeds(origin)] });
     const end = await driver.drive();
     if (wishes.exportLayer !== undefined && end.kind === 'ended') exportChanges(wishes.exportLayer, { before: atGenesis(context, writer, manifest), after: guest });
@@ -153,8 +155,11 @@ export function startingPositions({ recovery, ports, delivered }: { readonly rec
   }));
 }
 
-function refuseReachedCap(maxInstructions: bigint | undefined, writer: RunWriter): void {
-  const { name, instructions } = writer.record;
+function capOf(wishes: Wishes, manifest: RunManifest): bigint | undefined {
+  return (wishes.maxInstructions === undefined ? manifest.maxInstructions : wishes.maxInstructions) ?? undefined;
+}
+
+function refuseReachedCap(maxInstructions: bigint | undefined, { name, instructions }: Pick<RunRecord, 'name' | 'instructions'>): void {
   if (maxInstructions === undefined || instructions < maxInstructions) return;
   const stands = instructions > maxInstructions ? ` and stands at ${instructions}` : ''; // A higher one was given once.
   throw new StillpointError('E_USAGE', `run ${name} has reached its cap of ${maxInstructions} instructions${stands}; give a higher one (resume: --max-instructions; a node of a cluster: maxInstructions of its group, then up --resume)`, { data: { run: name } });

@@ -157,6 +157,12 @@ describe('a mistake of the command line is one line with a code', () => {
     expect([seen.status, JSON.parse(seen.stderr)]).toEqual([124, expect.objectContaining({ outcome: { kind: 'capped', cap: 'instructions' } })]);
   });
 
+  it('a run whose resume is refused at its cap has ended as it had', () => {
+    expect(bench.stillpoint(['run', '--name', 'capped', '--max-instructions', '10', hello]).status).toBe(124);
+    expect(complaint(bench.stillpoint(['resume', 'capped']))).toBe('E_USAGE');
+    expect(bench.stillpoint(['ls', '--filter', 'name=capped']).stdout).toMatch(/capped +ended +cap instructions/);
+  });
+
   it('plan says which programs are not there', () => {
     writeFileSync(bench.path('plan.yaml'), `version: 1\ngroups:\n  here: { program: ${hello} }\n  gone: { program: ${bench.path('gone.elf')}, count: 3 }\n`);
     const seen = bench.stillpoint(['plan', bench.path('plan.yaml')]);

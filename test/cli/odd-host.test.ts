@@ -49,6 +49,11 @@ it('stores and caches are never made where the command happens to be started', (
   expect(readdirSync(bench.directory)).toEqual(before);
 });
 
+it('a current directory that is not there any more', () => {
+  const seen = shell(`mkdir gone && cd gone && rmdir ../gone && ${process.execPath} ${CLI} run --ephemeral ${hello}`);
+  expect([complaint(seen), seen.status]).toEqual(['E_HOST_FILE', 125]);
+});
+
 it('no place for temporary files', () => {
   const seen = bench.stillpoint(['pipe', hello], '', { TMPDIR: '/nowhere/at/all' });
   expect([complaint(seen), seen.status]).toEqual(['E_HOST_FILE', 125]);

@@ -1,7 +1,7 @@
 /** LMDB's environment among others who open and close it: locks that ended with a close, a file that others make grow, a lock file that is none, modes in one process. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -135,6 +135,28 @@ it('a store that is deleted while it is in use takes no commits', async () => {
   rmSync(directory, { recursive: true });
   await expect(store.commit({ puts: [PUT] })).rejects.toMatchObject({ code: 'E_STORE_WRITE', message: expect.stringContaining('was deleted while it was in use') as string });
   await store.close();
+});
+
+it('a store that has lost its lock file takes no commits, and nobody makes another one beside who uses it', async () => {
+  for (const lose of [(lock: string): void => rmSync(lock), (lock: string): void => renameSync(lock, `${lock}.away`), (lock: string): void => { rmSync(lock); writeFileSync(lock, Buffer.alloc(16384)); }]) {
+    const directory = await fresh();
+    const lock = join(directory, 'lock.mdb');
+    const store = await existing(directory);
+    expect(await store.commit({ puts: [PUT] })).toBe('done');
+    lose(lock);
+    const busy = { code: 'E_STORE_BUSY', message: expect.stringContaining(`was removed while process ${process.pid} uses the store`) as string };
+    if (!existsSync(lock) && !existsSync(`${lock}.away`)) {
+      await expect(openLmdbStore({ directory, mode: 'read-only' })).rejects.toMatchObject(busy);
+      await expect(existing(directory)).rejects.toMatchObject(busy);
+      expect(existsSync(lock)).toBe(false);
+    }
+    await expect(store.commit({ puts: [{ ...PUT, key: key('b') }] })).rejects.toMatchObject({ code: 'E_STORE_WRITE', message: expect.stringContaining('lock.mdb was removed or replaced') as string });
+    await store.close();
+    rmSync(`${lock}.away`, { force: true });
+    const again = await existing(directory);
+    expect([again.has('runs', PUT.key), again.has('runs', key('b'))]).toEqual([true, false]);
+    await again.close();
+  }
 });
 
 it('a store that is moved takes commits where it is, and a thread that opens it later gets no other one in its place', async () => {

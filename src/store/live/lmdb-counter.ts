@@ -13,7 +13,7 @@
  * The lock file itself is never opened here: to close it again would end LMDB's locks of this process. Its bytes are reached where LMDB has mapped them.
  * Facts of LMDB's lock file: magic u32 at 0, counter u64 at 8, little-endian. What this does NOT do: lock.
  */
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, realpathSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, realpathSync, statSync, writeSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { DATA_FILE, headersOf, LMDB_MAGIC, LOCK_FILE, TRANSACTION_OFFSET } from './lmdb-files.ts';
 import { LOCK_STATE_BYTES, LOCK_STATE_OFFSET } from './lmdb-turn.ts';
@@ -32,6 +32,9 @@ export class TransactionCounter {
   /** Undefined: this process has no part in the counter (it may not write the lock file), or cannot reach it. */
   readonly #shared: { readonly memory: number; readonly address: number } | undefined;
   readonly #number = Buffer.alloc(NUMBER_BYTES);
+  readonly #lockPath: string;
+  /** Of the lock file that LMDB has open. */
+  readonly #lock: Stats | undefined;
   #isClosed = false;
 
   /** Of a directory whose environment this process has open. */
@@ -44,6 +47,8 @@ export class TransactionCounter {
       closeSync(this.#data);
       throw error;
     }
+    this.#lockPath = join(directory, LOCK_FILE);
+    this.#lock = statSync(this.#lockPath, { throwIfNoEntry: false });
     this.#shared = reach(join(realpathSync(directory), LOCK_FILE));
   }
 
@@ -57,6 +62,11 @@ export class TransactionCounter {
   /** Whether the data file has lost its name. */
   get isFileDeleted(): boolean {
     return fstatSync(this.#data).nlink === 0 && !existsSync(this.#path); // Some file systems count no links.
+  }
+
+  /** Whether the lock file was removed or replaced and the data file was not: who opens the store now locks another one, and writes beside us. */
+  get isLockLost(): boolean {
+    return !isSameFile(statSync(this.#lockPath, { throwIfNoEntry: false }), this.#lock) && isSameFile(statSync(this.#path, { throwIfNoEntry: false }), fstatSync(this.#data));
   }
 
   /** Number of the newest transaction in the data file. */
@@ -88,6 +98,10 @@ export class TransactionCounter {
     readSync(file, this.#number, 0, NUMBER_BYTES, offset);
     return Number(this.#number.readBigUInt64LE());
   }
+}
+
+function isSameFile(a: Stats | undefined, b: Stats | undefined): boolean {
+  return a?.ino === b?.ino && a?.dev === b?.dev;
 }
 
 function stateAt({ memory, address }: { readonly memory: number; readonly address: number }): Buffer {

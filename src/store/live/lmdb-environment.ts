@@ -15,6 +15,7 @@ import { engineError, ERRNO, numericCode, orStoreError } from './lmdb-errors.ts'
 import { DATA_FILE, isErrno, LOCK_FILE } from './lmdb-files.ts';
 import { lockStateBefore, mustHaveSoundLocks } from './lmdb-locks.ts';
 import { awaitTurn, isHeldByStopped, PATIENCE, whenTurn, type Patience } from './lmdb-turn.ts';
+import { mustBeUnusedUnlocked } from './lmdb-users.ts';
 import { processLimit } from './process-limits.ts';
 import type { Table } from '../store.ts';
 
@@ -140,6 +141,7 @@ export class Environment {
     if (this.#isReadOnly) throw new StillpointError('E_STORE_WRITE', `${this.directory} is open for reading only`);
     for (let attempt = 1; ; attempt++) {
       if (this.#counter.isFileDeleted) throw new StillpointError('E_STORE_WRITE', `${this.directory}: the store was deleted while it was in use; what was in it is gone`);
+      if (this.#counter.isLockLost) throw new StillpointError('E_STORE_WRITE', `${this.directory}: its ${LOCK_FILE} was removed or replaced while the store was in use; what was committed before is there, and nothing more was written`);
       awaitTurn(this.directory, this.#lockState, this.#patience);
       this.#isBusy = true;
       try {
@@ -222,13 +224,14 @@ export class Environment {
   }
 }
 
-/** Throws E_STORE_OPEN. Never closes the lock file: that would end LMDB's locks of this process. */
+/** Throws E_STORE_OPEN, E_STORE_BUSY. Never closes the lock file: that would end LMDB's locks of this process. */
 function mustBeLockable(directory: string): void {
   const path = join(directory, LOCK_FILE);
   const facts = statSync(path, { throwIfNoEntry: false });
   if (facts?.isFile() === false) throw new StillpointError('E_STORE_OPEN', `${path} is not a file; remove it when nobody uses the store`);
   // LMDB would fail to open it, half way.
   if (facts === undefined && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) throw new StillpointError('E_STORE_OPEN', `${path} is a symbolic link that leads nowhere; remove it when nobody uses the store`);
+  if (facts === undefined && isAllowed(directory)) mustBeUnusedUnlocked({ lockFile: path, dataFile: join(directory, DATA_FILE) }); // A reader, for whom LMDB will make it.
   mustHaveSoundLocks(directory);
   const files: number[] = [];
   try {
@@ -240,13 +243,18 @@ function mustBeLockable(directory: string): void {
 
 /** LMDB ends the process where it may write to one of its files and not to the other. A file system that is read-only it knows. Throws E_STORE_OPEN. */
 function mustBeWritable(directory: string): void {
-  for (const name of [DATA_FILE, LOCK_FILE]) {
-    try {
-      accessSync(join(directory, name), constants.R_OK | constants.W_OK);
-    } catch (cause) {
-      if (!isErrno(cause, 'EACCES', 'EPERM')) continue;
-      throw new StillpointError('E_STORE_OPEN', `${directory} cannot be opened for this command: this user may not write its ${name}; commands that only read may work, and --store names another store`, { cause });
-    }
+  const name = [DATA_FILE, LOCK_FILE].find((file) => !isAllowed(join(directory, file), 'EROFS', 'ENOENT'));
+  if (name === undefined) return;
+  throw new StillpointError('E_STORE_OPEN', `${directory} cannot be opened for this command: this user may not write its ${name}; commands that only read may work, and --store names another store`);
+}
+
+/** Whether this user may read and write it; `besides`: what else does not count as a no. */
+function isAllowed(path: string, ...besides: readonly string[]): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch (cause) {
+    return isErrno(cause, ...besides);
   }
 }
 

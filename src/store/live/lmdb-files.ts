@@ -10,6 +10,7 @@ import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, linkSync, l
 import { join } from 'node:path';
 import { isNoSpace, StillpointError, type ErrorCode } from '../../core/index.ts';
 import { NO_PAGE } from './lmdb-pages.ts';
+import { mustBeUnusedUnlocked } from './lmdb-users.ts';
 
 export const DATA_FILE = 'data.mdb';
 export const LOCK_FILE = 'lock.mdb';
@@ -205,11 +206,12 @@ export function extendDataFile(directory: string): void {
 
 /**
  * Makes sure that the lock file exists with its blocks on disk. It appears whole, by link(): zeros written into a file that another process
- * has begun to use would break its lock. An existing one is left alone.
+ * has begun to use would break its lock. An existing one is left alone. Throws E_STORE_BUSY when somebody uses the store without.
  */
 export function prepareLockFile(directory: string): void {
   const path = join(directory, LOCK_FILE);
   if (existsSync(path)) return;
+  mustBeUnusedUnlocked({ lockFile: path, dataFile: join(directory, DATA_FILE) });
   const aside = join(directory, buildName());
   try {
     const file = openSync(aside, 'wx', 0o600);

@@ -8,7 +8,7 @@
  * whole, and comes back when somebody used it meanwhile; LMDB never opens the old one. Records are taken as they lie there, good or bad: whoever owns them judges them afterwards.
  * What this does NOT do: say what was lost (a check of the new store does).
  */
-import { closeSync, existsSync, linkSync, lstatSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, linkSync, lstatSync, openSync, readdirSync, readSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
 import { TABLES, type StorePut, type Table } from '../store.ts';
@@ -18,6 +18,7 @@ import { NO_PAGE } from './lmdb-pages.ts';
 import { salvage, Spans, type Judge, type LooseRecord, type SalvageOptions } from './lmdb-salvage.ts';
 import { statesOf } from './lmdb-states.ts';
 import { openLmdbStore, type LmdbStore } from './lmdb-store.ts';
+import { userOf } from './lmdb-users.ts';
 import { expandPack } from './pack-codec.ts';
 
 /** Records go into the new file in transactions of about this size. */
@@ -225,20 +226,4 @@ function brokenTables(troubles: readonly PageTrouble[]): ReadonlySet<Table> {
 
 function isTable(name: string): name is Table {
   return (TABLES as readonly string[]).includes(name);
-}
-
-/** A process that has the file open, under whatever name, as far as this user may see. */
-function userOf(path: string): number | undefined {
-  const { dev, ino } = statSync(path, { bigint: true });
-  for (const pid of readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))) {
-    try {
-      for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
-        const seen = statSync(`/proc/${pid}/fd/${descriptor}`, { bigint: true, throwIfNoEntry: false });
-        if (seen?.ino === ino && seen.dev === dev) return Number(pid);
-      }
-    } catch {
-      continue; // It ended, or belongs to somebody else.
-    }
-  }
-  return undefined;
 }
