@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { existsSync, readFileSync } from 'node:fs';
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { EXIT, isNoSpace, StillpointError, VERSION } from '../src/index.ts';
+import { EXIT, StillpointError, VERSION } from '../src/index.ts';
 import { addAgentCommands } from './commands/agent.ts';
 import { addBranchCommands } from './commands/branch.ts';
 import { addCareCommands } from './commands/care.ts';
@@ -22,7 +22,7 @@ import { addRunCommand } from './commands/run.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addTransferCommands } from './commands/transfer.ts';
 import { keepIgnored } from './stop-signals.ts';
-import { reportError } from './terminal.ts';
+import { endOnTrouble, reportError } from './terminal.ts';
 
 /** The bytes that this process was started with. */
 const COMMAND_LINE = '/proc/self/cmdline';
@@ -129,13 +129,6 @@ function endOfParsing(error: CommanderError): number {
   if (error.code === 'commander.help') return EXIT.usage;
   const what = error.message.replace(/^error: /, '').replace(/\.$/, '').replace(/^option '(--[a-z-]+).*?' argument ('.*') is invalid\. /s, 'option $1: $2: ');
   return reportError(new StillpointError('E_USAGE', `${what}; stillpoint --help shows the commands, stillpoint COMMAND --help its options`, { cause: error }));
-}
-
-/** Facts that nobody reads any more: end as a program killed by SIGPIPE would. Facts that cannot be written: say so. A guest's standard output has a listener of its own. */
-function endOnTrouble(cause: NodeJS.ErrnoException): void {
-  if (process.stdout.listenerCount('error') > 1) return;
-  if (cause.code === 'EPIPE') process.exit(128 + 13);
-  process.exit(reportError(new StillpointError(isNoSpace(cause) ? 'E_DISK_FULL' : 'E_HOST_FILE', `standard output cannot be written: ${cause.message}`, { cause })));
 }
 
 void main().then((status) => { process.exitCode = status; });

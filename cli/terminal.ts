@@ -3,7 +3,7 @@
  * Invariant: a closed stdout (a pipe whose reader left) ends the command quietly with the status of SIGPIPE.
  */
 import { closeSync, existsSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
-import { ERROR_TABLE, hostTrouble, StillpointError } from '../src/index.ts';
+import { ERROR_TABLE, hostTrouble, isNoSpace, StillpointError } from '../src/index.ts';
 
 /** What `--keys` is for. */
 export const KEYS_SAYS = 'of a cluster over several hosts: the key file that their agents have, too';
@@ -67,6 +67,20 @@ export function reportError(error: unknown): number {
   const known = error instanceof StillpointError ? error : asInternal(error);
   process.stderr.write(`stillpoint: ${known.code}: ${visible(known.message.replaceAll('\n', ' '))}\n`);
   return known.exitStatus;
+}
+
+let outputIsLost = 'standard output cannot be written';
+
+/** What is said when standard output cannot be written from here on: what the command did all the same. */
+export function whenOutputIsLost(says: string): void {
+  outputIsLost = says;
+}
+
+/** Facts that nobody reads any more: end as a program killed by SIGPIPE would. Facts that cannot be written: say so. A guest's standard output has a listener of its own. */
+export function endOnTrouble(cause: NodeJS.ErrnoException): void {
+  if (process.stdout.listenerCount('error') > 1) return;
+  if (cause.code === 'EPIPE') process.exit(128 + 13);
+  process.exit(reportError(new StillpointError(isNoSpace(cause) ? 'E_DISK_FULL' : 'E_HOST_FILE', `${outputIsLost}: ${cause.message}`, { cause })));
 }
 
 /** What Node says when the host gives it no more address space: for an array, a memory of WebAssembly, a copy of a process. */

@@ -4,7 +4,7 @@
 import { Option, type Command } from 'commander';
 import { checkCommand, forkFrom, openDoor, openService, parseServiceOptions, promote, removeRuns, savepointRun, transactOnce, type Address, type Door, type EngineName, type MachineRequest, type Service, type ServiceRequest } from '../../src/index.ts';
 import { stopOnSignals } from '../stop-signals.ts';
-import { note, say, sayJson } from '../terminal.ts';
+import { note, say, sayJson, whenOutputIsLost } from '../terminal.ts';
 import { collect, parseEngine } from './run.ts';
 
 interface ServiceFlags {
@@ -102,10 +102,12 @@ Examples:
   echo 'transfer 17 42 100' | stillpoint txn bank -- ./ledger.elf    makes the run bank, or goes on with it
   stillpoint txn bank < request > answer
   stillpoint txn bank --check 'grep -q ^done' < request        unless the answer begins with done, nothing has happened
-Exit status: 0 committed, and on disk; else the transaction was aborted and the run is as it was (124 a cap, 125 anything else).`)
+Exit status: 0 committed, and on disk; else the transaction was aborted and the run is as it was (124 a cap, 125 anything else). Where only the
+answer could not be written it is committed: 125, and the line says so; 141 when whoever read the answer has left.`)
     .action(async (name: string, path: string | undefined, words: string[], flags: ServiceFlags) => {
       const request = toRequest(name, path, words, flags);
       const result = await transactOnce(request, await readInput(request.requestBytesMax));
+      whenOutputIsLost('the request is done, and on disk, but its answer cannot be written');
       if (flags.json === true) return sayJson({ ...result, response: Buffer.from(result.response).toString(), remarks: Buffer.from(result.remarks).toString() });
       process.stdout.write(result.response);
       process.stderr.write(result.remarks);

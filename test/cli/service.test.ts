@@ -1,10 +1,11 @@
 /** serve, txn, savepoint, branch, promote as a user sees them. The programs: the ledger of test/machine, and busybox's shell. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { guestProgram } from '../machine/rig.ts';
-import { Bench, complaint, ROOT } from './command.ts';
+import { Bench, CLI, complaint, ROOT } from './command.ts';
 
 const bench = new Bench();
 const BUSYBOX = join(ROOT, 'build/guests/real/busybox');
@@ -50,6 +51,14 @@ describe('txn', () => {
     expect(JSON.parse(ok(['txn', 'bank', '--json', '--check', 'grep -q "^balance"'], 'b 1'))).toMatchObject({ run: 'bank', response: 'balance 900\n', hasEnded: false });
     expect(readFileSync(bench.path('log'), 'utf8')).toBe('1 2 100\n');
     expect(ok(['replay', 'bank'])).toContain('identical');
+  });
+
+  it('says that a request is done whose answer cannot be written', () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [CLI, 'txn', 'bank'], { input: 't 1 2 100\n', stdio: ['pipe', full, 'pipe'], encoding: 'utf8', cwd: bench.directory, env: { ...process.env, STILLPOINT_STORE: bench.store } });
+    closeSync(full);
+    expect([status, stderr]).toEqual([125, expect.stringMatching(/^stillpoint: E_DISK_FULL: the request is done, and on disk, but its answer cannot be written: .*\n$/)]);
+    expect(ok(['txn', 'bank'], 'b 1')).toBe('balance 800\n');
   });
 
   it.each([

@@ -93,7 +93,8 @@ describe('a service', () => {
     const at = await door(service);
     const root = service.machine.root();
     expect(await post(at, 'w'.repeat(1001)).then((reply) => [reply.status, code(reply)])).toEqual([413, 'E_REQUEST_SIZE']);
-    expect((await post(at, 'x', { path: '/elsewhere' })).status).toBe(404);
+    for (const path of ['/elsewhere', '//elsewhere', 'http://host/elsewhere']) expect((await post(at, 'x', { path })).status).toBe(404);
+    expect(await post(at, 'x', { path: 'http://' }).then((reply) => [reply.status, code(reply)])).toEqual([400, 'E_USAGE']);
     expect((await post(at, '', { method: 'GET' })).status).toBe(405);
     expect(service.machine.root()).toBe(root);
     expect(await post(at, '', { method: 'GET', path: '/healthz' })).toEqual({ status: 200, body: 'ok\n' });

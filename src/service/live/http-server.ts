@@ -97,7 +97,7 @@ async function answer(service: Service, request: IncomingMessage, reply: Reply):
   response.on('close', () => { isGone = true; });
   response.on('error', () => undefined); // The client left.
   try {
-    const url = new URL(request.url ?? '/', 'http://service');
+    const url = targetOf(request.url ?? '/');
     const path = url.pathname;
     if (path === '/metrics' && isLook(request)) return text(reply, { status: 200, type: 'text/plain; version=0.0.4', body: service.metrics.text });
     if (path === '/healthz' && isLook(request)) return text(reply, service.failure === undefined ? { status: 200, type: 'text/plain', body: 'ok\n' } : { status: 503, type: 'text/plain', body: `${service.failure.code}\n` });
@@ -116,6 +116,15 @@ async function answer(service: Service, request: IncomingMessage, reply: Reply):
     text(reply, { status: 200, type: 'application/octet-stream', body: bytes });
   } catch (error) {
     failed(reply, error);
+  }
+}
+
+/** A path, which may begin like the name of a host, or what a proxy is sent: a whole URL. Throws E_USAGE. */
+function targetOf(target: string): URL {
+  try {
+    return new URL(target.startsWith('/') ? `http://service${target}` : target);
+  } catch (cause) {
+    throw new StillpointError('E_USAGE', 'what the request is for is neither a path nor a URL', { cause });
   }
 }
 
