@@ -21,6 +21,7 @@ export type { CheckpointPolicy, Progress, SessionEnd, SessionHooks } from './ses
 export { forkFrom, mark, promote, rollback, type BranchResult, type ForkOptions, type RollbackOptions } from './session/branch.ts';
 export { bisectRuns, type BisectResult } from './session/bisect.ts';
 export { hostTrouble } from './session/whole-file.ts';
+export { standardInput, standardInputFile } from './session/standard-input.ts';
 export { diffStates, type DiffPoint, type DiffResult, type StateDifference } from './session/diff.ts';
 export { exportRun, type ExportRequest, type ExportResult } from './session/export.ts';
 export { importRun, type ImportRequest, type ImportResult } from './session/import.ts';

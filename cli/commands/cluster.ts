@@ -1,11 +1,11 @@
 /**
  * The verbs of clusters: plan shows what a cluster manifest would run, up runs it, pipe runs a line of programs; cluster-process is what `up` starts.
  */
-import { createReadStream, createWriteStream, fstatSync, realpathSync, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream, fstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError, type Command } from 'commander';
-import { counted, missingPrograms, readClusterPlan, readPipePlan, runClusterProcess, temporaryDirectory, upCluster, type ClusterPlan, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
+import { counted, hostTrouble, missingPrograms, readClusterPlan, readPipePlan, runClusterProcess, standardInput, standardInputFile, temporaryDirectory, upCluster, type ClusterPlan, type PlannedNode, type UpRequest, type UpResult } from '../../src/index.ts';
 import { statusDetails, statusText } from '../cluster-status.ts';
 import { StatusLine } from '../progress.ts';
 import { statusOfSignal } from '../signal-names.ts';
@@ -100,13 +100,13 @@ async function sayFile(path: string): Promise<void> {
   for await (const bytes of createReadStream(path)) if (!process.stdout.write(bytes)) await new Promise((resolve) => { process.stdout.once('drain', resolve); });
 }
 
-/** Standard input as a file that a machine can read again: the file it is, or all that a pipe gives. */
+/** Standard input as a file that a machine can read again: the file it is, or all that is to come of it. */
 async function ownInput(directory: string): Promise<string | undefined> {
-  const facts = fstatSync(0, { bigint: false });
-  if (facts.isFile()) return realpathSync('/proc/self/fd/0');
-  if (!facts.isFIFO() && !facts.isSocket()) return undefined;
+  const whole = standardInputFile();
+  if (whole !== undefined) return whole;
+  if (fstatSync(0).isCharacterDevice()) return undefined;
   const path = join(directory, 'input');
-  await pipeline(process.stdin, createWriteStream(path));
+  await pipeline(standardInput(), createWriteStream(path)).catch((cause: unknown) => { throw hostTrouble(`standard input cannot be kept in ${path}`, cause); });
   return path;
 }
 

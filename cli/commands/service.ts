@@ -2,7 +2,7 @@
  * The verbs of transactional programs: serve, txn, savepoint, branch, promote. rollback is with the branches.
  */
 import { Option, type Command } from 'commander';
-import { checkCommand, forkFrom, openDoor, openService, parseServiceOptions, promote, removeRuns, savepointRun, transactOnce, type Address, type Door, type EngineName, type MachineRequest, type Service, type ServiceRequest } from '../../src/index.ts';
+import { checkCommand, forkFrom, openDoor, openService, parseServiceOptions, promote, removeRuns, savepointRun, standardInput, transactOnce, type Address, type Door, type EngineName, type MachineRequest, type Service, type ServiceRequest } from '../../src/index.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson, whenOutputIsLost } from '../terminal.ts';
 import { collect, parseEngine } from './run.ts';
@@ -118,7 +118,7 @@ answer could not be written it is committed: 125, and the line says so; 141 when
 async function readInput(bytesMax: number | undefined): Promise<Uint8Array> {
   const pieces: Buffer[] = [];
   let size = 0;
-  for await (const piece of process.stdin as AsyncIterable<Buffer>) {
+  for await (const piece of standardInput()) {
     pieces.push(piece);
     size += piece.length;
     if (size > (bytesMax ?? Infinity)) break;

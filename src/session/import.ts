@@ -23,6 +23,7 @@ import { decodeBase, readExport, splitNumbered, type ExportKind, type ExportReco
 import { isAlive, thisOwner } from './host.ts';
 import { blobsOfImage, imageOfRun } from './image-store.ts';
 import { fromLayout } from './oci-run.ts';
+import { standardInput } from './standard-input.ts';
 
 export interface ImportRequest {
   /** An exported file, or the directory of an OCI image layout; `-` is standard input. */
@@ -63,7 +64,7 @@ export async function importRun(request: ImportRequest): Promise<ImportResult> {
 }
 
 async function importFrom(request: ImportRequest): Promise<ImportResult> {
-  if (request.file === '-') return withStore(request.store, 'create', (context) => importStream(context, process.stdin, request));
+  if (request.file === '-') return withStore(request.store, 'create', (context) => importStream(context, standardInput(), request));
   if (await readable(request.file, async () => (await stat(request.file)).isDirectory())) {
     if (!existsSync(join(request.file, 'index.json'))) throw new StillpointError('E_EXPORT_FORMAT', `${request.file} is a directory without an index.json, so no OCI image layout`); // Before a store is made for nothing.
     return withStore(request.store, 'create', (context) => readable(request.file, () => importStream(context, fromLayout(request.file), request)));

@@ -54,6 +54,11 @@ it('a current directory that is not there any more', () => {
   expect([complaint(seen), seen.status]).toEqual(['E_HOST_FILE', 125]);
 });
 
+it.each(['import -', `txn requests -- hello.elf`, 'pipe hello.elf'])('standard input that is a directory is no empty one: %s', (verb) => {
+  const seen = shell(`stillpoint ${verb} < .`);
+  expect([complaint(seen), seen.status]).toEqual(['E_HOST_FILE', 125]);
+});
+
 it('no place for temporary files', () => {
   const seen = bench.stillpoint(['pipe', hello], '', { TMPDIR: '/nowhere/at/all' });
   expect([complaint(seen), seen.status]).toEqual(['E_HOST_FILE', 125]);

@@ -161,6 +161,12 @@ describe('pipe', () => {
     expect((await rig.stillpoint(['replay', 'kept.count-0'], 'kept')).status).toBe(0);
   });
 
+  it('takes what is to come of its standard input, also of a file that has lost its name', () => {
+    rig.write('lines', 'one\ntwo\n');
+    const command = `{ read first; rm lines; ${process.execPath} ${CLI} pipe build/twice.elf; } < lines`;
+    expect(execFileSync('bash', ['-c', command], { cwd: rig.directory, encoding: 'utf8' })).toBe('ttwwoo\n\n');
+  });
+
   it('leaves nothing behind when its reader goes away', () => {
     rig.write('much', Buffer.alloc(3_000_000));
     const temporary = rig.path('temporary');
