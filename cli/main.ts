@@ -92,10 +92,15 @@ async function main(): Promise<number> {
 /** Options that name a place of the host, as their help shows them. */
 const PLACE = /<(dir|file|path|copy)>$/;
 
+/** Arguments that do, by their names. */
+const PLACES: readonly string[] = ['file', 'files', 'source'];
+
 /** An empty name of a file or directory is a variable of the shell that was not set: it must not mean the current directory. Throws E_USAGE. */
 function checkPlaces(verb: Command): void {
   const empty = verb.options.find((option) => PLACE.test(option.flags) && verb.opts()[option.attributeName()] === '');
   if (empty !== undefined) throw new StillpointError('E_USAGE', `option ${empty.long}: it names nothing`);
+  const argument = verb.registeredArguments.find((one, index) => PLACES.includes(one.name()) && [verb.processedArgs[index] as unknown].flat().includes(''));
+  if (argument !== undefined) throw new StillpointError('E_USAGE', `argument ${argument.name()}: it names nothing`);
 }
 
 /** What no verb could make good. Throws E_UNSUPPORTED, E_USAGE. */

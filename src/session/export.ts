@@ -38,6 +38,7 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   return withStore(request.store, 'read-only', async (context) => {
     // Looked at before a file is made.
     select(context, request.run);
+    if (request.isOci === true && request.file === '-') throw new StillpointError('E_USAGE', 'an OCI image layout is a directory, which standard output cannot be; name one that is not there yet');
     if (request.isOci !== true) return toFile(request.file, (write) => exportStream(context, request, write));
     return toLayout(request.file, async (write) => ({ result: await exportStream(context, request, write), annotations: annotationsOf(select(context, request.run)) }));
   });

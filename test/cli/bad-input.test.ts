@@ -128,6 +128,13 @@ describe('a mistake of the command line is one line with a code', () => {
     }
   });
 
+  it('nothing is exported to what has no name, and no layout to standard output', () => {
+    for (const words of [['told', ''], ['--oci', 'told', ''], ['--oci', 'told', '-']]) {
+      expect(complaint(bench.stillpoint(['export', '--store', bench.path('exporting'), ...words]))).toBe('E_USAGE');
+    }
+    expect(existsSync(bench.path('-'))).toBe(false);
+  });
+
   it('a file that is exported under the name of a symbolic link is written where the link points', () => {
     const store = bench.path('exporting');
     writeFileSync(bench.path('target'), 'what was there');
