@@ -122,7 +122,8 @@ function slaveEvents({ terminal }: TerminalInode): number {
 
 function masterEvents({ terminal }: TerminalInode): number {
   const hasEnded = terminal.hadSlave && terminal.slaves === 0;
-  return (terminal.output.length > 0 ? READABLE : 0) | (terminal.inputRoom > 0 ? WRITABLE : 0) | (hasEnded ? POLL.HUP : 0);
+  const status = terminal.packetStatus === 0 ? 0 : READABLE | POLL.PRI;
+  return status | (terminal.output.length > 0 ? READABLE : 0) | (terminal.inputRoom > 0 ? WRITABLE : 0) | (hasEnded ? POLL.HUP : 0);
 }
 
 function pipeEvents(openFile: OpenFile, { pipe }: FifoInode): number {

@@ -62,6 +62,7 @@ export function openSlave(context: FileContext, inode: TerminalInode, flags: num
   const { files, pid } = context;
   const { terminal } = inode;
   if (terminal.isHungUp || terminal.isLocked) return -ERRNO.EIO;
+  if (terminal.isExclusive && context.credentials.uid !== 0) return -ERRNO.EBUSY;
   const session = files.tasks.sessionOf(pid);
   if ((flags & O.NOCTTY) === 0 && session === pid && terminal.session === 0 && terminalOfSession(files, session) === undefined) {
     terminal.session = session;
@@ -99,7 +100,12 @@ type Bytes = Uint8Array | number | typeof BLOCKED;
 
 export function readMaster(files: FileSystem, openFile: OpenFile, how: { readonly inode: MasterInode; readonly length: number }): Bytes {
   const { terminal } = slaveOf(files, how.inode);
-  if (terminal.output.length > 0) return terminal.output.shift(how.length);
+  if (terminal.packetStatus !== 0) {
+    const status = Uint8Array.of(terminal.packetStatus);
+    terminal.packetStatus = 0;
+    return status;
+  }
+  if (terminal.output.length > 0) return terminal.isPacket ? Uint8Array.of(0, ...terminal.output.shift(how.length - 1)) : terminal.output.shift(how.length);
   if (terminal.hadSlave && terminal.slaves === 0) return -ERRNO.EIO;
   return openFile.isNonblocking ? -ERRNO.EAGAIN : BLOCKED;
 }

@@ -5,7 +5,7 @@
 export const PARTIAL: Readonly<Record<string, string>> = {
   inotify_add_watch: 'no events of /proc, of mappings and of starting programs',
   clone: 'namespaces EPERM, CLONE_FILES without CLONE_THREAD copies', clone3: 'namespaces and chosen ids EPERM, no control groups', openat2: 'RESOLVE_NO_XDEV without effect', wait4: 'of resource usage user time and memory', waitid: 'of resource usage user time and memory', timerfd_settime: 'nobody sets the clock', pidfd_open: 'processes only',
-  futex: 'no priorities to inherit', ioctl: 'pseudo-terminals without packet mode; terminals of the host are 80 by 24 in canonical mode, changes have no effect', fcntl: 'no leases, F_SETLKW finds no deadlocks',
+  futex: 'no priorities to inherit', ioctl: 'terminals of the host are 80 by 24 in canonical mode, changes have no effect', fcntl: 'no leases, F_SETLKW finds no deadlocks',
   mmap: 'a page past the end of a file reads zeros; huge pages are ordinary ones', madvise: 'does something where forgetting, fork, holes and population are asked for', mincore: 'mapped pages are always there', mlock: 'nothing is ever swapped',
   mlock2: 'nothing is ever swapped', mlockall: 'nothing is ever swapped', munlock: 'nothing is ever swapped', munlockall: 'nothing is ever swapped',
   prctl: 'names, death signals, subreapers, dumpable, no-new-privileges, timer slack, capabilities (none to be had); others EINVAL', prlimit64: 'CPU, FSIZE, NOFILE, NPROC are obeyed, the others remembered; own process only', setrlimit: 'CPU, FSIZE, NOFILE, NPROC are obeyed, the others remembered',

@@ -1,11 +1,11 @@
 /**
  * ioctl on pseudo-terminals, and job control: what happens to a background process that reads, writes or changes its terminal.
- * What this does NOT do: packet mode, exclusive mode, modem lines; terminals of the host (file-descriptor.ts).
+ * What this does NOT do: modem lines; terminals of the host (file-descriptor.ts).
  */
 import { NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { O } from '../files/flags.ts';
-import type { TerminalInode } from '../files/inode.ts';
+import { deviceNumber, type TerminalInode } from '../files/inode.ts';
 import type { Terminal } from '../files/terminal.ts';
 import { CC, LFLAG, TERMIOS2_BYTES, TERMIOS_BYTES, WINDOW_BYTES } from '../files/terminal-settings.ts';
 import type { OpenFile } from '../open-file.ts';
@@ -17,8 +17,12 @@ const IOCTL = {
   TCGETS: 0x5401, TCSETS: 0x5402, TCSETSW: 0x5403, TCSETSF: 0x5404, TCSBRK: 0x5409, TCXONC: 0x540a, TCFLSH: 0x540b, TIOCEXCL: 0x540c, TIOCNXCL: 0x540d, TIOCSCTTY: 0x540e,
   TIOCGPGRP: 0x540f, TIOCSPGRP: 0x5410, TIOCOUTQ: 0x5411, TIOCGWINSZ: 0x5413, TIOCSWINSZ: 0x5414, FIONREAD: 0x541b, TIOCNOTTY: 0x5422, TIOCGETD: 0x5424, TCSBRKP: 0x5425, TIOCGSID: 0x5429,
   TCGETS2: 0x802c_542a, TCSETS2: 0x402c_542b, TCSETSW2: 0x402c_542c, TCSETSF2: 0x402c_542d, TIOCGPTN: 0x8004_5430, TIOCSPTLCK: 0x4004_5431, TIOCGPTLCK: 0x8004_5439, TIOCGPTPEER: 0x5441, TIOCSIG: 0x4004_5436,
+  TIOCGSOFTCAR: 0x5419, TIOCCONS: 0x541d, TIOCPKT: 0x5420, TIOCSBRK: 0x5427, TIOCCBRK: 0x5428, TIOCGDEV: 0x8004_5432, TIOCVHANGUP: 0x5437, TIOCGPKT: 0x8004_5438, TIOCGEXCL: 0x8004_5440,
 } as const;
 const FLOW = { OUTPUT_OFF: 0, OUTPUT_ON: 1, INPUT_OFF: 2, INPUT_ON: 3 } as const;
+/** Device numbers of the two sides. */
+const MASTER_MAJOR = 128;
+const SLAVE_MAJOR = 136;
 const FLUSH = { INPUT: 0, OUTPUT: 1, BOTH: 2 } as const;
 
 /** Requests that a background process is stopped for. */
@@ -74,8 +78,15 @@ export function terminalControl(call: Call, openFile: OpenFile, inode: TerminalI
     case IOCTL.TIOCGETD: return word(0);
     case IOCTL.TCSBRK:
     case IOCTL.TCSBRKP:
+    case IOCTL.TIOCSBRK:
+    case IOCTL.TIOCCBRK: return 0;
     case IOCTL.TIOCEXCL:
-    case IOCTL.TIOCNXCL: return 0;
+    case IOCTL.TIOCNXCL: terminal.isExclusive = request === IOCTL.TIOCEXCL; return 0;
+    case IOCTL.TIOCGEXCL: return word(Number(terminal.isExclusive));
+    case IOCTL.TIOCGSOFTCAR: return word(Number(terminal.settings.isLocal));
+    case IOCTL.TIOCGDEV: return word(deviceNumber(isMaster ? { major: MASTER_MAJOR, minor: terminal.number } : { major: SLAVE_MAJOR, minor: terminal.number }));
+    case IOCTL.TIOCCONS:
+    case IOCTL.TIOCVHANGUP: return -ERRNO.EPERM;
     case IOCTL.TCXONC: return setFlow(terminal, call.int(2));
     case IOCTL.TCFLSH: return flush(terminal, call.int(2), isMaster);
     default: return changeSettings(call, terminal, request) ?? (isMaster ? masterControl(call, inode, request) : undefined) ?? sessionControl(call, inode, { request, isMaster });
@@ -84,7 +95,7 @@ export function terminalControl(call: Call, openFile: OpenFile, inode: TerminalI
 
 function setFlow(terminal: Terminal, action: number): number {
   if (action < FLOW.OUTPUT_OFF || action > FLOW.INPUT_ON) return -ERRNO.EINVAL;
-  if (action === FLOW.OUTPUT_OFF || action === FLOW.OUTPUT_ON) terminal.isStopped = action === FLOW.OUTPUT_OFF;
+  if (action === FLOW.OUTPUT_OFF || action === FLOW.OUTPUT_ON) terminal.setStopped(action === FLOW.OUTPUT_OFF);
   else {
     const char = terminal.settings.control(action === FLOW.INPUT_OFF ? CC.STOP : CC.START);
     if (char !== 0) terminal.output.push(Uint8Array.of(char)); // The other side is asked to stop or go on.
@@ -142,6 +153,14 @@ function masterControl(call: Call, inode: TerminalInode, request: number): CallR
       if (number < 0) return number;
       const openFile = openSlave(call.process.files, inode, flags);
       return typeof openFile === 'number' ? openFile : call.process.files.install(openFile, { closesOnExec: (flags & O.CLOEXEC) !== 0 });
+    }
+    case IOCTL.TIOCGPKT: return call.memory.writeU32(address, Number(terminal.isPacket)) ? 0 : -ERRNO.EFAULT;
+    case IOCTL.TIOCPKT: {
+      const value = call.memory.readU32(address);
+      if (value === undefined) return -ERRNO.EFAULT;
+      if (terminal.isPacket !== (value !== 0)) terminal.packetStatus = 0;
+      terminal.isPacket = value !== 0;
+      return 0;
     }
     case IOCTL.TIOCSIG: {
       const signal = call.int(2);

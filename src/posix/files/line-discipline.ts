@@ -1,13 +1,13 @@
 /**
  * What a terminal does to characters on their way (n_tty of Linux): input is edited, echoed and may be a signal; output is post-processed.
  * Invariants: input() takes characters until the terminal is full, unless it is told to take all; output() takes all it is given.
- * What this does NOT do: send signals; it says which (the foreground group gets them). No marks of bytes with errors (there are none), no ECHOPRT.
+ * What this does NOT do: send signals; it says which (the foreground group gets them). No marks of bytes with errors (there are none).
  */
 import { SIGNAL } from '../signal-actions.ts';
 import { INPUT_MAX, type Terminal } from './terminal.ts';
 import { CC, IFLAG, LFLAG, OFLAG } from './terminal-settings.ts';
 
-const CHAR = { BACKSPACE: 8, TAB: 9, NEWLINE: 10, RETURN: 13, SPACE: 32, CARET: 94, UNDERSCORE: 95, DELETE: 127 } as const;
+const CHAR = { BACKSPACE: 8, TAB: 9, NEWLINE: 10, RETURN: 13, SPACE: 32, SLASH: 47, BACKSLASH: 92, CARET: 94, UNDERSCORE: 95, DELETE: 127 } as const;
 const TAB_WIDTH = 8;
 const MARK = 0xff;
 const ERASE_ONE = [CHAR.BACKSPACE, CHAR.SPACE, CHAR.BACKSPACE] as const;
@@ -43,10 +43,10 @@ function receive(terminal: Terminal, given: number): number {
   }
   if (settings.hasInput(IFLAG.IXON)) {
     if (settings.is(char, CC.START) || settings.is(char, CC.STOP)) {
-      terminal.isStopped = settings.is(char, CC.STOP);
+      terminal.setStopped(settings.is(char, CC.STOP));
       return 0;
     }
-    if (settings.hasInput(IFLAG.IXANY)) terminal.isStopped = false;
+    if (settings.hasInput(IFLAG.IXANY)) terminal.setStopped(false);
   }
   const signal = settings.hasLocal(LFLAG.ISIG) ? signalOf(terminal, char) : 0;
   if (signal !== 0) {
@@ -77,7 +77,7 @@ function interrupt(terminal: Terminal, char: number): void {
     terminal.flushInput();
     terminal.cutOutput();
   }
-  if (terminal.settings.hasInput(IFLAG.IXON)) terminal.isStopped = false;
+  if (terminal.settings.hasInput(IFLAG.IXON)) terminal.setStopped(false);
   if (terminal.settings.hasLocal(LFLAG.ECHO)) echo(terminal, char);
 }
 
@@ -85,7 +85,10 @@ function interrupt(terminal: Terminal, char: number): void {
 function put(terminal: Terminal, char: number): void {
   if (terminal.isCanonical && terminal.edit.length >= INPUT_MAX) return;
   if (terminal.edit.length === 0) terminal.editColumn = terminal.column;
-  if (terminal.settings.hasLocal(LFLAG.ECHO)) echo(terminal, char);
+  if (terminal.settings.hasLocal(LFLAG.ECHO)) {
+    endErasing(terminal);
+    echo(terminal, char);
+  }
   const kept = char === MARK && terminal.settings.hasInput(IFLAG.PARMRK) ? [char, char] : [char];
   if (terminal.isCanonical) terminal.edit.push(...kept);
   else terminal.keep(...kept);
@@ -105,6 +108,7 @@ function edit(terminal: Terminal, char: number): boolean {
     return true;
   }
   if (isExtended && settings.hasLocal(LFLAG.ECHO) && settings.is(char, CC.REPRINT)) {
+    endErasing(terminal);
     echo(terminal, char);
     post(terminal, CHAR.NEWLINE);
     for (const one of terminal.edit) echo(terminal, one);
@@ -135,6 +139,7 @@ function erase(terminal: Terminal, char: number): void {
   if (isKill && !(echoes && settings.hasLocal(LFLAG.ECHOK) && settings.hasLocal(LFLAG.ECHOKE) && settings.hasLocal(LFLAG.ECHOE))) {
     terminal.edit = [];
     if (!echoes) return;
+    endErasing(terminal);
     echo(terminal, char);
     if (settings.hasLocal(LFLAG.ECHOK)) post(terminal, CHAR.NEWLINE);
     return;
@@ -147,10 +152,25 @@ function erase(terminal: Terminal, char: number): void {
       if (isWord(first)) hasWord = true;
       else if (hasWord) break;
     }
-    terminal.edit.length = start;
-    if (echoes) echoErased(terminal, { first, char, isErase });
+    const taken = terminal.edit.splice(start);
+    if (echoes && settings.hasLocal(LFLAG.ECHOPRT)) showErased(terminal, taken);
+    else if (echoes) echoErased(terminal, { first, char, isErase });
     if (isErase) break;
   }
+  if (terminal.edit.length === 0 && echoes) endErasing(terminal);
+}
+
+/** ECHOPRT: as on paper, what is erased is written once more, backwards, between a backslash and a slash. */
+function showErased(terminal: Terminal, [first, ...rest]: readonly number[]): void {
+  if (!terminal.isErasing) post(terminal, CHAR.BACKSLASH);
+  terminal.isErasing = true;
+  echo(terminal, first!);
+  for (const char of rest) post(terminal, char);
+}
+
+function endErasing(terminal: Terminal): void {
+  if (terminal.isErasing) post(terminal, CHAR.SLASH);
+  terminal.isErasing = false;
 }
 
 /** Where the last character of the line begins: with IUTF8 it may have several bytes. */

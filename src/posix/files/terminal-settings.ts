@@ -12,7 +12,7 @@ export const WINDOW_BYTES = 8;
 export const IFLAG = { PARMRK: 0o10, ISTRIP: 0o40, INLCR: 0o100, IGNCR: 0o200, ICRNL: 0o400, IUCLC: 0o1000, IXON: 0o2000, IXANY: 0o4000, IUTF8: 0o40000 } as const;
 export const OFLAG = { OPOST: 1, OLCUC: 2, ONLCR: 4, OCRNL: 0o10, ONOCR: 0o20, ONLRET: 0o40, XTABS: 0o14000 } as const;
 export const LFLAG = {
-  ISIG: 1, ICANON: 2, ECHO: 0o10, ECHOE: 0o20, ECHOK: 0o40, ECHONL: 0o100, NOFLSH: 0o200, TOSTOP: 0o400, ECHOCTL: 0o1000, ECHOKE: 0o4000, IEXTEN: 0o100000,
+  ISIG: 1, ICANON: 2, ECHO: 0o10, ECHOE: 0o20, ECHOK: 0o40, ECHONL: 0o100, NOFLSH: 0o200, TOSTOP: 0o400, ECHOCTL: 0o1000, ECHOPRT: 0o2000, ECHOKE: 0o4000, IEXTEN: 0o100000,
 } as const;
 /** Indices of control characters. */
 export const CC = { INTR: 0, QUIT: 1, ERASE: 2, KILL: 3, EOF: 4, TIME: 5, MIN: 6, START: 8, STOP: 9, SUSP: 10, EOL: 11, REPRINT: 12, WERASE: 14, LNEXT: 15, EOL2: 16 } as const;
@@ -45,7 +45,15 @@ export class Settings {
   hasOutput(flag: number): boolean { return (this.#word(1) & flag) === flag; }
   hasLocal(flag: number): boolean { return (this.#word(3) & flag) !== 0; }
 
+  /** CLOCAL: no modem. */
+  get isLocal(): boolean { return (this.#word(2) & 0o4000) !== 0; }
+
   control(index: number): number { return this.bytes[CC_OFFSET + index]!; }
+
+  /** Ctrl-S and Ctrl-Q stop and start output: what packet mode tells of. */
+  get hasUsualFlow(): boolean {
+    return this.hasInput(IFLAG.IXON) && this.control(CC.STOP) === 19 && this.control(CC.START) === 17;
+  }
 
   /** Whether `char` is a control character that is switched on (0 is off). */
   is(char: number, index: number): boolean {

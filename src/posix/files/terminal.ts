@@ -13,6 +13,8 @@ import type { Canonical, Undo } from '../../core/index.ts';
 import { Pipe } from './pipe.ts';
 import { CC, defaultSettings, LFLAG, Settings, WINDOW_BYTES } from './terminal-settings.ts';
 
+/** TIOCPKT bits: what a master in packet mode hears of. */
+export const PACKET = { FLUSHREAD: 1, FLUSHWRITE: 2, STOP: 4, START: 8, NOSTOP: 16, DOSTOP: 32 } as const;
 /** Characters of one line, and what a reader without ICANON gets at once (N_TTY_BUF_SIZE). */
 export const INPUT_MAX = 4095;
 /** Input that nobody has read: beyond it writers of the master side wait. Linux keeps so much behind the line discipline. */
@@ -42,6 +44,13 @@ export class Terminal {
   editColumn = 0;
   /** The next character is taken as it is (Ctrl-V). */
   isLiteral = false;
+  /** What was erased is being shown between backslash and slash (ECHOPRT). */
+  isErasing = false;
+  /** TIOCEXCL: nobody else opens it. */
+  isExclusive = false;
+  /** TIOCPKT: what the master reads begins with a byte that says what it is; `packetStatus` are the TIOCPKT bits that it has not read yet. */
+  isPacket = false;
+  packetStatus = 0;
   #changes: number;
   /** Both are empty between calls: what goes to the output, and what a reader without ICANON gets. */
   #emitted: number[] = [];
@@ -144,10 +153,23 @@ export class Terminal {
     this.changed();
   }
 
+  /** Something that a master in packet mode hears of; `instead` is no longer so. */
+  tellMaster(status: number, instead = 0): void {
+    if (this.isPacket) this.packetStatus = (this.packetStatus & ~instead) | status;
+    this.changed();
+  }
+
+  /** Output stops or goes on. */
+  setStopped(isStopped: boolean): void {
+    if (isStopped !== this.isStopped) this.tellMaster(isStopped ? PACKET.STOP : PACKET.START, PACKET.STOP | PACKET.START);
+    this.isStopped = isStopped;
+  }
+
   /** Other settings; what was typed is there in the other mode too. */
   configure(settings: Uint8Array): void {
-    const wasCanonical = this.isCanonical;
+    const [wasCanonical, wasFlow] = [this.isCanonical, this.settings.hasUsualFlow];
     this.settings.bytes = settings.slice();
+    if (this.settings.hasUsualFlow !== wasFlow) this.tellMaster(wasFlow ? PACKET.NOSTOP : PACKET.DOSTOP, PACKET.NOSTOP | PACKET.DOSTOP);
     if (wasCanonical && !this.isCanonical) {
       if (this.edit.length > 0) this.ready.push(Uint8Array.from(this.edit));
       this.edit = [];
@@ -161,13 +183,13 @@ export class Terminal {
     this.ready.shift(this.ready.length);
     this.lines = [];
     this.edit = [];
-    this.changed();
+    this.tellMaster(PACKET.FLUSHREAD);
   }
 
   flushOutput(): void {
     this.#emitted = [];
     this.output.shift(this.output.length);
-    this.changed();
+    this.tellMaster(PACKET.FLUSHWRITE);
   }
 
   /** What a signal drops: output that the master side cannot see yet, as only so much has come there. */
@@ -177,14 +199,14 @@ export class Terminal {
       const seen = this.output.shift(this.output.length).slice(0, INPUT_MAX);
       this.output.push(seen);
     }
-    this.changed();
+    this.tellMaster(PACKET.FLUSHWRITE);
   }
 
   mark(): Undo {
-    const { settings: { bytes }, window, session, foreground, isLocked, isStopped, isHungUp, hadSlave, slaves, lines, edit, column, editColumn, isLiteral } = this;
+    const { settings: { bytes }, window, session, foreground, isLocked, isStopped, isHungUp, hadSlave, slaves, lines, edit, column, editColumn, isLiteral, isErasing, isExclusive, isPacket, packetStatus } = this;
     const [keptLines, keptEdit, changes, parts] = [lines.slice(), edit.slice(), this.#changes, [this.ready.mark(), this.output.mark()]];
     return () => {
-      Object.assign(this, { window, session, foreground, isLocked, isStopped, isHungUp, hadSlave, slaves, column, editColumn, isLiteral, lines: keptLines.slice(), edit: keptEdit.slice() });
+      Object.assign(this, { window, session, foreground, isLocked, isStopped, isHungUp, hadSlave, slaves, column, editColumn, isLiteral, isErasing, isExclusive, isPacket, packetStatus, lines: keptLines.slice(), edit: keptEdit.slice() });
       this.settings.bytes = bytes;
       this.#changes = changes;
       for (const undo of parts) undo();
@@ -194,14 +216,20 @@ export class Terminal {
   state(): Canonical[] {
     return [
       this.number, this.settings.bytes, this.window, this.session, this.foreground, [this.isLocked, this.isStopped, this.isHungUp, this.hadSlave, this.isLiteral],
-      this.ready.bytes(), this.ready.changes, [...this.lines], Uint8Array.from(this.edit), this.output.bytes(), this.output.changes, this.column, this.editColumn, this.#changes,
+      this.ready.bytes(), this.ready.changes, [...this.lines], Uint8Array.from(this.edit), this.output.bytes(), this.output.changes, this.column, this.editColumn, this.#changes, ...this.#rareState(),
     ];
+  }
+
+  /** What hardly a terminal has. */
+  #rareState(): Canonical[] {
+    const rare = [this.isErasing, this.isExclusive, this.isPacket, this.packetStatus];
+    return rare.some(Boolean) ? [rare] : [];
   }
 
   /** Reads what state() gave; the record's hash was verified. */
   static restore(record: readonly Canonical[]): Terminal {
-    const [number, settings, window, session, foreground, flags, ready, readyChanges, lines, edit, output, outputChanges, column, editColumn, changes] = record as unknown as readonly [
-      number, Uint8Array, Uint8Array, number, number, readonly boolean[], Uint8Array, number, readonly number[], Uint8Array, Uint8Array, number, number, number, number,
+    const [number, settings, window, session, foreground, flags, ready, readyChanges, lines, edit, output, outputChanges, column, editColumn, changes, rare] = record as unknown as readonly [
+      number, Uint8Array, Uint8Array, number, number, readonly boolean[], Uint8Array, number, readonly number[], Uint8Array, Uint8Array, number, number, number, number, readonly [boolean, boolean, boolean, number] | undefined,
     ];
     const terminal = new Terminal(number, { settings, ready: new Pipe(ready, false, readyChanges), output: new Pipe(output, false, outputChanges), changes });
     terminal.window = window;
@@ -212,6 +240,7 @@ export class Terminal {
     terminal.edit = [...edit];
     terminal.column = column;
     terminal.editColumn = editColumn;
+    if (rare !== undefined) [terminal.isErasing, terminal.isExclusive, terminal.isPacket, terminal.packetStatus] = rare;
     return terminal;
   }
 }
