@@ -1,10 +1,12 @@
 /**
  * Resource limits of a process: those it has set, and what holds before it sets any.
- * What this does NOT do: enforce them (descriptors, births, files that grow), but for the question whether one more task is allowed.
+ * What this does NOT do: enforce them (descriptors, births, memory, files that grow), but for the question whether there may be more.
  */
 import { limits } from '../core/index.ts';
 import { stackSize } from './boot.ts';
+import { ERRNO } from './errno.ts';
 import { TASKS_MAX, type Kernel } from './kernel.ts';
+import { PROT, type Mapping } from './memory-map.ts';
 import type { Process } from './process.ts';
 import { SIGNALS_QUEUED_MAX } from './signal-pending.ts';
 
@@ -32,6 +34,39 @@ export function limitOf(kernel: Kernel, process: Process, resource: number): rea
 export function fileSizeLimit(process: Process): number | undefined {
   const soft = process.limits.get(RLIMIT.FSIZE)?.[0];
   return soft === undefined || soft === INFINITE ? undefined : Number(soft);
+}
+
+/** The soft limit that a process has set; undefined: none. */
+function softLimit(process: Process, resource: number): number | undefined {
+  const soft = process.limits.get(resource)?.[0];
+  return soft === undefined || soft === INFINITE ? undefined : Number(soft);
+}
+
+/** Memory that counts as data: private, to be written, and not the stack. */
+function isData({ isShared, protection, name }: Pick<Mapping, 'isShared' | 'protection' | 'name'>): boolean {
+  return !isShared && (protection & PROT.write) !== 0 && name !== '[stack]';
+}
+
+const sizeOf = (mappings: readonly Mapping[]): number => mappings.reduce((sum, { start, end }) => sum + end - start, 0);
+
+/**
+ * Whether `bytes` more of such memory are within RLIMIT_AS and RLIMIT_DATA. `instead`: what they take the place of.
+ * `isThere`: they are mapped already, and become data.
+ */
+export function isMemoryAllowed(process: Process, bytes: number, how: { readonly isShared: boolean; readonly protection: number; readonly instead?: readonly Mapping[]; readonly isThere?: boolean }): boolean {
+  const [space, data] = [softLimit(process, RLIMIT.AS), softLimit(process, RLIMIT.DATA)];
+  if (bytes <= 0 || (space === undefined && data === undefined)) return true;
+  const { mappings } = process.space.map;
+  const gone = how.instead ?? [];
+  if (space !== undefined && how.isThere !== true && sizeOf(mappings) - sizeOf(gone) + bytes > space) return false;
+  return data === undefined || !isData({ ...how, name: '' }) || sizeOf(mappings.filter(isData)) - sizeOf(gone.filter(isData)) + bytes <= data;
+}
+
+/** 0 where so many bytes may be locked: RLIMIT_MEMLOCK that the process has set, but for root. What is locked already is not remembered. */
+export function checkLocked(process: Process, bytes: number): number {
+  const most = softLimit(process, RLIMIT.MEMLOCK);
+  if (most === undefined || process.files.credentials.uid === 0) return 0;
+  return most === 0 ? -ERRNO.EPERM : bytes > most ? -ERRNO.ENOMEM : 0;
 }
 
 /**

@@ -8,13 +8,14 @@ import { ERRNO } from '../errno.ts';
 import { checkSeals, SEAL, touchAccess } from '../open-file-io.ts';
 import { PROT, roundUp, type Backing, type ForkAdvice, type Mapping } from '../memory-map.ts';
 import { isCodeRefused } from '../process-controls.ts';
+import { checkLocked, isMemoryAllowed } from '../resource-limits.ts';
 import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
 
 const { PAGE_BYTES } = limits;
-const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, TYPE: 15, FIXED: 0x10, ANONYMOUS: 0x20, FIXED_NOREPLACE: 0x10_0000 } as const;
+const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, TYPE: 15, FIXED: 0x10, ANONYMOUS: 0x20, LOCKED: 0x2000, FIXED_NOREPLACE: 0x10_0000 } as const;
 const MLOCK_ONFAULT = 1;
-const MCL = { ONFAULT: 4, KNOWN: 7 } as const;
+const MCL = { CURRENT: 1, ONFAULT: 4, KNOWN: 7 } as const;
 const MREMAP = { MAYMOVE: 1, FIXED: 2, DONTUNMAP: 4, KNOWN: 7 } as const;
 /** Requests beyond this are out of any address space (and would not be exact numbers). */
 const LENGTH_MAX = 2 ** 47;
@@ -26,8 +27,13 @@ const MADV = {
 /** Advice that changes nothing here: access patterns, merge, huge pages, dumps, ageing, population. */
 const MADV_HARMLESS: ReadonlySet<number> = new Set([0, 1, 2, 3, 8, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23]);
 
+const HEAP = { isShared: false, protection: PROT.read | PROT.write } as const;
+
 function brk(call: Call): CallResult {
-  return call.process.space.setHeapEnd(call.size(0));
+  const { process } = call;
+  const { space } = process;
+  const more = roundUp(call.size(0)) - roundUp(space.heapEnd);
+  return isMemoryAllowed(process, more, HEAP) ? space.setHeapEnd(call.size(0)) : space.heapEnd;
 }
 
 function placeOf(address: number, flags: number): MapRequest['place'] {
@@ -48,6 +54,10 @@ function mmap(call: Call): CallResult {
   if (isCodeRefused(call.process.controls, protection)) return -ERRNO.EACCES;
   const isShared = type !== MAP.PRIVATE;
   const place = placeOf(address, flags);
+  const instead = place.kind === 'fixed' ? call.process.space.map.within(address, address + roundUp(length)) : [];
+  if (!isMemoryAllowed(call.process, roundUp(length), { isShared, protection, instead })) return -ERRNO.ENOMEM;
+  const locked = (flags & MAP.LOCKED) === 0 ? 0 : checkLocked(call.process, roundUp(length));
+  if (locked < 0) return locked === -ERRNO.ENOMEM ? -ERRNO.EAGAIN : locked;
   if ((flags & MAP.ANONYMOUS) !== 0) return isShared ? mapShared(call, { length, protection, isShared, place }) : call.process.space.mapRange({ length, protection, isShared, place });
   const backing = backingOf(call, { protection, isShared, offset });
   if (backing === undefined) return isShared ? mapShared(call, { length, protection, isShared, place }) : call.process.space.mapRange({ length, protection, isShared, place });
@@ -92,6 +102,8 @@ function mprotect(call: Call): CallResult {
   if (length > LENGTH_MAX) return -ERRNO.ENOMEM;
   const { space, controls } = call.process;
   if (controls.refusesCode !== 0 && space.map.within(address, address + roundUp(length)).some((part) => isCodeRefused(controls, protection, part.protection))) return -ERRNO.EACCES;
+  const added = (protection & PROT.write) === 0 ? [] : space.map.within(address, address + roundUp(length)).filter((part) => !part.isShared && part.name !== '[stack]' && (part.protection & PROT.write) === 0);
+  if (!isMemoryAllowed(call.process, added.reduce((sum, { start, end }) => sum + end - start, 0), { isShared: false, protection, isThere: true })) return -ERRNO.ENOMEM;
   return space.protect(address, length, protection & 7);
 }
 
@@ -102,6 +114,9 @@ function mremap(call: Call): CallResult {
   if ((isFixed || keepsMapping) && !mayMove) return -ERRNO.EINVAL;
   if (keepsMapping && oldLength !== newLength) return -ERRNO.EINVAL;
   if (oldLength > LENGTH_MAX || newLength > LENGTH_MAX) return -ERRNO.EINVAL;
+  const more = roundUp(newLength) - (keepsMapping ? 0 : roundUp(oldLength));
+  const mapping = call.process.space.map.find(address);
+  if (mapping !== undefined && !isMemoryAllowed(call.process, more, mapping)) return -ERRNO.ENOMEM;
   return call.process.space.remap({ address, oldLength, newLength, mayMove, keepsMapping, to: isFixed ? call.size(4) : undefined });
 }
 
@@ -197,9 +212,11 @@ function msync(call: Call): CallResult {
 }
 
 /** Pages are never swapped: locking a mapped range is done already. */
-function mlock(call: Call): CallResult {
+function mlock(call: Call, locks = true): CallResult {
   if (call.size(0) + call.size(1) > LENGTH_MAX) return -ERRNO.ENOMEM;
   const start = Math.floor(call.size(0) / PAGE_BYTES) * PAGE_BYTES;
+  const answer = locks ? checkLocked(call.process, roundUp(call.size(0) + call.size(1)) - start) : 0;
+  if (answer < 0) return answer;
   return call.process.space.map.covers(start, roundUp(call.size(0) + call.size(1))) ? 0 : -ERRNO.ENOMEM;
 }
 
@@ -210,7 +227,8 @@ function mlock2(call: Call): CallResult {
 
 function mlockall(call: Call): CallResult {
   const flags = call.unsigned(0);
-  return flags === 0 || flags === MCL.ONFAULT || (flags & ~MCL.KNOWN) !== 0 ? -ERRNO.EINVAL : 0;
+  if (flags === 0 || flags === MCL.ONFAULT || (flags & ~MCL.KNOWN) !== 0) return -ERRNO.EINVAL;
+  return checkLocked(call.process, (flags & MCL.CURRENT) === 0 ? 1 : call.process.space.map.mappings.reduce((sum, { start, end }) => sum + end - start, 0));
 }
 
 export const memoryCalls: readonly CallEntry[] = [
@@ -220,8 +238,8 @@ export const memoryCalls: readonly CallEntry[] = [
   { number: 222, name: 'mmap', handle: mmap },
   { number: 226, name: 'mprotect', handle: mprotect },
   { number: 227, name: 'msync', handle: msync },
-  { number: 228, name: 'mlock', handle: mlock },
-  { number: 229, name: 'munlock', handle: mlock },
+  { number: 228, name: 'mlock', handle: (call) => mlock(call) },
+  { number: 229, name: 'munlock', handle: (call) => mlock(call, false) },
   { number: 230, name: 'mlockall', handle: mlockall },
   { number: 231, name: 'munlockall', handle: () => 0 },
   { number: 232, name: 'mincore', handle: mincore },
