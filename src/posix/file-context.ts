@@ -1,5 +1,8 @@
 /**
- * What one process sees of the files: working directory, umask, user, descriptors. A fork copies it; threads share it.
+ * What one process sees of the files: working directory, umask, user, descriptors. A fork copies it; threads share it; processes made with CLONE_FILES
+ * share the table of descriptors, those with CLONE_FS the place (working directory and umask).
+ *
+ * Invariant: what processes share is one object; in the state the first of them has it, the others name that one.
  * What this does NOT do: check arguments of calls (calls/*).
  */
 import { assert, StillpointError, type Canonical, type Undo } from '../core/index.ts';
@@ -15,22 +18,47 @@ import { inodeReference, resolveReference } from './files/state.ts';
 import { walk } from './files/walk.ts';
 import type { OpenFile } from './open-file.ts';
 
+/** What CLONE_FS shares. It holds its directory. */
+interface Place { cwd: Inode; umask: number }
+/** Another process, as one that may share with this. */
+interface Sharer { readonly pid: number; readonly files: FileContext }
+interface ContextState {
+  readonly pid: number; readonly uid: number; readonly gid: number; readonly umask: number; readonly cwd: Canonical; readonly descriptors: Canonical; readonly identity?: IdentityState;
+  /** The process before it that it shares with. */
+  readonly descriptorsOf?: number; readonly placeOf?: number;
+}
+
 export class FileContext implements ProcessFiles {
   readonly files: FileSystem;
   readonly pid: number;
-  readonly descriptors: DescriptorTable;
+  #descriptors: DescriptorTable;
   #identity: Identity = GUEST_IDENTITY;
   /** What decides on files. */
   credentials: Credentials = fileCredentials(GUEST_IDENTITY);
-  umask = 0o022;
-  #cwd: Inode;
+  #place: Place;
 
-  constructor(files: FileSystem, pid: number, parts: { readonly cwd?: Inode; readonly descriptors?: DescriptorTable } = {}) {
+  constructor(files: FileSystem, pid: number, parts: { readonly place?: Place; readonly cwd?: Inode; readonly descriptors?: DescriptorTable } = {}) {
     this.files = files;
     this.pid = pid;
-    this.descriptors = parts.descriptors ?? new DescriptorTable(files);
-    this.#cwd = parts.cwd ?? files.root;
-    files.retain(this.#cwd);
+    this.#descriptors = parts.descriptors ?? new DescriptorTable(files);
+    this.#place = parts.place ?? this.#placeAt(parts.cwd ?? files.root);
+  }
+
+  #placeAt(cwd: Inode): Place {
+    this.files.retain(cwd);
+    return { cwd, umask: this.#place?.umask ?? 0o022 };
+  }
+
+  get descriptors(): DescriptorTable {
+    return this.#descriptors;
+  }
+
+  get umask(): number {
+    return this.#place.umask;
+  }
+
+  set umask(umask: number) {
+    this.#place.umask = umask;
   }
 
   /** Who the process is. */
@@ -44,18 +72,18 @@ export class FileContext implements ProcessFiles {
   }
 
   get cwd(): Inode {
-    return this.#cwd;
+    return this.#place.cwd;
   }
 
   set cwd(directory: Inode) {
     assert(isDirectory(directory), 'a working directory is a directory');
     this.files.retain(directory);
-    this.files.release(this.#cwd);
-    this.#cwd = directory;
+    this.files.release(this.#place.cwd);
+    this.#place.cwd = directory;
   }
 
   get cwdPath(): string {
-    return this.files.pathOf(this.#cwd) ?? '/ (deleted)';
+    return this.files.pathOf(this.cwd) ?? '/ (deleted)';
   }
 
   /** Changes to an absolute path at start-up; false when there is no such directory. */
@@ -88,19 +116,45 @@ export class FileContext implements ProcessFiles {
     for (const number of this.descriptors.numbers()) if (this.descriptors.closesOnExec(number)) this.close(number);
   }
 
-  /** The process ends. */
-  closeAll(): void {
-    for (const number of this.descriptors.numbers()) this.close(number);
+  /** Whether somebody among `others` (this may be one of them) has the same table, or the same place. */
+  #shares(others: readonly Sharer[], what: 'descriptors' | 'place'): boolean {
+    return others.some(({ files }) => files !== this && (what === 'descriptors' ? files.#descriptors === this.#descriptors : files.#place === this.#place));
   }
 
-  /** The process is gone: after closeAll(), nothing is held any more. */
+  /** A table of its own, with the same open files. */
+  unshareDescriptors(others: readonly Sharer[]): void {
+    if (this.#shares(others, 'descriptors')) this.#descriptors = this.#descriptors.copy();
+  }
+
+  unsharePlace(others: readonly Sharer[]): void {
+    if (this.#shares(others, 'place')) this.#place = this.#placeAt(this.cwd);
+  }
+
+  sharesDescriptorsWith(other: FileContext): boolean {
+    return this.#descriptors === other.#descriptors;
+  }
+
+  sharesPlaceWith(other: FileContext): boolean {
+    return this.#place === other.#place;
+  }
+
+  /** The process ends: what nobody shares is given back. */
+  leave(others: readonly Sharer[]): void {
+    if (this.#shares(others, 'descriptors')) this.#descriptors = new DescriptorTable(this.files);
+    else for (const number of this.descriptors.numbers()) this.close(number);
+    this.unsharePlace(others);
+    this.cwd = this.files.root;
+  }
+
+  /** The process is gone: after leave(), nothing is held any more. */
   release(): void {
-    this.files.release(this.#cwd);
+    this.files.release(this.cwd);
   }
 
-  /** For a fork: own table, same open files. */
-  copyFor(pid: number): FileContext {
-    const copy = new FileContext(this.files, pid, { cwd: this.#cwd, descriptors: this.descriptors.copy() });
+  /** For a fork: own table, same open files, where they are not to be shared. */
+  copyFor(pid: number, shares: { readonly descriptors: boolean; readonly place: boolean } = { descriptors: false, place: false }): FileContext {
+    const place = shares.place ? { place: this.#place } : { cwd: this.cwd };
+    const copy = new FileContext(this.files, pid, { ...place, descriptors: shares.descriptors ? this.descriptors : this.descriptors.copy() });
     copy.umask = this.umask;
     copy.identity = this.#identity;
     return copy;
@@ -116,11 +170,13 @@ export class FileContext implements ProcessFiles {
   }
 
   mark(): Undo {
-    const [identity, umask, cwd, references, descriptors] = [this.#identity, this.umask, this.#cwd, this.#cwd.references, this.descriptors.mark()];
+    const [table, place, identity, umask, cwd, references, descriptors] = [this.#descriptors, this.#place, this.#identity, this.umask, this.cwd, this.cwd.references, this.descriptors.mark()];
     return () => {
       if (this.#identity !== identity) this.identity = identity;
+      this.#descriptors = table;
+      this.#place = place;
       this.umask = umask;
-      this.#cwd = cwd;
+      this.#place.cwd = cwd;
       cwd.references = references; // Of a directory of /proc, which is in no table.
       descriptors();
     };
@@ -136,22 +192,32 @@ export class FileContext implements ProcessFiles {
     return `pos:\t${offset}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${inode.kind === 'virtual' ? 2 : 1}\nino:\t${inode.ino}\n${special}`;
   }
 
-  state(): Canonical {
+  /** `processes`: all, in order; the first that has what this one has holds it in the state. */
+  state(processes: readonly Sharer[] = []): Canonical {
     const { uid, gid } = this.#identity.file;
     const identity = identityState(this.#identity);
-    const cwd = inodeReference(this.#cwd);
-    return { pid: this.pid, uid, gid, umask: this.umask, cwd, descriptors: this.descriptors.state(), ...(identity === undefined ? {} : { identity }) };
+    const descriptorsOf = processes.find(({ files }) => files.#descriptors === this.#descriptors)?.pid;
+    const placeOf = processes.find(({ files }) => files.#place === this.#place)?.pid;
+    const isFirst = descriptorsOf === undefined || descriptorsOf === this.pid;
+    return {
+      pid: this.pid, uid, gid, umask: this.umask, cwd: inodeReference(this.cwd), descriptors: isFirst ? this.descriptors.state() : [this.descriptors.limit, []], ...(identity === undefined ? {} : { identity }),
+      ...(isFirst ? {} : { descriptorsOf }), ...(placeOf === undefined || placeOf === this.pid ? {} : { placeOf }),
+    };
   }
 
-  /** Throws StillpointError E_STATE_FORMAT on a state that does not fit the file system. */
-  static restore(state: Canonical, files: FileSystem): FileContext {
+  /** `earlier`: the processes before it. Throws StillpointError E_STATE_FORMAT on a state that does not fit the file system. */
+  static restore(state: Canonical, files: FileSystem, earlier: readonly Sharer[] = []): FileContext {
     // The section's hash was verified; what can still be wrong is a reference, checked here and in DescriptorTable.
-    const { pid, uid, gid, umask, cwd, descriptors, identity } = state as {
-      readonly pid: number; readonly uid: number; readonly gid: number; readonly umask: number; readonly cwd: Canonical; readonly descriptors: Canonical; readonly identity?: IdentityState;
+    const { pid, uid, gid, umask, cwd, descriptors, identity, descriptorsOf, placeOf } = state as unknown as ContextState;
+    const sharer = (other: number): FileContext => {
+      const found = earlier.find((process) => process.pid === other)?.files;
+      if (found === undefined) throw new StillpointError('E_STATE_FORMAT', 'a process shares with one that is not there');
+      return found;
     };
     const directory = resolveReference(files, cwd);
     if (!isDirectory(directory)) throw new StillpointError('E_STATE_FORMAT', 'a working directory is no directory');
-    const context = new FileContext(files, pid, { cwd: directory, descriptors: DescriptorTable.restore(descriptors, files) });
+    const place = placeOf === undefined ? { cwd: directory } : { place: sharer(placeOf).#place };
+    const context = new FileContext(files, pid, { ...place, descriptors: descriptorsOf === undefined ? DescriptorTable.restore(descriptors, files) : sharer(descriptorsOf).#descriptors });
     context.umask = umask;
     context.identity = restoreIdentity({ uid, gid }, identity);
     return context;

@@ -160,7 +160,7 @@ function processState(kernel: Kernel, process: Process): Canonical {
     pid: process.pid, parentPid: process.parentPid, group: process.group, session: process.session, outcome: process.outcome ?? null,
     exitSignal: process.exitSignal, hasExecuted: process.hasExecuted, stopSignal: process.stopSignal, news: process.news, ...(process.nice === 0 ? {} : { nice: process.nice }),
     ...(process.endedTime === 0 ? {} : { endedTime: process.endedTime }), ...(process.childTime === 0 ? {} : { childTime: process.childTime }),
-    ...controlsState(process), image: process.hasImage ? process.image.id : null, files: process.files.state(),
+    ...controlsState(process), image: process.hasImage ? process.image.id : null, files: process.files.state(kernel.processes),
     actions: process.actions.encode(), pending: process.pending.encode(), timers: process.timers.map(encodeTimer),
     argv: process.argv, environment: process.environment, programPath: process.programPath,
     limits: [...process.limits].sort(([a], [b]) => a - b).map(([resource, [soft, hard]]) => [resource, soft, hard]),
@@ -276,7 +276,7 @@ function restoreImage(record: ImageRecord, kernel: Kernel, { pages, isLazy }: { 
 }
 
 function restoreProcess(record: ProcessRecord, parts: { readonly kernel: Kernel; readonly image: ProcessImage | undefined; readonly retired: bigint }): Process {
-  const process = new Process({ ...record, image: parts.image, files: FileContext.restore(record.files, parts.kernel.files) });
+  const process = new Process({ ...record, image: parts.image, files: FileContext.restore(record.files, parts.kernel.files, parts.kernel.processes) });
   process.outcome = record.outcome ?? undefined;
   process.hasExecuted = record.hasExecuted;
   process.stopSignal = record.stopSignal;

@@ -302,7 +302,7 @@ export class Kernel {
       this.#quit(process);
     }
     first.space.close();
-    first.files.closeAll();
+    first.files.leave([]);
     this.refreshSchedule();
   }
 
@@ -311,8 +311,7 @@ export class Kernel {
     const image = process.image;
     this.leaveImage(process, undefined);
     if (this.#current !== undefined && this.#current.process === process) this.#ending = image;
-    process.files.closeAll();
-    process.files.cwd = this.files.root;
+    process.files.leave(this.processes);
     process.endedTime = executedBy(process);
     process.threads.length = 0;
     process.timers.length = 0;

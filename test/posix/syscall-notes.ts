@@ -4,7 +4,7 @@
 /** Done, with something left out: name → what. */
 export const PARTIAL: Readonly<Record<string, string>> = {
   inotify_add_watch: 'no events of /proc, of mappings and of starting programs',
-  clone: 'namespaces EPERM, CLONE_FILES without CLONE_THREAD copies', clone3: 'namespaces and chosen ids EPERM, no control groups', openat2: 'RESOLVE_NO_XDEV without effect', wait4: 'of resource usage user time and memory', waitid: 'of resource usage user time and memory', timerfd_settime: 'nobody sets the clock', pidfd_open: 'processes only',
+  clone: 'namespaces EPERM, CLONE_SIGHAND without CLONE_THREAD copies', clone3: 'namespaces and chosen ids EPERM, no control groups', openat2: 'RESOLVE_NO_XDEV without effect', wait4: 'of resource usage user time and memory', waitid: 'of resource usage user time and memory', timerfd_settime: 'nobody sets the clock', pidfd_open: 'processes only',
   futex: 'no priorities to inherit', ioctl: 'terminals of the host are 80 by 24 in canonical mode, changes have no effect', fcntl: 'no leases, F_SETLKW finds no deadlocks',
   mmap: 'a page past the end of a file reads zeros; huge pages are ordinary ones', madvise: 'does something where forgetting, fork, holes and population are asked for', mincore: 'mapped pages are always there', mlock: 'nothing is ever swapped',
   mlock2: 'nothing is ever swapped', mlockall: 'nothing is ever swapped', munlock: 'nothing is ever swapped', munlockall: 'nothing is ever swapped',

@@ -1,7 +1,7 @@
 /**
  * New processes and new programs: clone and clone3 without CLONE_THREAD (fork, vfork, posix_spawn) and execve.
  * Invariants: a call that fails has changed nothing; a child's memory is its own copy from the start, or its maker's with CLONE_VM.
- * What this does NOT do: threads (threads.ts), namespaces (EPERM: the guest is an ordinary user), CLONE_FILES without threads (copied).
+ * What this does NOT do: threads (threads.ts), namespaces (EPERM: the guest is an ordinary user), signal actions that processes share (copied).
  */
 import { BLOCKED, NO_RESULT, type Call, type CallResult } from '../call.ts';
 import { executedBy } from '../cpu-time.ts';
@@ -76,7 +76,7 @@ function makeChild(call: Call, request: CloneRequest, image: ProcessImage): Proc
   const { kernel, process, thread: maker } = call;
   const pid = kernel.takeId();
   const child = new Process({
-    pid, parentPid: (flags & CLONE.PARENT) === 0 ? process.pid : process.parentPid, group: process.group, session: process.session, image, files: process.files.copyFor(pid),
+    pid, parentPid: (flags & CLONE.PARENT) === 0 ? process.pid : process.parentPid, group: process.group, session: process.session, image, files: process.files.copyFor(pid, { descriptors: (flags & CLONE.FILES) !== 0, place: (flags & CLONE.FS) !== 0 }),
     argv: process.argv, environment: process.environment, programPath: process.programPath, exitSignal: request.exitSignal,
   });
   process.actions.copyTo(child.actions);
@@ -185,6 +185,7 @@ function enterImage(call: Call, image: ProcessImage, identity: Identity): void {
   process.programPath = identity.programPath;
   process.hasExecuted = true;
   process.controls = controlsOfProgram(process.controls);
+  process.files.unshareDescriptors(kernel.processes);
   process.files.closeOnExec();
   for (let signal = 1; signal <= SIGNALS_MAX; signal++) {
     const { handler } = process.actions.get(signal);

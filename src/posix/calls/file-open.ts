@@ -149,6 +149,7 @@ function closeRange(call: Call): CallResult {
   const [first, last, flags] = [call.unsigned(0), call.unsigned(1), call.unsigned(2)];
   if ((flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) !== 0 || first > last) return -ERRNO.EINVAL;
   const context = call.process.files;
+  if ((flags & CLOSE_RANGE_UNSHARE) !== 0) context.unshareDescriptors(call.kernel.processes);
   for (const number of context.descriptors.numbers()) {
     if (number < first || number > last) continue;
     if ((flags & CLOSE_RANGE_CLOEXEC) !== 0) context.descriptors.setClosesOnExec(number, true);

@@ -86,8 +86,8 @@ function kcmp(call: Call): CallResult {
       return a === undefined || b === undefined ? -ERRNO.EBADF : order(a.id, b.id);
     }
     case KCMP.VM: return order(one.image.id, other.image.id);
-    case KCMP.FILES:
-    case KCMP.FS:
+    case KCMP.FILES: return one.files.sharesDescriptorsWith(other.files) ? 0 : order(one.pid, other.pid);
+    case KCMP.FS: return one.files.sharesPlaceWith(other.files) ? 0 : order(one.pid, other.pid);
     case KCMP.SIGHAND: return order(one.pid, other.pid);
     case KCMP.IO:
     case KCMP.SYSVSEM: return 0; // Neither has any of its own.
@@ -95,14 +95,17 @@ function kcmp(call: Call): CallResult {
   }
 }
 
-/** Processes share nothing here that they were not told to; threads share all. */
+/** Threads keep what they share. */
 function unshare(call: Call): CallResult {
   const flags = call.unsigned(0);
   if ((flags & ~(SHARED | NAMESPACES)) !== 0) return -ERRNO.EINVAL;
   const isAlone = call.process.threads.length === 1 && call.process.image.users === 1;
   if ((flags & (CLONE.THREAD | CLONE.SIGHAND | CLONE.VM)) !== 0 && !isAlone) return -ERRNO.EINVAL;
   if ((flags & NAMESPACES) !== 0) return -ERRNO.EPERM;
-  return isAlone || (flags & (CLONE.FS | CLONE.FILES)) === 0 ? 0 : -ERRNO.ENOMEM;
+  if (call.process.threads.length > 1) return (flags & (CLONE.FS | CLONE.FILES)) === 0 ? 0 : -ERRNO.ENOMEM;
+  if ((flags & CLONE.FILES) !== 0) call.process.files.unshareDescriptors(call.kernel.processes);
+  if ((flags & CLONE.FS) !== 0) call.process.files.unsharePlace(call.kernel.processes);
+  return 0;
 }
 
 function setns(call: Call): CallResult {

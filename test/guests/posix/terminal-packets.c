@@ -42,7 +42,7 @@ static void packets(void) {
 }
 static void alone(void) {
   int value = 9, other; printf("alone %s", word(ioctl(slave, TIOCEXCL))); ioctl(slave, TIOCGEXCL, &value); printf(" %d", value); fflush(stdout);
-  if (fork() == 0) { setuid(1234); printf(" open %s\n", word(open(ptsname(master), O_RDWR | O_NOCTTY))); fflush(stdout); _exit(0); }
+  if (fork() == 0) { printf(" open %s\n", word(open(ptsname(master), O_RDWR | O_NOCTTY))); fflush(stdout); _exit(0); }
   wait(0); ioctl(slave, TIOCNXCL); ioctl(slave, TIOCGEXCL, &value); printf("shared %d", value); other = open(ptsname(master), O_RDWR | O_NOCTTY); printf(" %s", word(other)); close(other);
   unsigned device; printf(" device %s", word(ioctl(slave, 0x80045432, &device))); printf(" %u", device >> 8); printf(" break %s", word(ioctl(slave, TIOCSBRK))); printf(" %s\n", word(ioctl(slave, TIOCCBRK)));
 }
@@ -58,6 +58,7 @@ static void paper(void) {
   t.c_iflag |= IUTF8; tcsetattr(slave, TCSANOW, &t); typed("wide", "a\xc3\xa9\x7f" "b\n");
 }
 int main(void) {
+  setuid(1000); /* Root is never kept out. */
   master = posix_openpt(O_RDWR | O_NOCTTY); grantpt(master); unlockpt(master); slave = open(ptsname(master), O_RDWR | O_NOCTTY);
   tcgetattr(slave, &usual);
   packets(); alone(); paper();
