@@ -21,7 +21,7 @@ export const PARTIAL: Readonly<Record<string, string>> = {
 /** There to answer an error on purpose: name → errno and why. */
 export const REFUSED: Readonly<Record<string, string>> = {
   mount: 'EPERM: the guest is an ordinary user', umount2: 'EPERM: the guest is an ordinary user', pivot_root: 'EPERM: the guest is an ordinary user', setns: 'EPERM: there are no namespaces', chroot: 'EPERM: the guest is an ordinary user',
-  sethostname: 'EPERM: the guest is an ordinary user', setdomainname: 'EPERM: the guest is an ordinary user', acct: 'EPERM: the guest is an ordinary user', reboot: 'EPERM: the guest is an ordinary user', swapon: 'EPERM: the guest is an ordinary user', swapoff: 'EPERM: the guest is an ordinary user', kexec_load: 'EPERM: the guest is an ordinary user', init_module: 'EPERM: the guest is an ordinary user', delete_module: 'EPERM: the guest is an ordinary user', clock_settime: 'EPERM: the guest is an ordinary user', settimeofday: 'EPERM: the guest is an ordinary user',
+  sethostname: 'EPERM: the guest is an ordinary user', setdomainname: 'EPERM: the guest is an ordinary user', acct: 'EPERM: the guest is an ordinary user', vhangup: 'EPERM: the guest is an ordinary user', syslog: 'EPERM: the kernel has no log for users', reboot: 'EPERM: the guest is an ordinary user', swapon: 'EPERM: the guest is an ordinary user', swapoff: 'EPERM: the guest is an ordinary user', kexec_load: 'EPERM: the guest is an ordinary user', init_module: 'EPERM: the guest is an ordinary user', delete_module: 'EPERM: the guest is an ordinary user', clock_settime: 'EPERM: the guest is an ordinary user', settimeofday: 'EPERM: the guest is an ordinary user',
   setxattr: 'EOPNOTSUPP: no extended attributes', lsetxattr: 'EOPNOTSUPP: no extended attributes', fsetxattr: 'EOPNOTSUPP: no extended attributes', getxattr: 'ENODATA: no extended attributes', lgetxattr: 'ENODATA: no extended attributes',
   fgetxattr: 'ENODATA: no extended attributes', removexattr: 'ENODATA: no extended attributes', lremovexattr: 'ENODATA: no extended attributes', fremovexattr: 'ENODATA: no extended attributes',
 };
@@ -33,7 +33,7 @@ export const ABSENT_ON_PURPOSE: Readonly<Record<string, string>> = {
 
 /** Not in the table: ENOSYS, as on an older or smaller kernel. `number name`. */
 export const ABSENT: readonly (readonly [number, string])[] = `
-0 io_setup, 1 io_destroy, 2 io_submit, 3 io_cancel, 4 io_getevents, 18 lookup_dcookie, 42 nfsservctl, 58 vhangup, 60 quotactl, 116 syslog, 117 ptrace, 128 restart_syscall, 217 add_key, 218 
+0 io_setup, 1 io_destroy, 2 io_submit, 3 io_cancel, 4 io_getevents, 18 lookup_dcookie, 42 nfsservctl, 60 quotactl, 117 ptrace, 128 restart_syscall, 217 add_key, 218 
 request_key, 219 keyctl, 234 remap_file_pages, 235 mbind, 236 get_mempolicy, 237 set_mempolicy, 238 migrate_pages, 239 
 move_pages, 241 perf_event_open, 262 fanotify_init, 263 fanotify_mark, 264 name_to_handle_at, 265 open_by_handle_at,
  273 finit_module, 277 seccomp, 280 bpf, 282 userfaultfd, 288 pkey_mprotect, 

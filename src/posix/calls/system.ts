@@ -184,6 +184,7 @@ function getcpu(call: Call): CallResult {
 }
 
 export const systemCalls: readonly CallEntry[] = [
+  { number: 58, name: 'vhangup', handle: () => -ERRNO.EPERM },
   { number: 89, name: 'acct', handle: () => -ERRNO.EPERM },
   { number: 90, name: 'capget', handle: capget },
   { number: 91, name: 'capset', handle: capset },
@@ -191,6 +192,7 @@ export const systemCalls: readonly CallEntry[] = [
   { number: 104, name: 'kexec_load', handle: () => -ERRNO.EPERM },
   { number: 105, name: 'init_module', handle: () => -ERRNO.EPERM },
   { number: 106, name: 'delete_module', handle: () => -ERRNO.EPERM },
+  { number: 116, name: 'syslog', handle: () => -ERRNO.EPERM }, // The kernel's log is not for users, as kernel.dmesg_restrict says.
   { number: 140, name: 'setpriority', handle: setpriority },
   { number: 141, name: 'getpriority', handle: getpriority },
   { number: 142, name: 'reboot', handle: () => -ERRNO.EPERM },

@@ -62,11 +62,15 @@ function nanosleep(call: Call): CallResult {
   return typeof time === 'number' ? time : sleepFor(call, { time, remainder: call.size(1) });
 }
 
+/** Clocks that can be read, and neither waited for nor timed by. */
+const WITHOUT_TIMERS: ReadonlySet<number> = new Set([CLOCK.MONOTONIC_RAW, CLOCK.REALTIME_COARSE, CLOCK.MONOTONIC_COARSE]);
+
 function clockNanosleep(call: Call): CallResult {
   const number = call.int(0);
   const isCpuClock = cpuClock(call.kernel, call.thread, number) !== undefined;
   const time = readTimespec(call.memory, call.size(2));
   if (number === CLOCK.THREAD || (!isCpuClock && !isWallClock(call, number))) return -ERRNO.EINVAL;
+  if (WITHOUT_TIMERS.has(number)) return -ERRNO.EOPNOTSUPP;
   if (typeof time === 'number') return time;
   if ((call.int(1) & TIMER_ABSTIME) === 0) return sleepFor(call, { time, remainder: call.size(3) });
   const now = readClock(call, number);
@@ -183,6 +187,7 @@ const SIGEV = { SIGNAL: 0, NONE: 1, THREAD_ID: 4 } as const;
 function timerCreate(call: Call): CallResult {
   const clock = cpuClock(call.kernel, call.thread, call.int(0)) ?? (isWallClock(call, call.int(0)) ? call.int(0) : undefined);
   if (clock === undefined) return -ERRNO.EINVAL;
+  if (WITHOUT_TIMERS.has(clock)) return -ERRNO.EOPNOTSUPP;
   const { timers } = call.process;
   if (timers.length >= TIMERS_MAX) return -ERRNO.EAGAIN;
   let id = 0;

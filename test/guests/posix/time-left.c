@@ -63,8 +63,17 @@ static void kept(void) {
   int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
   printf("fadvise: %d %d %d\n", posix_fadvise(fd, 0, 0, POSIX_FADV_NORMAL), posix_fadvise(fd, 0, -1, POSIX_FADV_NORMAL), posix_fadvise(fd, -1, 5, POSIX_FADV_NORMAL));
 }
+static void clocks(void) { /* Clocks that can only be read. */
+  const int all[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_TAI, 99}; struct timespec no_time = {0, 0};
+  printf("clocks:");
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    int slept = syscall(SYS_clock_nanosleep, all[i], 0, &no_time, 0) < 0 ? errno : 0, id, made = syscall(SYS_timer_create, all[i], 0, &id) < 0 ? errno : 0;
+    printf(" %d %d", slept, made);
+  }
+  printf("\n");
+}
 int main(void) {
   setvbuf(stdout, 0, _IONBF, 0);
-  selects(); periods(); kept();
+  selects(); periods(); kept(); clocks();
   return 0;
 }
