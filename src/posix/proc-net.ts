@@ -39,6 +39,11 @@ function placeText(domain: Socket['domain'], address: string): string {
 /** Undefined: Linux has such a socket in no table. */
 function stateOf(socket: Socket): number | undefined {
   if (socket.type === 'datagram') return socket.address === '' ? undefined : socket.status === 'connected' ? TCP.ESTABLISHED : TCP.CLOSE;
+  return streamState(socket);
+}
+
+/** The state of a connection as TCP numbers it; undefined: there is none. */
+export function streamState(socket: Socket): number | undefined {
   if (socket.status === 'listening') return TCP.LISTEN;
   if (socket.status !== 'connected' || socket.address === '') return undefined;
   if (socket.isEnded) return socket.isWriteShut ? undefined : TCP.CLOSE_WAIT;

@@ -37,8 +37,8 @@ const RULES: ReadonlyMap<number, ReadonlyMap<number, Rule>> = new Map([
   [LEVEL.IP, new Map<number, Rule>([ // IP_TTL, IP_MTU_DISCOVER, IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_MULTICAST_ALL; IP_PKTINFO, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_FREEBIND.
     [2, range(1, 255, 64, { hasDefault: true })], [10, range(0, 5, 1)], [33, range(0, 255, 1, { hasDefault: true })], [34, flag(1)], [49, range(0, 1, 1)], ...flags(8, 11, 12, 13, 15),
   ])],
-  [LEVEL.IPV6, new Map<number, Rule>([ // IPV6_UNICAST_HOPS, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP; IPV6_V6ONLY, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS, IPV6_FREEBIND.
-    [16, range(0, 255, 64, { hasDefault: true })], [18, range(0, 255, 1, { hasDefault: true })], [19, range(0, 1, 1)], ...flags(26, 49, 51, 66, 78),
+  [LEVEL.IPV6, new Map<number, Rule>([ // IPV6_UNICAST_HOPS, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_LOOP, IPV6_MTU_DISCOVER, IPV6_MULTICAST_ALL, IPV6_AUTOFLOWLABEL; IPV6_V6ONLY, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS, IPV6_FREEBIND.
+    [16, range(0, 255, 64, { hasDefault: true })], [18, range(0, 255, 1, { hasDefault: true })], [19, range(0, 1, 1)], [23, range(0, 5, 1)], [29, range(0, 1, 1)], [70, flag(1)], ...flags(26, 49, 51, 66, 78),
   ])],
   [PROTOCOL.TCP, new Map<number, Rule>([ // TCP_MAXSEG, _KEEPIDLE, _KEEPINTVL, _KEEPCNT, _SYNCNT, _LINGER2, _QUICKACK, _USER_TIMEOUT, _INQ; TCP_NODELAY and TCP_CORK.
     [2, range(88, 32_767, 536)], [4, range(1, 32_767, 7200)], [5, range(1, 32_767, 75)], [6, range(1, 127, 9)], [7, range(1, 127, 6)], [8, range(-INT_MAX - 1, INT_MAX, 60)],

@@ -1,6 +1,6 @@
 /**
  * setsockopt and getsockopt. Most options are remembered and have no effect; SO_RCVTIMEO, SO_SNDTIMEO, SO_PASSCRED and IPV6_V6ONLY have theirs
- * where sockets work. What this does NOT do: what is told of the other end, and options of other shapes (socket-peers.ts).
+ * where sockets work. What this does NOT do: what is told of the other end, and options of other shapes (socket-peers.ts, socket-shapes.ts).
  */
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
@@ -12,6 +12,7 @@ import { setGroupOption } from './socket-groups.ts';
 import { absentOption, hasOption, initialOption, isByteOption, settledOption } from './socket-option-rules.ts';
 import { PROTOCOL, socketArgument, TYPE } from './socket-arguments.ts';
 import { toldOption } from './socket-peers.ts';
+import { setShapedOption, shapedOption } from './socket-shapes.ts';
 
 const TIMEVAL_BYTES = 16;
 const LINGER_BYTES = 8;
@@ -25,6 +26,8 @@ function setsockopt(call: Call): CallResult {
   if (level === SOL_SOCKET && name === SO.LINGER) return setLinger(call, opened.socket, { address, length });
   const ofGroups = setGroupOption(call, opened.socket, { level, name, address, length });
   if (ofGroups !== undefined) return ofGroups;
+  const shaped = setShapedOption(call, opened.socket, { level, name, address, length });
+  if (shaped !== undefined) return shaped;
   const isByte = isByteOption(level, length);
   if (length < 4 && !isByte) return -ERRNO.EINVAL;
   const value = isByte ? call.memory.readable(address, 1)?.[0] : call.memory.readU32(address);
@@ -101,7 +104,7 @@ function getsockopt(call: Call): CallResult {
   if ((room | 0) < 0) return -ERRNO.EINVAL;
   if (call.memory.writable(call.size(3), Math.min(room, 4)) === undefined) return -ERRNO.EFAULT;
   if (!hasOption(opened.socket, call.int(1), call.int(2))) return absentOption(opened.socket, call.int(1), true);
-  const told = call.int(1) === SOL_SOCKET ? toldOption(call, opened, { name: call.int(2), room }) : undefined;
+  const told = call.int(1) === SOL_SOCKET ? toldOption(call, opened, { name: call.int(2), room }) : shapedOption(opened.socket, call.int(1), call.int(2));
   if (typeof told === 'number') return told;
   const bytes = (told ?? optionBytes(opened.socket, { level: call.int(1), name: call.int(2) })).subarray(0, room);
   return call.memory.write(call.size(3), bytes) && call.memory.writeU32(call.size(4), bytes.length) ? 0 : -ERRNO.EFAULT;

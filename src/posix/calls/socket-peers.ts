@@ -7,7 +7,7 @@
  */
 import type { Call } from '../call.ts';
 import { ERRNO } from '../errno.ts';
-import { SO } from '../files/socket-option-names.ts';
+import { optionKey, SO, SOL_SOCKET } from '../files/socket-option-names.ts';
 import { SOCKET_BYTES } from '../files/socket.ts';
 import { encodeAddress } from '../socket-address.ts';
 import { socketAt } from '../socket-io.ts';
@@ -18,8 +18,11 @@ const COOKIE_BYTES = 8;
 /** SO_MEMINFO has nine words; the second is the room for what comes, the fourth that for what goes. */
 const MEMORY_WORDS = 9;
 
-/** SO_SECURITY_*, SO_DETACH_FILTER, SO_PEERSEC, SO_*BUFFORCE, SO_ATTACH_*, SO_CNX_ADVICE, SO_DETACH_REUSEPORT_BPF, SO_PASSPIDFD: nothing to be asked for. */
-const NEVER_TOLD: ReadonlySet<number> = new Set([22, 23, 24, 27, 31, 32, 33, 50, 51, 52, 53, 68, SO.PASSPIDFD]);
+/** SO_SECURITY_*, SO_DETACH_FILTER, SO_PEERSEC, SO_*BUFFORCE, SO_ATTACH_*, SO_CNX_ADVICE, SO_DETACH_REUSEPORT_BPF, SO_PASSPIDFD, SO_BUSY_POLL_BUDGET, names of control messages, device memory: nothing to be asked for. */
+const NEVER_TOLD: ReadonlySet<number> = new Set([22, 23, 24, 27, 31, 32, 33, 50, 51, 52, 53, 54, 58, 68, 70, 78, 79, 80, 81, 84, SO.PASSPIDFD]);
+
+/** SO_BPF_EXTENSIONS: what filters know besides the first kernel's. */
+const FILTER_EXTENSIONS = 64;
 
 const words = (...values: number[]): Uint8Array => new Uint8Array(Int32Array.from(values).buffer);
 
@@ -61,6 +64,11 @@ function cookie({ inode }: Opened, room: number): Uint8Array | number {
   return room < COOKIE_BYTES ? -ERRNO.EINVAL : new Uint8Array(BigUint64Array.of(BigInt(inode.ino)).buffer);
 }
 
+/** Bytes a second as two words; unset and -1 are no bound. */
+function pacingRate(set: number | undefined): number[] {
+  return set === undefined || set === -1 ? [-1, -1] : [set, 0];
+}
+
 /** The bytes of the option, -errno, or undefined where it is a word like the others. `room`: bytes that the program has for it. */
 export function toldOption(call: Call, opened: Opened, option: { readonly name: number; readonly room: number }): Uint8Array | number | undefined {
   const { name, room } = option;
@@ -75,6 +83,11 @@ export function toldOption(call: Call, opened: Opened, option: { readonly name: 
     case SO.PEERNAME: return peerName(opened, room);
     case SO.COOKIE: return cookie(opened, room);
     case SO.MEMINFO: return words(...Array.from({ length: MEMORY_WORDS }, (_word, index) => (index === 1 || index === 3 ? SOCKET_BYTES : 0)));
+    case SO.TIMESTAMPING:
+    case SO.TIMESTAMPING_NEW:
+    case SO.TXTIME: return words(opened.socket.options.get(optionKey(SOL_SOCKET, name)) ?? 0, 0);
+    case SO.MAX_PACING_RATE: return words(...pacingRate(opened.socket.options.get(optionKey(SOL_SOCKET, name))).slice(0, room < 8 ? 1 : 2));
+    case SO.BPF_EXTENSIONS: return words(FILTER_EXTENSIONS);
     case SO.GET_FILTER:
     case SO.BINDTODEVICE: return new Uint8Array(0);
     default: return undefined;
