@@ -1,4 +1,6 @@
-/* Options of the internet that are no words: what there is none of has no bytes (sshd hangs up where IP options have some), what TCP says of a connection, options that can be set only. */
+/* Options of the internet that are no words: what there is none of has no bytes (sshd hangs up where IP options have some), what TCP says of a connection, options that can be set only.
+ * oracle: host
+ */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
