@@ -166,6 +166,10 @@ it.runIf(canBeNobody)('as another user, without a home and without rights to the
   execFileSync('chmod', ['755', bench.directory]);
   for (const verb of ['ls', 'fsck', 'stats']) expect(complaint(asNobody(verb))).toBe('E_STORE_OPEN');
   expect(asNobody('run', '--ephemeral', hello).stdout).toBe('hello\n');
+  const open = bench.makeDirectory('open');
+  execFileSync('chmod', ['777', open]);
+  const masked = spawnSync('sh', ['-c', 'umask 777; exec setpriv "$@"', 'sh', ...NOBODY, CLI, 'run', '--store', `${open}/store`, hello], { encoding: 'utf8', timeout: 60_000, cwd: '/', env: { ...process.env, HOME: '/nonexistent' } });
+  expect([complaint(masked), masked.status, readdirSync(open)]).toEqual(['E_STORE_OPEN', 125, []]);
   // Rights to one of its files and not to the other, as root leaves it that looked at somebody's store first: LMDB would end the process.
   for (const [name, mode] of [['lock.mdb', '444'], ['lock.mdb', '000'], ['data.mdb', '444']] as const) {
     const store = bench.path(`${name}-${mode}`);

@@ -3,7 +3,7 @@
  * Invariant: a directory is either not a store or a whole one: it is built aside and linked into place. What this does NOT do: look at what is there (lmdb-files.ts, lmdb-store.ts).
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { assert } from '../../core/index.ts';
 import { makeDirectories } from '../../core/live/directories.ts';
@@ -34,7 +34,7 @@ export async function createStore(directory: string, found: 'absent' | 'empty'):
     syncDirectory(directory);
     syncDirectory(dirname(directory));
   } catch (cause) {
-    if (build !== undefined) removeBuild(directory, build);
+    if (build !== undefined && existsSync(build)) removeBuild(directory, build);
     if (made !== undefined) removeEmptyDirectories(directory, made);
     throw engineError(cause, { directory: build === undefined ? dirname(made ?? directory) : directory, otherwise: 'E_STORE_OPEN' });
   }
@@ -60,7 +60,6 @@ function removeBuild(directory: string, build: string): void {
 function removeEmptyDirectories(directory: string, first: string): void {
   for (let path = directory; path.length >= first.length; path = dirname(path)) {
     try {
-      if (readdirSync(path).length > 0) return;
       rmdirSync(path);
     } catch (cause) {
       if (isErrno(cause, 'ENOENT', 'ENOTEMPTY')) return;
