@@ -167,12 +167,12 @@ export class UnitTable {
   enqueue(entry: number, x: Int32Array): void {
     if ((entry & 1) !== 0 || this.#units.has(entry)) return;
     if (this.#installKept(entry) || this.#isPatient(entry)) return;
-    const hot: HotEntry = { address: entry, registers: Int32Array.from({ length: x.length / 2 }, (_, register) => x[2 * register]!) };
-    if (this.#worth?.note(entry, () => this.#extentOf(hot)) === false) {
+    const hot = (): HotEntry => ({ address: entry, registers: Int32Array.from({ length: x.length / 2 }, (_, register) => x[2 * register]!) });
+    if (this.#worth?.note(entry, () => this.#extentOf(hot())) === false) {
       this.#interpreter.forgetArrivals(entry);
       return;
     }
-    this.#queue.push(hot);
+    this.#queue.push(hot());
     if (this.#queue.length >= this.#queueMax) this.translateQueue();
   }
 

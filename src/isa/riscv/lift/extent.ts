@@ -25,9 +25,9 @@ export function makePlan(code: CodeCache, hot: Hot, layout: UnitLayout): Plan | 
   if (found === undefined) return undefined;
   const { entry, region, wanted, inside } = found;
   const graph = makeGraph(region, { wanted, inside });
-  if (inside === undefined || graph.entries.length > wanted.length) return { entry, region, graph, instructions: sizeOf(region) };
+  if (inside === undefined || graph.entries.length > wanted.length) return { entry, region, graph, instructions: region.size };
   const alone = regionAt(code, { ...hot, roots: layout.entriesOf(hot.address) }, layout)!; // It is in no loop.
-  return { entry: hot.address, region: alone, graph: makeGraph(alone), instructions: sizeOf(alone) };
+  return { entry: hot.address, region: alone, graph: makeGraph(alone), instructions: alone.size };
 }
 
 export interface Hot { readonly address: number; readonly registers: Int32Array | undefined }
@@ -46,13 +46,13 @@ function extentOf(code: CodeCache, hot: Hot, layout: UnitLayout): Extent | undef
   if (region === undefined) return undefined;
   const alone: Extent = { entry: address, region, wanted: known, inside: undefined };
   const start = functions.has(address) ? undefined : functions.before(address);
-  const size = sizeOf(region);
+  const { size } = region;
   if (start === undefined || address - start > FUNCTION_BYTES_MAX || size < MIDDLING_PART || layout.isSettled(start)) return alone;
   if (layout.isCovered(address) && size < LARGE_PART) return alone;
   const entries = layout.entriesOf(start);
   const seen = regionAt(code, { address: start, registers, roots: entries }, layout);
   const isReached = seen?.has(address) === true;
-  if (!isReached && !region.blocks.some((block) => seen?.has(block.start) === true)) return alone;
+  if (!isReached && !region.starts.some((own) => seen?.has(own) === true)) return alone;
   const isAdded = !isReached || layout.isCovered(address);
   const whole = isAdded ? regionAt(code, { address: start, registers, roots: [...entries, address] }, layout) : seen;
   if (whole?.has(address) !== true) return alone;
@@ -67,12 +67,8 @@ function regionAt(code: CodeCache, { address, registers, roots }: Hot & { readon
   });
 }
 
-function sizeOf({ blocks }: Region): number {
-  return blocks.reduce((sum, block) => sum + block.instructions.length, 0);
-}
-
 /** What the unit of an entry would consist of: how many instructions, and the starts of its blocks. */
 export function unitExtent(code: CodeCache, hot: HotEntry, layout: UnitLayout): { readonly instructions: number; readonly starts: readonly number[] } {
   const region = extentOf(code, hot, layout)?.region;
-  return region === undefined ? { instructions: 0, starts: [] } : { instructions: sizeOf(region), starts: region.blocks.map(({ start }) => start) };
+  return region === undefined ? { instructions: 0, starts: [] } : { instructions: region.size, starts: region.starts };
 }

@@ -7,7 +7,7 @@ import type { Decoded } from '../decode.ts';
 import { INSTRUCTIONS, type Format, type InstructionRow } from '../instruction-table.ts';
 import { CSR } from '../csr-numbers.ts';
 import { DYNAMIC, floatWay } from './float-needs.ts';
-import { NARROW, narrowRule } from './narrow-rules.ts';
+import { NARROW, narrowRule, narrowRuleOfRow } from './narrow-rules.ts';
 import { HIGH_PRODUCTS, LOADS, PURE, STORES, CONDITIONS } from '../lift-table.ts';
 
 /** One object of one shape for each instruction: made once, then shared by every region that holds it (code-cache.ts). */
@@ -37,10 +37,17 @@ export interface Instruction extends Readonly<Decoded> {
   readonly guarded: { readonly instruction: Instruction; readonly when: boolean } | undefined;
 }
 
-type Field = 'rd' | 'rs1' | 'rs2' | 'rs3';
-interface Registers { readonly reads: readonly Field[]; readonly writes: boolean; readonly floatReads: readonly Field[]; readonly floatWrites: boolean }
+type Field = 'rs1' | 'rs2' | 'rs3';
+/** Which fields of a format are registers that are read, and whether rd is written. */
+interface Registers {
+  readonly first: boolean; readonly second: boolean; readonly writes: boolean;
+  readonly floatFirst: boolean; readonly floatSecond: boolean; readonly floatThird: boolean; readonly floatWrites: boolean;
+}
 
-const use = (reads: readonly Field[], writes: boolean, floatReads: readonly Field[] = [], floatWrites = false): Registers => ({ reads, writes, floatReads, floatWrites });
+const use = (reads: readonly Field[], writes: boolean, floatReads: readonly Field[] = [], floatWrites = false): Registers => ({
+  first: reads.includes('rs1'), second: reads.includes('rs2'), writes,
+  floatFirst: floatReads.includes('rs1'), floatSecond: floatReads.includes('rs2'), floatThird: floatReads.includes('rs3'), floatWrites,
+});
 
 const REGISTERS: Readonly<Record<Format, Registers>> = {
   R: use(['rs1', 'rs2'], true), Unary: use(['rs1'], true), I: use(['rs1'], true), Shift: use(['rs1'], true), Load: use(['rs1'], true),
@@ -57,26 +64,47 @@ export function bitOf(register: number): number {
   return register === 0 ? 0 : 1 << register;
 }
 
-/** `decoded` with what the translator wants to know; undefined when it is illegal. */
-export function instructionAt(address: number, { operation, compressed, length, rd, rs1, rs2, rs3, imm, rm }: Readonly<Decoded>): Instruction | undefined {
-  const row = INSTRUCTIONS[operation];
-  if (row === undefined) return undefined;
+const PLAIN_FORMATS: ReadonlySet<Format> = new Set(['Fence', 'Atomic', 'LoadReserved']);
+
+/** What is the same for all instructions of a row: looked up, because decoding is a good part of a first start. */
+interface RowFacts extends Registers {
+  readonly row: InstructionRow;
+  /** undefined: the CSR tells. */
+  readonly kind: InstructionClass | undefined;
+  readonly isLoad: boolean;
+  readonly isStore: boolean;
+  readonly size: number;
+  readonly isFloat: boolean;
+  readonly isSingle: boolean;
+  readonly isCsr: boolean;
+  readonly canAlwaysLeave: boolean;
+  readonly narrowRule: number | undefined;
+}
+
+const ROWS: readonly RowFacts[] = INSTRUCTIONS.map((row): RowFacts => {
   const { format, mnemonic } = row;
-  const use = REGISTERS[format];
-  const fields = { rd, rs1, rs2, rs3 };
-  let reads = 0;
-  let floatReads = 0;
-  for (const field of use.reads) reads |= bitOf(fields[field]);
-  for (const field of use.floatReads) floatReads |= 1 << fields[field];
+  const registers = REGISTERS[format];
   const isLoad = format === 'Load' || format === 'FloatLoad';
   const isStore = format === 'Store' || format === 'FloatStore';
-  const floatWrites = use.floatWrites ? 1 << rd : 0;
+  const isSingleResult = mnemonic === 'flw' || (mnemonic.endsWith('.s') && mnemonic !== 'fcvt.d.s') || mnemonic === 'fmv.w.x' || mnemonic.startsWith('fcvt.s.');
   return {
-    operation, compressed, length, rd, rs1, rs2, rs3, imm, rm, address, row, reads, writes: use.writes ? bitOf(rd) : 0, floatReads, floatWrites,
-    kind: classOf(row, imm), isLoad, isStore, size: (LOADS[mnemonic] ?? STORES[mnemonic])?.[1] ?? 0, isLimited: isLimitedFloat(row, rm),
-    isSingle: floatWrites !== 0 && (mnemonic === 'flw' || (mnemonic.endsWith('.s') && mnemonic !== 'fcvt.d.s') || mnemonic === 'fmv.w.x' || mnemonic.startsWith('fcvt.s.')),
-    canLeave: isLoad || isStore || canLeave(row, { rd, rs1, rm }), setsFcsr: format.startsWith('Csr') && !isCsrRead(row, rs1),
-    narrowRule: use.writes ? narrowRule(mnemonic, { rs1, rs2, imm }) : NARROW.never, guarded: undefined,
+    ...registers, row, kind: classOf(row), isLoad, isStore, size: (LOADS[mnemonic] ?? STORES[mnemonic])?.[1] ?? 0, isFloat: format.includes('Float'), isSingle: registers.floatWrites && isSingleResult,
+    isCsr: format.startsWith('Csr'), canAlwaysLeave: isLoad || isStore || format === 'Atomic' || format === 'LoadReserved', narrowRule: registers.writes ? narrowRuleOfRow(mnemonic) : NARROW.never,
+  };
+});
+
+/** `decoded` with what the translator wants to know; undefined when it is illegal. */
+export function instructionAt(address: number, { operation, compressed, length, rd, rs1, rs2, rs3, imm, rm }: Readonly<Decoded>): Instruction | undefined {
+  const facts = ROWS[operation];
+  if (facts === undefined) return undefined;
+  const { row, isLoad, isStore, size, isSingle, isCsr } = facts;
+  return {
+    operation, compressed, length, rd, rs1, rs2, rs3, imm, rm, address, row,
+    reads: (facts.first ? bitOf(rs1) : 0) | (facts.second ? bitOf(rs2) : 0), writes: facts.writes ? bitOf(rd) : 0,
+    floatReads: (facts.floatFirst ? 1 << rs1 : 0) | (facts.floatSecond ? 1 << rs2 : 0) | (facts.floatThird ? 1 << rs3 : 0), floatWrites: facts.floatWrites ? 1 << rd : 0,
+    kind: facts.kind ?? (imm >= CSR.fflags && imm <= CSR.fcsr ? 'plain' : 'step'), isLoad, isStore, size, isLimited: facts.isFloat && floatWay(row, rm) === 'limited', isSingle,
+    canLeave: facts.canAlwaysLeave || canLeave(row, { rd, rs1, rm }), setsFcsr: isCsr && !isCsrRead(row, rs1),
+    narrowRule: facts.narrowRule ?? narrowRule(row.mnemonic, { rs1, rs2, imm }), guarded: undefined,
   };
 }
 
@@ -85,13 +113,8 @@ export function isCsrRead({ mnemonic }: Pick<InstructionRow, 'mnemonic'>, rs1: n
   return !mnemonic.startsWith('csrrw') && rs1 === 0;
 }
 
-function isLimitedFloat(row: InstructionRow, rm: number): boolean {
-  return row.format.includes('Float') && floatWay(row, rm) === 'limited';
-}
-
 function canLeave({ format, mnemonic }: InstructionRow, { rd, rs1, rm }: Pick<Decoded, 'rd' | 'rs1' | 'rm'>): boolean {
   if (format === 'JumpRegister') return !isReturn({ row: { format }, rd, rs1 });
-  if (format === 'Atomic' || format === 'LoadReserved') return true;
   if (format.startsWith('Csr')) return !isCsrRead({ mnemonic }, rs1) && mnemonic !== 'csrrw';
   return format.endsWith('Rounded') && rm === DYNAMIC;
 }
@@ -102,13 +125,12 @@ function canLeave({ format, mnemonic }: InstructionRow, { rd, rs1, rm }: Pick<De
  */
 export type InstructionClass = 'plain' | 'step' | 'branch' | 'jump' | 'register';
 
-const PLAIN_FORMATS: ReadonlySet<Format> = new Set(['Fence', 'Atomic', 'LoadReserved']);
-
-function classOf({ mnemonic, format }: InstructionRow, imm: number): InstructionClass {
+/** undefined: plain where the CSR is the float unit's, else a step. */
+function classOf({ mnemonic, format }: InstructionRow): InstructionClass | undefined {
   if (format === 'Branch') return 'branch';
   if (format === 'Jump') return 'jump';
   if (format === 'JumpRegister') return 'register';
-  if (format === 'Csr' || format === 'CsrImmediate') return imm >= CSR.fflags && imm <= CSR.fcsr ? 'plain' : 'step';
+  if (format === 'Csr' || format === 'CsrImmediate') return undefined;
   if (mnemonic in PURE || mnemonic in LOADS || mnemonic in STORES || mnemonic in CONDITIONS || mnemonic in HIGH_PRODUCTS) return 'plain';
   return PLAIN_FORMATS.has(format) || format.includes('Float') ? 'plain' : 'step';
 }

@@ -15,9 +15,17 @@ const WORD_BITS = 32;
 /** When the result of an instruction is narrow: never, always, or where the registers that it reads are. */
 export const NARROW = { never: 0, always: 1, asFirst: 2, asBoth: 3 } as const;
 
-/** Of an instruction that writes a register. */
-export function narrowRule(mnemonic: string, { rs1, rs2, imm }: { readonly rs1: number; readonly rs2: number; readonly imm: number }): number {
+/** Those whose rule depends on what they read. */
+const BY_OPERANDS: ReadonlySet<string> = new Set('addi andi ori xori add and or xor srli srai'.split(' '));
+
+/** Of all instructions of a row; undefined where it depends on what they read. */
+export function narrowRuleOfRow(mnemonic: string): number | undefined {
   if (NARROW_RESULTS.has(mnemonic)) return NARROW.always;
+  return BY_OPERANDS.has(mnemonic) ? undefined : NARROW.never;
+}
+
+/** Of an instruction that writes a register, where its row has none. */
+export function narrowRule(mnemonic: string, { rs1, rs2, imm }: { readonly rs1: number; readonly rs2: number; readonly imm: number }): number {
   switch (mnemonic) {
     case 'addi': return rs1 === 0 ? NARROW.always : imm === 0 ? NARROW.asFirst : NARROW.never;
     case 'andi': return imm >= 0 ? NARROW.always : NARROW.asFirst;

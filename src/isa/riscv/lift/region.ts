@@ -48,7 +48,12 @@ export function isCallingBlock(block: Block | undefined): boolean {
 }
 
 export interface Region {
+  /** Made when they are asked for: many regions are only measured. */
   readonly blocks: readonly Block[];
+  /** Where its blocks start, the entry first. */
+  readonly starts: readonly number[];
+  /** Instructions in its blocks. */
+  readonly size: number;
   /** Whether an instruction of the region begins there. */
   has(address: number): boolean;
   /** Pages whose bytes were read. */
@@ -72,10 +77,17 @@ export function findRegion(code: CodeCache, entry: number, options: RegionOption
   if (scan.instructions.size >= INSTRUCTIONS_MAX) scan = scanFrom(code, entry, options, PIECE_INSTRUCTIONS);
   if (!scan.instructions.has(entry)) return undefined;
   const starts = scan.blockStarts(entry);
+  let blocks: readonly Block[] | undefined;
+  return {
+    get blocks() { return (blocks ??= makeBlocks(scan, entry, { starts, roots: options.roots })); },
+    starts, size: scan.instructions.size - scan.steps, has: (address) => scan.instructions.has(address), pages: scan.pages, callees: scan.callees,
+  };
+}
+
+function makeBlocks(scan: Scan, entry: number, { starts, roots }: { readonly starts: readonly number[]; readonly roots: readonly number[] }): readonly Block[] {
   const indexOf = new Map(starts.map((start, index) => [start, index + 1]));
   const first: Block = { start: entry, instructions: [], kind: 'entry', edges: [{ block: 1 }], end: entry, resume: entry };
-  const blocks = convertBranches([first, ...starts.map((start) => makeBlock(scan, start, indexOf))], options.roots);
-  return { blocks, has: (address) => scan.instructions.has(address), pages: scan.pages, callees: scan.callees };
+  return convertBranches([first, ...starts.map((start) => makeBlock(scan, start, indexOf))], roots);
 }
 
 function scanFrom(code: CodeCache, entry: number, options: RegionOptions, instructionsMax: number): Scan {
@@ -97,8 +109,9 @@ class Scan {
   /** Of an indirect jump, by its address. */
   readonly tables = new Map<number, JumpTable>();
   readonly #jumps = new Set<number>();
-
   readonly #max: number;
+  /** Instructions that belong to no block. */
+  steps = 0;
 
   constructor(code: CodeCache, options: RegionOptions, instructionsMax: number) {
     this.#max = instructionsMax;
@@ -130,12 +143,13 @@ class Scan {
 
   /** Decodes until control cannot fall through, or known or unreadable code comes. */
   #line(from: number, open: number[]): void {
-    for (let address = from; ;) {
+    for (let address = from, page = -1; ;) {
       if (this.instructions.has(address) || this.instructions.size >= this.#max || this.#options.isFunction(address)) return;
       const instruction = this.#code.at(address);
       if (instruction === undefined) return;
-      this.pages.add(address >>> PAGE_SHIFT);
-      this.pages.add((address + instruction.length - 1) >>> PAGE_SHIFT);
+      if (address >>> PAGE_SHIFT !== page) this.pages.add(address >>> PAGE_SHIFT);
+      page = (address + instruction.length - 1) >>> PAGE_SHIFT;
+      if (address >>> PAGE_SHIFT !== page) this.pages.add(page);
       this.instructions.set(address, instruction);
       const next = address + instruction.length;
       const target = address + instruction.imm;
@@ -159,6 +173,7 @@ class Scan {
         open.push(target);
         this.leaders.add(next);
       } else if (kind === 'step') {
+        this.steps++;
         this.leaders.add(next);
       }
       address = next;
