@@ -4,15 +4,18 @@
  */
 interface Node { readonly edges: readonly number[] }
 
-/** Nodes of a component that are reached from outside it; the unit's entry is reached from outside. */
-export function entriesOf(drafts: readonly Node[], members: ReadonlySet<number>): number[] {
-  const entries = new Set<number>();
-  if (members.has(0)) entries.add(0);
-  drafts.forEach((draft, from) => {
-    if (members.has(from)) return;
-    for (const target of draft.edges) if (members.has(target)) entries.add(target);
-  });
-  return [...entries].sort((a, b) => a - b);
+/** For each node, those that lead to it. */
+export function predecessorsOf(drafts: readonly Node[]): readonly (readonly number[])[] {
+  const predecessors: number[][] = drafts.map(() => []);
+  drafts.forEach(({ edges }, from) => { for (const target of edges) predecessors[target]!.push(from); });
+  return predecessors;
+}
+
+/** Nodes of a component that are reached from outside it, in order; the unit's entry is reached from outside. */
+export function entriesOf(predecessors: readonly (readonly number[])[], members: ReadonlySet<number>): number[] {
+  const entries: number[] = [];
+  for (const member of members) if (member === 0 || predecessors[member]!.some((from) => !members.has(from))) entries.push(member);
+  return entries.sort((a, b) => a - b);
 }
 
 /** Strongly connected components of the graph among `inside` (Tarjan, with a stack of its own). */

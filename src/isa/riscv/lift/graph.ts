@@ -14,7 +14,7 @@
  * What this does NOT do: know instructions, emit code.
  */
 import { assert } from '../../../core/index.ts';
-import { components, entriesOf } from './components.ts';
+import { components, entriesOf, predecessorsOf } from './components.ts';
 import { isCallingBlock, type Block, type Edge, type Region } from './region.ts';
 import { separateSmallLoops } from './small-loops.ts';
 import { COPIES_MAX, splitLoop } from './split-loops.ts';
@@ -89,9 +89,10 @@ function blockAround(blocks: readonly Block[], address: number): number {
 
 /** Loops that are in no other one and begin at a block. */
 function outermostLoops(drafts: readonly Draft[]): { readonly header: number; readonly members: readonly number[] }[] {
+  const predecessors = predecessorsOf(drafts);
   return components(drafts, new Set(drafts.keys())).flatMap((members) => {
     if (members.length === 1 && !drafts[members[0]!]!.edges.includes(members[0]!)) return [];
-    const header = entriesOf(drafts, new Set(members))[0] ?? members[0]!;
+    const header = entriesOf(predecessors, new Set(members))[0] ?? members[0]!;
     return drafts[header]!.block === undefined ? [] : [{ header, members }];
   });
 }
@@ -119,12 +120,13 @@ function interpreterTargets(drafts: readonly Draft[]): number[] {
 function makeReducible(drafts: Draft[]): void {
   const open: number[][] = [drafts.map((_, index) => index)];
   let room = COPIES_MAX;
+  let predecessors = predecessorsOf(drafts);
   for (let nodes = open.pop(); nodes !== undefined; nodes = open.pop()) {
     const inside = new Set(nodes);
     for (const component of components(drafts, inside)) {
       if (component.length === 1 && !drafts[component[0]!]!.edges.includes(component[0]!)) continue;
       const members = new Set(component);
-      const entries = entriesOf(drafts, members);
+      const entries = entriesOf(predecessors, members);
       if (entries.length <= 1) {
         const header = entries[0] ?? component[0]!;
         open.push(component.filter((node) => node !== header));
@@ -133,6 +135,7 @@ function makeReducible(drafts: Draft[]): void {
       const copies = splitLoop(drafts, component, { entries, room });
       if (copies > 0) {
         room -= copies;
+        predecessors = predecessorsOf(drafts);
         open.push(component);
         continue;
       }
@@ -140,6 +143,7 @@ function makeReducible(drafts: Draft[]): void {
       const targets = new Set(entries);
       for (const draft of drafts) draft.edges = [...new Set(draft.edges.map((target) => (targets.has(target) ? dispatch : target)))];
       drafts.push({ block: undefined, edges: entries });
+      predecessors = predecessorsOf(drafts);
       open.push(component);
     }
   }
