@@ -213,8 +213,7 @@ export class AddressSpace {
   remap(request: RemapRequest): number {
     const { address } = request;
     if (address % PAGE_BYTES !== 0 || request.newLength === 0) return -ERRNO.EINVAL;
-    const oldLength = roundUp(request.oldLength);
-    const newLength = roundUp(request.newLength);
+    const [oldLength, newLength] = [roundUp(request.oldLength), roundUp(request.newLength)];
     if (newLength > this.memory.limit) return -ERRNO.ENOMEM;
     const mapping = this.map.find(address);
     if (mapping === undefined) return -ERRNO.EFAULT;
@@ -334,6 +333,7 @@ export class AddressSpace {
     const left = this.map.mappings.filter(({ fork }) => fork === 'nothing');
     const notCharged = left.reduce((sum, { start, end, protection }) => sum + (protection === PROT.none ? 0 : end - start), 0);
     if (!this.#isAffordable(this.#accessibleBytes - notCharged)) return -ERRNO.ENOMEM;
+    this.storeShared(); // What only the copy would hold is taken back here unheard.
     copy.restore({ heapEnd: this.#heapEnd, mappings: this.map.mappings, isOpen: true });
     copy.memory.copyTouched(this.memory);
     copy.#shared.adopt(this.#shared);

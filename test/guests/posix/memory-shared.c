@@ -19,7 +19,25 @@ static uint64_t digest(const unsigned char *bytes) {
   return sum;
 }
 
+/* What is stored before a fork and taken back after it, before the child has run: the child hears of it. */
+static void taken_back(void) {
+  volatile uint32_t *words = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  for (int round = 0; round < 3; round++) {
+    words[0] = 1;
+    fflush(stdout);
+    if (fork() == 0) {
+      for (int tries = 0; words[0] != 0 && tries < 2000; tries++) usleep(1000);
+      words[1] += words[0] == 0;
+      _exit(0);
+    }
+    words[0] = 0;
+    wait(NULL);
+  }
+  printf("taken back: %u of 3\n", words[1]);
+}
+
 int main(void) {
+  taken_back();
   char name[] = "shared-XXXXXX", other[] = "other-XXXXXX", token = 'x';
   int file = mkstemp(name), log = mkstemp(other), there[2], back[2];
   if (file < 0 || log < 0 || ftruncate(file, BYTES) != 0 || pipe(there) != 0 || pipe(back) != 0) return 1;
