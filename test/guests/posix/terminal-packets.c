@@ -16,7 +16,7 @@
 #define TIOCGPKT 0x80045438
 #define TIOCGEXCL 0x80045440
 #endif
-enum { SOON = 30, LATER = 2000 };
+enum { SOON = 80, LATER = 2000 };
 static int master, slave;
 static struct termios usual;
 static const char *word(long result) { return result >= 0 ? "ok" : strerrorname_np(errno); }
@@ -33,7 +33,7 @@ static void packets(void) {
   int value = 9; printf("packet mode %s", word(ioctl(slave, TIOCPKT, &value))); printf(" %s", word(ioctl(master, TIOCGPKT, &value))); printf(" %d", value);
   value = 1; printf(" %s", word(ioctl(master, TIOCPKT, &value))); value = 9; ioctl(master, TIOCGPKT, &value); printf(" %d\n", value);
   write(slave, "out\n", 4); heard("written"); write(master, "in\n", 3); heard("echoed");
-  tcflush(slave, TCIFLUSH); heard("input dropped"); tcflush(slave, TCOFLUSH); heard("output dropped"); write(slave, "lost", 4); tcflush(slave, TCIOFLUSH); heard("both");
+  tcflush(slave, TCIFLUSH); heard("input dropped"); tcflush(slave, TCOFLUSH); heard("output dropped"); tcflush(slave, TCIOFLUSH); heard("both");
   tcflow(slave, TCOOFF); heard("stopped"); tcflow(slave, TCOON); heard("started"); tcflow(slave, TCOOFF); tcflow(slave, TCOON); heard("both");
   struct termios t = usual; t.c_iflag &= ~IXON; tcsetattr(slave, TCSANOW, &t); heard("no flow");
   tcsetattr(slave, TCSANOW, &usual); heard("flow"); write(master, "\x13", 1); heard("Ctrl-S"); write(master, "\x11", 1); heard("Ctrl-Q");
