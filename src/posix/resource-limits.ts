@@ -43,11 +43,14 @@ function softLimit(process: Process, resource: number): number | undefined {
 }
 
 /** Memory that counts as data: private, to be written, and not the stack. */
-function isData({ isShared, protection, name }: Pick<Mapping, 'isShared' | 'protection' | 'name'>): boolean {
+export function isData({ isShared, protection, name }: Pick<Mapping, 'isShared' | 'protection' | 'name'>): boolean {
   return !isShared && (protection & PROT.write) !== 0 && name !== '[stack]';
 }
 
-const sizeOf = (mappings: readonly Mapping[]): number => mappings.reduce((sum, { start, end }) => sum + end - start, 0);
+/** Bytes of mappings. */
+export function sizeOf(mappings: readonly Mapping[]): number {
+  return mappings.reduce((sum, { start, end }) => sum + end - start, 0);
+}
 
 /**
  * Whether `bytes` more of such memory are within RLIMIT_AS and RLIMIT_DATA. `instead`: what they take the place of.

@@ -8,7 +8,7 @@ import { ERRNO } from '../errno.ts';
 import { checkSeals, SEAL, touchAccess } from '../open-file-io.ts';
 import { PROT, roundUp, type Backing, type ForkAdvice, type Mapping } from '../memory-map.ts';
 import { isCodeRefused } from '../process-controls.ts';
-import { checkLocked, isMemoryAllowed } from '../resource-limits.ts';
+import { checkLocked, isData, isMemoryAllowed, sizeOf } from '../resource-limits.ts';
 import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
 
@@ -102,8 +102,8 @@ function mprotect(call: Call): CallResult {
   if (length > LENGTH_MAX) return -ERRNO.ENOMEM;
   const { space, controls } = call.process;
   if (controls.refusesCode !== 0 && space.map.within(address, address + roundUp(length)).some((part) => isCodeRefused(controls, protection, part.protection))) return -ERRNO.EACCES;
-  const added = (protection & PROT.write) === 0 ? [] : space.map.within(address, address + roundUp(length)).filter((part) => !part.isShared && part.name !== '[stack]' && (part.protection & PROT.write) === 0);
-  if (!isMemoryAllowed(call.process, added.reduce((sum, { start, end }) => sum + end - start, 0), { isShared: false, protection, isThere: true })) return -ERRNO.ENOMEM;
+  const added = space.map.within(address, address + roundUp(length)).filter((part) => isData({ ...part, protection }) && !isData(part));
+  if (!isMemoryAllowed(call.process, sizeOf(added), { isShared: false, protection, isThere: true })) return -ERRNO.ENOMEM;
   return space.protect(address, length, protection & 7);
 }
 
@@ -228,7 +228,7 @@ function mlock2(call: Call): CallResult {
 function mlockall(call: Call): CallResult {
   const flags = call.unsigned(0);
   if (flags === 0 || flags === MCL.ONFAULT || (flags & ~MCL.KNOWN) !== 0) return -ERRNO.EINVAL;
-  return checkLocked(call.process, (flags & MCL.CURRENT) === 0 ? 1 : call.process.space.map.mappings.reduce((sum, { start, end }) => sum + end - start, 0));
+  return checkLocked(call.process, (flags & MCL.CURRENT) === 0 ? 1 : sizeOf(call.process.space.map.mappings));
 }
 
 export const memoryCalls: readonly CallEntry[] = [
