@@ -61,7 +61,7 @@ export const OUTCOME = { fuel: 0, moved: 4, pc: 8, detail: 12, next: 16 } as con
 export const COLD_TYPE: Signature = { parameters: [TYPE.i32, TYPE.i32, TYPE.i32], results: [TYPE.i32] };
 
 /**
- * Functions of the driver's side: the first ones of each module, in this order. The driver's module imports them and puts a function that calls each into the table, in the slot after its index;
+ * Functions of the driver's side: the first ones of each module, in this order. The driver's module imports them and puts a function that calls each into the table, one slot after the other;
  * what a unit's module has under these indices calls that slot. For V8 compiles a way from WebAssembly to JavaScript for each signature that a module imports, in every module anew.
  */
 export const HELPERS = [
@@ -76,8 +76,9 @@ export const HELPERS = [
   ['cold', COLD_TYPE],
 ] as const satisfies readonly (readonly [string, Signature])[];
 export const HELPER = { float: 0, operation: 1, store: 2, step: 3 } as const;
-/** Slots of the table up to this one are no unit's: 0 stands for none, the others lead to the helpers. */
-export const LAST_HELPER_SLOT = HELPERS.length;
+/** Slots of the table before units': 0 stands for none, these lead to the helpers. */
+export const FIRST_HELPER_SLOT = 1;
+export const LAST_HELPER_SLOT = FIRST_HELPER_SLOT + HELPERS.length - 1;
 /** Functions of the unit's own module that follow those. */
 export const OWN = { reach: HELPERS.length, special: HELPERS.length + 1, unordered: HELPERS.length + 2, classify: HELPERS.length + 3, slow: HELPERS.length + 4, late: HELPERS.length + 5, astray: HELPERS.length + 6 } as const;
 /** Answer of `step` and of a nested driver: everything is told, leave. No fuel is ever this low. */

@@ -15,7 +15,7 @@ import { makePlan, type HotEntry, type Plan } from './extent.ts';
 import { isCalling, type Graph } from './graph.ts';
 import { ASTRAY_TYPE, astrayBody, findDisplacements, LATE_LOCALS, LATE_TYPE, lateBody, pushRegister, storePassed, takeResult, ARGUMENT, packResult } from './handover.ts';
 import { STACK_POINTER } from './facts.ts';
-import { HELPERS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type DriverLayout, type UnitLayout } from './layout.ts';
+import { FIRST_HELPER_SLOT, HELPERS, LOCAL, OUTCOME, OWN, SCRATCH_LOCALS, UNIT_TYPE, type DriverLayout, type UnitLayout } from './layout.ts';
 import { findLiveness } from './liveness.ts';
 import { coveredLoads } from './shared-checks.ts';
 import { coveredInStrip, widenTight } from './strip-rounds.ts';
@@ -61,7 +61,7 @@ export function liftBatch(code: CodeCache, entries: readonly HotEntry[], layout:
   const module = new ModuleBuilder();
   addSurroundings(module, layout);
   const unitType = module.type(UNIT_TYPE);
-  HELPERS.forEach(([, signature], index) => addPassage(module, signature, (code, type) => { code.i32Const(index + 1); code.callIndirect(type, 0); }));
+  HELPERS.forEach(([, signature], index) => addPassage(module, signature, (code, type) => { code.i32Const(FIRST_HELPER_SLOT + index); code.callIndirect(type, 0); }));
   addOwnFunctions(module, layout);
   const functions = new Map(plans.map((plan, index) => [plan.entry, HELPERS.length + OWN_COUNT + index]));
   const reliedPages = new Set<number>();
@@ -239,7 +239,7 @@ export function driverModule(layout: DriverLayout): Uint8Array {
   module.addBody([[3, TYPE.i64]], enterBody(layout, unitType));
   module.exportFunction('stub', stub);
   module.exportFunction('enter', enter);
-  HELPERS.forEach(([, signature], index) => module.element(index + 1, [addPassage(module, signature, (code) => code.call(imported[index]!))]));
+  HELPERS.forEach(([, signature], index) => module.element(FIRST_HELPER_SLOT + index, [addPassage(module, signature, (code) => code.call(imported[index]!))]));
   return module.finish();
 }
 
