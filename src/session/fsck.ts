@@ -15,8 +15,8 @@ import { decodeManifest } from '../manifest/index.ts';
 import { settleLists, SnapshotChecker, type BadRecord } from '../snapshot/index.ts';
 import { META_KEY, storeId, type Store } from '../store/index.ts';
 import { asCollector, findRun, idsWithoutRecord, inspectStore, OtherCopy, putBack, readRun, repair, runNames, StaleRows, stateOfRun, tableOf, type Finding, type Inspection, type Remedy, type StoreContext } from '../txn/index.ts';
-import type { PageTrouble } from '../store/live/lmdb-check.ts';
-import { DATA_FILE } from '../store/live/lmdb-files.ts';
+import type { PageCheck, PageTrouble } from '../store/live/lmdb-check.ts';
+import { cutError, DATA_FILE } from '../store/live/lmdb-files.ts';
 import { rebuildStore, type Rebuilt } from '../store/live/lmdb-rebuild.ts';
 import { lookAtPages } from '../store/live/lmdb-store.ts';
 import { lostBindings } from './bindings-codec.ts';
@@ -67,7 +67,8 @@ export async function checkStore(request: FsckRequest): Promise<FsckResult> {
 /** What is wrong with the database below the records. Throws when it is not known to be a store. */
 async function lookAtStore(directory: string, { repairs }: FsckRequest): Promise<readonly FsckFinding[]> {
   try {
-    return (await lookAtPages(directory)).troubles.map(pageFinding);
+    const { troubles, cut } = await lookAtPages(directory);
+    return [...cut === undefined ? [] : [cutFinding(directory, cut)], ...troubles.map(pageFinding)];
   } catch (error) {
     // A repair finds out whether a file with such a header has records of ours.
     const isDamage = error instanceof StillpointError && (error.code === 'E_STORE_CORRUPT' || (repairs && error.code === 'E_STORE_FOREIGN' && statSync(join(directory, DATA_FILE), { throwIfNoEntry: false })?.isFile() === true));
@@ -111,6 +112,11 @@ async function findRuns(context: StoreContext, { loose, broken, format }: Rebuil
 function isOfSameFile(format: Uint8Array | undefined, copy: Store): boolean {
   const there = storeId(copy.get('meta', META_KEY));
   return there !== undefined && there === storeId(format);
+}
+
+function cutFinding(directory: string, cut: NonNullable<PageCheck['cut']>): FsckFinding {
+  const { code, message } = cutError(join(directory, DATA_FILE), cut);
+  return { code, says: message, run: undefined };
 }
 
 function pageFinding({ page, table, says }: PageTrouble): FsckFinding {

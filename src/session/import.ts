@@ -5,7 +5,7 @@
  *          ─► check sum of the whole ─► chain, inputs, every page under every root ─► one commit: the run is there
  *
  * A run that is here already takes what is new in it (`isUpdate`): content in the same way, the rest is compared and kept until one commit (txn/update.ts).
- * Invariants: before that commit nothing is visible; after a failure the rows of the run are gone, and content that nobody needs is a collector's. Memory:
+ * Invariants: no store is made before the stream has begun like an exported run; before that commit nothing is visible; after a failure the rows of the run are gone, and content that nobody needs is a collector's. Memory:
  * one record and one batch, and of an update what is new but for content. What this does NOT do: execute anything; a forged but consistent run is only told from an honest one by replaying it.
  */
 import { existsSync } from 'node:fs';
@@ -64,18 +64,22 @@ export async function importRun(request: ImportRequest): Promise<ImportResult> {
 }
 
 async function importFrom(request: ImportRequest): Promise<ImportResult> {
-  if (request.file === '-') return withStore(request.store, 'create', (context) => importStream(context, standardInput(), request));
+  if (request.file === '-') return importInto(request, standardInput());
   if (await readable(request.file, async () => (await stat(request.file)).isDirectory())) {
-    if (!existsSync(join(request.file, 'index.json'))) throw new StillpointError('E_EXPORT_FORMAT', `${request.file} is a directory without an index.json, so no OCI image layout`); // Before a store is made for nothing.
-    return withStore(request.store, 'create', (context) => readable(request.file, () => importStream(context, fromLayout(request.file), request)));
+    if (!existsSync(join(request.file, 'index.json'))) throw new StillpointError('E_EXPORT_FORMAT', `${request.file} is a directory without an index.json, so no OCI image layout`);
+    return readable(request.file, () => importInto(request, fromLayout(request.file)));
   }
-  const handle = await readable(request.file, () => open(request.file, 'r')); // Before a store is made for nothing.
+  const handle = await readable(request.file, () => open(request.file, 'r'));
   try {
-    const source = handle.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false });
-    return await withStore(request.store, 'create', (context) => readable(request.file, () => importStream(context, source, request)));
+    return await readable(request.file, () => importInto(request, handle.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false })));
   } finally {
     await handle.close();
   }
+}
+
+/** What does not begin like an exported run makes no store. */
+function importInto(request: ImportRequest, source: AsyncIterable<Uint8Array>): Promise<ImportResult> {
+  return readingRecords(source, (first, records) => withStore(request.store, 'create', (context) => importRecords(context, { first, records, options: request })));
 }
 
 /** Trouble of the host with the file as an error of ours. */
@@ -90,9 +94,16 @@ async function readable<Result>(file: string, work: () => Promise<Result>): Prom
 
 /** The same from any stream into a store that is open. */
 export async function importStream(context: StoreContext, source: AsyncIterable<Uint8Array>, options: StreamOptions): Promise<ImportResult> {
+  return readingRecords(source, (first, records) => importRecords(context, { first, records, options }));
+}
+
+/** Gives `use` the record that an exported run begins with, and those behind it. */
+async function readingRecords(source: AsyncIterable<Uint8Array>, use: (first: Uint8Array, records: AsyncGenerator<ExportRecord>) => Promise<ImportResult>): Promise<ImportResult> {
   const records = readExport(source);
   try {
-    return await importRecords(context, records, options);
+    const first = await records.next();
+    if (first.done === true || first.value.kind !== 'run') throw new StillpointError('E_EXPORT_FORMAT', 'this is no exported run of Stillpoint: it does not begin with a run');
+    return await use(first.value.payload, records);
   } finally {
     await records.return(undefined); // What is refused early leaves nothing open.
   }
@@ -100,10 +111,8 @@ export async function importStream(context: StoreContext, source: AsyncIterable<
 
 type StreamOptions = Pick<ImportRequest, 'name' | 'isUpdate' | 'onProgress'> & { readonly as?: { readonly owner: Owner; readonly isAlive: IsAlive } };
 
-async function importRecords(context: StoreContext, records: AsyncGenerator<ExportRecord>, options: StreamOptions): Promise<ImportResult> {
-  const first = await records.next();
-  if (first.done === true || first.value.kind !== 'run') throw new StillpointError('E_EXPORT_FORMAT', 'this is no exported run of Stillpoint: it does not begin with a run');
-  const exported = decodeRunRecordOf(context.digests, first.value.payload);
+async function importRecords(context: StoreContext, { first, records, options }: { readonly first: Uint8Array; readonly records: AsyncGenerator<ExportRecord>; readonly options: StreamOptions }): Promise<ImportResult> {
+  const exported = decodeRunRecordOf(context.digests, first);
   const record: RunRecord = { ...exported, name: options.name ?? exported.name };
   decodeBindings(record.bindings, record.name);
   const isToUpdate = (): boolean => options.isUpdate === true && nameOfRun(context, record.id) !== undefined;

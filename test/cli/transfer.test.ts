@@ -134,6 +134,7 @@ describe('export and import', () => {
     if (code.startsWith('E_EXPORT_')) expect(seen.stderr).toMatch(/: (input|half): /);
     expect(existsSync(bench.path('x.stillpoint'))).toBe(false);
     expect(readdirSync(bench.directory).filter((file) => file.endsWith('.part'))).toEqual([]);
+    expect(code !== 'E_EXPORT_DAMAGED' && existsSync(bench.path('fresh'))).toBe(false); // What begins well has a store made for it.
     if (existsSync(bench.path('fresh'))) expect(ok(['ls', '-q', '--store', bench.path('fresh')])).toBe('');
   });
 });

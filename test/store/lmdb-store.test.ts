@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterAll, describe, expect, it } from 'vitest';
+import { checkStore } from '../../src/session/fsck.ts';
 import { STORE_VERSION } from '../../src/store/index.ts';
 import { LmdbStore, openLmdbStore } from '../../src/store/live/lmdb-store.ts';
 import { compileFor } from './compile.ts';
@@ -155,6 +156,20 @@ describe('damage', () => {
       cpSync(original, directory, { recursive: true });
       truncateSync(join(directory, 'data.mdb'), Math.floor(size * part));
       expect(outcome(directory)).toMatch(/^(E_STORE_CORRUPT|E_STORE_FOREIGN|300 entries.*)$/);
+    }
+  });
+
+  it('a data file that is cut is told as that, by whoever comes, however often', async () => {
+    const original = await filled();
+    const wantedBytes = statSync(join(original, 'data.mdb')).size;
+    for (const bytes of [4096, 5000, 8192, 20_480, 100_001, wantedBytes - 4096 * 3, wantedBytes - 4096]) {
+      const directory = fresh();
+      cpSync(original, directory, { recursive: true });
+      truncateSync(join(directory, 'data.mdb'), bytes);
+      const cut = { code: 'E_STORE_CORRUPT', message: expect.stringContaining(`it is cut: ${bytes} bytes are there, ${wantedBytes} are wanted; stillpoint fsck --repair`) as string };
+      for (const mode of ['read-only', 'existing', 'create', 'read-only'] as const) await expect(openLmdbStore({ directory, mode })).rejects.toMatchObject(cut);
+      expect((await checkStore({ store: directory, repairs: false })).findings[0]).toMatchObject({ code: cut.code, says: cut.message });
+      expect(statSync(join(directory, 'data.mdb')).size).toBe(bytes);
     }
   });
 

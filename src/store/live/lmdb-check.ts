@@ -10,11 +10,11 @@
  * a read transaction of LMDB, which keeps the pages of every later state from being used again.
  * What this does NOT do: look at values (their owners do), or at pages that are free.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { StillpointError } from '../../core/index.ts';
 import { TABLES } from '../store.ts';
-import { DATA_FILE, newestHeader, type HeaderRecord } from './lmdb-files.ts';
+import { cutError, DATA_FILE, newestHeader, type HeaderRecord } from './lmdb-files.ts';
 import { PageKernel, type KernelFile } from './lmdb-kernel.ts';
 import { BadPage, checkHeader, compareKeys, compareNumbers, freeRuns, HEADER_BYTES, NODE_FLAGS, overflowPagesOf, tableRecord, TreePage, type Elsewhere, type Key, type TableRecord } from './lmdb-pages.ts';
 
@@ -26,6 +26,8 @@ export interface PageCheck {
   readonly pages: number;
   /** Whether the kernel's word was enough. */
   readonly isQuick: boolean;
+  /** Of a file that ends before a page that is in use: what it has, and what its header says that it had. Free pages at the end may never have been written. */
+  readonly cut?: { readonly bytes: number; readonly wantedBytes: number } | undefined;
 }
 export interface PageCheckOptions {
   /** Tables with more pages to be read than are left of this are looked at without their leaves (default: everything is looked at). */
@@ -60,7 +62,7 @@ export function checkPages(directory: string, options: PageCheckOptions = {}): P
       if (quick !== undefined) return { troubles: [], pages: quick.pages, isQuick: true };
       const walk = new Walk(file, join(directory, DATA_FILE), options);
       walk.all();
-      if (walk.troubles.length === 0 || attempt === ATTEMPTS_MAX || options.header !== undefined || !walk.isOutdated()) return { troubles: walk.troubles, pages: walk.pages, isQuick: false };
+      if (walk.troubles.length === 0 || attempt === ATTEMPTS_MAX || options.header !== undefined || !walk.isOutdated()) return { troubles: walk.troubles, pages: walk.pages, isQuick: false, cut: walk.cut };
     }
   } finally {
     closeSync(file);
@@ -79,9 +81,10 @@ function quickLook(file: number, path: string, options: PageCheckOptions): Walk 
   return walk.troubles.length === 0 ? walk : undefined;
 }
 
-/** The first trouble as an error. */
-export function troubleError(directory: string, troubles: readonly PageTrouble[]): StillpointError {
+/** What is wrong as an error: that the file is cut, or the first trouble. */
+export function troubleError(directory: string, { troubles, cut }: Pick<PageCheck, 'troubles' | 'cut'>): StillpointError {
   const { page, table, says } = troubles[0]!; // Called when there is one.
+  if (cut !== undefined) return cutError(join(directory, DATA_FILE), cut);
   const more = troubles.length > 1 ? ` (and ${troubles.length - 1} more)` : '';
   return new StillpointError('E_STORE_CORRUPT', `${join(directory, DATA_FILE)}: page ${page} (${table}) ${says}${more}; stillpoint fsck --repair saves what can be read`, { data: { page, table, troubles: troubles.length } });
 }
@@ -106,6 +109,8 @@ class Walk {
   readonly #lastPage: number;
   readonly #transaction: number;
   readonly #header: Uint8Array;
+  readonly #fileBytes: number;
+  #isCut = false;
   /** One bit a page. */
   readonly #used: Uint8Array;
   readonly #kernel: PageKernel | undefined;
@@ -122,10 +127,15 @@ class Walk {
     this.#pageBytes = pageBytes;
     this.#lastPage = Number(lastPage);
     this.#transaction = Number(transaction);
+    this.#fileBytes = fstatSync(file).size; // Behind the header: a writer beside us may make the file longer, never shorter.
     const read: KernelFile['read'] = (page, bytes, { at, length }) => readSync(file, bytes, at, length, page * pageBytes) === length;
     this.#kernel = options.isQuick === true ? PageKernel.for({ pageBytes, lastPage: this.#lastPage, transaction, isForReading: options.isForReading === true, read }) : undefined;
     this.#used = this.#kernel?.used ?? new Uint8Array((this.#lastPage >> 3) + 1);
     this.#left = options.pagesMax ?? Infinity;
+  }
+
+  get cut(): PageCheck['cut'] {
+    return this.#isCut ? { bytes: this.#fileBytes, wantedBytes: (this.#lastPage + 1) * this.#pageBytes } : undefined;
   }
 
   isOutdated(): boolean {
@@ -151,6 +161,7 @@ class Walk {
         this.#tree(name, record, onRecord === undefined ? undefined : take);
       });
     }
+    if (this.#kernel !== undefined && this.#isUsedBehindEnd()) throw new Doubt();
     this.#guarded(FREE_LIST, 0, () => this.#tree(FREE_LIST, this.#headerTable('free'), (leaf, index, page) => this.#guarded(FREE_LIST, page, () => this.#free(leaf, index))));
   }
 
@@ -270,7 +281,7 @@ class Walk {
 
   #free(leaf: TreePage, index: number): void {
     for (const { page, pages } of freeRuns(this.#valueOf(leaf, index))) {
-      this.#use(page, pages);
+      this.#take(page, pages);
       this.#options.onFree?.(page, pages);
     }
   }
@@ -280,8 +291,23 @@ class Walk {
     return this.#read(leaf.elsewhere(index).page, HEADER_BYTES + leaf.size(index)).subarray(HEADER_BYTES);
   }
 
-  /** Notes that pages are in use or free; each may be that once. Eight at a time: most of a store's pages are data elsewhere. */
+  /** Notes that pages are in use. */
   #use(first: number, pages: number): void {
+    this.#take(first, pages);
+    if ((first + pages) * this.#pageBytes <= this.#fileBytes) return;
+    this.#isCut = true;
+    throw new BadPage(`points to page ${first}, where the file has ended`);
+  }
+
+  /** Of what the kernel has seen, which takes the pages of leaves that are not looked at, and all but the first of data elsewhere, as they are named. */
+  #isUsedBehindEnd(): boolean {
+    const end = Math.floor(this.#fileBytes / this.#pageBytes);
+    for (let page = end; page <= this.#lastPage; page++) if ((this.#used[page >> 3]! & (1 << (page & 7))) !== 0) return true;
+    return false;
+  }
+
+  /** Notes that pages are in use or free; each may be that once. Eight at a time: most of a store's pages are data elsewhere. */
+  #take(first: number, pages: number): void {
     const after = first + pages;
     if (first < 2 || after - 1 > this.#lastPage) throw new BadPage(`points to page ${first}, which is not in the file`);
     const used = this.#used;
@@ -303,7 +329,7 @@ class Walk {
   }
 
   #readInto(bytes: Uint8Array, page: number): void {
-    if (readSync(this.#file, bytes, 0, bytes.length, page * this.#pageBytes) !== bytes.length) throw new BadPage('lies behind the end of the file');
+    if (readSync(this.#file, bytes, 0, bytes.length, page * this.#pageBytes) !== bytes.length) throw new BadPage('cannot be read whole');
   }
 }
 

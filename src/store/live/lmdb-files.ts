@@ -152,12 +152,12 @@ export function checkDataFile(directory: string): { readonly shortBytes: number 
     if (first === undefined) throw new StillpointError('E_STORE_FOREIGN', `${path} is not a database of Stillpoint; choose another directory`);
     const { pageBytes } = first;
     if (pageBytes < PAGE_BYTES_MIN || pageBytes > PAGE_BYTES_MAX || (pageBytes & (pageBytes - 1)) !== 0) throw corrupt(path, 'its page size is impossible');
-    const second = readMeta(file, pageBytes);
+    const second = secondMeta(file, path, first);
     if (second === undefined || second.pageBytes !== pageBytes) throw corrupt(path, 'its second header is damaged');
     const { size } = fstatSync(file); // Behind the headers: a writer beside us may make the file longer, never shorter.
     for (const meta of [first, second]) checkMeta(meta, path, { size, isNewest: meta.transaction >= first.transaction && meta.transaction >= second.transaction });
     const newest = first.transaction >= second.transaction ? first : second;
-    return { shortBytes: Math.max(0, Number(newest.lastPage + 1n) * pageBytes - size) };
+    return { shortBytes: Math.max(0, wantedBytes(newest) - size) };
   });
 }
 
@@ -176,20 +176,37 @@ export function lastTransaction(directory: string): number {
 /** The two header records: of the last even and the last odd transaction, or both of none. Throws E_STORE_CORRUPT. */
 export function headersOf(file: number, path: string): readonly [HeaderRecord, HeaderRecord] {
   const first = readMeta(file, 0);
-  const second = first === undefined ? undefined : readMeta(file, first.pageBytes);
+  const second = first === undefined ? undefined : secondMeta(file, path, first);
   if (first === undefined || second === undefined) throw corrupt(path, 'its header is damaged');
   return [first, second];
+}
+
+/** Undefined when there is none. Throws E_STORE_CORRUPT where the file ends before it. */
+function secondMeta(file: number, path: string, first: HeaderRecord): HeaderRecord | undefined {
+  const second = readMeta(file, first.pageBytes);
+  const { size } = fstatSync(file);
+  if (second === undefined && size < first.pageBytes + META.bytes) throw cutError(path, { bytes: size, wantedBytes: wantedBytes(first) });
+  return second;
 }
 
 function checkMeta(meta: HeaderRecord, path: string, file: { readonly size: number; readonly isNewest: boolean }): void {
   const isPage = (page: bigint): boolean => page === NO_PAGE || (page > 1n && page <= meta.lastPage);
   if (meta.lastPage < 1n || meta.lastPage > LAST_PAGE_MAX || !isPage(meta.freeRoot) || !isPage(meta.mainRoot)) throw corrupt(path, 'its header contradicts itself');
   const isInside = (page: bigint): boolean => page === NO_PAGE || Number(page + 1n) * meta.pageBytes <= file.size;
-  if (file.isNewest && !(isInside(meta.freeRoot) && isInside(meta.mainRoot))) throw corrupt(path, 'it is cut');
+  if (file.isNewest && !(isInside(meta.freeRoot) && isInside(meta.mainRoot))) throw cutError(path, { bytes: file.size, wantedBytes: wantedBytes(meta) });
 }
 
-function corrupt(path: string, what: string): StillpointError {
-  return new StillpointError('E_STORE_CORRUPT', `${path}: ${what}; stillpoint fsck --repair saves what can be read`);
+function wantedBytes({ lastPage, pageBytes }: HeaderRecord): number {
+  return Number(lastPage + 1n) * pageBytes;
+}
+
+/** Of a data file that ends before what is in use. */
+export function cutError(path: string, { bytes, wantedBytes }: { readonly bytes: number; readonly wantedBytes: number }): StillpointError {
+  return corrupt(path, `it is cut: ${bytes} bytes are there, ${wantedBytes} are wanted`, { bytes, wantedBytes });
+}
+
+function corrupt(path: string, what: string, data: Readonly<Record<string, number>> = {}): StillpointError {
+  return new StillpointError('E_STORE_CORRUPT', `${path}: ${what}; stillpoint fsck --repair saves what can be read`, { data });
 }
 
 /** Gives a short data file its full length, so that a page that was cut off reads as zeros (an error of LMDB's), not as SIGBUS. The caller holds LMDB's write lock. */

@@ -68,8 +68,8 @@ export async function openLmdbStore({ directory: path, mode, isChecked = false, 
   const environment = await Environment.open(directory, mode === 'read-only' && shortBytes === 0, patience);
   let seals: Seals | undefined;
   try {
-    if (shortBytes > 0) environment.transact(() => extendDataFile(directory));
     if (!isChecked) mustHaveSoundPages(environment, mode);
+    if (shortBytes > 0) environment.transact(() => extendDataFile(directory)); // Free pages: of a file that is cut none is made that looks whole.
     environment.trust();
     if (mode !== 'read-only') seals = Seals.open(directory);
     // Raising the version is a transaction, and would take the place of the one that is still to be finished.
@@ -117,11 +117,9 @@ export async function lookAtPages(path: string): Promise<PageCheck> {
   const directory = resolve(path);
   if (inspectDirectory(directory) !== 'data') throw new StillpointError('E_STORE_OPEN', `${directory}: there is no store here`);
   await finishing(directory, () => rollBackUnfinished(directory, 'existing'));
-  const { shortBytes } = checkDataFile(directory);
-  if (shortBytes > 0) prepareLockFile(directory);
-  const environment = await Environment.open(directory, shortBytes === 0);
+  checkDataFile(directory);
+  const environment = await Environment.open(directory, true);
   try {
-    if (shortBytes > 0) environment.transact(() => extendDataFile(directory));
     return environment.beneathReader(() => checkPages(directory));
   } finally {
     await environment.close();
@@ -130,8 +128,8 @@ export async function lookAtPages(path: string): Promise<PageCheck> {
 
 function mustHaveSoundPages(environment: Environment, mode: LmdbStoreOptions['mode']): void {
   const { directory } = environment;
-  const { troubles } = environment.beneathReader(() => checkPages(directory, { pagesMax: PAGES_CHECKED_MAX, isForReading: mode === 'read-only' }));
-  if (troubles.length > 0) throw troubleError(directory, troubles);
+  const check = environment.beneathReader(() => checkPages(directory, { pagesMax: PAGES_CHECKED_MAX, isForReading: mode === 'read-only' }));
+  if (check.troubles.length > 0) throw troubleError(directory, check);
 }
 
 function batchBytes(batch: StoreBatch): number {
