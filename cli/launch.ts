@@ -29,7 +29,7 @@ const ownFolder = dirname(fileURLToPath(import.meta.url));
 const isWriting = process.env['STILLPOINT_CODE_CACHE'] === 'write';
 /**
  * How much of a function V8 runs before it looks whether to optimise it, in bytes of its code: eight times what V8 takes by itself. Most commands end before what optimising our own
- * JavaScript costs comes back, and V8's threads are wanted for the guest's code (docs/performance.md).
+ * JavaScript costs comes back, and V8's threads are wanted for the guest's code (docs/performance/engine.md, First starts).
  */
 const INTERRUPT_BUDGET = 8 * 67_584;
 const modules = new Map<string, CommonModule>();
