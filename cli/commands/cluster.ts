@@ -13,7 +13,7 @@ import { stopOnSignals } from '../stop-signals.ts';
 import { note, say, sayJson, scaled, table, toJson, writeReport } from '../terminal.ts';
 import { collect } from './run.ts';
 
-interface UpFlags { readonly store?: string; readonly name?: string; readonly processes?: number; readonly resume?: boolean; readonly report?: string; readonly ephemeral?: boolean; readonly keys?: string; readonly json?: boolean; readonly progress: boolean; readonly logs: boolean }
+interface UpFlags { readonly store?: string; readonly name?: string; readonly processes?: number; readonly resume?: boolean; readonly bind: string[]; readonly report?: string; readonly ephemeral?: boolean; readonly keys?: string; readonly json?: boolean; readonly progress: boolean; readonly logs: boolean }
 interface PipeFlags { readonly image: string[]; readonly store?: string; readonly name?: string; readonly in?: string; readonly out?: string; readonly processes?: number; readonly progress: boolean }
 
 interface PlanFlags { readonly json?: boolean; readonly processes?: number }
@@ -32,6 +32,7 @@ function addUp(program: Command): void {
     .argument('<file>', 'the cluster manifest (YAML or JSON)')
     .option('--store <dir>', 'the store')
     .option('--resume', 'go on with a cluster that was stopped')
+    .option('--bind <node:channel=file>', 'with --resume, where a file lies now; /OLD/DIR=NEW/DIR for all that lie below a directory', collect, [])
     .option('--name <name>', 'another name of the cluster')
     .option('--processes <n>', 'another number of processes', parseProcesses)
     .option('--keys <file>', 'the key file that the agents of other hosts have, too')
@@ -44,6 +45,7 @@ function addUp(program: Command): void {
 Examples:
   stillpoint up words.yaml
   stillpoint up words.yaml --resume        after Ctrl-C, a power cut, or when the coordinator was killed
+  stillpoint up words.yaml --resume --bind /home/a/words=. --bind map-0:text=/data/part-0.txt       the files have moved
 A node is the run CLUSTER.GROUP-I: show, log and replay work on it, without its peers.
 A killed process is started again; a node that fails ends the cluster. Exit status: 0 when all nodes ended with 0.`)
     .action(async (file: string, flags: UpFlags) => {
@@ -53,7 +55,7 @@ A killed process is started again; a node that fails ends the cluster. Exit stat
         if (flags.report !== undefined) writeReport(flags.report, report);
         if (flags.json === true) say(toJson(report));
       };
-      const result = await drive(plan, { store: flags.store, keys: flags.keys, isResume: flags.resume === true, progress: flags.progress, logs: flags.logs, linesTo: flags.json === true ? process.stderr : process.stdout, onFailed: tell });
+      const result = await drive(plan, { store: flags.store, keys: flags.keys, isResume: flags.resume === true, bind: flags.bind, progress: flags.progress, logs: flags.logs, linesTo: flags.json === true ? process.stderr : process.stdout, onFailed: tell });
       tell(result);
       const given = (['name', 'store', 'keys'] as const).map((option) => (flags[option] === undefined ? '' : ` --${option} ${flags[option]}`)).join('');
       finish(plan, result, plan.isEphemeral ? undefined : `stillpoint up ${file}${given} --resume`);
@@ -111,11 +113,11 @@ async function ownInput(directory: string): Promise<string | undefined> {
 }
 
 /** Runs a plan with progress and logs; Ctrl-C stops it at a resumable point. */
-async function drive(plan: ClusterPlan, how: { readonly store: string | undefined; readonly keys?: string | undefined; readonly isResume: boolean; readonly progress: boolean; readonly logs: boolean; readonly linesTo: NodeJS.WriteStream; readonly onFailed?: UpRequest['onFailed'] }): Promise<UpResult> {
+async function drive(plan: ClusterPlan, how: { readonly store: string | undefined; readonly keys?: string | undefined; readonly isResume: boolean; readonly bind?: readonly string[]; readonly progress: boolean; readonly logs: boolean; readonly linesTo: NodeJS.WriteStream; readonly onFailed?: UpRequest['onFailed'] }): Promise<UpResult> {
   const stop = stopOnSignals();
   const line = new StatusLine(plan.name, how.progress);
   const request: UpRequest = {
-    plan, store: how.store, keys: how.keys, isResume: how.isResume, entry: [process.argv[1]!, 'cluster-process'], stopRequested: stop.requested, onFailed: how.onFailed,
+    plan, store: how.store, keys: how.keys, isResume: how.isResume, bind: how.bind, entry: [process.argv[1]!, 'cluster-process'], stopRequested: stop.requested, onFailed: how.onFailed,
     onStatus: (status) => { line.update(() => statusText(status), (linesMax) => statusDetails(plan, status, linesMax)); },
     onNote: note,
     onLine: (node, stream, text) => {

@@ -6,6 +6,7 @@ export { withCommitsBeside } from './commits-beside.ts';
 export { bootGuest, ENGINE_DEFAULT, defaultStoreDirectory, openDeskStore, openStoreAt, restoreGuest, withStore, type EngineName } from './context.ts';
 export type { Progress, SessionEnd, SessionHooks } from './driver.ts';
 export { forkMany, rollbackMany, together, withRollbackMany, type ForkWish } from './branch.ts';
+export { movedBindings, type NewPlace } from './rebind.ts';
 export { removeRuns } from './history.ts';
 export { hostFacts, importLease, isAlive, isThisProcess, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
 export { resolveRun, type ResolvedRun, type RunImage } from './image-config.ts';

@@ -2,6 +2,7 @@
 export { checkRunName, encodeRunRecord, decodeRunRecord, decodeRunRecordOf, type OutputPosition, type OutputPositions, type Parent, type RunRecord, type RunStatus } from './run-record.ts';
 export { encodeCheckpointRecord, decodeCheckpointRecord, type ChannelMark, type ChannelMarks, type CheckpointRecord } from './checkpoint-record.ts';
 export { acquire, owned, release, Ownership, encodeOwnerRecord, decodeOwnerRecord, readOwnerRecord, type IsAlive, type Owner, type OwnerRecord, type StoreContext } from './ownership.ts';
+export { rebindRuns } from './rebind.ts';
 export { RunWriter, StaleSnapshot, type FreshCheckpoint, type RunCommit } from './run-writer.ts';
 export { adoptRun, discardRows, mustBeNew, rowOf, type AdoptedRun } from './adopt.ts';
 export { nameOfRun, RunUpdate, updateRun, type Base, type Updated, type UpdateRequest } from './update.ts';

@@ -16,6 +16,7 @@ import { VOTERS_MIN } from '../voting.ts';
 import { travelling } from './agent-files.ts';
 import { badEnd, Coordinator, type ClusterEnd, type ClusterStatus } from './coordinator.ts';
 import { LogTail, type OnLine } from './log-tail.ts';
+import { moveFilesOfCluster } from './moved-files.ts';
 import type { OpenHosts } from './open-hosts.ts';
 import { ORPHANS_MS, waitForOrphans } from './orphans.ts';
 
@@ -27,6 +28,8 @@ export interface UpRequest {
   readonly keys?: string | undefined;
   /** Go on with a cluster that was stopped. */
   readonly isResume: boolean;
+  /** Of a resume: files that lie elsewhere now (moved-files.ts). */
+  readonly bind?: readonly string[] | undefined;
   /** Arguments of node that make a process of a cluster: the script and its verb. */
   readonly entry: readonly string[];
   readonly onStatus: (status: ClusterStatus) => void;
@@ -48,6 +51,7 @@ export async function upCluster(request: UpRequest): Promise<UpResult> {
   const timed = (end: ClusterEnd): UpResult => ({ ...end, milliseconds: Math.round(performance.now() - started) });
   const { plan, isResume } = request;
   const store = request.store ?? plan.store ?? defaultStoreDirectory();
+  if (!isResume && request.bind !== undefined && request.bind.length > 0) throw new StillpointError('E_USAGE', 'option --bind goes with --resume: a first start takes its files from the manifest');
   if (!isResume) lookAtPrograms(plan);
   if (plan.isEphemeral && isResume) throw new StillpointError('E_USAGE', 'of a cluster that runs with --ephemeral nothing is kept that --resume could go on with');
   const located = plan.hosts.length === 0 || plan.isEphemeral || !isResume ? plan : await withRecordedFiles(request, store);
@@ -86,7 +90,7 @@ const NO_HOSTS: OpenHosts = { hosts: new Map(), addressOf: () => '127.0.0.1', kn
 interface Begun { readonly plan: ClusterPlan; readonly ended: readonly NodeEnd[]; readonly kept: ReadonlyMap<string, number> }
 
 /** What this store and those of other hosts know of the cluster; refuses a start over old runs, and a resume of nothing or of a cluster that has failed. */
-async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts: OpenHosts): Promise<Begun> {
+async function lookAtStores({ plan, isResume, bind = [] }: UpRequest, store: string, hosts: OpenHosts): Promise<Begun> {
   return withStore(store, 'create', async (context) => {
     const here = plan.nodes.filter(({ host }) => host === undefined);
     const known = [...here.map(({ name }) => name).filter((name) => nodeRecord(context, runNameOf(plan.name, name)) !== undefined), ...hosts.known];
@@ -96,6 +100,7 @@ async function lookAtStores({ plan, isResume }: UpRequest, store: string, hosts:
     const ended = [...here.flatMap((node) => nodeEnd(context, plan, node) ?? []), ...hosts.ended];
     refuseFinished(plan, ended);
     if (isResume) refuseLost(plan, ended, new Set(known));
+    if (bind.length > 0) await moveFilesOfCluster(context, plan, bind);
     if (plan.hosts.length > 0) await context.store.commit({ puts: [clusterPut(context, recordOf(plan))] });
     return { plan: withKnownFiles(plan, context), ended, kept: new Map(here.filter(({ name }) => !ended.some(({ node }) => node === name)).flatMap((node) => keptOf(plan, node, context))) };
   });
