@@ -16,7 +16,7 @@ import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { constants, Script } from 'node:vm';
-import { enableWasmFeatures } from '../src/engine/live/v8-flags.ts';
+import { enableWasmFeatures, PATIENCE } from '../src/engine/live/v8-flags.ts';
 
 interface CommonModule { exports: unknown; readonly filename: string }
 type Require = (name: string) => unknown;
@@ -27,11 +27,6 @@ const DIGEST_BYTES = 20;
 const PACKAGES = '/node_modules/';
 const ownFolder = dirname(fileURLToPath(import.meta.url));
 const isWriting = process.env['STILLPOINT_CODE_CACHE'] === 'write';
-/**
- * How much of a function V8 runs before it looks whether to optimise it, in bytes of its code: eight times what V8 takes by itself. Most commands end before what optimising our own
- * JavaScript costs comes back, and V8's threads are wanted for the guest's code (docs/performance/engine.md, First starts).
- */
-const INTERRUPT_BUDGET = 8 * 67_584;
 const modules = new Map<string, CommonModule>();
 const made: { readonly script: Script; readonly source: Source }[] = [];
 
@@ -112,6 +107,6 @@ function writeCaches(): void {
 }
 
 enableWasmFeatures();
-setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
+setFlagsFromString(PATIENCE);
 if (isWriting) process.on('exit', writeCaches);
 loadOwn('command.cjs');
