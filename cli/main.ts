@@ -3,7 +3,7 @@
  * Each verb lives in commands/NAME.ts and imports nothing but the public API.
  */
 import { isUtf8 } from 'node:buffer';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { EXIT, StillpointError, VERSION } from '../src/index.ts';
 import { addAgentCommands } from './commands/agent.ts';
@@ -24,8 +24,12 @@ import { addTransferCommands } from './commands/transfer.ts';
 import { keepIgnored } from './stop-signals.ts';
 import { endOnTrouble, reportError } from './terminal.ts';
 
-/** The bytes that this process was started with. */
+/** The bytes that this process was started with, and where. */
 const COMMAND_LINE = '/proc/self/cmdline';
+const ENVIRONMENT = '/proc/self/environ';
+const DIRECTORY = '/proc/self/cwd';
+/** Variables that name places of the host. */
+const PLACE_VARIABLES = ['STILLPOINT_STORE', 'STILLPOINT_TRANSLATIONS', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'HOME', 'TMPDIR'] as const;
 
 function buildProgram(): Command {
   const program = new Command('stillpoint');
@@ -36,7 +40,7 @@ function buildProgram(): Command {
     .configureHelp({ optionDescription })
     .configureOutput({ outputError: () => {} }) // main() says it, in one line with a code.
     .exitOverride()
-    .hook('preAction', (_program, verb) => checkPlaces(verb))
+    .hook('preAction', (_program, verb) => { checkSurroundings(); checkPlaces(verb); })
     .addHelpText('after', `
 Examples:
   stillpoint cc job.c -o job.elf            compile a C program for the machine
@@ -101,6 +105,17 @@ function checkPlaces(verb: Command): void {
   if (empty !== undefined) throw new StillpointError('E_USAGE', `option ${empty.long}: it names nothing`);
   const argument = verb.registeredArguments.find((one, index) => PLACES.includes(one.name()) && [verb.processedArgs[index] as unknown].flat().includes(''));
   if (argument !== undefined) throw new StillpointError('E_USAGE', `argument ${argument.name()}: it names nothing`);
+}
+
+/** Names that are not UTF-8 text reach nobody as they are: a path that begins with one would be that of another file. Throws E_HOST_FILE, E_USAGE. */
+function checkSurroundings(): void {
+  if (!existsSync(DIRECTORY) || !existsSync(ENVIRONMENT)) return;
+  if (!isUtf8(readlinkSync(DIRECTORY, { encoding: 'buffer' }))) throw new StillpointError('E_HOST_FILE', 'the name of the current directory is not UTF-8 text, and paths begin in it; go to another one, or rename it');
+  const replaced = PLACE_VARIABLES.filter((name) => process.env[name]?.includes('\uFFFD') === true);
+  if (replaced.length === 0) return;
+  const isOf = (entry: string): boolean => replaced.some((name) => entry.startsWith(`${name}=`));
+  const bad = readFileSync(ENVIRONMENT, 'latin1').split('\0').find((entry) => isOf(entry) && !isUtf8(Buffer.from(entry, 'latin1')));
+  if (bad !== undefined) throw new StillpointError('E_USAGE', `$${bad.slice(0, bad.indexOf('='))} is not UTF-8 text; rename what it names`);
 }
 
 /** What no verb could make good. Throws E_UNSUPPORTED, E_USAGE. */

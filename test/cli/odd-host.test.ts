@@ -49,6 +49,16 @@ it('stores and caches are never made where the command happens to be started', (
   expect(readdirSync(bench.directory)).toEqual(before);
 });
 
+it('a current directory, or a variable that names a place, that is not UTF-8 text', () => {
+  const before = readdirSync(bench.directory);
+  for (const [script, code] of [["mkdir $'bad\\xff' && cd $'bad\\xff' && stillpoint ls; status=$?; rmdir ../bad*; exit $status", 'E_HOST_FILE'], [`STILLPOINT_STORE=$'st\\xff' stillpoint run ${hello}`, 'E_USAGE'], [`TMPDIR=$'t\\xff' stillpoint pipe ${hello}`, 'E_USAGE']]) {
+    const seen = shell(script!);
+    expect([complaint(seen), seen.status]).toEqual([code, 125]);
+  }
+  expect(readdirSync(bench.directory)).toEqual(before);
+  expect(shell(`X=$'\\xff' stillpoint run --ephemeral ${hello}`, { STILLPOINT_STORE: bench.path('a\uFFFDb') }).status).toBe(0);
+});
+
 it('a current directory that is not there any more', () => {
   const seen = shell(`mkdir gone && cd gone && rmdir ../gone && ${process.execPath} ${CLI} run --ephemeral ${hello}`);
   expect([complaint(seen), seen.status]).toEqual(['E_HOST_FILE', 125]);
