@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { resumeRun, type EngineName } from '../../src/index.ts';
 import { ProgressLine } from '../progress.ts';
 import { stopOnSignals } from '../stop-signals.ts';
-import { collect, finish, parseEngine, prepareFiles } from './run.ts';
+import { collect, filesBeside, finish, parseEngine, prepareFiles } from './run.ts';
 
 interface ResumeFlags {
   readonly store?: string; readonly maxInstructions?: string; readonly checkpointEvery?: string; readonly keepCheckpoints?: string; readonly engine?: EngineName;
@@ -41,7 +41,7 @@ back: without --have it goes on at the last committed position, and the few byte
       const progress = new ProgressLine(name, flags.progress);
       try {
         const result = await resumeRun({
-          name, store: flags.store, maxInstructions: flags.maxInstructions, checkpointEvery: flags.checkpointEvery, keepCheckpoints: flags.keepCheckpoints, have: flags.have, bind: flags.bind, engine: flags.engine, exportLayer: flags.exportLayer,
+          name, store: flags.store, maxInstructions: flags.maxInstructions, checkpointEvery: flags.checkpointEvery, keepCheckpoints: flags.keepCheckpoints, have: flags.have, bind: flags.bind, engine: flags.engine, exportLayer: flags.exportLayer, beside: filesBeside(flags),
         }, { onProgress: progress.update, beforeOutput: progress.end, stopRequested: stop.requested, profile });
         progress.end();
         finish(result, { ...flags, sampled: profile });

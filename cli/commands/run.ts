@@ -100,8 +100,13 @@ function toRequest(path: string | undefined, programArguments: readonly string[]
     program: path, arguments: programArguments, store: flags.store, name: flags.name, isEphemeral: flags.ephemeral ?? false, manifestFile: flags.manifest,
     in: flags.in, out: flags.out, append: flags.append, rw: flags.rw, live: flags.live, limit: flags.limit, image: flags.image, environment: flags.env,
     workingDirectory: flags.workdir ?? flags.cwd, user: flags.user, entrypoint: flags.entrypoint, clock: flags.clock, entropy: flags.entropy, schedule: flags.schedule, memory: flags.memory, maxInstructions: flags.maxInstructions,
-    checkpointEvery: flags.checkpointEvery, keepCheckpoints: flags.keepCheckpoints, engine: flags.engine, exportLayer: flags.exportLayer,
+    checkpointEvery: flags.checkpointEvery, keepCheckpoints: flags.keepCheckpoints, engine: flags.engine, exportLayer: flags.exportLayer, beside: filesBeside(flags),
   };
+}
+
+/** What finish() writes. */
+export function filesBeside({ report, profile }: { readonly report?: string; readonly profile?: string }): RunRequest['beside'] {
+  return { report, profile };
 }
 
 /** Asks before the work begins whether the files beside the run can be written; the profile to be filled when one was asked for. */

@@ -18,6 +18,7 @@ import { inputsAheadOf } from './commits-beside.ts';
 import { ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionHooks } from './driver.ts';
 import { checkArchive, exportChanges } from './export-layer.ts';
+import { filesOfRun, mustBeApart, type FilesBeside } from './files-apart.ts';
 import { hostFacts, isAlive, monotonicMs, thisOwner, wallClockMs } from './host.ts';
 import { InputFeed, type Past } from './input-feed.ts';
 import { keeperOf } from './keep-history.ts';
@@ -43,10 +44,12 @@ export interface ResumeRequest {
   readonly engine?: EngineName | undefined;
   /** A file for what the guest changed in its files since its first instruction, written when it ends. */
   readonly exportLayer?: string | undefined;
+  /** As in RunRequest. */
+  readonly beside?: FilesBeside | undefined;
 }
 
 /** `maxInstructions`: null for no cap, undefined for the one of the run's manifest. */
-export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly keepCheckpoints?: KeepRule | 'all' | undefined; readonly maxInstructions: bigint | null | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName; readonly exportLayer?: string | undefined }
+export interface Wishes { readonly policy: CheckpointPolicy | undefined; readonly keepCheckpoints?: KeepRule | 'all' | undefined; readonly maxInstructions: bigint | null | undefined; readonly have: ReadonlyMap<string, number>; readonly bind: ReadonlyMap<string, string>; readonly engine: EngineName; readonly exportLayer?: string | undefined; readonly beside?: FilesBeside | undefined }
 
 /** Goes on with a run. Throws StillpointError E_RUN_UNKNOWN, E_RUN_OWNED, E_RUN_FINISHED, damage and host trouble. */
 export async function resumeRun(request: ResumeRequest, hooks: SessionHooks): Promise<SessionResult> {
@@ -103,6 +106,7 @@ export async function resumeSession(parts: ResumeParts): Promise<SessionResult> 
   const { guest, channels, snapshots } = rebuild(context, { recovery: origin, manifest, engine: wishes.engine, isLazy: origin === recovery });
   const startedAt = guest.retired;
   const bindings = kept(rebind(decodeBindings(writer.record.bindings, writer.record.name), wishes.bind), wishes);
+  if (wishes.beside !== undefined) mustBeApart(filesOfRun({ manifest, bindings, beside: wishes.beside, store: undefined }));
   const delivered = (name: string): number => wishes.have.get(name) ?? recovery.outputs.get(name)?.delivered ?? 0;
   const ports = await reopenPorts(manifest, bindings, {
     journaled: (name) => inputs.stream(name).length, checkpoint: (name) => recovery.outputs.get(name)?.rewindTo ?? 0, delivered,
@@ -193,6 +197,6 @@ function readWishes(request: ResumeRequest): Wishes {
     policy: request.checkpointEvery === undefined ? undefined : parseCheckpointInterval(request.checkpointEvery, place('checkpoint-every')),
     keepCheckpoints: request.keepCheckpoints === undefined ? undefined : parseKeepRule(request.keepCheckpoints, place('keep-checkpoints')),
     maxInstructions: request.maxInstructions === undefined ? undefined : parseCap(request.maxInstructions, place('max-instructions')),
-    engine: request.engine ?? ENGINE_DEFAULT, exportLayer: request.exportLayer,
+    engine: request.engine ?? ENGINE_DEFAULT, exportLayer: request.exportLayer, beside: { ...request.beside, 'export-layer': request.exportLayer },
   };
 }

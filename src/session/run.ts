@@ -18,6 +18,7 @@ import { inputsAheadOf } from './commits-beside.ts';
 import { bootGuest, defaultStoreDirectory, ENGINE_DEFAULT, withStore, type EngineName } from './context.ts';
 import { Driver, type CheckpointPolicy, type SessionEnd, type SessionHooks } from './driver.ts';
 import { checkArchive, exportChanges } from './export-layer.ts';
+import { filesOfRun, mustBeApart, type FilesBeside } from './files-apart.ts';
 import { hostFacts, importLease, isAlive, monotonicMs, newRunId, thisOwner, wallClockMs } from './host.ts';
 import { importImages, mayBeNames, openImages, refuseMissingImages } from './images.ts';
 import { resolveRun, type RunImage } from './image-config.ts';
@@ -61,6 +62,8 @@ export interface RunRequest {
   readonly engine?: EngineName | undefined;
   /** A file for what the guest changed in its files, written when it ends. */
   readonly exportLayer?: string | undefined;
+  /** What the caller writes when the run is over: none of it may be a file of the run. */
+  readonly beside?: FilesBeside | undefined;
 }
 
 export interface SessionResult {
@@ -77,19 +80,20 @@ export const DEFAULT_POLICY: CheckpointPolicy = { kind: 'time', milliseconds: 10
 export async function startRun(request: RunRequest, hooks: SessionHooks): Promise<SessionResult> {
   const settings = await readSettings(request);
   if (settings.host.exportLayer !== undefined) checkArchive(settings.host.exportLayer);
-  if (settings.host.ephemeral === true) return runEphemeral(settings, hooks);
+  const beside = { ...request.beside, 'export-layer': settings.host.exportLayer };
+  if (settings.host.ephemeral === true) return runEphemeral(settings, beside, hooks);
   const { store } = settings.host;
   if (settings.images.length > 0) {
     refuseMissingImages(settings.images, existsSync(store ?? defaultStoreDirectory()));
     return withBesideStore(store, 'create', async (context) => {
       const started = await underLease(context, importLease(), async () => {
-        const booted = bootRun(settings, { digests: context.digests, image: await importImages(context, settings.images) });
+        const booted = bootRun(settings, { digests: context.digests, image: await importImages(context, settings.images), beside });
         return { ...booted, writer: await createRecord(context, booted) };
       });
       return exported(started, await recordSession({ context, hooks, ...started }));
     });
   }
-  const booted = bootRun(settings, { digests: await createNodeDigests(), image: undefined }); // Before the store: a bad program leaves no trace.
+  const booted = bootRun(settings, { digests: await createNodeDigests(), image: undefined, beside }); // Before the store: a bad program leaves no trace.
   return withBesideStore(store, 'create', async (context) => exported(booted, await recordSession({ context, hooks, ...booted, writer: await createRecord(context, booted) })));
 }
 
@@ -108,12 +112,13 @@ function exported({ settings, guest, again }: Booted, result: SessionResult): Se
   return result;
 }
 
-function bootRun(wished: RunSettings, parts: { readonly digests: Digests; readonly image: RunImage | undefined }): Booted {
+function bootRun(wished: RunSettings, parts: { readonly digests: Digests; readonly image: RunImage | undefined; readonly beside: FilesBeside }): Booted {
   const image = parts.image?.tree;
   const resolved = resolveRun(wished, parts.image);
   const { settings } = resolved;
   const declared = declareRun(settings, new NodeHostInspector(), resolved.declared);
   const { manifest } = declared;
+  mustBeApart(filesOfRun({ ...declared, beside: parts.beside, store: settings.host.ephemeral === true ? undefined : settings.host.store ?? defaultStoreDirectory() }));
   const { checkpointEvery, keepCheckpoints = 'all' } = settings.host;
   const bindings: SavedBindings = { ...declared.bindings, standardFiles: standardFiles(), ...(checkpointEvery === undefined ? {} : { checkpointEvery }), ...(keepCheckpoints === 'all' ? {} : { keepCheckpoints }) };
   const program = resolved.program ?? readProgram(bindings.program, image !== undefined);
@@ -193,17 +198,17 @@ export async function abandon(writer: RunWriter): Promise<void> {
   }
 }
 
-async function runEphemeral(settings: RunSettings, hooks: SessionHooks): Promise<SessionResult> {
+async function runEphemeral(settings: RunSettings, beside: FilesBeside, hooks: SessionHooks): Promise<SessionResult> {
   const { store } = settings.host;
-  if (mayBeNames(settings.images) && existsSync(store ?? defaultStoreDirectory())) return withStore(store, 'read-only', (context) => runOver(settings, hooks, context));
-  return runOver(settings, hooks, undefined);
+  if (mayBeNames(settings.images) && existsSync(store ?? defaultStoreDirectory())) return withStore(store, 'read-only', (context) => runOver(settings, beside, { hooks, context }));
+  return runOver(settings, beside, { hooks, context: undefined });
 }
 
 /** `context`: a store that may hold named images. */
-async function runOver(settings: RunSettings, hooks: SessionHooks, context: StoreContext | undefined): Promise<SessionResult> {
+async function runOver(settings: RunSettings, beside: FilesBeside, { hooks, context }: { readonly hooks: SessionHooks; readonly context: StoreContext | undefined }): Promise<SessionResult> {
   const image = await openImages(settings.images, context);
   try {
-    const booted = bootRun(settings, { digests: unsavable(await createNodeDigests()), image: image.image });
+    const booted = bootRun(settings, { digests: unsavable(await createNodeDigests()), image: image.image, beside });
     return exported(booted, await ephemeralSession({ ...booted, hooks }));
   } finally {
     image.close();
@@ -234,7 +239,7 @@ async function readSettings(request: RunRequest): Promise<RunSettings> {
 }
 
 function optionTexts(request: RunRequest): Parameters<typeof parseRunOptions>[0] {
-  const { environment, workingDirectory, isEphemeral, manifestFile: _manifestFile, ...rest } = request;
+  const { environment, workingDirectory, isEphemeral, manifestFile: _manifestFile, beside: _beside, ...rest } = request;
   const texts = { ...rest, env: environment, cwd: workingDirectory, ...(isEphemeral ? { ephemeral: true } : {}) };
   const given = Object.entries(texts).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given); // Only undefined values were taken out.

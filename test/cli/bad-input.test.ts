@@ -1,6 +1,6 @@
 /** Bad input of every kind: one line, a stable code, the exit status of the design, nothing half done. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, copyFileSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench, CLI, complaint } from './command.ts';
 
@@ -96,6 +96,26 @@ describe('nothing is left half done', () => {
     expect([complaint(seen), seen.status]).toEqual(['E_CHANNEL_OPEN', 125]);
     expect(existsSync(bench.path('fresh'))).toBe(false);
     expect(readFileSync(bench.path('kept'), 'utf8')).toBe('what was there');
+  });
+
+  it('what is written is nothing else that the command names, whatever the names', () => {
+    const own = bench.makeDirectory('apart');
+    writeFileSync(`${own}/in`, 'in');
+    copyFileSync(hello, `${own}/p.elf`);
+    linkSync(`${own}/in`, `${own}/hard`);
+    symlinkSync('in', `${own}/soft`);
+    symlinkSync(own, `${own}/here`);
+    const at = (name: string): string => `${own}/${name}`;
+    for (const [wishes, program] of [[['--in', `a=${at('in')}`, '--out', `b=${at('hard')}`]], [['--out', `a=${at('new')}`, '--append', `b=${at('here/new')}`]], [['--report', at('p.elf')], at('p.elf')],
+      [['--ephemeral', '--report', at('soft'), '--in', `a=${at('in')}`]], [['--report', `${bench.path('full')}/data.mdb`, '--store', bench.path('full')]]] as const) {
+      if (wishes.includes('--store' as never)) expect(bench.stillpoint(['run', '--store', bench.path('full'), hello]).status).toBe(0);
+      const seen = bench.stillpoint(['run', ...wishes, program ?? hello]);
+      expect([wishes.join(' '), complaint(seen), seen.status]).toEqual([wishes.join(' '), 'E_USAGE', 125]);
+    }
+    expect(bench.stillpoint(['ls', '--store', bench.path('full')]).status).toBe(0);
+    expect(['in', 'new'].map((name) => (existsSync(at(name)) ? readFileSync(at(name), 'utf8') : undefined))).toEqual(['in', undefined]);
+    expect(Buffer.compare(readFileSync(at('p.elf')), readFileSync(hello))).toBe(0);
+    expect(bench.stillpoint(['run', '--ephemeral', '--out', 'a=/dev/null', '--in', `b=${at('in')}`, '--in', `c=${at('soft')}`, '--report', '/dev/null', hello]).status).toBe(0);
   });
 
   it('a report that cannot be written is noticed before the run', () => {
