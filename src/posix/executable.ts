@@ -7,6 +7,7 @@ import { StillpointError, type ErrorCode } from '../core/index.ts';
 import { parseElf, PIE_BASE, type ElfImage } from './elf.ts';
 import { ERRNO } from './errno.ts';
 import type { FileContext } from './file-context.ts';
+import type { Kernel } from './kernel.ts';
 import { RIGHT } from './files/flags.ts';
 import type { FileInode, Inode } from './files/inode.ts';
 import { pathOfWalk } from './files/open.ts';
@@ -44,6 +45,15 @@ function findFile(context: FileContext, from: { readonly start: Inode; readonly 
 export function checkFile(context: FileContext, inode: Inode, path: string): FoundFile | number {
   if (inode.kind !== 'file') return -ERRNO.EACCES;
   return permits(inode, context.credentials, RIGHT.execute) ? { inode, path } : -ERRNO.EACCES;
+}
+
+/** Whether a living process runs this file, found by the path that /proc/PID/exe shows. */
+export function isRun({ files, processes }: Pick<Kernel, 'files' | 'processes'>, inode: FileInode): boolean {
+  const root = { pid: 0, credentials: { uid: 0, gid: 0, groups: [] } };
+  return (inode.mode & 0o111) !== 0 && processes.some(({ isOver, programPath }) => {
+    const found = isOver || programPath === '' ? -ERRNO.ENOENT : walk(files, root, { start: files.root, path: programPath }, 'follow');
+    return typeof found !== 'number' && found.inode === inode;
+  });
 }
 
 function contentOf({ inode }: FoundFile): Uint8Array {

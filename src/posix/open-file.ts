@@ -57,12 +57,15 @@ export class OpenFile {
     return isOpened ? this.flags | O.LARGEFILE : this.flags;
   }
 
+  /** An access mode of 3 asks for both rights and gives neither (ioctl only), as Linux has it. */
   get canRead(): boolean {
-    return !this.isPath && (this.flags & O.ACCMODE) !== O.WRONLY;
+    const access = this.flags & O.ACCMODE;
+    return !this.isPath && (access === O.RDONLY || access === O.RDWR);
   }
 
   get canWrite(): boolean {
-    return !this.isPath && (this.flags & O.ACCMODE) !== O.RDONLY;
+    const access = this.flags & O.ACCMODE;
+    return !this.isPath && (access === O.WRONLY || access === O.RDWR);
   }
 
   /** O_ASYNC: its owner is told of news. */

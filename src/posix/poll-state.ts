@@ -148,11 +148,11 @@ function socketEvents(files: FileSystem, { socket }: SocketInode): number {
   if ((socket.domain === 'unix' ? socket.hasInput : socket.readableLength > 0 || socket.messages.length > 0) || (isStream && socket.error !== 0) || socket.backlog.length > 0 || socket.isEnded || socket.isReadShut) events |= READABLE;
   if (socket.isEnded || socket.isReadShut) events |= POLL.RDHUP;
   if (socket.status === 'new' && socket.options.has(KEPT.CONNECTING)) events |= READABLE | POLL.RDHUP; // It was refused.
-  if (isStream && (socket.status === 'new' || (socket.isEnded && (socket.isWriteShut || (peer === undefined && socket.domain === 'unix'))))) events |= POLL.HUP;
+  if (isStream && (socket.status === 'new' || (socket.isEnded && (socket.isWriteShut || (socket.domain === 'unix' && (peer === undefined || peer.isReadShut)))))) events |= POLL.HUP;
   if (socket.isReadShut && socket.isWriteShut) events |= POLL.HUP;
   if (socket.status === 'listening') return events;
   const hasRoom = !isStream || peer === undefined || (socket.type === 'stream' ? peer.stream.room > 0 : peer.hasRoom(1));
-  return hasRoom ? events | WRITABLE : events;
+  return hasRoom ? events | WRITABLE | (socket.domain === 'unix' || socket.type === 'datagram' ? POLL.WRBAND : 0) : events;
 }
 
 function channelReadiness(channel: FileChannel, openFile: OpenFile): Readiness {

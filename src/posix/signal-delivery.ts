@@ -11,6 +11,7 @@ import { bitOf, SA, SI, SIG_DFL, STOPPING, SIG_IGN, SIGNAL, UNBLOCKABLE, type Si
 import { encodeSignalInfo, isOnStack, pushFrame } from './signal-frame.ts';
 import type { PendingSignals, SignalInfo } from './signal-pending.ts';
 import { ERRNO } from './errno.ts';
+import { queuedForm } from './queued-signals.ts';
 import { NOT_WAITING, SS_AUTODISARM, SS_DISABLE, type Thread } from './thread.ts';
 import { tellInterrupted } from './time-left.ts';
 
@@ -27,7 +28,8 @@ export function sendSignal(kernel: Kernel, target: { readonly process: Process; 
   const isBlocked = thread === undefined ? process.threads.every((other) => (other.mask & bitOf(info.signal)) !== 0n) : (thread.mask & bitOf(info.signal)) !== 0n;
   if (!isWaitedFor && !isBlocked && process.actions.isIgnored(info.signal)) return 0;
   const pending = thread?.pending ?? process.pending;
-  if (!pending.add(info)) return -ERRNO.EAGAIN;
+  const queued = queuedForm(kernel, process, info);
+  if (queued === undefined || !pending.add(queued)) return -ERRNO.EAGAIN;
   if (kernel.files.signalFiles.size > 0) kernel.lookAgain();
   for (const other of thread === undefined ? process.threads : [thread]) {
     if (wakeForSignal(kernel, other, { signal: info.signal, pending })) break;

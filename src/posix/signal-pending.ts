@@ -31,6 +31,11 @@ export class PendingSignals {
     return this.#entries.length;
   }
 
+  /** Of them those that count against a limit: a timer has its place already. */
+  get queued(): number {
+    return this.#entries.filter(({ form }) => form !== 'timer').length;
+  }
+
   /** Signals pending here. */
   get set(): bigint {
     let set = 0n;

@@ -104,13 +104,14 @@ function connectNow(context: FileContext, inode: SocketInode, how: Connect): num
   const { socket } = inode;
   if (how.address === '') return disconnect(context.files, inode);
   if (socket.domain === 'netlink') return connectNetlink(context.files, socket, { address: how.address, pid: context.pid });
-  if (socket.status === 'listening') return -ERRNO.EINVAL;
+  if (socket.status === 'listening') return socket.domain === 'unix' ? -ERRNO.EINVAL : -ERRNO.EISCONN;
   if (socket.type !== 'datagram' && socket.status !== 'new') return -ERRNO.EISCONN;
   if (socket.type === 'datagram') choosePort(context, socket, how.address); // Also where nothing comes of it.
   if (socket.type === 'datagram' && isSharedAddress(socket, how.address)) return connectToMany(context, socket, how.address);
   const target = findTarget(context, socket, how.address);
   if (typeof target === 'number') return target === -ERRNO.ECONNREFUSED && socket.type === 'datagram' && socket.domain !== 'unix' ? connectNowhere(context, socket, how.address) : target;
   if (socket.type === 'datagram') {
+    if (socket.domain === 'unix' && target.socket.status === 'connected' && target.socket.peer !== inode.ino) return -ERRNO.EPERM; // It listens to another.
     nameSocket(context, socket, how.address);
     socket.status = 'connected';
     socket.peer = target.ino;

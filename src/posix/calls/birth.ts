@@ -19,14 +19,12 @@ import { SIG_DFL, SIG_IGN, SIGNALS_MAX } from '../signal-actions.ts';
 import { SS_DISABLE, Thread } from '../thread.ts';
 import { armCpuLimit } from '../timers.ts';
 import { limits } from '../../core/index.ts';
-import { CLONE, startedRegisters, type CloneRequest } from './clone-flags.ts';
+import { areImpossible, CLONE, NAMESPACES, startedRegisters, type CloneRequest } from './clone-flags.ts';
 import type { CallEntry } from './entry.ts';
 import { openProcess } from './event-files.ts';
 import { byteString, pathArgument, startOf } from './file-arguments.ts';
 import { roomForOne } from './file-open.ts';
 
-/** CLONE_NEW* of every kind of namespace. */
-const NAMESPACES = 0x7e02_0000;
 const AT_KNOWN = AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH;
 /** Timers of timer_create do not survive execve; those of setitimer do. */
 const FIRST_POSIX_TIMER = 0;
@@ -34,9 +32,9 @@ const FIRST_POSIX_TIMER = 0;
 export function cloneProcess(call: Call, request: CloneRequest): CallResult {
   const { kernel, process } = call;
   const { flags, parentTid, pidfd } = request;
-  if ((flags & NAMESPACES) !== 0) return -ERRNO.EPERM;
   const tells = flags & (CLONE.PIDFD | CLONE.PARENT_SETTID);
-  if ((tells === (CLONE.PIDFD | CLONE.PARENT_SETTID) && pidfd === parentTid) || ((flags & CLONE.SIGHAND) !== 0 && request.clearsHandlers) || ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0)) return -ERRNO.EINVAL;
+  if ((tells === (CLONE.PIDFD | CLONE.PARENT_SETTID) && pidfd === parentTid) || areImpossible(request)) return -ERRNO.EINVAL;
+  if ((flags & NAMESPACES) !== 0) return -ERRNO.EPERM;
   if (kernel.livingCount >= PROCESSES_MAX || !isTaskAllowed(kernel, process)) return -ERRNO.EAGAIN;
   if ((flags & CLONE.PARENT_SETTID) !== 0 && call.memory.writable(parentTid, 4) === undefined) return -ERRNO.EFAULT;
   if ((flags & CLONE.PIDFD) !== 0 && call.memory.writable(pidfd, 4) === undefined) return -ERRNO.EFAULT;

@@ -11,6 +11,13 @@ export const CLONE = {
   SETTLS: 0x8_0000, PARENT_SETTID: 0x10_0000, CHILD_CLEARTID: 0x20_0000, DETACHED: 0x40_0000, CHILD_SETTID: 0x100_0000,
 } as const;
 
+/** CLONE_NEW* of every kind of namespace. */
+export const NAMESPACES = 0x7e02_0000;
+const NEW_USER = 0x1000_0000;
+const NEW_PID = 0x2000_0000;
+/** Ids that one child may be given: a namespace of processes each. */
+const NAMESPACES_MAX = 32n;
+
 /** Flags of clone3 above the first 32. */
 const CLEAR_SIGHAND = 1n << 32n;
 const INTO_CGROUP = 1n << 33n;
@@ -32,6 +39,15 @@ export interface CloneRequest {
   readonly pidfd: number;
   /** CLONE_CLEAR_SIGHAND. */
   readonly clearsHandlers: boolean;
+}
+
+/** Flags that Linux takes for no kind of child, whoever asks. */
+export function areImpossible({ flags, clearsHandlers }: Pick<CloneRequest, 'flags' | 'clearsHandlers'>): boolean {
+  const has = (bits: number): boolean => (flags & bits) !== 0;
+  if (has(CLONE.FS) && has(CLONE.NEWNS | NEW_USER)) return true;
+  if (has(CLONE.THREAD) && has(NEW_USER | NEW_PID)) return true;
+  if ((has(CLONE.THREAD) && !has(CLONE.SIGHAND)) || (has(CLONE.SIGHAND) && (clearsHandlers || !has(CLONE.VM)))) return true;
+  return has(CLONE.PIDFD) && has(CLONE.THREAD | CLONE.DETACHED);
 }
 
 /** clone(flags, stack, parent_tid, tls, child_tid): the argument order of riscv64 and arm64. */
@@ -57,6 +73,7 @@ export function readCloneArguments(call: Call): CloneRequest | number {
   if ((flags & ~(CLEAR_SIGHAND | INTO_CGROUP | 0xffff_ffffn)) !== 0n || (low & (CLONE.DETACHED | CLONE.SIGNAL)) !== 0) return -ERRNO.EINVAL;
   if (exitSignal > BigInt(SIGNALS_MAX) || ((low & (CLONE.THREAD | CLONE.PARENT)) !== 0 && exitSignal !== 0n)) return -ERRNO.EINVAL;
   if ((stack === 0n) !== (stackBytes === 0n) || (word(8) === 0n) !== (word(9) === 0n)) return -ERRNO.EINVAL;
+  if (word(9) > NAMESPACES_MAX || ((flags & INTO_CGROUP) !== 0n && word(10) > 0x7fff_ffffn)) return -ERRNO.EINVAL;
   if (word(9) !== 0n) return -ERRNO.EPERM; // Ids of one's own choice need rights that nobody has here.
   if ((flags & INTO_CGROUP) !== 0n) return -ERRNO.EBADF;
   return {

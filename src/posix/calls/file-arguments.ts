@@ -103,7 +103,7 @@ export interface Segment { readonly address: number; readonly length: number }
 export function bufferArgument(call: Call, addressIndex: number, lengthIndex: number): Segment[] | number {
   const address = call.size(addressIndex);
   const wide = call.wide(lengthIndex);
-  if (wide >= 2n ** 63n) return -ERRNO.EINVAL;
+  if (wide >= 2n ** 63n) return -ERRNO.EFAULT;
   const length = Math.min(Number(wide), limits.TRANSFER_BYTES_MAX);
   return address + length > USER_ADDRESS_END ? -ERRNO.EFAULT : [{ address, length }];
 }

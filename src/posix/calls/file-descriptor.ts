@@ -1,12 +1,11 @@
 /**
- * Calls on an open descriptor: lseek, fcntl, flock, ioctl, and the sync family (there is nothing to wait for: memory is the disk).
+ * Calls on an open descriptor: lseek, fcntl, ioctl, and the sync family (there is nothing to wait for: memory is the disk).
  */
 import { limits } from '../../core/index.ts';
-import { BLOCKED, type Call, type CallResult } from '../call.ts';
+import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { F, O, S_IF, SEEK } from '../files/flags.ts';
 import { isAnonymous, type FileInode, type Inode } from '../files/inode.ts';
-import { END_MAX, type Lock } from '../files/locks.ts';
 import type { Pipe } from '../files/pipe.ts';
 import { defaultSettings, TERMIOS_BYTES } from '../files/terminal-settings.ts';
 import { sizeOf } from '../files/stat.ts';
@@ -14,15 +13,13 @@ import { isSeekable, SEAL } from '../open-file-io.ts';
 import type { Process } from '../process.ts';
 import type { OpenFile } from '../open-file.ts';
 import { openFileArgument, store, type FileCall } from './file-arguments.ts';
+import { flock, getLock, LOCK_TYPE, setLock } from './file-locks.ts';
 import { duplicateFrom } from './file-open.ts';
 import { interfaceRequest } from './interface-requests.ts';
 import { fileOwner, setAsynchronous, setFileOwner, setFileSignal, setOwnerArgument, socketBytes, socketRequest, storeOwner, tellsNews } from './file-owner.ts';
 import { terminalControl, terminalInode } from './terminal.ts';
 
 const FD_CLOEXEC = 1;
-const LOCK_TYPE = { READ: 0, WRITE: 1, UNLOCK: 2 } as const;
-const LOCK_OPERATION = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
-const FLOCK_BYTES = 32;
 /** /proc/sys/fs/pipe-max-size, and what no pipe may have. */
 const PIPE_BYTES_MAX = 1 << 20;
 const PIPE_BYTES_LARGEST = 2 ** 31;
@@ -42,6 +39,7 @@ function lseek(call: Call): CallResult {
   const { inode } = openFile;
   const whence = call.unsigned(2);
   if (whence > SEEK.HOLE) return -ERRNO.EINVAL;
+  if (inode.kind === 'process') return -ERRNO.ESPIPE;
   if (isAnonymous(inode)) return 0; // Accepted and meaningless, as on Linux.
   if (!isSeekable(call.kernel.files, inode)) return -ERRNO.ESPIPE;
   if (inode.kind === 'device') return inode.device === 'tty' ? -ERRNO.ESPIPE : (openFile.offset = 0);
@@ -129,79 +127,6 @@ function addSeals(call: Call, openFile: OpenFile, seals: number): number {
   if ((seals & ~openFile.inode.seals & SEAL.WRITE) !== 0 && call.kernel.processes.some(isMapped)) return -ERRNO.EBUSY;
   inode.seals = openFile.inode.seals | seals;
   return 0;
-}
-
-interface LockRequest { readonly type: number; readonly start: number; readonly end: number }
-
-/** struct flock: type(2) whence(2) pad(4) start(8) len(8) pid(4). */
-function lockArgument(call: Call, openFile: OpenFile, isOfd: boolean): LockRequest | number {
-  const bytes = call.memory.readable(call.size(2), FLOCK_BYTES);
-  if (bytes === undefined) return -ERRNO.EFAULT;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, FLOCK_BYTES);
-  const whence = view.getInt16(2, true);
-  if (isOfd && view.getInt32(24, true) !== 0) return -ERRNO.EINVAL;
-  if (whence < SEEK.SET || whence > SEEK.END) return -ERRNO.EINVAL;
-  const base = whence === SEEK.SET ? 0 : whence === SEEK.CUR ? openFile.offset : sizeOf(call.kernel.files, openFile.inode);
-  const length = Number(view.getBigInt64(16, true));
-  let start = base + Number(view.getBigInt64(8, true));
-  let end = length > 0 ? start + length : END_MAX;
-  if (length < 0) [start, end] = [start + length, start];
-  if (start < 0) return -ERRNO.EINVAL;
-  return end > END_MAX || start > END_MAX ? -ERRNO.EOVERFLOW : { type: view.getInt16(0, true), start, end };
-}
-
-function ownerOf(call: Call, openFile: OpenFile, isOfd: boolean): string {
-  return isOfd ? `o${openFile.id}` : `p${call.process.pid}`;
-}
-
-function setLock(call: Call, openFile: OpenFile, how: { readonly isOfd: boolean; readonly waits: boolean }): CallResult {
-  const request = lockArgument(call, openFile, how.isOfd);
-  if (typeof request === 'number') return request;
-  if (request.type < LOCK_TYPE.READ || request.type > LOCK_TYPE.UNLOCK) return -ERRNO.EINVAL;
-  const lock: Lock = { owner: ownerOf(call, openFile, how.isOfd), isWrite: request.type === LOCK_TYPE.WRITE, start: request.start, end: request.end };
-  if (request.type === LOCK_TYPE.READ && !openFile.canRead) return -ERRNO.EBADF;
-  if (lock.isWrite && !openFile.canWrite) return -ERRNO.EBADF;
-  return applyLock(call, openFile, { lock, isUnlock: request.type === LOCK_TYPE.UNLOCK, waits: how.waits });
-}
-
-function applyLock(call: Call, openFile: OpenFile, how: { readonly lock: Lock; readonly isUnlock: boolean; readonly waits: boolean }): CallResult {
-  const { locks } = call.kernel.files;
-  const { ino } = openFile.inode;
-  if (how.isUnlock) {
-    locks.clear(ino, how.lock);
-    return 0;
-  }
-  if (locks.conflict(ino, how.lock) !== undefined) return how.waits ? BLOCKED : -ERRNO.EAGAIN;
-  locks.set(ino, how.lock);
-  return 0;
-}
-
-function getLock(call: Call, openFile: OpenFile, isOfd: boolean): CallResult {
-  const request = lockArgument(call, openFile, isOfd);
-  if (typeof request === 'number') return request;
-  if (request.type !== LOCK_TYPE.READ && request.type !== LOCK_TYPE.WRITE) return -ERRNO.EINVAL;
-  const wanted: Lock = { owner: ownerOf(call, openFile, isOfd), isWrite: request.type === LOCK_TYPE.WRITE, start: request.start, end: request.end };
-  const held = call.kernel.files.locks.conflict(openFile.inode.ino, wanted);
-  const target = call.memory.writable(call.size(2), FLOCK_BYTES);
-  if (target === undefined) return -ERRNO.EFAULT;
-  const view = new DataView(target.buffer, target.byteOffset, FLOCK_BYTES);
-  view.setInt16(0, held === undefined ? LOCK_TYPE.UNLOCK : held.isWrite ? LOCK_TYPE.WRITE : LOCK_TYPE.READ, true);
-  if (held === undefined) return 0;
-  view.setInt16(2, SEEK.SET, true);
-  view.setBigInt64(8, BigInt(held.start), true);
-  view.setBigInt64(16, held.end === END_MAX ? 0n : BigInt(held.end - held.start), true);
-  view.setInt32(24, held.owner.startsWith('p') ? Number(held.owner.slice(1)) : -1, true);
-  return 0;
-}
-
-function flock(call: Call): CallResult {
-  const openFile = openFileArgument(call, 0);
-  if (typeof openFile === 'number') return openFile;
-  const operation = call.unsigned(1);
-  const kind = operation & ~LOCK_OPERATION.NB;
-  if (kind !== LOCK_OPERATION.SH && kind !== LOCK_OPERATION.EX && kind !== LOCK_OPERATION.UN) return -ERRNO.EINVAL;
-  const lock: Lock = { owner: `f${openFile.id}`, isWrite: kind === LOCK_OPERATION.EX, start: 0, end: END_MAX };
-  return applyLock(call, openFile, { lock, isUnlock: kind === LOCK_OPERATION.UN, waits: (operation & LOCK_OPERATION.NB) === 0 });
 }
 
 function ioctl(call: Call): CallResult {

@@ -5,6 +5,7 @@
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { O } from '../files/flags.ts';
+import { isRun } from '../executable.ts';
 import type { FifoInode, Inode } from '../files/inode.ts';
 import { openPath } from '../files/open.ts';
 import { walk, type Resolve } from '../files/walk.ts';
@@ -57,7 +58,7 @@ function howOfOpenat2(call: Call): How | number {
   if (has(RESOLVE.CACHED) && (makes || (flags & BigInt(O.TRUNC)) !== 0n)) return -ERRNO.EAGAIN;
   return {
     flags: Number(flags), mode: Number(mode), resolve: {
-      allowsLinks: !has(RESOLVE.NO_SYMLINKS), allowsMagic: !has(RESOLVE.NO_MAGICLINKS), scope: has(RESOLVE.BENEATH) ? 'beneath' : has(RESOLVE.IN_ROOT) ? 'root' : 'none',
+      allowsLinks: !has(RESOLVE.NO_SYMLINKS), allowsMagic: !has(RESOLVE.NO_MAGICLINKS), allowsMounts: !has(RESOLVE.NO_XDEV), scope: has(RESOLVE.BENEATH) ? 'beneath' : has(RESOLVE.IN_ROOT) ? 'root' : 'none',
     },
   };
 }
@@ -85,7 +86,7 @@ function openAt(call: Call, how: How): number | typeof BLOCKED {
   const start = startOf(call, call.int(0), resolve === undefined || resolve.scope === 'none' ? path : '.');
   if (typeof start === 'number') return start;
   const hasPartner = (inode: FifoInode, own: number): boolean => openersOf(call.kernel, inode).some((opener) => (opener.flags & O.ACCMODE) !== (own & O.ACCMODE));
-  const openFile = openPath(call.process.files, { start, path, flags, mode, resolve, hasPartner });
+  const openFile = openPath(call.process.files, { start, path, flags, mode, resolve, hasPartner, isRun: (inode) => isRun(call.kernel, inode) });
   if (openFile === BLOCKED || typeof openFile === 'number') return openFile;
   return call.process.files.install(openFile, { closesOnExec: (flags & O.CLOEXEC) !== 0 });
 }
@@ -191,6 +192,7 @@ function eventfd2(call: Call): CallResult {
 function memfdCreate(call: Call): CallResult {
   const flags = call.unsigned(1);
   if ((flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | 8 | 16)) !== 0) return -ERRNO.EINVAL; // 8, 16: NOEXEC_SEAL, EXEC.
+  if ((flags & 24) === 24) return -ERRNO.EINVAL;
   const name = call.memory.readString(call.size(0), MFD_NAME_BYTES_MAX);
   if (name === 'fault') return -ERRNO.EFAULT;
   if (name === 'long') return -ERRNO.EINVAL;

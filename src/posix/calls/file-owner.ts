@@ -15,9 +15,10 @@ import { isInline, ownerOf, setOwner, urgentMark } from '../files/urgent.ts';
 import { isMeant } from '../file-signals.ts';
 import { NO_OWNER, type OpenFile } from '../open-file.ts';
 import { SIGNALS_MAX } from '../signal-actions.ts';
+import { peerOf } from '../socket-io.ts';
 
 const KIND = { THREAD: 0, PROCESS: 1, GROUP: 2 } as const;
-const SIOC = { SETOWN: 0x8901, SPGRP: 0x8902, GETOWN: 0x8903, GPGRP: 0x8904, ATMARK: 0x8905 } as const;
+const SIOC = { SETOWN: 0x8901, SPGRP: 0x8902, GETOWN: 0x8903, GPGRP: 0x8904, ATMARK: 0x8905, OUTQ: 0x5411 } as const;
 
 /** The owner as F_GETOWN tells it: a process, or a group below zero; 0 is nobody. */
 export function fileOwner({ inode, owner }: OpenFile): number {
@@ -83,8 +84,16 @@ export function socketBytes({ type, domain, stream, messages, options }: Socket)
   return mark === undefined || mark.at >= stream.length ? stream.length : mark.at;
 }
 
-/** The answer to an ioctl about owner or mark; undefined: it is about something else. */
-export function socketRequest(call: Call, openFile: OpenFile, { type, domain, options }: Socket): number | undefined {
+/** Bytes that were sent and that nobody has read: of AF_UNIX only, the others have them at the other end at once. */
+function unreadBytes(call: Call, socket: Socket): number {
+  const peer = socket.domain === 'unix' ? peerOf(call.kernel.files, socket) : undefined;
+  if (peer === undefined) return 0;
+  return peer.stream.length + peer.messages.reduce((sum, { bytes, from }) => sum + (socket.type !== 'datagram' || from === socket.address ? bytes.length : 0), 0);
+}
+
+/** The answer to an ioctl about owner, mark or what is unread; undefined: it is about something else. */
+export function socketRequest(call: Call, openFile: OpenFile, socket: Socket): number | undefined {
+  const { type, domain, options } = socket;
   const store = (value: number): number => (call.memory.writeU32(call.size(2), value >>> 0) ? 0 : -ERRNO.EFAULT);
   switch (call.unsigned(1)) {
     case SIOC.SETOWN:
@@ -94,6 +103,7 @@ export function socketRequest(call: Call, openFile: OpenFile, { type, domain, op
     }
     case SIOC.GETOWN:
     case SIOC.GPGRP: return store(fileOwner(openFile));
+    case SIOC.OUTQ: return socket.status === 'listening' ? -ERRNO.EINVAL : store(unreadBytes(call, socket));
     case SIOC.ATMARK: return type === 'stream' || domain === 'unix' ? store(Number(urgentMark(options)?.at === 0)) : -ERRNO.ENOTTY;
     default: return undefined;
   }

@@ -34,7 +34,7 @@ function kindArgument(call: Call): Kind | number {
     return protocol === 0 ? { domain: 'netlink', type: 'datagram', flags } : -ERRNO.EPROTONOSUPPORT;
   }
   if (family !== FAMILY.INET && family !== FAMILY.INET6) return -ERRNO.EAFNOSUPPORT;
-  if ((type & TYPE.MASK) === TYPE.RAW) return -ERRNO.EPERM;
+  if ((type & TYPE.MASK) === TYPE.RAW) return protocol === 0 ? -ERRNO.EPROTONOSUPPORT : -ERRNO.EPERM;
   if (kind === undefined || kind === 'seqpacket') return -ERRNO.ESOCKTNOSUPPORT;
   const own = kind === 'stream' ? PROTOCOL.TCP : PROTOCOL.UDP;
   return protocol === 0 || protocol === own ? { domain: family === FAMILY.INET ? 'inet' : 'inet6', type: kind, flags } : -ERRNO.EPROTONOSUPPORT;

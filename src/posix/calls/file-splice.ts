@@ -50,7 +50,7 @@ function splice(call: Call): CallResult {
   if (typeof ends === 'number') return ends;
   const [source, target] = [pipeOf(ends.from), pipeOf(ends.to)];
   if ((source !== undefined && call.size(1) !== 0) || (target !== undefined && call.size(3) !== 0)) return -ERRNO.ESPIPE;
-  if ((source === undefined && target === undefined) || source === target || (source === undefined && ends.to.isAppending)) return -ERRNO.EINVAL;
+  if ((source === undefined && target === undefined) || source === target || (target === undefined && ends.to.isAppending) || ends.from.inode.kind === 'directory') return -ERRNO.EINVAL;
   return source === undefined ? fill(call, ends, { pipe: target!, length }) : pour(call, ends, { pipe: source, length });
 }
 

@@ -4,6 +4,7 @@
 import { limits } from '../../core/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
+import { isRun } from '../executable.ts';
 import { AT, RIGHT, S_IF, S_ISGID } from '../files/flags.ts';
 import type { FileInode } from '../files/inode.ts';
 import { realCredentials } from '../files/identity.ts';
@@ -192,7 +193,8 @@ function truncate(call: Call): CallResult {
   const { inode } = target;
   if (inode.kind === 'directory') return -ERRNO.EISDIR;
   if ((inode.mode & S_IF.mask) !== S_IF.file) return -ERRNO.EINVAL;
-  return permits(inode, call.process.files.credentials, RIGHT.write) ? resize(call, target, size) : -ERRNO.EACCES;
+  if (!permits(inode, call.process.files.credentials, RIGHT.write)) return -ERRNO.EACCES;
+  return inode.kind === 'file' && isRun(call.kernel, inode) ? -ERRNO.ETXTBSY : resize(call, target, size);
 }
 
 function ftruncate(call: Call): CallResult {

@@ -25,6 +25,8 @@ const COPY_BYTES = 1 << 20;
 const ANY_BYTE = new Uint8Array(1);
 /** What gives whole records: no bytes are too few for one. */
 const WHOLE_RECORDS: ReadonlySet<string> = new Set(['event', 'timer', 'signal']);
+/** Offsets of files are below this. */
+const OFFSET_END = 2 ** 63;
 const RWF_KNOWN = 0x1f; // HIPRI DSYNC SYNC NOWAIT APPEND.
 const RWF_APPEND = 0x10;
 
@@ -166,6 +168,7 @@ function run(call: Call, direction: Direction, how: { readonly openFile: OpenFil
   if (direction === 'read' ? !openFile.canRead : !openFile.canWrite) return -ERRNO.EBADF;
   const segments = how.isVector ? vectorArgument(call, 1, 2) : bufferArgument(call, 1, 2);
   if (typeof segments === 'number') return segments;
+  if ((how.position ?? 0) >= OFFSET_END - totalLength(segments)) return -ERRNO.EINVAL;
   const at = transferOf(call, openFile, how.position);
   return direction === 'read' ? readInto(call, at, segments) : writeFrom(call, at, segments);
 }
@@ -227,9 +230,9 @@ interface Chunk { readonly from: OpenFile; readonly to: OpenFile; readonly room:
 /** One piece. The source is read at a position, so that a target that takes less (or blocks) loses nothing. */
 function copyChunk(call: Call, chunk: Chunk): CallResult {
   const { from, to } = chunk;
-  if (from.inode.kind !== 'file') return -ERRNO.EINVAL;
+  if (!isCopied(from)) return -ERRNO.EINVAL;
   const position = chunk.sourceAt ?? from.offset;
-  const bytes = from.inode.content.readAt(position, chunk.room);
+  const bytes = from.inode.kind === 'file' ? from.inode.content.readAt(position, chunk.room) : new Uint8Array(chunk.room);
   if (bytes.length === 0) return 0;
   const taken = writeOpenFile(transferOf(call, to, chunk.targetAt), bytes);
   if (taken === BLOCKED || taken < 0) return taken === BLOCKED ? taken : refusal(call, taken);
@@ -238,12 +241,17 @@ function copyChunk(call: Call, chunk: Chunk): CallResult {
   return taken;
 }
 
+/** What sendfile reads from: regular files and /dev/zero. */
+function isCopied({ inode }: OpenFile): boolean {
+  return inode.kind === 'file' || (inode.kind === 'device' && inode.device === 'zero');
+}
+
 function sendfile(call: Call): CallResult {
   const from = openFileArgument(call, 1);
   const to = openFileArgument(call, 0);
   if (typeof from === 'number') return from;
   if (!from.canRead || typeof to === 'number' || !to.canWrite) return -ERRNO.EBADF;
-  if (from.inode.kind !== 'file' || to.isAppending) return -ERRNO.EINVAL; // Programs fall back to read and write.
+  if (!isCopied(from) || to.isAppending || call.wide(3) >= 2n ** 63n) return -ERRNO.EINVAL; // Programs fall back to read and write.
   const length = Math.min(call.size(3), limits.TRANSFER_BYTES_MAX);
   return copyBytes(call, { from, to, fromAddress: call.size(2), toAddress: 0, length });
 }

@@ -13,19 +13,21 @@ import type { MapRequest } from '../space-layout.ts';
 import type { CallEntry } from './entry.ts';
 
 const { PAGE_BYTES } = limits;
-const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, TYPE: 15, FIXED: 0x10, ANONYMOUS: 0x20, LOCKED: 0x2000, FIXED_NOREPLACE: 0x10_0000 } as const;
+const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, TYPE: 15, FIXED: 0x10, ANONYMOUS: 0x20, LOCKED: 0x2000, SYNC: 0x8_0000, FIXED_NOREPLACE: 0x10_0000 } as const;
 const MLOCK_ONFAULT = 1;
 const MCL = { CURRENT: 1, ONFAULT: 4, KNOWN: 7 } as const;
 const MREMAP = { MAYMOVE: 1, FIXED: 2, DONTUNMAP: 4, KNOWN: 7 } as const;
 /** Requests beyond this are out of any address space (and would not be exact numbers). */
 const LENGTH_MAX = 2 ** 47;
+/** Offsets of files are below this. */
+const OFFSET_END = 2 ** 63;
 const PROT_KNOWN = PROT.read | PROT.write | PROT.execute | 8;
 
 const MADV = {
   NORMAL: 0, DONTNEED: 4, DONTNEED_LOCKED: 24, FREE: 8, REMOVE: 9, DONTFORK: 10, DOFORK: 11, WIPEONFORK: 18, KEEPONFORK: 19, POPULATE_READ: 22, POPULATE_WRITE: 23, HWPOISON: 100, SOFT_OFFLINE: 101,
 } as const;
 /** Advice that changes nothing here: access patterns, merge, huge pages, dumps, ageing, population. */
-const MADV_HARMLESS: ReadonlySet<number> = new Set([0, 1, 2, 3, 8, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23]);
+const MADV_HARMLESS: ReadonlySet<number> = new Set([0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23]);
 
 const HEAP = { isShared: false, protection: PROT.read | PROT.write } as const;
 
@@ -62,6 +64,8 @@ function mmap(call: Call): CallResult {
   const backing = backingOf(call, { protection, isShared, offset });
   if (backing === undefined) return isShared ? mapShared(call, { length, protection, isShared, place }) : call.process.space.mapRange({ length, protection, isShared, place });
   if (typeof backing === 'number') return backing;
+  if (offset + length >= OFFSET_END) return -ERRNO.EOVERFLOW;
+  if (type === MAP.SHARED_VALIDATE && (flags & MAP.SYNC) !== 0) return -ERRNO.EOPNOTSUPP; // No file here is persistent memory.
   return call.process.space.mapRange({ length, protection, isShared, place, backing });
 }
 
@@ -120,6 +124,19 @@ function mremap(call: Call): CallResult {
   return call.process.space.remap({ address, oldLength, newLength, mayMove, keepsMapping, to: isFixed ? call.size(4) : undefined });
 }
 
+/** remap_file_pages: other pages of the file behind a shared mapping, which Linux maps there as well. */
+function remapFilePages(call: Call): CallResult {
+  const [start, end] = [call.size(0) - call.size(0) % PAGE_BYTES, call.size(0) - call.size(0) % PAGE_BYTES + call.size(1) - call.size(1) % PAGE_BYTES];
+  const pageOffset = call.size(3);
+  if (call.unsigned(2) !== 0 || end <= start || end > LENGTH_MAX || pageOffset * PAGE_BYTES + end - start >= OFFSET_END) return -ERRNO.EINVAL;
+  const { space } = call.process;
+  const [first, ...others] = space.map.within(start, end);
+  if (first === undefined || !first.isShared || first.backing === undefined || !space.map.covers(start, end)) return -ERRNO.EINVAL;
+  if (others.some(({ isShared, backing, protection }) => !isShared || backing?.key !== first.backing!.key || protection !== first.protection)) return -ERRNO.EINVAL;
+  const answer = space.mapRange({ length: end - start, protection: first.protection, isShared: true, place: { kind: 'fixed', address: start }, backing: { ...first.backing, offset: pageOffset * PAGE_BYTES } });
+  return answer < 0 ? answer : 0;
+}
+
 /** The checked range of a call on whole pages: [start, end), or -errno. */
 function pageRange(call: Call): { readonly start: number; readonly end: number } | number {
   const [start, length] = [call.size(0), call.size(1)];
@@ -162,6 +179,11 @@ function copies(instead: ForkAdvice): Advice {
   };
 }
 
+/** MADV_FREE: of private memory without a file, which is kept: nobody needs the room. */
+function free(_call: Call, { isShared, backing }: Mapping): number {
+  return isShared || backing !== undefined ? -ERRNO.EINVAL : 0;
+}
+
 function forget({ process: { space } }: Call, part: Mapping): number {
   space.forget(part.start, part.end);
   return 0;
@@ -189,13 +211,13 @@ function populate(right: number): Advice {
 }
 
 const ADVICE: ReadonlyMap<number, Advice> = new Map([
-  [MADV.DONTNEED, forget], [MADV.DONTNEED_LOCKED, forget], [MADV.REMOVE, removePages], [MADV.POPULATE_READ, populate(PROT.none)], [MADV.POPULATE_WRITE, populate(PROT.write)],
+  [MADV.DONTNEED, forget], [MADV.FREE, free], [MADV.DONTNEED_LOCKED, forget], [MADV.REMOVE, removePages], [MADV.POPULATE_READ, populate(PROT.none)], [MADV.POPULATE_WRITE, populate(PROT.write)],
   [MADV.DONTFORK, forks('nothing')], [MADV.DOFORK, copies('nothing')], [MADV.WIPEONFORK, forks('zeros')], [MADV.KEEPONFORK, copies('zeros')],
 ]);
 
 function mincore(call: Call): CallResult {
   const range = pageRange(call);
-  if (typeof range === 'number') return range;
+  if (typeof range === 'number') return call.size(0) % PAGE_BYTES === 0 ? -ERRNO.ENOMEM : range;
   if (!call.process.space.map.covers(range.start, range.end)) return -ERRNO.ENOMEM;
   const pages = new Uint8Array((range.end - range.start) / PAGE_BYTES).fill(1);
   return call.memory.write(call.size(2), pages) ? 0 : -ERRNO.EFAULT;
@@ -204,16 +226,21 @@ function mincore(call: Call): CallResult {
 function msync(call: Call): CallResult {
   const range = pageRange(call);
   const flags = call.unsigned(2);
-  if (typeof range === 'number') return range;
   if ((flags & ~7) !== 0 || (flags & 5) === 5) return -ERRNO.EINVAL;
+  if (typeof range === 'number') return call.size(0) % PAGE_BYTES !== 0 ? range : isAroundZero(call) ? 0 : -ERRNO.ENOMEM;
   const { space } = call.process;
   space.storeShared(range.start, range.end);
   return space.map.covers(range.start, range.end) ? 0 : -ERRNO.ENOMEM;
 }
 
+/** A length that is nothing when it is rounded up to pages in 64 bits, as Linux does it. */
+function isAroundZero(call: Call): boolean {
+  return BigInt.asUintN(64, call.wide(1) + (call.wide(0) & 0xfffn) + 0xfffn) < 0x1000n;
+}
+
 /** Pages are never swapped: locking a mapped range is done already. */
 function mlock(call: Call, locks = true): CallResult {
-  if (call.size(0) + call.size(1) > LENGTH_MAX) return -ERRNO.ENOMEM;
+  if (call.size(0) + call.size(1) > LENGTH_MAX) return isAroundZero(call) ? 0 : -ERRNO.ENOMEM;
   const start = Math.floor(call.size(0) / PAGE_BYTES) * PAGE_BYTES;
   const answer = locks ? checkLocked(call.process, roundUp(call.size(0) + call.size(1)) - start) : 0;
   if (answer < 0) return answer;
@@ -244,5 +271,6 @@ export const memoryCalls: readonly CallEntry[] = [
   { number: 231, name: 'munlockall', handle: () => 0 },
   { number: 232, name: 'mincore', handle: mincore },
   { number: 233, name: 'madvise', handle: madvise },
+  { number: 234, name: 'remap_file_pages', handle: remapFilePages },
   { number: 284, name: 'mlock2', handle: mlock2 },
 ];

@@ -78,30 +78,40 @@ function wait4(call: Call): CallResult {
   const news = look(call, options | W.EXITED, (child) => (pid > 0 ? child.pid === pid : pid === -1 || child.group === group));
   if (typeof news === 'number') return news;
   if (news === undefined) return (options & W.NOHANG) !== 0 ? 0 : BLOCKED;
+  const used = executedWithChildren(news.child);
+  settle(call, news, options); // Also where nobody can be told how it ended.
   if (statusAddress !== 0 && !call.memory.writeU32(statusAddress, news.status)) return -ERRNO.EFAULT;
-  if (usage !== 0 && !call.memory.write(usage, usageOf(call, executedWithChildren(news.child)))) return -ERRNO.EFAULT;
-  settle(call, news, options);
-  return news.child.pid;
+  return usage === 0 || call.memory.write(usage, usageOf(call, used)) ? news.child.pid : -ERRNO.EFAULT;
 }
 
 const ID = { ALL: 0, PID: 1, PGID: 2, PIDFD: 3 } as const;
 
+/** Whatever it answers, siginfo tells of a child or holds zeros. */
 function waitid(call: Call): CallResult {
-  const [given, address, options, usage] = [call.int(0), call.size(2), call.unsigned(3), call.size(4)];
+  const news = newsById(call);
+  if (news === BLOCKED) return BLOCKED;
+  const [address, options, usage] = [call.size(2), call.unsigned(3), call.size(4)];
+  const hasNews = typeof news === 'object';
+  const used = hasNews ? executedWithChildren(news.child) : 0;
+  if (hasNews) settle(call, news, options);
+  if (usage !== 0 && hasNews && !call.memory.write(usage, usageOf(call, used))) return -ERRNO.EFAULT;
+  if (address !== 0 && !writeInfo(call, address, hasNews ? news : undefined)) return -ERRNO.EFAULT;
+  return typeof news === 'number' ? news : 0;
+}
+
+/** What waitid finds; undefined: nothing yet and it does not wait; or -errno. */
+function newsById(call: Call): News | undefined | number | typeof BLOCKED {
+  const [given, options] = [call.int(0), call.unsigned(3)];
   if ((options & ~WAITID_KNOWN) !== 0 || (options & (W.EXITED | W.UNTRACED | W.CONTINUED)) === 0) return -ERRNO.EINVAL;
   if (given < ID.ALL || given > ID.PIDFD) return -ERRNO.EINVAL;
   const kind = given === ID.PIDFD ? ID.PID : given;
   const id = given === ID.PIDFD ? pidArgument(call, 1) : call.int(1);
   if (given === ID.PIDFD && id < 0) return id;
-  if (kind === ID.PID && id <= 0) return -ERRNO.EINVAL;
+  if ((kind === ID.PID && id <= 0) || (kind === ID.PGID && id < 0)) return -ERRNO.EINVAL;
   const group = id === 0 ? call.process.group : id;
   const news = look(call, options, (child) => (kind === ID.ALL ? true : kind === ID.PID ? child.pid === id : child.group === group));
-  if (typeof news === 'number') return news;
-  if (news === undefined && (options & W.NOHANG) === 0) return given === ID.PIDFD && isNonblocking(call, 1) ? -ERRNO.EAGAIN : BLOCKED;
-  if (usage !== 0 && news !== undefined && !call.memory.write(usage, usageOf(call, executedWithChildren(news.child)))) return -ERRNO.EFAULT;
-  if (address !== 0 && !call.memory.write(address, infoOf(news))) return -ERRNO.EFAULT;
-  if (news !== undefined) settle(call, news, options);
-  return 0;
+  if (news !== undefined || (options & W.NOHANG) !== 0) return news;
+  return given === ID.PIDFD && isNonblocking(call, 1) ? -ERRNO.EAGAIN : BLOCKED;
 }
 
 function isNonblocking(call: Call, index: number): boolean {
@@ -109,10 +119,10 @@ function isNonblocking(call: Call, index: number): boolean {
   return typeof openFile !== 'number' && openFile.isNonblocking;
 }
 
-function infoOf(news: News | undefined): Uint8Array {
-  if (news === undefined) return new Uint8Array(128);
-  const { child, code, value } = news;
-  return encodeSignalInfo({ signal: SIGNAL.CHLD, code, pid: child.pid, uid: child.files.identity.real.uid, value: BigInt(value), form: 'child' });
+/** The six words that Linux writes: signal, errno, code; process, user, status. The others stay as they are. */
+function writeInfo({ memory }: Call, address: number, news: News | undefined): boolean {
+  const told = news === undefined ? new Uint8Array(28) : encodeSignalInfo({ signal: SIGNAL.CHLD, code: news.code, pid: news.child.pid, uid: news.child.files.identity.real.uid, value: BigInt(news.value), form: 'child' });
+  return memory.writable(address, 28) !== undefined && memory.write(address, told.subarray(0, 12)) && memory.write(address + 16, told.subarray(16, 28));
 }
 
 export const processCalls: readonly CallEntry[] = [

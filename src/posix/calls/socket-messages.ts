@@ -1,7 +1,7 @@
 /**
  * sendto, sendmsg, recvfrom, recvmsg and their forms for many messages.
  * Invariants: open files that a message takes along (SCM_RIGHTS) are counted when it has gone; those that nobody gets are closed.
- * What this does NOT do: control messages' bytes (control-messages.ts), MSG_ERRQUEUE.
+ * What this does NOT do: control messages' bytes (control-messages.ts), put anything into the queue of errors (MSG_ERRQUEUE).
  */
 import { limits } from '../../core/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
@@ -20,7 +20,7 @@ import { bufferArgument, gather, reachableLength, scatter, totalLength, vectorAr
 import { isMeant } from '../file-signals.ts';
 import { addressAt, PROTOCOL, socketArgument, storeAddress, waitOnSocket, type Opened } from './socket-arguments.ts';
 
-const MSG = { OOB: 1, PEEK: 2, CTRUNC: 8, TRUNC: 0x20, DONTWAIT: 0x40, EOR: 0x80, WAITALL: 0x100, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x4000_0000 } as const;
+const MSG = { OOB: 1, PEEK: 2, CTRUNC: 8, TRUNC: 0x20, DONTWAIT: 0x40, WAITALL: 0x100, ERRQUEUE: 0x2000, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x4000_0000 } as const;
 /** struct msghdr: name 8, namelen 4 (+4), iov 8, iovlen 8, control 8, controllen 8, flags 4 (+4). */
 const HEADER = { name: 0, nameLength: 8, vector: 16, count: 24, control: 32, controlLength: 40, flags: 48, bytes: 56 } as const;
 /** Of the level of TCP. */
@@ -76,6 +76,7 @@ interface Got { readonly count: number; readonly from: string; readonly flags: n
 function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLOCKED {
   const { opened: { socket: from }, segments, flags } = transfer;
   if ((flags & MSG.OOB) !== 0 && (from.type === 'stream' || from.domain === 'unix')) return receiveUrgent(call, transfer);
+  if ((flags & MSG.ERRQUEUE) !== 0 && (from.domain === 'inet' || from.domain === 'inet6')) return -ERRNO.EAGAIN;
   const reach = reachableLength(call, segments, 'write');
   const total = totalLength(segments);
   if (total > 0 && reach === 0 && from.hasInput) return -ERRNO.EFAULT;
@@ -89,7 +90,7 @@ function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLO
   if (answer === BLOCKED || typeof answer === 'number') return answer;
   scatter(call, segments, answer.bytes);
   const isCut = answer.length > answer.bytes.length;
-  return { count: (flags & MSG.TRUNC) !== 0 ? answer.length : answer.bytes.length, from: answer.from, flags: (isCut ? MSG.TRUNC : 0) | (from.type === 'seqpacket' && answer.length > 0 ? MSG.EOR : 0), files: answer.files, sender: answer.sender, facts: answer.facts };
+  return { count: (flags & MSG.TRUNC) !== 0 ? answer.length : answer.bytes.length, from: answer.from, flags: isCut ? MSG.TRUNC : 0, files: answer.files, sender: answer.sender, facts: answer.facts };
 }
 
 /** The one byte that is urgent; the mark stays where it is. */

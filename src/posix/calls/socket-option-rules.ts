@@ -31,7 +31,7 @@ const flags = (...names: number[]): [number, Rule][] => names.map((name) => [nam
 const RULES: ReadonlyMap<number, ReadonlyMap<number, Rule>> = new Map([
   [SOL_SOCKET, new Map<number, Rule>([
     ...flags(SO.REUSEADDR, SO.DONTROUTE, SO.BROADCAST, SO.KEEPALIVE, SO.OOBINLINE, SO.REUSEPORT, SO.PASSCRED, SO.TIMESTAMP, SO.TIMESTAMPNS),
-    [SO.PRIORITY, range(0, 6, 0, { errno: ERRNO.EPERM })], [SO.MARK, range(0, -1, 0, { errno: ERRNO.EPERM })],
+    [SO.PRIORITY, range(0, 6, 0, { errno: ERRNO.EPERM })], ...[SO.MARK, SO.SNDBUFFORCE, SO.RCVBUFFORCE].map((name): [number, Rule] => [name, range(0, -1, 0, { errno: ERRNO.EPERM })]), [SO.INCOMING_CPU, range(-INT_MAX - 1, INT_MAX, -1)], [SO.ZEROCOPY, range(0, 1, 0)],
     [SO.RCVLOWAT, { kind: 'level', initial: 1 }], [SO.SNDLOWAT, { kind: 'fixed', initial: 1 }], [SO.PEEK_OFF, range(-1, INT_MAX, -1)],
   ])],
   [LEVEL.IP, new Map<number, Rule>([ // IP_TTL, IP_MTU_DISCOVER, IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_MULTICAST_ALL; IP_PKTINFO, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_FREEBIND.

@@ -6,6 +6,7 @@ import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { SOCKET_BYTES, type Socket } from '../files/socket.ts';
 import { LINGER_NOTHING, optionKey, SO, SOL_SOCKET } from '../files/socket-option-names.ts';
+import { LOOPBACK } from '../loopback.ts';
 import { FAMILY } from '../socket-address.ts';
 import type { FileCall } from './file-arguments.ts';
 import { setGroupOption } from './socket-groups.ts';
@@ -16,6 +17,8 @@ import { setShapedOption, shapedOption } from './socket-shapes.ts';
 
 const TIMEVAL_BYTES = 16;
 const LINGER_BYTES = 8;
+/** IFNAMSIZ. */
+const NAME_BYTES = 16;
 const MICROSECONDS = 1_000_000;
 
 function setsockopt(call: Call): CallResult {
@@ -24,6 +27,7 @@ function setsockopt(call: Call): CallResult {
   const [level, name, address, length] = [call.int(1), call.int(2), call.size(3), call.int(4)];
   if (level === SOL_SOCKET && (name === SO.RCVTIMEO || name === SO.SNDTIMEO)) return setWaitTime(call, opened.socket, { name, address, length });
   if (level === SOL_SOCKET && name === SO.LINGER) return setLinger(call, opened.socket, { address, length });
+  if (level === SOL_SOCKET && name === SO.BINDTODEVICE) return bindToDevice(call, opened.socket, { address, length });
   const ofGroups = setGroupOption(call, opened.socket, { level, name, address, length });
   if (ofGroups !== undefined) return ofGroups;
   const shaped = setShapedOption(call, opened.socket, { level, name, address, length });
@@ -46,6 +50,18 @@ function setLinger(call: Call, of: Socket, option: { readonly address: number; r
   const [isOn, seconds] = [call.memory.readU32(option.address), call.memory.readU32(option.address + 4)];
   if (isOn === undefined || seconds === undefined) return -ERRNO.EFAULT;
   of.options.set(optionKey(SOL_SOCKET, SO.LINGER), isOn === 0 ? 0 : LINGER_NOTHING + 2 * seconds);
+  return 0;
+}
+
+/** The name of an interface; an empty one lets go of it. There is `lo`, by which all goes anyway. */
+function bindToDevice(call: Call, of: Socket, option: { readonly address: number; readonly length: number }): number {
+  if (option.length < 0) return -ERRNO.EINVAL;
+  const bytes = call.memory.readable(option.address, Math.min(option.length, NAME_BYTES - 1));
+  if (bytes === undefined) return -ERRNO.EFAULT;
+  const name = new TextDecoder().decode(bytes).split('\0', 1)[0];
+  if (name !== '' && name !== LOOPBACK.name) return -ERRNO.ENODEV;
+  if (name === '') of.options.delete(optionKey(SOL_SOCKET, SO.BINDTODEVICE));
+  else of.options.set(optionKey(SOL_SOCKET, SO.BINDTODEVICE), LOOPBACK.index);
   return 0;
 }
 

@@ -10,6 +10,7 @@ import { ERRNO } from '../errno.ts';
 import { optionKey, SO, SOL_SOCKET } from '../files/socket-option-names.ts';
 import { SOCKET_BYTES } from '../files/socket.ts';
 import { encodeAddress } from '../socket-address.ts';
+import { LOOPBACK } from '../loopback.ts';
 import { socketAt } from '../socket-io.ts';
 import { openProcess } from './event-files.ts';
 import type { Opened } from './socket-arguments.ts';
@@ -88,8 +89,8 @@ export function toldOption(call: Call, opened: Opened, option: { readonly name: 
     case SO.TXTIME: return words(opened.socket.options.get(optionKey(SOL_SOCKET, name)) ?? 0, 0);
     case SO.MAX_PACING_RATE: return words(...pacingRate(opened.socket.options.get(optionKey(SOL_SOCKET, name))).slice(0, room < 8 ? 1 : 2));
     case SO.BPF_EXTENSIONS: return words(FILTER_EXTENSIONS);
-    case SO.GET_FILTER:
-    case SO.BINDTODEVICE: return new Uint8Array(0);
+    case SO.GET_FILTER: return new Uint8Array(0);
+    case SO.BINDTODEVICE: return new TextEncoder().encode(opened.socket.options.has(optionKey(SOL_SOCKET, name)) ? `${LOOPBACK.name}\0` : '');
     default: return undefined;
   }
 }

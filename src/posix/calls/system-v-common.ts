@@ -9,6 +9,7 @@ import { isMember } from '../files/permission.ts';
 import type { Permission } from '../system-v.ts';
 import { waitingCallOf, type WaitingCall } from '../waiting-call.ts';
 
+const NOBODY = 0xffff_ffff;
 export const IPC = { CREAT: 0o1000, EXCL: 0o2000, NOWAIT: 0o4000, RMID: 0, SET: 1, STAT: 2, INFO: 3 } as const;
 export const PERMISSION_BYTES = 48;
 const PRIVATE = 0;
@@ -56,13 +57,15 @@ export function putPermission(view: DataView, { key, uid, gid, cuid, cgid, mode 
   [key, uid, gid, cuid, cgid, mode].forEach((word, index) => { view.setUint32(index * 4, word >>> 0, true); });
 }
 
-/** IPC_SET: owner, group and mode from a status structure; 0 or -EFAULT. */
+/** IPC_SET: owner, group and mode from a status structure; 0, -EFAULT or -EINVAL (-1 is nobody's number). */
 export function takePermission(call: Call, address: number, permission: Permission): number {
   const bytes = call.memory.readable(address, PERMISSION_BYTES);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset, PERMISSION_BYTES);
-  permission.uid = view.getUint32(4, true);
-  permission.gid = view.getUint32(8, true);
+  const [uid, gid] = [view.getUint32(4, true), view.getUint32(8, true)];
+  if (uid === NOBODY || gid === NOBODY) return -ERRNO.EINVAL;
+  permission.uid = uid;
+  permission.gid = gid;
   permission.mode = (permission.mode & ~0o777) | (view.getUint32(20, true) & 0o777);
   return 0;
 }

@@ -16,7 +16,7 @@ import { getObject, IPC, mayUse, owns, PERMISSION_BYTES, putPermission, secondsN
 
 const STATUS_BYTES = 112;
 const INFO_BYTES = 72;
-const SHM = { RDONLY: 0o10000, RND: 0o20000, REMAP: 0o40000, EXEC: 0o100000, DEST: 0o1000, LOCK: 11, UNLOCK: 12, STAT: 13, INFO: 14, STAT_ANY: 15 } as const;
+const SHM = { RDONLY: 0o10000, RND: 0o20000, REMAP: 0o40000, EXEC: 0o100000, DEST: 0o1000, LOCKED: 0o2000, LOCK: 11, UNLOCK: 12, STAT: 13, INFO: 14, STAT_ANY: 15 } as const;
 /** SHMMNI of Linux. */
 const SEGMENTS_MAX = 4096;
 
@@ -33,7 +33,7 @@ function shmget(call: Call): CallResult {
   return getObject(call, systemV.segments, {
     key, flags, countMax: SEGMENTS_MAX, check: (segment) => (size > segment.size ? -ERRNO.EINVAL : 0),
     make: (permission) => {
-      if (size === 0 || size > limits.MEMORY_BYTES_MAX) return size === 0 ? -ERRNO.EINVAL : -ERRNO.ENOMEM;
+      if (size === 0 || size > limits.MEMORY_BYTES_MAX) return -ERRNO.EINVAL; // SHMMIN and SHMMAX.
       if (!files.hasInodes) return -ERRNO.ENOSPC;
       const inode = files.makeFile({ credentials: call.process.files.credentials, mode: permission.mode });
       inode.content.truncate(roundUp(size));
@@ -59,7 +59,7 @@ function shmat(call: Call): CallResult {
   const place = placeOf(call.size(1), flags);
   if (segment === undefined || place === undefined) return -ERRNO.EINVAL;
   const isReadOnly = (flags & SHM.RDONLY) !== 0;
-  if (!mayUse(call, segment.permission, isReadOnly ? 4 : 6)) return -ERRNO.EACCES;
+  if (!mayUse(call, segment.permission, (isReadOnly ? 4 : 6) | ((flags & SHM.EXEC) === 0 ? 0 : 1))) return -ERRNO.EACCES;
   const protection = PROT.read | (isReadOnly ? 0 : PROT.write) | ((flags & SHM.EXEC) === 0 ? 0 : PROT.execute);
   const path = `/SYSV${(segment.permission.key >>> 0).toString(16).padStart(8, '0')} (deleted)`;
   const answer = call.process.space.mapRange({ length: segment.size, protection, isShared: true, place, backing: { key: segment.ino, path, isWritable: !isReadOnly, offset: 0 } });
@@ -120,11 +120,16 @@ function shmctl(call: Call): CallResult {
       return answer < 0 || command === IPC.STAT ? answer : segment.id;
     }
     case SHM.LOCK:
-    case SHM.UNLOCK: return owns(call, segment.permission) ? 0 : -ERRNO.EPERM;
+    case SHM.UNLOCK: {
+      if (!owns(call, segment.permission)) return -ERRNO.EPERM;
+      segment.permission.mode = command === SHM.LOCK ? segment.permission.mode | SHM.LOCKED : segment.permission.mode & ~SHM.LOCKED;
+      return 0;
+    }
     case IPC.SET: {
       if (!owns(call, segment.permission)) return -ERRNO.EPERM;
-      segment.ctime = secondsNow(call);
-      return takePermission(call, call.size(2), segment.permission);
+      const answer = takePermission(call, call.size(2), segment.permission);
+      if (answer === 0) segment.ctime = secondsNow(call);
+      return answer;
     }
     case IPC.RMID: {
       if (!owns(call, segment.permission)) return -ERRNO.EPERM;

@@ -4,7 +4,7 @@
  *   struct msgbuf: type(8), bytes
  *   struct msqid_ds: ipc_perm(48) stime(8) rtime(8) ctime(8) cbytes(8) qnum(8) qbytes(8) lspid(4) lrpid(4) unused(16): 120 bytes
  *
- * What this does NOT do: MSG_COPY (ENOSYS, as on kernels without checkpoint support).
+ * What this does NOT do: wait for a message to copy (MSG_COPY looks at what is there).
  */
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
@@ -67,15 +67,19 @@ function msgrcv(call: Call): CallResult {
   const [id, address, room, type, flags] = [call.int(0), call.size(1), call.wide(2), BigInt.asIntN(64, call.wide(3)), call.unsigned(4)];
   const queue = call.kernel.systemV.queues.get(id);
   if (BigInt.asIntN(64, room) < 0n) return -ERRNO.EINVAL;
-  if ((flags & MSG.COPY) !== 0) return -ERRNO.ENOSYS;
+  const isCopy = (flags & MSG.COPY) !== 0;
+  if (isCopy && ((flags & MSG.EXCEPT) !== 0 || (flags & IPC.NOWAIT) === 0)) return -ERRNO.EINVAL;
   if (queue === undefined) return -ERRNO.EINVAL;
   if (!mayUse(call, queue.permission, 4)) return -ERRNO.EACCES;
-  const message = select(queue, type, (flags & MSG.EXCEPT) !== 0);
+  const message = isCopy ? queue.messages[Number(type)] : select(queue, type, (flags & MSG.EXCEPT) !== 0); // MSG_COPY counts places from 0.
   if (message === undefined) return (flags & IPC.NOWAIT) !== 0 ? -ERRNO.ENOMSG : BLOCKED;
   if (BigInt(message.bytes.length) > room && (flags & MSG.NOERROR) === 0) return -ERRNO.E2BIG;
-  queue.messages.splice(queue.messages.indexOf(message), 1);
-  queue.rtime = secondsNow(call);
-  queue.receiver = call.process.pid;
+  if (isCopy && BigInt(message.bytes.length) > room) return -ERRNO.EINVAL; // A copy is whole.
+  if (!isCopy) {
+    queue.messages.splice(queue.messages.indexOf(message), 1);
+    queue.rtime = secondsNow(call);
+    queue.receiver = call.process.pid;
+  }
   const bytes = message.bytes.subarray(0, Number(room < BigInt(message.bytes.length) ? room : BigInt(message.bytes.length)));
   return call.memory.writeU64(address, message.type) && (bytes.length === 0 || call.memory.write(address + 8, bytes)) ? bytes.length : -ERRNO.EFAULT;
 }

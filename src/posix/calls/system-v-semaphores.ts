@@ -164,7 +164,7 @@ function information(call: Call, command: number): CallResult {
   const isUsage = command === SEM.INFO;
   const semaphores = [...sets.values()].reduce((sum, set) => sum + set.semaphores.length, 0);
   const view = new DataView(new ArrayBuffer(40));
-  [SETS_MAX, SETS_MAX, 1_024_000_000, 1_024_000_000, SET_SIZE_MAX, OPERATIONS_MAX, OPERATIONS_MAX, isUsage ? sets.size : 20, VALUE_MAX, isUsage ? semaphores : VALUE_MAX].forEach((word, index) => { view.setInt32(index * 4, word, true); });
+  [1_024_000_000, SETS_MAX, 1_024_000_000, 1_024_000_000, SET_SIZE_MAX, OPERATIONS_MAX, OPERATIONS_MAX, isUsage ? sets.size : 20, VALUE_MAX, isUsage ? semaphores : VALUE_MAX].forEach((word, index) => { view.setInt32(index * 4, word, true); });
   return call.memory.write(call.size(3), new Uint8Array(view.buffer)) ? Math.max(0, sets.size - 1) : -ERRNO.EFAULT;
 }
 
@@ -192,8 +192,9 @@ function semctl(call: Call): CallResult {
     case IPC.RMID: {
       if (!owns(call, set.permission)) return -ERRNO.EPERM;
       if (command === IPC.SET) {
-        set.ctime = secondsNow(call);
-        return takePermission(call, call.size(3), set.permission);
+        const answer = takePermission(call, call.size(3), set.permission);
+        if (answer === 0) set.ctime = secondsNow(call);
+        return answer;
       }
       systemV.sets.delete(id);
       systemV.forgive(id);

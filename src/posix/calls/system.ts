@@ -5,6 +5,7 @@ import type { GuestMemory } from '../../engine/index.ts';
 import { BLOCKED, type Call, type CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
 import { CAPABILITIES, isPrivileged } from '../files/identity.ts';
+import { INIT_PID } from '../orphans.ts';
 import { bytesOf } from '../proc-files.ts';
 import type { Process } from '../process.ts';
 import { limitOf, RLIMIT } from '../resource-limits.ts';
@@ -57,25 +58,36 @@ function writeLimit(memory: GuestMemory, address: number, limit: readonly [bigin
 }
 
 /** Lowering is remembered (who obeys looks there), for descriptors in their table; raising beyond the hard limit is refused. */
-function setLimit(call: Call, resource: number, address: number): number {
+function setLimit(call: Call, process: Process, { resource, address }: { readonly resource: number; readonly address: number }): number {
   const soft = call.memory.readU64(address);
   const hard = call.memory.readU64(address + 8);
-  const old = limitOf(call.kernel, call.process, resource);
+  const old = limitOf(call.kernel, process, resource);
   if (soft === undefined || hard === undefined) return -ERRNO.EFAULT;
   if (old === undefined || soft > hard) return -ERRNO.EINVAL;
   if (hard > old[1]) return -ERRNO.EPERM;
-  if (resource === RLIMIT.NOFILE) call.process.files.descriptors.limit = Number(soft);
-  call.process.limits.set(resource, [soft, hard]);
-  if (resource === RLIMIT.CPU) armCpuLimit(call.process);
+  if (resource === RLIMIT.NOFILE) process.files.descriptors.limit = Number(soft);
+  process.limits.set(resource, [soft, hard]);
+  if (resource === RLIMIT.CPU) armCpuLimit(process);
   return 0;
+}
+
+/** The process whose limits are asked for: any of the same user in all of its ids, for root every one. */
+function limitedProcess(call: Call, pid: number): Process | number {
+  if (pid === 0 || pid === call.process.pid) return call.process;
+  const process = call.kernel.findProcess(pid) ?? call.kernel.findThread(pid)?.process;
+  if (process === undefined || process.isOver) return pid === INIT_PID ? -ERRNO.EPERM : -ERRNO.ESRCH;
+  const [own, other] = [call.process.files.identity, process.files.identity];
+  const isOwn = own.effective.uid === 0 || [other.real, other.effective, other.saved].every(({ uid, gid }) => uid === own.real.uid && gid === own.real.gid);
+  return isOwn ? process : -ERRNO.EPERM;
 }
 
 function prlimit64(call: Call): CallResult {
   const [pid, resource, address, oldAddress] = [call.int(0), call.int(1), call.size(2), call.size(3)];
-  if (pid !== 0 && pid !== call.process.pid) return -ERRNO.ESRCH;
-  const old = limitOf(call.kernel, call.process, resource);
+  const process = limitedProcess(call, pid);
+  if (typeof process === 'number') return process;
+  const old = limitOf(call.kernel, process, resource);
   if (old === undefined) return -ERRNO.EINVAL;
-  const result = address === 0 ? 0 : setLimit(call, resource, address);
+  const result = address === 0 ? 0 : setLimit(call, process, { resource, address });
   if (result < 0) return result;
   return oldAddress === 0 || writeLimit(call.memory, oldAddress, old) ? 0 : -ERRNO.EFAULT;
 }
@@ -200,7 +212,7 @@ export const systemCalls: readonly CallEntry[] = [
   { number: 161, name: 'sethostname', handle: () => -ERRNO.EPERM },
   { number: 162, name: 'setdomainname', handle: () => -ERRNO.EPERM },
   { number: 163, name: 'getrlimit', handle: getrlimit },
-  { number: 164, name: 'setrlimit', handle: (call) => setLimit(call, call.int(0), call.size(1)) },
+  { number: 164, name: 'setrlimit', handle: (call) => setLimit(call, call.process, { resource: call.int(0), address: call.size(1) }) },
   ...controlCalls,
   { number: 168, name: 'getcpu', handle: getcpu },
   { number: 179, name: 'sysinfo', handle: sysinfo },

@@ -8,6 +8,7 @@ import { CLOCK } from '../clock.ts';
 import { cpuClock, executedBy, processClock, readCpuClock } from '../cpu-time.ts';
 import { ERRNO } from '../errno.ts';
 import { usedBytes } from '../proc-process.ts';
+import { isQueueable } from '../queued-signals.ts';
 import { SIGNAL, SIGNALS_MAX } from '../signal-actions.ts';
 import { INTERVAL_TIMER, newTimer, TIMERS_MAX, type GuestTimer } from '../timers.ts';
 import { adjustClockCalls } from './adjust-clock.ts';
@@ -189,7 +190,7 @@ function timerCreate(call: Call): CallResult {
   if (clock === undefined) return -ERRNO.EINVAL;
   if (WITHOUT_TIMERS.has(clock)) return -ERRNO.EOPNOTSUPP;
   const { timers } = call.process;
-  if (timers.length >= TIMERS_MAX) return -ERRNO.EAGAIN;
+  if (timers.length >= TIMERS_MAX || !isQueueable(call.kernel, call.process)) return -ERRNO.EAGAIN;
   let id = 0;
   while (timers.some((timer) => timer.id === id)) id++;
   const event = call.size(1) === 0 ? undefined : call.memory.readable(call.size(1), 64);
@@ -197,9 +198,9 @@ function timerCreate(call: Call): CallResult {
   const view = event === undefined ? undefined : new DataView(event.buffer, event.byteOffset, event.byteLength);
   const notify = view?.getInt32(12, true) ?? SIGEV.SIGNAL;
   const signal = notify === SIGEV.NONE ? 0 : view?.getInt32(8, true) ?? SIGNAL.ALRM;
-  if ((notify !== SIGEV.NONE && notify !== SIGEV.SIGNAL && notify !== SIGEV.THREAD_ID) || signal < 0 || signal > SIGNALS_MAX) return -ERRNO.EINVAL;
+  if ((notify !== SIGEV.NONE && notify !== SIGEV.SIGNAL && notify !== SIGEV.THREAD_ID) || signal < 0 || signal > SIGNALS_MAX || (signal === 0 && notify !== SIGEV.NONE)) return -ERRNO.EINVAL;
   const tid = notify === SIGEV.THREAD_ID ? view?.getInt32(16, true) ?? 0 : 0;
-  if (tid !== 0 && !call.process.threads.some((thread) => thread.tid === tid)) return -ERRNO.EINVAL;
+  if (notify === SIGEV.THREAD_ID && !call.process.threads.some((thread) => thread.tid === tid)) return -ERRNO.EINVAL;
   if (!call.memory.writeU32(call.size(2), id)) return -ERRNO.EFAULT;
   timers.push(newTimer({ id, signal, value: view?.getBigUint64(0, true) ?? BigInt(id), tid, clock }));
   return 0;
@@ -224,7 +225,7 @@ function timerSettime(call: Call): CallResult {
   const timer = timerOf(call);
   const interval = readTimespec(call.memory, call.size(2));
   const wanted = readTimespec(call.memory, call.size(2) + 16);
-  if (timer === undefined) return -ERRNO.EINVAL;
+  if (timer === undefined || call.size(2) === 0) return -ERRNO.EINVAL;
   if (typeof interval === 'number') return interval;
   if (typeof wanted === 'number') return wanted;
   let value = wanted;

@@ -21,6 +21,8 @@ export interface OpenRequest {
   readonly start: Inode; readonly path: string; readonly flags: number; readonly mode: number; readonly resolve?: Resolve | undefined;
   /** Whether a thread waits to open the other end of a FIFO. */
   readonly hasPartner?: (inode: FifoInode, flags: number) => boolean;
+  /** Whether a process runs a file as its program: nobody may open it to write (ETXTBSY). */
+  readonly isRun?: (inode: FileInode) => boolean;
 }
 
 const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
@@ -39,7 +41,7 @@ export function openPath(context: FileContext, request: OpenRequest): OpenFile |
   const answer = checkKind(found.inode, flags);
   if (failed(answer)) return answer;
   if ((flags & O.PATH) !== 0) return context.files.open(found.inode, flags, pathOfWalk(context.files, found));
-  return openExisting(context, { found, inode: found.inode, flags, hasPartner: request.hasPartner ?? (() => false) });
+  return openExisting(context, { found, inode: found.inode, flags, hasPartner: request.hasPartner ?? (() => false), isRun: request.isRun ?? (() => false) });
 }
 
 /** Flags made consistent, or -EINVAL. */
@@ -80,13 +82,14 @@ function wantedRights(flags: number): number {
   return (flags & O.TRUNC) !== 0 ? rights | RIGHT.write : rights;
 }
 
-interface Existing { readonly found: Walked; readonly inode: Inode; readonly flags: number; readonly hasPartner: NonNullable<OpenRequest['hasPartner']> }
+interface Existing { readonly found: Walked; readonly inode: Inode; readonly flags: number; readonly hasPartner: NonNullable<OpenRequest['hasPartner']>; readonly isRun: NonNullable<OpenRequest['isRun']> }
 
-function openExisting(context: FileContext, { found, inode, flags, hasPartner }: Existing): OpenFile | number | typeof BLOCKED {
+function openExisting(context: FileContext, { found, inode, flags, hasPartner, isRun }: Existing): OpenFile | number | typeof BLOCKED {
   const { files } = context;
   if (!permits(inode, context.credentials, wantedRights(flags))) return -ERRNO.EACCES;
   if ((flags & O.NOATIME) !== 0 && !owns(inode, context.credentials)) return -ERRNO.EPERM;
   const isTruncating = (flags & O.TRUNC) !== 0;
+  if (inode.kind === 'file' && (wantedRights(flags) & RIGHT.write) !== 0 && isRun(inode)) return -ERRNO.ETXTBSY;
   if (inode.kind === 'device' && inode.device === 'absent') return -ERRNO.ENXIO;
   if (inode.kind === 'device' && (inode.device === 'tty' || inode.device === 'ptmx')) return openTerminal(context, inode.device, flags);
   if (inode.kind === 'terminal') return openSlave(context, inode, flags);

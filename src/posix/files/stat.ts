@@ -39,7 +39,8 @@ export function sizeOf(files: FileSystem, inode: Inode): number {
   }
 }
 
-function deviceOf(inode: Inode): number {
+/** The number of the file system that an inode is on. */
+export function deviceOf(inode: Inode): number {
   if (inode.kind === 'virtual') return 2;
   return isAnonymous(inode) || ((inode.kind === 'fifo' || inode.kind === 'socket') && inode.nlink === 0) ? 3 : 1;
 }

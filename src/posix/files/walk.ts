@@ -9,6 +9,7 @@ import { RIGHT } from './flags.ts';
 import type { FileSystem } from './file-system.ts';
 import { isDirectory, type DirectoryInode, type Inode, type VirtualInode } from './inode.ts';
 import { permits, type Credentials } from './permission.ts';
+import { deviceOf } from './stat.ts';
 
 /** Whose walk it is. */
 export interface Walker { readonly pid: number; readonly credentials: Credentials }
@@ -26,9 +27,11 @@ export interface Walked {
   readonly last: 'name' | 'dot' | 'dotdot' | 'root' | 'magic';
 }
 
-/** What openat2 may forbid: links, links that lead to an inode, leaving the tree below the start (EXDEV), or taking that start for `/` and its `..`. */
-export interface Resolve { readonly allowsLinks: boolean; readonly allowsMagic: boolean; readonly scope: 'none' | 'beneath' | 'root' }
-const FREELY: Resolve = { allowsLinks: true, allowsMagic: true, scope: 'none' };
+/** What openat2 may forbid: links, links that lead to an inode, other file systems, leaving the tree below the start (EXDEV), or taking that start for `/` and its `..`. */
+export interface Resolve { readonly allowsLinks: boolean; readonly allowsMagic: boolean; readonly allowsMounts: boolean; readonly scope: 'none' | 'beneath' | 'root' }
+const FREELY: Resolve = { allowsLinks: true, allowsMagic: true, allowsMounts: true, scope: 'none' };
+/** Links of /proc that lead to what a process has, whatever readlink says of them. */
+const MAGIC = /^\/proc\/.*\/(?:(?:cwd|exe|root)$|(?:fd|ns)\/)/;
 
 /** Walks `path` from `start` (ignored for absolute paths). A negative number is -errno. */
 export function walk(files: FileSystem, who: Walker, from: { readonly start: Inode; readonly path: string; readonly resolve?: Resolve | undefined }, mode: WalkMode): Walked | number {
@@ -65,9 +68,16 @@ class Walk {
     this.#push(path);
     for (let name = this.#todo.pop(); name !== undefined; name = this.#todo.pop()) {
       const answer = this.#step(name);
+      if (typeof answer === 'number') return answer;
+      if (this.#isElsewhere(answer === undefined ? this.#current : answer.inode)) return -ERRNO.EXDEV;
       if (answer !== undefined) return answer;
     }
     return { parent: undefined, name: '', inode: this.#current, trailing: this.#trailing, last: this.#last };
+  }
+
+  /** On another file system than the start, where that is forbidden. */
+  #isElsewhere(inode: Inode | undefined): boolean {
+    return !this.#resolve.allowsMounts && inode !== undefined && deviceOf(inode) !== deviceOf(this.#start);
   }
 
   #push(path: string): void {
@@ -104,7 +114,7 @@ class Walk {
       return { parent: holder, name, inode: undefined, trailing: this.#trailing, last: 'name' };
     }
     const target = isLast && !this.#followsLast() ? undefined : this.#files.linkTarget(inode, this.#who.pid);
-    if (target !== undefined) return this.#follow(target);
+    if (target !== undefined) return this.#follow(target, typeof target !== 'string' || (inode.kind === 'virtual' && MAGIC.test(inode.path)));
     if (!isLast) {
       this.#current = inode;
       return undefined;
@@ -117,11 +127,11 @@ class Walk {
     return this.#mode === 'follow' || (this.#mode === 'nofollow' && this.#trailing);
   }
 
-  #follow(target: string | Inode | number): number | undefined {
+  #follow(target: string | Inode | number, isMagic: boolean): number | undefined {
     if (typeof target === 'number') return target;
     const { allowsLinks, allowsMagic, scope } = this.#resolve;
-    if (++this.#links > limits.SYMLINKS_MAX || !allowsLinks || (!allowsMagic && typeof target !== 'string')) return -ERRNO.ELOOP;
-    if (scope !== 'none' && (typeof target !== 'string' || (scope === 'beneath' && target.startsWith('/')))) return -ERRNO.EXDEV;
+    if (++this.#links > limits.SYMLINKS_MAX || !allowsLinks || (!allowsMagic && isMagic)) return -ERRNO.ELOOP;
+    if (scope !== 'none' && (typeof target !== 'string' || isMagic || (scope === 'beneath' && target.startsWith('/')))) return -ERRNO.EXDEV;
     if (typeof target === 'string') {
       this.#push(target);
       return undefined;
