@@ -2,6 +2,7 @@
 export { assert, unreachable } from './assert.ts';
 export * from './brands.ts';
 export { EXIT, ERROR_TABLE, StillpointError, type ErrorCode, type ErrorData } from './errors.ts';
+export { endsWell, orElse } from './or-else.ts';
 export { isNoSpace } from './host-error.ts';
 export { counted } from './counted.ts';
 export { compareBytes, sameBytes } from './bytes.ts';

@@ -9,7 +9,7 @@
  * What this does NOT do: run units, or count (translator.ts).
  */
 import { assert, limits } from '../core/index.ts';
-import { CodeCache, driverModule, FunctionStarts, LAST_HELPER_SLOT, liftBatch, PAGE_FLAG, relayModule, TARGETS, unitExtent, type Batch, type DriverLayout, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
+import { CodeCache, driverModule, FunctionStarts, LAST_HELPER_SLOT, liftBatch, PAGE_FLAG, relayModule, TARGET_BYTES, TARGETS, unitExtent, type Batch, type DriverLayout, type Effort, type HotEntry, type LiftedUnit, type Loop, type Relay, type UnitLayout } from '../isa/index.ts';
 import { compileHost } from './compile-host.ts';
 import { EngineModules, type Units } from './kept-module.ts';
 import { BLOCK_OFFSET, VM_OFFSET } from './linear-memory.ts';
@@ -23,7 +23,6 @@ const TABLE_SIZE_FIRST = 256;
 const TABLE_SIZE_MAX = 16384;
 /** Slots that one batch may take. */
 const TABLE_RESERVE = 2048;
-const TARGET_BYTES = 8;
 /** Room for the jump maps of all units. */
 const MAP_BYTES = 4 * 1024 * 1024;
 /** A function called by a hot one comes along when it has had this part of the jumps. */

@@ -5,6 +5,6 @@ export {
 } from './cpu.ts';
 export {
   AREA_BYTES_MAX, AREA_BYTES_MIN, CodeCache, driverModule, FunctionStarts, fusedProbeModule, LAST_HELPER_SLOT, LEAVE, liftBatch, LOOP_LEFT, loopModule, NEVER_HOT, OUTCOME, PAUSE, ProfilingInterpreter, REASON,
-  RELAY, relayModule, returnTarget, riscv64, STATE, TARGETS, unitExtent, WasmInterpreter,
+  RELAY, relayModule, returnTarget, riscv64, STATE, TARGET_BYTES, TARGETS, unitExtent, WasmInterpreter,
   type Batch, type ColdInterpreter, type HotEntry, type LiftedUnit, type Loop, type LoopLayout, type Nesting, type Pause, type Relay, type RelayLayout, type DriverLayout, type UnitLayout,
 } from './riscv/index.ts';

@@ -11,7 +11,7 @@
  * What this does NOT do: know where frames are stored (reader.ts, writer.ts) or whether their order makes sense (reader.ts).
  */
 import { Packr } from 'msgpackr';
-import { assert, blobHash, instructionCount, limits, StillpointError, unreachable, type BlobHash, type Digests, type ErrorCode, type InstructionCount } from '../core/index.ts';
+import { assert, blobHash, endsWell, instructionCount, limits, StillpointError, unreachable, type BlobHash, type Digests, type ErrorCode, type InstructionCount } from '../core/index.ts';
 import { FieldReader, FieldError, isPlainText, readHash } from './fields.ts';
 import { bytesOfHex, hexOfBytes, type RunId } from './run-id.ts';
 import type { Frame, Outcome } from './frame.ts';
@@ -165,12 +165,7 @@ export function decodeFrame(bytes: Uint8Array, context: FrameContext): Frame {
 /** Whether a record of the table `frames` has the form of one, at this place; the chain says whether it is the right one. */
 export function isStoredFrame(run: RunId, index: number, stored: Uint8Array): boolean {
   const parts = splitStored(stored);
-  try {
-    return parts !== undefined && decodeFrame(parts.encoded, { run, frame: index, after: 0n }) !== undefined;
-  } catch (error) {
-    if (error instanceof StillpointError) return false;
-    throw error;
-  }
+  return parts !== undefined && endsWell(() => decodeFrame(parts.encoded, { run, frame: index, after: 0n }));
 }
 
 function decodeBody(kind: number, fields: FieldReader): Frame {

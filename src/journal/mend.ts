@@ -3,7 +3,7 @@
  * Invariant: a frame is taken only where it continues the hash chain, so whatever the other copy holds, no other history comes out of it.
  * What this does NOT do: read blobs, commit.
  */
-import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
+import { orElse, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StorePut } from '../store/index.ts';
 import { decodeFrame, nextLink, splitStored } from './format.ts';
 import { entryKey, hexOfBytes, type RunId } from './run-id.ts';
@@ -33,11 +33,8 @@ export function followFrame(digests: Digests, { run, tail, stored }: { readonly 
   if (parts === undefined) return undefined;
   const link: BlobHash = nextLink(digests, tail.link, parts.encoded);
   if (link !== hexOfBytes(parts.link)) return undefined;
-  try {
+  return orElse(undefined, () => {
     const { kind, at } = decodeFrame(parts.encoded, { run, frame: tail.count, after: tail.at });
     return at < tail.at || (kind === 'genesis') !== (tail.count === 0) ? undefined : { count: tail.count + 1, link, at };
-  } catch (error) {
-    if (error instanceof StillpointError) return undefined;
-    throw error;
-  }
+  });
 }

@@ -8,7 +8,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StillpointError, type ErrorCode } from '../core/index.ts';
+import { orElse, StillpointError, type ErrorCode } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import type { GenesisFrame } from '../journal/index.ts';
 import { decodeManifest } from '../manifest/index.ts';
@@ -236,12 +236,7 @@ function refuseWhileRunning(context: StoreContext): void {
 }
 
 function isRunning(context: StoreContext, name: string): boolean {
-  try {
-    return stateOfRun(context, readRun(context, name), isAlive) === 'running';
-  } catch (error) {
-    if (error instanceof StillpointError) return false;
-    throw error;
-  }
+  return orElse(false, () => stateOfRun(context, readRun(context, name), isAlive) === 'running');
 }
 
 function result(first: Look, repairs: readonly string[], last: Look | undefined): FsckResult {

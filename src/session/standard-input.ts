@@ -4,6 +4,7 @@
  */
 import { fstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { StillpointError } from '../core/index.ts';
+import { isSameFile } from '../core/live/same-file.ts';
 import { isErrno } from '../store/live/lmdb-files.ts';
 
 /** Its bytes. Throws E_HOST_FILE. */
@@ -23,7 +24,7 @@ export function standardInputFile(): string | undefined {
   try {
     const path = readlinkSync('/proc/self/fd/0');
     const named = statSync(path);
-    const isWhole = facts.isFile() && named.ino === facts.ino && named.dev === facts.dev && /^pos:\s*0$/m.test(readFileSync('/proc/self/fdinfo/0', 'latin1'));
+    const isWhole = facts.isFile() && isSameFile(named, facts) && /^pos:\s*0$/m.test(readFileSync('/proc/self/fdinfo/0', 'latin1'));
     return isWhole ? realpathSync(path) : undefined;
   } catch (cause) {
     if (!isErrno(cause, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM')) throw cause;

@@ -2,7 +2,7 @@
  * Which table a record of content belongs to that was found without one, told by its hash or check sum.
  * Invariant: what is told is so: SHA-256 binds the value (of a pack: the hashes of its slots) to the key, the check sum of a segment has the key in it. What this does NOT do: look at the pages of a pack.
  */
-import { StillpointError, type Digests } from '../core/index.ts';
+import { endsWell, type Digests } from '../core/index.ts';
 import { decodeNode, decodeRoot, HASH_BYTES, nodeLevelOf, readHash } from './format.ts';
 import { decodeList } from './location-list.ts';
 import { decodePack } from './pack-format.ts';
@@ -22,13 +22,8 @@ export function snapshotTableOf(digests: Digests, key: Uint8Array, value: Uint8A
 
 function isNode(key: Uint8Array, value: Uint8Array): boolean {
   const named = { what: 'node', hash: readHash(key) };
-  try {
+  return endsWell(() => {
     const level = nodeLevelOf(value);
-    if (level === undefined) decodeRoot(value, named);
-    else decodeNode(value, { ...named, level });
-    return true;
-  } catch (error) {
-    if (error instanceof StillpointError) return false;
-    throw error;
-  }
+    return level === undefined ? decodeRoot(value, named) : decodeNode(value, { ...named, level });
+  });
 }

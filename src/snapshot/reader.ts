@@ -5,7 +5,7 @@
  * Invariants: packs are cached by key, at most PACKS_CACHED of them, the memory of the oldest being used for the next; dropping the cache changes nothing but time. A slot is valid until another is asked for.
  * What this does NOT do: write.
  */
-import { limits, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
+import { endsWell, limits, orElse, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import { decodeNode, decodeObjectList, decodeRoot, FAN_OUT, formatError, HASH_BYTES, hashBytes, readHash, type ByteString, type NodeContent, type ObjectList, type RootRecord, type TreeRoot } from './format.ts';
 import { decodeLocation, decodePack, expandSlot, PACK_BYTES_MAX, packRange, type Pack, type PackSlot, type PageLocation } from './pack-format.ts';
 import { PageIndex, type SnapshotStore } from './page-index.ts';
@@ -110,24 +110,15 @@ export class SnapshotReader {
 
   /** Whether what lies in a pack under this hash is there and sound, page or node. */
   isSoundContent(hash: BlobHash): boolean {
-    try {
+    return orElse(false, () => {
       const slot = this.#slot(hash, { object: 'a snapshot', index: 0 });
       return this.#digests.sha256(slot.isNode ? slot.stored : expandSlot(slot)) === hash;
-    } catch (error) {
-      if (error instanceof StillpointError) return false;
-      throw error;
-    }
+    });
   }
 
   /** Whether the page is there and sound. */
   isSoundPage(hash: BlobHash): boolean {
-    try {
-      this.page(hash, { object: 'a snapshot', index: 0 });
-      return true;
-    } catch (error) {
-      if (error instanceof StillpointError) return false;
-      throw error;
-    }
+    return endsWell(() => this.page(hash, { object: 'a snapshot', index: 0 }));
   }
 
   /** A section's or the object list's bytes. */

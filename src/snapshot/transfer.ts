@@ -3,7 +3,7 @@
  * Invariants: what is exported was verified by hash as it was read; what is imported is verified by hash before it is stored. A page or node that the
  * receiver has is not stored twice. What this does NOT do: frame records (session/export-format.ts), see that all of a root is there (check.ts).
  */
-import { StillpointError, type BlobHash, type Digests } from '../core/index.ts';
+import { endsWell, StillpointError, type BlobHash, type Digests } from '../core/index.ts';
 import type { Store, StoreExpectation, StorePut } from '../store/index.ts';
 import { decodeNode, decodeRoot, hashBytes, nodeLevelOf, readHash } from './format.ts';
 import { HashSet } from './hash-set.ts';
@@ -81,13 +81,7 @@ export class SnapshotImporter {
   node(bytes: Uint8Array): readonly StorePut[] | undefined {
     const hash = this.#digests.sha256(bytes);
     const level = nodeLevelOf(bytes);
-    try {
-      if (level === undefined) decodeRoot(bytes, { what: 'root record', hash });
-      else decodeNode(bytes, { what: 'tree node', hash, level });
-    } catch (error) {
-      if (error instanceof StillpointError) return undefined;
-      throw error;
-    }
+    if (!endsWell(() => (level === undefined ? decodeRoot(bytes, { what: 'root record', hash }) : decodeNode(bytes, { what: 'tree node', hash, level })))) return undefined;
     if (level === undefined) return [{ table: 'nodes', key: hashBytes(hash), value: bytes }];
     this.#packs.addNode({ hash: hashBytes(hash), isFresh: false, bytes });
     return this.#batch.puts.splice(0);

@@ -14,7 +14,7 @@
 import { StillpointError, type BlobHash } from '../core/index.ts';
 import { entryRange, hexOfBytes, JournalReader, type GenesisFrame, type JournalTail, type RunId } from '../journal/index.ts';
 import { HashSet, inPieces, scanSnapshots, sweepSnapshots, walkSnapshot, type Reached, type SweepGuard } from '../snapshot/index.ts';
-import { ALL_KEYS, type Store, type StoreDelete, type StoreExpectation, type Table } from '../store/index.ts';
+import { ALL_KEYS, type Store, type StoreDelete, type StoreExpectation } from '../store/index.ts';
 import { answersWithoutRun, runOfAnswer } from './answers.ts';
 import { idsWithoutRecord } from './found-run.ts';
 import { deadImageSources, listImages } from './image-records.ts';

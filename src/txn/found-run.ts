@@ -6,7 +6,7 @@
  * Invariants: only what the chain verifies counts; nothing is guessed. What only the record knew is lost: the name where no copy has it (`found-` and eight digits of the id), the host paths
  * of channels (the caller says what stands for them), the parent, the time of creation; another copy of the store tells all of it. What this does NOT do: look at the states of checkpoints, which the next check does.
  */
-import { StillpointError } from '../core/index.ts';
+import { orElse, StillpointError } from '../core/index.ts';
 import { allEntriesRange, emptyTail, encodeFrame, entryIndexOfKey, entryKey, hexOfBytes, isRunId, JournalReader, runKey, storedLink, type Frame, type GenesisFrame, type JournalTail, type RunId } from '../journal/index.ts';
 import type { Store } from '../store/index.ts';
 import { decodeCheckpointRecord, type CheckpointRecord } from './checkpoint-record.ts';
@@ -33,7 +33,7 @@ export type FoundRun = { readonly id: RunId } & (
 
 /** Ids that have an owner (or, on request, only a journal), but no run record that can be read. */
 export function idsWithoutRecord(context: StoreContext, { hasOwner = true }: { readonly hasOwner?: boolean } = {}): readonly RunId[] {
-  const known = new Set<string>(runNames(context).flatMap((name) => tryOr([], () => [readRun(context, name).id])));
+  const known = new Set<string>(runNames(context).flatMap((name) => orElse([], () => [readRun(context, name).id])));
   const ids = new Set([...context.store.range('owners', behind(new Uint8Array(0)))].map(({ key }) => hexOfBytes(key)));
   for (let from = new Uint8Array(0); !hasOwner;) {
     const [next] = context.store.range('frames', { ...behind(from), limit: 1 });
@@ -114,14 +114,14 @@ function readChain(context: StoreContext, id: RunId): Chain | undefined {
 /** What the last of so many frames says of itself. */
 function tailOf(context: StoreContext, id: RunId, count: number): JournalTail | undefined {
   const unknown = { ...emptyTail(context.digests, id), count };
-  return count === 0 ? undefined : tryOr({ ...unknown }, () => new JournalReader(context, { run: id, tail: unknown }).tailAfter(count));
+  return count === 0 ? undefined : orElse({ ...unknown }, () => new JournalReader(context, { run: id, tail: unknown }).tailAfter(count));
 }
 
 /** Checkpoints that the journal has. */
 function checkpointsOf(context: StoreContext, id: RunId, tail: JournalTail): readonly CheckpointRecord[] {
   const { store, digests } = context;
   const journal = new JournalReader(context, { run: id, tail });
-  return [...store.range('checkpoints', allEntriesRange(id))].flatMap(({ key, value }) => tryOr([], () => {
+  return [...store.range('checkpoints', allEntriesRange(id))].flatMap(({ key, value }) => orElse([], () => {
     const checkpoint = decodeCheckpointRecord(digests, { run: id, number: entryIndexOfKey(key) ?? 0 }, value);
     return checkpoint.tail.count <= tail.count && journal.tailAfter(checkpoint.tail.count).link === checkpoint.tail.link ? [checkpoint] : [];
   }));
@@ -141,13 +141,4 @@ export function freeName({ store }: StoreContext, wanted: string): string {
   let name = wanted;
   for (let more = 2; store.has('runs', nameKey(name)); more++) name = `${wanted}-${more}`;
   return name;
-}
-
-function tryOr<Result>(otherwise: Result, action: () => Result): Result {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof StillpointError) return otherwise;
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@
  * Invariant: what no check sum tells has no table. Words that only mean something while they are true (leases, collectors, prepared transactions, files and forks under way) have none
  * either: an old copy of one would be worse than none. What this does NOT do: find records (src/store/live/lmdb-salvage.ts).
  */
-import { StillpointError, type BlobHash } from '../core/index.ts';
+import { endsWell, orElse, type BlobHash } from '../core/index.ts';
 import { entryIndexOfKey, hexOfBytes, isRunId, isStoredFrame } from '../journal/index.ts';
 import { snapshotTableOf } from '../snapshot/index.ts';
 import type { Table } from '../store/index.ts';
@@ -34,28 +34,15 @@ function tableOfRun({ digests }: Pick<StoreContext, 'digests'>, key: Uint8Array,
   const run = hexOfBytes(key.subarray(0, RUN_ID_BYTES));
   if (!isRunId(run)) return undefined;
   const number = entryIndexOfKey(key);
-  if (number === undefined) return key.length === RUN_ID_BYTES && decodes(() => decodeOwnerRecord(digests, run, value)) ? 'owners' : undefined;
+  if (number === undefined) return key.length === RUN_ID_BYTES && endsWell(() => decodeOwnerRecord(digests, run, value)) ? 'owners' : undefined;
   if (isStoredFrame(run, number, value)) return 'frames';
-  if (decodes(() => decodeMark(digests, { run, number }, value))) return 'marks';
-  return number > 0 && decodes(() => decodeCheckpointRecord(digests, { run, number }, value)) ? 'checkpoints' : undefined;
+  if (endsWell(() => decodeMark(digests, { run, number }, value))) return 'marks';
+  return number > 0 && endsWell(() => decodeCheckpointRecord(digests, { run, number }, value)) ? 'checkpoints' : undefined;
 }
 
 function tableOfText(context: Pick<StoreContext, 'digests'>, name: string, value: Uint8Array): Table | undefined {
-  if (decodes(() => decodeRunRecord(context.digests, name, value))) return 'runs';
+  if (endsWell(() => decodeRunRecord(context.digests, name, value))) return 'runs';
   if (!WORDS.test(name)) return undefined;
-  return [inspectCutWord, inspectClusterRecordWord, inspectAnswerWord, inspectImageWord, inspectCoordinatorWord, inspectFenceWord].some((inspect) => {
-    let isOurs = false;
-    return decodes(() => { isOurs = Boolean(inspect(context as StoreContext, name, value)); }) && isOurs; // They use its digests only.
-  }) ? 'meta' : undefined;
-}
-
-/** Whether an action ends without an error of ours. */
-export function decodes(decode: () => unknown): boolean {
-  try {
-    decode();
-    return true;
-  } catch (error) {
-    if (error instanceof StillpointError) return false;
-    throw error;
-  }
+  const inspections = [inspectCutWord, inspectClusterRecordWord, inspectAnswerWord, inspectImageWord, inspectCoordinatorWord, inspectFenceWord];
+  return inspections.some((inspect) => orElse(false, () => Boolean(inspect(context as StoreContext, name, value)))) ? 'meta' : undefined; // They use its digests only.
 }

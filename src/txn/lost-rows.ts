@@ -5,7 +5,7 @@
  * that follows judges it like any other.
  * What this does NOT do: content, frames and run records (other-copy.ts), decide which tables miss rows (the caller knows what was broken).
  */
-import { sameBytes, StillpointError } from '../core/index.ts';
+import { orElse, sameBytes } from '../core/index.ts';
 import { entryIndexOfKey, entryKey, hexOfBytes, isRunId, storedLink } from '../journal/index.ts';
 import { ALL_KEYS, type Store, type StorePut, type Table } from '../store/index.ts';
 import { decodeAnswer, inspectAnswerWord, runOfAnswer } from './answers.ts';
@@ -41,7 +41,7 @@ export async function takeLostRows(context: StoreContext, source: Source, { tabl
     return here === undefined || (!sameBytes(here, value) && isOlder(table, key, runOf(table, key)));
   };
   const puts: StorePut[] = [];
-  for (const row of source.range(table, ALL_KEYS)) if (isWanted(row) && decodes(() => belongs(row))) puts.push({ table, ...row });
+  for (const row of source.range(table, ALL_KEYS)) if (isWanted(row) && orElse(false, () => belongs(row))) puts.push({ table, ...row });
   for (let first = 0; first < puts.length; first += PUTS_MAX) await store.commit({ puts: puts.slice(first, first + PUTS_MAX) });
   return puts.length === 0 ? [] : [`restored from the other copy: ${puts.length} ${WHAT[table]}`];
 }
@@ -101,16 +101,6 @@ export function recordsOf(digests: StoreContext['digests'], store: Pick<Store, '
 
 export function listReadable(digests: StoreContext['digests'], store: Pick<Store, 'range'>): readonly RunRecord[] {
   const records: RunRecord[] = [];
-  for (const { key, value } of store.range('runs', ALL_KEYS)) decodes(() => records.push(decodeRunRecord(digests, new TextDecoder().decode(key), value)) > 0);
+  for (const { key, value } of store.range('runs', ALL_KEYS)) records.push(...orElse([], () => [decodeRunRecord(digests, new TextDecoder().decode(key), value)]));
   return records;
-}
-
-/** What cannot be read belongs to nothing. */
-function decodes(action: () => boolean): boolean {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof StillpointError) return false;
-    throw error;
-  }
 }

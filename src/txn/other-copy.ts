@@ -8,7 +8,7 @@
  * copy that is no good ends in the repair without it. What is sound here is never replaced.
  * What this does NOT do: open the copy (session/other-store.ts), find (inspect.ts), drop (repair.ts).
  */
-import { StillpointError, unreachable } from '../core/index.ts';
+import { orElse, StillpointError, unreachable } from '../core/index.ts';
 import { emptyTail, entryKey, framesFromCopy, blobKey, hexOfBytes, isRunId, JournalReader, runKey, type RunId } from '../journal/index.ts';
 import { readHash, salvagePack, SnapshotHealer } from '../snapshot/index.ts';
 import { ALL_KEYS, type Store, type StoreDelete, type StorePut, type Table } from '../store/index.ts';
@@ -124,12 +124,7 @@ export class OtherCopy {
   }
 
   #runRecord(key: Uint8Array, bytes: Uint8Array): RunRecord | undefined {
-    try {
-      return decodeRunRecord(this.#context.digests, new TextDecoder().decode(key), bytes);
-    } catch (error) {
-      if (error instanceof StillpointError) return undefined;
-      throw error;
-    }
+    return orElse(undefined, () => decodeRunRecord(this.#context.digests, new TextDecoder().decode(key), bytes));
   }
 
   /** The record that was under this key, unless another run had the name. */

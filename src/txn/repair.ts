@@ -9,7 +9,7 @@
  * Invariants: each remedy is one commit that leaves every other run whole; a repair may be killed and run again. Nobody executes a run meanwhile.
  * What this does NOT do: find (inspect.ts), invent: nothing is guessed from damaged bytes.
  */
-import { assert, StillpointError, unreachable } from '../core/index.ts';
+import { assert, orElse, unreachable } from '../core/index.ts';
 import { allEntriesRange, entryIndexOfKey, entryKey, hexOfBytes, isRunId, JournalReader, runKey } from '../journal/index.ts';
 import { salvagePack } from '../snapshot/index.ts';
 import type { StoreBatch, StoreDelete, StorePut } from '../store/index.ts';
@@ -118,18 +118,9 @@ function readableCheckpoints(context: StoreContext, record: RunRecord): readonly
   const found: CheckpointRecord[] = [];
   for (const { key } of context.store.range('checkpoints', allEntriesRange(record.id))) {
     const number = entryIndexOfKey(key) ?? 0;
-    found.push(...tryRead(context, record, number));
+    found.push(...orElse([], () => [readCheckpoint(context, record, number)]));
   }
   return found;
-}
-
-function tryRead(context: StoreContext, record: RunRecord, number: number): readonly CheckpointRecord[] {
-  try {
-    return [readCheckpoint(context, record, number)];
-  } catch (error) {
-    if (error instanceof StillpointError) return [];
-    throw error;
-  }
 }
 
 function everything({ store }: StoreContext, { id, name }: RunRecord): StoreDelete[] {

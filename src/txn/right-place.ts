@@ -7,10 +7,10 @@
  *
  * Invariant: nothing is guessed: where several keys would do, or one that is taken, there is none. What this does NOT do: find such records (inspect.ts), move them (repair.ts).
  */
+import { endsWell } from '../core/index.ts';
 import { blobKey, entryIndexOfKey, hexOfBytes, isRunId, isStoredFrame, type RunId } from '../journal/index.ts';
 import type { Table } from '../store/index.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
-import { decodes } from './kind-of-record.ts';
 import { decodeMark } from './marks.ts';
 import { decodeOwnerRecord, type StoreContext } from './ownership.ts';
 import { decodeRunRecordOf, nameKey, type RunRecord } from './run-record.ts';
@@ -43,14 +43,14 @@ function ifFree({ store }: StoreContext, table: Table, place: Uint8Array | undef
 
 function nameIn({ digests }: StoreContext, value: Uint8Array): Uint8Array | undefined {
   let key: Uint8Array | undefined;
-  return decodes(() => { key = nameKey(decodeRunRecordOf(digests, value).name); }) ? key : undefined;
+  return endsWell(() => { key = nameKey(decodeRunRecordOf(digests, value).name); }) ? key : undefined;
 }
 
 function goesWith({ digests }: StoreContext, runs: ReadonlyMap<string, RunRecord>, { table, key, value }: { readonly table: EntryTable; readonly key: Uint8Array; readonly value: Uint8Array }): boolean {
   const run = hexOfBytes(key.subarray(0, RUN_ID_BYTES));
   const known = runs.get(run);
   if (known === undefined || !isRunId(run)) return false;
-  if (table === 'owners') return decodes(() => decodeOwnerRecord(digests, run, value));
+  if (table === 'owners') return endsWell(() => decodeOwnerRecord(digests, run, value));
   const number = entryIndexOfKey(key);
   return number !== undefined && isEntry(table, { known, run, number, value }, digests);
 }
@@ -58,7 +58,7 @@ function goesWith({ digests }: StoreContext, runs: ReadonlyMap<string, RunRecord
 function isEntry(table: Exclude<EntryTable, 'owners'>, { known, run, number, value }: { readonly known: RunRecord; readonly run: RunId; readonly number: number; readonly value: Uint8Array }, digests: StoreContext['digests']): boolean {
   if (table === 'frames') return number < known.tail.count && isStoredFrame(run, number, value); // The chain is looked at when it is there again.
   const isNumber = number >= 1 && number <= (known.lastCheckpoint ?? 0);
-  return isNumber && decodes(() => table === 'checkpoints' ? decodeCheckpointRecord(digests, { run, number }, value) : decodeMark(digests, { run, number }, value));
+  return isNumber && endsWell(() => table === 'checkpoints' ? decodeCheckpointRecord(digests, { run, number }, value) : decodeMark(digests, { run, number }, value));
 }
 
 function oneBitAway(key: Uint8Array): readonly Uint8Array[] {

@@ -11,10 +11,11 @@
 import { CodeWriter, OP, TYPE, type Signature } from '../../wasm/index.ts';
 import { CONTROL, controlAddress } from '../cpu.ts';
 import { STACK_POINTER } from './lift/facts.ts';
+import { PAGE_SHIFT } from './lift/emit-memory.ts';
 import { pushRegister } from './lift/handover.ts';
-import { OUTCOME, returnTarget, TARGETS, type DriverLayout } from './lift/layout.ts';
-import { HOT_MASK } from './machine.ts';
+import { OUTCOME, returnTarget, TARGET_BYTES, TARGET_SLOT, TARGETS, type DriverLayout } from './lift/layout.ts';
 import { ON } from './wasm-interpreter/handlers.ts';
+import { countArrival } from './wasm-interpreter/hot-counters.ts';
 import { AREA, RECORD_SCALE, STATE } from './wasm-interpreter/layout.ts';
 import { FIELD } from './wasm-interpreter/loop-writer.ts';
 
@@ -34,21 +35,12 @@ export const GO_ON_TYPE: Signature = { parameters: [TYPE.i32, TYPE.i32, TYPE.i32
 export const COLD_LOCALS = [[6, TYPE.i32], [1, TYPE.i64]] as const;
 const LOCAL = { fuel: 0, depth: 1, pc: 2, record: 3, count: 4, left: 5, budget: 6, back: 7, reason: 8, stack: 9 } as const;
 
+const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
+/** The map of pages of records has a word for each page. */
+const MAP_SHIFT = 2;
+
 /** Functions of the module, and the reason for which the relay ends where it shall. */
 export interface ColdCalls { readonly run: number; readonly cold: number; readonly goOn: number; readonly back: number }
-
-/** Counts an arrival at the pc that `push` pushes; leaves on the stack whether it is now hot, and is then not counted. `scratch`: an i32 local. */
-export function countArrival(code: CodeWriter, { area, registers }: RelayLayout, scratch: number, push: () => void): void {
-  const pushCounter = (): void => { push(); code.i32Const(HOT_MASK << 1); code.op(OP.i32And); };
-  pushCounter(); code.access(OP.i32Load16u, 1, area + AREA.hot); code.i32Const(1); code.op(OP.i32Add); code.localTee(scratch);
-  code.i32Const(0); code.access(OP.i32Load, 2, registers + STATE.hotLimit); code.op(OP.i32Eq);
-  code.open(OP.if, TYPE.i32);
-  code.i32Const(1);
-  code.byte(OP.else);
-  pushCounter(); code.localGet(scratch); code.access(OP.i32Store16, 1, area + AREA.hot);
-  code.i32Const(0);
-  code.end();
-}
 
 export function coldCallBody(layout: RelayLayout, calls: ColdCalls): CodeWriter {
   const code = new CodeWriter();
@@ -66,16 +58,16 @@ export function coldCallBody(layout: RelayLayout, calls: ColdCalls): CodeWriter 
 
 /** Puts the unit at the pc into the target cache, or counts the arrival there. Branches to label 0 where the pc has no records, or is hot now. */
 function noteTarget(code: CodeWriter, layout: RelayLayout): void {
-  code.localGet(LOCAL.pc); code.i32Const(12); code.op(OP.i32ShrU); code.i32Const(2); code.op(OP.i32Shl); code.access(OP.i32Load, 2, layout.area + AREA.map); code.localTee(LOCAL.record);
+  code.localGet(LOCAL.pc); code.i32Const(PAGE_SHIFT); code.op(OP.i32ShrU); code.i32Const(MAP_SHIFT); code.op(OP.i32Shl); code.access(OP.i32Load, 2, layout.area + AREA.map); code.localTee(LOCAL.record);
   code.op(OP.i32Eqz); code.brIf(0);
-  code.localGet(LOCAL.record); code.localGet(LOCAL.pc); code.i32Const(4095); code.op(OP.i32And); code.i32Const(RECORD_SCALE); code.op(OP.i32Mul); code.op(OP.i32Add); code.localSet(LOCAL.record);
+  code.localGet(LOCAL.record); code.localGet(LOCAL.pc); code.i32Const(PAGE_MASK); code.op(OP.i32And); code.i32Const(RECORD_SCALE); code.op(OP.i32Mul); code.op(OP.i32Add); code.localSet(LOCAL.record);
   code.open(OP.block, TYPE.empty);
   code.open(OP.block, TYPE.empty); // There is no unit.
   code.localGet(LOCAL.record); code.access(OP.i32Load8u, 0, 0); code.i32Const(ON.enter); code.op(OP.i32Ne); code.brIf(0);
   code.localGet(LOCAL.record); code.access(OP.i32Load, 2, FIELD.rd); code.localTee(LOCAL.count); code.op(OP.i32Eqz); code.brIf(0);
-  code.localGet(LOCAL.pc); code.i32Const(1); code.op(OP.i32ShrU); code.i32Const(TARGETS - 1); code.op(OP.i32And); code.i32Const(8); code.op(OP.i32Mul); code.localTee(LOCAL.record);
+  code.localGet(LOCAL.pc); code.i32Const(1); code.op(OP.i32ShrU); code.i32Const(TARGETS - 1); code.op(OP.i32And); code.i32Const(TARGET_BYTES); code.op(OP.i32Mul); code.localTee(LOCAL.record);
   code.localGet(LOCAL.pc); code.access(OP.i32Store, 2, layout.targets);
-  code.localGet(LOCAL.record); code.localGet(LOCAL.count); code.access(OP.i32Store, 2, layout.targets + 4);
+  code.localGet(LOCAL.record); code.localGet(LOCAL.count); code.access(OP.i32Store, 2, layout.targets + TARGET_SLOT);
   code.br(1);
   code.end();
   countArrival(code, layout, LOCAL.count, () => code.localGet(LOCAL.pc)); code.brIf(1);

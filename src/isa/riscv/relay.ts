@@ -15,12 +15,13 @@
  */
 import { ModuleBuilder, OP, TYPE, CodeWriter, type Signature } from '../../wasm/index.ts';
 import { CONTROL, controlAddress } from '../cpu.ts';
-import { coldCallBody, COLD_LOCALS, countArrival, GO_ON_TYPE, type RelayLayout } from './cold-call.ts';
+import { coldCallBody, COLD_LOCALS, GO_ON_TYPE, type RelayLayout } from './cold-call.ts';
 import { STACK_POINTER } from './lift/facts.ts';
 import { ARGUMENT, pushRegister, takeResult } from './lift/handover.ts';
 import { COLD_TYPE, LEFT as UNIT_LEFT, UNIT_TYPE, type DriverLayout } from './lift/layout.ts';
 import { stubBody } from './lift/module.ts';
 import { ON } from './wasm-interpreter/handlers.ts';
+import { countArrival } from './wasm-interpreter/hot-counters.ts';
 import { LEFT, STATE } from './wasm-interpreter/layout.ts';
 import { FIELD } from './wasm-interpreter/loop-writer.ts';
 

@@ -15,6 +15,7 @@
  */
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, realpathSync, statSync, writeSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
+import { isSameFile } from '../../core/live/same-file.ts';
 import { DATA_FILE, headersOf, LMDB_MAGIC, LOCK_FILE, TRANSACTION_OFFSET } from './lmdb-files.ts';
 import { LOCK_STATE_BYTES, LOCK_STATE_OFFSET } from './lmdb-turn.ts';
 
@@ -98,10 +99,6 @@ export class TransactionCounter {
     readSync(file, this.#number, 0, NUMBER_BYTES, offset);
     return Number(this.#number.readBigUInt64LE());
   }
-}
-
-function isSameFile(a: Stats | undefined, b: Stats | undefined): boolean {
-  return a?.ino === b?.ino && a?.dev === b?.dev;
 }
 
 function stateAt({ memory, address }: { readonly memory: number; readonly address: number }): Buffer {

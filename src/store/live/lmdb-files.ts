@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, linkSync, lstatSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { isNoSpace, StillpointError, type ErrorCode } from '../../core/index.ts';
+import { isNoSpace, orElse, StillpointError, type ErrorCode } from '../../core/index.ts';
 import { NO_PAGE } from './lmdb-pages.ts';
 import { mustBeUnusedUnlocked } from './lmdb-users.ts';
 
@@ -110,15 +110,12 @@ function isLmdbVersion(file: number, offset: number): boolean {
 
 /** The meta record at `offset` where it is one that a database may have, whatever its version. */
 export function soundHeader(file: number, offset: number): HeaderRecord | undefined {
-  try {
+  return orElse(undefined, () => {
     const meta = readMeta(file, offset);
     if (meta === undefined || meta.pageBytes < PAGE_BYTES_MIN || meta.pageBytes > PAGE_BYTES_MAX || (meta.pageBytes & (meta.pageBytes - 1)) !== 0) return undefined;
     checkMeta(meta, '', { size: 0, isNewest: false });
     return meta;
-  } catch (error) {
-    if (error instanceof StillpointError) return undefined;
-    throw error;
-  }
+  });
 }
 
 /** The meta record at `offset`, or undefined when there is none. */

@@ -7,6 +7,7 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { StillpointError } from '../../core/index.ts';
+import { isSameFile } from '../../core/live/same-file.ts';
 
 /** Who only looks at a file's headers, or is about to make the lock file, is done by then. */
 const LOOKS_MAX = 20;
@@ -26,12 +27,12 @@ export function mustBeUnusedUnlocked({ lockFile, dataFile }: { readonly lockFile
 
 /** A process that has the file open, under whatever name, as far as this user may see. */
 export function userOf(path: string): number | undefined {
-  const { dev, ino } = statSync(path, { bigint: true });
+  const file = statSync(path, { bigint: true });
   for (const pid of readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))) {
     try {
       for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
         const seen = statSync(`/proc/${pid}/fd/${descriptor}`, { bigint: true, throwIfNoEntry: false });
-        if (seen?.ino === ino && seen.dev === dev) return Number(pid);
+        if (isSameFile(seen, file)) return Number(pid);
       }
     } catch {
       continue; // It ended, or belongs to somebody else.

@@ -52,6 +52,9 @@ export const LEFT = 1;
 
 /** Entries of the target cache; a power of two. */
 export const TARGETS = 1 << 14;
+/** One of them: the address, then the slot of its unit in the table. */
+export const TARGET_BYTES = 8;
+export const TARGET_SLOT = 4;
 /** Why a unit left. `instruction`: the next one must be interpreted. `fuel`: the driver shall look. `pending`: a call back of the driver has stopped. */
 export const REASON = { instruction: 0, fuel: 1, pending: 2 } as const;
 /** Byte offsets in the outcome area. `moved`: 1 where the guest went elsewhere. `detail`: instructions given back, reason << 16. `next`: what a stub returns. */

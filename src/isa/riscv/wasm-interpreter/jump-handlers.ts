@@ -7,26 +7,11 @@ import { OP, TYPE, type Opcode } from '../../../wasm/index.ts';
 import { PAGE_FLAG, BIAS } from '../../cpu.ts';
 import { CONDITIONS } from '../lift-table.ts';
 import type { Handlers } from './handler.ts';
-import { AREA, LEFT, RECORD_SCALE, STATE, type LoopLayout } from './layout.ts';
+import { countTarget } from './hot-counters.ts';
+import { RECORD_SCALE, type LoopLayout } from './layout.ts';
 import { FIELD, LOCAL, type LoopWriter } from './loop-writer.ts';
 
-/** Bits of an even pc that choose its counter, as HOT_MASK of machine.ts on pc >>> 1. */
-const HOT_PC_MASK = 16382;
 const SCALE_SHIFT = Math.log2(RECORD_SCALE);
-
-/** Counts the target that `word` holds; leaves the loop when it has become hot, with `wide` as its 64 bits. */
-function countTarget(writer: LoopWriter, layout: LoopLayout, setWide: () => void): void {
-  writer.localGet(LOCAL.word); writer.i32Const(HOT_PC_MASK); writer.op(OP.i32And); writer.localTee(LOCAL.address);
-  writer.localGet(LOCAL.address); writer.access(OP.i32Load16u, 1, layout.area + AREA.hot); writer.i32Const(1); writer.op(OP.i32Add);
-  writer.localTee(LOCAL.reason);
-  writer.access(OP.i32Store16, 1, layout.area + AREA.hot);
-  writer.localGet(LOCAL.reason); writer.i32Const(0); writer.access(OP.i32Load, 2, layout.registers + STATE.hotLimit); writer.op(OP.i32Eq);
-  writer.open(OP.if, TYPE.empty);
-  setWide();
-  writer.i32Const(LEFT.hot); writer.localSet(LOCAL.reason);
-  writer.to('leaveTo');
-  writer.end();
-}
 
 function moveRecord(writer: LoopWriter): void {
   writer.localGet(LOCAL.record); writer.field(FIELD.rs2); writer.op(OP.i32Add); writer.localSet(LOCAL.record);
