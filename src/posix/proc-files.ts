@@ -29,9 +29,16 @@ function memoryText(kernel: Kernel): string {
   const total = kernel.account.memoryBytes / 1024;
   const used = kernel.account.usedBytes / 1024;
   const row = (name: string, value: number): string => `${`${name}:`.padEnd(16)}${String(Math.max(0, Math.floor(value))).padStart(8)} kB\n`;
-  return row('MemTotal', total) + row('MemFree', total - used) + row('MemAvailable', total - used) + row('Buffers', 0) + row('Cached', 0)
-    + row('SwapTotal', 0) + row('SwapFree', 0);
+  const zeros = (...names: string[]): string => names.map((name) => row(name, 0)).join('');
+  return row('MemTotal', total) + row('MemFree', total - used) + row('MemAvailable', total - used) + zeros('Buffers', 'Cached', 'SwapCached') + row('Active', used) + zeros('Inactive') + row('Active(anon)', used)
+    + zeros('Inactive(anon)', 'Active(file)', 'Inactive(file)', 'Unevictable', 'Mlocked', 'SwapTotal', 'SwapFree', 'Dirty', 'Writeback') + row('AnonPages', used)
+    + zeros('Mapped', 'Shmem', 'KReclaimable', 'Slab', 'SReclaimable', 'SUnreclaim', 'KernelStack', 'PageTables', 'NFS_Unstable', 'Bounce', 'WritebackTmp') + row('CommitLimit', total) + row('Committed_AS', used)
+    + row('VmallocTotal', VMALLOC_KILOBYTES) + zeros('VmallocUsed', 'VmallocChunk', 'Percpu') + ['Total', 'Free', 'Rsvd', 'Surp'].map((name) => `${`HugePages_${name}:`.padEnd(16)}${'0'.padStart(8)}\n`).join('')
+    + row('Hugepagesize', 2048) + zeros('Hugetlb');
 }
+
+/** Of sv39. */
+const VMALLOC_KILOBYTES = 67_108_864;
 
 /** Users and groups are those of the one namespace. */
 const OWN_IDS = '         0          0 4294967295\n';
@@ -103,7 +110,7 @@ export function registerProcessFiles(kernel: Kernel): void {
   text('smaps', smapsText);
   text('smaps_rollup', rollupText);
   text('stat', (process, thread) => statText(kernel, process, thread));
-  text('statm', (process) => `${usedBytes(process) / 4096} ${usedBytes(process) / 4096} 0 0 0 0 0\n`);
+  text('statm', (process) => `${usedBytes(process) / 4096} ${usedBytes(process) / 4096} 0 0 0 ${usedBytes(process) / 4096} 0\n`);
   text('status', (process, thread) => statusText(process, thread));
   files.registerLink('/proc/net', () => 'self/net');
   for (const [name, target] of NAMESPACES) files.registerLink(`/proc/[pid]/ns/${name}`, () => target);

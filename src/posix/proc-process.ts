@@ -6,8 +6,9 @@ import { CLOCK_TICKS } from './boot.ts';
 import { executedBy } from './cpu-time.ts';
 import { CAPABILITIES, isPrivileged, type IdKind } from './files/identity.ts';
 import type { Kernel } from './kernel.ts';
+import { PROT } from './memory-map.ts';
 import type { Process } from './process.ts';
-import { limitOf, RLIMIT } from './resource-limits.ts';
+import { isData, limitOf, RLIMIT, sizeOf } from './resource-limits.ts';
 import { SIG_DFL, SIG_IGN, SIGNALS_MAX, bitOf } from './signal-actions.ts';
 import { SIGNALS_QUEUED_MAX } from './signal-pending.ts';
 import { terminalOfSession } from './terminal-io.ts';
@@ -16,6 +17,8 @@ import type { Thread } from './thread.ts';
 /** Major number of pseudo-terminals, as tty_nr has it. */
 const TERMINAL_DEVICE = 136 * 256;
 const PAGE_BYTES = 4096;
+/** Bytes that one page of a page table maps. */
+const PAGE_TABLE_SPAN = 512 * PAGE_BYTES;
 const SECOND = 1_000_000_000n;
 const STATES = { R: 'R (running)', S: 'S (sleeping)', T: 'T (stopped)', Z: 'Z (zombie)' } as const;
 const NAMES: readonly (readonly [keyof typeof RLIMIT, string, string])[] = [
@@ -43,7 +46,11 @@ export function statText(kernel: Kernel, process: Process, thread?: Thread): str
   const control = terminal === undefined ? '0 -1' : `${TERMINAL_DEVICE + terminal.number} ${terminal.foreground}`;
   const ticks = (executed: number): bigint => kernel.clock.shown(BigInt(executed)) * BigInt(CLOCK_TICKS) / SECOND;
   const counters = `0 0 0 0 ${ticks(thread?.executed ?? executedBy(process))} 0 ${ticks(process.childTime)} 0 ${20 + process.nice} ${process.nice} ${process.threads.length} 0 0 ${bytes} ${bytes / PAGE_BYTES}`;
-  return `${head} ${control} 0 ${counters}${' 0'.repeat(28)}\n`;
+  // What signals are, as numbers of 31 bits: an old form that is still there.
+  const sets = [thread?.pending.set ?? process.pending.set, (thread ?? process.threads[0])?.mask ?? 0n, actionSet(process, (handler) => handler === SIG_IGN), actionSet(process, (handler) => handler !== SIG_IGN && handler !== SIG_DFL)];
+  const limit = limitOf(kernel, process, RLIMIT.RSS)?.[0] ?? INFINITE;
+  const policy = ((thread ?? process.threads[0])?.policy ?? 0) & 0xff;
+  return `${head} ${control} 0 ${counters} ${limit}${' 0'.repeat(5)} ${sets.map((set) => set & 0x7fff_ffffn).join(' ')} 0 0 0 ${process.exitSignal} 0 0 ${policy}${' 0'.repeat(11)}\n`;
 }
 
 /** The process that the first one and all orphans belong to. It is outside the machine: it has a name, and nothing that can be looked into. */
@@ -71,19 +78,32 @@ function actionSet(process: Process, holds: (handler: number) => boolean): bigin
   return set;
 }
 
+/** What is mapped with rights is resident; page tables are counted as Linux needs them for that much. Nothing is locked, pinned or swapped. */
+function memoryRows(process: Process): readonly (readonly [string, string | number])[] {
+  const row = (name: string, bytes: number): readonly [string, string] => [name, `${String(Math.floor(bytes / 1024)).padStart(8)} kB`];
+  const { mappings } = process.space.map;
+  const used = usedBytes(process);
+  const file = sizeOf(mappings.filter(({ isShared, protection }) => isShared && protection !== 0));
+  const size = sizeOf(mappings);
+  return [
+    row('VmPeak', size), row('VmSize', size), row('VmLck', 0), row('VmPin', 0), row('VmHWM', used), row('VmRSS', used), row('RssAnon', used - file), row('RssFile', file), row('RssShmem', 0), row('VmData', sizeOf(mappings.filter(isData))),
+    row('VmStk', sizeOf(mappings.filter(({ name }) => name === '[stack]'))), row('VmExe', sizeOf(mappings.filter(({ protection }) => (protection & PROT.execute) !== 0))), row('VmLib', 0),
+    row('VmPTE', Math.ceil(used / PAGE_TABLE_SPAN) * PAGE_BYTES), row('VmSwap', 0), row('HugetlbPages', 0), ['CoreDumping', 0], ['THP_enabled', 0],
+  ];
+}
+
 export function statusText(process: Process, thread: Thread | undefined = process.threads[0]): string {
-  const kilobytes = `${String(Math.floor(usedBytes(process) / 1024)).padStart(8)} kB`;
   const { identity, umask, descriptors } = process.files;
   const ids = (kind: IdKind): string => [identity.real, identity.effective, identity.saved, identity.file].map((pair) => pair[kind]).join('\t');
   const capabilities = isPrivileged(identity) ? CAPABILITIES : 0n;
-  const memory: readonly (readonly [string, string])[] = process.hasImage ? (['VmPeak', 'VmSize', 'VmHWM', 'VmRSS', 'VmData'] as const).map((name) => [name, kilobytes]) : [];
   const rows: readonly (readonly [string, string | number])[] = [
     ['Name', thread?.name ?? process.name], ['Umask', umask.toString(8).padStart(4, '0')], ['State', STATES[stateOf(process, thread)]], ['Tgid', process.pid], ['Ngid', 0], ['Pid', thread?.tid ?? process.pid],
     ['PPid', process.parentPid], ['TracerPid', 0], ['Uid', ids('uid')], ['Gid', ids('gid')], ['FDSize', Math.max(64, (descriptors.numbers().at(-1) ?? 0) + 1)], ['Groups', `${identity.groups.join(' ')} `],
-    ['NStgid', process.pid], ['NSpid', thread?.tid ?? process.pid], ['NSpgid', process.group], ['NSsid', process.session], ...memory, ['Threads', process.threads.length],
+    ['NStgid', process.pid], ['NSpid', thread?.tid ?? process.pid], ['NSpgid', process.group], ['NSsid', process.session], ...(process.hasImage ? memoryRows(process) : []), ['Threads', process.threads.length],
     ['SigQ', `${process.pending.count}/${SIGNALS_QUEUED_MAX}`], ['SigPnd', hexSet(thread?.pending.set ?? 0n)], ['ShdPnd', hexSet(process.pending.set)], ['SigBlk', hexSet(thread?.mask ?? 0n)],
     ['SigIgn', hexSet(actionSet(process, (handler) => handler === SIG_IGN))], ['SigCgt', hexSet(actionSet(process, (handler) => handler !== SIG_IGN && handler !== SIG_DFL))],
-    ['CapInh', hexSet(0n)], ['CapPrm', hexSet(capabilities)], ['CapEff', hexSet(capabilities)], ['CapBnd', hexSet(capabilities)], ['CapAmb', hexSet(0n)], ['NoNewPrivs', 0], ['Seccomp', 0], ['Cpus_allowed', 1], ['Cpus_allowed_list', 0],
+    ['CapInh', hexSet(0n)], ['CapPrm', hexSet(capabilities)], ['CapEff', hexSet(capabilities)], ['CapBnd', hexSet(capabilities)], ['CapAmb', hexSet(0n)], ['NoNewPrivs', Number(process.controls.hasNoNewPrivileges)], ['Seccomp', 0], ['Seccomp_filters', 0],
+    ['Speculation_Store_Bypass', 'unknown'], ['SpeculationIndirectBranch', 'unknown'], ['Cpus_allowed', 1], ['Cpus_allowed_list', 0], ['Mems_allowed', 1], ['Mems_allowed_list', 0],
     ['voluntary_ctxt_switches', 0], ['nonvoluntary_ctxt_switches', 0],
   ];
   return rows.map(([name, value]) => `${name}:\t${value}\n`).join('');

@@ -32,6 +32,13 @@ const SETTINGS: readonly Setting[] = [
   ['net/ipv4/ip_nonlocal_bind', 0], ['net/ipv4/tcp_rmem', '4096\t131072\t6291456'], ['net/ipv4/tcp_wmem', '4096\t16384\t4194304'], ['net/ipv4/tcp_keepalive_time', 7200], ['net/ipv4/tcp_keepalive_intvl', 75],
   ['net/ipv4/tcp_keepalive_probes', 9], ['net/ipv4/tcp_fin_timeout', 60], ['net/ipv4/tcp_syncookies', 0], ['net/ipv4/tcp_fastopen', 0], ['net/ipv4/tcp_max_syn_backlog', BACKLOG_MAX], ['net/ipv6/bindv6only', 0],
   ...(['all', 'default', 'lo'] as const).map((name): Setting => [`net/ipv6/conf/${name}/disable_ipv6`, 0]),
+  ['kernel/pty/max', 4096], ['kernel/sched_rt_period_us', 1_000_000], ['kernel/sched_rt_runtime_us', 950_000], ['kernel/unprivileged_bpf_disabled', 2], ['kernel/numa_balancing', 0], ['kernel/sysrq', 0], ['kernel/ctrl-alt-del', 0],
+  ['fs/inode-nr', '0\t0'], ['fs/inode-state', '0\t0\t0\t0\t0\t0\t0'], ['fs/dentry-state', '0\t0\t45\t0\t0\t0'], ['fs/dir-notify-enable', 0], ['fs/mount-max', 100_000],
+  ['vm/min_free_kbytes', 0], ['vm/page-cluster', 0], ['vm/panic_on_oom', 0], ['vm/oom_kill_allocating_task', 0], ['vm/oom_dump_tasks', 0], ['vm/legacy_va_layout', 0], ['vm/nr_overcommit_hugepages', 0], ['vm/admin_reserve_kbytes', 0], ['vm/user_reserve_kbytes', 0], ['vm/vfs_cache_pressure', 100],
+  ['net/core/optmem_max', 131_072], ['net/ipv4/tcp_syn_retries', 6], ['net/ipv4/tcp_synack_retries', 5], ['net/ipv4/tcp_retries1', 3], ['net/ipv4/tcp_retries2', 15], ['net/ipv4/tcp_orphan_retries', 0],
+  ['net/ipv4/tcp_congestion_control', 'cubic'], ['net/ipv4/tcp_available_congestion_control', 'reno cubic'], ['net/ipv4/tcp_allowed_congestion_control', 'reno cubic'], ['net/ipv4/ping_group_range', '1\t0'], ['net/ipv4/icmp_echo_ignore_all', 0],
+  ['net/ipv4/tcp_timestamps', 1], ['net/ipv4/tcp_sack', 1], ['net/ipv4/tcp_tw_reuse', 2], ['net/ipv4/tcp_window_scaling', 1], ['net/ipv4/tcp_abort_on_overflow', 0], ['net/ipv4/tcp_slow_start_after_idle', 1], ['net/ipv4/tcp_mtu_probing', 0],
+  ['user/max_user_namespaces', 0],
   ...Object.entries(QUEUE_SETTINGS).map(([name, value]): Setting => [`fs/mqueue/${name}`, value]),
 ];
 
@@ -39,6 +46,7 @@ const SETTINGS: readonly Setting[] = [
 const HARDWARE: readonly (readonly [string, string])[] = [
   ['cmdline', '\n'], ['swaps', 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'], ['modules', ''], ['partitions', 'major minor  #blocks  name\n\n'], ['diskstats', ''], ['interrupts', '           CPU0       \n'],
   ['softirqs', '                    CPU0       \n'], ['cgroups', '#subsys_name\thierarchy\tnum_cgroups\tenabled\n'],
+  ['tty/drivers', '/dev/tty             /dev/tty        5       0 system:/dev/tty\n/dev/ptmx            /dev/ptmx       5       2 system\npty_slave            /dev/pts      136 0-1048575 pty:slave\npty_master           /dev/ptm      128 0-1048575 pty:master\n'],
   ['devices', 'Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n'],
 ];
 

@@ -12,9 +12,11 @@ import { isPollable, newsOf } from '../poll-state.ts';
 import { nestsTooDeep } from './epoll-nesting.ts';
 import { openFileArgument, type FileCall } from './file-arguments.ts';
 import { installAnonymous } from './file-open.ts';
-import { timeoutArgument, waitForEvents } from './file-poll.ts';
+import { checkMask, timeoutArgument, waitForEvents } from './file-poll.ts';
 
 const EVENT_BYTES = 16;
+/** More would be beyond what a size can say. */
+const EVENTS_MAX = Math.floor(0x7fff_ffff / EVENT_BYTES);
 const CONTROL = { ADD: 1, DEL: 2, MOD: 3 } as const;
 const EPOLLEXCLUSIVE = 0x1000_0000;
 const EPOLLONESHOT = 0x4000_0000;
@@ -72,10 +74,12 @@ function epollControl(call: Call): CallResult {
 interface Found { readonly number: number; readonly interest: EpollInterest; readonly events: number; readonly changes: number | undefined }
 
 function epollWait(call: Call, timeout: bigint | undefined): CallResult {
+  const masked = checkMask(call, call.size(4), call.size(5));
+  if (masked < 0) return masked;
   const inode = epollInode(call);
   if (typeof inode === 'number') return inode;
   const count = call.int(2);
-  if (count <= 0) return -ERRNO.EINVAL;
+  if (count <= 0 || count > EVENTS_MAX) return -ERRNO.EINVAL;
   const awaited: FileChannel[] = [];
   const found = look(call, inode, awaited).slice(0, count);
   if (found.length === 0) return waitForEvents(call, awaited, timeout);

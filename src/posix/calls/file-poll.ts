@@ -12,6 +12,7 @@ import { tellTimeLeft } from '../time-left.ts';
 import type { FileCall } from './file-arguments.ts';
 
 const POLLFD_BYTES = 8;
+const SIGNAL_SET_BYTES = 8;
 const SECOND = 1_000_000_000n;
 const ALWAYS = POLL.ERR | POLL.HUP | POLL.NVAL;
 const SELECT_IN = POLL.IN | POLL.RDNORM | POLL.RDBAND | POLL.HUP | POLL.ERR;
@@ -25,6 +26,20 @@ export function timeoutArgument(call: Call, address: number): bigint | undefined
   if (seconds === undefined || nanoseconds === undefined) return -ERRNO.EFAULT;
   if (seconds >= 2n ** 63n || nanoseconds >= SECOND) return -ERRNO.EINVAL;
   return seconds * SECOND + nanoseconds;
+}
+
+/** 0 where a call's signal mask (an address and its size, which is that of a set of signals) can be used, or there is none. */
+export function checkMask(call: Call, address: number, bytes: number): number {
+  if (address === 0) return 0;
+  if (bytes !== SIGNAL_SET_BYTES) return -ERRNO.EINVAL;
+  return call.memory.readable(address, SIGNAL_SET_BYTES) === undefined ? -ERRNO.EFAULT : 0;
+}
+
+/** The same of pselect6, whose last argument points to both. */
+function checkMaskPair(call: Call, address: number): number {
+  if (address === 0) return 0;
+  const [mask, bytes] = [call.memory.readU64(address), call.memory.readU64(address + 8)];
+  return mask === undefined || bytes === undefined ? -ERRNO.EFAULT : checkMask(call, Number(mask), Number(bytes));
 }
 
 /** The caller's time-out becomes what is left of it, as on Linux: select is told, and who gives select the same struct again goes by it. */
@@ -50,9 +65,11 @@ export function waitForEvents(call: Call, awaited: readonly FileChannel[], timeo
 function ppoll(call: Call): CallResult {
   const [address, count] = [call.size(0), call.unsigned(1)];
   const { descriptors } = call.process.files;
-  if (count > descriptors.limit) return -ERRNO.EINVAL;
   const timeout = timeoutArgument(call, call.size(2));
   if (typeof timeout === 'number') return timeout;
+  const masked = checkMask(call, call.size(3), call.size(4));
+  if (masked < 0) return masked;
+  if (count > descriptors.limit) return -ERRNO.EINVAL;
   const given = call.memory.readable(address, count * POLLFD_BYTES);
   if (given === undefined) return -ERRNO.EFAULT;
   const out = given.slice();
@@ -83,10 +100,12 @@ function pollOne(call: Call, number: number, how: { readonly wanted: number; rea
 }
 
 function pselect6(call: Call): CallResult {
-  const count = call.int(0);
-  if (count < 0) return -ERRNO.EINVAL;
   const timeout = timeoutArgument(call, call.size(4));
   if (typeof timeout === 'number') return timeout;
+  const masked = checkMaskPair(call, call.size(5));
+  if (masked < 0) return masked;
+  const count = call.int(0);
+  if (count < 0) return -ERRNO.EINVAL;
   const bytes = Math.ceil(Math.min(count, call.process.files.descriptors.limit) / 64) * 8;
   const sets: (Uint8Array | undefined)[] = [];
   for (let index = 1; index <= 3; index++) {

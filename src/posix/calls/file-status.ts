@@ -160,6 +160,7 @@ function utimensat(call: Call): CallResult {
 
 function openTarget(call: Call): Target | number {
   if (call.int(0) === AT.FDCWD) return -ERRNO.EFAULT;
+  if (call.unsigned(3) !== 0) return -ERRNO.EINVAL;
   return openFileArgument(call, 0);
 }
 

@@ -1,6 +1,6 @@
 /**
  * Calls that change or read the tree by name: mkdirat, mknodat, unlinkat, symlinkat, linkat, renameat2, readlinkat, and the working
- * directory: getcwd, chdir, fchdir, chroot, getdents64, umask.
+ * directory: getcwd, chdir, fchdir, chroot, getdents64, umask; mounts, which are refused.
  */
 import { limits } from '../../core/index.ts';
 import type { Call, CallResult } from '../call.ts';
@@ -100,19 +100,49 @@ function getcwd(call: Call): CallResult {
   return call.memory.write(call.size(0), bytesOfString(`${path}\0`)) ? path.length + 1 : -ERRNO.EFAULT;
 }
 
-function enter(call: Call, inode: Inode): CallResult {
+/** 0 for a directory that the caller may be in. */
+function checkPlace(call: Call, inode: Inode): number {
   if (!isDirectory(inode)) return -ERRNO.ENOTDIR;
-  if (!permits(inode, call.process.files.credentials, RIGHT.execute)) return -ERRNO.EACCES;
-  call.process.files.cwd = inode;
-  return 0;
+  return permits(inode, call.process.files.credentials, RIGHT.execute) ? 0 : -ERRNO.EACCES;
 }
 
-function chdir(call: Call): CallResult {
-  const path = pathArgument(call, 0);
+function enter(call: Call, inode: Inode): CallResult {
+  const answer = checkPlace(call, inode);
+  if (answer === 0) call.process.files.cwd = inode;
+  return answer;
+}
+
+/** The directory at a path that is an argument, where the caller may be in; -errno. */
+function directoryAt(call: Call, index: number): Inode | number {
+  const path = pathArgument(call, index);
   if (typeof path === 'number') return path;
   const found = walkPath(call, { dirfd: AT.FDCWD, path }, 'follow');
   if (typeof found === 'number') return found;
-  return found.inode === undefined ? -ERRNO.ENOENT : enter(call, found.inode);
+  if (found.inode === undefined) return -ERRNO.ENOENT;
+  const answer = checkPlace(call, found.inode);
+  return answer < 0 ? answer : found.inode;
+}
+
+function chdir(call: Call): CallResult {
+  const directory = directoryAt(call, 0);
+  return typeof directory === 'number' ? directory : enter(call, directory);
+}
+
+/** Everybody's root stays where it is: root may take that for its own. */
+function chroot(call: Call): CallResult {
+  const directory = directoryAt(call, 0);
+  if (typeof directory === 'number') return directory;
+  return call.process.files.credentials.uid === 0 && directory === call.kernel.files.root ? 0 : -ERRNO.EPERM;
+}
+
+/** mount and umount2 are for a privileged user; that the place is not there comes first, as on Linux. */
+function mountAt(index: number): (call: Call) => CallResult {
+  return (call) => {
+    const path = pathArgument(call, index);
+    const found = typeof path === 'number' ? path : walkPath(call, { dirfd: AT.FDCWD, path }, 'follow');
+    if (typeof found === 'number') return found;
+    return found.inode === undefined ? -ERRNO.ENOENT : -ERRNO.EPERM;
+  };
 }
 
 function fchdir(call: Call): CallResult {
@@ -149,9 +179,12 @@ export const treeCalls: readonly FileCall[] = [
   { number: 35, name: 'unlinkat', handle: unlinkat },
   { number: 36, name: 'symlinkat', handle: symlinkat },
   { number: 37, name: 'linkat', handle: linkat },
+  { number: 39, name: 'umount2', handle: mountAt(0) },
+  { number: 40, name: 'mount', handle: mountAt(1) },
+  { number: 41, name: 'pivot_root', handle: () => -ERRNO.EPERM },
   { number: 49, name: 'chdir', handle: chdir },
   { number: 50, name: 'fchdir', handle: fchdir },
-  { number: 51, name: 'chroot', handle: () => -ERRNO.EPERM },
+  { number: 51, name: 'chroot', handle: chroot },
   { number: 61, name: 'getdents64', handle: getdents64 },
   { number: 78, name: 'readlinkat', handle: readlinkat },
   { number: 166, name: 'umask', handle: umask },

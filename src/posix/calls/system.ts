@@ -102,6 +102,10 @@ function getrlimit(call: Call): CallResult {
 function capget(call: Call): CallResult {
   const words = capabilityWords(call);
   if (words < 0) return words === -ERRNO.EINVAL && call.size(1) === 0 ? 0 : words;
+  const pid = call.memory.readU32(call.size(0) + 4);
+  if (pid === undefined) return -ERRNO.EFAULT;
+  if ((pid | 0) < 0) return -ERRNO.EINVAL;
+  if (pid !== 0 && call.kernel.findThread(pid) === undefined) return -ERRNO.ESRCH;
   return call.size(1) === 0 || call.memory.write(call.size(1), capabilitySets(call, words)) ? 0 : -ERRNO.EFAULT;
 }
 

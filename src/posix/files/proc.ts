@@ -46,6 +46,8 @@ interface Found { readonly entry: VirtualEntry | { readonly kind: 'descriptor'; 
 
 /** What anybody may read of a process outside the machine. */
 const PUBLIC: ReadonlySet<string> = new Set(['cmdline', 'comm', 'stat', 'statm', 'status']);
+/** What is for the process's user alone. */
+const PRIVATE: ReadonlySet<string> = new Set(['auxv', 'environ', 'io', 'personality']);
 const PROCESS = '/proc/[pid]';
 const NUMBER = /^(0|[1-9][0-9]{0,8})$/;
 const DESCRIPTOR = /^\/proc\/\[pid\]\/(fd|fdinfo)\/(0|[1-9][0-9]{0,8})$/;
@@ -87,7 +89,8 @@ export class ProcTree {
     const found = this.#find(path);
     if (found === undefined) return undefined;
     const kind = found.entry.kind;
-    const isOpen = found.pid === 0 || this.#processes.files(found.pid) !== undefined || PUBLIC.has(path.slice(path.lastIndexOf('/') + 1));
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const isOpen = found.pid === 0 || (this.#processes.files(found.pid) === undefined ? PUBLIC.has(name) : !PRIVATE.has(name));
     const writable = found.entry.kind === 'file' && found.entry.take !== undefined ? 0o200 : 0;
     const mode = kind === 'directory' ? S_IF.directory | 0o555 : kind === 'file' ? S_IF.file | writable | (isOpen ? 0o444 : 0o400) : S_IF.symlink | 0o777;
     const owner = found.pid === 0 ? 0 : this.#processes.files(found.pid)?.identity.effective.uid ?? 0;
