@@ -1,7 +1,7 @@
 /**
  * A call that answered BLOCKED on guest state (an empty pipe, a poll with nothing ready): its thread waits and issues it again later.
- * The poll family waits with the signal mask it was given, and is never restarted after a handler, as on Linux; nor is a call on a socket that
- * waits for a time only.
+ * The poll family waits with the signal mask it was given, and is never restarted after a handler, as on Linux; nor are waits for semaphores and
+ * queues of System V, nor a call on a socket that waits for a time only.
  * What this does NOT do: channels; a call that waits for the host leaves no trace at all.
  */
 import type { Kernel } from './kernel.ts';
@@ -19,12 +19,15 @@ const MASKED: ReadonlyMap<number, { readonly argument: number; readonly isIndire
 /** Calls whose time-out is a point in time, which stays the same when they are issued again: mq_timedsend, mq_timedreceive. */
 const ABSOLUTE: ReadonlySet<number> = new Set([182, 183]);
 
+/** Calls that no handler lets go on: msgrcv, msgsnd, semtimedop, semop (signal(7)). */
+const NEVER_RESTARTED: ReadonlySet<number> = new Set([188, 189, 192, 193]);
+
 /** Makes the current thread wait. */
 export function blockOnGuest(kernel: Kernel, thread: Thread): void {
   const { cpu } = thread.process;
   const number = cpu.isa.abi.syscallNumber(cpu.state);
   const masked = MASKED.get(number);
-  thread.wait = { kind: 'retry', deadline: thread.retryDeadline, isRestarted: masked === undefined && (thread.retryDeadline === undefined || ABSOLUTE.has(number)), isReady: false };
+  thread.wait = { kind: 'retry', deadline: thread.retryDeadline, isRestarted: masked === undefined && !NEVER_RESTARTED.has(number) && (thread.retryDeadline === undefined || ABSOLUTE.has(number)), isReady: false };
   kernel.isScheduled = true;
   const mask = masked === undefined ? undefined : readMask(thread, masked);
   if (mask === undefined) {

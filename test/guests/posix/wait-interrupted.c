@@ -1,5 +1,5 @@
 /* Calls that wait while a signal comes: what there is to answer is answered, also when the handler does not restart calls: a child that ended, bytes in a pipe;
- * children that nobody waits for (SA_NOCLDWAIT, SIGCHLD ignored) give ECHILD when the last one has ended; with nothing to answer it is EINTR, or the call goes on.
+ * children that nobody waits for (SA_NOCLDWAIT, SIGCHLD ignored) give ECHILD when the last one has ended; with nothing to answer it is EINTR, or the call goes on, but never a wait of System V.
  * oracle: host */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -8,7 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile int seen;
@@ -64,6 +68,22 @@ static void waits(const char *what, int flags, void (*how)(int)) {
   printf("%s: rest %s\n", what, strerror(errno));
 }
 
+/* Of System V no wait goes on after a handler, whatever its flags. */
+static void system_v(void) {
+  struct { long type; char bytes[4096]; } message = { 1 };
+  struct sembuf down = { 0, -1, 0 };
+  struct timespec long_time = { 1000, 0 };
+  int queue = msgget(IPC_PRIVATE, 0600), full = msgget(IPC_PRIVATE, 0600), set = semget(IPC_PRIVATE, 1, 0600);
+  while (msgsnd(full, &message, sizeof message.bytes, IPC_NOWAIT) == 0) ;
+  on(SIGUSR1, handler, SA_RESTART);
+  for (int call = 0; call < 4; call++) {
+    int pid = child(signals, 1), result = call == 0 ? msgrcv(queue, &message, 1, 0, 0) : call == 1 ? msgsnd(full, &message, sizeof message.bytes, 0) : call == 2 ? semop(set, &down, 1) : semtimedop(set, &down, 1, &long_time);
+    printf("System V %d: %d %s\n", call, result, strerror(errno));
+    waitpid(pid, NULL, 0);
+  }
+  msgctl(queue, IPC_RMID, 0), msgctl(full, IPC_RMID, 0), semctl(set, 0, IPC_RMID);
+}
+
 int main(void) {
   char buffer[8];
   if (pipe(pipes) != 0 || pipe(gate) != 0) return 1;
@@ -89,5 +109,6 @@ int main(void) {
   size = read(pipes[0], buffer, sizeof buffer);
   printf("no bytes: %zd %s\n", size, strerror(errno));
   waitpid(pid, &status, 0);
+  system_v();
   return 0;
 }
