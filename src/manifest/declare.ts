@@ -92,7 +92,7 @@ class ChannelDeclarations {
   addSetting(setting: ChannelSetting): void {
     const { name, place } = setting;
     checkName(name, place);
-    if ((STANDARD as readonly string[]).includes(name)) throw declaration(place, `the name ${name} belongs to the standard stream; redirect it in the shell`);
+    if ((STANDARD as readonly string[]).includes(name)) throw declaration(place, `the name ${name} belongs to the standard stream; redirect it in the shell, or name its file as ${name} of a cluster's group`);
     if (this.#declared.has(name)) throw declaration(place, `channel ${name} is declared twice`);
     if (setting.file === '-') this.#addStandardInput(setting);
     else if (setting.kind === 'in') this.#addInput(name, setting.file, place);

@@ -102,6 +102,9 @@ describe('output', () => {
 describe('files that are not what they were', () => {
   const fails = (rule: string, code: string, act: () => Promise<unknown>): void => test(rule, () => expect(act()).rejects.toMatchObject({ code }));
   fails('missing', 'E_CHANNEL_OPEN', () => open('ranro', fresh()));
+  test('what is missing is told in words', async () => {
+    await expect(open('ranro', join(directory, 'gone'))).rejects.toThrow(/^channel \w+ \(.*gone\): it is not there; .*--bind.* \(ENOENT\)$/);
+  });
   fails('a directory as input', 'E_CHANNEL_OPEN', () => open('ranro', directory));
   fails('a directory as output', 'E_CHANNEL_OPEN', () => open('seqwo', directory));
   fails('a directory that is not there', 'E_CHANNEL_OPEN', () => open('seqwo', join(directory, 'no', 'file')));

@@ -21,6 +21,12 @@ const RETRY_MS = 5;
 /** A write to a regular file of at most so many bytes is made at once: it goes into the kernel's memory in some microseconds, a thread of its own would cost a hundred. */
 const AT_ONCE_BYTES_MAX = 64 * 1024;
 
+/** What is said of a file that the host does not open; the code stands behind it. */
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not there; where it has moved, resume --bind names its new place', ENOTDIR: 'what should be its directory is none', EACCES: 'this user may not open it so', EPERM: 'this user may not open it so',
+  EROFS: 'its file system is mounted read-only', ELOOP: 'its symbolic links lead in a circle', ENXIO: 'nobody has its other end, or its device, open',
+};
+
 /** What tells a file from a changed or exchanged one. */
 export interface FileIdentity { readonly device: bigint; readonly inode: bigint; readonly sizeBytes: number; readonly modifiedNs: bigint }
 
@@ -37,7 +43,7 @@ export function hostError(error: unknown, facts: { readonly fallback: ErrorCode;
   const options = { data: { channel: facts.channel, path: facts.path, host }, cause: error };
   if (isNoSpace(host)) return new StillpointError('E_DISK_FULL', `${where}: no space is left; make room, then resume what is recorded`, options);
   if (host === 'EPIPE' || host === 'ECONNRESET') return new StillpointError('E_CHANNEL_CLOSED', `${where}: the reader went away`, options);
-  return new StillpointError(facts.fallback, `${where}: ${host}`, options);
+  return new StillpointError(facts.fallback, `${where}: ${host in WHY ? `${WHY[host]!} (${host})` : host}`, options);
 }
 
 export class HostFile {
