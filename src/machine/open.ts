@@ -10,6 +10,7 @@
  * Invariants: what can be refused is refused before anything on the host is made; a failure leaves nothing open.
  * What this does NOT do: drive (core.ts), commit (commit-log.ts).
  */
+import { existsSync } from 'node:fs';
 import { StillpointError, type Digests } from '../core/index.ts';
 import { createNodeDigests } from '../core/live/digest.ts';
 import { type ChannelSet, type HostPort } from '../channel/index.ts';
@@ -86,7 +87,9 @@ interface Booted { readonly manifest: RunManifest; readonly bindings: SavedBindi
 export async function openMachine(request: MachineRequest): Promise<Machine> {
   const settings = readSettings(request);
   if (request.store === undefined && request.name === undefined) return openInMemory(settings);
-  const { context, release } = await shareStore(request.store ?? defaultStoreDirectory(), 'create');
+  const directory = request.store ?? defaultStoreDirectory();
+  if (settings.images.length === 0 && !existsSync(directory)) boot(settings, { digests: await createNodeDigests(), image: undefined }); // What cannot begin makes no store.
+  const { context, release } = await shareStore(directory, 'create');
   try {
     return await create(settings, context, release);
   } catch (error) {

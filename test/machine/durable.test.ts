@@ -1,8 +1,8 @@
 /** Machines of a run: what a commit leaves on disk, prepared transactions, group commit, and that the run is one like any other. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { describeRun, openMachineRun, replayRun, type Machine } from '../../src/index.ts';
+import { describeRun, openMachine, openMachineRun, replayRun, type Machine } from '../../src/index.ts';
 import { shareStore } from '../../src/machine/shared-store.ts';
 import { ask, codeOf, engines, ledger, scratch } from './rig.ts';
 
@@ -12,6 +12,13 @@ const store = join(directory.path, 'store');
 const reopen = (name: string): Promise<Machine> => openMachineRun({ name, store });
 const logOf = (name: string): string => join(directory.path, `${name}.txt`);
 const bank = (name: string, options = {}): Promise<Machine> => ledger({ store, name, out: [`log=${logOf(name)}`], ...options });
+
+it('a machine that cannot begin makes no store', async () => {
+  const fresh = join(directory.path, 'fresh');
+  writeFileSync(join(directory.path, 'no.elf'), 'not a program');
+  expect(await codeOf(() => openMachine({ program: join(directory.path, 'no.elf'), name: 'a', store: fresh }))).toBe('E_ELF_MAGIC');
+  expect(existsSync(fresh)).toBe(false);
+});
 
 describe('a machine of a run', () => {
   it.each(engines)('opens where it was closed, and replays the same (%s)', async (engine) => {
