@@ -242,7 +242,7 @@ export function isOver({ domain, type, status, isEnded, isWriteShut }: Socket): 
 // Bytes and messages.
 
 export interface Receive { readonly length: number; readonly isPeek: boolean; readonly isNonblocking: boolean }
-/** `files`: open files that came along; the caller has their references, unless it only peeked. */
+/** `files`: open files that came along; the caller has their references; of those that it only peeked at it has to take some. */
 export interface Received { readonly bytes: Uint8Array; readonly from: string; /** Whole length of the message. */ readonly length: number; readonly files: readonly number[]; readonly sender?: Sender | undefined; readonly facts?: DatagramFacts | undefined }
 
 /** Takes what is there: a part of the stream, or one message cut to `length`. */
@@ -251,7 +251,7 @@ export function receive(socket: Socket, want: Receive): Received | number | type
     if (socket.status !== 'connected' && socket.domain === 'unix') return socket.status === 'new' ? -ERRNO.EINVAL : -ERRNO.ENOTCONN;
     if (socket.status !== 'connected' && socket.error === 0 && !socket.isReadShut) return -ERRNO.ENOTCONN;
     if (socket.readableLength > 0) {
-      const { bytes, files, sender } = want.isPeek ? { ...socket.peekStream(want.length), files: [] } : socket.shiftStream(want.length);
+      const { bytes, files, sender } = want.isPeek ? socket.peekStream(want.length) : socket.shiftStream(want.length);
       return { bytes, from: socket.peerAddress, length: bytes.length, files, sender };
     }
     if (socket.stream.length > 0 && want.isNonblocking && !want.isPeek) socket.passUrgent(); // A call that waits has no effect.
@@ -259,7 +259,7 @@ export function receive(socket: Socket, want: Receive): Received | number | type
     const [first] = socket.messages;
     if (first !== undefined) {
       if (!want.isPeek) socket.shift();
-      return { bytes: first.bytes.subarray(0, want.length), from: first.from, length: first.bytes.length, files: want.isPeek ? [] : first.files, sender: first.sender, facts: first.facts };
+      return { bytes: first.bytes.subarray(0, want.length), from: first.from, length: first.bytes.length, files: first.files, sender: first.sender, facts: first.facts };
     }
     if (socket.type === 'seqpacket' && socket.status !== 'connected') return -ERRNO.ENOTCONN;
   }

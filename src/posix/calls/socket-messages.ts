@@ -18,6 +18,7 @@ import { encodeAddress } from '../socket-address.ts';
 import { peerOf, receive, send } from '../socket-io.ts';
 import { bufferArgument, gather, reachableLength, scatter, totalLength, vectorArgument, type FileCall, type Segment } from './file-arguments.ts';
 import { isMeant } from '../file-signals.ts';
+import { timeoutArgument } from './file-poll.ts';
 import { addressAt, PROTOCOL, socketArgument, storeAddress, waitOnSocket, type Opened } from './socket-arguments.ts';
 
 const MSG = { OOB: 1, PEEK: 2, CTRUNC: 8, TRUNC: 0x20, DONTWAIT: 0x40, WAITALL: 0x100, ERRQUEUE: 0x2000, NOSIGNAL: 0x4000, CMSG_CLOEXEC: 0x4000_0000 } as const;
@@ -89,6 +90,8 @@ function receiveBytes(call: Call, transfer: Transfer): Got | number | typeof BLO
   const answer = waitOnSocket(call, from, { direction: 'receive', answer: receive(from, { length: reach, isPeek: (flags & MSG.PEEK) !== 0, isNonblocking: !waits }) });
   if (answer === BLOCKED || typeof answer === 'number') return answer;
   scatter(call, segments, answer.bytes);
+  // Who only looks gets the open files as well, and they stay with the message.
+  if ((flags & MSG.PEEK) !== 0) for (const id of answer.files) call.kernel.files.openFiles.get(id)!.references++;
   const isCut = answer.length > answer.bytes.length;
   return { count: (flags & MSG.TRUNC) !== 0 ? answer.length : answer.bytes.length, from: answer.from, flags: isCut ? MSG.TRUNC : 0, files: answer.files, sender: answer.sender, facts: answer.facts };
 }
@@ -247,11 +250,17 @@ function many(call: Call, one: (call: Call, at: number, flags: number) => CallRe
   return done;
 }
 
+/** The time-out is looked at and has no effect. */
+function receiveMany(call: Call): CallResult {
+  const timeout = timeoutArgument(call, call.size(4));
+  return typeof timeout === 'number' ? timeout : many(call, recvmsg);
+}
+
 export const socketMessageCalls: readonly FileCall[] = [
   { number: 206, name: 'sendto', handle: sendto },
   { number: 207, name: 'recvfrom', handle: recvfrom },
   { number: 211, name: 'sendmsg', handle: (call) => sendmsg(call) },
   { number: 212, name: 'recvmsg', handle: (call) => recvmsg(call) },
-  { number: 243, name: 'recvmmsg', handle: (call) => many(call, recvmsg) },
+  { number: 243, name: 'recvmmsg', handle: receiveMany },
   { number: 269, name: 'sendmmsg', handle: (call) => many(call, sendmsg) },
 ];

@@ -180,11 +180,12 @@ export class Socket {
     return { bytes, files, sender };
   }
 
-  /** The same without taking them. */
-  peekStream(length: number): { readonly bytes: Uint8Array; readonly sender: Sender | undefined } {
+  /** The same without taking them: the references of the open files stay with the stream. */
+  peekStream(length: number): { readonly bytes: Uint8Array; readonly files: readonly number[]; readonly sender: Sender | undefined } {
     const passed = Number(isUrgentFirst(this.options));
     const reach = passed === 0 ? this.streamReach : this.#fileReach;
-    return { bytes: this.stream.bytes().subarray(passed, Math.min(passed + length, reach)), sender: this.streamSender };
+    const end = Math.min(passed + length, reach);
+    return { bytes: this.stream.bytes().subarray(passed, end), files: this.streamFiles.flatMap((part) => (part.start < end ? part.files : [])), sender: this.streamSender };
   }
 
   /** The urgent byte at the front is read over. */

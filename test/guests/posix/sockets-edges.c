@@ -62,6 +62,31 @@ static void messages(void) {
   close(pair[0]), close(pair[1]), close(datagram);
 }
 
+/* A look at a message gives its open files too, and they stay with it. */
+static void looks(int type) {
+  int pair[2], doors[2];
+  char byte = 'x', room[CMSG_SPACE(sizeof(int))];
+  struct iovec vector = { &byte, 1 };
+  struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room };
+  struct mmsghdr many = { header };
+  struct timespec never = { 0, -1 };
+  socketpair(AF_UNIX, type, 0, pair), pipe(doors);
+  struct cmsghdr *part = CMSG_FIRSTHDR(&header);
+  part->cmsg_level = SOL_SOCKET, part->cmsg_type = SCM_RIGHTS, part->cmsg_len = CMSG_LEN(sizeof(int)), memcpy(CMSG_DATA(part), &doors[1], sizeof(int));
+  sendmsg(pair[0], &header, 0), close(doors[1]);
+  for (int look = 0; look < 3; look++) {
+    int number = -1;
+    header.msg_controllen = sizeof room;
+    SAY(recvmsg(pair[1], &header, look < 2 ? MSG_PEEK : 0));
+    if ((part = CMSG_FIRSTHDR(&header))) memcpy(&number, CMSG_DATA(part), sizeof number);
+    printf("part of %d, written %zd\n", (int)header.msg_controllen, write(number, "ab", 2)), close(number);
+  }
+  SAY(recvmmsg(pair[1], &many, 1, MSG_DONTWAIT, &never));
+  close(pair[0]), close(pair[1]);
+  char bytes[16];
+  printf("read %zd", read(doors[0], bytes, sizeof bytes)), printf(" then the end %zd\n", read(doors[0], bytes, sizeof bytes)), close(doors[0]);
+}
+
 static void polled(int number) {
   struct pollfd look = { number, 0x3ff | POLLRDHUP };
   poll(&look, 1, 0);
@@ -98,7 +123,7 @@ static void options(void) {
 }
 
 int main(void) {
-  connections(), messages();
+  connections(), messages(), looks(SOCK_STREAM), looks(SOCK_SEQPACKET);
   both_ways(SOCK_STREAM), both_ways(SOCK_SEQPACKET);
   options();
   return 0;
