@@ -2,10 +2,10 @@
  * What `stillpoint` starts as: reads the command's scripts, and those of the packages beside them, together with the machine code of V8's interpreter that was kept when they were built
  * (scripts/code-cache.mjs), so that a start neither parses nor compiles them. That is a third of the time of a short program.
  *
- *   NAME.cjs.cache                SHA-1 of what follows and of the script (20 bytes), then V8's data
+ *   NAME.cjs.cache                SHA-1 of the processor's kind, of what follows and of the script (20 bytes), then V8's data
  *   PACKAGE+FOLDER+NAME.cache     the same, of a CommonJS script of a package
  *
- * Invariants: a cache that is absent, damaged, of another script, or of another version of Node is passed over and the script is compiled, one of a package by Node's own loader. V8's flags
+ * Invariants: a cache that is absent, damaged, of another script, of another version of Node or kind of processor is passed over and the script is compiled, one of a package by Node's own loader. V8's flags
  * are part of what V8 compares, so they are set first. STILLPOINT_CODE_CACHE=write makes the caches that are not there when the process ends. What this does NOT do: anything a user would see.
  */
 import { isAscii } from 'node:buffer';
@@ -30,7 +30,7 @@ const isWriting = process.env['STILLPOINT_CODE_CACHE'] === 'write';
 const modules = new Map<string, CommonModule>();
 const made: { readonly script: Script; readonly source: Source }[] = [];
 
-const digest = (data: Uint8Array, script: Uint8Array): Buffer => createHash('sha1').update(data).update(script).digest();
+const digest = (data: Uint8Array, script: Uint8Array): Buffer => createHash('sha1').update(process.arch).update(data).update(script).digest();
 
 function readSource(file: string, cache: string): Source {
   const bytes = readFileSync(file);

@@ -4,17 +4,19 @@
  * Invariants: nothing that is found out here changes a result, only speed.
  * What this does NOT do: set flags of V8 (an adapter may have, before).
  */
-import { fusedProbeModule } from '../isa/index.ts';
+import { fusedProbeModule, quotientProbeModule } from '../isa/index.ts';
 
 export interface CompileHost {
   /** WebAssembly has a multiply-add with a single rounding. */
   readonly hasFused: boolean;
+  /** Not an x86 processor: its compiler gets sign extensions in two steps (two-step-writer.ts). */
+  readonly extendsInTwo: boolean;
 }
 
 let found: CompileHost | undefined;
 
 export function compileHost(): CompileHost {
-  found ??= { hasFused: probeFused() };
+  found ??= { hasFused: probeFused(), extendsInTwo: !isX86() };
   return found;
 }
 
@@ -26,4 +28,10 @@ function probeFused(): boolean {
   const fused = probe as (a: number, b: number, c: number) => number; // What the module exports under this name.
   const a = 1 + 2 ** -52;
   return fused(a, a, -(1 + 2 ** -51)) === 2 ** -104;
+}
+
+function isX86(): boolean {
+  const { probe } = new WebAssembly.Instance(new WebAssembly.Module(quotientProbeModule())).exports;
+  const quotient = probe as (a: number, b: number) => bigint; // What the module exports under this name.
+  return quotient(0, 0) < 0n;
 }

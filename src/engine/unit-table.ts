@@ -133,7 +133,7 @@ export class UnitTable {
     const maps = targets + TARGETS * TARGET_BYTES;
     return {
       memoryPages: buffer.byteLength / WASM_PAGE_BYTES, registers: BLOCK_OFFSET.cpuState, pageFlags: vmBase + VM_OFFSET.pageFlags,
-      outcome: BLOCK_OFFSET.outcome, targets, tableSize: TABLE_SIZE_FIRST, margin, hasFused: compileHost().hasFused,
+      outcome: BLOCK_OFFSET.outcome, targets, tableSize: TABLE_SIZE_FIRST, margin, ...compileHost(),
       slotOf: (address) => this.#slotOf(address),
       functions: new FunctionStarts(this.#memory),
       entriesOf: (start) => this.#entriesOf(start),

@@ -187,10 +187,10 @@ function quietly<Result>(act: () => Result): Result | undefined {
   }
 }
 
-/** Names the code of this translator by its bytes: all files beside this one where they are bundled, else the folders that have a part in it. */
+/** Names the code of this translator, and what compiles it, by its bytes: all files beside this one where they are bundled, else the folders that have a part in it. */
 function translatorDigest(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   const roots = here.endsWith('live') ? ['isa', 'engine', 'wasm'].map((name) => join(here, '../..', name)) : [here];
   const files = roots.flatMap((root) => readdirSync(root, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile() && /\.[jt]s$/.test(entry.name)).map((entry) => join(entry.parentPath, entry.name)).sort();
-  return digestOf(...files.map((file) => readFileSync(file)), Buffer.from(process.versions.v8)).toString('hex').slice(0, 16);
+  return digestOf(...files.map((file) => readFileSync(file)), Buffer.from(`${process.versions.v8} ${process.arch}`)).toString('hex').slice(0, 16);
 }

@@ -17,5 +17,5 @@ export { type RelayLayout } from './cold-call.ts';
 export { RELAY, relayModule } from './relay.ts';
 export { AREA_BYTES_MAX, AREA_BYTES_MIN, LEFT as LOOP_LEFT, loopModule, STATE, WasmInterpreter, type Loop, type LoopLayout, type Relay } from './wasm-interpreter/index.ts';
 export {
-  CodeCache, driverModule, FunctionStarts, fusedProbeModule, LAST_HELPER_SLOT, LEAVE, liftBatch, OUTCOME, REASON, returnTarget, TARGET_BYTES, TARGETS, unitExtent, type Batch, type HotEntry, type LiftedUnit, type DriverLayout, type UnitLayout,
+  CodeCache, driverModule, FunctionStarts, fusedProbeModule, LAST_HELPER_SLOT, LEAVE, liftBatch, OUTCOME, quotientProbeModule, REASON, returnTarget, TARGET_BYTES, TARGETS, unitExtent, type Batch, type HotEntry, type LiftedUnit, type DriverLayout, type UnitLayout,
 } from './lift/index.ts';

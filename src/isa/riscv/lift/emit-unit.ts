@@ -26,6 +26,7 @@ import type { Instruction } from './instruction.ts';
 import type { Block } from './region.ts';
 import type { Span } from './shared-checks.ts';
 import { droppedBetween } from './strip-rounds.ts';
+import { TwoStepWriter } from './two-step-writer.ts';
 import type { UnitContext } from './unit-context.ts';
 import { LEFT, LOCAL, REASON, type UnitLayout } from './layout.ts';
 
@@ -33,7 +34,7 @@ type LabelKind = 'leave' | 'loop' | 'merge' | 'plain';
 interface Label { readonly kind: LabelKind; readonly node: number }
 
 export class UnitEmitter {
-  readonly code = new CodeWriter();
+  readonly code: CodeWriter;
   readonly context: UnitContext;
   readonly layout: UnitLayout;
   /** Registers in locals at the point of emission. */
@@ -62,6 +63,7 @@ export class UnitEmitter {
   constructor(context: UnitContext) {
     this.context = context;
     this.layout = context.layout;
+    this.code = this.layout.extendsInTwo ? new TwoStepWriter() : new CodeWriter();
     this.state = copyRegisters(context.before[0]!);
     const { nodes, dominators, entryNode } = context.graph;
     const forward = nodes.map(() => 0);

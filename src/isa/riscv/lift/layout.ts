@@ -32,6 +32,8 @@ export interface UnitLayout extends DriverLayout {
   readonly targets: number;
   /** The host has a fused multiply-add in WebAssembly, proved by a test. */
   readonly hasFused: boolean;
+  /** Words are extended by two-step-writer.ts. */
+  readonly extendsInTwo: boolean;
   /** Table slot of a static target. */
   slotOf(address: number): number;
   /** Where functions begin: a jump there leaves the unit. */
