@@ -7,7 +7,7 @@ import { ERRNO } from '../errno.ts';
 import { O } from '../files/flags.ts';
 import { isRun } from '../executable.ts';
 import type { FifoInode, Inode } from '../files/inode.ts';
-import { openPath } from '../files/open.ts';
+import { openPath, soundFlags } from '../files/open.ts';
 import { walk, type Resolve } from '../files/walk.ts';
 import type { Kernel } from '../kernel.ts';
 import type { OpenFile } from '../open-file.ts';
@@ -76,6 +76,7 @@ function openCall(number: number): (call: Call) => CallResult {
 }
 
 function openAt(call: Call, how: How): number | typeof BLOCKED {
+  if (soundFlags(how.flags) < 0) return -ERRNO.EINVAL;
   const path = pathArgument(call, 1);
   if (typeof path === 'number') return path;
   if (path === '') return -ERRNO.ENOENT;

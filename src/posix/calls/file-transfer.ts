@@ -246,11 +246,17 @@ function isCopied({ inode }: OpenFile): boolean {
   return inode.kind === 'file' || (inode.kind === 'device' && inode.device === 'zero');
 }
 
+/** Linux looks at the offset, the source, the offset in it, and then at the target. */
 function sendfile(call: Call): CallResult {
+  const offset = offsetPointer(call, call.size(2));
+  if (offset === -ERRNO.EFAULT) return offset;
   const from = openFileArgument(call, 1);
   const to = openFileArgument(call, 0);
   if (typeof from === 'number') return from;
-  if (!from.canRead || typeof to === 'number' || !to.canWrite) return -ERRNO.EBADF;
+  if (!from.canRead) return -ERRNO.EBADF;
+  if (offset !== undefined && !isSeekable(call.kernel.files, from.inode)) return -ERRNO.ESPIPE;
+  if (offset !== undefined && offset < 0) return offset;
+  if (typeof to === 'number' || !to.canWrite) return -ERRNO.EBADF;
   if (!isCopied(from) || to.isAppending || call.wide(3) >= 2n ** 63n) return -ERRNO.EINVAL; // Programs fall back to read and write.
   const length = Math.min(call.size(3), limits.TRANSFER_BYTES_MAX);
   return copyBytes(call, { from, to, fromAddress: call.size(2), toAddress: 0, length });

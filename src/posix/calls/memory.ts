@@ -5,6 +5,7 @@
 import { assert, limits } from '../../core/index.ts';
 import type { Call, CallResult } from '../call.ts';
 import { ERRNO } from '../errno.ts';
+import type { OpenFile } from '../open-file.ts';
 import { checkSeals, SEAL, touchAccess } from '../open-file-io.ts';
 import { PROT, roundUp, type Backing, type ForkAdvice, type Mapping } from '../memory-map.ts';
 import { isCodeRefused } from '../process-controls.ts';
@@ -49,7 +50,9 @@ function mmap(call: Call): CallResult {
   const protection = call.unsigned(2) & 7;
   const flags = call.unsigned(3);
   const type = flags & MAP.TYPE;
-  if (length === 0 || offset % PAGE_BYTES !== 0) return -ERRNO.EINVAL;
+  if (offset % PAGE_BYTES !== 0) return -ERRNO.EINVAL;
+  if ((flags & MAP.ANONYMOUS) === 0 && openOf(call) === undefined) return -ERRNO.EBADF; // Linux takes the file first.
+  if (length === 0) return -ERRNO.EINVAL;
   if (length > LENGTH_MAX) return -ERRNO.ENOMEM;
   if (type !== MAP.PRIVATE && type !== MAP.SHARED && type !== MAP.SHARED_VALIDATE) return -ERRNO.EINVAL;
   if (type === MAP.SHARED_VALIDATE && (flags & MAP.ANONYMOUS) !== 0) return -ERRNO.EINVAL;
@@ -81,10 +84,16 @@ function mapShared(call: Call, request: MapRequest): number {
   return answer;
 }
 
+/** What the descriptor of a mapping has open. */
+function openOf(call: Call): OpenFile | undefined {
+  const openFile = call.process.files.descriptors.get(call.int(4));
+  return openFile?.isPath === true ? undefined : openFile;
+}
+
 /** The file of a mapping: a regular file that is open for reading (and for writing, when a shared mapping is to be writable). Undefined: /dev/zero, which is anonymous memory. */
 function backingOf(call: Call, wanted: { readonly protection: number; readonly isShared: boolean; readonly offset: number }): Backing | undefined | number {
-  const openFile = call.process.files.descriptors.get(call.int(4));
-  if (openFile === undefined || openFile.isPath) return -ERRNO.EBADF;
+  const openFile = openOf(call);
+  if (openFile === undefined) return -ERRNO.EBADF;
   if (!openFile.canRead) return -ERRNO.EACCES;
   if (wanted.isShared && (wanted.protection & PROT.write) !== 0 && !openFile.canWrite) return -ERRNO.EACCES;
   const { inode } = openFile;

@@ -29,7 +29,7 @@ const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
 
 /** The open file (no holder yet), -errno, or BLOCKED (nothing happened). */
 export function openPath(context: FileContext, request: OpenRequest): OpenFile | number | typeof BLOCKED {
-  const flags = normalise(request.flags);
+  const flags = soundFlags(request.flags);
   if (flags < 0) return flags;
   if ((flags & O.TMPFILE) !== 0) return openTemporary(context, request, flags);
   const found = find(context, request, flags);
@@ -44,8 +44,8 @@ export function openPath(context: FileContext, request: OpenRequest): OpenFile |
   return openExisting(context, { found, inode: found.inode, flags, hasPartner: request.hasPartner ?? (() => false), isRun: request.isRun ?? (() => false) });
 }
 
-/** Flags made consistent, or -EINVAL. */
-function normalise(flags: number): number {
+/** Flags of open(2) made consistent, or -EINVAL: what Linux looks at before the path. */
+export function soundFlags(flags: number): number {
   if ((flags & O.PATH) !== 0) return flags & PATH_FLAGS;
   if ((flags & O.TMPFILE) !== 0) {
     const isSound = (flags & O.DIRECTORY) !== 0 && (flags & O.CREAT) === 0 && (flags & O.ACCMODE) !== O.RDONLY;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,8 +49,17 @@ static void controls(void) {
   int file = open("plain", O_CREAT | O_RDWR, 0600), ends[2]; pipe(ends); fcntl(file, F_SETFL, O_ASYNC | O_APPEND); fcntl(ends[0], F_SETFL, O_ASYNC);
   printf("flags %o %o\n", fcntl(file, F_GETFL) & (O_ASYNC | O_APPEND), fcntl(ends[0], F_GETFL) & (O_ASYNC | O_APPEND));
 }
+/* Of two mistakes in one call the first that Linux looks at is told. */
+static void order_of_mistakes(void) {
+  int file = open("plain", O_CREAT | O_RDWR, 0600), ends[2], path = open("plain", O_PATH); off_t before = -1, zero = 0; pipe(ends);
+  printf("mmap %s", mmap(0, 0, PROT_READ, MAP_PRIVATE, 99, 0) == MAP_FAILED ? strerrorname_np(errno) : "ok"); printf(" %s", mmap(0, 0, PROT_READ, MAP_PRIVATE, 99, 1) == MAP_FAILED ? strerrorname_np(errno) : "ok");
+  printf(" %s", mmap(0, 4096, PROT_READ, 0, path, 0) == MAP_FAILED ? strerrorname_np(errno) : "ok"); printf(" %s\n", mmap(0, 0, PROT_READ, MAP_PRIVATE, file, 0) == MAP_FAILED ? strerrorname_np(errno) : "ok");
+  printf("open %s", word(open("", O_TMPFILE | O_RDONLY, 0600))); printf(" %s\n", word(open((char *)8, O_TMPFILE | O_RDONLY, 0600)));
+  printf("sendfile %s", word(sendfile(99, file, &before, 5))); printf(" %s", word(sendfile(99, 98, (off_t *)8, 5))); printf(" %s", word(sendfile(99, ends[0], &zero, 5)));
+  printf(" %s", word(sendfile(99, file, &zero, 5))); printf(" %s\n", word(sendfile(file, ends[1], &before, 5)));
+}
 int main(void) {
   setvbuf(stdout, 0, _IOLBF, 0);
-  busy(); signals(); children(); controls();
+  busy(); signals(); children(); controls(); order_of_mistakes();
   return 0;
 }
