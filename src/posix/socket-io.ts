@@ -222,7 +222,10 @@ export function shutSocket(files: FileSystem, inode: SocketInode, how: { readonl
   if (socket.status === 'listening' && !isUnix) return how.reading ? resetConnection(files, inode) : 0;
   if (isOver(socket)) return -ERRNO.ENOTCONN;
   const peer = peerOf(files, socket);
-  if (how.reading) socket.isReadShut = true;
+  if (how.reading) {
+    socket.isReadShut = true;
+    if (isUnix && socket.type !== 'datagram') peer?.changed(); // Who can send no more.
+  }
   if (how.writing) {
     socket.isWriteShut = true;
     if (peer !== undefined && socket.type !== 'datagram') {
@@ -256,6 +259,7 @@ export function receive(socket: Socket, want: Receive): Received | number | type
     }
     if (socket.stream.length > 0 && want.isNonblocking && !want.isPeek) socket.passUrgent(); // A call that waits has no effect.
   } else {
+    if (socket.type === 'seqpacket' && socket.status === 'connected' && socket.error !== 0) return -takeError(socket); // Before what is there, as Linux does with messages.
     const [first] = socket.messages;
     if (first !== undefined) {
       if (!want.isPeek) socket.shift();
@@ -279,9 +283,9 @@ export function send(context: FileContext, inode: SocketInode, what: Send): numb
   const isUnix = socket.domain === 'unix';
   if (isUnix && socket.type === 'stream' && what.to !== undefined && what.to !== '') return socket.status === 'connected' ? -ERRNO.EISCONN : -ERRNO.EOPNOTSUPP;
   if (socket.status !== 'connected') return isUnix ? -ERRNO.ENOTCONN : socket.error === 0 ? -ERRNO.EPIPE : -takeError(socket);
-  if (!isUnix && socket.error !== 0) return -takeError(socket);
+  if ((!isUnix || socket.type === 'seqpacket') && socket.error !== 0) return -takeError(socket);
   const peer = peerOf(context.files, socket);
-  if (!isUnix && !socket.isWriteShut && peer === undefined) return sendToNobody(socket, what.bytes.length);
+  if (!isUnix && !socket.isWriteShut && peer === undefined) return what.bytes.length === 0 ? 0 : sendToNobody(socket, what.bytes.length); // Nothing goes out for no bytes.
   if (socket.isWriteShut || peer === undefined || peer.isReadShut) return -ERRNO.EPIPE;
   if (socket.type === 'seqpacket') {
     if (what.bytes.length > SOCKET_BYTES) return -ERRNO.EMSGSIZE;

@@ -85,12 +85,26 @@ static void attributes(const char *name) {
   printf("attribute %s\n", name); say("get", getxattr("/tmp/shut", name, bytes, 5)); say("set", setxattr("/tmp/shut", name, "a", 1, 0)); say("remove", removexattr("/tmp/shut", name));
 }
 
+static int events(int s) { struct pollfd one = {s, POLLIN | POLLOUT | POLLRDHUP, 0}; poll(&one, 1, 0); return one.revents; }
+/* What is told of messages and of ends: no MSG_EOR, an error before what is there, POLLHUP where nothing comes and nothing goes. */
+static void packets(void) {
+  int s[2]; char some[8]; struct iovec part = {some, 8}; struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  printf("packets\n"); socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s); send(s[0], "abc", 3, MSG_EOR); say("receive", recvmsg(s[1], &message, 0)); printf("flags %x\n", message.msg_flags);
+  send(s[0], "abc", 3, 0); send(s[1], "unread", 6, 0); close(s[0]); printf("events %x\n", events(s[1])); say("receive", recv(s[1], some, 8, MSG_DONTWAIT)); say("again", recv(s[1], some, 8, MSG_DONTWAIT)); say("end", recv(s[1], some, 8, MSG_DONTWAIT)); close(s[1]);
+  socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s); send(s[1], "unread", 6, 0); close(s[0]); say("send", send(s[1], "a", 1, MSG_NOSIGNAL)); say("again", send(s[1], "a", 1, MSG_NOSIGNAL)); close(s[1]);
+  for (int type = SOCK_STREAM; type < 6; type += 4) {
+    socketpair(AF_UNIX, type, 0, s); shutdown(s[0], SHUT_RD); printf("events %x", events(s[1])); shutdown(s[0], SHUT_WR); printf(" %x", events(s[1])); close(s[0]); printf(" %x\n", events(s[1])); close(s[1]);
+  }
+  struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}; socklen_t length = sizeof here; int listener = socket(AF_INET, SOCK_STREAM, 0); bind(listener, (void *) &here, length); listen(listener, 1); getsockname(listener, (void *) &here, &length);
+  s[0] = socket(AF_INET, SOCK_STREAM, 0); connect(s[0], (void *) &here, length); close(accept(listener, 0, 0)); usleep(10000); say("nothing", write(s[0], "", 0)); say("nothing", writev(s[0], &part, 0)); usleep(10000); printf("events %x\n", events(s[0])); say("something", write(s[0], "a", 1)); close(s[0]); close(listener);
+}
+
 int main(void) {
   int file = open("/tmp/shut", O_CREAT | O_RDWR | O_TRUNC, 0600);
   if (file < 0 || fchown(file, 1000, 1000) < 0 || setresgid(1000, 1000, 1000) < 0 || setresuid(1000, 1000, 1000) < 0) return 1;
   for (int type = 1; type < 6; type += type == 2 ? 3 : 1) named(type);
   for (int how = 0; how < 3; how++) { shut(AF_INET, SOCK_STREAM, how); shut(AF_INET, SOCK_DGRAM, how); shut(AF_UNIX, SOCK_STREAM, how); shut(AF_UNIX, SOCK_DGRAM, how); shut(AF_UNIX, SOCK_SEQPACKET, how); }
-  reset(); woken(AF_INET); woken(AF_UNIX); owners(); locks();
+  reset(); packets(); woken(AF_INET); woken(AF_UNIX); owners(); locks();
   attributes("nothing"); attributes("foo.bar"); attributes(""); memset(bytes, 'a', 300); printf("long: "); say("", removexattr("/tmp/shut", bytes)); say("nowhere", syscall(SYS_removexattr, "/tmp/shut", 0)); say("trusted", removexattr("/tmp/shut", "trusted.a")); say("none", removexattr("/tmp/none", "user.a"));
   struct stat status; fchmod(file, 06777); if (write(file, "a", 1) == 1 && fstat(file, &status) == 0) printf("mode after a write %o\n", status.st_mode);
   unlink("/tmp/shut");
