@@ -5,9 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { buildProgram, listPrograms, type GuestLevel, type GuestProgram } from '../guests/build.ts';
-import { allModes, modesInTurn, runInMode, type Mode, type ModeResult } from './modes.ts';
+import { allModes, modesInTurn, runInMode, type Mode, type ModeJob, type ModeResult } from './modes.ts';
 import { programOracle, type OracleResult } from './oracle.ts';
 
+const HOT = 200;
 const only = process.env['STILLPOINT_PROGRAM'];
 const programs = listPrograms().filter((program) => only === undefined || program.name === only);
 
@@ -23,6 +24,11 @@ function modesOf(program: GuestProgram, level: GuestLevel): readonly Mode[] {
   return level === 'O2' ? modesInTurn(programs.indexOf(program)) : ['translated'];
 }
 
+/** In the suite that everybody waits for the programs that are only recorded are translated almost whole, of others what is hot. */
+function patience(program: GuestProgram): Pick<ModeJob, 'hotLimit'> {
+  return isThorough || modesInTurn(programs.indexOf(program)).length === 1 ? {} : { hotLimit: HOT };
+}
+
 /** Whether the suite that everybody waits for leaves a program out at a level: -O0 and -O3 have a sixth of them each, none of them both. */
 function isLeftOut(index: number, level: GuestLevel): boolean {
   return !isThorough && level !== 'O2' && index % 6 !== (level === 'O0' ? 0 : 3);
@@ -31,7 +37,7 @@ function isLeftOut(index: number, level: GuestLevel): boolean {
 async function runAll(program: GuestProgram, level: GuestLevel): Promise<readonly ModeResult[]> {
   const bytes = readFileSync(await buildProgram(program, level));
   const results: ModeResult[] = [];
-  for (const mode of modesOf(program, level)) results.push(await runInMode(mode, { program: bytes, argv: [program.name, ...program.args], stdin: program.stdin, files: program.files, image: program.image }));
+  for (const mode of modesOf(program, level)) results.push(await runInMode(mode, { program: bytes, argv: [program.name, ...program.args], stdin: program.stdin, files: program.files, image: program.image, ...patience(program) }));
   return results;
 }
 

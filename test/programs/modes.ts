@@ -67,12 +67,12 @@ export const allModes: readonly Mode[] = ['whole', 'sliced', 'wasm', 'translated
 export const modes: readonly Mode[] = process.env['STILLPOINT_SLOW'] === '1' ? allModes : ['sliced', 'restored', 'recorded'];
 
 /**
- * Modes of the program at a place in a list of many: `recorded` (both engines in WebAssembly, a journal, a replay) for each, and in turn the interpreter in slices or restores.
+ * Modes of the program at a place in a list of many: `recorded` (both engines in WebAssembly, a journal, a replay) for each, and in turn the interpreter in slices, restores, or none.
  * With STILLPOINT_SLOW=1 all modes.
  */
 export function modesInTurn(index: number): readonly Mode[] {
   if (process.env['STILLPOINT_SLOW'] === '1') return allModes;
-  return index % 2 === 0 ? ['sliced', 'recorded'] : ['restored', 'recorded'];
+  return ([['sliced', 'recorded'], ['restored', 'recorded'], ['recorded']] as const)[index % 3]!;
 }
 
 enableWasmFeatures();
