@@ -7,7 +7,7 @@
  *
  * Invariant: nothing is guessed: where several keys would do, or one that is taken, there is none. What this does NOT do: find such records (inspect.ts), move them (repair.ts).
  */
-import { endsWell } from '../core/index.ts';
+import { endsWell, orElse } from '../core/index.ts';
 import { blobKey, entryIndexOfKey, hexOfBytes, isRunId, isStoredFrame, type RunId } from '../journal/index.ts';
 import type { Table } from '../store/index.ts';
 import { decodeCheckpointRecord } from './checkpoint-record.ts';
@@ -42,8 +42,7 @@ function ifFree({ store }: StoreContext, table: Table, place: Uint8Array | undef
 }
 
 function nameIn({ digests }: StoreContext, value: Uint8Array): Uint8Array | undefined {
-  let key: Uint8Array | undefined;
-  return endsWell(() => { key = nameKey(decodeRunRecordOf(digests, value).name); }) ? key : undefined;
+  return orElse(undefined, () => nameKey(decodeRunRecordOf(digests, value).name));
 }
 
 function goesWith({ digests }: StoreContext, runs: ReadonlyMap<string, RunRecord>, { table, key, value }: { readonly table: EntryTable; readonly key: Uint8Array; readonly value: Uint8Array }): boolean {
