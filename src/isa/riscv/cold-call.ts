@@ -11,9 +11,8 @@
 import { CodeWriter, OP, TYPE, type Signature } from '../../wasm/index.ts';
 import { CONTROL, controlAddress } from '../cpu.ts';
 import { STACK_POINTER } from './lift/facts.ts';
-import { PAGE_SHIFT } from './lift/emit-memory.ts';
 import { pushRegister } from './lift/handover.ts';
-import { OUTCOME, returnTarget, TARGET_BYTES, TARGET_SLOT, TARGETS, type DriverLayout } from './lift/layout.ts';
+import { OUTCOME, PAGE_SHIFT, returnTarget, TARGET_BYTES, TARGET_SLOT, TARGETS, type DriverLayout } from './lift/layout.ts';
 import { ON } from './wasm-interpreter/handlers.ts';
 import { countArrival } from './wasm-interpreter/hot-counters.ts';
 import { AREA, RECORD_SCALE, STATE } from './wasm-interpreter/layout.ts';

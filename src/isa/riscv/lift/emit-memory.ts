@@ -18,12 +18,11 @@ import { emitEntry } from './emit-table.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import { isInFrame, isInReadyFrame, STACK_POINTER } from './facts.ts';
 import { bitOf, type Instruction } from './instruction.ts';
-import { HELPER, LOCAL, OWN, type UnitLayout } from './layout.ts';
+import { HELPER, LOCAL, OWN, PAGE_SHIFT, type UnitLayout } from './layout.ts';
 import { isInSpan, SPAN_MAX, spanAt } from './shared-checks.ts';
 import type { PlacedTable } from './unit-context.ts';
 
 export const PAGE_COUNT_MAX = 0xfffff;
-export const PAGE_SHIFT = 12;
 
 export function emitLoad(unit: UnitEmitter, instruction: Instruction): void {
   const { rs1, rd, imm, row: { mnemonic, format } } = instruction;

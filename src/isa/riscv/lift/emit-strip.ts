@@ -7,10 +7,10 @@
 import { OP, type CodeWriter } from '../../../wasm/index.ts';
 import { PAGE_FLAG } from '../../cpu.ts';
 import { copyRegisters } from './dataflow.ts';
-import { PAGE_COUNT_MAX, PAGE_SHIFT } from './emit-memory.ts';
+import { PAGE_COUNT_MAX } from './emit-memory.ts';
 import type { UnitEmitter } from './emit-unit.ts';
 import type { GraphNode } from './graph.ts';
-import { LOCAL } from './layout.ts';
+import { LOCAL, PAGE_SHIFT } from './layout.ts';
 import type { Base } from './strips.ts';
 
 /** Pages are looked at again at the latest after so many rounds. */

@@ -10,13 +10,13 @@
 import { BIAS, PAGE_FLAG, type CpuMemory } from '../../cpu.ts';
 import { hasRights } from '../memory-access.ts';
 import { bitOf, type Instruction } from './instruction.ts';
+import { PAGE_SHIFT } from './layout.ts';
 
 const TARGETS_MAX = 1024;
 /** Instructions looked back over from the jump. */
 const WINDOW = 40;
 /** How far from its jump a target of one function may be. */
 const REACH = 1 << 18;
-const PAGE_SHIFT = 12;
 /** From here on 32-bit addresses are sign-extended by lw. */
 const SIGN = 2 ** 31;
 

@@ -52,6 +52,8 @@ export const UNIT_TYPE: Signature = { parameters: [TYPE.i32, TYPE.i32, TYPE.i32,
 /** next of a unit that has left: the outcome words say the rest. */
 export const LEFT = 1;
 
+/** Of an address, to the number of its page. */
+export const PAGE_SHIFT = 12;
 /** Entries of the target cache; a power of two. */
 export const TARGETS = 1 << 14;
 /** One of them: the address, then the slot of its unit in the table. */

@@ -11,12 +11,12 @@ import type { CodeCache } from './code-cache.ts';
 import { convertBranches, type Guards } from './if-conversion.ts';
 import { isReturn, type Instruction } from './instruction.ts';
 import { findJumpTable, MadeConstants, type DirectTable, type JumpTable, type TableCode } from './jump-table.ts';
+import { PAGE_SHIFT } from './layout.ts';
 
 /** The largest function that becomes one unit: sqlite3VdbeExec has 14000 instructions, and pieces of it would be left all the time. */
 const INSTRUCTIONS_MAX = 20_000;
 /** Of a larger one only so much around the entry is taken: the rest becomes units of its own. */
 const PIECE_INSTRUCTIONS = 1500;
-const PAGE_SHIFT = 12;
 /** Rounds of jump-table search; each can uncover code with more tables. */
 const TABLE_ROUNDS = 8;
 
